@@ -1,0 +1,160 @@
+//! The summary: counts, rates and approval times of a period.
+
+use serde::Serialize;
+
+use super::{Bucket, Histogram};
+use crate::approval::{Method, ResourceName, Status};
+use crate::time::Timestamp;
+
+/// How approving went in a period.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// The beginning, rounded down to a full hour; none: since ever.
+    pub from: Option<Timestamp>,
+    /// The end, rounded up to a full hour and not included; none: until now.
+    pub to: Option<Timestamp>,
+    /// The one resource reported on; none: all.
+    pub resource: Option<ResourceName>,
+    /// Requests that ended in the period.
+    pub ended: Counts,
+    /// Their shares.
+    pub rates: Rates,
+    /// From asking to decision, of decisions that people took.
+    pub approval_time: ApprovalTime,
+    /// Requests that wait now, whatever the period.
+    pub pending: Backlog,
+}
+
+/// Requests by how they ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// All of them.
+    pub total: u64,
+    /// Approved.
+    pub approved: u64,
+    /// Rejected.
+    pub rejected: u64,
+    /// Not decided in time.
+    pub expired: u64,
+    /// Taken back.
+    pub cancelled: u64,
+}
+
+/// Shares of all that ended, between 0 and 1; none when nothing ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Rates {
+    /// Approved.
+    pub approval: Option<f64>,
+    /// Rejected.
+    pub rejection: Option<f64>,
+    /// Not decided in time.
+    pub expiry: Option<f64>,
+    /// Taken back.
+    pub cancellation: Option<f64>,
+}
+
+/// Approval time by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct ApprovalTime {
+    /// Approvals and rejections together.
+    pub all: Latency,
+    /// Of approvals.
+    pub approved: Latency,
+    /// Of rejections.
+    pub rejected: Latency,
+}
+
+/// A distribution of durations, in seconds. Percentiles are within one percent of the exact value; none when there are none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// How many.
+    pub count: u64,
+    /// Arithmetic mean, exact.
+    pub mean_seconds: Option<f64>,
+    /// Half of them took no longer.
+    pub p50_seconds: Option<f64>,
+    /// Nine of ten took no longer.
+    pub p90_seconds: Option<f64>,
+    /// 99 of 100 took no longer.
+    pub p99_seconds: Option<f64>,
+}
+
+/// What waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Backlog {
+    /// How many.
+    pub count: u64,
+    /// For how long the oldest has waited; none when nothing waits.
+    pub oldest_seconds: Option<f64>,
+}
+
+/// How many ended in one way, and how long they took together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// How they ended.
+    pub outcome: Status,
+    /// By what means.
+    pub method: Method,
+    /// How many.
+    pub count: u64,
+    /// Their latencies added up, in microseconds.
+    pub total_us: i64,
+}
+
+/// Requests of one outcome and method whose latencies fall into one bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketCount {
+    /// How they ended.
+    pub outcome: Status,
+    /// By what means.
+    pub method: Method,
+    /// The bucket.
+    pub bucket: Bucket,
+    /// How many.
+    pub count: u64,
+}
+
+/// Counts and rates and times out of the kept counts.
+pub fn summarise(counts: &[Count], buckets: &[BucketCount]) -> (Counts, Rates, ApprovalTime) {
+    let of = |status: Status| counts.iter().filter(|count| count.outcome == status).map(|count| count.count).sum();
+    let ended = Counts {
+        total: counts.iter().map(|count| count.count).sum(),
+        approved: of(Status::Approved),
+        rejected: of(Status::Rejected),
+        expired: of(Status::Expired),
+        cancelled: of(Status::Cancelled),
+    };
+    let rate = |part: u64| (ended.total > 0).then(|| part as f64 / ended.total as f64);
+    let rates = Rates {
+        approval: rate(ended.approved),
+        rejection: rate(ended.rejected),
+        expiry: rate(ended.expired),
+        cancellation: rate(ended.cancelled),
+    };
+    let time = ApprovalTime {
+        all: latency(counts, buckets, &[Status::Approved, Status::Rejected]),
+        approved: latency(counts, buckets, &[Status::Approved]),
+        rejected: latency(counts, buckets, &[Status::Rejected]),
+    };
+    (ended, rates, time)
+}
+
+/// Of human decisions only: what a rule or an exemption decides takes no time and would flatter the figure.
+fn latency(counts: &[Count], buckets: &[BucketCount], outcomes: &[Status]) -> Latency {
+    let human = |outcome: &Status, method: Method| outcomes.contains(outcome) && method == Method::Votes;
+    let matching = counts.iter().filter(|count| human(&count.outcome, count.method));
+    let (count, total_us) =
+        matching.fold((0, 0_i64), |(count, total), next| (count + next.count, total.saturating_add(next.total_us)));
+    let mut histogram = Histogram::default();
+    for bucket in buckets.iter().filter(|bucket| human(&bucket.outcome, bucket.method)) {
+        histogram.add(bucket.bucket, bucket.count);
+    }
+    let quantile = |q| histogram.quantile(q).map(|micros| micros / 1e6);
+    Latency {
+        count,
+        mean_seconds: (count > 0).then(|| total_us as f64 / count as f64 / 1e6),
+        p50_seconds: quantile(0.5),
+        p90_seconds: quantile(0.9),
+        p99_seconds: quantile(0.99),
+    }
+}

@@ -1,0 +1,102 @@
+//! People: one canonical identity each, which is their e-mail address with its case folded.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::GroupName;
+
+/// Longest address, in bytes (RFC 5321 §4.5.3.1.3 less the angle brackets).
+const MAX_EMAIL: usize = 254;
+
+/// The text given is not an address that can identify a person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected an e-mail address such as dana@example.com, of at most 254 characters")]
+pub struct InvalidEmail;
+
+/// A person's identity: an e-mail address, lower-cased, so that `Dana@Example.com` and `dana@example.com` are one person.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Email(String);
+
+impl Email {
+    /// The address as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Email {
+    type Err = InvalidEmail;
+
+    fn from_str(text: &str) -> Result<Self, InvalidEmail> {
+        let folded = text.trim().to_lowercase();
+        let (local, domain) = folded.split_once('@').ok_or(InvalidEmail)?;
+        // ASCII only: two addresses that look alike must not be two people.
+        let plain = folded.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b',' | b';'));
+        if local.is_empty() || domain.is_empty() || domain.contains('@') || !plain || folded.len() > MAX_EMAIL {
+            return Err(InvalidEmail);
+        }
+        Ok(Self(folded))
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Email {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Who asks. A person has an address; a system that asks on nobody's behalf has only a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requester {
+    /// The person's identity; absent for a system.
+    #[serde(default)]
+    pub email: Option<Email>,
+    /// What to call them.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Groups that the asking system says they are in.
+    #[serde(default)]
+    pub groups: Vec<GroupName>,
+}
+
+impl Requester {
+    /// The best text to call them by.
+    pub fn label(&self) -> &str {
+        match (&self.name, &self.email) {
+            (Some(name), _) => name,
+            (None, Some(email)) => email.as_str(),
+            (None, None) => "a system",
+        }
+    }
+
+    /// Whether `person` is the one who asks.
+    pub fn is(&self, person: &Email) -> bool {
+        self.email.as_ref() == Some(person)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_and_space_do_not_make_another_person() {
+        assert_eq!(" Dana@Example.COM ".parse::<Email>(), "dana@example.com".parse());
+    }
+
+    #[test]
+    fn what_is_no_address() {
+        for bad in ["", "dana", "@example.com", "dana@", "a@b@c", "d ana@x", "dana@x\u{202e}", "dаna@example.com", "<a@b>"] {
+            assert_eq!(bad.parse::<Email>(), Err(InvalidEmail), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Votes: cast once, never edited, visible for ever.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Digest, Email, GroupName};
+use crate::ids::{DeliveryId, VoteId};
+use crate::time::Timestamp;
+
+/// Approve or reject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Choice {
+    /// Let it happen.
+    Approve,
+    /// Do not.
+    Reject,
+}
+
+/// How sure the hub is of who voted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Assurance {
+    /// Held a channel's link and named themselves from the group's members.
+    Link,
+    /// A trusted system's token said who.
+    Delegated,
+    /// The person's own token.
+    Token,
+}
+
+/// The link a vote came by: one channel link casts at most one vote per request, so links are told apart by the message that
+/// carried them and the slot they serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkUse {
+    /// The message that carried the link.
+    pub delivery: DeliveryId,
+    /// The slot it serves.
+    pub group: GroupName,
+}
+
+/// A vote as it is asked for.
+#[derive(Debug, Clone)]
+pub struct Ballot {
+    /// What the vote will be called.
+    pub id: VoteId,
+    /// Who votes.
+    pub voter: Email,
+    /// What they want.
+    pub choice: Choice,
+    /// The slot they vote for; without one, any slot they are eligible for.
+    pub group: Option<GroupName>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The revision they saw, when they say so.
+    pub revision: Option<u32>,
+    /// The payload they saw, when they say so.
+    pub digest: Option<Digest>,
+    /// How sure we are of who they are.
+    pub assurance: Assurance,
+    /// The way it came: a channel's name, or `api`.
+    pub channel: String,
+    /// The link it came by.
+    pub link: Option<LinkUse>,
+}
+
+/// A vote as it was cast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vote {
+    /// Its name.
+    pub id: VoteId,
+    /// Who voted.
+    pub voter: Email,
+    /// What they wanted.
+    pub choice: Choice,
+    /// The slot they voted for; without one, any they were eligible for.
+    pub group: Option<GroupName>,
+    /// Why.
+    pub reason: Option<String>,
+    /// How sure we were of who they are.
+    pub assurance: Assurance,
+    /// The way it came.
+    pub channel: String,
+    /// The link it came by.
+    pub link: Option<LinkUse>,
+    /// When.
+    pub at: Timestamp,
+    /// The revision it was cast on.
+    pub revision: u32,
+    /// The payload it was cast on.
+    pub digest: Digest,
+    /// Whether it no longer counts.
+    pub voided: bool,
+}

@@ -1,0 +1,432 @@
+//! Templates: Handlebars text that renders JSON, one registry per channel, since each channel has an escape of its own.
+//!
+//! `{{…}}` is always escaped and `{{{…}}}` refused, so that no template can let a requester's text out raw. Helpers: `plain`
+//! (made visible, for text that no Markdown is read in), `exact` (unchanged, for URLs), `json` (any value as JSON, exact), `moment` (a time that the reader's
+//! client shows in the reader's zone).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use handlebars::template::{DecoratorTemplate, HelperTemplate, Template, TemplateElement};
+use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason};
+use serde_json::Value;
+
+use super::schema::SchemaError;
+use super::text::{in_json, plain_markdown, visible};
+use crate::store::endpoints::Channel;
+
+/// Name of the template that serves events without one of their own.
+const DEFAULT: &str = "default";
+/// Largest template file, in bytes.
+const MAX_TEMPLATE: u64 = 256 * 1024;
+/// Around a line number, at the end of each line of a template's marked twin; private-use characters that [`visible`] and JSON
+/// escapes keep out of values.
+const MARK: [char; 2] = ['\u{f0001}', '\u{f0002}'];
+
+/// Built-in templates: channel, event, text.
+const BUILT_IN: [(Channel, &str, &str); 8] = [
+    (Channel::Custom, DEFAULT, include_str!("../../templates/notifications/custom/default.hbs")),
+    (Channel::Teams, "_outcome", include_str!("../../templates/notifications/teams/_outcome.hbs")),
+    (Channel::Teams, "request.created", include_str!("../../templates/notifications/teams/request.created.hbs")),
+    (Channel::Teams, "request.voted", include_str!("../../templates/notifications/teams/request.voted.hbs")),
+    (Channel::Teams, "request.approved", include_str!("../../templates/notifications/teams/request.approved.hbs")),
+    (Channel::Teams, "request.rejected", include_str!("../../templates/notifications/teams/request.rejected.hbs")),
+    (Channel::Teams, "request.expired", include_str!("../../templates/notifications/teams/request.expired.hbs")),
+    (Channel::Teams, "request.cancelled", include_str!("../../templates/notifications/teams/request.cancelled.hbs")),
+];
+
+/// All templates, compiled.
+pub struct Templates {
+    registries: BTreeMap<&'static str, Handlebars<'static>>,
+}
+
+/// Templates that cannot be used; the hub does not start with them.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplatesError {
+    /// A file or folder that cannot be read.
+    #[error("cannot read {path}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// Not a template.
+    #[error("template {name}, line {line}: {detail}")]
+    Syntax {
+        /// Channel and event.
+        name: String,
+        /// From 1.
+        line: usize,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A schema of ours that is none.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+}
+
+/// A body that cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// The channel has no template for the event.
+    #[error("no template {0}")]
+    Missing(String),
+    /// The template failed.
+    #[error("template {name}, line {line}: {detail}")]
+    Template {
+        /// Channel and event.
+        name: String,
+        /// From 1; 0 when unknown.
+        line: usize,
+        /// What is wrong.
+        detail: String,
+    },
+    /// What it rendered is not JSON.
+    #[error("template {name}, line {line}: what it renders is not JSON: {detail}")]
+    NotJson {
+        /// Channel and event.
+        name: String,
+        /// From 1; 0 when unknown.
+        line: usize,
+        /// What is wrong.
+        detail: String,
+    },
+    /// What it rendered is JSON, but nothing that the channel takes.
+    #[error("template {name}: what it renders does not meet {schema} at {path:?}: {detail}")]
+    Schema {
+        /// Channel and event.
+        name: String,
+        /// Which schema.
+        schema: &'static str,
+        /// JSON Pointer (RFC 6901) into the body.
+        path: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Too big for the channel, however much is cut.
+    #[error("template {name}: the message has {size} bytes, and the channel takes {budget}")]
+    TooBig {
+        /// Channel and event.
+        name: String,
+        /// Bytes.
+        size: usize,
+        /// Bytes.
+        budget: usize,
+    },
+}
+
+impl Templates {
+    /// The built-in templates, overridden by `folder/<channel>/<event>.hbs`.
+    pub(super) fn load(folder: Option<&Path>) -> Result<Self, TemplatesError> {
+        let mut registries = BTreeMap::from([
+            (Channel::Teams.as_str(), registry(|text| in_json(&plain_markdown(&visible(text))))),
+            (Channel::Custom.as_str(), registry(in_json)),
+        ]);
+        for (channel, event, text) in BUILT_IN {
+            register(&mut registries, channel.as_str(), event, text)?;
+        }
+        for channel in folder.map(|_| [Channel::Teams, Channel::Custom]).into_iter().flatten() {
+            let folder = folder.unwrap_or(Path::new("")).join(channel.as_str());
+            for (event, text) in read_folder(&folder)? {
+                register(&mut registries, channel.as_str(), &event, &text)?;
+            }
+        }
+        Ok(Self { registries })
+    }
+
+    /// The JSON that the template for `event` makes of `data`, and the template's name.
+    pub(super) fn render(
+        &self,
+        channel: Channel,
+        event: &str,
+        data: &Value,
+    ) -> Result<(String, String, Value), RenderError> {
+        let missing = || RenderError::Missing(format!("{}/{event}", channel.as_str()));
+        let registry = self.registries.get(channel.as_str()).ok_or_else(missing)?;
+        let template = [event, DEFAULT].into_iter().find(|name| registry.has_template(name)).ok_or_else(missing)?;
+        let name = format!("{}/{template}.hbs", channel.as_str());
+        let text = registry.render(template, data).map_err(|error| RenderError::Template {
+            name: name.clone(),
+            line: error.line_no.unwrap_or(0),
+            detail: error.reason().to_string(),
+        })?;
+        match serde_json::from_str(&text) {
+            Ok(value) => Ok((name, text, value)),
+            Err(error) => {
+                let line = template_line(registry, template, data, &error).unwrap_or(0);
+                Err(RenderError::NotJson { name, line, detail: error.to_string() })
+            }
+        }
+    }
+}
+
+fn registry(escape: fn(&str) -> String) -> Handlebars<'static> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(escape);
+    registry.register_helper("plain", Box::new(plain));
+    registry.register_helper("exact", Box::new(exact));
+    registry.register_helper("json", Box::new(json));
+    registry.register_helper("moment", Box::new(moment));
+    registry
+}
+
+fn register(
+    registries: &mut BTreeMap<&'static str, Handlebars<'static>>,
+    channel: &str,
+    event: &str,
+    text: &str,
+) -> Result<(), TemplatesError> {
+    let name = format!("{channel}/{event}.hbs");
+    let syntax = |line, detail| TemplatesError::Syntax { name: name.clone(), line, detail };
+    let template = Template::compile(text)
+        .map_err(|error| syntax(error.pos().map_or(0, |(line, _)| line), error.reason().to_string()))?;
+    if let Some(line) = raw_output(&template) {
+        return Err(syntax(line, "{{{…}}} puts text into the message unescaped: write {{…}}".to_owned()));
+    }
+    let Some(registry) = registries.get_mut(channel) else { return Ok(()) };
+    registry.register_template(event, template);
+    // A twin that says where each line comes from; only when marking breaks no tag that spans lines.
+    match Template::compile(&mark_lines(text)) {
+        Ok(marked) => registry.register_template(&marked_name(event), marked),
+        Err(_) => registry.unregister_template(&marked_name(event)),
+    }
+    Ok(())
+}
+
+fn marked_name(event: &str) -> String {
+    format!("{event} with lines")
+}
+
+fn mark_lines(text: &str) -> String {
+    let [open, close] = MARK;
+    text.lines().enumerate().map(|(index, line)| format!("{line}{open}{}{close}\n", index + 1)).collect()
+}
+
+/// The template's line that rendered the place of a JSON error: the first mark behind it, in the marked twin's output.
+fn template_line(
+    registry: &Handlebars<'static>,
+    template: &str,
+    data: &Value,
+    error: &serde_json::Error,
+) -> Option<usize> {
+    let [open, close] = MARK;
+    let marked = registry.render(&marked_name(template), data).ok()?;
+    // The twin has the same text but for marks, so the place is found by counting what is not mark or space.
+    let plain = registry.render(template, data).ok()?;
+    let solid = |text: &str| text.chars().filter(|character| !character.is_whitespace()).count();
+    let before: String = plain.lines().take(error.line()).collect::<Vec<_>>().join("\n");
+    let line_start = plain.lines().take(error.line().saturating_sub(1)).map(|line| line.len() + 1).sum::<usize>();
+    let place = before.floor_char_boundary(line_start + error.column().saturating_sub(1));
+    let mut left = solid(before.get(..place)?);
+    let mut inside = false;
+    let mut number = String::new();
+    for character in marked.chars() {
+        match character {
+            c if c == open => inside = true,
+            c if c == close => {
+                inside = false;
+                if left == 0 {
+                    return number.parse().ok();
+                }
+                number.clear();
+            }
+            digit if inside => number.push(digit),
+            space if space.is_whitespace() => {}
+            _ => left = left.saturating_sub(1),
+        }
+    }
+    None
+}
+
+fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, TemplatesError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |cause| TemplatesError::Io { path, cause }
+    };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(folder)(error)),
+    };
+    let mut templates = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed(folder))?.path();
+        let Some(event) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".hbs")) else {
+            continue;
+        };
+        if fs::metadata(&path).map_err(failed(&path))?.len() > MAX_TEMPLATE {
+            return Err(failed(&path)(io::Error::other("a template has at most 256 KiB")));
+        }
+        templates.push((event.to_owned(), fs::read_to_string(&path).map_err(failed(&path))?));
+    }
+    templates.sort();
+    Ok(templates)
+}
+
+/// The line of the first `{{{…}}}` or `{{&…}}`.
+fn raw_output(template: &Template) -> Option<usize> {
+    template.elements.iter().zip(&template.mapping).find_map(|(element, place)| match element {
+        TemplateElement::HtmlExpression(_) => Some(place.0),
+        TemplateElement::HelperBlock(block) => raw_in_block(block),
+        TemplateElement::DecoratorBlock(block) | TemplateElement::PartialBlock(block) => raw_in_decorator(block),
+        _ => None,
+    })
+}
+
+fn raw_in_block(block: &HelperTemplate) -> Option<usize> {
+    [&block.template, &block.inverse].into_iter().flatten().find_map(raw_output)
+}
+
+fn raw_in_decorator(block: &DecoratorTemplate) -> Option<usize> {
+    block.template.as_ref().and_then(raw_output)
+}
+
+type Rendering<'reg, 'rc> = RenderContext<'reg, 'rc>;
+
+fn parameter<'rc>(helper: &'rc Helper<'_>) -> Result<&'rc Value, RenderErrorReason> {
+    let parameter = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("helper", 0))?;
+    if parameter.is_value_missing() {
+        let path = parameter.relative_path().cloned();
+        return Err(RenderErrorReason::MissingVariable(path));
+    }
+    Ok(parameter.value())
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn plain(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut Rendering<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    out.write(&in_json(&for_text_run(&visible(&text_of(parameter(helper)?)))))?;
+    Ok(())
+}
+
+/// What a `TextRun` needs beyond [`visible`]: clients put dates in place of `{{DATE(…)}}` there too, and do not break long words.
+/// Both are cured by marks that take no room, put in after every mark that was there before has been written out.
+fn for_text_run(text: &str) -> String {
+    const WORD_JOINER: char = '\u{2060}';
+    const BREAK_HERE: char = '\u{200b}';
+    const LONG_WORD: usize = 24;
+    let mut shown = String::with_capacity(text.len());
+    let mut word = 0;
+    let mut previous = ' ';
+    for character in text.chars() {
+        word = if character.is_whitespace() && character != '\u{a0}' { 0 } else { word + 1 };
+        if word > LONG_WORD {
+            shown.push(BREAK_HERE);
+            word = 1;
+        }
+        if (previous, character) == ('{', '{') {
+            shown.push(WORD_JOINER);
+        }
+        shown.push(character);
+        previous = character;
+    }
+    shown
+}
+
+fn exact(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut Rendering<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    out.write(&in_json(&text_of(parameter(helper)?)))?;
+    Ok(())
+}
+
+fn json(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut Rendering<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    out.write(&parameter(helper)?.to_string())?;
+    Ok(())
+}
+
+/// Adaptive Cards' own date and time functions, which want whole seconds.
+fn moment(
+    helper: &Helper<'_>,
+    _: &Handlebars<'_>,
+    _: &Context,
+    _: &mut Rendering<'_, '_>,
+    out: &mut dyn Output,
+) -> HelperResult {
+    let text = text_of(parameter(helper)?);
+    let at: crate::time::Timestamp =
+        text.parse().map_err(|_| RenderErrorReason::Other(format!("moment wants an RFC 3339 time, not {text:?}")))?;
+    let seconds = crate::time::Timestamp::from_micros(at.as_seconds() * 1_000_000);
+    out.write(&format!("{{{{DATE({seconds}, SHORT)}}}} {{{{TIME({seconds})}}}}"))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(text: &str) -> Result<Templates, TemplatesError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("teams")).expect("a folder");
+        fs::write(folder.path().join("teams/ping.hbs"), text).expect("a file");
+        Templates::load(Some(folder.path()))
+    }
+
+    fn error(text: &str, data: &Value) -> String {
+        let templates = with(text).expect("compiles");
+        templates.render(Channel::Teams, "ping", data).expect_err("fails").to_string()
+    }
+
+    #[test]
+    fn raw_output_is_refused_wherever_it_stands() {
+        for text in ["{{{a}}}", "\n\n{{&a}}", "{{#if a}}\n{{{b}}}{{/if}}", "{{#each a}}x{{else}}{{{b}}}{{/each}}"] {
+            let error = with(text).map(drop).expect_err(text).to_string();
+            assert!(error.contains("teams/ping.hbs") && error.contains("unescaped"), "{error}");
+        }
+    }
+
+    #[test]
+    fn syntax_errors_name_template_and_line() {
+        let error = with("{\n\"a\": {{#if}\n}").map(drop).expect_err("no template").to_string();
+        assert!(error.contains("teams/ping.hbs, line 2"), "{error}");
+    }
+
+    #[test]
+    fn broken_json_names_the_templates_line_behind_loops_and_blocks() {
+        let data = serde_json::json!({"items": ["one", "two", "three"]});
+        let text = "{\n\"list\": [\n{{#each items}}\n\"{{this}}\",\n{{/each}}\n],\n\"x\": 1\n}";
+        assert!(error(text, &data).contains("teams/ping.hbs, line 6: what it renders is not JSON"), "{}", error(text, &data));
+        assert!(error("{\n\"a\": \"x\"\n\"b\": 1}", &data).contains("line 3"));
+    }
+
+    #[test]
+    fn missing_values_are_errors_with_their_line() {
+        let error = error("{\n\"a\": \"{{nothing}}\"}", &serde_json::json!({}));
+        assert!(error.contains("line 2") && error.contains("nothing"), "{error}");
+    }
+
+    #[test]
+    fn values_cannot_leave_their_string() {
+        let templates = with("{\"a\": \"{{x}}\", \"b\": \"{{plain x}}\"}").expect("compiles");
+        let data = serde_json::json!({"x": "\", \"evil\": \"[y](z)\u{202e}"});
+        let (_, _, value) = templates.render(Channel::Teams, "ping", &data).expect("renders");
+        assert_eq!(value["a"], "\", \"evil\": \"\\[y\\]\\(z\\)⟨U\\+202E⟩");
+        assert_eq!(value["b"], "\", \"evil\": \"[y](z)⟨U+202E⟩");
+        assert_eq!(for_text_run("{{DATE(x)}}"), "{\u{2060}{DATE(x)}}");
+        assert_eq!(for_text_run(&"x".repeat(30)), format!("{}\u{200b}{}", "x".repeat(24), "x".repeat(6)));
+        assert!(value.get("evil").is_none());
+    }
+}

@@ -1,0 +1,78 @@
+//! The JSON Schemas of what the hub sends, and checks against them.
+
+use std::collections::BTreeMap;
+
+use jsonschema::{PatternOptions, Validator};
+use serde_json::Value;
+
+use super::RenderError;
+
+/// Every schema file: its name under `/schemas/` and its text.
+pub const SCHEMAS: [(&str, &str); 3] = [
+    (EVENT, include_str!("../../schemas/event.json")),
+    (REQUEST, include_str!("../../schemas/request.json")),
+    (TEAMS, include_str!("../../schemas/teams-message.json")),
+];
+
+/// The body of a custom endpoint.
+pub(super) const EVENT: &str = "event.json";
+/// A request as the API shows it.
+const REQUEST: &str = "request.json";
+/// The body of a Teams workflow.
+pub(super) const TEAMS: &str = "teams-message.json";
+
+/// A schema that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a usable JSON Schema: {0}")]
+pub struct SchemaError(String);
+
+/// The schemas, compiled once.
+pub struct Validators {
+    by_name: BTreeMap<&'static str, Validator>,
+}
+
+impl Validators {
+    pub(super) fn new() -> Result<Self, SchemaError> {
+        let request: Value = parse(include_str!("../../schemas/request.json"))?;
+        let registry = jsonschema::Registry::new()
+            .add("https://countersign.invalid/schemas/request.json", request)
+            .and_then(jsonschema::RegistryBuilder::prepare)
+            .map_err(|error| SchemaError(error.to_string()))?;
+        let mut by_name = BTreeMap::new();
+        for (name, text) in SCHEMAS {
+            let schema = parse(text)?;
+            let validator = jsonschema::options()
+                .with_registry(&registry)
+                .build(&schema)
+                .map_err(|error| SchemaError(format!("{name}: {error}")))?;
+            by_name.insert(name, validator);
+        }
+        Ok(Self { by_name })
+    }
+
+    /// Checks what a template rendered.
+    pub(super) fn check(&self, template: &str, schema: &'static str, body: &Value) -> Result<(), RenderError> {
+        let Some(validator) = self.by_name.get(schema) else { return Ok(()) };
+        validator.validate(body).map_err(|error| RenderError::Schema {
+            name: template.to_owned(),
+            schema,
+            path: error.instance_path().to_string(),
+            detail: error.to_string(),
+        })
+    }
+}
+
+fn parse(text: &str) -> Result<Value, SchemaError> {
+    serde_json::from_str(text).map_err(|error| SchemaError(error.to_string()))
+}
+
+/// Compiles an operator's schema: no remote or file references, and patterns whose time is linear in the text.
+///
+/// # Errors
+/// When it is not a JSON Schema, or refers to something outside itself.
+pub fn compile_foreign(schema: &Value) -> Result<Validator, SchemaError> {
+    jsonschema::options()
+        .with_pattern_options(PatternOptions::regex())
+        .build(schema)
+        .map_err(|error| SchemaError(error.to_string()))
+}

@@ -1,0 +1,181 @@
+//! Microsoft Teams, through a workflow that posts a card: an Adaptive Card 1.4 in the workflow's envelope.
+//!
+//! Text that a requester wrote goes into `TextRun`s, which no client reads as Markdown.
+
+use serde_json::{Map, Value, json};
+
+use super::schema::TEAMS;
+use super::text::{cut, visible};
+use super::{Notice, RenderError, SlotLinks, Success, Templates, Validators};
+use crate::store::endpoints::Channel;
+
+/// Teams takes 28 KB of re-encoded properties; this leaves room for the re-encoding.
+const BUDGET: usize = 20_000;
+/// Bytes of the command shown at first; halved until the card fits.
+const COMMAND: usize = 6_000;
+/// Times that the texts are halved before giving up.
+const HALVINGS: u32 = 6;
+/// Lines of the command shown.
+const LINES: usize = 40;
+/// Buttons that a card may have.
+const ACTIONS: usize = 6;
+/// Facts of the context shown.
+const FACTS: usize = 6;
+
+pub(super) fn render(
+    templates: &Templates,
+    validators: &Validators,
+    notice: &Notice<'_>,
+) -> Result<String, RenderError> {
+    let mut oversize = None;
+    for halving in 0..=HALVINGS {
+        let data = view(notice, COMMAND >> halving);
+        let (name, _, body) = templates.render(Channel::Teams, notice.kind, &data)?;
+        validators.check(&name, TEAMS, &body)?;
+        let compact = body.to_string();
+        if compact.len() <= BUDGET {
+            return Ok(compact);
+        }
+        oversize = Some(RenderError::TooBig { name, size: compact.len(), budget: BUDGET });
+    }
+    Err(oversize.unwrap_or_else(|| RenderError::Missing(notice.kind.to_owned())))
+}
+
+pub(super) fn judge_success(status: u16, answer: &str) -> Success {
+    // A workflow answers 202 when it has started: whether a card was posted shows only in its run history.
+    if status == 202 {
+        return Success::Accepted;
+    }
+    // The retired connectors answer 200 and put the failure into the text.
+    if answer.contains("Webhook message delivery failed") || answer.contains("HTTP error") {
+        return Success::Refused(cut(answer, 200).0.to_owned());
+    }
+    Success::Delivered
+}
+
+/// What the templates see: the request, and its long texts cut to what a card can show.
+fn view(notice: &Notice<'_>, budget: usize) -> Value {
+    let request = notice.request;
+    let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let (command, command_cut) = lines(text("/command"), budget);
+    let (reason, reason_cut) = cut(text("/reason"), budget / 4);
+    let (decision_reason, _) = cut(text("/decision/reason"), budget / 4);
+    json!({
+        "event": {"id": notice.id, "type": notice.kind, "at": notice.at},
+        "resource": text("/resource"),
+        "id": text("/id"),
+        "digest": cut(text("/digest"), 12).0,
+        "expires_at": text("/expires_at"),
+        "url": text("/url"),
+        "requester": requester(request),
+        "language": text("/language"),
+        "command": command,
+        "command_cut": command_cut,
+        "reason": reason,
+        "reason_cut": reason_cut,
+        "facts": facts(request, budget / 8),
+        "slots": slots(request),
+        "decision_reason": decision_reason,
+        "decided_by": decided_by(request),
+        "links": buttons(&notice.links.slots),
+    })
+}
+
+/// Three buttons a slot as long as they fit into a card; beyond that, the review page, which has the other two.
+fn buttons(slots: &[SlotLinks]) -> Vec<Value> {
+    let brief = slots.len() * 3 > ACTIONS;
+    let decide = |link: &Option<String>| if brief { String::new() } else { link.clone().unwrap_or_default() };
+    let button = |slot: &SlotLinks| {
+        json!({
+            "group": slot.group,
+            "review": slot.review,
+            "approve": decide(&slot.approve),
+            "reject": decide(&slot.reject),
+            "several": slots.len() > 1,
+        })
+    };
+    slots.iter().take(ACTIONS).map(button).collect()
+}
+
+/// The command's lines as far as they fit, and how many bytes are left out. Spaces that a client would fold are made to stay,
+/// after [`visible`] has marked any that were there before.
+fn lines(command: &str, budget: usize) -> (Vec<String>, usize) {
+    let mut shown = Vec::new();
+    let mut left = budget;
+    let mut used = 0;
+    for line in command.split_inclusive('\n').take(LINES) {
+        let (kept, rest) = cut(line, left);
+        left -= kept.len();
+        used += kept.len();
+        shown.push(visible(kept.trim_end_matches('\n')).replace("  ", "\u{a0}\u{a0}"));
+        if rest > 0 {
+            break;
+        }
+    }
+    (shown, command.len() - used)
+}
+
+fn requester(request: &Value) -> String {
+    let part = |name: &str| request.pointer(&format!("/requester/{name}")).and_then(Value::as_str);
+    match (part("name"), part("email")) {
+        (Some(name), Some(email)) => format!("{} ({email})", cut(name, 100).0),
+        (Some(one), None) | (None, Some(one)) => cut(one, 254).0.to_owned(),
+        (None, None) => "a system".to_owned(),
+    }
+}
+
+/// Plain values of the context, as name and value.
+fn facts(request: &Value, budget: usize) -> Vec<Value> {
+    let members = request.pointer("/context").and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
+    members
+        .iter()
+        .filter(|(_, value)| !value.is_object() && !value.is_array() && !value.is_null())
+        .take(FACTS)
+        .map(|(name, value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            json!({"name": cut(name, 40).0, "value": cut(&value, budget.min(200)).0})
+        })
+        .collect()
+}
+
+fn slots(request: &Value) -> String {
+    let slots = request.pointer("/slots").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let named: Vec<String> = slots
+        .iter()
+        .take(8)
+        .map(|slot| {
+            let number = |name: &str| slot.get(name).and_then(Value::as_u64).unwrap_or_default();
+            let group = slot.get("group").and_then(Value::as_str).unwrap_or_default();
+            format!("{group}: {} of {}", number("approved"), number("needed"))
+        })
+        .collect();
+    let more = if slots.len() > named.len() { ", …" } else { "" };
+    format!("{}{more}", named.join(", "))
+}
+
+fn decided_by(request: &Value) -> String {
+    let people = request.pointer("/decision/by").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let named: Vec<&str> = people.iter().take(8).filter_map(Value::as_str).collect();
+    let more = if people.len() > named.len() { ", …" } else { "" };
+    format!("{}{more}", named.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_loudly() {
+        let (shown, left_out) = lines("select 1\n  from x\nwhere", 14);
+        assert_eq!(shown, ["select 1", "\u{a0}\u{a0}fro"]);
+        assert_eq!(left_out, "m x\nwhere".len());
+    }
+
+    #[test]
+    fn an_answer_that_says_yes_and_means_no() {
+        assert_eq!(judge_success(202, ""), Success::Accepted);
+        assert_eq!(judge_success(200, "1"), Success::Delivered);
+        let refused = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429";
+        assert!(matches!(judge_success(200, refused), Success::Refused(_)));
+    }
+}

@@ -1,0 +1,148 @@
+//! Typed identifiers. Each kind of thing has its own type, so that they cannot be mixed up, and its own prefix, so that a
+//! person reading a log can tell them apart.
+//!
+//! An id is a UUID version 7 (RFC 9562 §5.7) written as 32 lower-case hex digits behind the prefix: text order is time
+//! order, which keyset paging relies on.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::{NoContext, Uuid};
+
+use crate::time::Timestamp;
+
+/// The text given is not an id of the expected kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected an id that looks like {prefix}0190…, 32 hex digits behind the prefix")]
+pub struct InvalidId {
+    prefix: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id; `now` gives its place in time order, the rest is random.
+            pub fn mint(now: Timestamp) -> Self {
+                Self(mint(now))
+            }
+
+            /// The 16 bytes behind the prefix.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            /// Back from [`Self::as_bytes`].
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0.simple())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                parse($prefix, text).map(Self).ok_or(InvalidId { prefix: $prefix })
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// A request for approval.
+    RequestId,
+    "req_"
+);
+id!(
+    /// Something that happened, as told to endpoints.
+    EventId,
+    "evt_"
+);
+id!(
+    /// A configured target of notifications.
+    EndpointId,
+    "ep_"
+);
+id!(
+    /// One event on its way to one endpoint.
+    DeliveryId,
+    "dlv_"
+);
+id!(
+    /// One person's approve or reject.
+    VoteId,
+    "vot_"
+);
+id!(
+    /// An API token (not its secret).
+    TokenId,
+    "tok_"
+);
+
+fn mint(now: Timestamp) -> Uuid {
+    let micros = u64::try_from(now.as_micros()).unwrap_or(0);
+    let nanos = u32::try_from(micros % 1_000_000 * 1_000).unwrap_or(0);
+    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, micros / 1_000_000, nanos))
+}
+
+fn parse(prefix: &str, text: &str) -> Option<Uuid> {
+    let digits = text.strip_prefix(prefix)?;
+    // `Uuid` would also take braces, hyphens and capitals: one thing must have one spelling.
+    let canonical = digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    canonical.then(|| Uuid::try_parse(digits).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back() {
+        let id = RequestId::mint(Timestamp::from_micros(1_700_000_000_000_000));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert!(id.to_string().starts_with("req_"));
+    }
+
+    #[test]
+    fn one_spelling_only() {
+        let id = RequestId::mint(Timestamp::from_micros(1)).to_string();
+        for wrong in [id.to_uppercase(), id.replace("req_", "ep_"), format!("{id}0"), id.replace("req_", "")] {
+            assert!(wrong.parse::<RequestId>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn text_order_is_time_order() {
+        let ids: Vec<String> =
+            (1..200).map(|ms| EventId::mint(Timestamp::from_micros(ms * 1_000)).to_string()).collect();
+        assert!(ids.is_sorted());
+    }
+}

@@ -1,0 +1,15 @@
+//! Countersign: an approval hub. A system that is about to do something risky asks first; the people who may decide are told
+//! where they already are; their decision is told to the system, proven, and counted.
+//!
+//! `ARCHITECTURE.md` draws the map; each module says what it must not know.
+
+pub mod analytics;
+pub mod approval;
+pub mod audit;
+pub mod channels;
+pub mod identity;
+pub mod ids;
+pub mod links;
+pub mod random;
+pub mod store;
+pub mod time;

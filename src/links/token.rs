@@ -1,0 +1,239 @@
+//! What a link says, and its text.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::KeyRing;
+use super::keys::Purpose;
+use crate::approval::{Digest, GroupName};
+use crate::ids::{DeliveryId, EndpointId, RequestId};
+use crate::time::Timestamp;
+
+/// Layout of the token. Raised when it changes.
+const VERSION: u8 = 1;
+/// Bytes of the digest that a link carries: enough to tell revisions apart, the signature does the rest.
+const DIGEST_PREFIX: usize = 8;
+const TAG: usize = 32;
+/// Bytes before the group's text.
+const FIXED: usize = 1 + 4 + 16 + 4 + DIGEST_PREFIX + 1 + 16 + 16 + 8 + 8 + 1;
+/// A form is good for this long after the page was shown.
+const FORM_LIFE: Duration = Duration::from_secs(3_600);
+
+/// What the button promised that led here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// To look first.
+    Review,
+    /// To approve.
+    Approve,
+    /// To reject.
+    Reject,
+}
+
+/// What a link stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The request.
+    pub request: RequestId,
+    /// The revision it shows and decides.
+    pub revision: u32,
+    /// The first bytes of that revision's digest.
+    pub digest_prefix: [u8; DIGEST_PREFIX],
+    /// The slot it votes in.
+    pub group: GroupName,
+    /// What its button promised.
+    pub intent: Intent,
+    /// The endpoint that was sent it.
+    pub endpoint: EndpointId,
+    /// The message that carried it.
+    pub delivery: DeliveryId,
+    /// When it was made.
+    pub issued_at: Timestamp,
+    /// From this moment on it is dead.
+    pub expires_at: Timestamp,
+}
+
+/// The text is not a link that this hub signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this link was not made by this hub, or not all of it arrived")]
+pub struct InvalidLink;
+
+impl Link {
+    /// The prefix of a digest that a link carries.
+    pub fn prefix_of(digest: &Digest) -> [u8; DIGEST_PREFIX] {
+        digest.as_bytes().first_chunk().copied().unwrap_or_default()
+    }
+
+    /// The token's text: the same fields under the same key give the same text.
+    pub fn sign(&self, keys: &KeyRing) -> String {
+        let mut bytes = self.encode(keys.signing_id());
+        let tag = keys.sign(Purpose::Link, &bytes);
+        bytes.extend_from_slice(&tag);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Reads a token and checks its signature, before any field is believed.
+    ///
+    /// # Errors
+    /// When it is not one of ours.
+    pub fn verify(text: &str, keys: &KeyRing) -> Result<Self, InvalidLink> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidLink)?;
+        let (message, tag) = bytes.split_last_chunk::<TAG>().ok_or(InvalidLink)?;
+        let mut fields = Fields(message);
+        if fields.take::<1>()? != [VERSION] {
+            return Err(InvalidLink);
+        }
+        let key = u32::from_be_bytes(fields.take()?);
+        if !keys.verify(key, Purpose::Link, message, tag) {
+            return Err(InvalidLink);
+        }
+        Self::decode(fields)
+    }
+
+    /// A nonce for the form on this link's page, shown at `now`.
+    pub fn form_nonce(text: &str, keys: &KeyRing, now: Timestamp) -> String {
+        let shown = now.as_seconds().to_be_bytes();
+        let tag = keys.sign(Purpose::Form, &[&shown, text.as_bytes()].concat());
+        URL_SAFE_NO_PAD.encode([&keys.signing_id().to_be_bytes()[..], &shown, &tag].concat())
+    }
+
+    /// Whether the nonce was given out for this link's page within the last hour.
+    pub fn check_form_nonce(text: &str, nonce: &str, keys: &KeyRing, now: Timestamp) -> bool {
+        let check = || {
+            let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
+            let mut fields = Fields(&bytes);
+            let key = u32::from_be_bytes(fields.take().ok()?);
+            let shown: [u8; 8] = fields.take().ok()?;
+            let genuine = keys.verify(key, Purpose::Form, &[&shown, text.as_bytes()].concat(), fields.0);
+            let age = now.as_seconds().checked_sub(i64::from_be_bytes(shown))?;
+            Some(genuine && u64::try_from(age).is_ok_and(|age| age < FORM_LIFE.as_secs()))
+        };
+        check().unwrap_or(false)
+    }
+
+    fn encode(&self, key: u32) -> Vec<u8> {
+        let group = self.group.as_str().as_bytes();
+        let mut bytes = Vec::with_capacity(FIXED + group.len() + TAG);
+        bytes.push(VERSION);
+        bytes.extend(key.to_be_bytes());
+        bytes.extend(self.request.as_bytes());
+        bytes.extend(self.revision.to_be_bytes());
+        bytes.extend(self.digest_prefix);
+        bytes.push(match self.intent {
+            Intent::Review => 0,
+            Intent::Approve => 1,
+            Intent::Reject => 2,
+        });
+        bytes.extend(self.endpoint.as_bytes());
+        bytes.extend(self.delivery.as_bytes());
+        bytes.extend(self.issued_at.as_micros().to_be_bytes());
+        bytes.extend(self.expires_at.as_micros().to_be_bytes());
+        // A name has at most 64 bytes.
+        bytes.push(u8::try_from(group.len()).unwrap_or(u8::MAX));
+        bytes.extend(group);
+        bytes
+    }
+
+    fn decode(mut fields: Fields<'_>) -> Result<Self, InvalidLink> {
+        let link = Self {
+            request: RequestId::from_bytes(fields.take()?),
+            revision: u32::from_be_bytes(fields.take()?),
+            digest_prefix: fields.take()?,
+            intent: match fields.take::<1>()? {
+                [0] => Intent::Review,
+                [1] => Intent::Approve,
+                [2] => Intent::Reject,
+                _ => return Err(InvalidLink),
+            },
+            endpoint: EndpointId::from_bytes(fields.take()?),
+            delivery: DeliveryId::from_bytes(fields.take()?),
+            issued_at: Timestamp::from_micros(i64::from_be_bytes(fields.take()?)),
+            expires_at: Timestamp::from_micros(i64::from_be_bytes(fields.take()?)),
+            group: {
+                let [length] = fields.take::<1>()?;
+                let text = fields.rest(length.into())?;
+                std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(InvalidLink)?
+            },
+        };
+        Ok(link)
+    }
+}
+
+/// Bytes taken from the front.
+struct Fields<'b>(&'b [u8]);
+
+impl<'b> Fields<'b> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], InvalidLink> {
+        let (first, rest) = self.0.split_first_chunk::<N>().ok_or(InvalidLink)?;
+        self.0 = rest;
+        Ok(*first)
+    }
+
+    /// All that is left, which must be `length` bytes.
+    fn rest(self, length: usize) -> Result<&'b [u8], InvalidLink> {
+        if self.0.len() == length { Ok(self.0) } else { Err(InvalidLink) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::LinkKey;
+    use super::*;
+
+    fn ring(ids: &[u32]) -> KeyRing {
+        let key = |id: u32| LinkKey { id, secret: Box::new([u8::try_from(id).expect("small"); 32]).into() };
+        KeyRing::new(key(ids[0]), ids[1..].iter().map(|id| key(*id)).collect())
+    }
+
+    fn link() -> Link {
+        let at = Timestamp::from_micros(1_700_000_000_000_000);
+        Link {
+            request: RequestId::mint(at),
+            revision: 3,
+            digest_prefix: Link::prefix_of(&Digest::of(b"x")),
+            group: "dba".parse().expect("a name"),
+            intent: Intent::Approve,
+            endpoint: EndpointId::mint(at),
+            delivery: DeliveryId::mint(at),
+            issued_at: at,
+            expires_at: at + Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    fn text_and_back_also_after_a_key_was_rotated() {
+        let text = link().sign(&ring(&[1]));
+        let read = Link::verify(&text, &ring(&[2, 1])).expect("an older key is honoured");
+        assert_eq!(read.sign(&ring(&[1])), text);
+        assert_eq!(Link::verify(&text, &ring(&[2])), Err(InvalidLink));
+    }
+
+    #[test]
+    fn every_changed_character_is_noticed() {
+        let keys = ring(&[1]);
+        let text = link().sign(&keys);
+        for place in 0..text.len() {
+            let mut forged = text.clone().into_bytes();
+            forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };
+            let forged = String::from_utf8(forged).expect("ASCII");
+            assert_eq!(Link::verify(&forged, &keys), Err(InvalidLink), "at {place}");
+        }
+        for cut in 0..text.len() {
+            assert_eq!(Link::verify(&text[..cut], &keys), Err(InvalidLink));
+        }
+    }
+
+    #[test]
+    fn a_nonce_is_good_for_its_page_and_an_hour() {
+        let keys = ring(&[1]);
+        let (now, text) = (Timestamp::from_micros(1_700_000_000_000_000), "token");
+        let nonce = Link::form_nonce(text, &keys, now);
+        let later = |seconds| now + Duration::from_secs(seconds);
+        assert!(Link::check_form_nonce(text, &nonce, &keys, later(3_599)));
+        assert!(!Link::check_form_nonce(text, &nonce, &keys, later(3_600)));
+        assert!(!Link::check_form_nonce("other", &nonce, &keys, now));
+        assert!(!Link::check_form_nonce(text, "", &keys, now));
+    }
+}

@@ -1,0 +1,29 @@
+//! Random bytes from the operating system: secrets, nonces, and the jitter of retries.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// `N` bytes that nobody can guess.
+///
+/// # Panics
+/// When the operating system has no randomness to give: going on would mean guessable secrets.
+#[expect(clippy::expect_used, reason = "without randomness nothing the hub signs is worth anything")]
+pub fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+/// A secret of 256 bits as URL-safe text without padding (RFC 4648 §5).
+pub fn secret_text() -> String {
+    URL_SAFE_NO_PAD.encode(bytes::<32>())
+}
+
+/// A fraction in `[0, 1)`.
+pub fn fraction() -> f64 {
+    // 53 bits are what an f64 holds exactly.
+    let bits = u64::from_le_bytes(bytes()) >> 11;
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+    let numerator = bits as f64;
+    numerator / (1_u64 << 53) as f64
+}

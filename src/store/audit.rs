@@ -1,0 +1,132 @@
+//! The audit trail's rows.
+
+use sqlx::AssertSqlSafe;
+
+use super::session::args;
+use super::{Session, StoreError, Tx};
+use crate::approval::Digest;
+use crate::audit::{Entry, Sealed, link};
+use crate::ids::RequestId;
+
+/// An entry that waits for the end of its transaction to be given its place.
+pub(super) struct NewEntry {
+    request: Option<RequestId>,
+    action: String,
+    at: crate::time::Timestamp,
+    text: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    seq: i64,
+    entry: String,
+    hash: String,
+}
+
+/// Rows of one INSERT: five values each, well below both databases' limits.
+const CHUNK: usize = 100;
+
+impl Tx {
+    /// Adds an entry to the trail; it is written with the transaction and rolled back with the operation.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn record(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let text = serde_json::to_string(entry)
+            .map_err(|cause| StoreError::inconsistent("audit_entries", "entry", &entry.action, cause))?;
+        self.audit.push(NewEntry { request: entry.request, action: entry.action.clone(), at: entry.at, text });
+        Ok(())
+    }
+}
+
+/// Chains and writes the transaction's entries: once per transaction, so that a batch of operations costs one look at the head
+/// of the chain.
+pub(super) async fn seal(tx: &mut Tx) -> Result<(), StoreError> {
+    let entries = std::mem::take(&mut tx.audit);
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let session = tx.session();
+    let head: Option<Row> =
+        session.fetch_optional("SELECT seq, entry, hash FROM audit_entries ORDER BY seq DESC LIMIT 1", args![]).await?;
+    let (mut seq, mut previous) = match head {
+        Some(row) => (row.seq, Some(parse_hash(&row)?)),
+        None => (0, None),
+    };
+    for chunk in entries.chunks(CHUNK) {
+        let mut values = Vec::with_capacity(chunk.len() * 6);
+        for new in chunk {
+            seq += 1;
+            let hash = link(previous.as_ref(), seq, &new.text);
+            values.extend(args![seq, new.at, &new.action, new.request.as_ref(), &new.text, &hash]);
+            previous = Some(hash);
+        }
+        let places: Vec<String> = (0..chunk.len())
+            .map(|row| (1..=6).map(|column| format!("${}", row * 6 + column)).collect::<Vec<_>>().join(", "))
+            .map(|columns| format!("({columns})"))
+            .collect();
+        let sql = format!(
+            "INSERT INTO audit_entries (seq, at, action, request_id, entry, hash) VALUES {}",
+            places.join(", ")
+        );
+        session.execute(AssertSqlSafe(sql), values).await?;
+    }
+    Ok(())
+}
+
+/// The trail of one request, oldest first.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn of_request(session: &mut Session, id: RequestId) -> Result<Vec<Sealed>, StoreError> {
+    let sql = "SELECT seq, entry, hash FROM audit_entries WHERE request_id = $1 ORDER BY seq";
+    let rows: Vec<Row> = session.fetch_all(sql, args![&id]).await?;
+    rows.into_iter().map(Row::into_sealed).collect()
+}
+
+/// Up to `limit` entries after `after`, oldest first.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn page(session: &mut Session, after: i64, limit: u32) -> Result<Vec<Sealed>, StoreError> {
+    let sql = "SELECT seq, entry, hash FROM audit_entries WHERE seq > $1 ORDER BY seq LIMIT $2";
+    let rows: Vec<Row> = session.fetch_all(sql, args![after, limit]).await?;
+    rows.into_iter().map(Row::into_sealed).collect()
+}
+
+/// Walks the whole chain; answers the number of the first entry that does not fit, if one does not.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn first_break(session: &mut Session) -> Result<Option<i64>, StoreError> {
+    let mut previous: Option<Digest> = None;
+    let mut expected = 0;
+    loop {
+        let sql = "SELECT seq, entry, hash FROM audit_entries WHERE seq > $1 ORDER BY seq LIMIT 500";
+        let rows: Vec<Row> = session.fetch_all(sql, args![expected]).await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        for row in rows {
+            expected += 1;
+            let hash = parse_hash(&row)?;
+            if row.seq != expected || hash != link(previous.as_ref(), row.seq, &row.entry) {
+                return Ok(Some(expected));
+            }
+            previous = Some(hash);
+        }
+    }
+}
+
+impl Row {
+    fn into_sealed(self) -> Result<Sealed, StoreError> {
+        let hash = parse_hash(&self)?;
+        let entry = serde_json::from_str(&self.entry)
+            .map_err(|cause| StoreError::inconsistent("audit_entries", "entry", self.seq, cause))?;
+        Ok(Sealed { seq: self.seq, entry, hash })
+    }
+}
+
+fn parse_hash(row: &Row) -> Result<Digest, StoreError> {
+    row.hash.parse().map_err(|cause| StoreError::inconsistent("audit_entries", "hash", row.seq, cause))
+}

@@ -1,0 +1,421 @@
+//! Deliveries: one event on its way to one endpoint, with its attempts.
+//!
+//! A delivery is claimed by a lease with a fencing number. The number guards every later write: an owner whose lease ran out and
+//! was given to another can change nothing any more.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::requests::{unwire, wire};
+use super::session::args;
+use super::{Session, StoreError};
+use crate::ids::{DeliveryId, EndpointId, EventId, RequestId};
+use crate::time::Timestamp;
+
+/// Where a delivery stands. All but the first two are ends, and each delivery reaches exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Waits for its next attempt.
+    Pending,
+    /// Being sent.
+    Leased,
+    /// The target confirmed that it has it.
+    Delivered,
+    /// The target took it, which for a Teams workflow says only that a flow started.
+    Accepted,
+    /// Given up.
+    Failed,
+    /// Its time was over before it could be sent.
+    Expired,
+    /// What it would have asked for was decided meanwhile.
+    Superseded,
+    /// Nobody wants it any more; the reason says why.
+    Discarded,
+}
+
+/// A new delivery, due at once.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// Its name.
+    pub id: DeliveryId,
+    /// What is told.
+    pub event_id: EventId,
+    /// To whom.
+    pub endpoint_id: EndpointId,
+    /// About what.
+    pub request_id: RequestId,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A delivery that this process may send, until its lease ends.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Its name.
+    pub id: DeliveryId,
+    /// To whom.
+    pub endpoint_id: EndpointId,
+    /// Guards every later write.
+    pub fence: i64,
+    /// Attempts made before this one.
+    pub attempts: u32,
+    /// When the delivery was made.
+    pub created_at: Timestamp,
+    /// What is told.
+    pub event_id: EventId,
+    /// Kind of event.
+    pub event_type: String,
+    /// When the event happened.
+    pub event_at: Timestamp,
+    /// The request as it stood, as JSON text.
+    pub request: String,
+    /// The request's status now.
+    pub request_status: crate::approval::Status,
+}
+
+/// One try, as it went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attempt {
+    /// Counts from 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+    /// How it is judged.
+    pub class: String,
+    /// The HTTP status, when there was one.
+    pub status: Option<u16>,
+    /// What went wrong, when something did.
+    pub error: Option<String>,
+    /// The beginning of the target's answer.
+    pub answer: Option<String>,
+}
+
+/// What becomes of a delivery after an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Tried again at that moment.
+    Retry(Timestamp),
+    /// It ends there.
+    End {
+        /// How.
+        state: DeliveryState,
+        /// Why, when that is not plain.
+        reason: Option<String>,
+    },
+}
+
+/// A delivery as shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct Delivery {
+    /// Its name.
+    pub id: DeliveryId,
+    /// What is told.
+    pub event_id: EventId,
+    /// Kind of event.
+    pub event: String,
+    /// To whom.
+    pub endpoint_id: EndpointId,
+    /// About what.
+    pub request_id: Option<RequestId>,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Attempts made.
+    pub attempts: u32,
+    /// When it is tried next.
+    pub next_attempt_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why it ended so.
+    pub end_reason: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    event_id: String,
+    event: String,
+    endpoint_id: String,
+    request_id: Option<String>,
+    state: String,
+    attempts: i64,
+    next_attempt_at: Option<i64>,
+    created_at: i64,
+    ended_at: Option<i64>,
+    end_reason: Option<String>,
+}
+
+/// Adds a delivery.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(session: &mut Session, new: &NewDelivery) -> Result<(), StoreError> {
+    let sql = "INSERT INTO deliveries (id, event_id, endpoint_id, request_id, state, attempts, next_attempt_at, fence, created_at)
+        VALUES ($1, $2, $3, $4, 'pending', 0, $5, 0, $5)";
+    let values = args![&new.id, &new.event_id, &new.endpoint_id, &new.request_id, new.created_at];
+    session.execute(sql, values).await.map(drop)
+}
+
+/// Leases up to `limit` due deliveries of one endpoint until `now + lease`, first tries before retries.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn claim(
+    session: &mut Session,
+    endpoint: EndpointId,
+    now: Timestamp,
+    lease: Duration,
+    limit: u32,
+) -> Result<Vec<Claimed>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Leased {
+        id: String,
+    }
+    let sql = "UPDATE deliveries SET state = 'leased', fence = fence + 1, lease_until = $1, next_attempt_at = NULL
+        WHERE id IN (
+            SELECT id FROM deliveries WHERE endpoint_id = $2 AND state = 'pending' AND next_attempt_at <= $3
+            ORDER BY (CASE WHEN attempts = 0 THEN 0 ELSE 1 END), next_attempt_at LIMIT $4
+        ) RETURNING id";
+    let leased: Vec<Leased> = session.fetch_all(sql, args![now + lease, &endpoint, now, limit]).await?;
+    let mut claimed = Vec::with_capacity(leased.len());
+    for row in leased {
+        claimed.push(load_claimed(session, &row.id).await?);
+    }
+    Ok(claimed)
+}
+
+async fn load_claimed(session: &mut Session, id: &str) -> Result<Claimed, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct ClaimedRow {
+        endpoint_id: String,
+        fence: i64,
+        attempts: i64,
+        created_at: i64,
+        event_id: String,
+        event_type: String,
+        event_at: i64,
+        request: String,
+        request_status: String,
+    }
+    let sql = "SELECT d.endpoint_id, d.fence, d.attempts, d.created_at, d.event_id, e.type AS event_type,
+            e.at AS event_at, e.request, r.status AS request_status
+        FROM deliveries d JOIN events e ON e.id = d.event_id JOIN requests r ON r.id = d.request_id
+        WHERE d.id = $1";
+    let row: ClaimedRow = session.fetch_one(sql, args![id]).await?;
+    let bad = |column| move |cause| StoreError::inconsistent("deliveries", column, id, cause);
+    Ok(Claimed {
+        id: id.parse().map_err(bad("id"))?,
+        endpoint_id: row.endpoint_id.parse().map_err(bad("endpoint_id"))?,
+        fence: row.fence,
+        attempts: u32::try_from(row.attempts)
+            .map_err(|cause| StoreError::inconsistent("deliveries", "attempts", id, cause))?,
+        created_at: Timestamp::from_micros(row.created_at),
+        event_id: row.event_id.parse().map_err(bad("event_id"))?,
+        event_type: row.event_type,
+        event_at: Timestamp::from_micros(row.event_at),
+        request: row.request,
+        request_status: unwire(row.request_status)
+            .map_err(|cause| StoreError::inconsistent("requests", "status", id, cause))?,
+    })
+}
+
+/// Gives deliveries whose owner let the lease run out back to the queue; answers how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release_overrun(session: &mut Session, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = "UPDATE deliveries SET state = 'pending', next_attempt_at = $1, lease_until = NULL
+        WHERE state = 'leased' AND lease_until <= $1";
+    session.execute(sql, args![now]).await
+}
+
+/// Writes down an attempt (when one was made) and what comes next, in one go; answers whether the lease still held. When it did
+/// not, nothing is written.
+///
+/// # Errors
+/// When the database fails.
+pub async fn settle(
+    session: &mut Session,
+    claimed: &Claimed,
+    attempt: Option<&Attempt>,
+    next: &Next,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let (state, due, ended, reason) = match next {
+        Next::Retry(at) => (DeliveryState::Pending, Some(*at), None, None),
+        Next::End { state, reason } => (*state, None, Some(now), reason.clone()),
+    };
+    let state = wire(&state).map_err(|cause| StoreError::inconsistent("deliveries", "state", claimed.id, cause))?;
+    let tries = claimed.attempts + u32::from(attempt.is_some());
+    let sql = "UPDATE deliveries SET state = $1, attempts = $2, next_attempt_at = $3, ended_at = $4, end_reason = $5,
+            lease_until = NULL
+        WHERE id = $6 AND fence = $7 AND state = 'leased'";
+    let values = args![state, tries, due, ended, reason, &claimed.id, claimed.fence];
+    if session.execute(sql, values).await? != 1 {
+        return Ok(false);
+    }
+    if let Some(attempt) = attempt {
+        let sql = "INSERT INTO attempts (delivery_id, number, started_at, duration_us, class, status, error, answer)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let values = args![
+            &claimed.id,
+            attempt.number,
+            attempt.started_at,
+            attempt.duration_us,
+            &attempt.class,
+            attempt.status.map(i64::from),
+            attempt.error.clone(),
+            attempt.answer.clone(),
+        ];
+        session.execute(sql, values).await?;
+    }
+    Ok(true)
+}
+
+/// Ends all that wait for an endpoint, with the reason.
+///
+/// # Errors
+/// When the database fails.
+pub async fn discard_waiting(
+    session: &mut Session,
+    endpoint: EndpointId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE deliveries SET state = 'discarded', next_attempt_at = NULL, ended_at = $1, end_reason = $2
+        WHERE endpoint_id = $3 AND state = 'pending'";
+    session.execute(sql, args![now, reason, &endpoint]).await
+}
+
+/// Endpoints that have something due at `now`.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn due_endpoints(session: &mut Session, now: Timestamp) -> Result<Vec<EndpointId>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct IdRow {
+        id: String,
+    }
+    // A look into the index per endpoint, however long the queues are.
+    let sql = "SELECT e.id FROM endpoints e WHERE EXISTS (
+            SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.next_attempt_at <= $1
+        ) ORDER BY e.id";
+    let rows: Vec<IdRow> = session.fetch_all(sql, args![now]).await?;
+    rows.iter()
+        .map(|row| row.id.parse().map_err(|cause| StoreError::inconsistent("endpoints", "id", &row.id, cause)))
+        .collect()
+}
+
+/// The next moment at which something is due or a lease runs out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn next_moment(session: &mut Session) -> Result<Option<Timestamp>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Moments {
+        due: Option<i64>,
+        lease: Option<i64>,
+    }
+    let sql = "SELECT (SELECT MIN(next_attempt_at) FROM deliveries WHERE state = 'pending') AS due,
+            (SELECT MIN(lease_until) FROM deliveries WHERE state = 'leased') AS lease";
+    let row: Moments = session.fetch_one(sql, args![]).await?;
+    Ok([row.due, row.lease].into_iter().flatten().min().map(Timestamp::from_micros))
+}
+
+/// The columns of a [`Row`], once.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT d.id, d.event_id, e.type AS event, d.endpoint_id, d.request_id, d.state, d.attempts, ",
+            "d.next_attempt_at, d.created_at, d.ended_at, d.end_reason ",
+            "FROM deliveries d JOIN events e ON e.id = d.event_id ",
+            $rest
+        )
+    };
+}
+
+/// One delivery.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn get(session: &mut Session, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
+    let row: Option<Row> = session.fetch_optional(select!("WHERE d.id = $1"), args![&id]).await?;
+    row.map(Row::into_delivery).transpose()
+}
+
+/// Up to `limit` deliveries of an endpoint, newest first, older than `before`.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn of_endpoint(
+    session: &mut Session,
+    endpoint: EndpointId,
+    before: Option<DeliveryId>,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    // Above every id: `g` comes after the hex digits.
+    let before = before.map_or_else(|| "dlv_g".to_owned(), |id| id.to_string());
+    let sql = select!("WHERE d.endpoint_id = $1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3");
+    let rows: Vec<Row> = session.fetch_all(sql, args![&endpoint, before, limit]).await?;
+    rows.into_iter().map(Row::into_delivery).collect()
+}
+
+/// The attempts of a delivery, in order.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn attempts(session: &mut Session, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct AttemptRow {
+        number: i64,
+        started_at: i64,
+        duration_us: i64,
+        class: String,
+        status: Option<i64>,
+        error: Option<String>,
+        answer: Option<String>,
+    }
+    let sql = "SELECT number, started_at, duration_us, class, status, error, answer FROM attempts
+        WHERE delivery_id = $1 ORDER BY number";
+    let rows: Vec<AttemptRow> = session.fetch_all(sql, args![&id]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let bad = |column| move |cause| StoreError::inconsistent("attempts", column, id, cause);
+            Ok(Attempt {
+                number: u32::try_from(row.number).map_err(bad("number"))?,
+                started_at: Timestamp::from_micros(row.started_at),
+                duration_us: row.duration_us,
+                class: row.class,
+                status: row.status.map(u16::try_from).transpose().map_err(bad("status"))?,
+                error: row.error,
+                answer: row.answer,
+            })
+        })
+        .collect()
+}
+
+impl Row {
+    fn into_delivery(self) -> Result<Delivery, StoreError> {
+        let id = self.id.as_str();
+        let bad = |column| move |cause| StoreError::inconsistent("deliveries", column, id, cause);
+        Ok(Delivery {
+            id: id.parse().map_err(bad("id"))?,
+            event_id: self.event_id.parse().map_err(bad("event_id"))?,
+            event: self.event,
+            endpoint_id: self.endpoint_id.parse().map_err(bad("endpoint_id"))?,
+            request_id: self.request_id.map(|id| id.parse()).transpose().map_err(bad("request_id"))?,
+            state: unwire(self.state).map_err(|cause| StoreError::inconsistent("deliveries", "state", id, cause))?,
+            attempts: u32::try_from(self.attempts)
+                .map_err(|cause| StoreError::inconsistent("deliveries", "attempts", id, cause))?,
+            next_attempt_at: self.next_attempt_at.map(Timestamp::from_micros),
+            created_at: Timestamp::from_micros(self.created_at),
+            ended_at: self.ended_at.map(Timestamp::from_micros),
+            end_reason: self.end_reason,
+        })
+    }
+}

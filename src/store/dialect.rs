@@ -1,0 +1,27 @@
+//! Everything in which the two databases truly differ.
+
+use sqlx::migrate::Migrator;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
+/// The schema as SQLite reads it.
+pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+/// The schema as PostgreSQL reads it.
+pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+impl Dialect {
+    /// Opens a write transaction that no other writer, of this process or a replica, runs beside. SQLite has one writer by
+    /// nature; on PostgreSQL an advisory lock makes it so, which rules out deadlocks between batches and keeps the audit
+    /// chain one chain. The number is ours and arbitrary.
+    pub(super) const fn begin(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN; SELECT pg_advisory_xact_lock(4852177305616)",
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Endpoints: where notifications go.
+
+use std::collections::BTreeSet;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::requests::{unwire, wire};
+use super::session::args;
+use super::{Session, StoreError};
+use crate::approval::{EndpointName, GroupName, ResourceName};
+use crate::ids::EndpointId;
+use crate::time::Timestamp;
+
+/// What is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// A Microsoft Teams workflow ("when a webhook request is received").
+    Teams,
+    /// Any program that speaks Standard Webhooks.
+    Custom,
+}
+
+impl Channel {
+    /// As written on the wire; also the folder of its templates.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Teams => "teams",
+            Self::Custom => "custom",
+        }
+    }
+}
+
+/// Whether an endpoint is sent anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointState {
+    /// It is.
+    Active,
+    /// It said that it is gone (410): nothing more is sent.
+    Disabled,
+    /// Taken away; kept for the deliveries that point to it.
+    Deleted,
+}
+
+/// An endpoint as kept.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its identity.
+    pub id: EndpointId,
+    /// What people call it.
+    pub name: EndpointName,
+    /// What is at the other end.
+    pub channel: Channel,
+    /// Where. A secret for chat channels: whoever has it may post there.
+    pub url: SecretString,
+    /// Standard Webhooks signing secret, `whsec_…`; custom endpoints only.
+    pub secret: Option<SecretString>,
+    /// Which events; empty for all.
+    pub events: BTreeSet<String>,
+    /// Which resources; empty for all.
+    pub resources: BTreeSet<ResourceName>,
+    /// For which deciding groups it speaks; empty for any request, without deciding links.
+    pub groups: BTreeSet<GroupName>,
+    /// Whether it is sent anything.
+    pub state: EndpointState,
+    /// Why it is disabled.
+    pub disabled_reason: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    name: String,
+    channel: String,
+    url: String,
+    secret: Option<String>,
+    events: String,
+    resources: String,
+    groups: String,
+    state: String,
+    disabled_reason: Option<String>,
+    created_at: i64,
+}
+
+/// The columns of a [`Row`], once.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, channel, url, secret, events, resources, groups, state, disabled_reason, created_at ",
+            "FROM endpoints ",
+            $rest
+        )
+    };
+}
+
+/// Adds an endpoint, or writes all of it but its identity and birth.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> Result<(), StoreError> {
+    let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("endpoints", column, endpoint.id, cause);
+    let sql = "INSERT INTO endpoints (id, name, channel, url, secret, events, resources, groups, state,
+            disabled_reason, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, channel = excluded.channel, url = excluded.url,
+            secret = excluded.secret, events = excluded.events, resources = excluded.resources,
+            groups = excluded.groups, state = excluded.state, disabled_reason = excluded.disabled_reason,
+            updated_at = excluded.updated_at";
+    let values = args![
+        &endpoint.id,
+        &endpoint.name,
+        endpoint.channel.as_str(),
+        endpoint.url.expose_secret(),
+        endpoint.secret.as_ref().map(|secret| secret.expose_secret().to_owned()),
+        serde_json::to_string(&endpoint.events).map_err(bad("events"))?,
+        serde_json::to_string(&endpoint.resources).map_err(bad("resources"))?,
+        serde_json::to_string(&endpoint.groups).map_err(bad("groups"))?,
+        wire(&endpoint.state).map_err(bad("state"))?,
+        endpoint.disabled_reason.clone(),
+        endpoint.created_at,
+        now,
+    ];
+    session.execute(sql, values).await.map(drop)
+}
+
+/// One endpoint that was not taken away.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn get(session: &mut Session, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {
+    one(session.fetch_optional(select!("WHERE id = $1 AND state <> 'deleted'"), args![&id]).await?)
+}
+
+/// The endpoint of that name.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn by_name(session: &mut Session, name: &EndpointName) -> Result<Option<Endpoint>, StoreError> {
+    one(session.fetch_optional(select!("WHERE name = $1 AND state <> 'deleted'"), args![name]).await?)
+}
+
+/// Up to `limit` endpoints behind `after`, oldest first.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn page(session: &mut Session, after: Option<EndpointId>, limit: u32) -> Result<Vec<Endpoint>, StoreError> {
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let rows = session
+        .fetch_all::<Row>(select!("WHERE id > $1 AND state <> 'deleted' ORDER BY id LIMIT $2"), args![after, limit])
+        .await?;
+    rows.into_iter().map(Row::into_endpoint).collect()
+}
+
+/// All that are sent to.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn active(session: &mut Session) -> Result<Vec<Endpoint>, StoreError> {
+    let rows = session.fetch_all::<Row>(select!("WHERE state = 'active' ORDER BY id"), args![]).await?;
+    rows.into_iter().map(Row::into_endpoint).collect()
+}
+
+/// The given endpoint whatever its state: a delivery under way needs it.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn any_state(session: &mut Session, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {
+    one(session.fetch_optional(select!("WHERE id = $1"), args![&id]).await?)
+}
+
+fn one(row: Option<Row>) -> Result<Option<Endpoint>, StoreError> {
+    row.map(Row::into_endpoint).transpose()
+}
+
+impl Row {
+    fn into_endpoint(self) -> Result<Endpoint, StoreError> {
+        let id: EndpointId =
+            self.id.parse().map_err(|cause| StoreError::inconsistent("endpoints", "id", &self.id, cause))?;
+        let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("endpoints", column, id, cause);
+        Ok(Endpoint {
+            id,
+            name: self.name.parse().map_err(|cause| StoreError::inconsistent("endpoints", "name", id, cause))?,
+            channel: unwire(self.channel).map_err(bad("channel"))?,
+            url: self.url.into(),
+            secret: self.secret.map(Into::into),
+            events: serde_json::from_str(&self.events).map_err(bad("events"))?,
+            resources: serde_json::from_str(&self.resources).map_err(bad("resources"))?,
+            groups: serde_json::from_str(&self.groups).map_err(bad("groups"))?,
+            state: unwire(self.state).map_err(bad("state"))?,
+            disabled_reason: self.disabled_reason,
+            created_at: Timestamp::from_micros(self.created_at),
+        })
+    }
+}

@@ -1,0 +1,31 @@
+//! Events: what happened, with the request as it stood then.
+
+use super::session::args;
+use super::{Session, StoreError};
+use crate::ids::{EventId, RequestId};
+use crate::time::Timestamp;
+
+/// An event as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its name; also the `webhook-id` of every message that tells of it.
+    pub id: EventId,
+    /// For example `request.created`.
+    pub kind: String,
+    /// The request it is about.
+    pub request_id: RequestId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The request as the API showed it at that moment, as JSON text.
+    pub request: String,
+}
+
+/// Adds an event.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(session: &mut Session, event: &Event) -> Result<(), StoreError> {
+    let sql = "INSERT INTO events (id, type, request_id, at, request) VALUES ($1, $2, $3, $4, $5)";
+    let values = args![&event.id, &event.kind, &event.request_id, event.at, &event.request];
+    session.execute(sql, values).await.map(drop)
+}

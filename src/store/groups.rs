@@ -1,0 +1,143 @@
+//! Groups and who is in them.
+
+use std::collections::BTreeSet;
+
+use sqlx::AssertSqlSafe;
+
+use super::session::args;
+use super::{Session, StoreError};
+use crate::approval::{Email, GroupName, Roster};
+use crate::time::Timestamp;
+
+/// A group as kept.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Group {
+    /// Its name.
+    pub name: GroupName,
+    /// Who is in it.
+    pub members: BTreeSet<Email>,
+}
+
+#[derive(sqlx::FromRow)]
+struct MemberRow {
+    group_name: String,
+    email: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct NameRow {
+    name: String,
+}
+
+/// Creates the group or replaces its members.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put(session: &mut Session, group: &Group, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "INSERT INTO groups (name, updated_at) VALUES ($1, $2)
+               ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at";
+    session.execute(sql, args![&group.name, now]).await?;
+    session.execute("DELETE FROM group_members WHERE group_name = $1", args![&group.name]).await?;
+    for member in &group.members {
+        let sql = "INSERT INTO group_members (group_name, email) VALUES ($1, $2)";
+        session.execute(sql, args![&group.name, member]).await?;
+    }
+    Ok(())
+}
+
+/// One group with its members.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn get(session: &mut Session, name: &GroupName) -> Result<Option<Group>, StoreError> {
+    let known: Option<NameRow> =
+        session.fetch_optional("SELECT name FROM groups WHERE name = $1", args![name]).await?;
+    if known.is_none() {
+        return Ok(None);
+    }
+    let roster = roster(session, [name]).await?;
+    Ok(Some(Group { name: name.clone(), members: roster.members(name).cloned().collect() }))
+}
+
+/// Groups after `after` in the order of names, up to `limit`.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Group>, StoreError> {
+    let sql = "SELECT name FROM groups WHERE name > $1 ORDER BY name LIMIT $2";
+    let rows: Vec<NameRow> = session.fetch_all(sql, args![after, limit]).await?;
+    let names = rows.iter().map(|row| parse_group(&row.name)).collect::<Result<Vec<_>, _>>()?;
+    let roster = roster(session, &names).await?;
+    let with_members = |name: GroupName| Group { members: roster.members(&name).cloned().collect(), name };
+    Ok(names.into_iter().map(with_members).collect())
+}
+
+/// Takes a group away; answers whether there was one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(session: &mut Session, name: &GroupName) -> Result<bool, StoreError> {
+    Ok(session.execute("DELETE FROM groups WHERE name = $1", args![name]).await? == 1)
+}
+
+/// Everybody in the given groups.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn roster(
+    session: &mut Session,
+    groups: impl IntoIterator<Item = &GroupName>,
+) -> Result<Roster, StoreError> {
+    memberships(session, groups, None).await
+}
+
+/// Which of the given people are in which of the given groups: two short lists, however large the groups are.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn roster_of(
+    session: &mut Session,
+    groups: impl IntoIterator<Item = &GroupName>,
+    people: &BTreeSet<&Email>,
+) -> Result<Roster, StoreError> {
+    memberships(session, groups, Some(people)).await
+}
+
+async fn memberships(
+    session: &mut Session,
+    groups: impl IntoIterator<Item = &GroupName>,
+    people: Option<&BTreeSet<&Email>>,
+) -> Result<Roster, StoreError> {
+    let mut values: Vec<_> = groups.into_iter().map(Into::into).collect();
+    let group_count = values.len();
+    if group_count == 0 {
+        return Ok(Roster::default());
+    }
+    let mut sql = format!(
+        "SELECT group_name, email FROM group_members WHERE group_name IN ({})",
+        places(1, group_count)
+    );
+    if let Some(people) = people {
+        sql.push_str(&format!(" AND email IN ({})", places(group_count + 1, people.len())));
+        values.extend(people.iter().map(|person| (*person).into()));
+    }
+    let rows: Vec<MemberRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+    rows.into_iter()
+        .map(|row| {
+            let email = row
+                .email
+                .parse()
+                .map_err(|cause| StoreError::inconsistent("group_members", "email", &row.email, cause))?;
+            Ok((parse_group(&row.group_name)?, email))
+        })
+        .collect()
+}
+
+/// `$from, …`, `count` of them.
+fn places(from: usize, count: usize) -> String {
+    (from..from + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+}
+
+fn parse_group(name: &str) -> Result<GroupName, StoreError> {
+    name.parse().map_err(|cause| StoreError::inconsistent("groups", "name", name, cause))
+}

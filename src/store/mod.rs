@@ -1,0 +1,39 @@
+//! The only place that speaks SQL, and the same SQL for both databases.
+//!
+//! Reads take a [`Session`] from a small pool. Every write goes through one [`writer`] that gathers callers' operations
+//! into one transaction, a savepoint each, and answers after the commit: what a caller was told is on disk. One writer at a
+//! time also means that an operation sees nobody change a row under it, so no statement needs a lock of its own.
+//!
+//! The store keeps and finds; it knows no rule of approval, no channel and no HTTP.
+
+pub mod audit;
+pub mod deliveries;
+mod dialect;
+pub mod endpoints;
+mod error;
+pub mod events;
+pub mod groups;
+pub mod idempotency;
+mod lock;
+mod open;
+pub mod people;
+pub mod requests;
+pub mod resources;
+pub mod rollups;
+mod session;
+mod signals;
+pub mod tokens;
+pub mod votes;
+mod writer;
+
+pub use error::StoreError;
+pub use open::{OpenError, Store};
+pub use session::Session;
+pub use signals::{Signal, Signals};
+pub use writer::Tx;
+
+use std::future::Future;
+use std::pin::Pin;
+
+/// What a write operation returns: a boxed future, since operations of different shapes share one queue.
+pub type Operation<'t, T> = Pin<Box<dyn Future<Output = T> + Send + 't>>;

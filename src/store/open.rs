@@ -1,0 +1,191 @@
+//! Opening either database.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use tokio::task::JoinHandle;
+
+use super::dialect::{Dialect, POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
+use super::lock::{FileLock, LockError};
+use super::session::{Connection, Session};
+use super::writer::Writer;
+use super::{Operation, Signals, StoreError, Tx};
+
+/// How long SQLite waits for a lock that a foreign program holds before the caller hears 503.
+const SQLITE_BUSY: Duration = Duration::from_secs(2);
+/// Connections for reading: reads are short, and two cores serve no more at once.
+const READERS: u32 = 4;
+/// How long a reader waits for a connection.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// The hub's database.
+pub struct Store {
+    pools: Pools,
+    /// Dropped at [`Store::close`], which ends the writer once it has drained its queue.
+    writer: Mutex<Option<Writer>>,
+    writer_task: Mutex<Option<JoinHandle<()>>>,
+    signals: Arc<Signals>,
+    _lock: Option<FileLock>,
+}
+
+#[derive(Clone)]
+enum Pools {
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// Why the database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is not one of a database that the hub knows.
+    #[error("a database URL begins with sqlite:// or postgres://, see COUNTERSIGN_DATABASE_URL")]
+    Scheme,
+    /// Another process uses this SQLite file.
+    #[error("another countersign process is using {0}: stop it first, or give this one a data folder of its own")]
+    InUse(PathBuf),
+    /// The lock file cannot be written.
+    #[error(transparent)]
+    Lock(#[from] std::io::Error),
+    /// The database does not answer, or not to us.
+    #[error("cannot open the database")]
+    Connect(#[source] sqlx::Error),
+    /// The schema cannot be brought up to date.
+    #[error("cannot bring the database's schema up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+}
+
+impl Store {
+    /// Opens the database that `url` names, creating a SQLite file and bringing the schema up to date.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        if url.starts_with("sqlite:") {
+            Self::open_sqlite(url).await
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::open_postgres(url).await
+        } else {
+            Err(OpenError::Scheme)
+        }
+    }
+
+    async fn open_sqlite(url: &str) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(OpenError::Connect)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(SQLITE_BUSY);
+        let path = options.get_filename().to_path_buf();
+        let lock = FileLock::take(&path).map_err(|error| match error {
+            LockError::Held(_) => OpenError::InUse(path),
+            LockError::Io { cause, .. } => OpenError::Lock(cause),
+        })?;
+        let write = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
+        let write = write.connect_with(options.clone()).await.map_err(OpenError::Connect)?;
+        SQLITE_MIGRATIONS.run(&write).await.map_err(OpenError::Migrate)?;
+        let read = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE);
+        let read = read.connect_with(options.read_only(true)).await.map_err(OpenError::Connect)?;
+        Ok(Self::start(Dialect::Sqlite, Pools::Sqlite { read, write }, Some(lock)))
+    }
+
+    async fn open_postgres(url: &str) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?.application_name("countersign");
+        let pool = PgPoolOptions::new().max_connections(READERS + 1).acquire_timeout(ACQUIRE);
+        // A database that starts beside the hub may need a moment.
+        let connect = || pool.clone().connect_with(options.clone());
+        let pool = connect
+            .retry(ExponentialBuilder::default().with_max_times(4))
+            .when(|error| matches!(error, sqlx::Error::Io(_)) || is_starting_up(error))
+            .await
+            .map_err(OpenError::Connect)?;
+        POSTGRES_MIGRATIONS.run(&pool).await.map_err(OpenError::Migrate)?;
+        Ok(Self::start(Dialect::Postgres, Pools::Postgres(pool), None))
+    }
+
+    fn start(dialect: Dialect, pools: Pools, lock: Option<FileLock>) -> Self {
+        let signals = Arc::new(Signals::default());
+        let for_writer = pools.clone();
+        let connect = move || for_writer.clone().writer();
+        let (writer, task) = Writer::start(dialect, Arc::clone(&signals), connect);
+        let writer_task = Mutex::new(Some(tokio::spawn(task)));
+        Self { pools, writer: Mutex::new(Some(writer)), writer_task, signals, _lock: lock }
+    }
+
+    /// A connection for reading.
+    ///
+    /// # Errors
+    /// When none is free in time or the database is gone.
+    pub async fn read(&self) -> Result<Session, StoreError> {
+        self.pools.clone().reader().await
+    }
+
+    /// Runs an operation in a write transaction and returns once it is committed.
+    ///
+    /// # Errors
+    /// The operation's own, or that the transaction failed: then nothing of the operation is kept.
+    pub async fn write<F, T, E>(&self, operation: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Operation<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match writer {
+            Some(writer) => writer.write(operation).await,
+            None => Err(StoreError::Busy.into()),
+        }
+    }
+
+    /// What wakes listeners after a commit.
+    pub fn signals(&self) -> &Arc<Signals> {
+        &self.signals
+    }
+
+    /// Ends the writer once everything handed to it is committed, and closes all connections.
+    pub async fn close(&self) {
+        drop(self.writer.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let task = self.writer_task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && task.await.is_err()
+        {
+            tracing::error!("the writer did not end by itself");
+        }
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Pools {
+    async fn reader(self) -> Result<Session, StoreError> {
+        let connection = match self {
+            Self::Sqlite { read, .. } => Connection::Sqlite(read.acquire().await?),
+            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        };
+        Ok(Session { connection })
+    }
+
+    async fn writer(self) -> Result<Session, StoreError> {
+        let connection = match self {
+            Self::Sqlite { write, .. } => Connection::Sqlite(write.acquire().await?),
+            Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        };
+        Ok(Session { connection })
+    }
+}
+
+/// PostgreSQL's `cannot_connect_now`.
+fn is_starting_up(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(database) if database.code().as_deref() == Some("57P03"))
+}

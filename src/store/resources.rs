@@ -1,0 +1,110 @@
+//! Resources: what is acted on, and its policy.
+
+use serde_json::Value;
+
+use super::session::args;
+use super::{Session, StoreError};
+use crate::approval::{GroupName, Policy, ResourceName};
+use crate::time::Timestamp;
+
+/// A resource as kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resource {
+    /// Its name.
+    pub name: ResourceName,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// What it asks for.
+    pub policy: Policy,
+    /// JSON Schema that a request's context must meet.
+    pub context_schema: Option<Value>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: String,
+    description: Option<String>,
+    policy: String,
+    context_schema: Option<String>,
+}
+
+/// Creates or replaces a resource.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put(session: &mut Session, resource: &Resource, now: Timestamp) -> Result<(), StoreError> {
+    let policy = serde_json::to_string(&resource.policy)
+        .map_err(|cause| StoreError::inconsistent("resources", "policy", &resource.name, cause))?;
+    let sql = "INSERT INTO resources (name, description, policy, context_schema, updated_at) VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (name) DO UPDATE SET description = excluded.description, policy = excluded.policy,
+                   context_schema = excluded.context_schema, updated_at = excluded.updated_at";
+    let schema = resource.context_schema.as_ref().map(Value::to_string);
+    session.execute(sql, args![&resource.name, resource.description.clone(), policy, schema, now]).await.map(drop)
+}
+
+/// One resource.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn get(session: &mut Session, name: &ResourceName) -> Result<Option<Resource>, StoreError> {
+    let sql = "SELECT name, description, policy, context_schema FROM resources WHERE name = $1";
+    let row: Option<Row> = session.fetch_optional(sql, args![name]).await?;
+    row.map(Row::into_resource).transpose()
+}
+
+/// Resources after `after` in the order of names, up to `limit`.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Resource>, StoreError> {
+    let sql =
+        "SELECT name, description, policy, context_schema FROM resources WHERE name > $1 ORDER BY name LIMIT $2";
+    let rows: Vec<Row> = session.fetch_all(sql, args![after, limit]).await?;
+    rows.into_iter().map(Row::into_resource).collect()
+}
+
+/// Takes a resource away; answers whether there was one. Requests keep the terms they were made under.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(session: &mut Session, name: &ResourceName) -> Result<bool, StoreError> {
+    Ok(session.execute("DELETE FROM resources WHERE name = $1", args![name]).await? == 1)
+}
+
+/// The first resource whose policy asks the group, if there is one.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn asking(session: &mut Session, group: &GroupName) -> Result<Option<ResourceName>, StoreError> {
+    // Configuration is small and this is asked only when a group is taken away.
+    let rows: Vec<Row> =
+        session.fetch_all("SELECT name, description, policy, context_schema FROM resources ORDER BY name", args![]).await?;
+    for row in rows {
+        let resource = row.into_resource()?;
+        if resource.policy.slots.iter().any(|slot| slot.group == *group) {
+            return Ok(Some(resource.name));
+        }
+    }
+    Ok(None)
+}
+
+impl Row {
+    fn into_resource(self) -> Result<Resource, StoreError> {
+        let name = self.name.clone();
+        let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("resources", column, &name, cause);
+        Ok(Resource {
+            policy: serde_json::from_str(&self.policy).map_err(bad.clone()("policy"))?,
+            context_schema: self
+                .context_schema
+                .as_deref()
+                .map(serde_json::from_str)
+                .transpose()
+                .map_err(bad("context_schema"))?,
+            name: self
+                .name
+                .parse()
+                .map_err(|cause| StoreError::inconsistent("resources", "name", &self.name, cause))?,
+            description: self.description,
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! Counts kept in the deciding transaction, so that a report costs the same however long the history is.
+
+use sqlx::AssertSqlSafe;
+
+use super::requests::{unwire, wire};
+use super::session::{Arg, args};
+use super::{Session, StoreError};
+use crate::analytics::{Bucket, BucketCount, Count};
+use crate::approval::{Method, ResourceName, Status};
+use crate::time::Timestamp;
+
+/// What one ended request adds.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// When it ended.
+    pub at: Timestamp,
+    /// What it was about.
+    pub resource: ResourceName,
+    /// How it ended.
+    pub outcome: Status,
+    /// By what means.
+    pub method: Method,
+    /// From asking to end, in microseconds.
+    pub latency_us: i64,
+}
+
+/// Which hours a report covers, and of what.
+#[derive(Debug, Clone, Default)]
+pub struct Period {
+    /// First hour, as hours since the epoch.
+    pub from_hour: Option<i64>,
+    /// The hour after the last.
+    pub to_hour: Option<i64>,
+    /// One resource, or all.
+    pub resource: Option<ResourceName>,
+}
+
+/// Adds one ended request.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add(session: &mut Session, ended: &Ended) -> Result<(), StoreError> {
+    let hour = hour_of(ended.at);
+    let method = wire(&ended.method)
+        .map_err(|cause| StoreError::inconsistent("outcome_rollups", "method", hour, cause))?;
+    let sql = "INSERT INTO outcome_rollups (hour, resource, outcome, method, count, total_us) VALUES ($1, $2, $3, $4, 1, $5)
+        ON CONFLICT (hour, resource, outcome, method)
+        DO UPDATE SET count = outcome_rollups.count + 1, total_us = outcome_rollups.total_us + excluded.total_us";
+    let values = args![hour, &ended.resource, ended.outcome.as_str(), &method, ended.latency_us];
+    session.execute(sql, values).await?;
+    let sql = "INSERT INTO latency_rollups (hour, resource, outcome, method, bucket, count) VALUES ($1, $2, $3, $4, $5, 1)
+        ON CONFLICT (hour, resource, outcome, method, bucket) DO UPDATE SET count = latency_rollups.count + 1";
+    let bucket = Bucket::of_micros(ended.latency_us);
+    let values = args![hour, &ended.resource, ended.outcome.as_str(), &method, bucket.index()];
+    session.execute(sql, values).await.map(drop)
+}
+
+/// Totals by outcome and method.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn counts(session: &mut Session, period: &Period) -> Result<Vec<Count>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        outcome: String,
+        method: String,
+        count: i64,
+        total_us: i64,
+    }
+    let (condition, values) = condition(period);
+    let sql = format!(
+        "SELECT outcome, method, CAST(SUM(count) AS BIGINT) AS count, CAST(SUM(total_us) AS BIGINT) AS total_us
+         FROM outcome_rollups {condition} GROUP BY outcome, method ORDER BY outcome, method"
+    );
+    let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+    rows.into_iter()
+        .map(|row| {
+            let bad = |column| move |cause| StoreError::inconsistent("outcome_rollups", column, "a sum", cause);
+            Ok(Count {
+                outcome: unwire(row.outcome).map_err(bad("outcome"))?,
+                method: unwire(row.method).map_err(bad("method"))?,
+                count: u64::try_from(row.count).unwrap_or(0),
+                total_us: row.total_us,
+            })
+        })
+        .collect()
+}
+
+/// Latency buckets by outcome and method, in the order of the buckets.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn buckets(session: &mut Session, period: &Period) -> Result<Vec<BucketCount>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        outcome: String,
+        method: String,
+        bucket: i64,
+        count: i64,
+    }
+    let (condition, values) = condition(period);
+    let sql = format!(
+        "SELECT outcome, method, bucket, CAST(SUM(count) AS BIGINT) AS count FROM latency_rollups {condition}
+         GROUP BY outcome, method, bucket ORDER BY bucket"
+    );
+    let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+    rows.into_iter()
+        .map(|row| {
+            let bad = |column| move |cause| StoreError::inconsistent("latency_rollups", column, "a sum", cause);
+            Ok(BucketCount {
+                outcome: unwire(row.outcome).map_err(bad("outcome"))?,
+                method: unwire(row.method).map_err(bad("method"))?,
+                bucket: Bucket::from_index(row.bucket),
+                count: u64::try_from(row.count).unwrap_or(0),
+            })
+        })
+        .collect()
+}
+
+/// Hours since the epoch.
+pub fn hour_of(moment: Timestamp) -> i64 {
+    moment.as_seconds().div_euclid(3_600)
+}
+
+fn condition(period: &Period) -> (String, Vec<Arg>) {
+    let mut values = args![period.from_hour.unwrap_or(i64::MIN), period.to_hour.unwrap_or(i64::MAX)];
+    let mut text = "WHERE hour >= $1 AND hour < $2".to_owned();
+    if let Some(resource) = &period.resource {
+        values.push(resource.into());
+        text.push_str(" AND resource = $3");
+    }
+    (text, values)
+}

@@ -1,0 +1,208 @@
+//! A connection to either database, and one way to run a statement on it.
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use sqlx::{Arguments as _, FromRow, SqlSafeStr};
+
+use super::StoreError;
+
+/// A connection, borrowed from its pool.
+pub struct Session {
+    pub(super) connection: Connection,
+}
+
+pub(super) enum Connection {
+    Sqlite(PoolConnection<Sqlite>),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// A value for `$n`. Three shapes are all the schema uses.
+#[derive(Debug, Clone)]
+pub(super) enum Arg {
+    Text(Option<String>),
+    Integer(Option<i64>),
+}
+
+/// A row type that both databases can fill.
+pub(super) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+
+/// Runs `$body` with `$c` bound to the native connection and `$args` to its arguments.
+macro_rules! on_either {
+    ($session:expr, $values:expr, |$c:ident, $args:ident| $body:expr) => {
+        match &mut $session.connection {
+            Connection::Sqlite(pooled) => {
+                let $c = &mut **pooled;
+                let mut $args = SqliteArguments::default();
+                for value in $values {
+                    match value {
+                        Arg::Text(text) => $args.add(text),
+                        Arg::Integer(integer) => $args.add(integer),
+                    }
+                    .map_err(sqlx::Error::Encode)?;
+                }
+                $body
+            }
+            Connection::Postgres(pooled) => {
+                let $c = &mut **pooled;
+                let mut $args = PgArguments::default();
+                for value in $values {
+                    match value {
+                        Arg::Text(text) => $args.add(text),
+                        Arg::Integer(integer) => $args.add(integer),
+                    }
+                    .map_err(sqlx::Error::Encode)?;
+                }
+                $body
+            }
+        }
+    };
+}
+
+impl Session {
+    /// Runs a statement; answers how many rows it touched.
+    pub(super) async fn execute(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<u64, StoreError> {
+        Ok(on_either!(self, values, |c, args| sqlx::query_with(sql, args).execute(c).await?.rows_affected()))
+    }
+
+    /// All rows.
+    pub(super) async fn fetch_all<T: Row>(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<Vec<T>, StoreError> {
+        Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_all(c).await?))
+    }
+
+    /// The first row, if there is one.
+    pub(super) async fn fetch_optional<T: Row>(
+        &mut self,
+        sql: impl SqlSafeStr,
+        values: Vec<Arg>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_optional(c).await?))
+    }
+
+    /// The only row of a statement that always has one.
+    pub(super) async fn fetch_one<T: Row>(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<T, StoreError> {
+        Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_one(c).await?))
+    }
+
+    /// Runs a bare statement such as `COMMIT`, unprepared.
+    pub(super) async fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        match &mut self.connection {
+            Connection::Sqlite(pooled) => sqlx::raw_sql(sql).execute(&mut **pooled).await.map(drop)?,
+            Connection::Postgres(pooled) => sqlx::raw_sql(sql).execute(&mut **pooled).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// Closes the connection instead of giving it back: for one that may be left inside a transaction.
+    pub(super) fn discard(self) {
+        match self.connection {
+            Connection::Sqlite(pooled) => drop(pooled.detach()),
+            Connection::Postgres(pooled) => drop(pooled.detach()),
+        }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&mut self) -> Result<(), StoreError> {
+        self.command("SELECT 1").await
+    }
+}
+
+/// Builds the values of a statement: `args![id, name, opt]`.
+macro_rules! args {
+    ($($value:expr),* $(,)?) => {
+        vec![$($crate::store::session::Arg::from($value)),*]
+    };
+}
+pub(super) use args;
+
+impl From<&str> for Arg {
+    fn from(text: &str) -> Self {
+        Self::Text(Some(text.to_owned()))
+    }
+}
+
+impl From<String> for Arg {
+    fn from(text: String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl From<&String> for Arg {
+    fn from(text: &String) -> Self {
+        Self::Text(Some(text.clone()))
+    }
+}
+
+impl From<Option<String>> for Arg {
+    fn from(text: Option<String>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(integer: i64) -> Self {
+        Self::Integer(Some(integer))
+    }
+}
+
+impl From<u32> for Arg {
+    fn from(integer: u32) -> Self {
+        Self::Integer(Some(integer.into()))
+    }
+}
+
+impl From<Option<i64>> for Arg {
+    fn from(integer: Option<i64>) -> Self {
+        Self::Integer(integer)
+    }
+}
+
+impl From<crate::time::Timestamp> for Arg {
+    fn from(moment: crate::time::Timestamp) -> Self {
+        Self::Integer(Some(moment.as_micros()))
+    }
+}
+
+impl From<Option<crate::time::Timestamp>> for Arg {
+    fn from(moment: Option<crate::time::Timestamp>) -> Self {
+        Self::Integer(moment.map(crate::time::Timestamp::as_micros))
+    }
+}
+
+/// Ids, names and digests are stored as the text that they are shown as.
+macro_rules! arg_as_text {
+    ($($type:ty),* $(,)?) => {
+        $(
+            impl From<&$type> for Arg {
+                fn from(value: &$type) -> Self {
+                    Self::Text(Some(value.to_string()))
+                }
+            }
+
+            impl From<Option<&$type>> for Arg {
+                fn from(value: Option<&$type>) -> Self {
+                    Self::Text(value.map(ToString::to_string))
+                }
+            }
+        )*
+    };
+}
+
+arg_as_text!(
+    crate::approval::Digest,
+    crate::approval::Email,
+    crate::approval::EndpointName,
+    crate::approval::GroupName,
+    crate::approval::ResourceName,
+    crate::ids::DeliveryId,
+    crate::ids::EndpointId,
+    crate::ids::EventId,
+    crate::ids::RequestId,
+    crate::ids::TokenId,
+    crate::ids::VoteId,
+);

@@ -1,0 +1,72 @@
+//! Who is woken when a write has committed. Hints only: every listener also looks by itself now and then, since another
+//! replica may have written.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+use crate::ids::RequestId;
+
+/// Something a committed operation wants others to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// There may be deliveries to send.
+    Deliveries,
+    /// A deadline may lie nearer than the timer thinks.
+    Deadline,
+    /// A request changed.
+    Request(RequestId),
+}
+
+/// The listeners.
+#[derive(Debug, Default)]
+pub struct Signals {
+    deliveries: Notify,
+    deadline: Notify,
+    /// A std mutex: held for a map look-up, never across an await. Weak, so that an entry ends with its last listener.
+    requests: Mutex<HashMap<RequestId, Weak<Notify>>>,
+}
+
+impl Signals {
+    pub(super) fn raise(&self, signal: Signal) {
+        match signal {
+            Signal::Deliveries => self.deliveries.notify_one(),
+            Signal::Deadline => self.deadline.notify_one(),
+            Signal::Request(id) => {
+                let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(listeners) = requests.get(&id).and_then(Weak::upgrade) {
+                    listeners.notify_waiters();
+                } else {
+                    requests.remove(&id);
+                }
+            }
+        }
+    }
+
+    /// Resolves when deliveries may have become due.
+    pub async fn deliveries(&self) {
+        self.deliveries.notified().await;
+    }
+
+    /// Resolves when a nearer deadline may have appeared.
+    pub async fn deadline(&self) {
+        self.deadline.notified().await;
+    }
+
+    /// Where changes of one request are announced. Register interest (`notified()` and `enable()`) *before* reading the
+    /// request, or a change between the two is missed.
+    pub fn request(&self, id: RequestId) -> Arc<Notify> {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listeners) = requests.get(&id).and_then(Weak::upgrade) {
+            return listeners;
+        }
+        // The map holds what is listened to plus what ended since it last doubled.
+        if requests.len() == requests.capacity() {
+            requests.retain(|_, listeners| listeners.strong_count() > 0);
+        }
+        let listeners = Arc::new(Notify::new());
+        requests.insert(id, Arc::downgrade(&listeners));
+        listeners
+    }
+}

@@ -1,0 +1,80 @@
+//! API tokens: a digest of the secret, never the secret.
+
+use super::requests::{unwire, wire};
+use super::session::args;
+use super::{Session, StoreError};
+use crate::approval::Digest;
+use crate::identity::Token;
+use crate::ids::TokenId;
+use crate::time::Timestamp;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    name: String,
+    scope: String,
+    person: Option<String>,
+    created_at: i64,
+    expires_at: Option<i64>,
+}
+
+/// Adds a token.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(session: &mut Session, token: &Token, secret: &Digest) -> Result<(), StoreError> {
+    let scope =
+        wire(&token.scope).map_err(|cause| StoreError::inconsistent("tokens", "scope", token.id, cause))?;
+    let sql = "INSERT INTO tokens (id, name, secret_digest, scope, person, created_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let values =
+        args![&token.id, &token.name, secret, scope, token.person.as_ref(), token.created_at, token.expires_at];
+    session.execute(sql, values).await.map(drop)
+}
+
+/// The token with that secret.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn by_secret(session: &mut Session, secret: &Digest) -> Result<Option<Token>, StoreError> {
+    let sql = "SELECT id, name, scope, person, created_at, expires_at FROM tokens WHERE secret_digest = $1";
+    let row: Option<Row> = session.fetch_optional(sql, args![secret]).await?;
+    row.map(Row::into_token).transpose()
+}
+
+/// Up to `limit` tokens behind `after`, oldest first.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn page(session: &mut Session, after: Option<TokenId>, limit: u32) -> Result<Vec<Token>, StoreError> {
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let sql = "SELECT id, name, scope, person, created_at, expires_at FROM tokens WHERE id > $1 ORDER BY id LIMIT $2";
+    let rows: Vec<Row> = session.fetch_all(sql, args![after, limit]).await?;
+    rows.into_iter().map(Row::into_token).collect()
+}
+
+/// Takes a token away; answers whether there was one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(session: &mut Session, id: TokenId) -> Result<bool, StoreError> {
+    Ok(session.execute("DELETE FROM tokens WHERE id = $1", args![&id]).await? == 1)
+}
+
+impl Row {
+    fn into_token(self) -> Result<Token, StoreError> {
+        let id = self.id.as_str();
+        Ok(Token {
+            id: id.parse().map_err(|cause| StoreError::inconsistent("tokens", "id", id, cause))?,
+            scope: unwire(self.scope).map_err(|cause| StoreError::inconsistent("tokens", "scope", id, cause))?,
+            person: self
+                .person
+                .map(|person| person.parse())
+                .transpose()
+                .map_err(|cause| StoreError::inconsistent("tokens", "person", id, cause))?,
+            name: self.name,
+            created_at: Timestamp::from_micros(self.created_at),
+            expires_at: self.expires_at.map(Timestamp::from_micros),
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! The group-committing writer.
+//!
+//! Callers hand in operations; one task runs as many as wait (up to [`BATCH`]) inside one transaction, each in its savepoint,
+//! and answers them after the commit. A failed operation is rolled back alone. When the transaction itself fails, everybody in
+//! it is told so and nothing of it is kept.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::dialect::Dialect;
+use super::session::Session;
+use super::{Operation, Signal, Signals, StoreError, audit};
+
+/// Most operations in one transaction.
+const BATCH: usize = 128;
+/// Most operations waiting; beyond it callers wait in line for [`PATIENCE`].
+const QUEUE: usize = 1_024;
+/// How long a caller waits for a place in the queue before it is told that the hub is busy.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A write transaction as an operation sees it.
+pub struct Tx {
+    session: Session,
+    pub(super) audit: Vec<audit::NewEntry>,
+    signals: Vec<Signal>,
+}
+
+impl Tx {
+    /// The connection, for statements.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Wakes listeners once the transaction has committed.
+    pub fn signal(&mut self, signal: Signal) {
+        self.signals.push(signal);
+    }
+}
+
+/// The callers' end of the queue.
+#[derive(Clone)]
+pub(super) struct Writer {
+    queue: mpsc::Sender<Box<dyn Job>>,
+}
+
+/// One operation with its caller, its types erased.
+trait Job: Send {
+    /// Runs it; answers whether to keep its effects.
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Operation<'t, bool>;
+    /// Tells the caller how it ended.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Caller<F, T, E> {
+    operation: Option<F>,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<F, T, E> Job for Caller<F, T, E>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> Operation<'t, Result<T, E>> + Send,
+    T: Send,
+    E: From<StoreError> + Send,
+{
+    fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Operation<'t, bool> {
+        Box::pin(async move {
+            let Some(operation) = self.operation.take() else { return false };
+            let result = operation(tx).await;
+            let keep = result.is_ok();
+            self.result = Some(result);
+            keep
+        })
+    }
+
+    fn answer(mut self: Box<Self>, committed: Result<(), StoreError>) {
+        let result = match (committed, self.result.take()) {
+            (Ok(()), Some(result)) => result,
+            // The operation's own refusal stands whatever became of the others.
+            (Err(_), Some(Err(own))) => Err(own),
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), None) => Err(StoreError::Busy.into()),
+        };
+        // A caller that went away is told nothing; what it asked for is done all the same.
+        let _gone = self.reply.send(result);
+    }
+}
+
+impl Writer {
+    /// Starts the writer's task. It ends when every handle is dropped and the queue is drained.
+    pub(super) fn start<A, S>(dialect: Dialect, signals: Arc<Signals>, connect: A) -> (Self, impl Future<Output = ()>)
+    where
+        A: Fn() -> S + Send + 'static,
+        S: Future<Output = Result<Session, StoreError>> + Send,
+    {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        (Self { queue }, run(dialect, signals, connect, waiting))
+    }
+
+    /// Runs an operation in the next transaction and waits for its commit.
+    pub(super) async fn write<F, T, E>(&self, operation: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Operation<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (reply, result) = oneshot::channel();
+        let caller = Caller { operation: Some(operation), result: None, reply };
+        if self.queue.send_timeout(Box::new(caller), PATIENCE).await.is_err() {
+            return Err(StoreError::Busy.into());
+        }
+        result.await.unwrap_or_else(|_| Err(StoreError::Busy.into()))
+    }
+}
+
+async fn run<A, S>(dialect: Dialect, signals: Arc<Signals>, connect: A, mut waiting: mpsc::Receiver<Box<dyn Job>>)
+where
+    A: Fn() -> S,
+    S: Future<Output = Result<Session, StoreError>>,
+{
+    let mut idle: Option<Session> = None;
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let connected = match idle.take() {
+            Some(session) => Ok(session),
+            None => connect().await,
+        };
+        let committed = match connected {
+            Ok(session) => {
+                let mut tx = Tx { session, audit: Vec::new(), signals: Vec::new() };
+                let committed = transact(dialect, &mut tx, &mut batch).await;
+                if committed.is_ok() {
+                    tx.signals.drain(..).for_each(|signal| signals.raise(signal));
+                    idle = Some(tx.session);
+                } else {
+                    // Closing rolls back whatever may be left open.
+                    tx.session.discard();
+                }
+                committed
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &committed {
+            tracing::error!(operations = batch.len(), error = error as &dyn std::error::Error, "transaction failed");
+        }
+        batch.drain(..).for_each(|job| job.answer(committed.clone()));
+    }
+}
+
+async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    tx.session.command(dialect.begin()).await?;
+    for job in batch {
+        let (entries, signals) = (tx.audit.len(), tx.signals.len());
+        tx.session.command("SAVEPOINT operation").await?;
+        if job.run(tx).await {
+            tx.session.command("RELEASE SAVEPOINT operation").await?;
+        } else {
+            tx.audit.truncate(entries);
+            tx.signals.truncate(signals);
+            // Fails when the database has ended the transaction itself, as SQLite does on a full disk: then nobody's
+            // operation in it survived, and everybody must be told.
+            tx.session.command("ROLLBACK TO SAVEPOINT operation").await?;
+            tx.session.command("RELEASE SAVEPOINT operation").await?;
+        }
+    }
+    audit::seal(tx).await?;
+    tx.session.command("COMMIT").await
+}

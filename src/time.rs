@@ -1,0 +1,171 @@
+//! Time as the hub keeps it, and the clock that is handed to whoever needs one.
+//!
+//! Nothing but [`SystemClock`] reads the machine's time: tests inject [`ManualClock`] and never sleep.
+
+use std::fmt;
+use std::ops::{Add, Sub};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tokio::sync::watch;
+
+/// A moment: microseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in UTC on the wire, as an integer in the
+/// databases (text timestamps compare wrongly in SQLite when their fractions differ in length).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment `micros` microseconds after the epoch.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the epoch.
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down.
+    pub const fn as_seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// Time passed since `earlier`; zero when `earlier` lies ahead.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX)
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.to_jiff().fmt(f)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        text.parse::<jiff::Timestamp>().map(|moment| Self(moment.as_microsecond()))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync + 'static {
+    /// The present moment.
+    fn now(&self) -> Timestamp;
+
+    /// Resolves once [`Clock::now`] has reached `deadline`.
+    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()>;
+}
+
+/// A clock, shared.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's time")]
+    fn now(&self) -> Timestamp {
+        Timestamp(jiff::Timestamp::now().as_microsecond())
+    }
+
+    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()> {
+        let wait = deadline.since(self.now());
+        Box::pin(tokio::time::sleep(wait))
+    }
+}
+
+/// A clock that stands still until it is told to move.
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    now: watch::Sender<Timestamp>,
+}
+
+impl ManualClock {
+    /// A clock standing at `start`.
+    pub fn starting_at(start: Timestamp) -> Self {
+        Self { now: watch::Sender::new(start) }
+    }
+
+    /// Moves the clock on by `duration` and wakes whoever waited for a moment that has come.
+    pub fn advance(&self, duration: Duration) {
+        self.now.send_modify(|now| *now = *now + duration);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.now.borrow()
+    }
+
+    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()> {
+        let mut now = self.now.subscribe();
+        Box::pin(async move {
+            // An error means that the clock is gone: time will never come, which is what pending means.
+            if now.wait_for(|now| *now >= deadline).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc3339_and_back() {
+        let moment: Timestamp = "2026-11-21T21:08:25.000123Z".parse().expect("valid");
+        assert_eq!(moment.to_string(), "2026-11-21T21:08:25.000123Z");
+        assert_eq!("2026-11-21T22:08:25.000123+01:00".parse::<Timestamp>().expect("valid"), moment);
+    }
+
+    #[tokio::test]
+    async fn manual_clock_wakes_sleepers_at_the_moment_and_not_before() {
+        let clock = ManualClock::starting_at(Timestamp::from_micros(0));
+        let sleeper = tokio::spawn(clock.sleep_until(Timestamp::from_micros(2_000_000)));
+        clock.advance(Duration::from_secs(1));
+        tokio::task::yield_now().await;
+        assert!(!sleeper.is_finished());
+        clock.advance(Duration::from_secs(1));
+        sleeper.await.expect("the sleeper ends");
+    }
+}

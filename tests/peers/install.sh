@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Installs the programs that the scripts in this folder use. Run it as often as
+# you like: what is there already is left alone, and that takes a second.
+# Needs Node 20 or newer and Python 3.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+# Debian packages, as root or with sudo.
+debian_install() {
+  local as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -q -y --no-install-recommends "$@"
+}
+
+# Node packages of one folder, exactly as its lockfile says. `npm ci` starts from
+# nothing each time, so a copy of the lockfile remembers what is installed.
+node_install() (
+  cd "$1"
+  cmp -s package-lock.json node_modules/.installed && return
+  npm ci --no-audit --no-fund
+  cp package-lock.json node_modules/.installed
+)
+
+missing=()
+[ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium fonts-dejavu-core)
+python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+[ ${#missing[@]} -eq 0 ] || debian_install "${missing[@]}"
+
+node_install .
+node_install teams-host-config
+
+[ -x .venv/bin/pip ] || python3 -m venv .venv
+.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+
+echo "peers: installed"
