@@ -64,7 +64,7 @@ CREATE TABLE votes (
     revision BIGINT NOT NULL,
     person TEXT COLLATE "C" NOT NULL,
     choice TEXT COLLATE "C" NOT NULL CHECK (choice IN ('approve', 'reject')),
-    group_name TEXT COLLATE "C",
+    groups TEXT COLLATE "C" NOT NULL,
     reason TEXT COLLATE "C",
     assurance TEXT COLLATE "C" NOT NULL,
     channel TEXT COLLATE "C" NOT NULL,

@@ -64,7 +64,7 @@ CREATE TABLE votes (
     revision INTEGER NOT NULL,
     person TEXT NOT NULL,
     choice TEXT NOT NULL CHECK (choice IN ('approve', 'reject')),
-    group_name TEXT,
+    groups TEXT NOT NULL,
     reason TEXT,
     assurance TEXT NOT NULL,
     channel TEXT NOT NULL,

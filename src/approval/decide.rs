@@ -1,6 +1,6 @@
 //! The one door through which a request's status changes.
 
-use super::{Ballot, Choice, Decision, Digest, Email, Method, Request, Roster, Status, Vote, cover};
+use super::{Ballot, Choice, Decision, Digest, Email, GroupName, Method, Request, Roster, Status, Vote, cover};
 use crate::ids::VoteId;
 use crate::time::Timestamp;
 
@@ -137,7 +137,8 @@ fn judge(
     if request.requester.is(&ballot.voter) {
         return Err(Refusal::Conflict(ballot.voter.clone()));
     }
-    if !is_eligible(request, ballot, roster) {
+    let groups = eligible_for(request, ballot, roster);
+    if groups.is_empty() {
         return Err(Refusal::NotEligible(ballot.voter.clone()));
     }
     if repeats {
@@ -155,20 +156,23 @@ fn judge(
     if ballot.choice == Choice::Reject && request.terms.reject_reason_required && silent {
         return Err(Refusal::ReasonRequired);
     }
-    Ok(Some(apply(request, ballot, earlier, roster, now)))
+    Ok(Some(apply(request, cast(request, ballot, groups, now), earlier, roster)))
 }
 
-fn is_eligible(request: &Request, ballot: &Ballot, roster: &Roster) -> bool {
+/// The slots that the ballot's voter may fill, or the one of them that it names.
+fn eligible_for(request: &Request, ballot: &Ballot, roster: &Roster) -> Vec<GroupName> {
     request
         .terms
         .slots()
-        .filter(|slot| ballot.group.as_ref().is_none_or(|group| *group == slot.group))
-        .any(|slot| roster.contains(&slot.group, &ballot.voter))
+        .map(|slot| &slot.group)
+        .filter(|group| ballot.group.as_ref().is_none_or(|named| named == *group))
+        .filter(|group| roster.contains(group, &ballot.voter))
+        .cloned()
+        .collect()
 }
 
-fn apply(request: &Request, ballot: &Ballot, earlier: Option<&Vote>, roster: &Roster, now: Timestamp) -> Transition {
-    let vote = cast(request, ballot, now);
-    match ballot.choice {
+fn apply(request: &Request, vote: Vote, earlier: Option<&Vote>, roster: &Roster) -> Transition {
+    match vote.choice {
         Choice::Reject => Transition::Ended {
             voids: earlier.map(|vote| vote.id).into_iter().collect(),
             decision: Decision {
@@ -202,16 +206,16 @@ fn counted<'a>(request: &'a Request, roster: &Roster) -> Vec<&'a Vote> {
     request
         .live_votes()
         .filter(|vote| vote.choice == Choice::Approve)
-        .filter(|vote| request.terms.slots().any(|slot| roster.contains(&slot.group, &vote.voter)))
+        .filter(|vote| vote.groups.iter().any(|group| roster.contains(group, &vote.voter)))
         .collect()
 }
 
-fn cast(request: &Request, ballot: &Ballot, now: Timestamp) -> Vote {
+fn cast(request: &Request, ballot: &Ballot, groups: Vec<GroupName>, now: Timestamp) -> Vote {
     Vote {
         id: ballot.id,
         voter: ballot.voter.clone(),
         choice: ballot.choice,
-        group: ballot.group.clone(),
+        groups,
         reason: ballot.reason.clone(),
         assurance: ballot.assurance,
         channel: ballot.channel.clone(),

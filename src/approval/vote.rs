@@ -72,8 +72,8 @@ pub struct Vote {
     pub voter: Email,
     /// What they wanted.
     pub choice: Choice,
-    /// The slot they voted for; without one, any they were eligible for.
-    pub group: Option<GroupName>,
+    /// The slots it may fill: those the voter was eligible for then, or the one of them that was named.
+    pub groups: Vec<GroupName>,
     /// Why.
     pub reason: Option<String>,
     /// How sure we were of who they are.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jsonschema::{PatternOptions, Validator};
+use jsonschema::Validator;
 use serde_json::Value;
 
 use super::RenderError;
@@ -64,15 +64,4 @@ impl Validators {
 
 fn parse(text: &str) -> Result<Value, SchemaError> {
     serde_json::from_str(text).map_err(|error| SchemaError(error.to_string()))
-}
-
-/// Compiles an operator's schema: no remote or file references, and patterns whose time is linear in the text.
-///
-/// # Errors
-/// When it is not a JSON Schema, or refers to something outside itself.
-pub fn compile_foreign(schema: &Value) -> Result<Validator, SchemaError> {
-    jsonschema::options()
-        .with_pattern_options(PatternOptions::regex())
-        .build(schema)
-        .map_err(|error| SchemaError(error.to_string()))
 }

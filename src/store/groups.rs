@@ -18,6 +18,15 @@ pub struct Group {
     pub members: BTreeSet<Email>,
 }
 
+/// Somebody in a group, and what to call them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedMember {
+    /// Identity.
+    pub email: Email,
+    /// Name; the address when none is known.
+    pub name: String,
+}
+
 #[derive(sqlx::FromRow)]
 struct MemberRow {
     group_name: String,
@@ -80,6 +89,22 @@ pub async fn delete(session: &mut Session, name: &GroupName) -> Result<bool, Sto
     Ok(session.execute("DELETE FROM groups WHERE name = $1", args![name]).await? == 1)
 }
 
+/// The group's members with their names, in the order of names.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn named_members(session: &mut Session, name: &GroupName) -> Result<Vec<NamedMember>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct NamedRow {
+        email: String,
+        name: String,
+    }
+    let sql = "SELECT m.email, COALESCE(p.name, m.email) AS name FROM group_members m
+        LEFT JOIN people p ON p.email = m.email WHERE m.group_name = $1 ORDER BY 2, 1";
+    let rows: Vec<NamedRow> = session.fetch_all(sql, args![name]).await?;
+    rows.into_iter().map(|row| Ok(NamedMember { email: parse_email(&row.email)?, name: row.name })).collect()
+}
+
 /// Everybody in the given groups.
 ///
 /// # Errors
@@ -123,13 +148,7 @@ async fn memberships(
     }
     let rows: Vec<MemberRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
     rows.into_iter()
-        .map(|row| {
-            let email = row
-                .email
-                .parse()
-                .map_err(|cause| StoreError::inconsistent("group_members", "email", &row.email, cause))?;
-            Ok((parse_group(&row.group_name)?, email))
-        })
+        .map(|row| Ok((parse_group(&row.group_name)?, parse_email(&row.email)?)))
         .collect()
 }
 
@@ -140,4 +159,8 @@ fn places(from: usize, count: usize) -> String {
 
 fn parse_group(name: &str) -> Result<GroupName, StoreError> {
     name.parse().map_err(|cause| StoreError::inconsistent("groups", "name", name, cause))
+}
+
+fn parse_email(email: &str) -> Result<Email, StoreError> {
+    email.parse().map_err(|cause| StoreError::inconsistent("group_members", "email", email, cause))
 }

@@ -49,6 +49,11 @@ impl Signals {
         self.deliveries.notified().await;
     }
 
+    /// Wakes whoever sends, without a write: there is room again.
+    pub fn wake_deliveries(&self) {
+        self.deliveries.notify_one();
+    }
+
     /// Resolves when a nearer deadline may have appeared.
     pub async fn deadline(&self) {
         self.deadline.notified().await;

@@ -18,7 +18,7 @@ struct Row {
     revision: i64,
     person: String,
     choice: String,
-    group_name: Option<String>,
+    groups: String,
     reason: Option<String>,
     assurance: String,
     channel: String,
@@ -35,7 +35,7 @@ struct Row {
 /// When the database fails.
 pub async fn insert(session: &mut Session, request: RequestId, vote: &Vote) -> Result<(), StoreError> {
     let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("votes", column, vote.id, cause);
-    let sql = "INSERT INTO votes (id, request_id, revision, person, choice, group_name, reason, assurance, channel,
+    let sql = "INSERT INTO votes (id, request_id, revision, person, choice, groups, reason, assurance, channel,
             link_delivery, link_group, digest, at, voided)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0)";
     let values = args![
@@ -44,7 +44,7 @@ pub async fn insert(session: &mut Session, request: RequestId, vote: &Vote) -> R
         vote.revision,
         &vote.voter,
         wire(&vote.choice).map_err(bad("choice"))?,
-        vote.group.as_ref(),
+        serde_json::to_string(&vote.groups).map_err(bad("groups"))?,
         vote.reason.clone(),
         wire(&vote.assurance).map_err(bad("assurance"))?,
         &vote.channel,
@@ -77,7 +77,7 @@ pub async fn of_requests(
     for chunk in requests.chunks(500) {
         let places: Vec<String> = (1..=chunk.len()).map(|place| format!("${place}")).collect();
         let sql = format!(
-            "SELECT id, request_id, revision, person, choice, group_name, reason, assurance, channel, link_delivery,
+            "SELECT id, request_id, revision, person, choice, groups, reason, assurance, channel, link_delivery,
                  link_group, digest, at, voided
              FROM votes WHERE request_id IN ({}) ORDER BY request_id, id",
             places.join(", ")
@@ -98,13 +98,12 @@ impl Row {
     fn into_vote(self) -> Result<Vote, StoreError> {
         let id: VoteId = self.id.parse().map_err(|cause| StoreError::inconsistent("votes", "id", &self.id, cause))?;
         let json = |column| move |cause: serde_json::Error| StoreError::inconsistent("votes", column, id, cause);
-        let name = |column| move |cause: crate::approval::InvalidName| StoreError::inconsistent("votes", column, id, cause);
         let link = match (self.link_delivery, self.link_group) {
             (Some(delivery), Some(group)) => Some(LinkUse {
                 delivery: delivery
                     .parse()
                     .map_err(|cause| StoreError::inconsistent("votes", "link_delivery", id, cause))?,
-                group: group.parse().map_err(name("link_group"))?,
+                group: group.parse().map_err(|cause| StoreError::inconsistent("votes", "link_group", id, cause))?,
             }),
             _ => None,
         };
@@ -112,7 +111,7 @@ impl Row {
             id,
             voter: self.person.parse().map_err(|cause| StoreError::inconsistent("votes", "person", id, cause))?,
             choice: unwire(self.choice).map_err(json("choice"))?,
-            group: self.group_name.map(|group| group.parse()).transpose().map_err(name("group_name"))?,
+            groups: serde_json::from_str(&self.groups).map_err(json("groups"))?,
             reason: self.reason,
             assurance: unwire(self.assurance).map_err(json("assurance"))?,
             channel: self.channel,

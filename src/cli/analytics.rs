@@ -1,0 +1,142 @@
+//! `countersign analytics`
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use futures_util::StreamExt;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::client::Client;
+use super::output;
+
+/// See how approving goes.
+#[derive(Debug, Args)]
+pub(super) struct Analytics {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    client: Client,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Counts, rates and approval times of a period
+    Report {
+        #[command(flatten)]
+        period: Period,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Every request of a period as CSV
+    Export {
+        #[command(flatten)]
+        period: Period,
+        /// File to write [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Print, as JSON, where the file is and how large
+        #[arg(long, requires = "output")]
+        json: bool,
+    },
+}
+
+/// Which requests: those that ended in the period. Times are RFC 3339, widened to full hours.
+#[derive(Debug, Args)]
+struct Period {
+    /// From, for example 2026-11-01T00:00:00Z [default: since ever]
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Until, not included [default: until now]
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// One resource [default: all]
+    #[arg(long, value_name = "NAME")]
+    resource: Option<String>,
+}
+
+impl Period {
+    fn query(&self) -> Vec<(&'static str, &str)> {
+        let parts = [("from", &self.from), ("to", &self.to), ("resource", &self.resource)];
+        parts.into_iter().filter_map(|(name, value)| value.as_deref().map(|value| (name, value))).collect()
+    }
+}
+
+impl Analytics {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        match &self.what {
+            What::Report { period, json } => self.report(period, *json).await,
+            What::Export { period, output, json } => self.export(period, output.as_ref(), *json).await,
+        }
+    }
+
+    async fn report(&self, period: &Period, json: bool) -> anyhow::Result<()> {
+        let call = self.client.call(Method::GET, "/v1/analytics/summary")?.query(&period.query());
+        let summary: Value = self.client.send(call).await?.json().await?;
+        output::print(&if json { format!("{summary:#}\n") } else { describe(&summary) })
+    }
+
+    async fn export(&self, period: &Period, file: Option<&PathBuf>, json: bool) -> anyhow::Result<()> {
+        let call = self.client.call(Method::GET, "/v1/analytics/export")?;
+        let call = call.query(&period.query()).query(&[("format", "csv")]);
+        let mut stream = self.client.send(call).await?.bytes_stream();
+        let mut target = match file {
+            Some(path) => Some(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+            None => None,
+        };
+        let mut bytes = 0;
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.context("the hub broke off: what was written is not the whole export")?;
+            bytes += chunk.len();
+            match &mut target {
+                Some(file) => file.write_all(&chunk).context("cannot write the export")?,
+                None => output::write(&chunk)?,
+            }
+        }
+        match file {
+            Some(path) if json => output::print(&format!("{}\n", serde_json::json!({"file": path, "bytes": bytes}))),
+            Some(path) => {
+                output::tell(&format!("{bytes} bytes written to {}", path.display()));
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The summary as a person reads it.
+fn describe(summary: &Value) -> String {
+    let number = |pointer: &str| summary.pointer(pointer).and_then(Value::as_f64);
+    let count = |pointer: &str| summary.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
+    let rate = |pointer: &str| number(pointer).map_or("–".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
+    let time = |pointer: &str| number(pointer).map_or("–".to_owned(), duration);
+    let mut text = format!("{} requests ended\n", count("/ended/total"));
+    for (outcome, share) in
+        [("approved", "approval"), ("rejected", "rejection"), ("expired", "expiry"), ("cancelled", "cancellation")]
+    {
+        let line = format!("  {outcome:<10} {:>8}  {:>8}\n", count(&format!("/ended/{outcome}")), rate(&format!("/rates/{share}")));
+        text.push_str(&line);
+    }
+    text.push_str("approval time     mean       p50       p90       p99\n");
+    for outcome in ["all", "approved", "rejected"] {
+        let cell = |figure: &str| time(&format!("/approval_time/{outcome}/{figure}_seconds"));
+        let line =
+            format!("  {outcome:<10} {:>9} {:>9} {:>9} {:>9}\n", cell("mean"), cell("p50"), cell("p90"), cell("p99"));
+        text.push_str(&line);
+    }
+    text.push_str(&format!("{} pending, the oldest for {}\n", count("/pending/count"), time("/pending/oldest_seconds")));
+    text
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        short if short < 1.0 => format!("{:.0} ms", short * 1e3),
+        seconds if seconds < 120.0 => format!("{seconds:.1} s"),
+        minutes if minutes < 7_200.0 => format!("{:.1} min", minutes / 60.0),
+        hours => format!("{:.1} h", hours / 3_600.0),
+    }
+}

@@ -1,0 +1,49 @@
+//! The client side: calls to a running hub.
+
+use anyhow::Context;
+use clap::Args;
+use reqwest::{Method, RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+/// Which hub, and who calls.
+#[derive(Debug, Args)]
+pub(super) struct Client {
+    /// URL of the hub
+    #[arg(long, env = "COUNTERSIGN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL", global = true)]
+    url: String,
+    /// API token [the hub's first start says where it put the admin's]
+    #[arg(long, env = "COUNTERSIGN_TOKEN", hide_env_values = true, value_name = "TOKEN", global = true)]
+    token: Option<SecretString>,
+}
+
+impl Client {
+    /// A call to be completed.
+    pub(super) fn call(&self, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
+        let token = self.token.as_ref().context(
+            "no token: set COUNTERSIGN_TOKEN, for example export COUNTERSIGN_TOKEN=$(cat countersign-data/admin-token)",
+        )?;
+        let url = format!("{}{path}", self.url.trim_end_matches('/'));
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        Ok(http.request(method, url).bearer_auth(token.expose_secret()))
+    }
+
+    /// Sends a call; a problem becomes an error that says what the hub said.
+    pub(super) async fn send(&self, call: RequestBuilder) -> anyhow::Result<Response> {
+        let response = call.send().await.with_context(|| format!("cannot reach the hub at {}", self.url))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let problem: Value = response.json().await.unwrap_or_default();
+        let text = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let place = match text("pointer") {
+            pointer if pointer.is_empty() => String::new(),
+            pointer => format!(" (at {pointer})"),
+        };
+        match text("detail") {
+            detail if detail.is_empty() => anyhow::bail!("the hub answered {status}"),
+            detail => anyhow::bail!("{detail}{place} [{}]", text("code")),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The data folder: the SQLite database, the signing keys, the admin token. Nobody but the hub's own user may read it.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::new_token_secret;
+use crate::links::{KeyRing, LinkKey};
+use crate::random;
+
+const KEYS: &str = "keys.json";
+const ADMIN_TOKEN: &str = "admin-token";
+const DATABASE: &str = "countersign.db";
+
+/// The folder.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    path: PathBuf,
+}
+
+/// A file of the folder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// The file system says no.
+    #[error("cannot use {path}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The key file is not one.
+    #[error("{path} is not a key file of countersign ({detail}): restore it from a backup, or remove it to have new keys \
+             made, which voids all links that are out")]
+    Keys {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+}
+
+/// The key file: the first key signs, the others are honoured still.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    links: Vec<KeyEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyEntry {
+    id: u32,
+    /// 32 bytes in base64.
+    secret: String,
+}
+
+impl DataDir {
+    /// Makes the folder if there is none.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn open(path: &Path) -> Result<Self, DataDirError> {
+        let path = std::path::absolute(path).map_err(|cause| DataDirError::Io { path: path.to_owned(), cause })?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(|cause| DataDirError::Io { path: path.clone(), cause })?;
+        Ok(Self { path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The URL of the folder's own database.
+    pub fn database_url(&self) -> String {
+        // Characters that mean something in a URL may stand in a path.
+        let path: String = url::form_urlencoded::byte_serialize(self.path.join(DATABASE).as_os_str().as_encoded_bytes()).collect();
+        format!("sqlite://{}", path.replace("%2F", "/").replace('+', "%20"))
+    }
+
+    /// The keys, made at the first start.
+    ///
+    /// # Errors
+    /// When they cannot be read or written.
+    pub fn keys(&self) -> Result<KeyRing, DataDirError> {
+        let path = self.path.join(KEYS);
+        let bad = |detail: String| DataDirError::Keys { path: path.clone(), detail };
+        let text = match self.read(KEYS)? {
+            Some(text) => text,
+            None => {
+                let first = KeyEntry { id: 1, secret: STANDARD.encode(random::bytes::<32>()) };
+                let text = serde_json::to_string_pretty(&KeyFile { links: vec![first] }).map_err(|e| bad(e.to_string()))?;
+                self.write_secret(KEYS, &text)?;
+                text
+            }
+        };
+        let file: KeyFile = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        let mut keys = file.links.into_iter().map(|entry| {
+            let bytes = STANDARD.decode(&entry.secret).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            let secret = bytes.ok_or_else(|| bad(format!("key {} is not 32 bytes in base64", entry.id)))?;
+            Ok(LinkKey { id: entry.id, secret: Box::new(secret).into() })
+        });
+        let signing = keys.next().ok_or_else(|| bad("it holds no key".to_owned()))??;
+        Ok(KeyRing::new(signing, keys.collect::<Result<_, _>>()?))
+    }
+
+    /// The admin token kept in the folder, made at the first start; and the file that holds it.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn admin_token(&self) -> Result<(SecretString, PathBuf), DataDirError> {
+        let text = match self.read(ADMIN_TOKEN)? {
+            Some(text) => text,
+            None => {
+                let token: SecretString = new_token_secret().into();
+                self.write_secret(ADMIN_TOKEN, token.expose_secret())?;
+                token.expose_secret().to_owned()
+            }
+        };
+        Ok((text.trim().to_owned().into(), self.path.join(ADMIN_TOKEN)))
+    }
+
+    fn read(&self, name: &str) -> Result<Option<String>, DataDirError> {
+        let path = self.path.join(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(DataDirError::Io { path, cause }),
+        }
+    }
+
+    /// Writes a file that only its owner reads, whole or not at all: beside it first, then in its place.
+    fn write_secret(&self, name: &str, text: &str) -> Result<(), DataDirError> {
+        let path = self.path.join(name);
+        let beside = self.path.join(format!("{name}.new"));
+        let write = || {
+            let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+            writeln!(file, "{text}")?;
+            file.sync_all()?;
+            fs::rename(&beside, &path)?;
+            File::open(&self.path)?.sync_all()
+        };
+        write().map_err(|cause| DataDirError::Io { path: path.clone(), cause })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_made_once_and_only_the_owner_reads_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(&folder.path().join("a b/data")).expect("opens");
+        let (first, file) = data.admin_token().expect("made");
+        let (second, _) = data.admin_token().expect("read");
+        assert_eq!(first.expose_secret(), second.expose_secret());
+        data.keys().expect("made");
+        let keys = fs::read_to_string(data.path().join(KEYS)).expect("a file");
+        data.keys().expect("read");
+        assert_eq!(fs::read_to_string(data.path().join(KEYS)).expect("a file"), keys);
+        for path in [file, data.path().join(KEYS)] {
+            assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600, "{}", path.display());
+        }
+        assert!(data.database_url().contains("a%20b"));
+    }
+
+    #[test]
+    fn a_damaged_key_file_is_not_overwritten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(folder.path()).expect("opens");
+        fs::write(folder.path().join(KEYS), "{\"links\": []}").expect("writes");
+        assert!(matches!(data.keys(), Err(DataDirError::Keys { .. })));
+        assert_eq!(fs::read_to_string(folder.path().join(KEYS)).expect("a file"), "{\"links\": []}");
+    }
+}

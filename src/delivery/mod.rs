@@ -1,0 +1,18 @@
+//! The delivery engine: claims what is due, renders it, signs it, sends it, judges the answer, and writes down what came of it.
+//!
+//! At least once, in no promised order, never silently lost: a delivery ends in exactly one named state. The engine knows
+//! endpoints, events and channels; it decides nothing about requests.
+
+mod attempt;
+mod compose;
+mod dispatcher;
+mod egress;
+mod retry;
+mod signature;
+mod target;
+
+pub use dispatcher::{Dispatcher, DispatcherParts};
+pub use egress::{Egress, EgressError};
+pub use retry::{RetrySchedule, next_delay};
+pub use signature::{SigningError, sign};
+pub use target::{AllowTarget, TargetError, TargetPolicy};

@@ -1,0 +1,69 @@
+//! `/v1/analytics`.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+
+use super::Answer;
+use crate::analytics::{Summary, export as rows};
+use crate::approval::{Request, ResourceName};
+use crate::http::App;
+use crate::http::extract::{Caller, Params};
+use crate::hub::ReportFilter;
+use crate::time::Timestamp;
+
+/// `GET /v1/analytics/summary`
+pub(in crate::http) async fn summary(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Params(filter): Params<ReportFilter>,
+) -> Answer<Json<Summary>> {
+    Ok(Json(app.hub.summary(&caller, &filter).await?))
+}
+
+/// Which file.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    #[default]
+    Csv,
+}
+
+/// What to export.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Export {
+    #[serde(default)]
+    format: Format,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    resource: Option<ResourceName>,
+}
+
+/// `GET /v1/analytics/export?format=csv`
+pub(in crate::http) async fn export(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Params(Export { format, from, to, resource }): Params<Export>,
+) -> Answer<Response> {
+    let batches = app.hub.export(&caller, ReportFilter { from, to, resource })?;
+    let Format::Csv = format;
+    // A failure in the middle breaks the connection, so that nobody takes half a file for a whole one.
+    let header = stream::once(async { rows::csv_header().map_err(std::io::Error::other) });
+    let lines = batches.map_err(std::io::Error::other).and_then(|batch| async move { csv_lines(&batch) });
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"countersign-requests.csv\""),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    Ok((headers, Body::from_stream(header.chain(lines))).into_response())
+}
+
+fn csv_lines(batch: &[Request]) -> Result<Vec<u8>, std::io::Error> {
+    let lines = batch.iter().map(rows::csv_row).collect::<Result<Vec<_>, _>>().map_err(std::io::Error::other)?;
+    Ok(lines.concat())
+}

@@ -1,0 +1,28 @@
+//! `/v1/apply`: declarative configuration.
+
+use axum::Json;
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::Answer;
+use crate::http::App;
+use crate::http::extract::{Body, Caller, Params};
+use crate::hub::{Manifest, Plan};
+
+/// Whether to carry it out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Mode {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `POST /v1/apply?dry_run=true`
+pub(in crate::http) async fn apply(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Params(Mode { dry_run }): Params<Mode>,
+    Body(manifest): Body<Manifest>,
+) -> Answer<Json<Plan>> {
+    Ok(Json(app.hub.apply(&caller, manifest, dry_run).await?))
+}

@@ -1,0 +1,59 @@
+//! `/v1/endpoints`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::{Answer, Paging};
+use crate::http::App;
+use crate::http::extract::{Body, Caller, Idempotency, Params, Segment};
+use crate::hub::{EndpointInput, EndpointPatch, EndpointView, Page, WithSecret};
+use crate::ids::EndpointId;
+
+/// `POST /v1/endpoints`
+pub(in crate::http) async fn create(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Idempotency(key): Idempotency,
+    Body(input): Body<EndpointInput>,
+) -> Answer<(StatusCode, Json<WithSecret>)> {
+    Ok((StatusCode::CREATED, Json(app.hub.create_endpoint(&caller, input, key).await?)))
+}
+
+/// `GET /v1/endpoints/{id}`
+pub(in crate::http) async fn show(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+) -> Answer<Json<EndpointView>> {
+    Ok(Json(app.hub.endpoint(&caller, id).await?))
+}
+
+/// `GET /v1/endpoints`
+pub(in crate::http) async fn list(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Params(paging): Params<Paging>,
+) -> Answer<Json<Page<EndpointView>>> {
+    Ok(Json(app.hub.endpoints(&caller, paging.limit(), paging.cursor.as_deref()).await?))
+}
+
+/// `PATCH /v1/endpoints/{id}`
+pub(in crate::http) async fn patch(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+    Body(patch): Body<EndpointPatch>,
+) -> Answer<Json<EndpointView>> {
+    Ok(Json(app.hub.patch_endpoint(&caller, id, patch).await?))
+}
+
+/// `DELETE /v1/endpoints/{id}`
+pub(in crate::http) async fn delete(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+) -> Answer<StatusCode> {
+    app.hub.delete_endpoint(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

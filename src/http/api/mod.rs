@@ -1,0 +1,44 @@
+//! The API under `/v1`: one file a resource. A handler reads its input, calls one service, and says how the answer looks.
+
+pub(super) mod analytics;
+pub(super) mod apply;
+pub(super) mod audit;
+pub(super) mod deliveries;
+pub(super) mod endpoints;
+pub(super) mod groups;
+pub(super) mod health;
+pub(super) mod people;
+pub(super) mod requests;
+pub(super) mod resources;
+pub(super) mod tokens;
+
+use serde::Deserialize;
+
+use super::Problem;
+
+/// What a handler answers.
+pub(in crate::http) type Answer<T> = Result<T, Problem>;
+
+/// Items of a page unless asked otherwise.
+const PAGE: u32 = 50;
+/// Most items of a page.
+const MAX_PAGE: u32 = 500;
+
+/// Which part of a list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Paging {
+    limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+impl Paging {
+    fn limit(&self) -> u32 {
+        self.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE)
+    }
+
+    /// For lists in the order of names, whose cursor is the last name seen.
+    fn after(&self) -> &str {
+        self.cursor.as_deref().unwrap_or_default()
+    }
+}

@@ -1,0 +1,41 @@
+//! The few files that pages and receivers need, built in.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::Problem;
+use crate::approval::Digest;
+use crate::channels::SCHEMAS;
+
+const STYLE: &str = include_str!("../../assets/countersign.css");
+
+/// The style sheet's name, which changes with its text: so it may be kept for ever.
+static STYLE_NAME: LazyLock<String> =
+    LazyLock::new(|| format!("countersign-{}.css", Digest::of(STYLE.as_bytes()).to_string().split_at(12).0));
+
+/// The style sheet's path.
+pub(super) fn style_path() -> String {
+    format!("/assets/{}", *STYLE_NAME)
+}
+
+/// `GET /assets/{file}`
+pub(super) async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
+    if file != *STYLE_NAME {
+        return Err(Problem::new("not_found", "there is no such file"));
+    }
+    let headers =
+        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    Ok((headers, STYLE).into_response())
+}
+
+/// `GET /schemas/{file}`
+pub(super) async fn schema(Path(file): Path<String>) -> Result<Response, Problem> {
+    let (_, text) = SCHEMAS
+        .iter()
+        .find(|(name, _)| *name == file)
+        .ok_or_else(|| Problem::new("not_found", "there is no such schema"))?;
+    Ok(([(header::CONTENT_TYPE, "application/schema+json")], *text).into_response())
+}

@@ -1,0 +1,137 @@
+//! `/c/{token}`: signed links. Looking changes nothing; deciding takes a POST, from the page's form or as JSON.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::extract::{media_type, parse_json, read_body};
+use super::pages::{DecisionPage, MessagePage, page_response};
+use super::{App, Problem};
+use crate::approval::{Choice, Email};
+use crate::hub::{HubError, LinkDecision, LinkProblem};
+
+/// What a program posts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct JsonDecision {
+    #[serde(default)]
+    decision: Option<Choice>,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    approver: Option<Email>,
+}
+
+/// What the form posts. Browsers send empty fields too; unknown ones are ignored.
+fn read_form(body: &[u8]) -> LinkDecision {
+    let mut decision = LinkDecision { choice: None, approver: None, reason: None, nonce: None };
+    for (name, value) in url::form_urlencoded::parse(body) {
+        match (name.as_ref(), value.as_ref()) {
+            ("decision", "approve") => decision.choice = Some(Choice::Approve),
+            ("decision", "reject") => decision.choice = Some(Choice::Reject),
+            ("approver", email) => decision.approver = email.parse().ok(),
+            ("reason", reason) => decision.reason = Some(reason.to_owned()),
+            ("nonce", nonce) => decision.nonce = Some(nonce.to_owned()),
+            _ => {}
+        }
+    }
+    decision
+}
+
+/// `GET /c/{token}`, and HEAD
+pub(super) async fn show(State(app): State<App>, Path(token): Path<String>) -> Response {
+    match app.hub.open_link(&token).await {
+        Ok(page) => page_response(StatusCode::OK, &DecisionPage::new(&token, page, None)),
+        Err(error) => failure(error, None),
+    }
+}
+
+/// `OPTIONS /c/{token}`
+pub(super) async fn options() -> impl IntoResponse {
+    (StatusCode::NO_CONTENT, [(header::ALLOW, "GET, HEAD, OPTIONS, POST")])
+}
+
+/// `POST /c/{token}`
+pub(super) async fn decide(State(app): State<App>, Path(token): Path<String>, request: Request) -> Response {
+    match media_type(request.headers()).as_deref() {
+        Some("application/json") => decide_by_json(app, token, request).await.unwrap_or_else(IntoResponse::into_response),
+        Some("application/x-www-form-urlencoded") => decide_by_form(app, token, request).await,
+        _ => {
+            let detail = "post the page's form, or JSON with Content-Type: application/json";
+            Problem::new("unsupported_media_type", detail).into_response()
+        }
+    }
+}
+
+async fn decide_by_json(app: App, token: String, request: Request) -> Result<Response, Problem> {
+    let body = read_body(request, &app).await?;
+    let JsonDecision { decision, reason, approver } = parse_json(&body)?;
+    let decision = LinkDecision { choice: decision, approver, reason, nonce: None };
+    let decided = app.hub.decide_by_link(&token, decision, false).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(decided)).into_response())
+}
+
+async fn decide_by_form(app: App, token: String, request: Request) -> Response {
+    if !is_same_origin(request.headers()) {
+        return failure(LinkProblem::StaleForm.into(), Some(&token));
+    }
+    let body = match read_body(request, &app).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into_response(),
+    };
+    match app.hub.decide_by_link(&token, read_form(&body), true).await {
+        // Looked at anew, so that a reload posts nothing.
+        Ok(_) => (private(), Redirect::to(&format!("/c/{token}"))).into_response(),
+        Err(error) => refused_form(&app, &token, error).await,
+    }
+}
+
+/// The page again with what was wrong, where the page is still of use.
+async fn refused_form(app: &App, token: &str, error: HubError) -> Response {
+    let mendable = matches!(error, HubError::Invalid { .. } | HubError::Refused { .. });
+    match app.hub.open_link(token).await {
+        Ok(page) if mendable => {
+            let problem = Problem::from(error);
+            page_response(problem.status(), &DecisionPage::new(token, page, Some(problem.detail().to_owned())))
+        }
+        _ => failure(error, Some(token)),
+    }
+}
+
+/// A form posted by another site's page is not the approver's will. With `Referrer-Policy: no-referrer` browsers say
+/// `Origin: null` also of the hub's own form, so `Sec-Fetch-Site` (Fetch Metadata, W3C) decides where it is sent; the nonce
+/// decides everywhere.
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    match text(HeaderName::from_static("sec-fetch-site")) {
+        Some(site) => matches!(site, "same-origin" | "none"),
+        None => match (text(header::ORIGIN), text(header::HOST)) {
+            (Some("null") | None, _) => true,
+            (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, rest)| rest == host),
+            (Some(_), None) => false,
+        },
+    }
+}
+
+fn private() -> [(HeaderName, HeaderValue); 2] {
+    [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ]
+}
+
+/// A page that says why a link leads nowhere.
+fn failure(error: HubError, token: Option<&str>) -> Response {
+    let heading = match &error {
+        HubError::Link(LinkProblem::Forged) => "This link does not work",
+        HubError::Link(LinkProblem::Expired) => "Too late",
+        HubError::Link(LinkProblem::Revised) => "This request was changed",
+        HubError::Link(LinkProblem::StaleForm) => "Please look again",
+        _ => "That did not work",
+    };
+    let back = matches!(error, HubError::Link(LinkProblem::StaleForm)).then(|| token.map(|token| format!("/c/{token}")));
+    let problem = Problem::from(error);
+    page_response(problem.status(), &MessagePage::new(heading, problem.detail(), back.flatten()))
+}

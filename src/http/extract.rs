@@ -1,0 +1,142 @@
+//! Reads calls, so that handlers see typed values and callers get problems that say where the trouble is.
+
+use std::time::Duration;
+
+use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::body::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::{App, MAX_BODY, Problem};
+use crate::hub::IdempotencyKey;
+use crate::identity::Principal;
+
+/// Longest time that a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(30);
+
+/// Who calls: the bearer of a token.
+pub(super) struct Caller(pub(super) Principal);
+
+/// A JSON body.
+pub(super) struct Body<T>(pub(super) T);
+
+/// A JSON body, or none for the defaults.
+pub(super) struct OptionalBody<T>(pub(super) T);
+
+/// A query string.
+pub(super) struct Params<T>(pub(super) T);
+
+/// A part of the path. One that cannot be read names nothing there is.
+pub(super) struct Segment<T>(pub(super) T);
+
+/// The `Idempotency-Key`, when there is one.
+pub(super) struct Idempotency(pub(super) Option<IdempotencyKey>);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let bearer = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
+            let (scheme, secret) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+        });
+        let detail = "send a token: Authorization: Bearer cs_…";
+        let secret = bearer.ok_or_else(|| Problem::new("unauthenticated", detail))?;
+        let principal = app.hub.authenticate(secret).await.map_err(|error| Problem::from(crate::hub::HubError::from(error)))?;
+        let detail = "this token is unknown, revoked or expired";
+        principal.map(Self).ok_or_else(|| Problem::new("unauthenticated", detail))
+    }
+}
+
+impl FromRequestParts<App> for Idempotency {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        Ok(Self(Some(IdempotencyKey::parse(value.to_str().unwrap_or_default())?)))
+    }
+}
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match Query::from_request_parts(parts, app).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(error) => Err(Problem::new("invalid_parameter", format!("the query string: {}", error.body_text()))),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Segment<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, app).await {
+            Ok(Path(segment)) => Ok(Self(segment)),
+            Err(error) => Err(Problem::new("not_found", format!("there is no such thing: {}", error.body_text()))),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        check_json(request.headers())?;
+        parse_json(&read_body(request, app).await?).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let media_type = check_json(request.headers());
+        let body = read_body(request, app).await?;
+        if body.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        media_type?;
+        parse_json(&body).map(Self)
+    }
+}
+
+/// The whole body, within [`MAX_BODY`] and [`BODY_TIME`].
+pub(super) async fn read_body(request: Request, app: &App) -> Result<Bytes, Problem> {
+    let read = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, app)).await;
+    let read = read.map_err(|_| Problem::new("too_slow", "the body took too long to arrive"))?;
+    read.map_err(|error| match error {
+        BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
+            Problem::new("body_too_large", format!("a body has at most {MAX_BODY} bytes"))
+        }
+        _ => Problem::new("invalid_json", "the body could not be read to its end"),
+    })
+}
+
+fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
+    if media_type(headers).is_some_and(|kind| kind == "application/json" || kind.ends_with("+json")) {
+        return Ok(());
+    }
+    Err(Problem::new("unsupported_media_type", "send JSON with Content-Type: application/json"))
+}
+
+/// The media type without its parameters, in lower case.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+/// Reads JSON; an error says where in it.
+pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
+        Problem::new("invalid_json", format!("the body cannot be read: {}", error.inner())).at(pointer)
+    })?;
+    json.end().map_err(|error| Problem::new("invalid_json", format!("the body cannot be read: {error}")))?;
+    Ok(value)
+}

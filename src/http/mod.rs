@@ -1,0 +1,30 @@
+//! The hub over HTTP: reads what came in, calls one service, writes what goes out. No rule of approval stands here, and no SQL.
+
+mod api;
+mod assets;
+mod callbacks;
+mod extract;
+mod pages;
+mod problem;
+mod router;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+pub use problem::{CODES, Problem};
+pub use router::router;
+
+use crate::hub::Hub;
+
+/// Largest body of a call, in bytes.
+pub const MAX_BODY: usize = 256 * 1024;
+
+/// What handlers need.
+#[derive(Clone)]
+pub struct App {
+    /// The services.
+    pub hub: Arc<Hub>,
+    /// Set when the hub goes down: waiting calls end.
+    pub stop: CancellationToken,
+}

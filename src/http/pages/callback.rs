@@ -1,0 +1,193 @@
+//! The page behind a link: what is asked, by whom and why, and the form to decide.
+
+use askama::Template;
+
+use crate::approval::{Assurance, Choice, Status};
+use crate::channels::text::visible;
+use crate::http::assets::style_path;
+use crate::hub::CallbackPage;
+use crate::links::Intent;
+use crate::time::Timestamp;
+
+/// A request, and the form when there is something to decide.
+#[derive(Template)]
+#[template(path = "pages/decision.html")]
+pub(in crate::http) struct DecisionPage {
+    style: String,
+    token: String,
+    /// What went wrong with the last try.
+    error: Option<String>,
+    heading: &'static str,
+    /// A class of the style sheet.
+    mood: &'static str,
+    resource: String,
+    requester: String,
+    reason: Option<String>,
+    language: Option<String>,
+    command: String,
+    context: Option<String>,
+    labels: Vec<(String, String)>,
+    slots: Vec<SlotLine>,
+    votes: Vec<VoteLine>,
+    outcome: Option<String>,
+    group: String,
+    members: Vec<(String, String)>,
+    used_by: Option<String>,
+    nonce: Option<String>,
+    reject_first: bool,
+    id: String,
+    revision: u32,
+    digest: String,
+    created_at: String,
+    expires_at: String,
+    time_left: String,
+}
+
+struct SlotLine {
+    group: String,
+    approved: u32,
+    needed: u32,
+}
+
+struct VoteLine {
+    person: String,
+    verb: &'static str,
+    group: Option<String>,
+    reason: Option<String>,
+    how: &'static str,
+    at: String,
+    voided: bool,
+}
+
+/// A page that only says something: a dead link, a failure.
+#[derive(Template)]
+#[template(path = "pages/message.html")]
+pub(in crate::http) struct MessagePage {
+    style: String,
+    heading: String,
+    text: String,
+    /// Where to go from here.
+    back: Option<String>,
+}
+
+impl MessagePage {
+    pub(in crate::http) fn new(heading: &str, text: &str, back: Option<String>) -> Self {
+        Self { style: style_path(), heading: heading.to_owned(), text: text.to_owned(), back }
+    }
+}
+
+impl DecisionPage {
+    /// Shows what a link leads to; `error` when the form has just been refused.
+    pub(in crate::http) fn new(token: &str, page: CallbackPage, error: Option<String>) -> Self {
+        let CallbackPage { request, group, intent, members, used_by, nonce, now } = page;
+        let (heading, mood) = headline(request.status);
+        Self {
+            style: style_path(),
+            token: token.to_owned(),
+            error,
+            heading,
+            mood,
+            outcome: request.decision.as_ref().map(|decision| {
+                let by: Vec<&str> = decision.by.iter().map(|person| person.as_str()).collect();
+                let reason = decision.reason.as_ref().map(|reason| format!(": {}", visible(reason))).unwrap_or_default();
+                if by.is_empty() { heading.to_owned() } else { format!("{heading} by {}{reason}", by.join(", ")) }
+            }),
+            resource: request.resource.to_string(),
+            requester: match (&request.requester.name, &request.requester.email) {
+                (Some(name), Some(email)) => format!("{} ({email})", visible(name)),
+                _ => visible(request.requester.label()),
+            },
+            reason: request.reason.as_deref().map(visible),
+            language: request.language.as_deref().map(visible),
+            command: visible(&request.command),
+            context: request.context.as_ref().map(|context| visible(&format!("{context:#}"))),
+            labels: request.labels.iter().map(|(key, value)| (visible(key), visible(value))).collect(),
+            slots: request
+                .slots
+                .iter()
+                .map(|slot| SlotLine {
+                    group: slot.group.to_string(),
+                    approved: slot.approved,
+                    needed: slot.needed,
+                })
+                .collect(),
+            votes: request.votes.iter().map(VoteLine::new).collect(),
+            group,
+            members: members.into_iter().map(|member| (member.email.to_string(), visible(&member.name))).collect(),
+            used_by: used_by.map(|person| person.to_string()),
+            nonce,
+            reject_first: intent == Intent::Reject,
+            id: request.id.to_string(),
+            revision: request.revision,
+            digest: request.digest.to_string(),
+            created_at: to_the_minute(request.created_at),
+            expires_at: to_the_minute(request.expires_at),
+            time_left: time_left(now, request.expires_at),
+        }
+    }
+}
+
+impl VoteLine {
+    fn new(vote: &crate::hub::VoteView) -> Self {
+        Self {
+            person: vote.person.to_string(),
+            verb: match vote.decision {
+                Choice::Approve => "approved",
+                Choice::Reject => "rejected",
+            },
+            group: vote.group.as_ref().map(ToString::to_string),
+            reason: vote.reason.as_deref().map(visible),
+            how: match vote.assurance {
+                Assurance::Link => "by a link, named themselves",
+                Assurance::Delegated => "through a trusted system",
+                Assurance::Token => "with their own token",
+            },
+            at: to_the_minute(vote.at),
+            voided: vote.voided,
+        }
+    }
+}
+
+const fn headline(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::Pending => ("Approval needed", "waiting"),
+        Status::Approved => ("Approved", "good"),
+        Status::Rejected => ("Rejected", "bad"),
+        Status::Expired => ("Expired", "stale"),
+        Status::Cancelled => ("Cancelled", "stale"),
+    }
+}
+
+/// A time as people read it: `2026-11-21 21:08 UTC`.
+fn to_the_minute(at: Timestamp) -> String {
+    let text = at.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(day), Some(minute)) => format!("{day} {minute} UTC"),
+        _ => text,
+    }
+}
+
+/// How long there is, in the largest two units.
+fn time_left(now: Timestamp, end: Timestamp) -> String {
+    let seconds = end.since(now).as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min {} s", seconds % 60),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_as_people_read_them() {
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
+        assert_eq!(to_the_minute("2026-11-21T21:08:25.5Z".parse().expect("a time")), "2026-11-21 21:08 UTC");
+        let left = [59, 61, 3_660, 90_000].map(|seconds| time_left(at(0), at(seconds)));
+        assert_eq!(left, ["59 s", "1 min 1 s", "1 h 1 min", "1 d 1 h"]);
+    }
+}

@@ -1,0 +1,48 @@
+//! What all pages share.
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::http::Problem;
+use crate::http::assets::style_path;
+
+/// Nothing is loaded but the hub's own style; forms go to the hub only; no page is framed.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
+                      frame-ancestors 'none'";
+
+#[derive(Template)]
+#[template(path = "pages/home.html")]
+struct HomePage {
+    style: String,
+    version: &'static str,
+}
+
+/// `GET /`
+pub(in crate::http) async fn home() -> Response {
+    page_response(StatusCode::OK, &HomePage { style: style_path(), version: env!("CARGO_PKG_VERSION") })
+}
+
+/// A page with the headers that keep it private: no cache, no referrer, no index, no outside content.
+pub(in crate::http) fn page_response(status: StatusCode, page: &impl Template) -> Response {
+    let html = match page.render() {
+        Ok(html) => html,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a page cannot be rendered");
+            return Problem::new("internal", "the page cannot be shown").into_response();
+        }
+    };
+    let mut response = (status, Html(html)).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

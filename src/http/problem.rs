@@ -1,0 +1,199 @@
+//! Errors as RFC 9457 problem documents, made in this one place. The codes are contract and listed in `docs/errors.md`.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::approval::Refusal;
+use crate::hub::{HubError, LinkProblem, RequestView};
+
+/// Every code and its status.
+pub const CODES: [(&str, u16); 46] = [
+    ("already_decided", 409),
+    ("already_voted", 409),
+    ("approver_required", 422),
+    ("body_too_large", 413),
+    ("conflict_of_interest", 403),
+    ("context_invalid", 422),
+    ("decision_required", 422),
+    ("digest_stale", 412),
+    ("expired", 410),
+    ("forbidden", 403),
+    ("form_stale", 403),
+    ("idempotency_key_reused", 409),
+    ("in_use", 409),
+    ("internal", 500),
+    ("invalid_cursor", 422),
+    ("invalid_idempotency_key", 422),
+    ("invalid_json", 400),
+    ("invalid_parameter", 400),
+    ("invalid_payload", 422),
+    ("invalid_policy", 422),
+    ("invalid_schema", 422),
+    ("invalid_secret", 422),
+    ("invalid_state", 422),
+    ("invalid_text", 422),
+    ("invalid_timeout", 422),
+    ("invalid_url", 422),
+    ("link_already_used", 409),
+    ("link_expired", 410),
+    ("link_forged", 404),
+    ("link_revised", 412),
+    ("method_not_allowed", 405),
+    ("name_taken", 409),
+    ("not_eligible", 403),
+    ("not_found", 404),
+    ("person_required", 422),
+    ("reason_required", 422),
+    ("revision_stale", 412),
+    ("storage_unavailable", 503),
+    ("too_long", 422),
+    ("too_many", 422),
+    ("too_slow", 408),
+    ("unauthenticated", 401),
+    ("unknown_event", 422),
+    ("unsatisfiable", 422),
+    ("unsupported_media_type", 415),
+    ("voter_required", 422),
+];
+
+/// An error, as the caller sees it.
+#[derive(Debug, Serialize)]
+pub struct Problem {
+    /// A URI that names the kind of problem.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The kind of problem in words.
+    title: String,
+    /// The HTTP status, again.
+    status: u16,
+    /// Stable; what programs look at.
+    code: &'static str,
+    /// What is wrong and what to do.
+    detail: String,
+    /// Which part of the input is wrong (RFC 6901).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pointer: String,
+    /// How the request ended, when that is why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    /// The request as it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Box<RequestView>>,
+}
+
+impl Problem {
+    /// A problem of a known kind.
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        let status = CODES.iter().find(|(known, _)| *known == code).map_or(500, |(_, status)| *status);
+        Self {
+            kind: format!("urn:countersign:problem:{code}"),
+            title: code.replace('_', " "),
+            status,
+            code,
+            detail: detail.into(),
+            pointer: String::new(),
+            outcome: None,
+            request: None,
+        }
+    }
+
+    /// With the part of the input that is wrong.
+    pub(super) fn at(self, pointer: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), ..self }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What is wrong and what to do.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl From<HubError> for Problem {
+    fn from(error: HubError) -> Self {
+        let detail = error.to_string();
+        match error {
+            HubError::Forbidden(_) => Self::new("forbidden", detail),
+            HubError::NotFound(_) => Self::new("not_found", detail),
+            HubError::Invalid { code, pointer, .. } => Self::new(code, detail).at(pointer),
+            HubError::Unsatisfiable { .. } => Self::new("unsatisfiable", detail).at("/resource"),
+            HubError::Conflict { code, .. } => Self::new(code, detail),
+            HubError::Refused { refusal, request } => {
+                let outcome = matches!(refusal, Refusal::Decided(_) | Refusal::Expired).then(|| request.status.as_str());
+                Self { outcome, request: Some(request), ..Self::new(refusal_code(&refusal), detail) }
+            }
+            HubError::Link(problem) => Self::new(link_code(problem), detail),
+            HubError::Store(error) if error.is_transient() => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the store cannot serve a call");
+                Self::new("storage_unavailable", "the hub cannot reach its storage now; nothing was changed: try again")
+            }
+            HubError::Store(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the store failed a call");
+                Self::new("internal", "the hub failed; nothing was changed. Its log says why")
+            }
+        }
+    }
+}
+
+const fn refusal_code(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Decided(_) => "already_decided",
+        Refusal::Expired => "expired",
+        Refusal::StaleRevision { .. } => "revision_stale",
+        Refusal::StaleDigest => "digest_stale",
+        Refusal::Conflict(_) => "conflict_of_interest",
+        Refusal::NotEligible(_) => "not_eligible",
+        Refusal::AlreadyVoted(_) => "already_voted",
+        Refusal::LinkUsed(_) => "link_already_used",
+        Refusal::ReasonRequired => "reason_required",
+    }
+}
+
+const fn link_code(problem: LinkProblem) -> &'static str {
+    match problem {
+        LinkProblem::Forged => "link_forged",
+        LinkProblem::Expired => "link_expired",
+        LinkProblem::Revised => "link_revised",
+        LinkProblem::StaleForm => "form_stale",
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let challenge = self.code == "unauthenticated";
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CODES;
+
+    #[test]
+    fn codes_are_sorted_single_and_documented() {
+        assert!(CODES.is_sorted());
+        let docs = include_str!("../../docs/errors.md");
+        for (code, status) in CODES {
+            assert!(docs.contains(&format!("| `{code}` | {status} |")), "docs/errors.md lacks {code} with {status}");
+        }
+    }
+}

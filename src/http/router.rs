@@ -1,0 +1,65 @@
+//! Every route, in one list.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::response::IntoResponse;
+use axum::routing::{get, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{App, MAX_BODY, Problem, api, assets, callbacks, pages};
+
+/// The hub's whole surface.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(pages::home))
+        .route("/assets/{file}", get(assets::asset))
+        .route("/schemas/{file}", get(assets::schema))
+        .route("/c/{token}", get(callbacks::show).post(callbacks::decide).options(callbacks::options))
+        .route("/healthz", get(api::health::alive))
+        .route("/readyz", get(api::health::ready))
+        .nest("/v1", api_routes())
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CatchPanicLayer::custom(|_| {
+            // The panic itself is on standard error; the caller learns nothing of the inside.
+            Problem::new("internal", "the hub failed; nothing was changed. Its log says why").into_response()
+        }))
+        .with_state(app)
+}
+
+fn api_routes() -> Router<App> {
+    use api::{analytics, apply, audit, deliveries, endpoints, groups, people, requests, resources, tokens};
+
+    Router::new()
+        .route("/requests", get(requests::list).post(requests::create))
+        .route("/requests/{id}", get(requests::show))
+        .route("/requests/{id}/approve", post(requests::approve))
+        .route("/requests/{id}/reject", post(requests::reject))
+        .route("/requests/{id}/cancel", post(requests::cancel))
+        .route("/requests/{id}/audit", get(requests::trail))
+        .route("/groups", get(groups::list))
+        .route("/groups/{name}", put(groups::put).get(groups::show).delete(groups::delete))
+        .route("/people", get(people::list))
+        .route("/people/{email}", put(people::put).get(people::show).delete(people::delete))
+        .route("/resources", get(resources::list))
+        .route("/resources/{name}", put(resources::put).get(resources::show).delete(resources::delete))
+        .route("/endpoints", get(endpoints::list).post(endpoints::create))
+        .route("/endpoints/{id}", get(endpoints::show).patch(endpoints::patch).delete(endpoints::delete))
+        .route("/endpoints/{id}/deliveries", get(deliveries::list))
+        .route("/deliveries/{id}", get(deliveries::show))
+        .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/{id}", axum::routing::delete(tokens::revoke))
+        .route("/apply", post(apply::apply))
+        .route("/analytics/summary", get(analytics::summary))
+        .route("/analytics/export", get(analytics::export))
+        .route("/audit", get(audit::list))
+}
+
+async fn no_such_route() -> Problem {
+    Problem::new("not_found", "there is nothing at this path")
+}
+
+async fn no_such_method() -> Problem {
+    Problem::new("method_not_allowed", "this path takes another method, see the Allow header")
+}

@@ -1,0 +1,130 @@
+//! Deciding through a signed link.
+
+use super::{Hub, HubError, LinkProblem, RequestView, check};
+use crate::approval::{Assurance, Ballot, Choice, Command, Email, LinkUse, Request, Status, limits};
+use crate::audit::Actor;
+use crate::ids::VoteId;
+use crate::links::{Intent, Link};
+use crate::store::groups::NamedMember;
+use crate::store::{endpoints, groups, requests};
+
+/// What the page behind a link shows.
+#[derive(Debug)]
+pub struct CallbackPage {
+    /// The request.
+    pub request: RequestView,
+    /// The deciding group that the link speaks for.
+    pub group: String,
+    /// What its button promised.
+    pub intent: Intent,
+    /// Who may vote with it.
+    pub members: Vec<NamedMember>,
+    /// Who has cast the one vote that this link is good for.
+    pub used_by: Option<Email>,
+    /// For the form; absent when there is nothing to decide.
+    pub nonce: Option<String>,
+    /// The moment that the page was made for.
+    pub now: crate::time::Timestamp,
+}
+
+/// A decision that came by a link.
+#[derive(Debug, Clone)]
+pub struct LinkDecision {
+    /// Approve or reject.
+    pub choice: Option<Choice>,
+    /// Who decides: one of the group's members.
+    pub approver: Option<Email>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The form's nonce; programs that post JSON need none.
+    pub nonce: Option<String>,
+}
+
+impl Hub {
+    /// What a link leads to. Changes no decision.
+    ///
+    /// # Errors
+    /// When the link is forged, expired, or of an earlier revision.
+    pub async fn open_link(&self, token: &str) -> Result<CallbackPage, HubError> {
+        let (link, request) = self.follow(token).await?;
+        let now = self.clock.now();
+        let spent = LinkUse { delivery: link.delivery, group: link.group.clone() };
+        let used_by = request.live_votes().find(|vote| vote.link.as_ref() == Some(&spent)).map(|vote| vote.voter.clone());
+        let open = request.status == Status::Pending && used_by.is_none();
+        let mut members = groups::named_members(&mut self.store.read().await?, &link.group).await?;
+        members.retain(|member| !request.requester.is(&member.email));
+        Ok(CallbackPage {
+            request: self.view(request),
+            group: link.group.to_string(),
+            intent: link.intent,
+            members,
+            used_by,
+            nonce: open.then(|| Link::form_nonce(token, &self.keys, now)),
+            now,
+        })
+    }
+
+    /// Votes through a link. `by_form` says that it came from a browser's form, which must carry its nonce.
+    ///
+    /// # Errors
+    /// When the link or the form is dead, nobody is named, or the core refuses.
+    pub async fn decide_by_link(
+        &self,
+        token: &str,
+        decision: LinkDecision,
+        by_form: bool,
+    ) -> Result<RequestView, HubError> {
+        let (link, request) = self.follow(token).await?;
+        let nonce = decision.nonce.unwrap_or_default();
+        if by_form && !Link::check_form_nonce(token, &nonce, &self.keys, self.clock.now()) {
+            return Err(LinkProblem::StaleForm.into());
+        }
+        check::optional("/reason", decision.reason.as_ref(), limits::REASON)?;
+        let choice = decision.choice.or(match link.intent {
+            Intent::Approve => Some(Choice::Approve),
+            Intent::Reject => Some(Choice::Reject),
+            Intent::Review => None,
+        });
+        let choice = choice.ok_or_else(|| {
+            HubError::invalid("decision_required", "/decision", "say in decision whether to approve or to reject")
+        })?;
+        let voter = decision.approver.ok_or_else(|| {
+            let detail = format!("say in approver who you are: the e-mail address of a member of {}", link.group);
+            HubError::invalid("approver_required", "/approver", detail)
+        })?;
+        let endpoint = endpoints::any_state(&mut self.store.read().await?, link.endpoint).await?;
+        let (name, channel) = endpoint.map_or_else(
+            || ("unknown".to_owned(), "link".to_owned()),
+            |endpoint| (endpoint.name.to_string(), endpoint.channel.as_str().to_owned()),
+        );
+        let ballot = Ballot {
+            id: VoteId::mint(self.clock.now()),
+            voter,
+            choice,
+            group: Some(link.group.clone()),
+            reason: decision.reason.filter(|reason| !reason.trim().is_empty()),
+            revision: Some(link.revision),
+            digest: Some(request.digest),
+            assurance: Assurance::Link,
+            channel,
+            link: Some(LinkUse { delivery: link.delivery, group: link.group }),
+        };
+        let outcome = self.command(request.id, Command::Vote(ballot), Actor::Link { endpoint: name }).await?;
+        self.answered(outcome)
+    }
+
+    /// The link's fields and its request, if the link still stands for what waits or was decided.
+    async fn follow(&self, token: &str) -> Result<(Link, Request), HubError> {
+        let link = Link::verify(token, &self.keys).map_err(|_| LinkProblem::Forged)?;
+        let request = requests::get(&mut self.store.read().await?, link.request).await?;
+        let request = self.settled(request.ok_or(LinkProblem::Forged)?).await?;
+        if link.revision != request.revision || link.digest_prefix != Link::prefix_of(&request.digest) {
+            return Err(LinkProblem::Revised.into());
+        }
+        let late = request.status == Status::Pending && self.clock.now() >= link.expires_at;
+        if late || request.status == Status::Expired {
+            return Err(LinkProblem::Expired.into());
+        }
+        Ok((link, request))
+    }
+}

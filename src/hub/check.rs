@@ -1,0 +1,54 @@
+//! Bounds of text from outside, said once.
+
+use super::HubError;
+use crate::approval::{Requester, limits};
+
+/// Longest `Idempotency-Key`.
+const MAX_KEY: usize = 255;
+
+/// A caller's `Idempotency-Key`, checked.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey(pub(super) String);
+
+impl IdempotencyKey {
+    /// Takes the header's value.
+    ///
+    /// # Errors
+    /// When it is empty, too long, or not visible ASCII.
+    pub fn parse(value: &str) -> Result<Self, HubError> {
+        if value.is_empty() || value.len() > MAX_KEY || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let detail = "Idempotency-Key must be 1 to 255 visible ASCII characters";
+            return Err(HubError::invalid("invalid_idempotency_key", "", detail));
+        }
+        Ok(Self(value.to_owned()))
+    }
+}
+
+/// Refuses text longer than `max` bytes, and the one character that no database column takes.
+pub(super) fn text(pointer: &str, text: &str, max: usize) -> Result<(), HubError> {
+    if text.len() > max {
+        let detail = format!("{} bytes are too many here: at most {max}", text.len());
+        return Err(HubError::invalid("too_long", pointer, detail));
+    }
+    if text.contains('\0') {
+        return Err(HubError::invalid("invalid_text", pointer, "the character U+0000 cannot be part of this text"));
+    }
+    Ok(())
+}
+
+/// [`text`], when there is some.
+pub(super) fn optional(pointer: &str, value: Option<&String>, max: usize) -> Result<(), HubError> {
+    value.map_or(Ok(()), |value| text(pointer, value, max))
+}
+
+pub(super) fn requester(requester: &Requester) -> Result<(), HubError> {
+    optional("/requester/name", requester.name.as_ref(), limits::SHORT)?;
+    count("/requester/groups", requester.groups.len(), limits::ITEMS)
+}
+
+pub(super) fn count(pointer: &str, items: usize, max: usize) -> Result<(), HubError> {
+    if items > max {
+        return Err(HubError::invalid("too_many", pointer, format!("{items} are too many here: at most {max}")));
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Why the hub does not do what it was asked. Each variant has one stable code and one HTTP status, given in `http::problem`.
+
+use super::RequestView;
+use crate::approval::Refusal;
+use crate::store::StoreError;
+
+/// What is wrong with a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LinkProblem {
+    /// Not signed by this hub.
+    #[error("this link was not made by this hub, or not all of it arrived: open it again from the message")]
+    Forged,
+    /// Its time is over.
+    #[error("this link has expired: nothing can be decided with it any more")]
+    Expired,
+    /// The request was changed since.
+    #[error("this request was changed after the link was sent: use the link in the newest message")]
+    Revised,
+    /// The form was open for too long, or did not come from the hub's page.
+    #[error("this form is no longer valid: open the link again and decide there")]
+    StaleForm,
+}
+
+/// A refusal or a failure.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// The caller may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// There is no such thing, or none that the caller may know of.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// Something in the input cannot be meant.
+    #[error("{detail}")]
+    Invalid {
+        /// Stable.
+        code: &'static str,
+        /// Which part of the input, as a JSON Pointer.
+        pointer: String,
+        /// What is wrong and what to do.
+        detail: String,
+    },
+    /// Nobody could ever approve.
+    #[error(
+        "nobody can fill every slot of {resource} for this requester: add people to its groups, who must be enough distinct \
+         people besides the requester"
+    )]
+    Unsatisfiable {
+        /// Of what.
+        resource: String,
+    },
+    /// It clashes with what is there.
+    #[error("{detail}")]
+    Conflict {
+        /// Stable.
+        code: &'static str,
+        /// With what, and what to do.
+        detail: String,
+    },
+    /// The core said no.
+    #[error("{refusal}")]
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// The request as it stands.
+        request: Box<RequestView>,
+    },
+    /// A link that cannot be used.
+    #[error(transparent)]
+    Link(#[from] LinkProblem),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl HubError {
+    /// Something in the input cannot be meant.
+    pub fn invalid(code: &'static str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Invalid { code, pointer: pointer.into(), detail: detail.into() }
+    }
+}

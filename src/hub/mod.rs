@@ -1,0 +1,116 @@
+//! The services: what a caller may ask of the hub. The only place that joins the core, the store and the events.
+//!
+//! A service checks what the caller may do, runs the core's decision inside one write transaction, and writes what follows from
+//! it (rows, events, deliveries, audit entries, counts) in that same transaction. It knows nothing of HTTP.
+
+mod apply;
+mod ask;
+mod callback;
+mod check;
+mod configure;
+mod context;
+mod endpoints;
+mod error;
+mod expiry;
+mod notify;
+mod query;
+mod reports;
+mod tokens;
+mod transition;
+mod view;
+mod vote;
+mod wait;
+
+use std::sync::Arc;
+
+pub use apply::{Change, Manifest, Plan, Verb};
+pub use ask::{Ask, Asked};
+pub use callback::{CallbackPage, LinkDecision};
+pub use check::IdempotencyKey;
+pub use configure::{GroupInput, PersonInput, ResourceInput, ResourceView};
+pub use endpoints::{EndpointInput, EndpointPatch, EndpointView, WithSecret};
+pub use error::{HubError, LinkProblem};
+pub use expiry::run_timer;
+pub use notify::EVENTS;
+pub use query::{DeliveryDetail, ListFilter, Page};
+pub use reports::ReportFilter;
+pub use tokens::{NewToken, TokenInput};
+pub use view::{RequestView, SlotView, VoteView};
+pub use vote::{CancelInput, VoteInput};
+
+use crate::delivery::TargetPolicy;
+use crate::identity::{BootstrapToken, Principal, Scope, digest_of_secret};
+use crate::links::KeyRing;
+use crate::store::{Store, StoreError, tokens as token_rows};
+use crate::time::{SharedClock, Timestamp};
+
+/// What the services need to know of the settings.
+#[derive(Debug, Clone)]
+pub struct HubSettings {
+    /// The URL that people and systems reach the hub by, without a slash at its end.
+    pub public_url: String,
+    /// Deadline of requests whose resource names none.
+    pub default_timeout_seconds: u32,
+}
+
+/// The services.
+pub struct Hub {
+    store: Arc<Store>,
+    clock: SharedClock,
+    keys: Arc<KeyRing>,
+    settings: HubSettings,
+    targets: Arc<TargetPolicy>,
+    bootstrap: BootstrapToken,
+    contexts: context::ContextSchemas,
+}
+
+impl Hub {
+    /// Joins the parts.
+    pub fn new(
+        store: Arc<Store>,
+        clock: SharedClock,
+        keys: Arc<KeyRing>,
+        settings: HubSettings,
+        targets: Arc<TargetPolicy>,
+        bootstrap: BootstrapToken,
+    ) -> Self {
+        Self { store, clock, keys, settings, targets, bootstrap, contexts: context::ContextSchemas::default() }
+    }
+
+    /// The present moment, as the hub sees it.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Who the bearer of `secret` is; nobody when the token is unknown or void.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn authenticate(&self, secret: &str) -> Result<Option<Principal>, StoreError> {
+        let digest = digest_of_secret(secret);
+        if self.bootstrap.matches(&digest) {
+            return Ok(Some(Principal::Operator));
+        }
+        let token = token_rows::by_secret(&mut self.store.read().await?, &digest).await?;
+        Ok(token.filter(|token| !token.is_expired(self.clock.now())).map(Principal::Token))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.store.read().await?.ping().await
+    }
+}
+
+/// Refuses a caller that has none of the scopes.
+fn require(caller: &Principal, scopes: &[Scope]) -> Result<(), HubError> {
+    if scopes.iter().any(|scope| caller.has(*scope)) {
+        return Ok(());
+    }
+    Err(HubError::Forbidden(format!(
+        "this needs a token of scope {}",
+        scopes.iter().map(|scope| format!("{scope:?}").to_lowercase()).collect::<Vec<_>>().join(" or ")
+    )))
+}

@@ -1,0 +1,70 @@
+//! Turns a change into an event and the event into deliveries, in the transaction of the change.
+
+use super::{Hub, HubError, RequestView};
+use crate::approval::Request;
+use crate::ids::{DeliveryId, EventId};
+use crate::store::deliveries::{self, NewDelivery};
+use crate::store::endpoints::{self, Endpoint};
+use crate::store::events::{self, Event};
+use crate::store::{Signal, StoreError, Tx};
+use crate::time::Timestamp;
+
+/// Every kind of event that endpoints are told of.
+pub const EVENTS: [&str; 6] = [
+    "request.created",
+    "request.voted",
+    "request.approved",
+    "request.rejected",
+    "request.expired",
+    "request.cancelled",
+];
+
+/// Writes down that `kind` happened to the request, for every endpoint that wants to hear of it, and wakes who waits for the
+/// request.
+pub(super) async fn announce(
+    tx: &mut Tx,
+    public_url: &str,
+    kind: &str,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(), HubError> {
+    let view = RequestView::new(request.clone(), public_url);
+    let shown = serde_json::to_string(&view).map_err(|cause| {
+        HubError::Store(StoreError::Inconsistent {
+            table: "events",
+            column: "request",
+            row: request.id.to_string(),
+            cause: std::sync::Arc::new(cause),
+        })
+    })?;
+    let event =
+        Event { id: EventId::mint(now), kind: kind.to_owned(), request_id: request.id, at: now, request: shown };
+    events::insert(tx.session(), &event).await?;
+    let listeners = endpoints::active(tx.session()).await?;
+    for endpoint in listeners.iter().filter(|endpoint| wants(endpoint, kind, request)) {
+        let new = NewDelivery {
+            id: DeliveryId::mint(now),
+            event_id: event.id,
+            endpoint_id: endpoint.id,
+            request_id: request.id,
+            created_at: now,
+        };
+        deliveries::insert(tx.session(), &new).await?;
+        tx.signal(Signal::Deliveries);
+    }
+    tx.signal(Signal::Request(request.id));
+    Ok(())
+}
+
+/// All filters of an endpoint must match: its events, its resources, and a slot of one of its groups.
+fn wants(endpoint: &Endpoint, kind: &str, request: &Request) -> bool {
+    (endpoint.events.is_empty() || endpoint.events.contains(kind))
+        && (endpoint.resources.is_empty() || endpoint.resources.contains(&request.resource))
+        && (endpoint.groups.is_empty() || request.terms.slots().any(|slot| endpoint.groups.contains(&slot.group)))
+}
+
+impl Hub {
+    pub(super) fn view(&self, request: Request) -> RequestView {
+        RequestView::new(request, &self.settings.public_url)
+    }
+}

@@ -1,0 +1,183 @@
+//! Looking: requests, deliveries, the trail.
+
+use serde::Serialize;
+
+use super::{Hub, HubError, RequestView, require};
+use crate::approval::{Command, Email, Request, ResourceName, Status};
+use crate::audit::{Actor, Sealed};
+use crate::identity::{Principal, Scope};
+use crate::ids::{DeliveryId, EndpointId, RequestId};
+use crate::store::deliveries::{self, Attempt, Delivery};
+use crate::store::{audit, requests};
+use crate::time::Timestamp;
+
+/// A part of a list, and where the next part begins.
+#[derive(Debug, Clone, Serialize)]
+pub struct Page<T> {
+    /// This part.
+    pub items: Vec<T>,
+    /// For `?cursor=`; none at the end.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page of up to `limit` of `items`, which holds one more than that when there is more.
+    pub(super) fn cut(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Self {
+        let more = items.len() > limit as usize;
+        items.truncate(limit as usize);
+        let next_cursor = if more { items.last().map(cursor) } else { None };
+        Self { items, next_cursor }
+    }
+
+    pub(super) fn map<U>(self, change: impl Fn(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(change).collect(), next_cursor: self.next_cursor }
+    }
+}
+
+/// Which requests to list; absent fields want all.
+#[derive(Debug, Clone, Default)]
+pub struct ListFilter {
+    /// Where they stand.
+    pub status: Option<Status>,
+    /// What they are about.
+    pub resource: Option<ResourceName>,
+    /// Who asked.
+    pub requester: Option<Email>,
+    /// Asked at or after.
+    pub from: Option<Timestamp>,
+    /// Asked before.
+    pub to: Option<Timestamp>,
+}
+
+/// A delivery with its attempts.
+#[derive(Debug, Serialize)]
+pub struct DeliveryDetail {
+    /// Where it stands.
+    #[serde(flatten)]
+    pub delivery: Delivery,
+    /// How each attempt went.
+    pub attempt_log: Vec<Attempt>,
+}
+
+/// Whether the caller may know of a request: systems see what they asked, people what they asked or may decide.
+pub(super) fn may_see(caller: &Principal, request: &Request) -> bool {
+    let everything = [Scope::Decider, Scope::Analyst, Scope::Auditor].iter().any(|scope| caller.has(*scope));
+    let own = request.asked_by == caller.key() || caller.person().is_some_and(|person| request.requester.is(person));
+    everything || own
+}
+
+impl Hub {
+    /// One request. What is overdue is ended first, so that nobody is shown a pending request whose time is over.
+    ///
+    /// # Errors
+    /// When there is no such request for the caller.
+    pub async fn show(&self, caller: &Principal, id: RequestId) -> Result<RequestView, HubError> {
+        let mut session = self.store.read().await?;
+        let request = requests::get(&mut session, id).await?.ok_or(HubError::NotFound("request"))?;
+        if !may_see(caller, &request) && !self.may_decide(&mut session, caller, &request).await? {
+            return Err(HubError::NotFound("request"));
+        }
+        drop(session);
+        Ok(self.view(self.settled(request).await?))
+    }
+
+    /// The request, ended if it is overdue.
+    pub(super) async fn settled(&self, request: Request) -> Result<Request, HubError> {
+        if !request.is_overdue(self.clock.now()) {
+            return Ok(request);
+        }
+        self.command(request.id, Command::Expire, Actor::Hub).await.map(|(request, _)| request)
+    }
+
+    async fn may_decide(
+        &self,
+        session: &mut crate::store::Session,
+        caller: &Principal,
+        request: &Request,
+    ) -> Result<bool, HubError> {
+        let Some(person) = caller.person() else { return Ok(false) };
+        let asked: Vec<_> = request.terms.slots().map(|slot| &slot.group).collect();
+        let roster = crate::store::groups::roster_of(session, asked.iter().copied(), &[person].into()).await?;
+        Ok(asked.iter().any(|group| roster.contains(group, person)))
+    }
+
+    /// Requests, newest first. A requester's token lists what it asked for.
+    ///
+    /// # Errors
+    /// When the caller may not list, or the cursor is none of ours.
+    pub async fn list(
+        &self,
+        caller: &Principal,
+        filter: ListFilter,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<RequestView>, HubError> {
+        require(caller, &[Scope::Requester, Scope::Decider, Scope::Analyst, Scope::Auditor])?;
+        let filter = requests::Filter {
+            asked_by: (caller.has(Scope::Requester) && !caller.has(Scope::Admin)).then(|| caller.key()),
+            status: filter.status,
+            resource: filter.resource,
+            requester: filter.requester,
+            from: filter.from,
+            to: filter.to,
+        };
+        let before = cursor.map(parse_cursor).transpose()?;
+        let found = requests::page(&mut self.store.read().await?, &filter, before, limit + 1).await?;
+        Ok(Page::cut(found, limit, |request| request.id.to_string()).map(|request| self.view(request)))
+    }
+
+    /// What happened to a request, step by step.
+    ///
+    /// # Errors
+    /// When there is no such request for the caller.
+    pub async fn trail(&self, caller: &Principal, id: RequestId) -> Result<Vec<Sealed>, HubError> {
+        self.show(caller, id).await?;
+        Ok(audit::of_request(&mut self.store.read().await?, id).await?)
+    }
+
+    /// The audit trail behind entry number `after`.
+    ///
+    /// # Errors
+    /// When the caller may not read it.
+    pub async fn audit(&self, caller: &Principal, after: i64, limit: u32) -> Result<Page<Sealed>, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let found = audit::page(&mut self.store.read().await?, after, limit + 1).await?;
+        Ok(Page::cut(found, limit, |sealed| sealed.seq.to_string()))
+    }
+
+    /// What was sent to an endpoint, newest first.
+    ///
+    /// # Errors
+    /// When the caller may not read it or there is no such endpoint.
+    pub async fn deliveries(
+        &self,
+        caller: &Principal,
+        endpoint: EndpointId,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<Delivery>, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let mut session = self.store.read().await?;
+        let known = crate::store::endpoints::any_state(&mut session, endpoint).await?;
+        known.ok_or(HubError::NotFound("endpoint"))?;
+        let before = cursor.map(parse_cursor).transpose()?;
+        let found = deliveries::of_endpoint(&mut session, endpoint, before, limit + 1).await?;
+        Ok(Page::cut(found, limit, |delivery| delivery.id.to_string()))
+    }
+
+    /// One delivery with its attempts.
+    ///
+    /// # Errors
+    /// When the caller may not read it or there is none.
+    pub async fn delivery(&self, caller: &Principal, id: DeliveryId) -> Result<DeliveryDetail, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let mut session = self.store.read().await?;
+        let delivery = deliveries::get(&mut session, id).await?.ok_or(HubError::NotFound("delivery"))?;
+        Ok(DeliveryDetail { delivery, attempt_log: deliveries::attempts(&mut session, id).await? })
+    }
+}
+
+pub(super) fn parse_cursor<T: std::str::FromStr>(cursor: &str) -> Result<T, HubError> {
+    let detail = "this cursor is none that a list gave: take next_cursor as it is";
+    cursor.parse().map_err(|_| HubError::invalid("invalid_cursor", "", detail))
+}

@@ -1,0 +1,147 @@
+//! Puts the parts together into a running hub, and takes it down again without losing anything.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::channels::{Channels, TemplatesError};
+use crate::config::Settings;
+use crate::data_dir::{DataDir, DataDirError};
+use crate::delivery::{Dispatcher, DispatcherParts, Egress, EgressError, RetrySchedule, TargetPolicy};
+use crate::http::{App, router};
+use crate::hub::{Hub, HubSettings, run_timer};
+use crate::identity::BootstrapToken;
+use crate::store::{OpenError, Store};
+use crate::time::SharedClock;
+
+/// How long open calls and running sends may go on after the hub was told to stop, beyond one attempt's own deadline.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running hub.
+pub struct Server {
+    /// What links begin with.
+    pub public_url: String,
+    /// The admin token, and the file that holds it when the hub keeps it itself.
+    pub admin_token: (SecretString, Option<PathBuf>),
+    hub: Arc<Hub>,
+    store: Arc<Store>,
+    /// Ends waiting calls and stops taking new ones.
+    stop: CancellationToken,
+    tasks: Vec<(&'static str, JoinHandle<()>)>,
+    drain: Duration,
+}
+
+/// Why a hub does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: is another program using it?")]
+    Listen {
+        /// Which.
+        address: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The data folder.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// A template.
+    #[error(transparent)]
+    Templates(#[from] TemplatesError),
+    /// The HTTP client.
+    #[error(transparent)]
+    Egress(#[from] EgressError),
+}
+
+impl Server {
+    /// Starts a hub.
+    ///
+    /// # Errors
+    /// See [`StartError`]. Nothing is left running.
+    pub async fn start(settings: &Settings, clock: SharedClock, schedule: RetrySchedule) -> Result<Self, StartError> {
+        let data = DataDir::open(&settings.data_dir)?;
+        let channels = Arc::new(Channels::new(settings.templates_dir.as_deref())?);
+        let keys = Arc::new(data.keys()?);
+        let admin_token = match &settings.admin_token {
+            Some(token) => (token.clone(), None),
+            None => data.admin_token().map(|(token, file)| (token, Some(file)))?,
+        };
+        let targets = Arc::new(TargetPolicy::new(settings.allow_targets.clone()));
+        let attempt = Duration::from_secs(settings.delivery_timeout_sec.into());
+        let egress = Egress::new(Arc::clone(&targets), attempt)?;
+        let address = settings.listen;
+        let listener =
+            TcpListener::bind(address).await.map_err(|cause| StartError::Listen { address, cause })?;
+        let address = listener.local_addr().map_err(|cause| StartError::Listen { address, cause })?;
+        let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let database = settings.database_url.as_ref().map(|url| url.expose_secret().to_owned());
+        let store = Arc::new(Store::open(&database.unwrap_or_else(|| data.database_url())).await?);
+
+        let hub_settings = HubSettings {
+            public_url: public_url.clone(),
+            default_timeout_seconds: settings.review_timeout_sec,
+        };
+        let bootstrap = BootstrapToken::new(admin_token.0.expose_secret());
+        let hub = Hub::new(Arc::clone(&store), clock.clone(), Arc::clone(&keys), hub_settings, targets, bootstrap);
+        let hub = Arc::new(hub);
+        let parts = DispatcherParts {
+            store: Arc::clone(&store),
+            clock,
+            channels,
+            keys,
+            egress,
+            schedule,
+            public_url: public_url.clone(),
+        };
+        let stop = CancellationToken::new();
+        let app = App { hub: Arc::clone(&hub), stop: stop.clone() };
+        let tasks = vec![
+            ("http", tokio::spawn(serve(listener, app))),
+            ("timer", tokio::spawn(run_timer(Arc::clone(&hub), stop.clone()))),
+            ("dispatcher", tokio::spawn(Dispatcher::new(parts).run(stop.clone()))),
+        ];
+        Ok(Self { public_url, admin_token, hub, store, stop, tasks, drain: attempt + DRAIN })
+    }
+
+    /// The services, for who runs in the same process.
+    pub const fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// The database, for who runs in the same process.
+    pub const fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Stops: takes no new calls, answers the waiting ones, lets open calls and running sends finish, writes down all that was
+    /// handed to the writer.
+    pub async fn shut_down(self) {
+        self.stop.cancel();
+        let end = tokio::time::Instant::now() + self.drain;
+        for (name, mut task) in self.tasks {
+            if tokio::time::timeout_at(end, &mut task).await.is_err() {
+                tracing::warn!(task = name, "still at work after the time to drain; ending it");
+                task.abort();
+            }
+        }
+        self.store.close().await;
+    }
+}
+
+async fn serve(listener: TcpListener, app: App) {
+    let stop = app.stop.clone();
+    let served = axum::serve(listener, router(app)).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(error = &error as &dyn std::error::Error, "the HTTP server ended");
+    }
+}
