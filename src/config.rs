@@ -50,10 +50,10 @@ pub struct SettingsArgs {
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "COUNTERSIGN_LISTEN", value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
-    /// URL that people and systems reach the hub by; links begin with it [default: http://LISTEN]
+    /// URL that people and systems reach the hub by; links begin with it [default: `http://LISTEN`]
     #[arg(long, env = "COUNTERSIGN_PUBLIC_URL", value_name = "URL", value_parser = parse_public_url)]
     pub public_url: Option<String>,
-    /// sqlite://FILE or postgres://… [default: countersign.db in the data folder]
+    /// `sqlite://FILE` or `postgres://…` [default: countersign.db in the data folder]
     #[arg(long, env = "COUNTERSIGN_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// Folder for the database, the signing keys and the admin token [default: countersign-data]
@@ -204,7 +204,8 @@ fn check_variables(names: impl Iterator<Item = String>) -> Result<(), SettingsEr
 }
 
 fn parse_public_url(text: &str) -> Result<String, String> {
-    let url = url::Url::parse(text).map_err(|error| format!("not a URL ({error}): expected https://approvals.example.com"))?;
+    let url = url::Url::parse(text)
+        .map_err(|error| format!("not a URL ({error}): expected https://approvals.example.com"))?;
     let plain = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
     if !plain || url.host().is_none() || url.path() != "/" {
         return Err("expected scheme and host only, such as https://approvals.example.com".to_owned());
@@ -265,7 +266,8 @@ mod tests {
     fn flags_are_stronger_than_the_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("settings.toml");
-        std::fs::write(&path, "listen = \"127.0.0.1:1\"\nreview_timeout_sec = 60\nallow_targets = [\"10.0.0.0/8\"]").expect("writes");
+        std::fs::write(&path, "listen = \"127.0.0.1:1\"\nreview_timeout_sec = 60\nallow_targets = [\"10.0.0.0/8\"]")
+            .expect("writes");
         let listen = Some(SocketAddr::from(([127, 0, 0, 1], 2)));
         let args = SettingsArgs { config: Some(path), listen, ..SettingsArgs::default() };
         let settings = Settings::resolve(args).expect("settles");

@@ -37,8 +37,10 @@ pub enum DataDirError {
         cause: io::Error,
     },
     /// The key file is not one.
-    #[error("{path} is not a key file of countersign ({detail}): restore it from a backup, or remove it to have new keys \
-             made, which voids all links that are out")]
+    #[error(
+        "{path} is not a key file of countersign ({detail}): restore it from a backup, or remove it to have new keys \
+             made, which voids all links that are out"
+    )]
     Keys {
         /// Which.
         path: PathBuf,
@@ -85,7 +87,8 @@ impl DataDir {
     /// The URL of the folder's own database.
     pub fn database_url(&self) -> String {
         // Characters that mean something in a URL may stand in a path.
-        let path: String = url::form_urlencoded::byte_serialize(self.path.join(DATABASE).as_os_str().as_encoded_bytes()).collect();
+        let path: String =
+            url::form_urlencoded::byte_serialize(self.path.join(DATABASE).as_os_str().as_encoded_bytes()).collect();
         format!("sqlite://{}", path.replace("%2F", "/").replace('+', "%20"))
     }
 
@@ -100,7 +103,8 @@ impl DataDir {
             Some(text) => text,
             None => {
                 let first = KeyEntry { id: 1, secret: STANDARD.encode(random::bytes::<32>()) };
-                let text = serde_json::to_string_pretty(&KeyFile { links: vec![first] }).map_err(|e| bad(e.to_string()))?;
+                let text =
+                    serde_json::to_string_pretty(&KeyFile { links: vec![first] }).map_err(|e| bad(e.to_string()))?;
                 self.write_secret(KEYS, &text)?;
                 text
             }

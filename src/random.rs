@@ -23,7 +23,6 @@ pub fn secret_text() -> String {
 pub fn fraction() -> f64 {
     // 53 bits are what an f64 holds exactly.
     let bits = u64::from_le_bytes(bytes()) >> 11;
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
     let numerator = bits as f64;
     numerator / (1_u64 << 53) as f64
 }

@@ -80,17 +80,14 @@ impl Server {
         let attempt = Duration::from_secs(settings.delivery_timeout_sec.into());
         let egress = Egress::new(Arc::clone(&targets), attempt)?;
         let address = settings.listen;
-        let listener =
-            TcpListener::bind(address).await.map_err(|cause| StartError::Listen { address, cause })?;
+        let listener = TcpListener::bind(address).await.map_err(|cause| StartError::Listen { address, cause })?;
         let address = listener.local_addr().map_err(|cause| StartError::Listen { address, cause })?;
         let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let database = settings.database_url.as_ref().map(|url| url.expose_secret().to_owned());
         let store = Arc::new(Store::open(&database.unwrap_or_else(|| data.database_url())).await?);
 
-        let hub_settings = HubSettings {
-            public_url: public_url.clone(),
-            default_timeout_seconds: settings.review_timeout_sec,
-        };
+        let hub_settings =
+            HubSettings { public_url: public_url.clone(), default_timeout_seconds: settings.review_timeout_sec };
         let bootstrap = BootstrapToken::new(admin_token.0.expose_secret());
         let hub = Hub::new(Arc::clone(&store), clock.clone(), Arc::clone(&keys), hub_settings, targets, bootstrap);
         let hub = Arc::new(hub);

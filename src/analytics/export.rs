@@ -81,7 +81,9 @@ fn word(value: &impl serde::Serialize) -> String {
 /// Text that no spreadsheet takes for a formula: one that begins like a formula gets an apostrophe in front (OWASP, "CSV
 /// Injection").
 fn defused(text: &str) -> String {
-    let risky = text.trim_start_matches([' ', '\u{a0}']).starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let risky = text
+        .trim_start_matches([' ', '\u{a0}'])
+        .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     if risky { format!("'{text}") } else { text.to_owned() }
 }
 

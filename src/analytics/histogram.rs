@@ -14,7 +14,6 @@ pub struct Bucket(i64);
 
 impl Bucket {
     /// The bucket that holds a value. Everything below one microsecond shares the first.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a bucket has a percent of slack")]
     pub fn of_micros(micros: i64) -> Self {
         Self(((micros.max(1) as f64).ln() / GAMMA.ln()).ceil() as i64)
     }
@@ -30,7 +29,6 @@ impl Bucket {
     }
 
     /// The value that stands for the whole bucket, in microseconds.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "indexes stay below 2^11")]
     fn value(self) -> f64 {
         2.0 * GAMMA.powi(self.0.clamp(0, 1 << 20) as i32) / (GAMMA + 1.0)
     }
@@ -49,7 +47,6 @@ impl Histogram {
     }
 
     /// The smallest value that at least the fraction `q` of all values do not exceed, in microseconds; none when empty.
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank")]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let total: u64 = self.buckets.values().sum();
         let rank = ((q * total as f64).ceil() as u64).max(1);

@@ -41,14 +41,9 @@ impl FromIterator<(GroupName, Email)> for Roster {
 /// How many places of each slot the given approvals fill at best, in the order of the slots.
 ///
 /// An approval counts for a slot that it was cast for when its voter is in the slot's group (still).
-pub fn cover<'a>(
-    slots: impl IntoIterator<Item = &'a Slot>,
-    approvals: &[&Vote],
-    roster: &Roster,
-) -> Vec<u32> {
-    let fills = |slot: &Slot, vote: &Vote| {
-        vote.groups.contains(&slot.group) && roster.contains(&slot.group, &vote.voter)
-    };
+pub fn cover<'a>(slots: impl IntoIterator<Item = &'a Slot>, approvals: &[&Vote], roster: &Roster) -> Vec<u32> {
+    let fills =
+        |slot: &Slot, vote: &Vote| vote.groups.contains(&slot.group) && roster.contains(&slot.group, &vote.voter);
     fill(slots, |slot| approvals.iter().filter(|vote| fills(slot, vote)).map(|vote| &vote.voter).collect())
 }
 

@@ -112,12 +112,7 @@ impl Verdict {
 }
 
 /// The checks of one vote, in the order that the answers promise. `None`: the same vote again.
-fn judge(
-    request: &Request,
-    ballot: &Ballot,
-    roster: &Roster,
-    now: Timestamp,
-) -> Result<Option<Transition>, Refusal> {
+fn judge(request: &Request, ballot: &Ballot, roster: &Roster, now: Timestamp) -> Result<Option<Transition>, Refusal> {
     let earlier = request.live_votes().find(|vote| vote.voter == ballot.voter);
     let repeats = earlier.is_some_and(|vote| vote.choice == ballot.choice);
     match request.status {
@@ -232,9 +227,7 @@ fn cancel(request: &Request, by: Option<Email>, reason: Option<String>, now: Tim
         Status::Cancelled => Verdict::nothing(Ok(())),
         Status::Expired => Verdict::nothing(Err(Refusal::Expired)),
         Status::Approved | Status::Rejected => Verdict::nothing(Err(Refusal::Decided(request.status))),
-        Status::Pending if request.is_overdue(now) => {
-            Verdict { transition: expiry(), answer: Err(Refusal::Expired) }
-        }
+        Status::Pending if request.is_overdue(now) => Verdict { transition: expiry(), answer: Err(Refusal::Expired) },
         Status::Pending => {
             let decision = Decision {
                 outcome: Status::Cancelled,

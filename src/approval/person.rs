@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address() {
-        for bad in ["", "dana", "@example.com", "dana@", "a@b@c", "d ana@x", "dana@x\u{202e}", "dаna@example.com", "<a@b>"] {
+        for bad in
+            ["", "dana", "@example.com", "dana@", "a@b@c", "d ana@x", "dana@x\u{202e}", "dаna@example.com", "<a@b>"]
+        {
             assert_eq!(bad.parse::<Email>(), Err(InvalidEmail), "{bad}");
         }
     }

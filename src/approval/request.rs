@@ -209,7 +209,8 @@ mod tests {
     #[test]
     fn digest_is_over_canonical_json() {
         let one = payload(serde_json::json!({"b": 1, "a": [1.0, "é"]}));
-        let canonical = r#"{"command":"select 1","context":{"a":[1,"é"],"b":1},"duration_seconds":null,"language":null}"#;
+        let canonical =
+            r#"{"command":"select 1","context":{"a":[1,"é"],"b":1},"duration_seconds":null,"language":null}"#;
         assert_eq!(one.digest().expect("canonical"), Digest::of(canonical.as_bytes()));
     }
 
@@ -220,9 +221,6 @@ mod tests {
             payload(serde_json::json!({"id": [9_007_199_254_740_992_u64]})).validate(),
             Err(InvalidPayload::Integer)
         );
-        assert_eq!(
-            payload(serde_json::json!(-9_007_199_254_740_992_i64)).validate(),
-            Err(InvalidPayload::Integer)
-        );
+        assert_eq!(payload(serde_json::json!(-9_007_199_254_740_992_i64)).validate(), Err(InvalidPayload::Integer));
     }
 }

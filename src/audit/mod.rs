@@ -99,7 +99,8 @@ mod tests {
     fn a_link_covers_all_it_is_made_of() {
         let one = link(None, 1, "{}");
         let two = link(Some(&one), 2, "{}");
-        let variants = [link(None, 2, "{}"), link(Some(&two), 2, "{}"), link(Some(&one), 3, "{}"), link(Some(&one), 2, "{ }")];
+        let variants =
+            [link(None, 2, "{}"), link(Some(&two), 2, "{}"), link(Some(&one), 3, "{}"), link(Some(&one), 2, "{ }")];
         assert!(variants.iter().all(|other| *other != two));
     }
 }

@@ -256,7 +256,8 @@ fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, TemplatesError> {
     let mut templates = Vec::new();
     for entry in entries {
         let path = entry.map_err(failed(folder))?.path();
-        let Some(event) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".hbs")) else {
+        let Some(event) = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".hbs"))
+        else {
             continue;
         };
         if fs::metadata(&path).map_err(failed(&path))?.len() > MAX_TEMPLATE {
@@ -312,8 +313,9 @@ fn plain(
     Ok(())
 }
 
-/// What a `TextRun` needs beyond [`visible`]: clients put dates in place of `{{DATE(…)}}` there too, and do not break long words.
-/// Both are cured by marks that take no room, put in after every mark that was there before has been written out.
+/// What a `TextRun` needs beyond [`visible`]: clients put dates in place of `{{DATE(…)}}` there too, do not break long words, and
+/// fold spaces. All is cured by characters that look like nothing or like a space, put in after every one that was there before
+/// has been written out.
 fn for_text_run(text: &str) -> String {
     const WORD_JOINER: char = '\u{2060}';
     const BREAK_HERE: char = '\u{200b}';
@@ -322,7 +324,7 @@ fn for_text_run(text: &str) -> String {
     let mut word = 0;
     let mut previous = ' ';
     for character in text.chars() {
-        word = if character.is_whitespace() && character != '\u{a0}' { 0 } else { word + 1 };
+        word = if character.is_whitespace() { 0 } else { word + 1 };
         if word > LONG_WORD {
             shown.push(BREAK_HERE);
             word = 1;
@@ -330,7 +332,7 @@ fn for_text_run(text: &str) -> String {
         if (previous, character) == ('{', '{') {
             shown.push(WORD_JOINER);
         }
-        shown.push(character);
+        shown.push(if (previous, character) == (' ', ' ') { '\u{a0}' } else { character });
         previous = character;
     }
     shown
@@ -408,7 +410,11 @@ mod tests {
     fn broken_json_names_the_templates_line_behind_loops_and_blocks() {
         let data = serde_json::json!({"items": ["one", "two", "three"]});
         let text = "{\n\"list\": [\n{{#each items}}\n\"{{this}}\",\n{{/each}}\n],\n\"x\": 1\n}";
-        assert!(error(text, &data).contains("teams/ping.hbs, line 6: what it renders is not JSON"), "{}", error(text, &data));
+        assert!(
+            error(text, &data).contains("teams/ping.hbs, line 6: what it renders is not JSON"),
+            "{}",
+            error(text, &data)
+        );
         assert!(error("{\n\"a\": \"x\"\n\"b\": 1}", &data).contains("line 3"));
     }
 
@@ -426,6 +432,7 @@ mod tests {
         assert_eq!(value["a"], "\", \"evil\": \"\\[y\\]\\(z\\)⟨U\\+202E⟩");
         assert_eq!(value["b"], "\", \"evil\": \"[y](z)⟨U+202E⟩");
         assert_eq!(for_text_run("{{DATE(x)}}"), "{\u{2060}{DATE(x)}}");
+        assert_eq!(for_text_run("  a  b"), "\u{a0}\u{a0}a \u{a0}b");
         assert_eq!(for_text_run(&"x".repeat(30)), format!("{}\u{200b}{}", "x".repeat(24), "x".repeat(6)));
         assert!(value.get("evil").is_none());
     }

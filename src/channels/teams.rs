@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::TEAMS;
-use super::text::{cut, visible};
+use super::text::cut;
 use super::{Notice, RenderError, SlotLinks, Success, Templates, Validators};
 use crate::store::endpoints::Channel;
 
@@ -97,8 +97,7 @@ fn buttons(slots: &[SlotLinks]) -> Vec<Value> {
     slots.iter().take(ACTIONS).map(button).collect()
 }
 
-/// The command's lines as far as they fit, and how many bytes are left out. Spaces that a client would fold are made to stay,
-/// after [`visible`] has marked any that were there before.
+/// The command's lines as far as they fit, and how many bytes are left out.
 fn lines(command: &str, budget: usize) -> (Vec<String>, usize) {
     let mut shown = Vec::new();
     let mut left = budget;
@@ -107,7 +106,7 @@ fn lines(command: &str, budget: usize) -> (Vec<String>, usize) {
         let (kept, rest) = cut(line, left);
         left -= kept.len();
         used += kept.len();
-        shown.push(visible(kept.trim_end_matches('\n')).replace("  ", "\u{a0}\u{a0}"));
+        shown.push(kept.trim_end_matches('\n').to_owned());
         if rest > 0 {
             break;
         }
@@ -167,7 +166,7 @@ mod tests {
     #[test]
     fn lines_are_cut_loudly() {
         let (shown, left_out) = lines("select 1\n  from x\nwhere", 14);
-        assert_eq!(shown, ["select 1", "\u{a0}\u{a0}fro"]);
+        assert_eq!(shown, ["select 1", "  fro"]);
         assert_eq!(left_out, "m x\nwhere".len());
     }
 

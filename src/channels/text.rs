@@ -43,7 +43,9 @@ pub fn plain_markdown(text: &str) -> String {
     for character in text.chars() {
         match character {
             '\n' => escaped.push(' '),
-            mark if mark.is_ascii_punctuation() && !matches!(mark, ',' | '/' | ':' | ';' | '?' | '@' | '\'' | '"' | '%' | '=') => {
+            mark if mark.is_ascii_punctuation()
+                && !matches!(mark, ',' | '/' | ':' | ';' | '?' | '@' | '\'' | '"' | '%' | '=') =>
+            {
                 escaped.push('\\');
                 escaped.push(mark);
             }

@@ -118,7 +118,11 @@ fn describe(summary: &Value) -> String {
     for (outcome, share) in
         [("approved", "approval"), ("rejected", "rejection"), ("expired", "expiry"), ("cancelled", "cancellation")]
     {
-        let line = format!("  {outcome:<10} {:>8}  {:>8}\n", count(&format!("/ended/{outcome}")), rate(&format!("/rates/{share}")));
+        let line = format!(
+            "  {outcome:<10} {:>8}  {:>8}\n",
+            count(&format!("/ended/{outcome}")),
+            rate(&format!("/rates/{share}"))
+        );
         text.push_str(&line);
     }
     text.push_str("approval time     mean       p50       p90       p99\n");
@@ -128,7 +132,11 @@ fn describe(summary: &Value) -> String {
             format!("  {outcome:<10} {:>9} {:>9} {:>9} {:>9}\n", cell("mean"), cell("p50"), cell("p90"), cell("p99"));
         text.push_str(&line);
     }
-    text.push_str(&format!("{} pending, the oldest for {}\n", count("/pending/count"), time("/pending/oldest_seconds")));
+    text.push_str(&format!(
+        "{} pending, the oldest for {}\n",
+        count("/pending/count"),
+        time("/pending/oldest_seconds")
+    ));
     text
 }
 

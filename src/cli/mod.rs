@@ -14,10 +14,15 @@ use clap::{Parser, Subcommand};
 
 /// An approval hub: systems ask, people decide where they already are, every step is delivered, proven and counted.
 #[derive(Debug, Parser)]
-#[command(name = "countersign", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "countersign",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Try it:   countersign demo                     a hub, a sample policy and a page that shows the cards it sends
 Run it:   countersign serve                    keeps everything in ./countersign-data
-Fill it:  countersign apply -f hub.toml        groups, people, resources, endpoints")]
+Fill it:  countersign apply -f hub.toml        groups, people, resources, endpoints"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -139,13 +139,6 @@ fn unanswered(error: &EgressError) -> Outcome {
 impl Outcome {
     /// A failure that lies with the hub or its configuration: trying again would not help.
     pub(super) const fn ours(error: String) -> Self {
-        Self {
-            class: Class::Permanent,
-            end: None,
-            status: None,
-            error: Some(error),
-            answer: None,
-            retry_after: None,
-        }
+        Self { class: Class::Permanent, end: None, status: None, error: Some(error), answer: None, retry_after: None }
     }
 }

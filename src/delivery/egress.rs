@@ -86,12 +86,8 @@ impl Egress {
     /// When there is no answer; an answer of any status is none.
     pub async fn post(&self, url: &str, headers: HeaderMap, body: String) -> Result<Answer, EgressError> {
         let url = self.policy.check_url(url)?;
-        let request = self
-            .client
-            .post(url)
-            .headers(headers)
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .body(body);
+        let request =
+            self.client.post(url).headers(headers).header(reqwest::header::CONTENT_TYPE, "application/json").body(body);
         // The client's own timeout restarts nothing; this one also covers the reading below.
         let exchange = async {
             let response = request.send().await.map_err(|error| self.judge(&error))?;

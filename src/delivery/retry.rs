@@ -35,12 +35,7 @@ impl Default for RetrySchedule {
 /// How long to wait after `made` attempts, or none when that was the last. `random` is a fraction in `[0, 1)`: full jitter
 /// ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015) spreads the load of many that failed at once. A target's
 /// `Retry-After` may only lengthen the wait.
-pub fn next_delay(
-    schedule: &RetrySchedule,
-    made: u32,
-    retry_after: Option<Duration>,
-    random: f64,
-) -> Option<Duration> {
+pub fn next_delay(schedule: &RetrySchedule, made: u32, retry_after: Option<Duration>, random: f64) -> Option<Duration> {
     if made >= schedule.attempts {
         return None;
     }

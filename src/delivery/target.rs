@@ -36,9 +36,7 @@ pub enum TargetError {
     #[error("a URL must not carry a user name or password")]
     UserInfo,
     /// It points inside.
-    #[error(
-        "{0} is an address inside this machine or network: an operator can open it with COUNTERSIGN_ALLOW_TARGETS"
-    )]
+    #[error("{0} is an address inside this machine or network: an operator can open it with COUNTERSIGN_ALLOW_TARGETS")]
     Inside(String),
 }
 
@@ -177,15 +175,50 @@ mod tests {
     fn every_spelling_of_inside_is_refused() {
         let policy = TargetPolicy::default();
         for host in [
-            "127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "0", "0.0.0.0", "10.0.0.1", "172.16.0.1",
-            "192.168.1.1", "169.254.169.254", "100.64.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.1",
-            "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[fe80::1]", "[fc00::1]",
-            "[fd12::1]", "[ff02::1]", "[64:ff9b::7f00:1]", "[64:ff9b::10.0.0.1]", "[2002:7f00:1::]", "[2001::1]",
-            "[2001:db8::1]", "[64:ff9b:1::1]", "localhost", "LOCALHOST", "localhost.", "a.localhost", "１２７.0.0.1",
+            "127.0.0.1",
+            "2130706433",
+            "0x7f.1",
+            "0177.0.0.1",
+            "127.1",
+            "0",
+            "0.0.0.0",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "192.0.2.1",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[::127.0.0.1]",
+            "[fe80::1]",
+            "[fc00::1]",
+            "[fd12::1]",
+            "[ff02::1]",
+            "[64:ff9b::7f00:1]",
+            "[64:ff9b::10.0.0.1]",
+            "[2002:7f00:1::]",
+            "[2001::1]",
+            "[2001:db8::1]",
+            "[64:ff9b:1::1]",
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "a.localhost",
+            "１２７.0.0.1",
             "127。0。0。1",
         ] {
             let url = format!("https://{host}/hook");
-            assert!(matches!(policy.check_url(&url), Err(TargetError::Inside(_))), "{url}: {:?}", policy.check_url(&url));
+            assert!(
+                matches!(policy.check_url(&url), Err(TargetError::Inside(_))),
+                "{url}: {:?}",
+                policy.check_url(&url)
+            );
         }
     }
 

@@ -26,8 +26,10 @@ pub(super) async fn asset(Path(file): Path<String>) -> Result<Response, Problem>
     if file != *STYLE_NAME {
         return Err(Problem::new("not_found", "there is no such file"));
     }
-    let headers =
-        [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let headers = [
+        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
     Ok((headers, STYLE).into_response())
 }
 

@@ -56,7 +56,9 @@ pub(super) async fn options() -> impl IntoResponse {
 /// `POST /c/{token}`
 pub(super) async fn decide(State(app): State<App>, Path(token): Path<String>, request: Request) -> Response {
     match media_type(request.headers()).as_deref() {
-        Some("application/json") => decide_by_json(app, token, request).await.unwrap_or_else(IntoResponse::into_response),
+        Some("application/json") => {
+            decide_by_json(app, token, request).await.unwrap_or_else(IntoResponse::into_response)
+        }
         Some("application/x-www-form-urlencoded") => decide_by_form(app, token, request).await,
         _ => {
             let detail = "post the page's form, or JSON with Content-Type: application/json";
@@ -131,7 +133,8 @@ fn failure(error: HubError, token: Option<&str>) -> Response {
         HubError::Link(LinkProblem::StaleForm) => "Please look again",
         _ => "That did not work",
     };
-    let back = matches!(error, HubError::Link(LinkProblem::StaleForm)).then(|| token.map(|token| format!("/c/{token}")));
+    let back =
+        matches!(error, HubError::Link(LinkProblem::StaleForm)).then(|| token.map(|token| format!("/c/{token}")));
     let problem = Problem::from(error);
     page_response(problem.status(), &MessagePage::new(heading, problem.detail(), back.flatten()))
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use axum::body::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::{App, MAX_BODY, Problem};
@@ -44,7 +44,8 @@ impl FromRequestParts<App> for Caller {
         });
         let detail = "send a token: Authorization: Bearer cs_…";
         let secret = bearer.ok_or_else(|| Problem::new("unauthenticated", detail))?;
-        let principal = app.hub.authenticate(secret).await.map_err(|error| Problem::from(crate::hub::HubError::from(error)))?;
+        let principal =
+            app.hub.authenticate(secret).await.map_err(|error| Problem::from(crate::hub::HubError::from(error)))?;
         let detail = "this token is unknown, revoked or expired";
         principal.map(Self).ok_or_else(|| Problem::new("unauthenticated", detail))
     }

@@ -58,9 +58,12 @@ pub const CODES: [(&str, u16); 46] = [
     ("voter_required", 422),
 ];
 
-/// An error, as the caller sees it.
+/// An error, as the caller sees it. Boxed, since it travels in the `Err` of everything.
+#[derive(Debug)]
+pub struct Problem(Box<Document>);
+
 #[derive(Debug, Serialize)]
-pub struct Problem {
+struct Document {
     /// A URI that names the kind of problem.
     #[serde(rename = "type")]
     kind: String,
@@ -87,7 +90,7 @@ impl Problem {
     /// A problem of a known kind.
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
         let status = CODES.iter().find(|(known, _)| *known == code).map_or(500, |(_, status)| *status);
-        Self {
+        Self(Box::new(Document {
             kind: format!("urn:countersign:problem:{code}"),
             title: code.replace('_', " "),
             status,
@@ -96,27 +99,34 @@ impl Problem {
             pointer: String::new(),
             outcome: None,
             request: None,
-        }
+        }))
     }
 
     /// With the part of the input that is wrong.
-    pub(super) fn at(self, pointer: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), ..self }
+    pub(super) fn at(mut self, pointer: impl Into<String>) -> Self {
+        self.0.pointer = pointer.into();
+        self
+    }
+
+    /// With the request that it is about, and how that ended when it did.
+    fn about(mut self, request: Box<RequestView>, outcome: Option<&'static str>) -> Self {
+        (self.0.request, self.0.outcome) = (Some(request), outcome);
+        self
     }
 
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The stable code.
-    pub const fn code(&self) -> &'static str {
-        self.code
+    pub fn code(&self) -> &'static str {
+        self.0.code
     }
 
     /// What is wrong and what to do.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 }
 
@@ -130,8 +140,9 @@ impl From<HubError> for Problem {
             HubError::Unsatisfiable { .. } => Self::new("unsatisfiable", detail).at("/resource"),
             HubError::Conflict { code, .. } => Self::new(code, detail),
             HubError::Refused { refusal, request } => {
-                let outcome = matches!(refusal, Refusal::Decided(_) | Refusal::Expired).then(|| request.status.as_str());
-                Self { outcome, request: Some(request), ..Self::new(refusal_code(&refusal), detail) }
+                let outcome =
+                    matches!(refusal, Refusal::Decided(_) | Refusal::Expired).then(|| request.status.as_str());
+                Self::new(refusal_code(&refusal), detail).about(request, outcome)
             }
             HubError::Link(problem) => Self::new(link_code(problem), detail),
             HubError::Store(error) if error.is_transient() => {
@@ -172,8 +183,8 @@ const fn link_code(problem: LinkProblem) -> &'static str {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let challenge = self.code == "unauthenticated";
-        let mut response = (status, Json(self)).into_response();
+        let challenge = self.code() == "unauthenticated";
+        let mut response = (status, Json(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

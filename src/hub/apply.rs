@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::configure::warnings;
-use super::{EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, check, endpoints as services, require};
+use super::{
+    EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, check, endpoints as services, require,
+};
 use crate::approval::{Email, GroupName, ResourceName};
 use crate::audit::{Actor, Entry};
 use crate::delivery::TargetPolicy;

@@ -88,8 +88,7 @@ impl Hub {
     /// The request as it would be, everything checked.
     async fn draft(&self, session: &mut Session, caller: &Principal, ask: Ask) -> Result<Request, HubError> {
         check_bounds(&ask)?;
-        let resource =
-            resources::get(session, &ask.resource).await?.ok_or(HubError::NotFound("resource"))?;
+        let resource = resources::get(session, &ask.resource).await?.ok_or(HubError::NotFound("resource"))?;
         let requester = requester(caller, ask.requester)?;
         if resource.policy.reason_required && ask.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
             let detail = format!("{} wants a reason with every request: say why", resource.name);

@@ -49,7 +49,8 @@ impl Hub {
         let (link, request) = self.follow(token).await?;
         let now = self.clock.now();
         let spent = LinkUse { delivery: link.delivery, group: link.group.clone() };
-        let used_by = request.live_votes().find(|vote| vote.link.as_ref() == Some(&spent)).map(|vote| vote.voter.clone());
+        let used_by =
+            request.live_votes().find(|vote| vote.link.as_ref() == Some(&spent)).map(|vote| vote.voter.clone());
         let open = request.status == Status::Pending && used_by.is_none();
         let mut members = groups::named_members(&mut self.store.read().await?, &link.group).await?;
         members.retain(|member| !request.requester.is(&member.email));

@@ -208,11 +208,7 @@ impl Hub {
                 Box::pin(async move {
                     people::put(tx.session(), &stored, now).await?;
                     let details = json!({"name": stored.name});
-                    tx.record(&Entry {
-                        person: Some(stored.email),
-                        details,
-                        ..Entry::new(now, "person.put", actor)
-                    })?;
+                    tx.record(&Entry { person: Some(stored.email), details, ..Entry::new(now, "person.put", actor) })?;
                     Ok(())
                 })
             })
@@ -302,12 +298,7 @@ impl Hub {
     ///
     /// # Errors
     /// When the caller may not see them.
-    pub async fn resources(
-        &self,
-        caller: &Principal,
-        limit: u32,
-        after: &str,
-    ) -> Result<Page<ResourceView>, HubError> {
+    pub async fn resources(&self, caller: &Principal, limit: u32, after: &str) -> Result<Page<ResourceView>, HubError> {
         require(caller, &[Scope::Auditor])?;
         let found = resources::page(&mut self.store.read().await?, after, limit + 1).await?;
         let page = Page::cut(found, limit, |resource| resource.name.to_string());

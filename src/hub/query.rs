@@ -135,12 +135,13 @@ impl Hub {
         Ok(audit::of_request(&mut self.store.read().await?, id).await?)
     }
 
-    /// The audit trail behind entry number `after`.
+    /// The audit trail, oldest first.
     ///
     /// # Errors
-    /// When the caller may not read it.
-    pub async fn audit(&self, caller: &Principal, after: i64, limit: u32) -> Result<Page<Sealed>, HubError> {
+    /// When the caller may not read it, or the cursor is none of ours.
+    pub async fn audit(&self, caller: &Principal, limit: u32, cursor: Option<&str>) -> Result<Page<Sealed>, HubError> {
         require(caller, &[Scope::Auditor])?;
+        let after = cursor.map(parse_cursor).transpose()?.unwrap_or(0);
         let found = audit::page(&mut self.store.read().await?, after, limit + 1).await?;
         Ok(Page::cut(found, limit, |sealed| sealed.seq.to_string()))
     }

@@ -35,11 +35,7 @@ impl ReportFilter {
     /// The hours it covers. Summary and export use the same, so that they agree.
     fn period(&self) -> Period {
         let up = |at: Timestamp| rollups::hour_of(at + HOUR - Duration::from_micros(1));
-        Period {
-            from_hour: self.from.map(rollups::hour_of),
-            to_hour: self.to.map(up),
-            resource: self.resource.clone(),
-        }
+        Period { from_hour: self.from.map(rollups::hour_of), to_hour: self.to.map(up), resource: self.resource.clone() }
     }
 
     fn bounds(&self) -> (Option<Timestamp>, Option<Timestamp>) {

@@ -75,12 +75,7 @@ impl Hub {
     ///
     /// # Errors
     /// When the caller may not see them, or the cursor is none of ours.
-    pub async fn tokens(
-        &self,
-        caller: &Principal,
-        limit: u32,
-        cursor: Option<&str>,
-    ) -> Result<Page<Token>, HubError> {
+    pub async fn tokens(&self, caller: &Principal, limit: u32, cursor: Option<&str>) -> Result<Page<Token>, HubError> {
         require(caller, &[Scope::Admin])?;
         let after = cursor.map(parse_cursor).transpose()?;
         let found = tokens::page(&mut self.store.read().await?, after, limit + 1).await?;

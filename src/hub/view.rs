@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::approval::{
-    Assurance, Choice, Decision, Digest, Email, GroupName, Kind, Request, Requester, ResourceName, Roster, Status, Vote,
-    cover,
+    Assurance, Choice, Decision, Digest, Email, GroupName, Kind, Request, Requester, ResourceName, Roster, Status,
+    Vote, cover,
 };
 use crate::ids::{RequestId, VoteId};
 use crate::time::Timestamp;
@@ -142,10 +142,8 @@ impl VoteView {
 /// How far each slot is filled, by who was eligible when they voted.
 fn slots(request: &Request) -> Vec<SlotView> {
     let approvals: Vec<&Vote> = request.live_votes().filter(|vote| vote.choice == Choice::Approve).collect();
-    let then: Roster = approvals
-        .iter()
-        .flat_map(|vote| vote.groups.iter().map(|group| (group.clone(), vote.voter.clone())))
-        .collect();
+    let then: Roster =
+        approvals.iter().flat_map(|vote| vote.groups.iter().map(|group| (group.clone(), vote.voter.clone()))).collect();
     let filled = cover(request.terms.slots(), &approvals, &then);
     request
         .terms

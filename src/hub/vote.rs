@@ -74,12 +74,7 @@ impl Hub {
     ///
     /// # Errors
     /// When it is not the caller's, or ended before.
-    pub async fn cancel(
-        &self,
-        caller: &Principal,
-        id: RequestId,
-        input: CancelInput,
-    ) -> Result<RequestView, HubError> {
+    pub async fn cancel(&self, caller: &Principal, id: RequestId, input: CancelInput) -> Result<RequestView, HubError> {
         require(caller, &[Scope::Requester])?;
         check::optional("/reason", input.reason.as_ref(), limits::REASON)?;
         let request = requests::get(&mut self.store.read().await?, id).await?;

@@ -102,7 +102,8 @@ macro_rules! select {
 /// # Errors
 /// When the database fails.
 pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> Result<(), StoreError> {
-    let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("endpoints", column, endpoint.id, cause);
+    let bad =
+        |column| move |cause: serde_json::Error| StoreError::inconsistent("endpoints", column, endpoint.id, cause);
     let sql = "INSERT INTO endpoints (id, name, channel, url, secret, events, resources, groups, state,
             disabled_reason, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)

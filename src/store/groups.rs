@@ -59,8 +59,7 @@ pub async fn put(session: &mut Session, group: &Group, now: Timestamp) -> Result
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn get(session: &mut Session, name: &GroupName) -> Result<Option<Group>, StoreError> {
-    let known: Option<NameRow> =
-        session.fetch_optional("SELECT name FROM groups WHERE name = $1", args![name]).await?;
+    let known: Option<NameRow> = session.fetch_optional("SELECT name FROM groups WHERE name = $1", args![name]).await?;
     if known.is_none() {
         return Ok(None);
     }
@@ -109,10 +108,7 @@ pub async fn named_members(session: &mut Session, name: &GroupName) -> Result<Ve
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn roster(
-    session: &mut Session,
-    groups: impl IntoIterator<Item = &GroupName>,
-) -> Result<Roster, StoreError> {
+pub async fn roster(session: &mut Session, groups: impl IntoIterator<Item = &GroupName>) -> Result<Roster, StoreError> {
     memberships(session, groups, None).await
 }
 
@@ -138,18 +134,14 @@ async fn memberships(
     if group_count == 0 {
         return Ok(Roster::default());
     }
-    let mut sql = format!(
-        "SELECT group_name, email FROM group_members WHERE group_name IN ({})",
-        places(1, group_count)
-    );
+    let mut sql =
+        format!("SELECT group_name, email FROM group_members WHERE group_name IN ({})", places(1, group_count));
     if let Some(people) = people {
         sql.push_str(&format!(" AND email IN ({})", places(group_count + 1, people.len())));
         values.extend(people.iter().map(|person| (*person).into()));
     }
     let rows: Vec<MemberRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-    rows.into_iter()
-        .map(|row| Ok((parse_group(&row.group_name)?, parse_email(&row.email)?)))
-        .collect()
+    rows.into_iter().map(|row| Ok((parse_group(&row.group_name)?, parse_email(&row.email)?))).collect()
 }
 
 /// `$from, …`, `count` of them.

@@ -70,7 +70,8 @@ pub struct Filter {
 /// When the database fails.
 pub async fn insert(session: &mut Session, request: &Request) -> Result<(), StoreError> {
     let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("requests", column, request.id, cause);
-    let sql = "INSERT INTO requests (id, revision, kind, resource, command, language, context, duration_seconds, digest,
+    let sql =
+        "INSERT INTO requests (id, revision, kind, resource, command, language, context, duration_seconds, digest,
             requester_email, requester_name, requester_groups, reason, labels, status, created_at, expires_at, terms,
             asked_by)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
@@ -102,12 +103,7 @@ pub async fn insert(session: &mut Session, request: &Request) -> Result<(), Stor
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end(
-    session: &mut Session,
-    id: RequestId,
-    decision: &Decision,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
+pub async fn end(session: &mut Session, id: RequestId, decision: &Decision, at: Timestamp) -> Result<bool, StoreError> {
     let text =
         serde_json::to_string(decision).map_err(|cause| StoreError::inconsistent("requests", "decision", id, cause))?;
     let sql = "UPDATE requests SET status = $1, decided_at = $2, decision = $3 WHERE id = $4 AND status = 'pending'";
@@ -295,7 +291,10 @@ impl Row {
             id,
             revision: number("revision", self.revision)?,
             kind: unwire::<Kind>(self.kind).map_err(bad("kind"))?,
-            resource: self.resource.parse().map_err(|cause| StoreError::inconsistent("requests", "resource", id, cause))?,
+            resource: self
+                .resource
+                .parse()
+                .map_err(|cause| StoreError::inconsistent("requests", "resource", id, cause))?,
             payload: Payload {
                 command: self.command,
                 language: self.language,

@@ -35,7 +35,8 @@ struct Row {
 pub async fn put(session: &mut Session, resource: &Resource, now: Timestamp) -> Result<(), StoreError> {
     let policy = serde_json::to_string(&resource.policy)
         .map_err(|cause| StoreError::inconsistent("resources", "policy", &resource.name, cause))?;
-    let sql = "INSERT INTO resources (name, description, policy, context_schema, updated_at) VALUES ($1, $2, $3, $4, $5)
+    let sql =
+        "INSERT INTO resources (name, description, policy, context_schema, updated_at) VALUES ($1, $2, $3, $4, $5)
                ON CONFLICT (name) DO UPDATE SET description = excluded.description, policy = excluded.policy,
                    context_schema = excluded.context_schema, updated_at = excluded.updated_at";
     let schema = resource.context_schema.as_ref().map(Value::to_string);
@@ -57,8 +58,7 @@ pub async fn get(session: &mut Session, name: &ResourceName) -> Result<Option<Re
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Resource>, StoreError> {
-    let sql =
-        "SELECT name, description, policy, context_schema FROM resources WHERE name > $1 ORDER BY name LIMIT $2";
+    let sql = "SELECT name, description, policy, context_schema FROM resources WHERE name > $1 ORDER BY name LIMIT $2";
     let rows: Vec<Row> = session.fetch_all(sql, args![after, limit]).await?;
     rows.into_iter().map(Row::into_resource).collect()
 }
@@ -77,8 +77,9 @@ pub async fn delete(session: &mut Session, name: &ResourceName) -> Result<bool, 
 /// When the database fails or a row cannot be read.
 pub async fn asking(session: &mut Session, group: &GroupName) -> Result<Option<ResourceName>, StoreError> {
     // Configuration is small and this is asked only when a group is taken away.
-    let rows: Vec<Row> =
-        session.fetch_all("SELECT name, description, policy, context_schema FROM resources ORDER BY name", args![]).await?;
+    let rows: Vec<Row> = session
+        .fetch_all("SELECT name, description, policy, context_schema FROM resources ORDER BY name", args![])
+        .await?;
     for row in rows {
         let resource = row.into_resource()?;
         if resource.policy.slots.iter().any(|slot| slot.group == *group) {

@@ -41,14 +41,16 @@ pub struct Period {
 /// When the database fails.
 pub async fn add(session: &mut Session, ended: &Ended) -> Result<(), StoreError> {
     let hour = hour_of(ended.at);
-    let method = wire(&ended.method)
-        .map_err(|cause| StoreError::inconsistent("outcome_rollups", "method", hour, cause))?;
-    let sql = "INSERT INTO outcome_rollups (hour, resource, outcome, method, count, total_us) VALUES ($1, $2, $3, $4, 1, $5)
+    let method =
+        wire(&ended.method).map_err(|cause| StoreError::inconsistent("outcome_rollups", "method", hour, cause))?;
+    let sql =
+        "INSERT INTO outcome_rollups (hour, resource, outcome, method, count, total_us) VALUES ($1, $2, $3, $4, 1, $5)
         ON CONFLICT (hour, resource, outcome, method)
         DO UPDATE SET count = outcome_rollups.count + 1, total_us = outcome_rollups.total_us + excluded.total_us";
     let values = args![hour, &ended.resource, ended.outcome.as_str(), &method, ended.latency_us];
     session.execute(sql, values).await?;
-    let sql = "INSERT INTO latency_rollups (hour, resource, outcome, method, bucket, count) VALUES ($1, $2, $3, $4, $5, 1)
+    let sql =
+        "INSERT INTO latency_rollups (hour, resource, outcome, method, bucket, count) VALUES ($1, $2, $3, $4, $5, 1)
         ON CONFLICT (hour, resource, outcome, method, bucket) DO UPDATE SET count = latency_rollups.count + 1";
     let bucket = Bucket::of_micros(ended.latency_us);
     let values = args![hour, &ended.resource, ended.outcome.as_str(), &method, bucket.index()];

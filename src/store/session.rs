@@ -68,7 +68,11 @@ impl Session {
     }
 
     /// All rows.
-    pub(super) async fn fetch_all<T: Row>(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<Vec<T>, StoreError> {
+    pub(super) async fn fetch_all<T: Row>(
+        &mut self,
+        sql: impl SqlSafeStr,
+        values: Vec<Arg>,
+    ) -> Result<Vec<T>, StoreError> {
         Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_all(c).await?))
     }
 

@@ -23,8 +23,7 @@ struct Row {
 /// # Errors
 /// When the database fails.
 pub async fn insert(session: &mut Session, token: &Token, secret: &Digest) -> Result<(), StoreError> {
-    let scope =
-        wire(&token.scope).map_err(|cause| StoreError::inconsistent("tokens", "scope", token.id, cause))?;
+    let scope = wire(&token.scope).map_err(|cause| StoreError::inconsistent("tokens", "scope", token.id, cause))?;
     let sql = "INSERT INTO tokens (id, name, secret_digest, scope, person, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     let values =

@@ -86,6 +86,7 @@ impl Receiver {
         let routes = Router::new()
             .route("/", get(page))
             .route("/style.css", get(style))
+            .route("/look-again.js", get(script))
             .route("/teams/{channel}", post(take_card))
             .route("/custom", post(take_event))
             .with_state(Arc::clone(&inbox));
@@ -130,7 +131,8 @@ impl Inbox {
 async fn page(State(inbox): State<Arc<Inbox>>) -> Response {
     let messages = inbox.messages.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
     match (Page { messages }).render() {
-        Ok(html) => ([(header::CACHE_CONTROL, "no-store"), (header::REFERRER_POLICY, "no-referrer")], Html(html)).into_response(),
+        Ok(html) => ([(header::CACHE_CONTROL, "no-store"), (header::REFERRER_POLICY, "no-referrer")], Html(html))
+            .into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
@@ -138,6 +140,11 @@ async fn page(State(inbox): State<Arc<Inbox>>) -> Response {
 async fn style() -> impl IntoResponse {
     let css = concat!(include_str!("../../../assets/countersign.css"), include_str!("../../../assets/receiver.css"));
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css)
+}
+
+async fn script() -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
+    (headers, include_str!("../../../assets/look-again.js"))
 }
 
 /// As a Teams workflow answers.

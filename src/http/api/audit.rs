@@ -5,8 +5,8 @@ use axum::extract::State;
 
 use super::{Answer, Paging};
 use crate::audit::Sealed;
+use crate::http::App;
 use crate::http::extract::{Caller, Params};
-use crate::http::{App, Problem};
 use crate::hub::Page;
 
 /// `GET /v1/audit`
@@ -15,9 +15,5 @@ pub(in crate::http) async fn list(
     Caller(caller): Caller,
     Params(paging): Params<Paging>,
 ) -> Answer<Json<Page<Sealed>>> {
-    let after = paging.cursor.as_deref().map_or(Ok(0), |cursor| {
-        let detail = "this cursor is none that a list gave: take next_cursor as it is";
-        cursor.parse().map_err(|_| Problem::new("invalid_cursor", detail))
-    })?;
-    Ok(Json(app.hub.audit(&caller, after, paging.limit()).await?))
+    Ok(Json(app.hub.audit(&caller, paging.limit(), paging.cursor.as_deref()).await?))
 }

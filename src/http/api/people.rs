@@ -8,7 +8,7 @@ use super::{Answer, Paging};
 use crate::approval::Email;
 use crate::http::App;
 use crate::http::extract::{Body, Caller, Params, Segment};
-use crate::hub::{PersonInput, Page};
+use crate::hub::{Page, PersonInput};
 use crate::store::people::Person;
 
 /// `PUT /v1/people/{email}`

@@ -8,8 +8,8 @@ use super::{Answer, Paging};
 use crate::approval::ResourceName;
 use crate::http::App;
 use crate::http::extract::{Body, Caller, Params, Segment};
-use crate::hub::{ResourceInput, Page};
 use crate::hub::ResourceView;
+use crate::hub::{Page, ResourceInput};
 
 /// `PUT /v1/resources/{name}`
 pub(in crate::http) async fn put(

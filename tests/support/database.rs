@@ -1,0 +1,31 @@
+//! A database of its own for each test.
+
+use sqlx::Connection as _;
+use tempfile::TempDir;
+
+/// An empty database.
+pub(crate) struct Database {
+    pub(crate) url: String,
+    /// The data folder, and SQLite's file.
+    pub(crate) folder: TempDir,
+}
+
+impl Database {
+    pub(crate) fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite://{}", folder.path().join("test.db").display());
+        Self { url, folder }
+    }
+
+    /// On the server that `TEST_POSTGRES_URL` names; `scripts/test.sh` starts one.
+    pub(crate) async fn postgres() -> Self {
+        let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run scripts/test.sh");
+        let name = format!("test_{}", countersign::ids::RequestId::mint(countersign::time::Timestamp::from_micros(0)));
+        let mut connection = sqlx::PgConnection::connect(&server).await.expect("the PostgreSQL server answers");
+        let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        sqlx::raw_sql(create).execute(&mut connection).await.expect("a database is created");
+        let mut url = url::Url::parse(&server).expect("TEST_POSTGRES_URL is a URL");
+        url.set_path(&name);
+        Self { url: url.into(), folder: tempfile::tempdir().expect("a folder") }
+    }
+}

@@ -1,0 +1,54 @@
+//! What tests stand on: a hub on a free port with a clock that they move, both databases, and a receiver that does as it is told.
+
+mod database;
+mod hub;
+mod process;
+mod receiver;
+
+pub(crate) use database::Database;
+pub(crate) use hub::{Answer, Options, TestHub};
+pub(crate) use process::HubProcess;
+pub(crate) use receiver::{Behaviour, Received, Receiver};
+
+use std::future::Future;
+use std::time::Duration;
+
+/// How long something that must happen may take before the test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Writes a test once and runs it on both databases.
+macro_rules! on_both {
+    ($(async fn $name:ident($database:ident: Database) $body:block)+) => {
+        $(
+            mod $name {
+                use super::*;
+
+                async fn run($database: Database) $body
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn sqlite() {
+                    run(Database::sqlite()).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn postgres() {
+                    run(Database::postgres().await).await;
+                }
+            }
+        )+
+    };
+}
+pub(crate) use on_both;
+
+/// Waits until `check` has a value; fails the test when it takes too long.
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, check: impl Fn() -> F) -> T {
+    let waiting = async {
+        loop {
+            if let Some(value) = check().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("never happened: {what}"))
+}

@@ -1,0 +1,79 @@
+//! The hub as its own process, to be stopped and killed.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// The admin token of all test processes.
+pub(crate) const TOKEN: &str = "cs_test_admin_token_0001";
+
+/// A running `countersign serve`.
+pub(crate) struct HubProcess {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+}
+
+impl HubProcess {
+    /// The program, with none of the caller's settings.
+    pub(crate) fn command(folder: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        command
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Starts it on that port and waits until it is ready; the child's output when it ends instead.
+    pub(crate) async fn start(folder: &Path, port: u16, settings: &[(&str, &str)]) -> Result<Self, String> {
+        let mut command = Self::command(folder);
+        command
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .env("COUNTERSIGN_ADMIN_TOKEN", TOKEN)
+            .env("COUNTERSIGN_ALLOW_TARGETS", "127.0.0.0/8")
+            .env("COUNTERSIGN_LOG", "warn")
+            .envs(settings.iter().copied());
+        let mut child = command.spawn().expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
+        let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.expect("a line in time");
+        match first.expect("readable output") {
+            Some(line) => {
+                let url = line.split(" ready at ").nth(1).unwrap_or_else(|| panic!("{line}")).to_owned();
+                // Nobody reads on: keep the pipe from filling or breaking.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                drain(&mut child);
+                Ok(Self { child, url })
+            }
+            None => {
+                let output = child.wait_with_output().await.expect("an end");
+                Err(String::from_utf8_lossy(&output.stderr).into_owned())
+            }
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = std::process::Command::new("kill").args([format!("-{name}"), id]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// SIGKILL: no chance to tidy up.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.expect("it dies");
+    }
+}
+
+/// Passes what the hub says on to the test's output.
+fn drain(child: &mut Child) {
+    let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            eprintln!("hub: {line}");
+        }
+    });
+}
