@@ -221,7 +221,7 @@ fn template_line(
     let solid = |text: &str| text.chars().filter(|character| !character.is_whitespace()).count();
     let before: String = plain.lines().take(error.line()).collect::<Vec<_>>().join("\n");
     let line_start = plain.lines().take(error.line().saturating_sub(1)).map(|line| line.len() + 1).sum::<usize>();
-    let place = before.floor_char_boundary(line_start + error.column().saturating_sub(1));
+    let place = before.floor_char_boundary(line_start + error.column());
     let mut left = solid(before.get(..place)?);
     let mut inside = false;
     let mut number = String::new();

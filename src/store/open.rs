@@ -30,7 +30,8 @@ pub struct Store {
     writer: Mutex<Option<Writer>>,
     writer_task: Mutex<Option<JoinHandle<()>>>,
     signals: Arc<Signals>,
-    _lock: Option<FileLock>,
+    /// Let go of at [`Store::close`].
+    lock: Mutex<Option<FileLock>>,
 }
 
 #[derive(Clone)]
@@ -115,7 +116,7 @@ impl Store {
         let connect = move || for_writer.clone().writer();
         let (writer, task) = Writer::start(dialect, Arc::clone(&signals), connect);
         let writer_task = Mutex::new(Some(tokio::spawn(task)));
-        Self { pools, writer: Mutex::new(Some(writer)), writer_task, signals, _lock: lock }
+        Self { pools, writer: Mutex::new(Some(writer)), writer_task, signals, lock: Mutex::new(lock) }
     }
 
     /// A connection for reading.
@@ -164,6 +165,7 @@ impl Store {
             }
             Pools::Postgres(pool) => pool.close().await,
         }
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 

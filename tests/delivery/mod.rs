@@ -1,1 +1,262 @@
-//! delivery
+//! Notices: what is sent, how it is signed, tried again, and how it ends.
+
+mod cards;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Behaviour, Database, Options, Received, Receiver, TestHub, eventually, on_both};
+
+/// Signs anew with an implementation that is not ours; its own `verify` would look at the machine's clock.
+fn verify(message: &Received, secret: &str) {
+    let webhook = standardwebhooks::Webhook::new(secret).unwrap();
+    let at = message.header("webhook-timestamp").parse().unwrap();
+    let signature = webhook.sign(message.header("webhook-id"), at, message.body.as_bytes()).unwrap();
+    assert_eq!(message.header("webhook-signature"), signature);
+}
+
+/// Waits until the endpoint's newest delivery has so many attempts on record.
+async fn recorded(hub: &TestHub, endpoint: &str, attempts: usize) {
+    eventually("the attempt is recorded", || async {
+        let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries")).await.expect(200);
+        (page["items"][0]["attempts"] == attempts).then_some(())
+    })
+    .await;
+}
+
+on_both! {
+    async fn every_event_is_told_signed_and_whole(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let (endpoint, secret) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
+        let request = hub.ask("customers", "select 'ä🙂'").await;
+        hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+        let decided = hub.vote(&request, "approve", "sam@example.com").await.expect(200);
+        let mut messages = receiver.wait_for(3).await;
+        messages.sort_by_key(|message| message.header("webhook-id").to_owned());
+        messages.iter().for_each(|message| verify(message, &secret));
+        let types: Vec<Value> = messages.iter().map(|message| message.json()["type"].clone()).collect();
+        assert_eq!(types, ["request.created", "request.voted", "request.approved"]);
+        assert_eq!(messages[0].json()["data"]["request"], request);
+        assert_eq!(messages[2].json()["data"]["request"], decided);
+        assert!(messages[2].json()["data"]["links"]["approve"].is_null(), "nothing left to decide");
+        assert_eq!(messages[0].header("webhook-timestamp"), hub.now().as_seconds().to_string());
+        let told = hub.delivery(&endpoint, "request.approved", "delivered").await;
+        assert_eq!((told["attempts"].as_u64(), told["attempt_log"][0]["class"].as_str()), (Some(1), Some("success")));
+        assert_eq!((told["attempt_log"][0]["status"].as_u64(), told["attempt_log"][0]["answer"].as_str()), (Some(200), Some("ok")));
+    }
+
+    async fn expiry_is_told_too(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        hub.endpoint("dba", "custom", &receiver.url, &[]).await;
+        hub.ask("orders", "x").await;
+        receiver.wait_for(1).await;
+        hub.advance(3_600);
+        let messages = receiver.wait_for(2).await;
+        assert_eq!(messages[1].json()["type"], "request.expired");
+        assert_eq!(messages[1].json()["data"]["request"]["decision"]["method"], "timeout");
+    }
+
+    async fn filters_must_all_match(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        for (name, filter) in [
+            ("other-event", json!({"events": ["request.rejected"]})),
+            ("other-resource", json!({"resources": ["customers"]})),
+            ("other-group", json!({"groups": ["security"]})),
+            ("mine", json!({"events": ["request.created"], "resources": ["orders"], "groups": ["dba", "security"]})),
+        ] {
+            let mut input = json!({"name": name, "channel": "custom", "url": receiver.url});
+            input.as_object_mut().unwrap().extend(filter.as_object().unwrap().clone());
+            hub.post("/v1/endpoints", &input).await.expect(201);
+        }
+        let request = hub.ask("orders", "x").await;
+        hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+        receiver.wait_for(1).await;
+        let endpoints = hub.get("/v1/endpoints").await.expect(200);
+        let mut told = Vec::new();
+        for endpoint in endpoints["items"].as_array().unwrap() {
+            let page = hub.get(&format!("/v1/endpoints/{}/deliveries", endpoint["id"].as_str().unwrap())).await.expect(200);
+            told.push((endpoint["name"].as_str().unwrap().to_owned(), page["items"].as_array().unwrap().len()));
+        }
+        let expected = [("other-event", 0), ("other-resource", 0), ("other-group", 0), ("mine", 1)];
+        assert_eq!(told, expected.map(|(name, count)| (name.to_owned(), count)));
+    }
+
+    async fn failures_are_tried_again_with_the_same_id_and_body(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let busy = "HTTP/1.1 503 Busy\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n".to_owned();
+        receiver.script([Behaviour::Status(500), Behaviour::Reset, Behaviour::Raw(busy)]);
+        let (endpoint, secret) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
+        hub.ask("orders", "x").await;
+        for count in 1..=3 {
+            receiver.wait_for(count).await;
+            recorded(&hub, &endpoint, count).await;
+            if count == 3 {
+                hub.advance(119);
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                assert_eq!(receiver.received().len(), 3, "Retry-After is honoured");
+            }
+            hub.advance(60);
+        }
+        let messages = receiver.wait_for(4).await;
+        messages.iter().for_each(|message| verify(message, &secret));
+        assert!(messages.iter().all(|message| message.body == messages[0].body));
+        assert!(messages.iter().all(|message| message.header("webhook-id") == messages[0].header("webhook-id")));
+        assert_ne!(messages[0].header("webhook-timestamp"), messages[3].header("webhook-timestamp"));
+        let told = hub.delivery(&endpoint, "request.created", "delivered").await;
+        let classes: Vec<&str> = told["attempt_log"].as_array().unwrap().iter().map(|a| a["class"].as_str().unwrap()).collect();
+        assert_eq!(classes, ["transient", "transient", "throttled", "success"]);
+    }
+
+    async fn a_refusal_is_final_and_a_long_illness_too(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script([Behaviour::Status(404)]);
+        let (endpoint, _) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
+        let request = hub.ask("orders", "x").await;
+        let failed = hub.delivery(&endpoint, "request.created", "failed").await;
+        assert_eq!((failed["attempts"].as_u64(), failed["attempt_log"][0]["class"].as_str()), (Some(1), Some("permanent")));
+        assert_eq!(hub.show(&request).await["status"], "pending", "the request lives");
+
+        let moved = "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n".to_owned();
+        receiver.script([Behaviour::Raw(moved)]);
+        hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+        let failed = hub.delivery(&endpoint, "request.approved", "failed").await;
+        assert!(failed["end_reason"].as_str().unwrap().contains("redirects are not followed"));
+
+        receiver.script((0..4).map(|_| Behaviour::Status(500)));
+        hub.ask("orders", "y").await;
+        for count in 3..=6 {
+            receiver.wait_for(count).await;
+            recorded(&hub, &endpoint, count - 2).await;
+            hub.advance(100);
+        }
+        let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries")).await.expect(200);
+        assert_eq!((page["items"][0]["state"].as_str(), page["items"][0]["end_reason"].as_str()), (Some("failed"), Some("given up after 4 attempts")));
+    }
+
+    async fn gone_switches_the_endpoint_off(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script([Behaviour::Status(410)]);
+        let (endpoint, _) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
+        hub.ask("orders", "x").await;
+        hub.delivery(&endpoint, "request.created", "failed").await;
+        let shown = hub.get(&format!("/v1/endpoints/{endpoint}")).await.expect(200);
+        assert_eq!(shown["state"], "disabled");
+        hub.ask("orders", "y").await;
+        let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries")).await.expect(200);
+        assert_eq!(page["items"].as_array().unwrap().len(), 1, "nothing more is sent there");
+    }
+
+    async fn nobody_is_asked_late_for_what_is_decided(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script([Behaviour::Status(500)]);
+        let (endpoint, _) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
+        let request = hub.ask("orders", "x").await;
+        recorded(&hub, &endpoint, 1).await;
+        hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+        hub.delivery(&endpoint, "request.approved", "delivered").await;
+        hub.advance(60);
+        hub.delivery(&endpoint, "request.created", "superseded").await;
+        assert_eq!(receiver.received().len(), 2);
+    }
+
+    async fn a_hub_that_stopped_goes_on_where_it_was(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script([Behaviour::Status(500)]);
+        let (endpoint, _) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
+        hub.ask("orders", "x").await;
+        recorded(&hub, &endpoint, 1).await;
+        let hub = hub.restart().await;
+        hub.advance(60);
+        hub.delivery(&endpoint, "request.created", "delivered").await;
+        let ids: Vec<String> = receiver.received().iter().map(|message| message.header("webhook-id").to_owned()).collect();
+        assert_eq!(ids[0], ids[1]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn silence_ends_at_the_deadline_and_delays_nobody_else() {
+    let options = Options { delivery_timeout_sec: 1, ..Options::default() };
+    let hub = TestHub::start_with(Database::sqlite(), options).await.with_policy().await;
+    let (silent, healthy) = (Receiver::start().await, Receiver::start().await);
+    silent.script((0..20).map(|_| Behaviour::Never));
+    let (endpoint, _) = hub.endpoint("silent", "custom", &silent.url, &["dba"]).await;
+    hub.endpoint("healthy", "custom", &healthy.url, &["dba"]).await;
+    for number in 0..20 {
+        hub.ask("orders", &format!("select {number}")).await;
+    }
+    healthy.wait_for(20).await;
+    assert!(silent.received().len() <= 8, "a silent endpoint holds no more than its share");
+    let page = eventually("an attempt times out", || async {
+        let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries")).await.expect(200);
+        page["items"].as_array().unwrap().iter().find(|item| item["attempts"] == 1).cloned()
+    });
+    let detail = hub.get(&format!("/v1/deliveries/{}", page.await["id"].as_str().unwrap())).await.expect(200);
+    assert_eq!(detail["attempt_log"][0]["error"], "no complete answer within 1 s");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_answer_within_the_deadline_counts() {
+    let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
+    let receiver = Receiver::start().await;
+    receiver.script([Behaviour::Late(Duration::from_millis(300))]);
+    let (endpoint, _) = hub.endpoint("late", "custom", &receiver.url, &["dba"]).await;
+    hub.ask("orders", "x").await;
+    let told = hub.delivery(&endpoint, "request.created", "delivered").await;
+    assert!(told["attempt_log"][0]["duration_us"].as_u64().unwrap() >= 300_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_huge_answer_is_cut() {
+    let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
+    let receiver = Receiver::start().await;
+    let huge = format!("HTTP/1.1 200 OK\r\ncontent-length: 5000000\r\n\r\n{}", "x".repeat(5_000_000));
+    receiver.script([Behaviour::Raw(huge)]);
+    let (endpoint, _) = hub.endpoint("huge", "custom", &receiver.url, &["dba"]).await;
+    hub.ask("orders", "x").await;
+    let told = hub.delivery(&endpoint, "request.created", "delivered").await;
+    assert_eq!(told["attempt_log"][0]["answer"].as_str().unwrap().len(), 1_024);
+}
+
+/// A name is judged when it is dialled: nothing in its text says where it points.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_points_inside_is_not_dialled() {
+    let options = Options { allow_targets: Vec::new(), ..Options::default() };
+    let hub = TestHub::start_with(Database::sqlite(), options).await.with_policy().await;
+    // Every Debian machine resolves its own name to an address inside.
+    let name = std::fs::read_to_string("/etc/hostname").unwrap();
+    let input =
+        json!({"name": "self", "channel": "custom", "url": format!("http://{}:9/", name.trim()), "groups": ["dba"]});
+    let made = hub.post("/v1/endpoints", &input).await.expect(201);
+    hub.ask("orders", "x").await;
+    let failed = hub.delivery(made["id"].as_str().unwrap(), "request.created", "failed").await;
+    assert_eq!(failed["attempt_log"][0]["class"], "forbidden");
+    assert!(failed["end_reason"].as_str().unwrap().contains("COUNTERSIGN_ALLOW_TARGETS"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_template_that_renders_broken_json_fails_the_delivery_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("custom")).unwrap();
+    let broken = "{\n  \"type\": \"{{event.type}}\",\n  \"data\" {{json request}}\n}";
+    std::fs::write(folder.path().join("custom/request.created.hbs"), broken).unwrap();
+    let options = Options { templates_dir: Some(folder.path().to_owned()), ..Options::default() };
+    let hub = TestHub::start_with(Database::sqlite(), options).await.with_policy().await;
+    let receiver = Receiver::start().await;
+    let (endpoint, _) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
+    let request = hub.ask("orders", "x").await;
+    let failed = hub.delivery(&endpoint, "request.created", "failed").await;
+    let reason = failed["end_reason"].as_str().unwrap();
+    assert!(reason.contains("custom/request.created.hbs, line 3: what it renders is not JSON"), "{reason}");
+    hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+    hub.delivery(&endpoint, "request.approved", "delivered").await;
+    assert_eq!(receiver.received().len(), 1);
+}

@@ -1,1 +1,223 @@
-//! links
+//! Signed links: looking changes nothing, deciding takes a POST, and dead links say why.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Database, Receiver, TestHub, on_both};
+
+/// A hub with an endpoint for `dba`, a pending request, and the links that were sent for it.
+async fn with_links(database: Database) -> (TestHub, Receiver, Value, Value) {
+    let hub = TestHub::start(database).await.with_policy().await;
+    let receiver = Receiver::start().await;
+    hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
+    let request = hub.ask("orders", "delete from carts -- \u{202e}evil\u{200b}").await;
+    let links = receiver.wait_for(1).await[0].json()["data"]["links"].clone();
+    (hub, receiver, request, links)
+}
+
+fn url(links: &Value, name: &str) -> String {
+    links[name].as_str().unwrap_or_else(|| panic!("no link {name} in {links}")).to_owned()
+}
+
+async fn post(hub: &TestHub, url: &str, body: &Value) -> Answer {
+    hub.send(hub.call(Method::POST, url).json(body)).await
+}
+
+async fn look(hub: &TestHub, url: &str) -> Answer {
+    hub.send(hub.call(Method::GET, url)).await
+}
+
+/// The value of a form's hidden nonce.
+fn nonce(page: &str) -> String {
+    page.split("name=\"nonce\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a nonce").to_owned()
+}
+
+async fn submit(hub: &TestHub, url: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+    let body: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let mut call = hub.call(Method::POST, url).header("Content-Type", "application/x-www-form-urlencoded").body(body);
+    for (name, value) in headers {
+        call = call.header(*name, *value);
+    }
+    hub.send(call).await
+}
+
+on_both! {
+    async fn looking_changes_nothing_whoever_looks(database: Database) {
+        let (hub, _receiver, request, links) = with_links(database).await;
+        let agents = [
+            "Mozilla/5.0 (compatible; Microsoft Defender SafeLinks)", "Slackbot-LinkExpanding 1.0", "BarracudaCentral", "curl/8",
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) SkypeUriPreview Preview/0.5", "",
+        ];
+        for name in ["review", "approve", "reject"] {
+            for agent in agents {
+                for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
+                    let call = hub.call(method.clone(), &url(&links, name)).header("User-Agent", agent);
+                    let answer = hub.send(call).await;
+                    assert_eq!(answer.status, if method == Method::OPTIONS { 204 } else { 200 });
+                }
+            }
+            for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+                assert_eq!(hub.send(hub.call(method, &url(&links, name))).await.status, 405);
+            }
+        }
+        assert_eq!(hub.show(&request).await, request, "not a byte of the request has changed");
+    }
+
+    async fn a_scanner_that_presses_buttons_decides_nothing(database: Database) {
+        let (hub, _receiver, request, links) = with_links(database).await;
+        let link = url(&links, "approve");
+        let page = look(&hub, &link).await.text;
+        // All fields as the page comes: nobody is named.
+        let pressed = submit(&hub, &link, &[("nonce", &nonce(&page)), ("approver", ""), ("reason", ""), ("decision", "approve")], &[]).await;
+        assert_eq!(pressed.status, 422);
+        assert_eq!(submit(&hub, &link, &[], &[]).await.status, 403);
+        assert_eq!(hub.show(&request).await["votes"], json!([]));
+    }
+
+    async fn the_page_shows_what_would_run(database: Database) {
+        let (hub, _receiver, request, links) = with_links(database).await;
+        let page = look(&hub, &url(&links, "review")).await;
+        assert!(page.text.contains("delete from carts -- ⟨U+202E⟩evil⟨U+200B⟩"));
+        assert!(page.text.contains("Dana Reyes") && page.text.contains(request["digest"].as_str().unwrap()));
+        for (name, value) in [
+            ("referrer-policy", "no-referrer"), ("cache-control", "no-store"), ("x-robots-tag", "noindex, nofollow"),
+            ("x-frame-options", "DENY"), ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(page.headers[name], value);
+        }
+        assert!(page.headers["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
+        assert!(!page.text.contains("<script"));
+    }
+
+    async fn the_form_decides_with_its_nonce_from_its_own_page(database: Database) {
+        let (hub, _receiver, request, links) = with_links(database).await;
+        let link = url(&links, "approve");
+        let nonce = nonce(&look(&hub, &link).await.text);
+        let fields = [("nonce", nonce.as_str()), ("approver", "dana@example.com"), ("reason", "ok <b>"), ("decision", "approve")];
+        for headers in [[("Sec-Fetch-Site", "cross-site")], [("Origin", "https://evil.example")]] {
+            assert_eq!(submit(&hub, &link, &fields, &headers).await.status, 403);
+        }
+        let mut forged = fields;
+        forged[0].1 = "AAAA";
+        assert_eq!(submit(&hub, &link, &forged, &[]).await.status, 403);
+        assert_eq!(hub.show(&request).await["status"], "pending");
+        let done = submit(&hub, &link, &fields, &[("Sec-Fetch-Site", "same-origin"), ("Origin", "null")]).await;
+        assert_eq!(done.status, 303);
+        assert!(link.ends_with(done.headers["location"].to_str().unwrap()));
+        let shown = hub.show(&request).await;
+        assert_eq!((shown["status"].as_str(), shown["votes"][0]["assurance"].as_str()), (Some("approved"), Some("link")));
+        assert_eq!(shown["votes"][0]["channel"], "custom");
+        let page = look(&hub, &link).await;
+        assert!(page.text.contains("Approved by dana@example.com: ok &#60;b&#62;") && !page.text.contains("<form"), "{}", page.text);
+        // The form again, as after the browser's back: no news, no harm.
+        assert_eq!(submit(&hub, &link, &fields, &[]).await.status, 303);
+        let mut other = fields;
+        other[3].1 = "reject";
+        assert_eq!(submit(&hub, &link, &other, &[]).await.status, 409);
+        assert_eq!(hub.show(&request).await["status"], "approved");
+    }
+
+    async fn a_form_left_open_too_long_is_asked_again(database: Database) {
+        let (hub, _receiver, request, links) = with_links(database).await;
+        let link = url(&links, "review");
+        let nonce = nonce(&look(&hub, &link).await.text);
+        hub.advance(3_599);
+        let fields = [("nonce", nonce.as_str()), ("approver", "dana@example.com"), ("decision", "approve")];
+        assert_eq!(submit(&hub, &link, &fields, &[]).await.status, 303);
+        assert_eq!(hub.show(&request).await["status"], "approved");
+    }
+
+    async fn a_program_decides_with_json(database: Database) {
+        let (hub, _receiver, request, links) = with_links(database).await;
+        let link = url(&links, "reject");
+        for (body, status, code) in [
+            (json!({}), 422, "approver_required"),
+            (json!({"approver": "sam@example.com"}), 403, "not_eligible"),
+            (json!({"approver": "nora@example.com"}), 403, "conflict_of_interest"),
+            (json!({"approver": "dana@example.com", "extra": 1}), 400, "invalid_json"),
+            (json!({"approver": "dana@example.com", "decision": "maybe"}), 400, "invalid_json"),
+        ] {
+            assert_eq!(post(&hub, &link, &body).await.problem(status), code, "{body}");
+        }
+        let review = url(&links, "review");
+        assert_eq!(post(&hub, &review, &json!({"approver": "dana@example.com"})).await.problem(422), "decision_required");
+        let decided = post(&hub, &link, &json!({"approver": "Dana@Example.com", "reason": "no"})).await.expect(200);
+        assert_eq!(decided["status"], "rejected");
+        post(&hub, &link, &json!({"approver": "dana@example.com"})).await.expect(200);
+        let second = post(&hub, &link, &json!({"decision": "approve", "approver": "erik@example.com"})).await;
+        assert_eq!(second.problem(409), "already_decided");
+        assert_eq!(second.json()["outcome"], "rejected");
+        assert_eq!(hub.show(&request).await["votes"].as_array().unwrap().len(), 1);
+    }
+
+    async fn dead_links_say_why(database: Database) {
+        let (hub, _receiver, request, links) = with_links(database).await;
+        let link = url(&links, "approve");
+        let vote = json!({"approver": "dana@example.com", "decision": "approve"});
+        let token = link.rsplit('/').next().unwrap().to_owned();
+        let mut flipped = link.clone().into_bytes();
+        let place = flipped.len() - 60;
+        flipped[place] = if flipped[place] == b'A' { b'B' } else { b'A' };
+        for forged in [format!("{link}A"), String::from_utf8(flipped).unwrap(), link.replace(&token, "x"), link.replace(&token, &token[..40])] {
+            assert_eq!(look(&hub, &forged).await.status, 404);
+            assert_eq!(post(&hub, &forged, &vote).await.problem(404), "link_forged");
+        }
+        hub.advance(3_600);
+        let late = look(&hub, &link).await;
+        assert_eq!(late.status, 410);
+        assert!(late.text.contains("Too late"));
+        assert_eq!(post(&hub, &link, &vote).await.problem(410), "link_expired");
+        assert_eq!(hub.show(&request).await["status"], "expired");
+    }
+
+    async fn a_link_of_another_revision_is_refused(database: Database) {
+        let (hub, _receiver, request, links) = with_links(database).await;
+        // As a later edit of the request will leave it: same id, next revision.
+        let session = hub.server.store();
+        let id = request["id"].as_str().unwrap().to_owned();
+        drop(session);
+        raise_revision(&hub.database.url, &id).await;
+        let link = url(&links, "approve");
+        assert_eq!(look(&hub, &link).await.status, 412);
+        let vote = json!({"approver": "dana@example.com", "decision": "approve"});
+        assert_eq!(post(&hub, &link, &vote).await.problem(412), "link_revised");
+        assert_eq!(hub.show(&request).await["status"], "pending");
+    }
+
+    async fn each_slot_has_its_own_links_and_each_casts_one_vote(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        hub.endpoint("both", "custom", &receiver.url, &["dba", "security"]).await;
+        hub.endpoint("feed", "custom", &receiver.url, &[]).await;
+        let request = hub.ask("customers", "x").await;
+        let messages = receiver.wait_for(2).await;
+        let links: Vec<Value> = messages.iter().map(|message| message.json()["data"]["links"].clone()).collect();
+        assert!(links.contains(&json!({})), "an endpoint for no group is sent no deciding links");
+        let links = links.into_iter().find(|links| links.get("slots").is_some()).unwrap();
+        assert_eq!(links["slots"].as_array().unwrap().len(), 2);
+        assert_eq!(links["approve"], links["slots"][0]["approve"]);
+        let dba = links["slots"][0]["approve"].as_str().unwrap();
+        let security = links["slots"][1]["approve"].as_str().unwrap();
+        assert_eq!(post(&hub, dba, &json!({"approver": "sam@example.com"})).await.problem(403), "not_eligible");
+        assert_eq!(post(&hub, dba, &json!({"approver": "dana@example.com"})).await.expect(200)["status"], "pending");
+        assert!(look(&hub, dba).await.text.contains("This link has cast its vote, by dana@example.com"));
+        assert_eq!(post(&hub, dba, &json!({"approver": "erik@example.com"})).await.problem(409), "link_already_used");
+        assert_eq!(post(&hub, security, &json!({"approver": "dana@example.com"})).await.expect(200)["status"], "pending");
+        let decided = post(&hub, security, &json!({"approver": "sam@example.com"})).await.expect(200);
+        assert_eq!(decided["status"], "approved");
+        assert_eq!(hub.show(&request).await["decision"]["by"], json!(["dana@example.com", "sam@example.com"]));
+    }
+}
+
+async fn raise_revision(url: &str, id: &str) {
+    let sql = sqlx::AssertSqlSafe(format!("UPDATE requests SET revision = revision + 1 WHERE id = '{id}'"));
+    if url.starts_with("sqlite") {
+        let pool = sqlx::SqlitePool::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    } else {
+        let pool = sqlx::PgPool::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+}

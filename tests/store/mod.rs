@@ -1,1 +1,491 @@
-//! store
+//! The store's contract, held on both databases.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::analytics::Bucket;
+use countersign::approval::{
+    Assurance, Choice, Decision, Digest, Kind, LinkUse, Method, Payload, Policy, Request, Requester, Slot, Status,
+    Terms, TermsSlot, Vote,
+};
+use countersign::audit::{Actor, Entry};
+use countersign::identity::{Scope, Token};
+use countersign::ids::{DeliveryId, EndpointId, EventId, RequestId, TokenId, VoteId};
+use countersign::store::deliveries::{self, Attempt, DeliveryState, NewDelivery, Next};
+use countersign::store::endpoints::{self, Channel, Endpoint, EndpointState};
+use countersign::store::events::{self, Event};
+use countersign::store::groups::{self, Group};
+use countersign::store::idempotency::{self, Key, Used};
+use countersign::store::people::{self, Person};
+use countersign::store::resources::{self, Resource};
+use countersign::store::rollups::{self, Ended, Period};
+use countersign::store::{Store, StoreError, Tx, audit, requests, tokens, votes};
+use countersign::time::Timestamp;
+use serde_json::json;
+
+use crate::support::{Database, on_both};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000 + 1)
+}
+
+/// Runs statements in a write transaction of their own.
+macro_rules! write {
+    ($store:expr, |$session:ident| $body:expr) => {
+        $store
+            .write::<_, _, StoreError>(move |tx: &mut Tx| {
+                Box::pin(async move {
+                    let $session = tx.session();
+                    $body
+                })
+            })
+            .await
+    };
+}
+
+fn request(second: i64) -> Request {
+    let payload = Payload {
+        command: "select 'é🙂' -- \"quoted\"\n".to_owned(),
+        language: Some("sql".to_owned()),
+        context: Some(json!({"rows": 3, "nested": {"nul": "\u{0}"}})),
+        duration_seconds: None,
+    };
+    Request {
+        id: RequestId::mint(at(second)),
+        revision: 1,
+        kind: Kind::Action,
+        resource: "orders".parse().unwrap(),
+        digest: payload.digest().unwrap(),
+        payload,
+        requester: Requester {
+            email: Some("nora@example.com".parse().unwrap()),
+            name: Some("Nora".to_owned()),
+            groups: vec!["dev".parse().unwrap()],
+        },
+        asked_by: "operator".to_owned(),
+        reason: Some("because".to_owned()),
+        labels: BTreeMap::from([("team".to_owned(), "shop".to_owned())]),
+        status: Status::Pending,
+        created_at: at(second),
+        expires_at: at(second + 60),
+        decided_at: None,
+        decision: None,
+        terms: Terms {
+            slots: vec![TermsSlot {
+                slot: Slot { group: "dba".parse().unwrap(), needed: 1, shared: false },
+                eligible: 2,
+            }],
+            reject_reason_required: true,
+        },
+        votes: Vec::new(),
+    }
+}
+
+fn decision(outcome: Status) -> Decision {
+    Decision { outcome, method: Method::Votes, reason: None, by: vec!["dana@example.com".parse().unwrap()] }
+}
+
+fn endpoint(name: &str) -> Endpoint {
+    Endpoint {
+        id: EndpointId::mint(at(0)),
+        name: name.parse().unwrap(),
+        channel: Channel::Custom,
+        url: "https://hooks.example.com/x".to_owned().into(),
+        secret: Some("whsec_x".to_owned().into()),
+        events: BTreeSet::from(["request.created".to_owned()]),
+        resources: BTreeSet::new(),
+        groups: BTreeSet::from(["dba".parse().unwrap()]),
+        state: EndpointState::Active,
+        disabled_reason: None,
+        created_at: at(0),
+    }
+}
+
+/// A stored request, endpoint and event with one delivery due at second 1.
+async fn one_delivery(store: &Store) -> (Endpoint, NewDelivery) {
+    let (request, endpoint) = (request(1), endpoint("x"));
+    let event = Event {
+        id: EventId::mint(at(1)),
+        kind: "request.created".to_owned(),
+        request_id: request.id,
+        at: at(1),
+        request: "{}".to_owned(),
+    };
+    let new = NewDelivery {
+        id: DeliveryId::mint(at(1)),
+        event_id: event.id,
+        endpoint_id: endpoint.id,
+        request_id: request.id,
+        created_at: at(1),
+    };
+    let (stored, target) = (new.clone(), endpoint.clone());
+    write!(store, |session| {
+        requests::insert(session, &request).await?;
+        endpoints::put(session, &target, at(0)).await?;
+        events::insert(session, &event).await?;
+        deliveries::insert(session, &stored).await
+    })
+    .unwrap();
+    (endpoint, new)
+}
+
+on_both! {
+    async fn requests_and_votes_come_back_as_they_went_in(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let mut request = request(1);
+        let vote = Vote {
+            id: VoteId::mint(at(2)),
+            voter: "dana@example.com".parse().unwrap(),
+            choice: Choice::Approve,
+            groups: vec!["dba".parse().unwrap()],
+            reason: Some("fine".to_owned()),
+            assurance: Assurance::Link,
+            channel: "teams".to_owned(),
+            link: Some(LinkUse { delivery: DeliveryId::mint(at(1)), group: "dba".parse().unwrap() }),
+            at: at(2),
+            revision: 1,
+            digest: request.digest,
+            voided: false,
+        };
+        let (stored, cast) = (request.clone(), vote.clone());
+        write!(store, |session| {
+            requests::insert(session, &stored).await?;
+            votes::insert(session, stored.id, &cast).await
+        }).unwrap();
+        request.votes.push(vote.clone());
+        let id = request.id;
+        assert_eq!(requests::get(&mut store.read().await.unwrap(), id).await.unwrap(), Some(request.clone()));
+
+        let ended = decision(Status::Approved);
+        let first = ended.clone();
+        assert!(write!(store, |session| requests::end(session, id, &first, at(3)).await).unwrap());
+        let again = decision(Status::Rejected);
+        assert!(!write!(store, |session| requests::end(session, id, &again, at(4)).await).unwrap(), "no flips");
+        write!(store, |session| votes::void(session, vote.id).await).unwrap();
+        request.votes[0].voided = true;
+        (request.status, request.decided_at, request.decision) = (Status::Approved, Some(at(3)), Some(ended));
+        assert_eq!(requests::get(&mut store.read().await.unwrap(), id).await.unwrap(), Some(request));
+    }
+
+    async fn lists_filter_page_and_keep_their_order(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let all: Vec<Request> = (1..=5).map(request).collect();
+        let stored = all.clone();
+        write!(store, |session| {
+            for request in &stored {
+                requests::insert(session, request).await?;
+            }
+            requests::end(session, stored[1].id, &decision(Status::Approved), at(50)).await?;
+            requests::end(session, stored[0].id, &decision(Status::Rejected), at(51)).await
+        }).unwrap();
+        let mut session = store.read().await.unwrap();
+        let ids = |found: Vec<Request>| found.iter().map(|request| request.id).collect::<Vec<_>>();
+        let everything = requests::Filter::default();
+        let page = requests::page(&mut session, &everything, None, 2).await.unwrap();
+        assert_eq!(ids(page), [all[4].id, all[3].id]);
+        let page = requests::page(&mut session, &everything, Some(all[3].id), 9).await.unwrap();
+        assert_eq!(ids(page), [all[2].id, all[1].id, all[0].id]);
+        let filter = requests::Filter {
+            status: Some(Status::Rejected),
+            resource: Some("orders".parse().unwrap()),
+            requester: Some("nora@example.com".parse().unwrap()),
+            asked_by: Some("operator".to_owned()),
+            from: Some(at(1)),
+            to: Some(at(2)),
+        };
+        assert_eq!(ids(requests::page(&mut session, &filter, None, 9).await.unwrap()), [all[0].id]);
+
+        let ended = requests::ended(&mut session, None, (None, None), None, 1).await.unwrap();
+        assert_eq!(ids(ended), [all[1].id]);
+        let after = Some((at(50), all[1].id));
+        let resource = "orders".parse().unwrap();
+        let ended = requests::ended(&mut session, Some(&resource), (Some(at(50)), Some(at(52))), after, 9).await.unwrap();
+        assert_eq!(ids(ended), [all[0].id]);
+        let waiting = requests::waiting(&mut session, None, (None, Some(at(5))), None, 9).await.unwrap();
+        assert_eq!(ids(waiting), [all[2].id, all[3].id]);
+        let waiting = requests::waiting(&mut session, Some(&resource), (Some(at(1)), None), Some((at(63), all[2].id)), 9).await;
+        assert_eq!(ids(waiting.unwrap()), [all[3].id, all[4].id]);
+
+        assert_eq!(requests::next_deadline(&mut session).await.unwrap(), Some(at(63)));
+        assert_eq!(requests::overdue(&mut session, at(64), 9).await.unwrap(), [all[2].id, all[3].id]);
+        assert_eq!(requests::backlog(&mut session, Some(&resource)).await.unwrap(), (3, Some(at(3))));
+    }
+
+    async fn configuration_comes_back_as_it_went_in(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let group = Group {
+            name: "dba".parse().unwrap(),
+            members: BTreeSet::from(["dana@example.com".parse().unwrap(), "erik@example.com".parse().unwrap()]),
+        };
+        let person = Person { email: "dana@example.com".parse().unwrap(), name: "Dana".to_owned() };
+        let slot = Slot { group: group.name.clone(), needed: 2, shared: true };
+        let policy =
+            Policy { slots: vec![slot], timeout_seconds: Some(9), reason_required: true, reject_reason_required: true };
+        let resource = Resource {
+            name: "orders".parse().unwrap(),
+            description: Some("text".to_owned()),
+            policy,
+            context_schema: Some(json!({"type": "object"})),
+        };
+        let (g, p, r) = (group.clone(), person.clone(), resource.clone());
+        write!(store, |session| {
+            for _ in 0..2 {
+                groups::put(session, &g, at(1)).await?;
+                people::put(session, &p, at(1)).await?;
+                resources::put(session, &r, at(1)).await?;
+            }
+            Ok(())
+        }).unwrap();
+        let mut session = store.read().await.unwrap();
+        assert_eq!(groups::get(&mut session, &group.name).await.unwrap(), Some(group.clone()));
+        assert_eq!(groups::page(&mut session, "", 9).await.unwrap(), [group.clone()]);
+        assert_eq!(groups::page(&mut session, "dba", 9).await.unwrap(), []);
+        let named = groups::named_members(&mut session, &group.name).await.unwrap();
+        assert_eq!(named.iter().map(|member| member.name.as_str()).collect::<Vec<_>>(), ["Dana", "erik@example.com"]);
+        let roster = groups::roster_of(&mut session, [&group.name], &BTreeSet::from([&person.email])).await.unwrap();
+        assert_eq!(roster.members(&group.name).collect::<Vec<_>>(), [&person.email]);
+        assert_eq!(people::get(&mut session, &person.email).await.unwrap(), Some(person.clone()));
+        assert_eq!(people::page(&mut session, "", 9).await.unwrap(), [person.clone()]);
+        assert_eq!(resources::get(&mut session, &resource.name).await.unwrap(), Some(resource.clone()));
+        assert_eq!(resources::page(&mut session, "", 9).await.unwrap(), [resource.clone()]);
+        assert_eq!(resources::asking(&mut session, &group.name).await.unwrap(), Some(resource.name.clone()));
+        drop(session);
+        let gone = write!(store, |session| {
+            Ok((
+                resources::delete(session, &resource.name).await?,
+                people::delete(session, &person.email).await?,
+                groups::delete(session, &group.name).await?,
+                groups::delete(session, &group.name).await?,
+            ))
+        });
+        assert_eq!(gone.unwrap(), (true, true, true, false));
+    }
+
+    async fn endpoints_tokens_and_keys_come_back_as_they_went_in(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let (one, key) = (endpoint("one"), Key { principal: "p".to_owned(), operation: "request", key: "k".to_owned() });
+        let used = Used { body: Digest::of(b"b"), subject: "req_1".to_owned() };
+        let token = Token {
+            id: TokenId::mint(at(1)),
+            name: "t".to_owned(),
+            scope: Scope::Approver,
+            person: Some("dana@example.com".parse().unwrap()),
+            created_at: at(1),
+            expires_at: Some(at(9)),
+        };
+        let (e, k, u, t) = (one.clone(), key.clone(), used.clone(), token.clone());
+        write!(store, |session| {
+            endpoints::put(session, &e, at(1)).await?;
+            idempotency::remember(session, &k, &u, at(1)).await?;
+            tokens::insert(session, &t, &Digest::of(b"secret")).await
+        }).unwrap();
+        let mut session = store.read().await.unwrap();
+        for found in [
+            endpoints::get(&mut session, one.id).await.unwrap(),
+            endpoints::by_name(&mut session, &one.name).await.unwrap(),
+            endpoints::any_state(&mut session, one.id).await.unwrap(),
+            endpoints::page(&mut session, None, 9).await.unwrap().pop(),
+            endpoints::active(&mut session).await.unwrap().pop(),
+        ] {
+            assert_eq!(format!("{:?}", found.unwrap()), format!("{one:?}"));
+        }
+        assert_eq!(idempotency::find(&mut session, &key).await.unwrap(), Some(used));
+        assert_eq!(tokens::by_secret(&mut session, &Digest::of(b"secret")).await.unwrap(), Some(token.clone()));
+        assert_eq!(tokens::page(&mut session, None, 9).await.unwrap(), [token.clone()]);
+        drop(session);
+        assert!(write!(store, |session| tokens::delete(session, token.id).await).unwrap());
+        let gone = Endpoint { state: EndpointState::Deleted, ..one.clone() };
+        let another = Endpoint { id: EndpointId::mint(at(5)), ..one.clone() };
+        write!(store, |session| {
+            endpoints::put(session, &gone, at(2)).await?;
+            // A name is free again once its endpoint is gone.
+            endpoints::put(session, &another, at(2)).await
+        }).unwrap();
+        assert!(endpoints::get(&mut store.read().await.unwrap(), one.id).await.unwrap().is_none());
+    }
+
+    async fn a_lease_guards_every_later_write(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let (endpoint, new) = one_delivery(&store).await;
+        let lease = Duration::from_secs(10);
+        let mut session = store.read().await.unwrap();
+        assert_eq!(deliveries::due_endpoints(&mut session, at(0)).await.unwrap(), []);
+        assert_eq!(deliveries::due_endpoints(&mut session, at(1)).await.unwrap(), [endpoint.id]);
+        assert_eq!(deliveries::next_moment(&mut session).await.unwrap(), Some(at(1)));
+        drop(session);
+        let id = endpoint.id;
+        let claim = |now| write_claim(&store, id, now, lease);
+        let first = claim(at(1)).await;
+        assert_eq!((first.len(), first[0].fence, first[0].attempts), (1, 1, 0));
+        assert!(claim(at(1)).await.is_empty(), "leased is leased");
+        assert_eq!(deliveries::next_moment(&mut store.read().await.unwrap()).await.unwrap(), Some(at(11)));
+        assert_eq!(write!(store, |session| deliveries::release_overrun(session, at(10)).await).unwrap(), 0);
+        assert_eq!(write!(store, |session| deliveries::release_overrun(session, at(11)).await).unwrap(), 1);
+        let second = claim(at(11)).await;
+        assert_eq!(second[0].fence, 2);
+
+        let end = Next::End { state: DeliveryState::Delivered, reason: None };
+        let attempt = Attempt {
+            number: 1, started_at: at(1), duration_us: 5, class: "success".to_owned(), status: Some(200), error: None,
+            answer: Some("ok".to_owned()),
+        };
+        let (stale, tried, next) = (first[0].clone(), attempt.clone(), end.clone());
+        let held = write!(store, |session| deliveries::settle(session, &stale, Some(&tried), &next, at(12)).await);
+        assert!(!held.unwrap(), "the old owner writes nothing");
+        assert!(deliveries::attempts(&mut store.read().await.unwrap(), new.id).await.unwrap().is_empty());
+
+        let (owner, retry) = (second[0].clone(), Next::Retry(at(20)));
+        let tried = attempt.clone();
+        assert!(write!(store, |session| deliveries::settle(session, &owner, Some(&tried), &retry, at(12)).await).unwrap());
+        assert!(claim(at(19)).await.is_empty());
+        let third = claim(at(20)).await[0].clone();
+        assert_eq!((third.fence, third.attempts), (3, 1));
+        let unsent = Next::End { state: DeliveryState::Superseded, reason: Some("why".to_owned()) };
+        assert!(write!(store, |session| deliveries::settle(session, &third, None, &unsent, at(21)).await).unwrap());
+        let mut session = store.read().await.unwrap();
+        let shown = deliveries::get(&mut session, new.id).await.unwrap().unwrap();
+        assert_eq!((shown.state, shown.attempts, shown.ended_at), (DeliveryState::Superseded, 1, Some(at(21))));
+        assert_eq!(deliveries::attempts(&mut session, new.id).await.unwrap(), [attempt]);
+        assert_eq!(deliveries::of_endpoint(&mut session, id, None, 9).await.unwrap().len(), 1);
+        assert!(deliveries::of_endpoint(&mut session, id, Some(new.id), 9).await.unwrap().is_empty());
+    }
+
+    async fn what_waits_for_a_deleted_endpoint_is_discarded(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let (endpoint, new) = one_delivery(&store).await;
+        let count = write!(store, |session| deliveries::discard_waiting(session, endpoint.id, "gone", at(3)).await);
+        assert_eq!(count.unwrap(), 1);
+        let shown = deliveries::get(&mut store.read().await.unwrap(), new.id).await.unwrap().unwrap();
+        assert_eq!((shown.state, shown.end_reason.as_deref()), (DeliveryState::Discarded, Some("gone")));
+    }
+
+    async fn counts_add_up_by_hour_and_resource(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        write!(store, |session| {
+            for (second, resource, latency) in [(10, "a", 5), (20, "a", 7), (3_700, "a", 9), (10, "b", 11)] {
+                let ended = Ended {
+                    at: at(second), resource: resource.parse().unwrap(), outcome: Status::Approved, method: Method::Votes,
+                    latency_us: latency,
+                };
+                rollups::add(session, &ended).await?;
+            }
+            Ok(())
+        }).unwrap();
+        let mut session = store.read().await.unwrap();
+        let of = |from, to, resource: Option<&str>| Period {
+            from_hour: from, to_hour: to, resource: resource.map(|name| name.parse().unwrap()),
+        };
+        for (period, count, total) in [
+            (of(None, None, None), 4, 32), (of(None, None, Some("a")), 3, 21), (of(Some(0), Some(1), Some("a")), 2, 12),
+            (of(Some(1), None, None), 1, 9),
+        ] {
+            let counts = rollups::counts(&mut session, &period).await.unwrap();
+            assert_eq!((counts[0].count, counts[0].total_us), (count, total), "{period:?}");
+            let buckets = rollups::buckets(&mut session, &period).await.unwrap();
+            assert_eq!(buckets.iter().map(|bucket| bucket.count).sum::<u64>(), count);
+        }
+        let buckets = rollups::buckets(&mut session, &of(Some(1), None, None)).await.unwrap();
+        assert_eq!(buckets[0].bucket, Bucket::of_micros(9));
+    }
+
+    async fn a_failed_operation_is_undone_alone(database: Database) {
+        let store = Arc::new(Store::open(&database.url).await.unwrap());
+        let mut calls = Vec::new();
+        for number in 0..60 {
+            let store = Arc::clone(&store);
+            calls.push(tokio::spawn(async move {
+                store.write::<_, (), StoreError>(move |tx| Box::pin(async move {
+                    let person = Person { email: format!("p{number:02}@example.com").parse().unwrap(), name: "x".to_owned() };
+                    people::put(tx.session(), &person, at(1)).await?;
+                    tx.record(&Entry::new(at(1), "person.put", Actor::Hub))?;
+                    if number % 3 == 0 { Err(StoreError::Busy) } else { Ok(()) }
+                })).await
+            }));
+        }
+        for (number, call) in calls.into_iter().enumerate() {
+            assert_eq!(call.await.unwrap().is_err(), number % 3 == 0);
+        }
+        let mut session = store.read().await.unwrap();
+        assert_eq!(people::page(&mut session, "", 100).await.unwrap().len(), 40);
+        assert_eq!(audit::page(&mut session, 0, 100).await.unwrap().len(), 40, "its audit entry is undone with it");
+        assert_eq!(audit::first_break(&mut session).await.unwrap(), None);
+    }
+
+    async fn a_statement_that_fails_spares_its_neighbours(database: Database) {
+        let store = Arc::new(Store::open(&database.url).await.unwrap());
+        let twice = request(1);
+        let stored = twice.clone();
+        write!(store, |session| requests::insert(session, &stored).await).unwrap();
+        let (other, fresh) = (Arc::clone(&store), request(2));
+        let neighbour = tokio::spawn(async move { write!(other, |session| requests::insert(session, &fresh).await) });
+        assert!(matches!(write!(store, |session| requests::insert(session, &twice).await), Err(StoreError::Statement(_))));
+        neighbour.await.unwrap().unwrap();
+        assert_eq!(requests::backlog(&mut store.read().await.unwrap(), None).await.unwrap().0, 2);
+    }
+
+    async fn a_changed_entry_breaks_the_chain(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        for action in ["one", "two", "three"] {
+            store.write::<_, (), StoreError>(move |tx| Box::pin(async move {
+                tx.record(&Entry { request: Some(RequestId::mint(at(1))), ..Entry::new(at(1), action, Actor::Hub) })
+            })).await.unwrap();
+        }
+        let mut session = store.read().await.unwrap();
+        assert_eq!(audit::first_break(&mut session).await.unwrap(), None);
+        let second = audit::page(&mut session, 1, 1).await.unwrap().remove(0);
+        assert_eq!(audit::of_request(&mut session, second.entry.request.unwrap()).await.unwrap(), [second]);
+        drop(session);
+        store.close().await;
+        tamper(&database.url).await;
+        let store = Store::open(&database.url).await.unwrap();
+        assert_eq!(audit::first_break(&mut store.read().await.unwrap()).await.unwrap(), Some(2));
+    }
+
+    async fn a_closed_store_has_written_all_it_took(database: Database) {
+        let store = Arc::new(Store::open(&database.url).await.unwrap());
+        let calls: Vec<_> = (0..200).map(|number| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let person = Person { email: format!("p{number}@example.com").parse().unwrap(), name: "x".to_owned() };
+                write!(store, |session| people::put(session, &person, at(1)).await).is_ok()
+            })
+        }).collect();
+        tokio::task::yield_now().await;
+        store.close().await;
+        let mut kept = 0;
+        for call in calls {
+            kept += usize::from(call.await.unwrap());
+        }
+        let store = Store::open(&database.url).await.unwrap();
+        assert_eq!(people::page(&mut store.read().await.unwrap(), "", 500).await.unwrap().len(), kept);
+    }
+}
+
+async fn write_claim(store: &Store, id: EndpointId, now: Timestamp, lease: Duration) -> Vec<deliveries::Claimed> {
+    write!(store, |session| deliveries::claim(session, id, now, lease, 9).await).unwrap()
+}
+
+/// Changes an entry behind the hub's back.
+async fn tamper(url: &str) {
+    let sql = "UPDATE audit_entries SET entry = replace(entry, 'two', 'owt') WHERE seq = 2";
+    if url.starts_with("sqlite") {
+        let pool = sqlx::SqlitePool::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    } else {
+        let pool = sqlx::PgPool::connect(url).await.unwrap();
+        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+        pool.close().await;
+    }
+}
+
+/// Whatever can be written in the one dialect has its twin in the other.
+#[test]
+fn both_dialects_have_the_same_migrations() {
+    let names = |dialect: &str| {
+        let folder = std::fs::read_dir(format!("{}/migrations/{dialect}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        folder.map(|entry| entry.unwrap().file_name()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+}

@@ -1,1 +1,102 @@
-//! tidy
+//! House rules that a machine can hold: who may know whom, and how long a file may be.
+
+use std::path::{Path, PathBuf};
+
+fn sources() -> Vec<(PathBuf, String)> {
+    fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push((path.clone(), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for folder in ["src", "tests"] {
+        walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
+    }
+    found
+}
+
+/// Files under `src/{layer}` that hold any of the words.
+fn offenders(layer: &str, words: &[&str]) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        let Ok(inside) = path.strip_prefix(&root) else { continue };
+        if !inside.starts_with(layer) {
+            continue;
+        }
+        for word in words.iter().filter(|word| text.contains(**word)) {
+            found.push(format!("{} knows {word}", inside.display()));
+        }
+    }
+    found
+}
+
+#[test]
+fn only_the_store_speaks_sql() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let strangers: Vec<_> = sources()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with(&root) && !path.starts_with(root.join("store")))
+        .filter(|(_, text)| text.contains("sqlx"))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
+}
+
+#[test]
+fn the_core_knows_no_clock_no_runtime_and_no_layer_above_it() {
+    let io = [
+        "tokio", "reqwest", "axum", "sqlx", "std::fs", "std::net", "std::env", "Clock", "::now(", "async ", "random::",
+    ];
+    let above = ["crate::store", "crate::hub", "crate::http", "crate::delivery", "crate::channels", "crate::cli"];
+    assert_eq!(offenders("approval", &[&io[..], &above[..]].concat()), Vec::<String>::new());
+}
+
+#[test]
+fn data_flows_downwards() {
+    for (layer, above) in [
+        (
+            "store",
+            &["crate::hub", "crate::http", "crate::cli", "crate::delivery", "crate::channels", "crate::server"][..],
+        ),
+        ("channels", &["crate::hub", "crate::http", "crate::cli", "crate::delivery", "crate::server"]),
+        ("delivery", &["crate::hub", "crate::http", "crate::cli", "crate::server"]),
+        ("hub", &["crate::http", "crate::cli", "crate::server", "axum"]),
+        ("http", &["crate::cli", "crate::server"]),
+        ("links", &["crate::store", "crate::hub", "crate::http", "crate::delivery", "tokio"]),
+        ("audit", &["crate::store", "crate::hub", "crate::http", "tokio"]),
+        ("analytics", &["crate::store", "crate::hub", "crate::http", "tokio"]),
+        ("identity", &["crate::store", "crate::hub", "crate::http", "tokio"]),
+    ] {
+        assert_eq!(offenders(layer, above), Vec::<String>::new(), "{layer}");
+    }
+}
+
+#[test]
+fn one_place_reads_the_machines_time() {
+    let readers = offenders("", &["SystemTime::now", "jiff::Timestamp::now"]);
+    assert_eq!(readers, ["time.rs knows jiff::Timestamp::now"]);
+}
+
+#[test]
+fn no_file_is_too_long_and_nothing_is_left_over() {
+    for (path, text) in sources() {
+        let name = path.display();
+        assert!(text.lines().count() <= 500, "{name} has more than 500 lines: cut it by subject");
+        // Written so that this file does not hold them itself.
+        for word in [
+            concat!("TO", "DO"),
+            concat!("FIX", "ME"),
+            concat!("to", "do!("),
+            concat!("unimple", "mented!("),
+            concat!("dbg", "!("),
+        ] {
+            assert!(!text.contains(word), "{name} holds {word}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Teams cards: snapshots of each event, valid, within budget, and dead to hostile text.
+
+use countersign::channels::{Channels, Links, Notice, SlotLinks};
+use countersign::ids::EventId;
+use countersign::store::endpoints::Channel;
+use countersign::time::Timestamp;
+use serde_json::{Value, json};
+
+use crate::support::{Database, Receiver, TestHub};
+
+fn request() -> Value {
+    json!({
+        "id": "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "resource": "orders-db", "language": "sql",
+        "command": "update orders\n   set status = 'x'\n where id = 1;",
+        "context": {"ticket": "OPS-1", "rows": 12, "nested": {"not": "shown"}},
+        "digest": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "requester": {"email": "nora@example.com", "name": "Nora Lind", "groups": []},
+        "reason": "Because it is needed.", "expires_at": "2026-11-21T13:00:00.25Z", "url": "https://hub.example.com/v1/requests/x",
+        "slots": [{"group": "dba", "needed": 1, "approved": 0, "eligible": 2}],
+        "decision": {"outcome": "approved", "method": "votes", "reason": "fine", "by": ["dana@example.com"]},
+    })
+}
+
+fn hostile() -> Value {
+    let text = "[click](http://evil.example) ![img](http://evil.example/x.png) **bold** <at>all</at> {{DATE(2017-02-14T06:08:39Z)}} \
+                `code` # head \u{202e}reversed\u{200b} \u{1b}[31m \"quote\" \\ \u{0} {{{raw}}} &amp; \r\n- list";
+    let mut request = request();
+    request["command"] = json!(format!("{text}\n\t{}", "x".repeat(200)));
+    request["reason"] = json!(text);
+    request["requester"]["name"] = json!(text);
+    request["language"] = json!(text);
+    request["context"] = json!({ text: text });
+    request["decision"]["reason"] = json!(text);
+    request
+}
+
+fn links(groups: &[&str]) -> Links {
+    let url = |kind: &str, group: &str| format!("https://hub.example.com/c/{kind}-{group}");
+    Links::of(
+        groups
+            .iter()
+            .map(|group| SlotLinks {
+                group: (*group).to_owned(),
+                review: url("review", group),
+                approve: Some(url("approve", group)),
+                reject: Some(url("reject", group)),
+            })
+            .collect(),
+    )
+}
+
+fn card(kind: &str, request: &Value, groups: &[&str]) -> Value {
+    let channels = Channels::new(None).unwrap();
+    let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+    let id: EventId = "evt_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa".parse().unwrap();
+    let notice = Notice { id, kind, at, request, links: links(groups) };
+    let body = channels.render(Channel::Teams, &notice).unwrap_or_else(|error| panic!("{kind}: {error}"));
+    assert!(body.len() <= 20_000);
+    serde_json::from_str(&body).unwrap()
+}
+
+#[test]
+fn cards_look_as_they_did() {
+    for event in ["created", "voted", "approved", "rejected", "expired", "cancelled"] {
+        insta::assert_json_snapshot!(format!("teams-{event}"), card(&format!("request.{event}"), &request(), &["dba"]));
+    }
+    insta::assert_json_snapshot!("teams-created-hostile", card("request.created", &hostile(), &["dba", "security"]));
+}
+
+#[test]
+fn many_slots_leave_room_for_their_buttons() {
+    for count in 0..12 {
+        let groups: Vec<String> = (0..count).map(|number| format!("group-{number}")).collect();
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let card = card("request.created", &request(), &groups);
+        let actions = card["attachments"][0]["content"]["actions"].as_array().unwrap().len();
+        assert!(actions <= 6 && (actions > 0) == (count > 0), "{count} slots make {actions} buttons");
+    }
+}
+
+#[test]
+fn whatever_is_asked_the_card_fits_and_says_what_is_cut() {
+    for filler in ["x", "\u{202e}", "\"", "\\", "🙂", "\n", "*", "{{"] {
+        let mut request = request();
+        request["command"] = json!(filler.repeat(60_000 / filler.len()));
+        request["reason"] = json!(filler.repeat(4_000 / filler.len()));
+        request["requester"]["name"] = json!(filler.repeat(250 / filler.len()));
+        request["context"] = json!(
+            (0..30)
+                .map(|n| (format!("{n}{}", filler.repeat(20)), json!(filler.repeat(500))))
+                .collect::<serde_json::Map<_, _>>()
+        );
+        let card = card("request.created", &request, &["dba", "security"]);
+        assert!(card.to_string().contains("cut here: "), "{filler:?}");
+    }
+}
+
+/// Writes the cards that `tests/peers` draws with the official renderer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cards_as_they_are_sent() {
+    let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
+    let receiver = Receiver::start().await;
+    let (endpoint, _) = hub.endpoint("dba", "teams", &receiver.url, &["dba"]).await;
+    receiver.script([crate::support::Behaviour::Status(202)]);
+    hub.ask("orders", "select 1").await;
+    let accepted = hub.delivery(&endpoint, "request.created", "accepted").await;
+    assert_eq!(accepted["attempt_log"][0]["status"], 202);
+    let sent = &receiver.received()[0];
+    assert!(!sent.headers.contains_key("webhook-signature"), "a Teams URL is its own secret");
+    let buttons = sent.json()["attachments"][0]["content"]["actions"].clone();
+    assert_eq!(buttons[0]["title"], "Approve");
+    let Some(folder) = std::env::var_os("CARDS_DIR").map(std::path::PathBuf::from) else { return };
+    std::fs::create_dir_all(&folder).unwrap();
+    let write =
+        |name: &str, card: &Value| std::fs::write(folder.join(format!("{name}.json")), card.to_string()).unwrap();
+    write("sent", &sent.json());
+    write("created", &card("request.created", &request(), &["dba", "security"]));
+    write("approved", &card("request.approved", &request(), &["dba"]));
+    write("hostile", &card("request.created", &hostile(), &["dba"]));
+    write("hostile-rejected", &card("request.rejected", &hostile(), &["dba"]));
+}

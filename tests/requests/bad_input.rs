@@ -1,0 +1,125 @@
+//! Bad input gets a clear answer with a stable code, and changes nothing.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Database, TestHub, on_both};
+
+async fn raw(hub: &TestHub, body: impl Into<reqwest::Body>, media_type: &str) -> Answer {
+    let call = hub.call(Method::POST, "/v1/requests").bearer_auth(&hub.token).header("Content-Type", media_type);
+    hub.send(call.body(body)).await
+}
+
+on_both! {
+    async fn requests_that_cannot_be_meant(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        for (body, code) in [
+            ("{", "invalid_json"),
+            ("[]", "invalid_json"),
+            ("null", "invalid_json"),
+            ("{\"resource\": \"orders\", \"command\": \"x\"} trailing", "invalid_json"),
+            ("{\"resource\": \"orders\", \"command\": \"\\ud800\"}", "invalid_json"),
+            ("{\"resource\": \"orders\", \"command\": \"x\", \"unknown\": 1}", "invalid_json"),
+            ("{\"resource\": \"orders\", \"command\": 5}", "invalid_json"),
+            ("{\"resource\": \"no such name\", \"command\": \"x\"}", "invalid_json"),
+        ] {
+            assert_eq!(raw(&hub, body, "application/json").await.problem(400), code, "{body}");
+        }
+        assert_eq!(raw(&hub, "{}", "text/plain").await.problem(415), "unsupported_media_type");
+        assert_eq!(raw(&hub, vec![b' '; 300_000], "application/json").await.problem(413), "body_too_large");
+        let deep = format!("{{\"resource\": \"orders\", \"command\": \"x\", \"context\": {}1{}}}", "[".repeat(500), "]".repeat(500));
+        assert_eq!(raw(&hub, deep, "application/json").await.problem(400), "invalid_json");
+
+        for (change, status, code) in [
+            (json!({"resource": "nowhere"}), 404, "not_found"),
+            (json!({"command": ""}), 422, "invalid_payload"),
+            (json!({"command": " \n"}), 422, "invalid_payload"),
+            (json!({"command": "a\u{0}b"}), 422, "invalid_text"),
+            (json!({"command": "x".repeat(70_000)}), 422, "too_long"),
+            (json!({"reason": "x".repeat(5_000)}), 422, "too_long"),
+            (json!({"context": {"x": "y".repeat(70_000)}}), 422, "too_long"),
+            (json!({"context": {"x": 9_007_199_254_740_993_u64}}), 422, "invalid_payload"),
+            (json!({"timeout_seconds": 0}), 422, "invalid_timeout"),
+            (json!({"timeout_seconds": 99_999_999}), 422, "invalid_timeout"),
+            (json!({"labels": (0..40).map(|n| (n.to_string(), "x".into())).collect::<serde_json::Map<_, Value>>()}), 422, "too_many"),
+            (json!({"kind": "jit"}), 400, "invalid_json"),
+        ] {
+            let mut ask = json!({"resource": "orders", "command": "x", "requester": {"email": "n@example.com"}});
+            ask.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            assert_eq!(hub.post("/v1/requests", &ask).await.problem(status), code, "{change}");
+        }
+        assert_eq!(hub.get("/v1/requests").await.expect(200)["items"], json!([]), "nothing was kept");
+    }
+
+    async fn a_resource_that_nobody_can_approve(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        hub.put("/v1/groups/solo", &json!({"members": ["nora@example.com"]})).await.expect(200);
+        let warned = hub.put("/v1/resources/solo", &json!({"slots": [{"group": "solo"}]})).await.expect(200);
+        assert!(warned.get("warnings").is_none());
+        let ask = |who: &str| json!({"resource": "solo", "command": "x", "requester": {"email": who}});
+        let refused = hub.post("/v1/requests", &ask("nora@example.com")).await;
+        assert_eq!(refused.problem(422), "unsatisfiable");
+        hub.post("/v1/requests", &ask("other@example.com")).await.expect(201);
+        let warned = hub.put("/v1/resources/empty", &json!({"slots": [{"group": "ghosts"}]})).await.expect(200);
+        assert_eq!(warned["warnings"].as_array().unwrap().len(), 2);
+        let ask = json!({"resource": "empty", "command": "x"});
+        assert_eq!(hub.post("/v1/requests", &ask).await.problem(422), "unsatisfiable");
+    }
+
+    async fn a_context_is_held_to_its_schema(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let schema = json!({"type": "object", "required": ["ticket"], "properties": {"ticket": {"type": "string", "pattern": "^OPS-[0-9]+$"}}});
+        let resource = json!({"slots": [{"group": "dba"}], "context_schema": schema});
+        hub.put("/v1/resources/strict", &resource).await.expect(200);
+        let ask = |context: Value| json!({"resource": "strict", "command": "x", "context": context});
+        hub.post("/v1/requests", &ask(json!({"ticket": "OPS-1"}))).await.expect(201);
+        let refused = hub.post("/v1/requests", &ask(json!({"ticket": "nope"}))).await;
+        assert_eq!(refused.problem(422), "context_invalid");
+        assert_eq!(refused.json()["pointer"], "/context/ticket");
+        assert_eq!(hub.post("/v1/requests", &ask(Value::Null)).await.problem(422), "context_invalid");
+        for bad in [json!({"type": 7}), json!({"$ref": "https://evil.example/schema.json"}), json!({"$ref": "file:///etc/passwd"})] {
+            let resource = json!({"slots": [{"group": "dba"}], "context_schema": bad});
+            assert_eq!(hub.put("/v1/resources/bad", &resource).await.problem(422), "invalid_schema", "{bad}");
+        }
+    }
+
+    async fn paths_methods_and_tokens(database: Database) {
+        let mut hub = TestHub::start(database).await;
+        assert_eq!(hub.get("/nowhere").await.problem(404), "not_found");
+        assert_eq!(hub.get("/v1/requests/req_x").await.problem(404), "not_found");
+        assert_eq!(hub.get("/v1/requests/req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa").await.problem(404), "not_found");
+        assert_eq!(hub.get("/v1/requests?stat=x").await.problem(400), "invalid_parameter");
+        assert_eq!(hub.get("/v1/requests?status=x").await.problem(400), "invalid_parameter");
+        assert_eq!(hub.get("/v1/requests?cursor=x").await.problem(422), "invalid_cursor");
+        assert_eq!(hub.put("/v1/requests", &json!({})).await.problem(405), "method_not_allowed");
+        hub.token = "cs_wrong".to_owned();
+        let refused = hub.get("/v1/requests").await;
+        assert_eq!(refused.problem(401), "unauthenticated");
+        assert_eq!(refused.headers["www-authenticate"], "Bearer");
+        let bare = hub.send(hub.call(Method::GET, "/v1/requests")).await;
+        assert_eq!(bare.problem(401), "unauthenticated");
+        hub.send(hub.call(Method::GET, "/healthz")).await.expect(200);
+        hub.send(hub.call(Method::GET, "/readyz")).await.expect(200);
+        let schema = hub.send(hub.call(Method::GET, "/schemas/event.json")).await.expect(200);
+        assert_eq!(schema["title"], "What a custom endpoint is sent: Standard Webhooks 1.0");
+    }
+
+    async fn votes_that_cannot_be_meant(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let request = hub.ask("orders", "x").await;
+        let path = format!("/v1/requests/{}/approve", request["id"].as_str().unwrap());
+        for (body, status, code) in [
+            (json!({}), 422, "voter_required"),
+            (json!({"on_behalf_of": "not an address"}), 400, "invalid_json"),
+            (json!({"on_behalf_of": "dana@example.com", "revision": 2}), 412, "revision_stale"),
+            (json!({"on_behalf_of": "dana@example.com", "digest": "0".repeat(64)}), 412, "digest_stale"),
+            (json!({"on_behalf_of": "dana@example.com", "group": "security"}), 403, "not_eligible"),
+            (json!({"on_behalf_of": "dana@example.com", "command": "other"}), 400, "invalid_json"),
+        ] {
+            assert_eq!(hub.post(&path, &body).await.problem(status), code, "{body}");
+        }
+        assert_eq!(hub.show(&request).await["votes"], json!([]));
+        let exact = json!({"on_behalf_of": "dana@example.com", "revision": 1, "digest": request["digest"]});
+        hub.post(&path, &exact).await.expect(200);
+    }
+}

@@ -1,0 +1,110 @@
+//! Groups, people, resources, endpoints: one by one and declared.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Database, TestHub, on_both};
+
+fn example() -> Value {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/hub.toml")).unwrap();
+    toml::from_str(&text).unwrap()
+}
+
+on_both! {
+    async fn the_example_applies_once_and_then_keeps(database: Database) {
+        let hub = TestHub::start(database).await;
+        let planned = hub.post("/v1/apply?dry_run=true", &example()).await.expect(200);
+        assert_eq!(planned["applied"], false);
+        assert_eq!(hub.get("/v1/groups").await.expect(200)["items"], json!([]), "a dry run changes nothing");
+        assert!(!planned.to_string().contains("whsec_"));
+        let applied = hub.post("/v1/apply", &example()).await.expect(200);
+        assert_eq!(applied["applied"], true);
+        assert_eq!(applied["warnings"], json!([]));
+        let verbs = |plan: &Value| {
+            let changes = plan["changes"].as_array().unwrap().iter();
+            changes.map(|change| change["verb"].as_str().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>()
+        };
+        assert_eq!(verbs(&applied), ["create".to_owned()].into());
+        assert!(applied.to_string().contains("whsec_"), "the custom endpoint's secret is shown");
+        let again = hub.post("/v1/apply", &example()).await.expect(200);
+        assert_eq!(verbs(&again), ["keep".to_owned()].into());
+        for recipe in ["orders-db", "customers-db", "reports-db"] {
+            hub.get(&format!("/v1/resources/{recipe}")).await.expect(200);
+        }
+    }
+
+    async fn one_fault_and_nothing_is_applied(database: Database) {
+        let hub = TestHub::start(database).await;
+        let mut manifest = example();
+        manifest["endpoints"][0]["url"] = json!("http://169.254.169.254/latest");
+        let refused = hub.post("/v1/apply", &manifest).await;
+        assert_eq!(refused.problem(422), "invalid_url");
+        assert!(refused.json()["pointer"].as_str().unwrap().starts_with("/endpoints/"));
+        assert_eq!(hub.get("/v1/groups").await.expect(200)["items"], json!([]));
+    }
+
+    async fn things_are_put_shown_listed_and_deleted(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let delete = |path: &str| hub.send(hub.call(Method::DELETE, path).bearer_auth(&hub.token));
+        assert_eq!(delete("/v1/groups/dba").await.problem(409), "in_use");
+        for path in ["/v1/resources/orders", "/v1/resources/customers", "/v1/groups/dba", "/v1/people/dana@example.com"] {
+            hub.get(path).await.expect(200);
+            assert_eq!(delete(path).await.status, 204);
+            assert_eq!(hub.get(path).await.problem(404), "not_found");
+            assert_eq!(delete(path).await.problem(404), "not_found");
+        }
+        for letter in ["a", "b", "c"] {
+            hub.put(&format!("/v1/groups/{letter}"), &json!({"members": []})).await.expect(200);
+        }
+        let page = hub.get("/v1/groups?limit=2").await.expect(200);
+        assert_eq!(page["next_cursor"], "b");
+        assert_eq!(hub.get("/v1/groups?limit=2&cursor=b").await.expect(200)["items"][0]["name"], "c");
+        assert_eq!(hub.put("/v1/groups/bad%20name", &json!({"members": []})).await.problem(404), "not_found");
+        assert_eq!(hub.put("/v1/groups/x", &json!({"members": ["nobody"]})).await.problem(400), "invalid_json");
+        for (policy, code) in [
+            (json!({"slots": []}), "invalid_policy"),
+            (json!({"slots": [{"group": "a", "needed": 0}]}), "invalid_policy"),
+            (json!({"slots": [{"group": "a"}, {"group": "a"}]}), "invalid_policy"),
+            (json!({"slots": [{"group": "a", "needed": 1_000}]}), "invalid_policy"),
+            (json!({"slots": [{"group": "a"}], "timeout_seconds": 0}), "invalid_policy"),
+        ] {
+            assert_eq!(hub.put("/v1/resources/x", &policy).await.problem(422), code, "{policy}");
+        }
+    }
+
+    async fn endpoints_are_made_once_masked_and_changed(database: Database) {
+        let hub = TestHub::start(database).await;
+        let input = json!({"name": "ops", "channel": "teams", "url": "https://prod.example.com/workflows/abc?sig=SECRET"});
+        let make = |key: &str, input: &Value| {
+            hub.send(hub.call(Method::POST, "/v1/endpoints").bearer_auth(&hub.token).header("Idempotency-Key", key).json(input))
+        };
+        let made = make("k", &input).await;
+        let id = made.expect(201)["id"].as_str().unwrap().to_owned();
+        assert!(!made.text.contains("SECRET") && made.json().get("secret").is_none());
+        assert_eq!(make("k", &input).await.expect(201)["id"], id.as_str());
+        assert_eq!(make("k2", &input).await.problem(409), "name_taken");
+        for (change, code) in [
+            (json!({"url": "http://10.0.0.1/x"}), "invalid_url"),
+            (json!({"url": "http://[::ffff:169.254.169.254]/x"}), "invalid_url"),
+            (json!({"url": "ftp://example.com"}), "invalid_url"),
+            (json!({"url": "https://u:p@example.com"}), "invalid_url"),
+            (json!({"events": ["request.exploded"]}), "unknown_event"),
+            (json!({"secret": "whsec_AAAA"}), "invalid_secret"),
+            (json!({"channel": "custom", "secret": "plain"}), "invalid_secret"),
+        ] {
+            let mut bad = input.clone();
+            bad["name"] = json!("other");
+            bad.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            assert_eq!(hub.post("/v1/endpoints", &bad).await.problem(422), code, "{change}");
+        }
+        let patch = |body: Value| hub.send(hub.call(Method::PATCH, &format!("/v1/endpoints/{id}")).bearer_auth(&hub.token).json(&body));
+        let changed = patch(json!({"events": ["request.created"], "groups": ["dba"]})).await.expect(200);
+        assert_eq!((&changed["name"], &changed["events"]), (&json!("ops"), &json!(["request.created"])));
+        assert_eq!(patch(json!({"url": "http://127.1.1.1:1/"})).await.status, 200, "opened by the test's settings");
+        assert_eq!(patch(json!({"url": "http://192.168.0.1/"})).await.problem(422), "invalid_url");
+        assert_eq!(patch(json!({"state": "deleted"})).await.problem(422), "invalid_state");
+        let gone = hub.send(hub.call(Method::DELETE, &format!("/v1/endpoints/{id}")).bearer_auth(&hub.token)).await;
+        assert_eq!(gone.status, 204);
+        assert_eq!(hub.get("/v1/endpoints").await.expect(200)["items"], json!([]));
+    }
+}
