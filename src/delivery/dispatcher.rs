@@ -33,7 +33,7 @@ const PER_ENDPOINT: usize = 8;
 /// How often the dispatcher looks for itself.
 const LOOK: Duration = Duration::from_secs(1);
 /// A lease outlives the longest attempt by this much: the time to record it.
-const LEASE_SLACK: Duration = Duration::from_secs(30);
+const LEASE_SLACK: Duration = Duration::from_secs(10);
 
 /// What a dispatcher is made of.
 pub struct DispatcherParts {
@@ -69,6 +69,7 @@ impl Dispatcher {
 
     /// Sends until told to stop, then waits for the sends under way: each ends within its deadline.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        self.take_over().await;
         while !stop.is_cancelled() {
             let wake = self.round().await.unwrap_or_else(|error| {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for deliveries");
@@ -82,6 +83,27 @@ impl Dispatcher {
         }
         self.sends.close();
         self.sends.wait().await;
+    }
+
+    /// Takes over at once what a predecessor was sending when it died, where there can be no other owner; elsewhere the leases
+    /// run out.
+    async fn take_over(&self) {
+        if !self.parts.store.is_exclusive() {
+            return;
+        }
+        let now = self.parts.clock.now();
+        let released = self
+            .parts
+            .store
+            .write::<_, _, StoreError>(move |tx| {
+                Box::pin(async move { deliveries::release_all(tx.session(), now).await })
+            })
+            .await;
+        match released {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "taking over deliveries that were being sent when the hub ended"),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "their leases must run out"),
+        }
     }
 
     /// Starts what is due and there is room for; answers when to look again.

@@ -234,6 +234,17 @@ pub async fn release_overrun(session: &mut Session, now: Timestamp) -> Result<u6
     session.execute(sql, args![now]).await
 }
 
+/// Gives all leased deliveries back to the queue: for a process that has just found itself the only one on the database, so that
+/// whoever held them is gone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release_all(session: &mut Session, now: Timestamp) -> Result<u64, StoreError> {
+    let sql =
+        "UPDATE deliveries SET state = 'pending', next_attempt_at = $1, lease_until = NULL WHERE state = 'leased'";
+    session.execute(sql, args![now]).await
+}
+
 /// Writes down an attempt (when one was made) and what comes next, in one go; answers whether the lease still held. When it did
 /// not, nothing is written.
 ///

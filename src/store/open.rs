@@ -144,6 +144,11 @@ impl Store {
         }
     }
 
+    /// Whether no other process can be using the database: the lock on its file says so.
+    pub fn is_exclusive(&self) -> bool {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// What wakes listeners after a commit.
     pub fn signals(&self) -> &Arc<Signals> {
         &self.signals

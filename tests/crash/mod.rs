@@ -1,1 +1,243 @@
-//! crash
+//! The whole path under load, killed again and again: nothing acknowledged is lost, nothing is decided twice, everything is told.
+//!
+//! Short by default; `CRASH_REQUESTS` and `CRASH_KILLS` make it long (`scripts/crash.sh`). With `RECEIVED_DIR` set, all messages
+//! are written there for other implementations to verify.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::analytics::{assert_agrees, rows};
+use crate::serve::free_port;
+use crate::support::{Behaviour, Database, HubProcess, Received, Receiver, TOKEN, eventually, on_both};
+
+const CLIENTS: usize = 32;
+
+/// A number from the environment.
+fn setting(name: &str, short: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(short)
+}
+
+/// Calls the hub as a careful system does: until it answers, with the same key.
+#[derive(Clone)]
+struct Client {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Client {
+    async fn call(&self, method: Method, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
+        for _ in 0..2_000 {
+            let call =
+                self.http.request(method.clone(), &url).bearer_auth(TOKEN).header("Idempotency-Key", key).json(body);
+            if let Ok(response) = call.send().await {
+                let status = response.status().as_u16();
+                if let (Ok(body), true) = (response.json().await, status != 503) {
+                    return (status, body);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{method} {path} was never answered");
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call(Method::GET, path, "-", &json!({})).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    /// Asks and decides once; answers the request's id and how it must have ended.
+    async fn path(&self, number: usize, receiver: &Receiver) -> (String, &'static str) {
+        let ask = json!({"resource": "orders", "command": format!("select {number}"), "requester": {"email": "nora@example.com"}});
+        let (status, request) = self.call(Method::POST, "/v1/requests", &format!("ask-{number}"), &ask).await;
+        assert_eq!(status, 201, "{request}");
+        let id = request["id"].as_str().unwrap().to_owned();
+        let (verb, outcome) = if number % 3 == 0 { ("reject", "rejected") } else { ("approve", "approved") };
+        let (status, decided) = if number % 2 == 0 {
+            let vote = json!({"on_behalf_of": "dana@example.com"});
+            self.call(Method::POST, &format!("/v1/requests/{id}/{verb}"), "-", &vote).await
+        } else {
+            let link = link_of(receiver, &id).await;
+            self.call(Method::POST, &link, "-", &json!({"decision": verb, "approver": "dana@example.com"})).await
+        };
+        assert_eq!((status, decided["status"].as_str()), (200, Some(outcome)), "{decided}");
+        (id, outcome)
+    }
+}
+
+/// The review link of the message about a request, as soon as it has arrived.
+async fn link_of(receiver: &Receiver, id: &str) -> String {
+    eventually(&format!("the link of {id} arrives"), || async {
+        let received = receiver.received();
+        let message = received
+            .iter()
+            .rev()
+            .find(|message| message.body.contains(id) && message.body.contains("request.created"))?;
+        Some(message.json()["data"]["links"]["review"].as_str().expect("a link").to_owned())
+    })
+    .await
+}
+
+async fn configure(client: &Client, receivers: &[(&str, &Receiver, &[&str])]) -> BTreeMap<String, (String, String)> {
+    client
+        .call(Method::PUT, "/v1/groups/dba", "-", &json!({"members": ["dana@example.com", "erik@example.com"]}))
+        .await;
+    client.call(Method::PUT, "/v1/resources/orders", "-", &json!({"slots": [{"group": "dba"}]})).await;
+    let mut endpoints = BTreeMap::new();
+    for (name, receiver, groups) in receivers {
+        let input = json!({"name": name, "channel": "custom", "url": receiver.url, "groups": groups});
+        let (status, made) = client.call(Method::POST, "/v1/endpoints", name, &input).await;
+        assert_eq!(status, 201, "{made}");
+        let text = |field: &str| made[field].as_str().unwrap().to_owned();
+        endpoints.insert((*name).to_owned(), (text("id"), text("secret")));
+    }
+    endpoints
+}
+
+/// Kills the hub at random moments and starts it again.
+async fn kill_and_start(
+    hub: Arc<Mutex<Option<HubProcess>>>,
+    folder: &Path,
+    port: u16,
+    settings: &[(&str, &str)],
+    kills: usize,
+) {
+    for _ in 0..kills {
+        let pause = 100 + (countersign::random::fraction() * 500.0) as u64;
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let running = hub.lock().await.take();
+        running.expect("a hub to kill").kill().await;
+        let started = HubProcess::start(folder, port, settings).await.expect("the hub starts again");
+        *hub.lock().await = Some(started);
+    }
+}
+
+/// Every delivery of the endpoint, once all have ended.
+async fn ended_deliveries(client: &Client, endpoint: &str) -> Vec<Value> {
+    // A lease on PostgreSQL runs out after the attempt's deadline and some slack.
+    for _ in 0..1_200 {
+        let mut all = Vec::new();
+        let mut path = format!("/v1/endpoints/{endpoint}/deliveries?limit=500");
+        loop {
+            let page = client.get(&path).await;
+            all.extend(page["items"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            path = format!("/v1/endpoints/{endpoint}/deliveries?limit=500&cursor={next}");
+        }
+        if all.iter().all(|delivery| !matches!(delivery["state"].as_str(), Some("pending" | "leased"))) {
+            return all;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("deliveries of {endpoint} never ended");
+}
+
+/// Each event arrived at least once, under one id, signed.
+fn check_messages(messages: &[Received], secret: &str, expected: &BTreeMap<String, &str>, asked: bool) {
+    let webhook = standardwebhooks::Webhook::new(secret).unwrap();
+    let mut ids: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for message in messages {
+        let mut headers = reqwest::header::HeaderMap::new();
+        for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+            headers.insert(reqwest::header::HeaderName::from_static(name), message.header(name).parse().unwrap());
+        }
+        webhook.verify(message.body.as_bytes(), &headers).expect("a valid signature");
+        let body = message.json();
+        let key =
+            (body["data"]["request"]["id"].as_str().unwrap().to_owned(), body["type"].as_str().unwrap().to_owned());
+        ids.entry(key).or_default().insert(message.header("webhook-id").to_owned());
+    }
+    assert!(ids.values().all(|ids| ids.len() == 1), "one event, one webhook-id");
+    for (id, outcome) in expected {
+        assert!(!asked || ids.contains_key(&(id.clone(), "request.created".to_owned())), "{id} was never announced");
+        assert!(ids.contains_key(&(id.clone(), format!("request.{outcome}"))), "the end of {id} was never told");
+        let flipped = if *outcome == "approved" { "rejected" } else { "approved" };
+        assert!(!ids.contains_key(&(id.clone(), format!("request.{flipped}"))), "{id} has two outcomes");
+    }
+}
+
+/// For `tests/peers`: a line a message.
+fn write_for_peers(name: &str, secret: &str, messages: &[Received]) {
+    let Some(folder) = std::env::var_os("RECEIVED_DIR").map(std::path::PathBuf::from) else { return };
+    std::fs::create_dir_all(&folder).unwrap();
+    let line = |message: &Received| {
+        json!({"secret": secret, "headers": message.headers, "body": message.body}).to_string() + "\n"
+    };
+    std::fs::write(folder.join(format!("{name}.ndjson")), messages.iter().map(line).collect::<String>()).unwrap();
+}
+
+async fn run(database: Database, name: &str, count: usize, kills: usize) {
+    let folder = database.folder.path().to_owned();
+    let settings = [("COUNTERSIGN_DATABASE_URL", database.url.as_str()), ("COUNTERSIGN_DELIVERY_TIMEOUT_SEC", "2")];
+    let port = free_port();
+    let hub = HubProcess::start(&folder, port, &settings).await.expect("the hub starts");
+    let client = Client { url: hub.url.clone(), http: reqwest::Client::builder().no_proxy().build().unwrap() };
+    let (dba, feed) = (Receiver::start().await, Receiver::start().await);
+    // Some answers are bad, so that there are retries.
+    let bad = |number: usize| if number % 7 == 3 { Behaviour::Status(500) } else { Behaviour::Status(200) };
+    feed.script((0..count).map(bad));
+    let endpoints = configure(&client, &[("dba", &dba, &["dba"]), ("feed", &feed, &[])]).await;
+
+    let hub = Arc::new(Mutex::new(Some(hub)));
+    let killing = kill_and_start(Arc::clone(&hub), &folder, port, &settings, kills);
+    let asking = async {
+        let mut clients = tokio::task::JoinSet::new();
+        for first in 0..CLIENTS {
+            let (client, dba) = (client.clone(), dba.clone());
+            clients.spawn(async move {
+                let mut decided = Vec::new();
+                for number in (first..count).step_by(CLIENTS) {
+                    decided.push(client.path(number, &dba).await);
+                }
+                decided
+            });
+        }
+        clients.join_all().await.concat().into_iter().collect::<BTreeMap<_, _>>()
+    };
+    let ((), decided) = tokio::join!(killing, asking);
+    assert_eq!(decided.len(), count, "each ask made one request");
+
+    for (name, (id, _)) in &endpoints {
+        let deliveries = ended_deliveries(&client, id).await;
+        assert_eq!(deliveries.len(), 2 * count, "one delivery per event and endpoint");
+        let odd =
+            deliveries.iter().find(|delivery| !matches!(delivery["state"].as_str(), Some("delivered" | "superseded")));
+        assert!(odd.is_none(), "{name}: {odd:?}");
+    }
+    check_messages(&dba.received(), &endpoints["dba"].1, &decided, true);
+    check_messages(&feed.received(), &endpoints["feed"].1, &decided, true);
+    write_for_peers(&format!("{name}-dba"), &endpoints["dba"].1, &dba.received());
+    write_for_peers(&format!("{name}-feed"), &endpoints["feed"].1, &feed.received());
+
+    let export =
+        client.http.get(format!("{}/v1/analytics/export", client.url)).bearer_auth(TOKEN).send().await.unwrap();
+    let rows = rows(&export.text().await.unwrap());
+    let exported: BTreeMap<String, &str> = rows.iter().map(|row| (row["id"].clone(), row["status"].as_str())).collect();
+    assert_eq!(exported, decided, "what was acknowledged is what is kept");
+    assert_agrees(&client.get("/v1/analytics/summary").await, &rows);
+
+    let last = hub.lock().await.take();
+    last.expect("a running hub").kill().await;
+    let store = countersign::store::Store::open(&database.url).await.expect("the database opens after the last kill");
+    let session = &mut store.read().await.unwrap();
+    assert_eq!(countersign::store::audit::first_break(session).await.unwrap(), None, "the audit chain holds");
+}
+
+on_both! {
+    async fn under_load(database: Database) {
+        let name = if database.url.starts_with("sqlite") { "load-sqlite" } else { "load-postgres" };
+        super::run(database, name, setting("LOAD_REQUESTS", 200), 0).await;
+    }
+
+    async fn killed_again_and_again(database: Database) {
+        let name = if database.url.starts_with("sqlite") { "crash-sqlite" } else { "crash-postgres" };
+        super::run(database, name, setting("CRASH_REQUESTS", 300), setting("CRASH_KILLS", 3)).await;
+    }
+}

@@ -339,8 +339,10 @@ on_both! {
         let tried = attempt.clone();
         assert!(write!(store, |session| deliveries::settle(session, &owner, Some(&tried), &retry, at(12)).await).unwrap());
         assert!(claim(at(19)).await.is_empty());
+        assert_eq!(claim(at(20)).await[0].fence, 3);
+        assert_eq!(write!(store, |session| deliveries::release_all(session, at(20)).await).unwrap(), 1);
         let third = claim(at(20)).await[0].clone();
-        assert_eq!((third.fence, third.attempts), (3, 1));
+        assert_eq!((third.fence, third.attempts), (4, 1));
         let unsent = Next::End { state: DeliveryState::Superseded, reason: Some("why".to_owned()) };
         assert!(write!(store, |session| deliveries::settle(session, &third, None, &unsent, at(21)).await).unwrap());
         let mut session = store.read().await.unwrap();

@@ -17,9 +17,13 @@ pub(crate) struct HubProcess {
 }
 
 impl HubProcess {
-    /// The program, with none of the caller's settings.
+    /// The program, run in that folder.
     pub(crate) fn command(folder: &Path) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        Self::program(env!("CARGO_BIN_EXE_countersign"), folder)
+    }
+
+    fn program(name: &str, folder: &Path) -> Command {
+        let mut command = Command::new(name);
         command
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -32,12 +36,24 @@ impl HubProcess {
     /// Starts it on that port and waits until it is ready; the child's output when it ends instead.
     pub(crate) async fn start(folder: &Path, port: u16, settings: &[(&str, &str)]) -> Result<Self, String> {
         let mut command = Self::command(folder);
+        command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]).envs(settings.iter().copied());
+        Self::ready(command).await
+    }
+
+    /// Starts it where no file can grow beyond so many KiB.
+    pub(crate) async fn start_limited(folder: &Path, port: u16, kib: u32) -> Result<Self, String> {
+        let program = env!("CARGO_BIN_EXE_countersign");
+        let mut shell = Self::program("bash", folder);
+        // The signal is ignored so that a write beyond the limit fails, as on a full disk, instead of killing the process.
+        shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec {program} serve --listen 127.0.0.1:{port}")]);
+        Self::ready(shell).await
+    }
+
+    async fn ready(mut command: Command) -> Result<Self, String> {
         command
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .env("COUNTERSIGN_ADMIN_TOKEN", TOKEN)
             .env("COUNTERSIGN_ALLOW_TARGETS", "127.0.0.0/8")
-            .env("COUNTERSIGN_LOG", "warn")
-            .envs(settings.iter().copied());
+            .env("COUNTERSIGN_LOG", "warn");
         let mut child = command.spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
         let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.expect("a line in time");
