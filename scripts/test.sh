@@ -72,9 +72,12 @@ install_packages() {
     as_root=(sudo)
   fi
   say "installing $*"
-  "${as_root[@]}" apt-get update -qq || die "apt-get update: see above. Is the network there?"
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" \
-    </dev/null || die "apt-get install: see above. Repair that, then try again"
+  local output
+  output=$("${as_root[@]}" apt-get update -qq 2>&1) ||
+    { echo "$output" >&2 && die "apt-get update: see above. Is the network there?"; }
+  output=$("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends "$@" 2>&1 </dev/null) ||
+    { echo "$output" >&2 && die "apt-get install: see above. Repair that, then try again"; }
 }
 
 find_postgres() {

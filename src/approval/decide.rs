@@ -74,9 +74,6 @@ pub enum Refusal {
     /// Not in any group that is asked.
     #[error("{0} is in none of the groups that may decide this request, or not in the one named")]
     NotEligible(Email),
-    /// Voted the other way while the request still waits.
-    #[error("{0} has already voted on this request, and a vote is not edited")]
-    AlreadyVoted(Email),
     /// One channel link casts one vote.
     #[error("this link has already cast its vote, by {0}: another person needs a link or token of their own")]
     LinkUsed(Email),
@@ -139,10 +136,7 @@ fn judge(request: &Request, ballot: &Ballot, roster: &Roster, now: Timestamp) ->
     if repeats {
         return Ok(None);
     }
-    // A change of mind from approve to reject is heard, since any reject ends the request; the other way is not.
-    if earlier.is_some() && ballot.choice == Choice::Approve {
-        return Err(Refusal::AlreadyVoted(ballot.voter.clone()));
-    }
+    // An earlier vote of theirs can only be an approval, since a reject would have ended the request: the change of mind is heard.
     let spent = |vote: &&Vote| vote.link.is_some() && vote.link == ballot.link && vote.voter != ballot.voter;
     if let Some(other) = request.live_votes().find(spent) {
         return Err(Refusal::LinkUsed(other.voter.clone()));

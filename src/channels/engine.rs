@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::schema::SchemaError;
 use super::text::{in_json, plain_markdown, visible};
 use crate::store::endpoints::Channel;
+use crate::store::events::KINDS;
 
 /// Name of the template that serves events without one of their own.
 const DEFAULT: &str = "default";
@@ -63,6 +64,12 @@ pub enum TemplatesError {
         line: usize,
         /// What is wrong.
         detail: String,
+    },
+    /// A file that no event would use: a slip of the pen would go unnoticed.
+    #[error("{path} is for no event: a template is called default.hbs, _part.hbs, or after one of {}", KINDS.join(", "))]
+    UnknownEvent {
+        /// Which.
+        path: PathBuf,
     },
     /// A schema of ours that is none.
     #[error(transparent)]
@@ -129,10 +136,12 @@ impl Templates {
         for (channel, event, text) in BUILT_IN {
             register(&mut registries, channel.as_str(), event, text)?;
         }
-        for channel in folder.map(|_| [Channel::Teams, Channel::Custom]).into_iter().flatten() {
-            let folder = folder.unwrap_or(Path::new("")).join(channel.as_str());
-            for (event, text) in read_folder(&folder)? {
-                register(&mut registries, channel.as_str(), &event, &text)?;
+        if let Some(folder) = folder {
+            fs::read_dir(folder).map_err(|cause| TemplatesError::Io { path: folder.to_owned(), cause })?;
+            for channel in [Channel::Teams, Channel::Custom] {
+                for (event, text) in read_folder(&folder.join(channel.as_str()))? {
+                    register(&mut registries, channel.as_str(), &event, &text)?;
+                }
             }
         }
         Ok(Self { registries })
@@ -260,6 +269,9 @@ fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, TemplatesError> {
         else {
             continue;
         };
+        if !KINDS.contains(&event) && event != DEFAULT && !event.starts_with('_') {
+            return Err(TemplatesError::UnknownEvent { path });
+        }
         if fs::metadata(&path).map_err(failed(&path))?.len() > MAX_TEMPLATE {
             return Err(failed(&path)(io::Error::other("a template has at most 256 KiB")));
         }
@@ -383,27 +395,38 @@ mod tests {
     fn with(text: &str) -> Result<Templates, TemplatesError> {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("teams")).expect("a folder");
-        fs::write(folder.path().join("teams/ping.hbs"), text).expect("a file");
+        fs::write(folder.path().join("teams/request.voted.hbs"), text).expect("a file");
         Templates::load(Some(folder.path()))
     }
 
     fn error(text: &str, data: &Value) -> String {
         let templates = with(text).expect("compiles");
-        templates.render(Channel::Teams, "ping", data).expect_err("fails").to_string()
+        templates.render(Channel::Teams, "request.voted", data).expect_err("fails").to_string()
+    }
+
+    #[test]
+    fn folders_and_names_that_nothing_would_use_are_refused() {
+        let missing = Templates::load(Some(Path::new("/nonexistent"))).map(drop).expect_err("no folder");
+        assert!(missing.to_string().contains("/nonexistent"));
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("teams")).expect("a folder");
+        fs::write(folder.path().join("teams/request.aproved.hbs"), "{}").expect("a file");
+        let misspelt = Templates::load(Some(folder.path())).map(drop).expect_err("no event");
+        assert!(misspelt.to_string().contains("request.aproved.hbs"));
     }
 
     #[test]
     fn raw_output_is_refused_wherever_it_stands() {
         for text in ["{{{a}}}", "\n\n{{&a}}", "{{#if a}}\n{{{b}}}{{/if}}", "{{#each a}}x{{else}}{{{b}}}{{/each}}"] {
             let error = with(text).map(drop).expect_err(text).to_string();
-            assert!(error.contains("teams/ping.hbs") && error.contains("unescaped"), "{error}");
+            assert!(error.contains("teams/request.voted.hbs") && error.contains("unescaped"), "{error}");
         }
     }
 
     #[test]
     fn syntax_errors_name_template_and_line() {
         let error = with("{\n\"a\": {{#if}\n}").map(drop).expect_err("no template").to_string();
-        assert!(error.contains("teams/ping.hbs, line 2"), "{error}");
+        assert!(error.contains("teams/request.voted.hbs, line 2"), "{error}");
     }
 
     #[test]
@@ -411,7 +434,7 @@ mod tests {
         let data = serde_json::json!({"items": ["one", "two", "three"]});
         let text = "{\n\"list\": [\n{{#each items}}\n\"{{this}}\",\n{{/each}}\n],\n\"x\": 1\n}";
         assert!(
-            error(text, &data).contains("teams/ping.hbs, line 6: what it renders is not JSON"),
+            error(text, &data).contains("teams/request.voted.hbs, line 6: what it renders is not JSON"),
             "{}",
             error(text, &data)
         );
@@ -428,7 +451,7 @@ mod tests {
     fn values_cannot_leave_their_string() {
         let templates = with("{\"a\": \"{{x}}\", \"b\": \"{{plain x}}\"}").expect("compiles");
         let data = serde_json::json!({"x": "\", \"evil\": \"[y](z)\u{202e}"});
-        let (_, _, value) = templates.render(Channel::Teams, "ping", &data).expect("renders");
+        let (_, _, value) = templates.render(Channel::Teams, "request.voted", &data).expect("renders");
         assert_eq!(value["a"], "\", \"evil\": \"\\[y\\]\\(z\\)⟨U\\+202E⟩");
         assert_eq!(value["b"], "\", \"evil\": \"[y](z)⟨U+202E⟩");
         assert_eq!(for_text_run("{{DATE(x)}}"), "{\u{2060}{DATE(x)}}");

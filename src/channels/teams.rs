@@ -115,7 +115,10 @@ fn lines(command: &str, budget: usize) -> (Vec<String>, usize) {
 }
 
 fn requester(request: &Value) -> String {
-    let part = |name: &str| request.pointer(&format!("/requester/{name}")).and_then(Value::as_str);
+    let part = |name: &str| {
+        let text = request.pointer(&format!("/requester/{name}")).and_then(Value::as_str);
+        text.filter(|text| !text.trim().is_empty())
+    };
     match (part("name"), part("email")) {
         (Some(name), Some(email)) => format!("{} ({email})", cut(name, 100).0),
         (Some(one), None) | (None, Some(one)) => cut(one, 254).0.to_owned(),
@@ -132,9 +135,14 @@ fn facts(request: &Value, budget: usize) -> Vec<Value> {
         .take(FACTS)
         .map(|(name, value)| {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            json!({"name": cut(name, 40).0, "value": cut(&value, budget.min(200)).0})
+            json!({"name": or_dash(cut(name, 40).0), "value": or_dash(cut(&value, budget.min(200)).0)})
         })
         .collect()
+}
+
+/// Something to show in place of nothing: a card takes no empty text.
+const fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "–" } else { text }
 }
 
 fn slots(request: &Value) -> String {

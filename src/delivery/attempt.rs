@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
 
+use super::TargetPolicy;
 use super::egress::{Answer, Egress, EgressError};
 use super::signature::sign;
 use crate::channels::text::cut;
@@ -28,7 +29,7 @@ pub(super) enum Class {
     Throttled,
     /// It may work next time.
     Transient,
-    /// It may not be sent there.
+    /// It may not be sent there as the hub is set up now. Tried again: an operator may open the target.
     Forbidden,
 }
 
@@ -45,7 +46,7 @@ impl Class {
     }
 
     pub(super) const fn is_retried(self) -> bool {
-        matches!(self, Self::Throttled | Self::Transient)
+        matches!(self, Self::Throttled | Self::Transient | Self::Forbidden)
     }
 }
 
@@ -114,7 +115,7 @@ fn judge(endpoint: &Endpoint, answer: Answer) -> Outcome {
             }
         },
         300..=399 => {
-            let target = location.as_deref().unwrap_or("nowhere");
+            let target = location.as_deref().map_or_else(|| "nowhere".to_owned(), TargetPolicy::masked);
             outcome(Class::Permanent, None, Some(format!("redirects are not followed: it points to {target}")))
         }
         410 => outcome(Class::Gone, None, Some("the target says that it is gone for good".to_owned())),

@@ -20,7 +20,7 @@ pub struct RetrySchedule {
 }
 
 impl Default for RetrySchedule {
-    /// Twelve attempts within about six hours at most.
+    /// Twelve attempts within about four and a half hours at most.
     fn default() -> Self {
         Self {
             first: Duration::from_secs(2),

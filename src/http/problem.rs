@@ -9,9 +9,8 @@ use crate::approval::Refusal;
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 46] = [
+pub const CODES: [(&str, u16); 45] = [
     ("already_decided", 409),
-    ("already_voted", 409),
     ("approver_required", 422),
     ("body_too_large", 413),
     ("conflict_of_interest", 403),
@@ -147,7 +146,10 @@ impl From<HubError> for Problem {
             HubError::Link(problem) => Self::new(link_code(problem), detail),
             HubError::Store(error) if error.is_transient() => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the store cannot serve a call");
-                Self::new("storage_unavailable", "the hub cannot reach its storage now; nothing was changed: try again")
+                Self::new(
+                    "storage_unavailable",
+                    "the hub cannot reach its storage now: try again, with the same Idempotency-Key if you sent one",
+                )
             }
             HubError::Store(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store failed a call");
@@ -165,7 +167,6 @@ const fn refusal_code(refusal: &Refusal) -> &'static str {
         Refusal::StaleDigest => "digest_stale",
         Refusal::Conflict(_) => "conflict_of_interest",
         Refusal::NotEligible(_) => "not_eligible",
-        Refusal::AlreadyVoted(_) => "already_voted",
         Refusal::LinkUsed(_) => "link_already_used",
         Refusal::ReasonRequired => "reason_required",
     }

@@ -228,7 +228,9 @@ async fn put_endpoint(
         Verb::Update => services::save(tx, &endpoint, "endpoint.updated", now, actor.clone()).await?,
         Verb::Keep => {}
     }
-    let secret = endpoint.secret.as_ref().filter(|_| verb == Verb::Create);
+    // Shown when it is new: nobody could learn it otherwise.
+    let is_new = known.is_none_or(|known| known.secret.is_none());
+    let secret = endpoint.secret.as_ref().filter(|_| is_new);
     let secret = secret.map(|secret| secret.expose_secret().to_owned());
     Ok(Change { verb, kind: "endpoint", name, secret })
 }

@@ -72,7 +72,8 @@ impl Hub {
         let key = key.map(|key| Key { principal: caller.key(), operation: OPERATION, key: key.0 });
         let mut session = self.store.read().await?;
         if let Some(earlier) = replayed(&mut session, key.as_ref(), body).await? {
-            return Ok(Asked { request: self.view(earlier), replayed: true });
+            drop(session);
+            return Ok(Asked { request: self.view(self.settled(earlier).await?), replayed: true });
         }
         let request = self.draft(&mut session, caller, ask).await?;
         drop(session);

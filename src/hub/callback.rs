@@ -48,6 +48,9 @@ impl Hub {
     pub async fn open_link(&self, token: &str) -> Result<CallbackPage, HubError> {
         let (link, request) = self.follow(token).await?;
         let now = self.clock.now();
+        if request.status == Status::Expired {
+            return Err(LinkProblem::Expired.into());
+        }
         let spent = LinkUse { delivery: link.delivery, group: link.group.clone() };
         let used_by =
             request.live_votes().find(|vote| vote.link.as_ref() == Some(&spent)).map(|vote| vote.voter.clone());
@@ -122,8 +125,7 @@ impl Hub {
         if link.revision != request.revision || link.digest_prefix != Link::prefix_of(&request.digest) {
             return Err(LinkProblem::Revised.into());
         }
-        let late = request.status == Status::Pending && self.clock.now() >= link.expires_at;
-        if late || request.status == Status::Expired {
+        if request.status == Status::Pending && self.clock.now() >= link.expires_at {
             return Err(LinkProblem::Expired.into());
         }
         Ok((link, request))

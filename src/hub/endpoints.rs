@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::query::parse_cursor;
-use super::{EVENTS, Hub, HubError, IdempotencyKey, Page, check, require};
+use super::{Hub, HubError, IdempotencyKey, Page, check, require};
 use crate::approval::{Digest, EndpointName, GroupName, ResourceName, limits};
 use crate::audit::Entry;
 use crate::delivery::TargetPolicy;
@@ -17,6 +17,7 @@ use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
 use crate::random;
 use crate::store::endpoints::{Channel, Endpoint, EndpointState};
+use crate::store::events::KINDS as EVENTS;
 use crate::store::idempotency::{Key, Used};
 use crate::store::{Session, Tx, deliveries, endpoints, idempotency};
 use crate::time::Timestamp;

@@ -31,7 +31,6 @@ pub use configure::{GroupInput, PersonInput, ResourceInput, ResourceView};
 pub use endpoints::{EndpointInput, EndpointPatch, EndpointView, WithSecret};
 pub use error::{HubError, LinkProblem};
 pub use expiry::run_timer;
-pub use notify::EVENTS;
 pub use query::{DeliveryDetail, ListFilter, Page};
 pub use reports::ReportFilter;
 pub use tokens::{NewToken, TokenInput};

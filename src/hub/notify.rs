@@ -9,16 +9,6 @@ use crate::store::events::{self, Event};
 use crate::store::{Signal, StoreError, Tx};
 use crate::time::Timestamp;
 
-/// Every kind of event that endpoints are told of.
-pub const EVENTS: [&str; 6] = [
-    "request.created",
-    "request.voted",
-    "request.approved",
-    "request.rejected",
-    "request.expired",
-    "request.cancelled",
-];
-
 /// Writes down that `kind` happened to the request, for every endpoint that wants to hear of it, and wakes who waits for the
 /// request.
 pub(super) async fn announce(

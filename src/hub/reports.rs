@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{Hub, HubError, require};
 use crate::analytics::{Backlog, Summary, summarise};
-use crate::approval::{Request, ResourceName, Status};
+use crate::approval::{Request, ResourceName};
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
 use crate::store::rollups::{self, Period};
@@ -49,6 +49,8 @@ impl ReportFilter {
 struct Cursor {
     store: std::sync::Arc<Store>,
     filter: ReportFilter,
+    /// When the export began: what ends meanwhile counts as waiting, so that no request is missed or told twice.
+    as_of: Timestamp,
     waiting: bool,
     after: Option<(Timestamp, RequestId)>,
 }
@@ -83,20 +85,22 @@ impl Hub {
         filter: ReportFilter,
     ) -> Result<impl Stream<Item = Result<Vec<Request>, StoreError>> + Send + use<>, HubError> {
         require(caller, &[Scope::Analyst, Scope::Auditor])?;
-        let cursor = Cursor { store: self.store.clone(), filter, waiting: false, after: None };
+        let as_of = self.clock.now();
+        let cursor = Cursor { store: self.store.clone(), filter, as_of, waiting: false, after: None };
         Ok(try_unfold(cursor, next_batch))
     }
 }
 
 async fn next_batch(mut cursor: Cursor) -> Result<Option<(Vec<Request>, Cursor)>, StoreError> {
-    let bounds = cursor.filter.bounds();
+    let (from, to) = cursor.filter.bounds();
+    let before = Some(to.map_or(cursor.as_of, |to| to.min(cursor.as_of)));
     loop {
         let mut session = cursor.store.read().await?;
         let resource = cursor.filter.resource.as_ref();
         let batch = if cursor.waiting {
-            requests::waiting(&mut session, resource, bounds, cursor.after, BATCH).await?
+            requests::waiting(&mut session, resource, (from, to), cursor.as_of, cursor.after, BATCH).await?
         } else {
-            requests::ended(&mut session, resource, bounds, cursor.after, BATCH).await?
+            requests::ended(&mut session, resource, (from, before), cursor.after, BATCH).await?
         };
         let Some(last) = batch.last() else {
             if cursor.waiting {
@@ -105,7 +109,7 @@ async fn next_batch(mut cursor: Cursor) -> Result<Option<(Vec<Request>, Cursor)>
             (cursor.waiting, cursor.after) = (true, None);
             continue;
         };
-        let place = if last.status == Status::Pending { last.expires_at } else { last.decided_at.unwrap_or_default() };
+        let place = if cursor.waiting { last.expires_at } else { last.decided_at.unwrap_or_default() };
         cursor.after = Some((place, last.id));
         return Ok(Some((batch, cursor)));
     }

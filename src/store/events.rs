@@ -5,6 +5,16 @@ use super::{Session, StoreError};
 use crate::ids::{EventId, RequestId};
 use crate::time::Timestamp;
 
+/// Every kind of event that endpoints are told of.
+pub const KINDS: [&str; 6] = [
+    "request.created",
+    "request.voted",
+    "request.approved",
+    "request.rejected",
+    "request.expired",
+    "request.cancelled",
+];
+
 /// An event as kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

@@ -164,7 +164,8 @@ pub async fn ended(
     select(session, conditions, "decided_at, id", limit).await
 }
 
-/// Up to `limit` requests that wait, asked in `[from, to)`, in the order of their deadlines, behind `after`.
+/// Up to `limit` requests that waited at `as_of`, asked in `[from, to)`, in the order of their deadlines, behind `after`. Shown as
+/// they stand now: with [`ended`] up to `as_of`, each request is in exactly one of the two, whatever happens meanwhile.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -172,11 +173,14 @@ pub async fn waiting(
     session: &mut Session,
     resource: Option<&ResourceName>,
     (from, to): (Option<Timestamp>, Option<Timestamp>),
+    as_of: Timestamp,
     after: Option<(Timestamp, RequestId)>,
     limit: u32,
 ) -> Result<Vec<Request>, StoreError> {
     let mut conditions = Conditions::default();
-    conditions.require("status = 'pending'");
+    conditions.add("created_at <=", Some(as_of));
+    // The same value again, so that the planner may use the index of either side.
+    conditions.require("(status = 'pending' OR decided_at >= $1)");
     conditions.add("resource =", resource);
     conditions.add("created_at >=", from);
     conditions.add("created_at <", to);

@@ -17,7 +17,7 @@ pub(super) enum Connection {
     Postgres(PoolConnection<Postgres>),
 }
 
-/// A value for `$n`. Three shapes are all the schema uses.
+/// A value for `$n`. Two shapes are all the schema uses.
 #[derive(Debug, Clone)]
 pub(super) enum Arg {
     Text(Option<String>),

@@ -80,6 +80,15 @@ fn many_slots_leave_room_for_their_buttons() {
 
 #[test]
 fn whatever_is_asked_the_card_fits_and_says_what_is_cut() {
+    let mut empty = request();
+    empty["reason"] = json!("");
+    empty["language"] = json!("");
+    empty["context"] = json!({"": "", "ticket": "", "none": null});
+    empty["requester"] = json!({"email": "nora@example.com", "name": "", "groups": []});
+    empty["decision"]["reason"] = json!("");
+    for event in ["request.created", "request.rejected"] {
+        card(event, &empty, &["dba"]);
+    }
     for filler in ["x", "\u{202e}", "\"", "\\", "🙂", "\n", "*", "{{"] {
         let mut request = request();
         request["command"] = json!(filler.repeat(60_000 / filler.len()));

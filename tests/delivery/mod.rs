@@ -122,11 +122,11 @@ on_both! {
         assert_eq!((failed["attempts"].as_u64(), failed["attempt_log"][0]["class"].as_str()), (Some(1), Some("permanent")));
         assert_eq!(hub.show(&request).await["status"], "pending", "the request lives");
 
-        let moved = "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n".to_owned();
+        let moved = "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/?sig=SECRET\r\ncontent-length: 0\r\n\r\n".to_owned();
         receiver.script([Behaviour::Raw(moved)]);
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
         let failed = hub.delivery(&endpoint, "request.approved", "failed").await;
-        assert!(failed["end_reason"].as_str().unwrap().contains("redirects are not followed"));
+        assert!(failed["end_reason"].as_str().unwrap().contains("redirects are not followed: it points to http://169.254.169.254/…"));
 
         receiver.script((0..4).map(|_| Behaviour::Status(500)));
         hub.ask("orders", "y").await;
@@ -237,9 +237,11 @@ async fn a_name_that_points_inside_is_not_dialled() {
         json!({"name": "self", "channel": "custom", "url": format!("http://{}:9/", name.trim()), "groups": ["dba"]});
     let made = hub.post("/v1/endpoints", &input).await.expect(201);
     hub.ask("orders", "x").await;
-    let failed = hub.delivery(made["id"].as_str().unwrap(), "request.created", "failed").await;
-    assert_eq!(failed["attempt_log"][0]["class"], "forbidden");
-    assert!(failed["end_reason"].as_str().unwrap().contains("COUNTERSIGN_ALLOW_TARGETS"));
+    let id = made["id"].as_str().unwrap();
+    recorded(&hub, id, 1).await;
+    let waiting = hub.delivery(id, "request.created", "pending").await;
+    assert_eq!(waiting["attempt_log"][0]["class"], "forbidden");
+    assert!(waiting["attempt_log"][0]["error"].as_str().unwrap().contains("COUNTERSIGN_ALLOW_TARGETS"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

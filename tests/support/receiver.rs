@@ -83,6 +83,11 @@ impl Receiver {
         self.state.received.lock().unwrap().clone()
     }
 
+    /// What `look` makes of the newest message that it makes something of.
+    pub(crate) fn find<T>(&self, look: impl Fn(&Received) -> Option<T>) -> Option<T> {
+        self.state.received.lock().unwrap().iter().rev().find_map(look)
+    }
+
     /// The first `count` messages, as soon as there are so many.
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<Received> {
         eventually(&format!("{count} messages arrive"), || async {
