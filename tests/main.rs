@@ -6,7 +6,6 @@
     clippy::panic,
     reason = "a test may fail loudly"
 )]
-#![expect(missing_docs, reason = "tests are named after what they hold")]
 
 mod support;
 

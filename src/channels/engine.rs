@@ -9,12 +9,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use handlebars::Handlebars;
 use handlebars::template::{DecoratorTemplate, HelperTemplate, Template, TemplateElement};
-use handlebars::{Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason};
 use serde_json::Value;
 
 use super::schema::SchemaError;
 use super::text::{in_json, plain_markdown, visible};
+use super::{helpers, lines};
 use crate::store::endpoints::Channel;
 use crate::store::events::KINDS;
 
@@ -22,10 +23,6 @@ use crate::store::events::KINDS;
 const DEFAULT: &str = "default";
 /// Largest template file, in bytes.
 const MAX_TEMPLATE: u64 = 256 * 1024;
-/// Around a line number, at the end of each line of a template's marked twin; private-use characters that [`visible`] and JSON
-/// escapes keep out of values.
-const MARK: [char; 2] = ['\u{f0001}', '\u{f0002}'];
-
 /// Built-in templates: channel, event, text.
 const BUILT_IN: [(Channel, &str, &str); 8] = [
     (Channel::Custom, DEFAULT, include_str!("../../templates/notifications/custom/default.hbs")),
@@ -166,7 +163,7 @@ impl Templates {
         match serde_json::from_str(&text) {
             Ok(value) => Ok((name, text, value)),
             Err(error) => {
-                let line = template_line(registry, template, data, &error).unwrap_or(0);
+                let line = lines::of_error(registry, template, data, &error).unwrap_or(0);
                 Err(RenderError::NotJson { name, line, detail: error.to_string() })
             }
         }
@@ -177,10 +174,7 @@ fn registry(escape: fn(&str) -> String) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(escape);
-    registry.register_helper("plain", Box::new(plain));
-    registry.register_helper("exact", Box::new(exact));
-    registry.register_helper("json", Box::new(json));
-    registry.register_helper("moment", Box::new(moment));
+    helpers::register(&mut registry);
     registry
 }
 
@@ -198,58 +192,9 @@ fn register(
         return Err(syntax(line, "{{{…}}} puts text into the message unescaped: write {{…}}".to_owned()));
     }
     let Some(registry) = registries.get_mut(channel) else { return Ok(()) };
+    lines::register_marked(registry, event, text);
     registry.register_template(event, template);
-    // A twin that says where each line comes from; only when marking breaks no tag that spans lines.
-    match Template::compile(&mark_lines(text)) {
-        Ok(marked) => registry.register_template(&marked_name(event), marked),
-        Err(_) => registry.unregister_template(&marked_name(event)),
-    }
     Ok(())
-}
-
-fn marked_name(event: &str) -> String {
-    format!("{event} with lines")
-}
-
-fn mark_lines(text: &str) -> String {
-    let [open, close] = MARK;
-    text.lines().enumerate().map(|(index, line)| format!("{line}{open}{}{close}\n", index + 1)).collect()
-}
-
-/// The template's line that rendered the place of a JSON error: the first mark behind it, in the marked twin's output.
-fn template_line(
-    registry: &Handlebars<'static>,
-    template: &str,
-    data: &Value,
-    error: &serde_json::Error,
-) -> Option<usize> {
-    let [open, close] = MARK;
-    let marked = registry.render(&marked_name(template), data).ok()?;
-    // The twin has the same text but for marks, so the place is found by counting what is not mark or space.
-    let plain = registry.render(template, data).ok()?;
-    let solid = |text: &str| text.chars().filter(|character| !character.is_whitespace()).count();
-    let before: String = plain.lines().take(error.line()).collect::<Vec<_>>().join("\n");
-    let line_start = plain.lines().take(error.line().saturating_sub(1)).map(|line| line.len() + 1).sum::<usize>();
-    let place = before.floor_char_boundary(line_start + error.column());
-    let mut left = solid(before.get(..place)?);
-    let mut inside = false;
-    let mut number = String::new();
-    for character in marked.chars() {
-        match character {
-            c if c == open => inside = true,
-            c if c == close => {
-                inside = false;
-                if left == 0 {
-                    return number.parse().ok();
-                }
-                number.clear();
-            }
-            digit if inside => number.push(digit),
-            space if space.is_whitespace() => {}
-            _ => left = left.saturating_sub(1),
-        }
-    }
-    None
 }
 
 fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, TemplatesError> {
@@ -297,95 +242,6 @@ fn raw_in_block(block: &HelperTemplate) -> Option<usize> {
 
 fn raw_in_decorator(block: &DecoratorTemplate) -> Option<usize> {
     block.template.as_ref().and_then(raw_output)
-}
-
-type Rendering<'reg, 'rc> = RenderContext<'reg, 'rc>;
-
-fn parameter<'rc>(helper: &'rc Helper<'_>) -> Result<&'rc Value, RenderErrorReason> {
-    let parameter = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("helper", 0))?;
-    if parameter.is_value_missing() {
-        let path = parameter.relative_path().cloned();
-        return Err(RenderErrorReason::MissingVariable(path));
-    }
-    Ok(parameter.value())
-}
-
-fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn plain(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut Rendering<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&in_json(&for_text_run(&visible(&text_of(parameter(helper)?)))))?;
-    Ok(())
-}
-
-/// What a `TextRun` needs beyond [`visible`]: clients put dates in place of `{{DATE(…)}}` there too, do not break long words, and
-/// fold spaces. All is cured by characters that look like nothing or like a space, put in after every one that was there before
-/// has been written out.
-fn for_text_run(text: &str) -> String {
-    const WORD_JOINER: char = '\u{2060}';
-    const BREAK_HERE: char = '\u{200b}';
-    const LONG_WORD: usize = 24;
-    let mut shown = String::with_capacity(text.len());
-    let mut word = 0;
-    let mut previous = ' ';
-    for character in text.chars() {
-        word = if character.is_whitespace() { 0 } else { word + 1 };
-        if word > LONG_WORD {
-            shown.push(BREAK_HERE);
-            word = 1;
-        }
-        if (previous, character) == ('{', '{') {
-            shown.push(WORD_JOINER);
-        }
-        shown.push(if (previous, character) == (' ', ' ') { '\u{a0}' } else { character });
-        previous = character;
-    }
-    shown
-}
-
-fn exact(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut Rendering<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&in_json(&text_of(parameter(helper)?)))?;
-    Ok(())
-}
-
-fn json(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut Rendering<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&parameter(helper)?.to_string())?;
-    Ok(())
-}
-
-/// Adaptive Cards' own date and time functions, which want whole seconds.
-fn moment(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut Rendering<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    let text = text_of(parameter(helper)?);
-    let at: crate::time::Timestamp =
-        text.parse().map_err(|_| RenderErrorReason::Other(format!("moment wants an RFC 3339 time, not {text:?}")))?;
-    let seconds = crate::time::Timestamp::from_micros(at.as_seconds() * 1_000_000);
-    out.write(&format!("{{{{DATE({seconds}, SHORT)}}}} {{{{TIME({seconds})}}}}"))?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -454,9 +310,6 @@ mod tests {
         let (_, _, value) = templates.render(Channel::Teams, "request.voted", &data).expect("renders");
         assert_eq!(value["a"], "\", \"evil\": \"\\[y\\]\\(z\\)⟨U\\+202E⟩");
         assert_eq!(value["b"], "\", \"evil\": \"[y](z)⟨U+202E⟩");
-        assert_eq!(for_text_run("{{DATE(x)}}"), "{\u{2060}{DATE(x)}}");
-        assert_eq!(for_text_run("  a  b"), "\u{a0}\u{a0}a \u{a0}b");
-        assert_eq!(for_text_run(&"x".repeat(30)), format!("{}\u{200b}{}", "x".repeat(24), "x".repeat(6)));
         assert!(value.get("evil").is_none());
     }
 }

@@ -5,6 +5,8 @@
 
 mod custom;
 mod engine;
+mod helpers;
+mod lines;
 mod notice;
 mod schema;
 mod teams;

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Holds what the tests have left in target/peers, and the pages of a running demo, against the peers.
+# `scripts/test.sh` calls it after the tests.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+root=$(cd ../.. && pwd)
+cards=${CARDS_DIR:-$root/target/peers/cards}
+received=${RECEIVED_DIR:-$root/target/peers/received}
+shots=$root/target/peers/shots
+mkdir -p "$shots"
+
+./install.sh
+
+shopt -s nullglob
+messages=("$received"/*.ndjson)
+[ ${#messages[@]} -gt 0 ] || { echo "no messages in $received: run the tests with RECEIVED_DIR set" >&2 && exit 1; }
+for file in "${messages[@]}"; do
+  echo "${file##*/}, Node: $(node verify.mjs "$file")"
+  echo "${file##*/}, Python: $(.venv/bin/python verify.py "$file")"
+done
+
+drawn=("$cards"/*.json)
+[ ${#drawn[@]} -gt 0 ] || { echo "no cards in $cards: run the tests with CARDS_DIR set" >&2 && exit 1; }
+# Whatever a requester writes, nothing of it may become a link or an image, and every button leads to the hub.
+judge='
+const report = JSON.parse(require("node:fs").readFileSync(0));
+const wrong = ["warnings", "links", "images", "blocked"].filter((kind) => report[kind].length > 0);
+const strange = report.actions.filter(({ url }) => !/^https?:\/\/(hub[.]example[.]com|127[.]0[.]0[.]1:\d+)\/c\//.test(url ?? ""));
+if (wrong.length > 0 || strange.length > 0 || report.actions.length === 0) {
+  console.error(JSON.stringify(report, null, 2));
+  process.exit(1);
+}'
+for card in "${drawn[@]}"; do
+  name=$(basename "$card" .json)
+  for theme in light dark; do
+    node card.mjs "$card" "$shots/$name-$theme.png" --theme "$theme" --width 360 | node -e "$judge"
+  done
+  echo "card $name: drawn, light and dark"
+done
+
+"$root/target/debug/countersign" demo --json --every 1 --listen 127.0.0.1:0 --receiver 127.0.0.1:0 >"$shots/demo.json" &
+demo=$!
+trap 'kill "$demo" 2>/dev/null; wait "$demo" 2>/dev/null || true' EXIT
+for _ in {1..100}; do
+  [ ! -s "$shots/demo.json" ] || break
+  sleep 0.1
+done
+field() { node -p "JSON.parse(require('node:fs').readFileSync(process.argv[1])).$1" "$shots/demo.json"; }
+hub=$(field hub)
+receiver=$(field receiver)
+link=''
+for _ in {1..100}; do
+  link=$(curl -fsS "$receiver" | grep -o "$hub/c/[A-Za-z0-9_-]*" | head -n 1 || true)
+  [ -z "$link" ] || break
+  sleep 0.1
+done
+[ -n "$link" ] || { echo "the demo's receiver was sent no link" >&2 && exit 1; }
+look() { node shot.mjs "$@" --axe >/dev/null || { echo "page $2: see above" >&2 && node shot.mjs "$@" --axe && exit 1; }; }
+look "$receiver" "$shots/receiver.png" --width 1100
+look "$hub/" "$shots/home.png" --width 390
+look "$link" "$shots/decision.png" --width 390 --no-js
+look "$link" "$shots/decision-dark.png" --width 390 --dark
+curl -fsS -o /dev/null -H 'Content-Type: application/json' -d '{"decision": "approve", "approver": "dana@example.com"}' "$link"
+look "$link" "$shots/decided.png" --width 390
+look "${link}x" "$shots/forged.png" --width 390
+echo "pages: six looked at, no accessibility violation"
