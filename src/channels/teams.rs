@@ -17,8 +17,8 @@ const COMMAND: usize = 6_000;
 const HALVINGS: u32 = 6;
 /// Lines of the command shown.
 const LINES: usize = 40;
-/// Buttons that a card may have.
-const ACTIONS: usize = 6;
+/// Slots whose buttons are shown, a row each.
+const SLOTS: usize = 6;
 /// Facts of the context shown.
 const FACTS: usize = 6;
 
@@ -77,24 +77,22 @@ fn view(notice: &Notice<'_>, budget: usize) -> Value {
         "slots": slots(request),
         "decision_reason": decision_reason,
         "decided_by": decided_by(request),
+        "several": notice.links.slots.len() > 1,
         "links": buttons(&notice.links.slots),
     })
 }
 
-/// Three buttons a slot as long as they fit into a card; beyond that, the review page, which has the other two.
+/// The links of each slot, as many as a card has room for; the review page of any slot shows the whole request.
 fn buttons(slots: &[SlotLinks]) -> Vec<Value> {
-    let brief = slots.len() * 3 > ACTIONS;
-    let decide = |link: &Option<String>| if brief { String::new() } else { link.clone().unwrap_or_default() };
     let button = |slot: &SlotLinks| {
         json!({
             "group": slot.group,
             "review": slot.review,
-            "approve": decide(&slot.approve),
-            "reject": decide(&slot.reject),
-            "several": slots.len() > 1,
+            "approve": slot.approve.as_deref().unwrap_or_default(),
+            "reject": slot.reject.as_deref().unwrap_or_default(),
         })
     };
-    slots.iter().take(ACTIONS).map(button).collect()
+    slots.iter().take(SLOTS).map(button).collect()
 }
 
 /// The command's lines as far as they fit, and how many bytes are left out.

@@ -180,8 +180,11 @@ fn read_card(content: &Value) -> Card {
     for element in items(content, "body") {
         read_element(element, "", &mut card.blocks);
     }
-    card.buttons = items(content, "actions")
-        .iter()
+    // A card for several slots has a row of buttons for each; here they stand together at the end.
+    let rows = items(content, "body").iter().filter(|element| text(element, "type") == "ActionSet");
+    card.buttons = rows
+        .chain([content])
+        .flat_map(|holder| items(holder, "actions"))
         .map(|action| Button {
             title: text(action, "title"),
             url: text(action, "url"),
