@@ -9,8 +9,9 @@ use super::egress::{Answer, Egress, EgressError};
 use super::signature::sign;
 use crate::channels::text::cut;
 use crate::channels::{Channels, Success};
-use crate::store::deliveries::{Claimed, DeliveryState};
+use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
+use crate::store::queue::Claimed;
 use crate::time::Timestamp;
 
 /// Bytes of an answer that are kept with the attempt.

@@ -8,8 +8,8 @@ use crate::approval::{Digest, GroupName};
 use crate::channels::{Channels, Links, Notice, RenderError, SlotLinks};
 use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
-use crate::store::deliveries::Claimed;
 use crate::store::endpoints::Endpoint;
+use crate::store::queue::Claimed;
 use crate::time::Timestamp;
 
 /// Why there is nothing to send.

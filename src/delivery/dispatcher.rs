@@ -21,8 +21,9 @@ use crate::channels::Channels;
 use crate::ids::EndpointId;
 use crate::links::KeyRing;
 use crate::random;
-use crate::store::deliveries::{self, Attempt, Claimed, DeliveryState, Next};
+use crate::store::deliveries::{self, Attempt, DeliveryState};
 use crate::store::endpoints::{self, Endpoint, EndpointState};
+use crate::store::queue::{self, Claimed, Next};
 use crate::store::{Signal, Store, StoreError, Tx};
 use crate::time::{SharedClock, Timestamp};
 
@@ -95,9 +96,7 @@ impl Dispatcher {
         let released = self
             .parts
             .store
-            .write::<_, _, StoreError>(move |tx| {
-                Box::pin(async move { deliveries::release_all(tx.session(), now).await })
-            })
+            .write::<_, _, StoreError>(move |tx| Box::pin(async move { queue::release_all(tx.session(), now).await }))
             .await;
         match released {
             Ok(0) => {}
@@ -110,12 +109,12 @@ impl Dispatcher {
     async fn round(self: &Arc<Self>) -> Result<Timestamp, StoreError> {
         let now = self.parts.clock.now();
         let mut session = self.parts.store.read().await?;
-        let next = deliveries::next_moment(&mut session).await?;
+        let next = queue::next_moment(&mut session).await?;
         let look = now + LOOK;
         if next.is_none_or(|next| next > now) {
             return Ok(next.map_or(look, |next| next.min(look)));
         }
-        let due = deliveries::due_endpoints(&mut session, now).await?;
+        let due = queue::due_endpoints(&mut session, now).await?;
         drop(session);
         let room = self.room(&due);
         let lease = self.parts.egress.deadline() + LEASE_SLACK;
@@ -249,7 +248,7 @@ impl Dispatcher {
             .store
             .write::<_, _, StoreError>(move |tx| {
                 Box::pin(async move {
-                    let held = deliveries::settle(tx.session(), &claimed, attempt.as_ref(), &next, now).await?;
+                    let held = queue::settle(tx.session(), &claimed, attempt.as_ref(), &next, now).await?;
                     if held && gone {
                         disable(tx, endpoint_id, now).await?;
                     }
@@ -276,11 +275,11 @@ async fn claim(
     lease: Duration,
 ) -> Result<Vec<(Endpoint, Vec<Claimed>)>, StoreError> {
     let session = tx.session();
-    deliveries::release_overrun(session, now).await?;
+    queue::release_overrun(session, now).await?;
     let mut claimed = Vec::new();
     for (id, free) in room {
         let Some(endpoint) = endpoints::any_state(session, *id).await? else { continue };
-        claimed.push((endpoint, deliveries::claim(session, *id, now, lease, *free).await?));
+        claimed.push((endpoint, queue::claim(session, *id, now, lease, *free).await?));
     }
     Ok(claimed)
 }

@@ -17,6 +17,7 @@ pub mod idempotency;
 mod lock;
 mod open;
 pub mod people;
+pub mod queue;
 pub mod requests;
 pub mod resources;
 pub mod rollups;

@@ -12,12 +12,13 @@ use countersign::approval::{
 use countersign::audit::{Actor, Entry};
 use countersign::identity::{Scope, Token};
 use countersign::ids::{DeliveryId, EndpointId, EventId, RequestId, TokenId, VoteId};
-use countersign::store::deliveries::{self, Attempt, DeliveryState, NewDelivery, Next};
+use countersign::store::deliveries::{self, Attempt, DeliveryState, NewDelivery};
 use countersign::store::endpoints::{self, Channel, Endpoint, EndpointState};
 use countersign::store::events::{self, Event};
 use countersign::store::groups::{self, Group};
 use countersign::store::idempotency::{self, Key, Used};
 use countersign::store::people::{self, Person};
+use countersign::store::queue::{self, Next};
 use countersign::store::resources::{self, Resource};
 use countersign::store::rollups::{self, Ended, Period};
 use countersign::store::{Store, StoreError, Tx, audit, requests, tokens, votes};
@@ -313,18 +314,18 @@ on_both! {
         let (endpoint, new) = one_delivery(&store).await;
         let lease = Duration::from_secs(10);
         let mut session = store.read().await.unwrap();
-        assert_eq!(deliveries::due_endpoints(&mut session, at(0)).await.unwrap(), []);
-        assert_eq!(deliveries::due_endpoints(&mut session, at(1)).await.unwrap(), [endpoint.id]);
-        assert_eq!(deliveries::next_moment(&mut session).await.unwrap(), Some(at(1)));
+        assert_eq!(queue::due_endpoints(&mut session, at(0)).await.unwrap(), []);
+        assert_eq!(queue::due_endpoints(&mut session, at(1)).await.unwrap(), [endpoint.id]);
+        assert_eq!(queue::next_moment(&mut session).await.unwrap(), Some(at(1)));
         drop(session);
         let id = endpoint.id;
         let claim = |now| write_claim(&store, id, now, lease);
         let first = claim(at(1)).await;
         assert_eq!((first.len(), first[0].fence, first[0].attempts), (1, 1, 0));
         assert!(claim(at(1)).await.is_empty(), "leased is leased");
-        assert_eq!(deliveries::next_moment(&mut store.read().await.unwrap()).await.unwrap(), Some(at(11)));
-        assert_eq!(write!(store, |session| deliveries::release_overrun(session, at(10)).await).unwrap(), 0);
-        assert_eq!(write!(store, |session| deliveries::release_overrun(session, at(11)).await).unwrap(), 1);
+        assert_eq!(queue::next_moment(&mut store.read().await.unwrap()).await.unwrap(), Some(at(11)));
+        assert_eq!(write!(store, |session| queue::release_overrun(session, at(10)).await).unwrap(), 0);
+        assert_eq!(write!(store, |session| queue::release_overrun(session, at(11)).await).unwrap(), 1);
         let second = claim(at(11)).await;
         assert_eq!(second[0].fence, 2);
 
@@ -334,20 +335,20 @@ on_both! {
             answer: Some("ok".to_owned()),
         };
         let (stale, tried, next) = (first[0].clone(), attempt.clone(), end.clone());
-        let held = write!(store, |session| deliveries::settle(session, &stale, Some(&tried), &next, at(12)).await);
+        let held = write!(store, |session| queue::settle(session, &stale, Some(&tried), &next, at(12)).await);
         assert!(!held.unwrap(), "the old owner writes nothing");
         assert!(deliveries::attempts(&mut store.read().await.unwrap(), new.id).await.unwrap().is_empty());
 
         let (owner, retry) = (second[0].clone(), Next::Retry(at(20)));
         let tried = attempt.clone();
-        assert!(write!(store, |session| deliveries::settle(session, &owner, Some(&tried), &retry, at(12)).await).unwrap());
+        assert!(write!(store, |session| queue::settle(session, &owner, Some(&tried), &retry, at(12)).await).unwrap());
         assert!(claim(at(19)).await.is_empty());
         assert_eq!(claim(at(20)).await[0].fence, 3);
-        assert_eq!(write!(store, |session| deliveries::release_all(session, at(20)).await).unwrap(), 1);
+        assert_eq!(write!(store, |session| queue::release_all(session, at(20)).await).unwrap(), 1);
         let third = claim(at(20)).await[0].clone();
         assert_eq!((third.fence, third.attempts), (4, 1));
         let unsent = Next::End { state: DeliveryState::Superseded, reason: Some("why".to_owned()) };
-        assert!(write!(store, |session| deliveries::settle(session, &third, None, &unsent, at(21)).await).unwrap());
+        assert!(write!(store, |session| queue::settle(session, &third, None, &unsent, at(21)).await).unwrap());
         let mut session = store.read().await.unwrap();
         let shown = deliveries::get(&mut session, new.id).await.unwrap().unwrap();
         assert_eq!((shown.state, shown.attempts, shown.ended_at), (DeliveryState::Superseded, 1, Some(at(21))));
@@ -467,8 +468,8 @@ on_both! {
     }
 }
 
-async fn write_claim(store: &Store, id: EndpointId, now: Timestamp, lease: Duration) -> Vec<deliveries::Claimed> {
-    write!(store, |session| deliveries::claim(session, id, now, lease, 9).await).unwrap()
+async fn write_claim(store: &Store, id: EndpointId, now: Timestamp, lease: Duration) -> Vec<queue::Claimed> {
+    write!(store, |session| queue::claim(session, id, now, lease, 9).await).unwrap()
 }
 
 /// Changes an entry behind the hub's back.

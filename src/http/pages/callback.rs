@@ -179,6 +179,91 @@ fn time_left(now: Timestamp, end: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::approval::{Decision, Email, Kind, Method, Requester};
+    use crate::hub::{RequestView, SlotView};
+    use crate::ids::{RequestId, VoteId};
+    use crate::store::groups::NamedMember;
+
+    fn email(text: &str) -> Email {
+        text.parse().expect("an address")
+    }
+
+    /// A page whose every text tries to be more than text.
+    fn page(status: Status) -> CallbackPage {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+        let hostile = "<script>alert(1)</script> \u{202e}& \"quoted\"".to_owned();
+        let digest = crate::approval::Digest::of(b"x");
+        let decision = (status != Status::Pending).then(|| Decision {
+            outcome: status,
+            method: Method::Votes,
+            reason: Some(hostile.clone()),
+            by: vec![email("dana@example.com")],
+        });
+        let request = RequestView {
+            id: RequestId::from_bytes([1; 16]),
+            revision: 1,
+            kind: Kind::Action,
+            resource: "orders".parse().expect("a name"),
+            command: format!("delete from carts\n  where {hostile}"),
+            language: Some("sql".to_owned()),
+            context: Some(serde_json::json!({"ticket": hostile})),
+            duration_seconds: None,
+            digest,
+            requester: Requester {
+                email: Some(email("nora@example.com")),
+                name: Some(hostile.clone()),
+                groups: Vec::new(),
+            },
+            reason: Some(hostile.clone()),
+            labels: [(hostile.clone(), hostile.clone())].into(),
+            status,
+            created_at: now,
+            expires_at: now + std::time::Duration::from_secs(3_600),
+            decided_at: None,
+            decision,
+            slots: vec![SlotView { group: "dba".parse().expect("a name"), needed: 2, approved: 1, eligible: 3 }],
+            votes: vec![crate::hub::VoteView {
+                id: VoteId::from_bytes([2; 16]),
+                person: email("dana@example.com"),
+                decision: Choice::Approve,
+                group: None,
+                reason: Some(hostile.clone()),
+                assurance: Assurance::Link,
+                channel: "teams".to_owned(),
+                at: now,
+                revision: 1,
+                digest,
+                voided: false,
+            }],
+            execution: None,
+            grant: None,
+            supersedes: None,
+            superseded_by: None,
+            url: "https://hub.example.com/v1/requests/x".to_owned(),
+        };
+        CallbackPage {
+            request,
+            group: "dba".to_owned(),
+            intent: Intent::Approve,
+            members: vec![NamedMember { email: email("erik@example.com"), name: hostile }],
+            used_by: None,
+            nonce: (status == Status::Pending).then(|| "NONCE".to_owned()),
+            now,
+        }
+    }
+
+    #[test]
+    fn pages_look_as_they_did_and_text_stays_text() {
+        for (name, status) in
+            [("pending", Status::Pending), ("approved", Status::Approved), ("rejected", Status::Rejected)]
+        {
+            let mut page = DecisionPage::new("TOKEN", page(status), None);
+            page.style = "/assets/style.css".to_owned();
+            let html = page.render().expect("renders");
+            assert!(!html.contains("<script") && !html.contains('\u{202e}'));
+            insta::assert_snapshot!(format!("decision-{name}"), html);
+        }
+    }
 
     #[test]
     fn times_as_people_read_them() {
