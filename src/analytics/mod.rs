@@ -1,6 +1,6 @@
 //! How approving goes: definitions of the figures, and the reports made of them.
 //!
-//! Nothing here knows a database: the store keeps the counts, [`report`] turns them into figures, [`export`] turns requests
+//! Nothing here knows a database: the store keeps the counts, `report` turns them into figures, [`export`] turns requests
 //! into rows of a file.
 
 pub mod export;

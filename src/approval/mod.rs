@@ -1,7 +1,7 @@
 //! The pure core: what a request is, who may decide it, and what a step does to it.
 //!
 //! Nothing here reads a clock, touches a database or awaits: the time, the people and the ids come in as arguments, and what
-//! should happen goes out as a value. Every way to decide (page, link, API, timer) goes through [`decide`].
+//! should happen goes out as a value. Every way to decide (page, link, API, timer) goes through [`decide()`].
 
 mod cover;
 mod decide;

@@ -7,7 +7,7 @@ use handlebars::Handlebars;
 use handlebars::template::Template;
 use serde_json::Value;
 
-/// Around a line number, at the end of each line of a template's marked twin; private-use characters that [`visible`] and JSON
+/// Around a line number, at the end of each line of a template's marked twin; private-use characters that `visible` and JSON
 /// escapes keep out of values.
 const MARK: [char; 2] = ['\u{f0001}', '\u{f0002}'];
 

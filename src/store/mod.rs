@@ -1,6 +1,6 @@
 //! The only place that speaks SQL, and the same SQL for both databases.
 //!
-//! Reads take a [`Session`] from a small pool. Every write goes through one [`writer`] that gathers callers' operations
+//! Reads take a [`Session`] from a small pool. Every write goes through one writer that gathers callers' operations
 //! into one transaction, a savepoint each, and answers after the commit: what a caller was told is on disk. One writer at a
 //! time also means that an operation sees nobody change a row under it, so no statement needs a lock of its own.
 //!
