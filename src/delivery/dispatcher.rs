@@ -148,25 +148,8 @@ impl Dispatcher {
     }
 
     fn start(self: &Arc<Self>, endpoint: Arc<Endpoint>, claimed: Claimed) {
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner).entry(endpoint.id).or_default() += 1;
-        let dispatcher = Arc::clone(self);
-        self.sends.spawn(async move {
-            dispatcher.send(&endpoint, claimed).await;
-            dispatcher.done(endpoint.id);
-        });
-    }
-
-    fn done(&self, endpoint: EndpointId) {
-        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = busy.get_mut(&endpoint) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                busy.remove(&endpoint);
-            }
-        }
-        drop(busy);
-        // There is room again.
-        self.parts.store.signals().wake_deliveries();
+        let place = Place::take(Arc::clone(self), endpoint.id);
+        self.sends.spawn(async move { place.dispatcher.send(&endpoint, claimed).await });
     }
 
     async fn send(&self, endpoint: &Endpoint, claimed: Claimed) {
@@ -264,6 +247,34 @@ impl Dispatcher {
                 tracing::warn!(delivery = %id, error = &error as &dyn std::error::Error, "cannot record an attempt");
             }
         }
+    }
+}
+
+/// One send's place among those under way, given back however the send ends.
+struct Place {
+    dispatcher: Arc<Dispatcher>,
+    endpoint: EndpointId,
+}
+
+impl Place {
+    fn take(dispatcher: Arc<Dispatcher>, endpoint: EndpointId) -> Self {
+        *dispatcher.busy.lock().unwrap_or_else(PoisonError::into_inner).entry(endpoint).or_default() += 1;
+        Self { dispatcher, endpoint }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut busy = self.dispatcher.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = busy.get_mut(&self.endpoint) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                busy.remove(&self.endpoint);
+            }
+        }
+        drop(busy);
+        // There is room again.
+        self.dispatcher.parts.store.signals().wake_deliveries();
     }
 }
 

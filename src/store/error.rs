@@ -12,6 +12,9 @@ pub enum StoreError {
     /// The writer's queue stayed full, or the hub is shutting down.
     #[error("the writer takes no more work now")]
     Busy,
+    /// The operation itself broke off. Nothing of it is kept; standard error has the panic.
+    #[error("an operation broke off")]
+    Panicked,
     /// A statement failed for a reason that waiting does not mend.
     #[error("the database refused a statement")]
     Statement(#[source] Arc<sqlx::Error>),
@@ -67,7 +70,7 @@ impl From<sqlx::Error> for StoreError {
 /// (<https://www.postgresql.org/docs/15/errcodes-appendix.html>) of faults that lie in the machine, not in the statement.
 fn is_passing(code: Option<&str>) -> bool {
     const SQLITE: [i64; 8] = [5, 6, 8, 10, 11, 13, 14, 15];
-    const POSTGRES: [&str; 6] = ["08", "25", "40", "53", "57", "58"];
+    const POSTGRES: [&str; 7] = ["08", "25", "40", "53", "55", "57", "58"];
     let Some(code) = code else { return false };
     match code.parse::<i64>() {
         Ok(number) if code.len() < 5 => SQLITE.contains(&(number & 0xff)),
@@ -81,7 +84,7 @@ mod tests {
 
     #[test]
     fn faults_of_the_machine_pass_and_faults_of_the_statement_stay() {
-        for code in ["5", "261", "13", "778", "53100", "57P01", "40P01", "08006", "25006"] {
+        for code in ["5", "261", "13", "778", "53100", "57P01", "55P03", "40P01", "08006", "25006"] {
             assert!(is_passing(Some(code)), "{code}");
         }
         for code in ["1", "19", "2067", "23505", "42P01"] {

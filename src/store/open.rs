@@ -18,6 +18,9 @@ use super::{Operation, Signals, StoreError, Tx};
 
 /// How long SQLite waits for a lock that a foreign program holds before the caller hears 503.
 const SQLITE_BUSY: Duration = Duration::from_secs(2);
+/// A replica that hangs in the middle of a transaction must not hold up the others for long.
+const POSTGRES_BOUNDS: [(&str, &str); 3] =
+    [("idle_in_transaction_session_timeout", "10s"), ("lock_timeout", "5s"), ("statement_timeout", "30s")];
 /// Connections for reading: reads are short, and two cores serve no more at once.
 const READERS: u32 = 4;
 /// How long a reader waits for a connection.
@@ -97,7 +100,10 @@ impl Store {
     }
 
     async fn open_postgres(url: &str) -> Result<Self, OpenError> {
-        let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?.application_name("countersign");
+        let options = PgConnectOptions::from_str(url)
+            .map_err(OpenError::Connect)?
+            .application_name("countersign")
+            .options(POSTGRES_BOUNDS);
         let pool = PgPoolOptions::new().max_connections(READERS + 1).acquire_timeout(ACQUIRE);
         // A database that starts beside the hub may need a moment.
         let connect = || pool.clone().connect_with(options.clone());

@@ -5,9 +5,11 @@
 //! it is told so and nothing of it is kept.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::dialect::Dialect;
@@ -82,7 +84,7 @@ where
             // The operation's own refusal stands whatever became of the others.
             (Err(_), Some(Err(own))) => Err(own),
             (Err(error), _) => Err(error.into()),
-            (Ok(()), None) => Err(StoreError::Busy.into()),
+            (Ok(()), None) => Err(StoreError::Panicked.into()),
         };
         // A caller that went away is told nothing; what it asked for is done all the same.
         let _gone = self.reply.send(result);
@@ -155,7 +157,9 @@ async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> 
     for job in batch {
         let (entries, signals) = (tx.audit.len(), tx.signals.len());
         tx.session.command("SAVEPOINT operation").await?;
-        if job.run(tx).await {
+        // A panic is one operation's fault: the writer has to outlive it, or nobody could write any more.
+        let keep = AssertUnwindSafe(job.run(tx)).catch_unwind().await.unwrap_or(false);
+        if keep {
             tx.session.command("RELEASE SAVEPOINT operation").await?;
         } else {
             tx.audit.truncate(entries);

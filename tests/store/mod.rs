@@ -430,6 +430,19 @@ on_both! {
         assert_eq!(requests::backlog(&mut store.read().await.unwrap(), None).await.unwrap().0, 2);
     }
 
+    async fn an_operation_that_panics_is_undone_and_the_writer_lives(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let broken = store.write::<_, (), StoreError>(|tx| Box::pin(async move {
+            let person = Person { email: "p@example.com".parse().unwrap(), name: "x".to_owned() };
+            people::put(tx.session(), &person, at(1)).await?;
+            panic!("on purpose");
+        })).await;
+        assert!(matches!(broken, Err(StoreError::Panicked)));
+        assert_eq!(people::page(&mut store.read().await.unwrap(), "", 9).await.unwrap(), []);
+        let person = Person { email: "q@example.com".parse().unwrap(), name: "x".to_owned() };
+        write!(store, |session| people::put(session, &person, at(1)).await).unwrap();
+    }
+
     async fn a_changed_entry_breaks_the_chain(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         for action in ["one", "two", "three"] {
