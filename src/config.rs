@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
 use crate::approval::{DEFAULT_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS};
@@ -60,7 +60,7 @@ pub struct SettingsArgs {
     #[arg(long, env = "COUNTERSIGN_DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
     /// Admin token [default: one is made and kept in the data folder]
-    #[arg(long, env = "COUNTERSIGN_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true, value_parser = parse_token)]
+    #[arg(long, env = "COUNTERSIGN_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub admin_token: Option<SecretString>,
     /// Seconds that people have to decide, where a resource says nothing else [default: 3600]
     #[arg(long, env = "REVIEW_TIMEOUT_SEC", value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_TIMEOUT_SECONDS)))]
@@ -149,6 +149,11 @@ pub enum SettingsError {
         /// Line, column and what is wrong.
         detail: String,
     },
+    /// The admin token could be guessed, or could not be sent.
+    #[error(
+        "COUNTERSIGN_ADMIN_TOKEN (or --admin-token): an admin token has at least 8 visible ASCII characters and no space"
+    )]
+    AdminToken,
     /// A variable of ours that is none.
     #[error("the environment variable {name} is no setting of countersign{hint}")]
     Variable {
@@ -165,6 +170,7 @@ impl Settings {
     /// # Errors
     /// When the file cannot be read, or something unknown stands in it or in the environment.
     pub fn resolve(args: SettingsArgs) -> Result<Self, SettingsError> {
+        args.admin_token.as_ref().map_or(Ok(()), check_token)?;
         check_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         let file = match &args.config {
             Some(path) => read_file(path)?,
@@ -217,11 +223,13 @@ fn parse_target(text: &str) -> Result<AllowTarget, String> {
     text.trim().parse().map_err(|_| format!("{text:?} is neither a CIDR such as 10.1.0.0/16 nor a host name"))
 }
 
-fn parse_token(text: &str) -> Result<SecretString, String> {
+/// Checked here and not by the command line's reader, which would print what it refuses.
+fn check_token(token: &SecretString) -> Result<(), SettingsError> {
+    let text = token.expose_secret();
     if text.len() < 8 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("an admin token has at least 8 visible ASCII characters".to_owned());
+        return Err(SettingsError::AdminToken);
     }
-    Ok(text.to_owned().into())
+    Ok(())
 }
 
 fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

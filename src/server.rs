@@ -14,7 +14,7 @@ use crate::channels::{Channels, TemplatesError};
 use crate::config::Settings;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::delivery::{Dispatcher, DispatcherParts, Egress, EgressError, RetrySchedule, TargetPolicy};
-use crate::http::{App, router};
+use crate::http::{App, router, serve};
 use crate::hub::{Hub, HubSettings, run_timer};
 use crate::identity::BootstrapToken;
 use crate::store::{OpenError, Store};
@@ -103,7 +103,7 @@ impl Server {
         let stop = CancellationToken::new();
         let app = App { hub: Arc::clone(&hub), stop: stop.clone() };
         let tasks = vec![
-            ("http", tokio::spawn(serve(listener, app))),
+            ("http", tokio::spawn(serve(listener, router(app), stop.clone()))),
             ("timer", tokio::spawn(run_timer(Arc::clone(&hub), stop.clone()))),
             ("dispatcher", tokio::spawn(Dispatcher::new(parts).run(stop.clone()))),
         ];
@@ -132,13 +132,5 @@ impl Server {
             }
         }
         self.store.close().await;
-    }
-}
-
-async fn serve(listener: TcpListener, app: App) {
-    let stop = app.stop.clone();
-    let served = axum::serve(listener, router(app)).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(error = &error as &dyn std::error::Error, "the HTTP server ended");
     }
 }

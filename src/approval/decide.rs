@@ -1,5 +1,6 @@
 //! The one door through which a request's status changes.
 
+use super::request::is_blank;
 use super::{Ballot, Choice, Decision, Digest, Email, GroupName, Method, Request, Roster, Status, Vote, cover};
 use crate::ids::VoteId;
 use crate::time::Timestamp;
@@ -141,7 +142,7 @@ fn judge(request: &Request, ballot: &Ballot, roster: &Roster, now: Timestamp) ->
     if let Some(other) = request.live_votes().find(spent) {
         return Err(Refusal::LinkUsed(other.voter.clone()));
     }
-    let silent = ballot.reason.as_ref().is_none_or(|reason| reason.trim().is_empty());
+    let silent = ballot.reason.as_deref().is_none_or(is_blank);
     if ballot.choice == Choice::Reject && request.terms.reject_reason_required && silent {
         return Err(Refusal::ReasonRequired);
     }

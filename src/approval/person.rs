@@ -34,7 +34,9 @@ impl FromStr for Email {
         let (local, domain) = folded.split_once('@').ok_or(InvalidEmail)?;
         // ASCII only: two addresses that look alike must not be two people.
         let plain = folded.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b',' | b';'));
-        if local.is_empty() || domain.is_empty() || domain.contains('@') || !plain || folded.len() > MAX_EMAIL {
+        // `example.com.` is `example.com`: one person must have one spelling.
+        let labelled = domain.split('.').all(|label| !label.is_empty());
+        if local.is_empty() || !labelled || domain.contains('@') || !plain || folded.len() > MAX_EMAIL {
             return Err(InvalidEmail);
         }
         Ok(Self(folded))
@@ -95,9 +97,20 @@ mod tests {
 
     #[test]
     fn what_is_no_address() {
-        for bad in
-            ["", "dana", "@example.com", "dana@", "a@b@c", "d ana@x", "dana@x\u{202e}", "dаna@example.com", "<a@b>"]
-        {
+        for bad in [
+            "",
+            "dana",
+            "@example.com",
+            "dana@",
+            "dana@example.com.",
+            "dana@.example.com",
+            "dana@a..b",
+            "a@b@c",
+            "d ana@x",
+            "dana@x\u{202e}",
+            "dаna@example.com",
+            "<a@b>",
+        ] {
             assert_eq!(bad.parse::<Email>(), Err(InvalidEmail), "{bad}");
         }
     }

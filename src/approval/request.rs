@@ -62,7 +62,7 @@ impl Payload {
     /// # Errors
     /// The first thing found that cannot be taken.
     pub fn validate(&self) -> Result<(), InvalidPayload> {
-        if self.command.trim().is_empty() {
+        if is_blank(&self.command) {
             return Err(InvalidPayload::NoCommand);
         }
         if self.context.as_ref().is_some_and(has_unsafe_integer) {
@@ -81,11 +81,19 @@ impl Payload {
     }
 }
 
+/// Whether there is nothing to see in a text: white space and characters that show nothing.
+pub(super) fn is_blank(text: &str) -> bool {
+    let shows_nothing = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}');
+    text.chars().all(|c| c.is_whitespace() || c.is_control() || shows_nothing(c))
+}
+
 fn has_unsafe_integer(value: &Value) -> bool {
     match value {
         Value::Number(number) => {
+            // What is too large for 64 bits comes as a float, and every float of that size is an integer.
             number.as_u64().is_some_and(|n| n > limits::INTEGER)
                 || number.as_i64().is_some_and(|n| n.unsigned_abs() > limits::INTEGER)
+                || number.as_f64().is_some_and(|n| n.abs() > limits::INTEGER as f64)
         }
         Value::Array(items) => items.iter().any(has_unsafe_integer),
         Value::Object(members) => members.values().any(has_unsafe_integer),
@@ -212,6 +220,21 @@ mod tests {
         let canonical =
             r#"{"command":"select 1","context":{"a":[1,"é"],"b":1},"duration_seconds":null,"language":null}"#;
         assert_eq!(one.digest().expect("canonical"), Digest::of(canonical.as_bytes()));
+    }
+
+    #[test]
+    fn what_shows_nothing_is_no_command() {
+        for blank in ["", " \n", "\u{200b}\u{2060}"] {
+            let payload = Payload { command: blank.into(), language: None, context: None, duration_seconds: None };
+            assert_eq!(payload.validate(), Err(InvalidPayload::NoCommand), "{blank:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_beyond_64_bits_are_refused_and_fractions_are_not() {
+        let huge: Value = serde_json::from_str("1180591620717411303424").expect("a number");
+        assert_eq!(payload(huge).validate(), Err(InvalidPayload::Integer));
+        assert_eq!(payload(serde_json::json!(0.5)).validate(), Ok(()));
     }
 
     #[test]

@@ -59,6 +59,12 @@ fn for_text_run(text: &str) -> String {
         if (previous, character) == ('{', '{') {
             shown.push(WORD_JOINER);
         }
+        // A line of its own would look like one of the card's.
+        if character == '\n' {
+            shown.push_str(" ⏎ ");
+            previous = ' ';
+            continue;
+        }
         shown.push(if (previous, character) == (' ', ' ') { '\u{a0}' } else { character });
         previous = character;
     }
@@ -110,6 +116,7 @@ mod tests {
     #[test]
     fn a_text_run_is_neither_a_date_nor_one_long_word_nor_folded() {
         assert_eq!(for_text_run("{{DATE(x)}}"), "{\u{2060}{DATE(x)}}");
+        assert_eq!(for_text_run("a\n\nApproved"), "a ⏎  ⏎ Approved");
         assert_eq!(for_text_run("  a  b"), "\u{a0}\u{a0}a \u{a0}b");
         assert_eq!(for_text_run(&"x".repeat(30)), format!("{}\u{200b}{}", "x".repeat(24), "x".repeat(6)));
     }

@@ -77,7 +77,7 @@ impl Analytics {
     async fn report(&self, period: &Period, json: bool) -> anyhow::Result<()> {
         let call = self.client.call(Method::GET, "/v1/analytics/summary")?.query(&period.query());
         let summary: Value = self.client.send(call).await?.json().await?;
-        output::print(&if json { format!("{summary:#}\n") } else { describe(&summary) })
+        if json { output::print_exact(format!("{summary:#}\n").as_bytes()) } else { output::print(&describe(&summary)) }
     }
 
     async fn export(&self, period: &Period, file: Option<&PathBuf>, json: bool) -> anyhow::Result<()> {
@@ -94,7 +94,7 @@ impl Analytics {
             bytes += chunk.len();
             match &mut target {
                 Some(file) => file.write_all(&chunk).context("cannot write the export")?,
-                None => output::write(&chunk)?,
+                None => output::print_exact(&chunk)?,
             }
         }
         match file {
@@ -145,6 +145,7 @@ fn duration(seconds: f64) -> String {
         short if short < 1.0 => format!("{:.0} ms", short * 1e3),
         seconds if seconds < 120.0 => format!("{seconds:.1} s"),
         minutes if minutes < 7_200.0 => format!("{:.1} min", minutes / 60.0),
-        hours => format!("{:.1} h", hours / 3_600.0),
+        hours if hours < 1e9 => format!("{:.1} h", hours / 3_600.0),
+        beyond => format!("{beyond:.1e} s"),
     }
 }

@@ -40,7 +40,7 @@ impl Apply {
         let call = call.query(&[("dry_run", self.dry_run)]).json(&manifest);
         let plan: Value = self.client.send(call).await?.json().await?;
         if self.json {
-            return output::print(&format!("{plan:#}\n"));
+            return output::print_exact(format!("{plan:#}\n").as_bytes());
         }
         output::print(&describe(&plan))
     }

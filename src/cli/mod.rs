@@ -10,7 +10,8 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// An approval hub: systems ask, people decide where they already are, every step is delivered, proven and counted.
 #[derive(Debug, Parser)]
@@ -42,7 +43,7 @@ enum Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let Cli { command } = Cli::parse();
+    let Cli { command } = Cli::try_parse().unwrap_or_else(|error| exit_with(&error));
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return output::failed(&error.into()),
@@ -61,9 +62,27 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Says what is wrong with the command line, and when the value came from the environment, from which variable.
+fn exit_with(error: &clap::Error) -> ! {
+    if let (Some(ContextValue::String(argument)), true) = (error.get(ContextKind::InvalidArg), error.use_stderr()) {
+        let flag = argument.split(' ').next().unwrap_or_default();
+        let given = std::env::args().any(|word| word == flag || word.starts_with(&format!("{flag}=")));
+        let command = Cli::command();
+        let variable = command
+            .get_subcommands()
+            .flat_map(clap::Command::get_arguments)
+            .find(|known| known.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long)))
+            .and_then(clap::Arg::get_env);
+        if let (Some(variable), false) = (variable, given) {
+            output::tell(&format!("countersign: the environment variable {} cannot be used", variable.display()));
+        }
+    }
+    error.exit()
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::CommandFactory;
 
     #[test]
     fn the_command_line_is_well_formed() {

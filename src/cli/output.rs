@@ -1,15 +1,22 @@
 //! What commands print: results to standard output, everything else to standard error.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-/// Prints a result. A reader that went away (`| head`) is no failure of ours.
+use crate::channels::text::visible;
+
+/// Prints a result for a person. Much of it comes from elsewhere, so nothing in it may steer the terminal. A reader that went away
+/// (`| head`) is no failure of ours.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
-    write(text.as_bytes())
+    write(visible(text).as_bytes())
 }
 
-/// Writes bytes of a result.
-pub(super) fn write(bytes: &[u8]) -> anyhow::Result<()> {
+/// Prints a result for a program, to the byte; a terminal is shown no hidden character all the same.
+pub(super) fn print_exact(text: &[u8]) -> anyhow::Result<()> {
+    if io::stdout().is_terminal() { print(&String::from_utf8_lossy(text)) } else { write(text) }
+}
+
+fn write(bytes: &[u8]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -20,7 +27,7 @@ pub(super) fn write(bytes: &[u8]) -> anyhow::Result<()> {
 /// Tells something to the person at the terminal.
 pub(super) fn tell(text: &str) {
     // Nobody is left to be told that standard error is gone.
-    let _gone = writeln!(io::stderr(), "{text}");
+    let _gone = writeln!(io::stderr(), "{}", visible(text));
 }
 
 /// Tells why a command failed, cause by cause.

@@ -104,7 +104,7 @@ fn judge(endpoint: &Endpoint, answer: Answer) -> Outcome {
         status: Some(status),
         error,
         // PostgreSQL takes no NUL in text.
-        answer: (!body.is_empty()).then(|| cut(&body, KEPT).0.replace('\0', "\u{fffd}")),
+        answer: (!body.is_empty()).then(|| cut(&redacted(&body), KEPT).0.replace('\0', "\u{fffd}")),
         retry_after,
     };
     match status {
@@ -112,6 +112,7 @@ fn judge(endpoint: &Endpoint, answer: Answer) -> Outcome {
             Success::Delivered => outcome(Class::Success, Some(DeliveryState::Delivered), None),
             Success::Accepted => outcome(Class::Success, Some(DeliveryState::Accepted), None),
             Success::Refused(text) => {
+                let text = redacted(&text);
                 outcome(Class::Transient, None, Some(format!("the target answered success but says: {text}")))
             }
         },
@@ -128,6 +129,23 @@ fn judge(endpoint: &Endpoint, answer: Answer) -> Outcome {
     }
 }
 
+/// An answer fit to be kept: a target may echo what it was sent, and whoever reads attempts must not find live links, signatures
+/// or tokens there. All of them are long runs of these characters, also once encoded again.
+fn redacted(answer: &str) -> String {
+    const SECRET: usize = 40;
+    let is_code = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=' | '%');
+    let mut kept = String::with_capacity(answer.len());
+    let mut rest = answer;
+    while let Some(start) = rest.find(is_code) {
+        let (before, from) = rest.split_at(start);
+        let (run, after) = from.split_at(from.find(|c| !is_code(c)).unwrap_or(from.len()));
+        kept.push_str(before);
+        kept.push_str(if run.len() < SECRET { run } else { "[hidden]" });
+        rest = after;
+    }
+    kept + rest
+}
+
 fn unanswered(error: &EgressError) -> Outcome {
     let class = match error {
         EgressError::Target(_) => Class::Forbidden,
@@ -142,5 +160,19 @@ impl Outcome {
     /// A failure that lies with the hub or its configuration: trying again would not help.
     pub(super) const fn ours(error: String) -> Self {
         Self { class: Class::Permanent, end: None, status: None, error: Some(error), answer: None, retry_after: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redacted;
+
+    #[test]
+    fn an_echo_gives_nothing_away() {
+        let token = "AQAAAAEBogApZ6twmoq-w8y1QG5PAAAAATsEqDGpszGGAQGiACk4kXZutWAQIUD3";
+        let echo = format!("error in {{\"approve\":\"https:\\/\\/hub.example.com\\/c\\/{token}\"}}: no such field é");
+        assert_eq!(redacted(&echo), echo.replace(token, "[hidden]"));
+        assert_eq!(redacted(&format!("tail of it {}", &token[20..])), "tail of it [hidden]");
+        assert_eq!(redacted("plain text, status=ok"), "plain text, status=ok");
     }
 }

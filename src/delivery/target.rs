@@ -51,10 +51,15 @@ impl FromStr for AllowTarget {
             return Ok(Self::Net(address.into()));
         }
         match Host::parse(text) {
-            Ok(Host::Domain(name)) => Ok(Self::Name(name)),
+            Ok(Host::Domain(name)) if is_plain_name(&name) => Ok(Self::Name(name)),
             _ => Err(TargetError::NotUrl),
         }
     }
+}
+
+/// A URL's host may hold more, such as `*`; in a list of what is allowed that would be a mistake.
+fn is_plain_name(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
 }
 
 impl fmt::Display for AllowTarget {
@@ -248,6 +253,12 @@ mod tests {
         let inside = IpAddr::from([10, 0, 0, 1]);
         assert!(policy.check_address(inside, Some("DB.internal")).is_ok());
         assert!(policy.check_address(inside, Some("other.internal")).is_err());
+    }
+
+    #[test]
+    fn a_wildcard_is_no_host() {
+        assert!("*".parse::<AllowTarget>().is_err());
+        assert!("*.internal".parse::<AllowTarget>().is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment as PathSegment;
 
 use super::{App, MAX_BODY, Problem};
 use crate::hub::IdempotencyKey;
@@ -55,7 +56,11 @@ impl FromRequestParts<App> for Idempotency {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None)) };
+        let mut values = parts.headers.get_all("idempotency-key").iter();
+        let Some(value) = values.next() else { return Ok(Self(None)) };
+        if values.next().is_some() {
+            return Err(Problem::new("invalid_idempotency_key", "send one Idempotency-Key"));
+        }
         Ok(Self(Some(IdempotencyKey::parse(value.to_str().unwrap_or_default())?)))
     }
 }
@@ -130,13 +135,22 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
+/// A place in a body as a JSON Pointer (RFC 6901), as far down as a person would follow.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    const DEPTH: usize = 16;
+    let part = |segment: &PathSegment| match segment {
+        PathSegment::Seq { index } => Some(format!("/{index}")),
+        PathSegment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+        PathSegment::Enum { .. } | PathSegment::Unknown => None,
+    };
+    path.iter().take(DEPTH).filter_map(part).collect()
+}
+
 /// Reads JSON; an error says where in it.
 pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let pointer = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
-        Problem::new("invalid_json", format!("the body cannot be read: {}", error.inner())).at(pointer)
+        Problem::new("invalid_json", format!("the body cannot be read: {}", error.inner())).at(pointer(error.path()))
     })?;
     json.end().map_err(|error| Problem::new("invalid_json", format!("the body cannot be read: {error}")))?;
     Ok(value)

@@ -4,6 +4,7 @@ mod api;
 mod assets;
 mod callbacks;
 mod extract;
+mod listener;
 mod pages;
 mod problem;
 mod router;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+pub use listener::serve;
 pub use problem::{CODES, Problem};
 pub use router::router;
 

@@ -9,7 +9,7 @@ use crate::approval::Refusal;
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 45] = [
+pub const CODES: [(&str, u16); 46] = [
     ("already_decided", 409),
     ("approver_required", 422),
     ("body_too_large", 413),
@@ -24,6 +24,7 @@ pub const CODES: [(&str, u16); 45] = [
     ("in_use", 409),
     ("internal", 500),
     ("invalid_cursor", 422),
+    ("invalid_expiry", 422),
     ("invalid_idempotency_key", 422),
     ("invalid_json", 400),
     ("invalid_parameter", 400),
@@ -108,8 +109,8 @@ impl Problem {
     }
 
     /// With the request that it is about, and how that ended when it did.
-    fn about(mut self, request: Box<RequestView>, outcome: Option<&'static str>) -> Self {
-        (self.0.request, self.0.outcome) = (Some(request), outcome);
+    fn about(mut self, request: Option<Box<RequestView>>, outcome: Option<&'static str>) -> Self {
+        (self.0.request, self.0.outcome) = (request, outcome);
         self
     }
 
@@ -138,9 +139,8 @@ impl From<HubError> for Problem {
             HubError::Invalid { code, pointer, .. } => Self::new(code, detail).at(pointer),
             HubError::Unsatisfiable { .. } => Self::new("unsatisfiable", detail).at("/resource"),
             HubError::Conflict { code, .. } => Self::new(code, detail),
-            HubError::Refused { refusal, request } => {
-                let outcome =
-                    matches!(refusal, Refusal::Decided(_) | Refusal::Expired).then(|| request.status.as_str());
+            HubError::Refused { refusal, status, request } => {
+                let outcome = matches!(refusal, Refusal::Decided(_) | Refusal::Expired).then_some(status.as_str());
                 Self::new(refusal_code(&refusal), detail).about(request, outcome)
             }
             HubError::Link(problem) => Self::new(link_code(problem), detail),

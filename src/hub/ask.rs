@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::notify::announce;
 use super::{Hub, HubError, IdempotencyKey, RequestView, check, require};
 use crate::approval::{
-    Digest, GroupName, Kind, Payload, Policy, Request, Requester, ResourceName, Slot, Status, Terms, TermsSlot, limits,
-    satisfiable,
+    Digest, GroupName, Kind, Payload, Policy, Request, Requester, ResourceName, Roster, Slot, Status, Terms, TermsSlot,
+    limits, satisfiable,
 };
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
@@ -165,7 +165,7 @@ async fn create(
         let used = Used { body, subject: request.id.to_string() };
         idempotency::remember(tx.session(), &key, &used, now).await?;
     }
-    announce(tx, public_url, "request.created", &request, now).await?;
+    announce(tx, public_url, "request.created", &request, &Roster::default(), now).await?;
     tx.record(&Entry {
         person: request.requester.email.clone(),
         request: Some(request.id),

@@ -58,7 +58,7 @@ impl Hub {
         let mut members = groups::named_members(&mut self.store.read().await?, &link.group).await?;
         members.retain(|member| !request.requester.is(&member.email));
         Ok(CallbackPage {
-            request: self.view(request),
+            request: self.view_now(request).await?,
             group: link.group.to_string(),
             intent: link.intent,
             members,
@@ -114,7 +114,7 @@ impl Hub {
             link: Some(LinkUse { delivery: link.delivery, group: link.group }),
         };
         let outcome = self.command(request.id, Command::Vote(ballot), Actor::Link { endpoint: name }).await?;
-        self.answered(outcome)
+        self.answered(outcome).await
     }
 
     /// The link's fields and its request, if the link still stands for what waits or was decided.

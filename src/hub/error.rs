@@ -1,7 +1,7 @@
 //! Why the hub does not do what it was asked. Each variant has one stable code and one HTTP status, given in `http::problem`.
 
 use super::RequestView;
-use crate::approval::Refusal;
+use crate::approval::{Refusal, Status};
 use crate::store::StoreError;
 
 /// What is wrong with a link.
@@ -62,8 +62,10 @@ pub enum HubError {
     Refused {
         /// Why.
         refusal: Refusal,
-        /// The request as it stands.
-        request: Box<RequestView>,
+        /// How the request stands.
+        status: Status,
+        /// The request, when the caller may see it.
+        request: Option<Box<RequestView>>,
     },
     /// A link that cannot be used.
     #[error(transparent)]

@@ -1,12 +1,14 @@
 //! Turns a change into an event and the event into deliveries, in the transaction of the change.
 
+use std::collections::BTreeSet;
+
 use super::{Hub, HubError, RequestView};
-use crate::approval::Request;
+use crate::approval::{Email, Request, Roster, Status};
 use crate::ids::{DeliveryId, EventId};
 use crate::store::deliveries::{self, NewDelivery};
 use crate::store::endpoints::{self, Endpoint};
 use crate::store::events::{self, Event};
-use crate::store::{Signal, StoreError, Tx};
+use crate::store::{Signal, StoreError, Tx, groups};
 use crate::time::Timestamp;
 
 /// Writes down that `kind` happened to the request, for every endpoint that wants to hear of it, and wakes who waits for the
@@ -16,9 +18,10 @@ pub(super) async fn announce(
     public_url: &str,
     kind: &str,
     request: &Request,
+    roster: &Roster,
     now: Timestamp,
 ) -> Result<(), HubError> {
-    let view = RequestView::new(request.clone(), public_url);
+    let view = RequestView::new(request.clone(), public_url, Some(roster));
     let shown = serde_json::to_string(&view).map_err(|cause| {
         HubError::Store(StoreError::Inconsistent {
             table: "events",
@@ -55,6 +58,17 @@ fn wants(endpoint: &Endpoint, kind: &str, request: &Request) -> bool {
 
 impl Hub {
     pub(super) fn view(&self, request: Request) -> RequestView {
-        RequestView::new(request, &self.settings.public_url)
+        RequestView::new(request, &self.settings.public_url, None)
+    }
+
+    /// Shows a request by who is in its groups now: an approval of somebody who left no longer counts.
+    pub(super) async fn view_now(&self, request: Request) -> Result<RequestView, HubError> {
+        let voters: BTreeSet<&Email> = request.live_votes().map(|vote| &vote.voter).collect();
+        if request.status != Status::Pending || voters.is_empty() {
+            return Ok(self.view(request));
+        }
+        let groups = request.terms.slots().map(|slot| &slot.group);
+        let roster = groups::roster_of(&mut self.store.read().await?, groups, &voters).await?;
+        Ok(RequestView::new(request, &self.settings.public_url, Some(&roster)))
     }
 }

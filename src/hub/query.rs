@@ -72,13 +72,11 @@ impl Hub {
     /// # Errors
     /// When there is no such request for the caller.
     pub async fn show(&self, caller: &Principal, id: RequestId) -> Result<RequestView, HubError> {
-        let mut session = self.store.read().await?;
-        let request = requests::get(&mut session, id).await?.ok_or(HubError::NotFound("request"))?;
-        if !may_see(caller, &request) && !self.may_decide(&mut session, caller, &request).await? {
+        let request = requests::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("request"))?;
+        if !self.sees(caller, &request).await? {
             return Err(HubError::NotFound("request"));
         }
-        drop(session);
-        Ok(self.view(self.settled(request).await?))
+        self.view_now(self.settled(request).await?).await
     }
 
     /// The request, ended if it is overdue.
@@ -89,14 +87,14 @@ impl Hub {
         self.command(request.id, Command::Expire, Actor::Hub).await.map(|(request, _)| request)
     }
 
-    async fn may_decide(
-        &self,
-        session: &mut crate::store::Session,
-        caller: &Principal,
-        request: &Request,
-    ) -> Result<bool, HubError> {
+    /// Whether the caller may see a request: also people who may decide it.
+    pub(super) async fn sees(&self, caller: &Principal, request: &Request) -> Result<bool, HubError> {
+        if may_see(caller, request) {
+            return Ok(true);
+        }
         let Some(person) = caller.person() else { return Ok(false) };
         let asked: Vec<_> = request.terms.slots().map(|slot| &slot.group).collect();
+        let session = &mut self.store.read().await?;
         let roster = crate::store::groups::roster_of(session, asked.iter().copied(), &[person].into()).await?;
         Ok(asked.iter().any(|group| roster.contains(group, person)))
     }

@@ -51,6 +51,9 @@ impl Hub {
             let detail = "an approver token is a person's own: say whose in person";
             return Err(HubError::invalid("person_required", "/person", detail));
         }
+        if input.expires_at.is_some_and(|end| end <= now) {
+            return Err(HubError::invalid("invalid_expiry", "/expires_at", "expires_at lies in the past"));
+        }
         let TokenInput { name, scope, person, expires_at } = input;
         let token = Token { id: TokenId::mint(now), name, scope, person, created_at: now, expires_at };
         let secret = new_token_secret();

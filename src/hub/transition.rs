@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::notify::announce;
 use super::{Hub, HubError};
-use crate::approval::{Command, Decision, Email, Refusal, Request, Transition, Verdict, Vote, decide};
+use crate::approval::{Command, Decision, Email, Refusal, Request, Roster, Transition, Verdict, Vote, decide};
 use crate::audit::{Actor, Entry};
 use crate::ids::{RequestId, VoteId};
 use crate::store::rollups::Ended;
@@ -50,7 +50,7 @@ pub(super) async fn carry_out(
         Command::Expire | Command::Cancel { .. } => BTreeSet::new(),
     };
     let roster = if people.is_empty() {
-        crate::approval::Roster::default()
+        Roster::default()
     } else {
         groups::roster_of(tx.session(), request.terms.slots().map(|slot| &slot.group), &people).await?
     };
@@ -60,14 +60,14 @@ pub(super) async fn carry_out(
         Transition::None => {}
         Transition::Voted { vote } => {
             add_vote(tx, &mut request, vote, scene).await?;
-            announce(tx, &scene.public_url, "request.voted", &request, now).await?;
+            announce(tx, &scene.public_url, "request.voted", &request, &roster, now).await?;
         }
         Transition::Ended { vote, voids, decision } => {
             void(tx, &mut request, &voids).await?;
             if let Some(vote) = vote {
                 add_vote(tx, &mut request, vote, scene).await?;
             }
-            end(tx, &mut request, decision, scene, now).await?;
+            end(tx, &mut request, decision, scene, &roster, now).await?;
         }
     }
     Ok((request, answer))
@@ -105,6 +105,7 @@ async fn end(
     request: &mut Request,
     decision: Decision,
     scene: &Scene,
+    roster: &Roster,
     now: Timestamp,
 ) -> Result<(), HubError> {
     if !requests::end(tx.session(), request.id, &decision, now).await? {
@@ -129,5 +130,5 @@ async fn end(
     request.status = decision.outcome;
     request.decided_at = Some(now);
     request.decision = Some(decision);
-    announce(tx, &scene.public_url, &kind, request, now).await
+    announce(tx, &scene.public_url, &kind, request, roster, now).await
 }

@@ -87,10 +87,11 @@ pub struct VoteView {
 }
 
 impl RequestView {
-    /// Shows a request of the hub at `public_url`.
-    pub fn new(request: Request, public_url: &str) -> Self {
+    /// Shows a request of the hub at `public_url`. While it waits, an approval counts as long as its voter is in the group by
+    /// `roster`; without one, and once it has ended, by who was in the group when they voted.
+    pub fn new(request: Request, public_url: &str, roster: Option<&Roster>) -> Self {
         Self {
-            slots: slots(&request),
+            slots: slots(&request, roster.filter(|_| request.status == Status::Pending)),
             votes: request.votes.iter().map(VoteView::new).collect(),
             url: format!("{public_url}/v1/requests/{}", request.id),
             id: request.id,
@@ -139,12 +140,12 @@ impl VoteView {
     }
 }
 
-/// How far each slot is filled, by who was eligible when they voted.
-fn slots(request: &Request) -> Vec<SlotView> {
+/// How far each slot is filled.
+fn slots(request: &Request, now: Option<&Roster>) -> Vec<SlotView> {
     let approvals: Vec<&Vote> = request.live_votes().filter(|vote| vote.choice == Choice::Approve).collect();
     let then: Roster =
         approvals.iter().flat_map(|vote| vote.groups.iter().map(|group| (group.clone(), vote.voter.clone()))).collect();
-    let filled = cover(request.terms.slots(), &approvals, &then);
+    let filled = cover(request.terms.slots(), &approvals, now.unwrap_or(&then));
     request
         .terms
         .slots

@@ -66,8 +66,14 @@ impl Hub {
             channel: "api".to_owned(),
             link: None,
         };
-        let outcome = self.command(id, Command::Vote(ballot), caller.actor()).await?;
-        self.answered(outcome)
+        let (request, answer) = self.command(id, Command::Vote(ballot), caller.actor()).await?;
+        let status = request.status;
+        match answer {
+            Err(refusal) if !self.sees(caller, &request).await? => {
+                Err(HubError::Refused { refusal, status, request: None })
+            }
+            answer => self.answered((request, answer)).await,
+        }
     }
 
     /// Takes a request back.
@@ -82,15 +88,15 @@ impl Hub {
         request.ok_or(HubError::NotFound("request"))?;
         let command = Command::Cancel { by: caller.person().cloned(), reason: input.reason };
         let outcome = self.command(id, command, caller.actor()).await?;
-        self.answered(outcome)
+        self.answered(outcome).await
     }
 
     /// The request as it stands now, or the core's refusal with it.
-    pub(super) fn answered(&self, (request, answer): Outcome) -> Result<RequestView, HubError> {
-        let view = self.view(request);
+    pub(super) async fn answered(&self, (request, answer): Outcome) -> Result<RequestView, HubError> {
+        let view = self.view_now(request).await?;
         match answer {
             Ok(()) => Ok(view),
-            Err(refusal) => Err(HubError::Refused { refusal, request: Box::new(view) }),
+            Err(refusal) => Err(HubError::Refused { refusal, status: view.status, request: Some(Box::new(view)) }),
         }
     }
 }

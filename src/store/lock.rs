@@ -3,9 +3,10 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Held for as long as the process uses the file.
+/// Held for as long as the process uses the file. Closing it early would also drop the locks that SQLite holds on the same file
+/// (POSIX advisory locks end with any descriptor of theirs), so it outlives every connection.
 #[derive(Debug)]
 pub(super) struct FileLock {
     _file: File,
@@ -14,30 +15,24 @@ pub(super) struct FileLock {
 /// Why the lock was not had.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LockError {
-    #[error("another process holds {0}")]
-    Held(PathBuf),
-    #[error("cannot lock {path}")]
-    Io {
-        path: PathBuf,
-        #[source]
-        cause: io::Error,
-    },
+    #[error("another process holds it")]
+    Held,
+    #[error(transparent)]
+    Io(io::Error),
 }
 
 impl FileLock {
-    /// Locks `<database>.lock` and sees to it that there is a database file of the owner's own. The operating system lets go of it when the process ends, however it ends.
+    /// Locks the database file itself, whatever path or link leads to it, and makes it when there is none: SQLite would let
+    /// others read it. The lock is `flock`'s, which does not meet SQLite's own; the operating system lets go of it when the process
+    /// ends, however it ends.
     pub(super) fn take(database: &Path) -> Result<Self, LockError> {
-        let mut path = database.as_os_str().to_owned();
-        path.push(".lock");
-        let path = PathBuf::from(path);
-        let io = |cause| LockError::Io { path: path.clone(), cause };
-        let mine = |path: &Path| File::options().create(true).truncate(false).write(true).mode(0o600).open(path);
-        let file = mine(&path).map_err(io)?;
+        let mut options = File::options();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(database);
+        let file = file.map_err(LockError::Io)?;
         match file.try_lock() {
-            // Made here rather than by SQLite, which would let others read it; its companions take their mode from it.
-            Ok(()) => mine(database).map(|_| Self { _file: file }).map_err(io),
-            Err(TryLockError::WouldBlock) => Err(LockError::Held(path)),
-            Err(TryLockError::Error(cause)) => Err(io(cause)),
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(LockError::Held),
+            Err(TryLockError::Error(cause)) => Err(LockError::Io(cause)),
         }
     }
 }

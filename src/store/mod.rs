@@ -7,6 +7,7 @@
 //! The store keeps and finds; it knows no rule of approval, no channel and no HTTP.
 
 pub mod audit;
+mod bell;
 pub mod deliveries;
 mod dialect;
 pub mod endpoints;

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::dialect::{Dialect, POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
 use super::lock::{FileLock, LockError};
 use super::session::{Connection, Session};
 use super::writer::Writer;
-use super::{Operation, Signals, StoreError, Tx};
+use super::{Operation, Signals, StoreError, Tx, bell};
 
 /// How long SQLite waits for a lock that a foreign program holds before the caller hears 503.
 const SQLITE_BUSY: Duration = Duration::from_secs(2);
@@ -32,6 +33,8 @@ pub struct Store {
     /// Dropped at [`Store::close`], which ends the writer once it has drained its queue.
     writer: Mutex<Option<Writer>>,
     writer_task: Mutex<Option<JoinHandle<()>>>,
+    /// Hears other replicas; PostgreSQL only.
+    listener: Option<AbortHandle>,
     signals: Arc<Signals>,
     /// Let go of at [`Store::close`].
     lock: Mutex<Option<FileLock>>,
@@ -52,10 +55,27 @@ pub enum OpenError {
     /// Another process uses this SQLite file.
     #[error("another countersign process is using {0}: stop it first, or give this one a data folder of its own")]
     InUse(PathBuf),
-    /// The lock file cannot be written.
-    #[error(transparent)]
-    Lock(#[from] std::io::Error),
-    /// The database does not answer, or not to us.
+    /// The SQLite file cannot be opened for writing.
+    #[error("cannot open the database file {path}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The PostgreSQL server does not answer, or not to us.
+    #[error("cannot connect to PostgreSQL at {host}, port {port}")]
+    Unreachable {
+        /// Where.
+        host: String,
+        /// Where.
+        port: u16,
+        /// Why.
+        #[source]
+        cause: sqlx::Error,
+    },
+    /// The database cannot be opened.
     #[error("cannot open the database")]
     Connect(#[source] sqlx::Error),
     /// The schema cannot be brought up to date.
@@ -88,8 +108,8 @@ impl Store {
             .busy_timeout(SQLITE_BUSY);
         let path = options.get_filename().to_path_buf();
         let lock = FileLock::take(&path).map_err(|error| match error {
-            LockError::Held(_) => OpenError::InUse(path),
-            LockError::Io { cause, .. } => OpenError::Lock(cause),
+            LockError::Held => OpenError::InUse(path),
+            LockError::Io(cause) => OpenError::File { path, cause },
         })?;
         let write = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
         let write = write.connect_with(options.clone()).await.map_err(OpenError::Connect)?;
@@ -104,14 +124,23 @@ impl Store {
             .map_err(OpenError::Connect)?
             .application_name("countersign")
             .options(POSTGRES_BOUNDS);
-        let pool = PgPoolOptions::new().max_connections(READERS + 1).acquire_timeout(ACQUIRE);
-        // A database that starts beside the hub may need a moment.
-        let connect = || pool.clone().connect_with(options.clone());
-        let pool = connect
-            .retry(ExponentialBuilder::default().with_max_times(4))
+        // A database that starts beside the hub may need a moment. Tried without the pool first, which would only say that it
+        // waited in vain.
+        let connect = || PgConnection::connect_with(&options);
+        let tried = connect
+            .retry(ExponentialBuilder::default().with_max_times(3))
             .when(|error| matches!(error, sqlx::Error::Io(_)) || is_starting_up(error))
-            .await
-            .map_err(OpenError::Connect)?;
+            .await;
+        if let Err(cause) = tried {
+            return Err(OpenError::Unreachable {
+                host: options.get_host().to_owned(),
+                port: options.get_port(),
+                cause,
+            });
+        }
+        // Readers, the writer, and the listener.
+        let pool = PgPoolOptions::new().max_connections(READERS + 2).acquire_timeout(ACQUIRE);
+        let pool = pool.connect_with(options).await.map_err(OpenError::Connect)?;
         POSTGRES_MIGRATIONS.run(&pool).await.map_err(OpenError::Migrate)?;
         Ok(Self::start(Dialect::Postgres, Pools::Postgres(pool), None))
     }
@@ -122,7 +151,13 @@ impl Store {
         let connect = move || for_writer.clone().writer();
         let (writer, task) = Writer::start(dialect, Arc::clone(&signals), connect);
         let writer_task = Mutex::new(Some(tokio::spawn(task)));
-        Self { pools, writer: Mutex::new(Some(writer)), writer_task, signals, lock: Mutex::new(lock) }
+        let listener = match &pools {
+            Pools::Sqlite { .. } => None,
+            Pools::Postgres(pool) => {
+                Some(tokio::spawn(bell::listen(pool.clone(), Arc::clone(&signals))).abort_handle())
+            }
+        };
+        Self { pools, writer: Mutex::new(Some(writer)), writer_task, listener, signals, lock: Mutex::new(lock) }
     }
 
     /// A connection for reading.
@@ -168,6 +203,9 @@ impl Store {
             && task.await.is_err()
         {
             tracing::error!("the writer did not end by itself");
+        }
+        if let Some(listener) = &self.listener {
+            listener.abort();
         }
         match &self.pools {
             Pools::Sqlite { read, write } => {

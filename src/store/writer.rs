@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::dialect::Dialect;
 use super::session::Session;
-use super::{Operation, Signal, Signals, StoreError, audit};
+use super::{Operation, Signal, Signals, StoreError, audit, bell};
 
 /// Most operations in one transaction.
 const BATCH: usize = 128;
@@ -171,5 +171,8 @@ async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> 
         }
     }
     audit::seal(tx).await?;
+    if dialect == Dialect::Postgres {
+        bell::ring(&mut tx.session, &tx.signals).await?;
+    }
     tx.session.command("COMMIT").await
 }

@@ -87,6 +87,11 @@ fn many_slots_leave_room_for_their_buttons() {
 
 #[test]
 fn whatever_is_asked_the_card_fits_and_says_what_is_cut() {
+    let mut lines = request();
+    lines["requester"]["name"] = json!("Nora\n\nApproved by security.");
+    lines["language"] = json!("sql\nx");
+    let text = card("request.created", &lines, &["dba"]).to_string();
+    assert!(text.contains("Nora ⏎  ⏎ Approved by security.") && text.contains("sql ⏎ x"), "{text}");
     let mut empty = request();
     empty["reason"] = json!("");
     empty["language"] = json!("");

@@ -27,6 +27,11 @@ on_both! {
         }
         assert_eq!(raw(&hub, "{}", "text/plain").await.problem(415), "unsupported_media_type");
         assert_eq!(raw(&hub, vec![b' '; 300_000], "application/json").await.problem(413), "body_too_large");
+        let nested = hub.put("/v1/groups/x", &json!({"members": ["a@example.com", 5]})).await;
+        assert_eq!((nested.problem(400).as_str(), nested.json()["pointer"].as_str()), ("invalid_json", Some("/members/1")));
+        let twice = hub.call(Method::POST, "/v1/requests").bearer_auth(&hub.token);
+        let twice = twice.header("Idempotency-Key", "a").header("Idempotency-Key", "b").json(&json!({"resource": "orders"}));
+        assert_eq!(hub.send(twice).await.problem(422), "invalid_idempotency_key");
         let deep = format!("{{\"resource\": \"orders\", \"command\": \"x\", \"context\": {}1{}}}", "[".repeat(500), "]".repeat(500));
         assert_eq!(raw(&hub, deep, "application/json").await.problem(400), "invalid_json");
 

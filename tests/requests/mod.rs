@@ -187,6 +187,38 @@ on_both! {
         assert_eq!(gone.status, 204);
     }
 
+    async fn a_refusal_tells_a_stranger_nothing_of_the_request(database: Database) {
+        let mut hub = TestHub::start(database).await.with_policy().await;
+        let request = hub.ask("orders", "the secret command").await;
+        let path = format!("/v1/requests/{}", request["id"].as_str().unwrap());
+        let stranger = json!({"name": "x", "scope": "approver", "person": "stranger@example.com"});
+        let stranger = hub.post("/v1/tokens", &stranger).await.expect(201)["secret"].as_str().unwrap().to_owned();
+        let admin = std::mem::replace(&mut hub.token, stranger.clone());
+        assert_eq!(hub.get(&path).await.problem(404), "not_found");
+        let refused = hub.post(&format!("{path}/approve"), &json!({})).await;
+        assert_eq!(refused.problem(403), "not_eligible");
+        assert!(!refused.text.contains("secret command"));
+        hub.token = admin;
+        hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+        hub.token = stranger;
+        let refused = hub.post(&format!("{path}/reject"), &json!({})).await;
+        assert_eq!((refused.problem(409).as_str(), refused.json()["outcome"].as_str()), ("already_decided", Some("approved")));
+        assert!(!refused.text.contains("secret command"));
+    }
+
+    async fn who_left_the_group_is_no_longer_shown_as_an_approval(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        hub.put("/v1/resources/orders", &json!({"slots": [{"group": "dba", "needed": 2}]})).await.expect(200);
+        let request = hub.ask("orders", "x").await;
+        assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.expect(200)["slots"][0]["approved"], 1);
+        hub.put("/v1/groups/dba", &json!({"members": ["erik@example.com", "ida@example.com"]})).await.expect(200);
+        assert_eq!(hub.show(&request).await["slots"][0]["approved"], 0);
+        let second = hub.vote(&request, "approve", "erik@example.com").await.expect(200);
+        assert_eq!((second["status"].as_str(), second["slots"][0]["approved"].as_u64()), (Some("pending"), Some(1)));
+        let third = hub.vote(&request, "approve", "ida@example.com").await.expect(200);
+        assert_eq!(third["status"], "approved");
+    }
+
     async fn the_trail_tells_who_did_what(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("orders", "x").await;
@@ -214,4 +246,20 @@ on_both! {
         assert_eq!((&shown["status"], &shown["digest"]), (&waiting["status"], &waiting["digest"]));
         hub.vote(&waiting, "approve", "dana@example.com").await.expect(200);
     }
+}
+
+/// Two replicas on one database. Their clocks stand still, so nothing but the other's bell can end the wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_decision_on_one_replica_ends_the_wait_on_another() {
+    let database = Database::postgres().await;
+    let twin = Database { url: database.url.clone(), folder: tempfile::tempdir().unwrap() };
+    let (one, two) = (TestHub::start(database).await.with_policy().await, TestHub::start(twin).await);
+    let request = one.ask("orders", "x").await;
+    let path = format!("/v1/requests/{}?wait=60", request["id"].as_str().unwrap());
+    let waiting = tokio::spawn(one.call(Method::GET, &path).bearer_auth(&one.token).send());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!waiting.is_finished());
+    two.vote(&request, "approve", "dana@example.com").await.expect(200);
+    let told = tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("woken").unwrap().unwrap();
+    assert_eq!(told.json::<serde_json::Value>().await.unwrap()["status"], "approved");
 }

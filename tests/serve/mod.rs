@@ -61,6 +61,21 @@ async fn a_second_process_on_the_same_file_is_refused() {
     let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     let Err(error) = HubProcess::start(folder.path(), free_port(), &[]).await else { panic!("two hubs on one file") };
     assert!(error.contains("another countersign process is using") && error.contains("countersign.db"), "{error}");
+    // Nor is one that comes to the same file by another name.
+    let other = tempfile::tempdir().unwrap();
+    let file = folder.path().join("countersign-data/countersign.db");
+    for (name, link) in [("symbolic", true), ("hard", false)] {
+        let path = other.path().join(name);
+        if link {
+            std::os::unix::fs::symlink(&file, &path).unwrap();
+        } else if std::fs::hard_link(&file, &path).is_err() {
+            continue;
+        }
+        let url = format!("sqlite://{}", path.display());
+        let again = HubProcess::start(other.path(), free_port(), &[("COUNTERSIGN_DATABASE_URL", url.as_str())]).await;
+        let Err(error) = again else { panic!("two hubs on one file by a {name} link") };
+        assert!(error.contains("another countersign process is using"), "{error}");
+    }
     with_policy(&hub).await;
     hub.kill().await;
 }
@@ -77,6 +92,17 @@ async fn settings_that_cannot_be_meant_are_refused_with_their_place() {
     let mut command = serve(&[]);
     command.env("COUNTERSIGN_ALLOW_TARGETS", "10.0.0.0/99 oops");
     assert!(failure(command).await.contains("--allow-targets"));
+    let mut command = serve(&[]);
+    command.env("COUNTERSIGN_LISTEN", "nowhere");
+    assert!(failure(command).await.contains("the environment variable COUNTERSIGN_LISTEN cannot be used"));
+    let mut command = serve(&[]);
+    command.env("COUNTERSIGN_ADMIN_TOKEN", "my secret passphrase");
+    let error = failure(command).await;
+    assert!(error.contains("COUNTERSIGN_ADMIN_TOKEN") && !error.contains("passphrase"), "{error}");
+    let mut command = serve(&["--database-url", "postgres://nobody@127.0.0.1:1/x"]);
+    command.env("RUST_BACKTRACE", "0");
+    let error = failure(command).await;
+    assert!(error.contains("127.0.0.1, port 1") && error.contains("refused"), "{error}");
     let mut command = serve(&[]);
     command.env("COUNTERSIGN_LISTENS", "x");
     assert!(failure(command).await.contains("COUNTERSIGN_LISTENS"));

@@ -1,7 +1,6 @@
 //! The store's contract, held on both databases.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::analytics::Bucket;
@@ -9,7 +8,6 @@ use countersign::approval::{
     Assurance, Choice, Decision, Digest, Kind, LinkUse, Method, Payload, Policy, Request, Requester, Slot, Status,
     Terms, TermsSlot, Vote,
 };
-use countersign::audit::{Actor, Entry};
 use countersign::identity::{Scope, Token};
 use countersign::ids::{DeliveryId, EndpointId, EventId, RequestId, TokenId, VoteId};
 use countersign::store::deliveries::{self, Attempt, DeliveryState, NewDelivery};
@@ -21,15 +19,11 @@ use countersign::store::people::{self, Person};
 use countersign::store::queue::{self, Next};
 use countersign::store::resources::{self, Resource};
 use countersign::store::rollups::{self, Ended, Period};
-use countersign::store::{Store, StoreError, Tx, audit, requests, tokens, votes};
+use countersign::store::{Store, StoreError, Tx, requests, tokens, votes};
 use countersign::time::Timestamp;
 use serde_json::json;
 
 use crate::support::{Database, on_both};
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_micros(seconds * 1_000_000 + 1)
-}
 
 /// Runs statements in a write transaction of their own.
 macro_rules! write {
@@ -43,6 +37,12 @@ macro_rules! write {
             })
             .await
     };
+}
+
+mod writer;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000 + 1)
 }
 
 fn request(second: i64) -> Request {
@@ -394,109 +394,10 @@ on_both! {
         let buckets = rollups::buckets(&mut session, &of(Some(1), None, None)).await.unwrap();
         assert_eq!(buckets[0].bucket, Bucket::of_micros(9));
     }
-
-    async fn a_failed_operation_is_undone_alone(database: Database) {
-        let store = Arc::new(Store::open(&database.url).await.unwrap());
-        let mut calls = Vec::new();
-        for number in 0..60 {
-            let store = Arc::clone(&store);
-            calls.push(tokio::spawn(async move {
-                store.write::<_, (), StoreError>(move |tx| Box::pin(async move {
-                    let person = Person { email: format!("p{number:02}@example.com").parse().unwrap(), name: "x".to_owned() };
-                    people::put(tx.session(), &person, at(1)).await?;
-                    tx.record(&Entry::new(at(1), "person.put", Actor::Hub))?;
-                    if number % 3 == 0 { Err(StoreError::Busy) } else { Ok(()) }
-                })).await
-            }));
-        }
-        for (number, call) in calls.into_iter().enumerate() {
-            assert_eq!(call.await.unwrap().is_err(), number % 3 == 0);
-        }
-        let mut session = store.read().await.unwrap();
-        assert_eq!(people::page(&mut session, "", 100).await.unwrap().len(), 40);
-        assert_eq!(audit::page(&mut session, 0, 100).await.unwrap().len(), 40, "its audit entry is undone with it");
-        assert_eq!(audit::first_break(&mut session).await.unwrap(), None);
-    }
-
-    async fn a_statement_that_fails_spares_its_neighbours(database: Database) {
-        let store = Arc::new(Store::open(&database.url).await.unwrap());
-        let twice = request(1);
-        let stored = twice.clone();
-        write!(store, |session| requests::insert(session, &stored).await).unwrap();
-        let (other, fresh) = (Arc::clone(&store), request(2));
-        let neighbour = tokio::spawn(async move { write!(other, |session| requests::insert(session, &fresh).await) });
-        assert!(matches!(write!(store, |session| requests::insert(session, &twice).await), Err(StoreError::Statement(_))));
-        neighbour.await.unwrap().unwrap();
-        assert_eq!(requests::backlog(&mut store.read().await.unwrap(), None).await.unwrap().0, 2);
-    }
-
-    async fn an_operation_that_panics_is_undone_and_the_writer_lives(database: Database) {
-        let store = Store::open(&database.url).await.unwrap();
-        let broken = store.write::<_, (), StoreError>(|tx| Box::pin(async move {
-            let person = Person { email: "p@example.com".parse().unwrap(), name: "x".to_owned() };
-            people::put(tx.session(), &person, at(1)).await?;
-            panic!("on purpose");
-        })).await;
-        assert!(matches!(broken, Err(StoreError::Panicked)));
-        assert_eq!(people::page(&mut store.read().await.unwrap(), "", 9).await.unwrap(), []);
-        let person = Person { email: "q@example.com".parse().unwrap(), name: "x".to_owned() };
-        write!(store, |session| people::put(session, &person, at(1)).await).unwrap();
-    }
-
-    async fn a_changed_entry_breaks_the_chain(database: Database) {
-        let store = Store::open(&database.url).await.unwrap();
-        for action in ["one", "two", "three"] {
-            store.write::<_, (), StoreError>(move |tx| Box::pin(async move {
-                tx.record(&Entry { request: Some(RequestId::mint(at(1))), ..Entry::new(at(1), action, Actor::Hub) })
-            })).await.unwrap();
-        }
-        let mut session = store.read().await.unwrap();
-        assert_eq!(audit::first_break(&mut session).await.unwrap(), None);
-        let second = audit::page(&mut session, 1, 1).await.unwrap().remove(0);
-        assert_eq!(audit::of_request(&mut session, second.entry.request.unwrap()).await.unwrap(), [second]);
-        drop(session);
-        store.close().await;
-        tamper(&database.url).await;
-        let store = Store::open(&database.url).await.unwrap();
-        assert_eq!(audit::first_break(&mut store.read().await.unwrap()).await.unwrap(), Some(2));
-    }
-
-    async fn a_closed_store_has_written_all_it_took(database: Database) {
-        let store = Arc::new(Store::open(&database.url).await.unwrap());
-        let calls: Vec<_> = (0..200).map(|number| {
-            let store = Arc::clone(&store);
-            tokio::spawn(async move {
-                let person = Person { email: format!("p{number}@example.com").parse().unwrap(), name: "x".to_owned() };
-                write!(store, |session| people::put(session, &person, at(1)).await).is_ok()
-            })
-        }).collect();
-        tokio::task::yield_now().await;
-        store.close().await;
-        let mut kept = 0;
-        for call in calls {
-            kept += usize::from(call.await.unwrap());
-        }
-        let store = Store::open(&database.url).await.unwrap();
-        assert_eq!(people::page(&mut store.read().await.unwrap(), "", 500).await.unwrap().len(), kept);
-    }
 }
 
 async fn write_claim(store: &Store, id: EndpointId, now: Timestamp, lease: Duration) -> Vec<queue::Claimed> {
     write!(store, |session| queue::claim(session, id, now, lease, 9).await).unwrap()
-}
-
-/// Changes an entry behind the hub's back.
-async fn tamper(url: &str) {
-    let sql = "UPDATE audit_entries SET entry = replace(entry, 'two', 'owt') WHERE seq = 2";
-    if url.starts_with("sqlite") {
-        let pool = sqlx::SqlitePool::connect(url).await.unwrap();
-        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
-        pool.close().await;
-    } else {
-        let pool = sqlx::PgPool::connect(url).await.unwrap();
-        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
-        pool.close().await;
-    }
 }
 
 /// Whatever can be written in the one dialect has its twin in the other.

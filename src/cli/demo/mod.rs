@@ -50,7 +50,7 @@ impl Demo {
         let server = Server::start(&settings, Arc::new(SystemClock), RetrySchedule::default()).await?;
         let secret = samples::configure(server.hub(), receiver.url()).await?;
         receiver.expect_secret(secret);
-        output::print(&self.welcome(&server, receiver.url()))?;
+        output::print_exact(self.welcome(&server, receiver.url()).as_bytes())?;
 
         let stop = CancellationToken::new();
         let asking = tokio::spawn(ask_again_and_again(Arc::clone(server.hub()), self.every, stop.clone()));
