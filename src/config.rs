@@ -74,7 +74,7 @@ pub struct SettingsArgs {
     /// Folder of message templates that take the place of the built-in ones [default: none]
     #[arg(long, env = "COUNTERSIGN_TEMPLATES_DIR", value_name = "FOLDER")]
     pub templates_dir: Option<PathBuf>,
-    /// What to log, for example info or countersign=debug [default: info]
+    /// What to log, for example info or countersign=debug [default: info,sqlx=warn]
     #[arg(long, env = "COUNTERSIGN_LOG", value_name = "FILTER")]
     pub log: Option<String>,
     /// How log lines look [default: text]
@@ -187,7 +187,7 @@ impl Settings {
             allow_targets: args.allow_targets.or(file.allow_targets).unwrap_or_default(),
             delivery_timeout_sec: args.delivery_timeout_sec.or(file.delivery_timeout_sec).unwrap_or(15),
             templates_dir: args.templates_dir.or(file.templates_dir),
-            log: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            log: args.log.or(file.log).unwrap_or_else(|| "info,sqlx=warn".to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
         })
     }

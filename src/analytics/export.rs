@@ -79,12 +79,16 @@ fn word(value: &impl serde::Serialize) -> String {
 }
 
 /// Text that no spreadsheet takes for a formula: one that begins like a formula gets an apostrophe in front (OWASP, "CSV
-/// Injection").
+/// Injection"), also when white space or characters that show nothing come first, which some programs skip.
 fn defused(text: &str) -> String {
-    let risky = text
-        .trim_start_matches([' ', '\u{a0}'])
-        .starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    if risky { format!("'{text}") } else { text.to_owned() }
+    let skipped = |c: char| {
+        c.is_whitespace() || c.is_control() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+    };
+    let begins = text
+        .trim_start_matches(skipped)
+        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫']);
+    let controls = text.starts_with(char::is_control);
+    if begins || controls { format!("'{text}") } else { text.to_owned() }
 }
 
 #[cfg(test)]
@@ -93,7 +97,9 @@ mod tests {
 
     #[test]
     fn formulas_are_defused_and_other_text_is_left_alone() {
-        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1"] {
+        for formula in
+            ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1", "\u{b}=1", "\u{feff}=1", "\u{200b}@x", "﹦1", "\rx"]
+        {
             assert_eq!(defused(formula), format!("'{formula}"));
         }
         for text in ["select 1", "a=1", "'quoted'", ""] {
