@@ -29,32 +29,31 @@ pub(super) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow
 
 impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
+/// The values as native arguments.
+macro_rules! bound {
+    ($arguments:ty, $values:expr) => {{
+        let mut arguments = <$arguments>::default();
+        for value in $values {
+            match value {
+                Arg::Text(text) => arguments.add(text),
+                Arg::Integer(integer) => arguments.add(integer),
+            }
+            .map_err(sqlx::Error::Encode)?;
+        }
+        arguments
+    }};
+}
+
 /// Runs `$body` with `$c` bound to the native connection and `$args` to its arguments.
 macro_rules! on_either {
     ($session:expr, $values:expr, |$c:ident, $args:ident| $body:expr) => {
         match &mut $session.connection {
             Connection::Sqlite(pooled) => {
-                let $c = &mut **pooled;
-                let mut $args = SqliteArguments::default();
-                for value in $values {
-                    match value {
-                        Arg::Text(text) => $args.add(text),
-                        Arg::Integer(integer) => $args.add(integer),
-                    }
-                    .map_err(sqlx::Error::Encode)?;
-                }
+                let ($c, $args) = (&mut **pooled, bound!(SqliteArguments, $values));
                 $body
             }
             Connection::Postgres(pooled) => {
-                let $c = &mut **pooled;
-                let mut $args = PgArguments::default();
-                for value in $values {
-                    match value {
-                        Arg::Text(text) => $args.add(text),
-                        Arg::Integer(integer) => $args.add(integer),
-                    }
-                    .map_err(sqlx::Error::Encode)?;
-                }
+                let ($c, $args) = (&mut **pooled, bound!(PgArguments, $values));
                 $body
             }
         }

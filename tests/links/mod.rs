@@ -175,7 +175,7 @@ on_both! {
         let (hub, _receiver, request, links) = with_links(database).await;
         // As a later edit of the request will leave it: same id, next revision.
         let id = request["id"].as_str().unwrap().to_owned();
-        raise_revision(&hub.database.url, &id).await;
+        Database::run(&hub.database.url, format!("UPDATE requests SET revision = revision + 1 WHERE id = '{id}'")).await;
         let link = url(&links, "approve");
         assert_eq!(look(&hub, &link).await.status, 412);
         let vote = json!({"approver": "dana@example.com", "decision": "approve"});
@@ -205,18 +205,5 @@ on_both! {
         let decided = post(&hub, security, &json!({"approver": "sam@example.com"})).await.expect(200);
         assert_eq!(decided["status"], "approved");
         assert_eq!(hub.show(&request).await["decision"]["by"], json!(["dana@example.com", "sam@example.com"]));
-    }
-}
-
-async fn raise_revision(url: &str, id: &str) {
-    let sql = sqlx::AssertSqlSafe(format!("UPDATE requests SET revision = revision + 1 WHERE id = '{id}'"));
-    if url.starts_with("sqlite") {
-        let pool = sqlx::SqlitePool::connect(url).await.unwrap();
-        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
-        pool.close().await;
-    } else {
-        let pool = sqlx::PgPool::connect(url).await.unwrap();
-        sqlx::raw_sql(sql).execute(&pool).await.unwrap();
-        pool.close().await;
     }
 }

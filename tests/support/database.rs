@@ -28,4 +28,16 @@ impl Database {
         url.set_path(&name);
         Self { url: url.into(), folder: tempfile::tempdir().expect("a folder") }
     }
+
+    /// Changes something behind the hub's back.
+    pub(crate) async fn run(url: &str, sql: String) {
+        let sql = sqlx::AssertSqlSafe(sql);
+        if url.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(url).await.expect("the database opens");
+            sqlx::raw_sql(sql).execute(&mut connection).await.expect("the statement runs");
+        } else {
+            let mut connection = sqlx::PgConnection::connect(url).await.expect("the database opens");
+            sqlx::raw_sql(sql).execute(&mut connection).await.expect("the statement runs");
+        }
+    }
 }
