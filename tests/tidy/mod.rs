@@ -42,7 +42,7 @@ fn only_the_store_speaks_sql() {
     let strangers: Vec<_> = sources()
         .into_iter()
         .filter(|(path, _)| path.starts_with(&root) && !path.starts_with(root.join("store")))
-        .filter(|(_, text)| text.contains("sqlx"))
+        .filter(|(_, text)| text.contains("sqlx::"))
         .map(|(path, _)| path)
         .collect();
     assert!(strangers.is_empty(), "{strangers:?}");
