@@ -117,14 +117,17 @@ CREATE TABLE deliveries (
     request_id TEXT COLLATE "C",
     state TEXT COLLATE "C" NOT NULL CHECK (state IN ('pending', 'leased', 'delivered', 'accepted', 'failed', 'expired', 'superseded', 'discarded')),
     attempts BIGINT NOT NULL CHECK (attempts >= 0),
+    lost BIGINT NOT NULL CHECK (lost >= 0 AND lost <= attempts),
     next_attempt_at BIGINT,
     fence BIGINT NOT NULL,
+    leased_at BIGINT,
     lease_until BIGINT,
     created_at BIGINT NOT NULL,
     ended_at BIGINT,
     end_reason TEXT COLLATE "C",
     CONSTRAINT due_iff_pending CHECK ((state = 'pending') = (next_attempt_at IS NOT NULL)),
     CONSTRAINT lease_iff_leased CHECK ((state = 'leased') = (lease_until IS NOT NULL)),
+    CONSTRAINT lease_whole CHECK ((leased_at IS NULL) = (lease_until IS NULL)),
     CONSTRAINT ended_iff_final CHECK ((state IN ('pending', 'leased')) = (ended_at IS NULL))
 );
 

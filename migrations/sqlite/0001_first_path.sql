@@ -117,14 +117,17 @@ CREATE TABLE deliveries (
     request_id TEXT,
     state TEXT NOT NULL CHECK (state IN ('pending', 'leased', 'delivered', 'accepted', 'failed', 'expired', 'superseded', 'discarded')),
     attempts INTEGER NOT NULL CHECK (attempts >= 0),
+    lost INTEGER NOT NULL CHECK (lost >= 0 AND lost <= attempts),
     next_attempt_at INTEGER,
     fence INTEGER NOT NULL,
+    leased_at INTEGER,
     lease_until INTEGER,
     created_at INTEGER NOT NULL,
     ended_at INTEGER,
     end_reason TEXT,
     CONSTRAINT due_iff_pending CHECK ((state = 'pending') = (next_attempt_at IS NOT NULL)),
     CONSTRAINT lease_iff_leased CHECK ((state = 'leased') = (lease_until IS NOT NULL)),
+    CONSTRAINT lease_whole CHECK ((leased_at IS NULL) = (lease_until IS NULL)),
     CONSTRAINT ended_iff_final CHECK ((state IN ('pending', 'leased')) = (ended_at IS NULL))
 ) STRICT, WITHOUT ROWID;
 

@@ -173,7 +173,7 @@ impl Dispatcher {
         let asks = matches!(claimed.event_type.as_str(), "request.created" | "request.voted");
         match claimed.request_status {
             Status::Pending => None,
-            _ if !asks || claimed.attempts == 0 => None,
+            _ if !asks || claimed.attempts == claimed.lost => None,
             Status::Expired => Some((DeliveryState::Expired, "the request expired meanwhile".to_owned())),
             decided => Some((DeliveryState::Superseded, format!("the request was {} meanwhile", decided.as_str()))),
         }

@@ -112,8 +112,9 @@ struct Row {
 /// # Errors
 /// When the database fails.
 pub async fn insert(session: &mut Session, new: &NewDelivery) -> Result<(), StoreError> {
-    let sql = "INSERT INTO deliveries (id, event_id, endpoint_id, request_id, state, attempts, next_attempt_at, fence, created_at)
-        VALUES ($1, $2, $3, $4, 'pending', 0, $5, 0, $5)";
+    let sql = "INSERT INTO deliveries (id, event_id, endpoint_id, request_id, state, attempts, lost,
+            next_attempt_at, fence, created_at)
+        VALUES ($1, $2, $3, $4, 'pending', 0, 0, $5, 0, $5)";
     let values = args![&new.id, &new.event_id, &new.endpoint_id, &new.request_id, new.created_at];
     session.execute(sql, values).await.map(drop)
 }

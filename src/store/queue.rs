@@ -23,6 +23,8 @@ pub struct Claimed {
     pub fence: i64,
     /// Attempts made before this one.
     pub attempts: u32,
+    /// How many of them were never recorded by who made them: whether they were made at all nobody knows.
+    pub lost: u32,
     /// When the delivery was made.
     pub created_at: Timestamp,
     /// What is told.
@@ -66,7 +68,8 @@ pub async fn claim(
     struct Leased {
         id: String,
     }
-    let sql = "UPDATE deliveries SET state = 'leased', fence = fence + 1, lease_until = $1, next_attempt_at = NULL
+    let sql = "UPDATE deliveries SET state = 'leased', fence = fence + 1, lease_until = $1, leased_at = $3,
+            next_attempt_at = NULL
         WHERE id IN (
             SELECT id FROM deliveries WHERE endpoint_id = $2 AND state = 'pending' AND next_attempt_at <= $3
             ORDER BY (CASE WHEN attempts = 0 THEN 0 ELSE 1 END), next_attempt_at LIMIT $4
@@ -85,6 +88,7 @@ async fn load_claimed(session: &mut Session, id: &str) -> Result<Claimed, StoreE
         endpoint_id: String,
         fence: i64,
         attempts: i64,
+        lost: i64,
         created_at: i64,
         event_id: String,
         event_type: String,
@@ -92,7 +96,7 @@ async fn load_claimed(session: &mut Session, id: &str) -> Result<Claimed, StoreE
         request: String,
         request_status: String,
     }
-    let sql = "SELECT d.endpoint_id, d.fence, d.attempts, d.created_at, d.event_id, e.type AS event_type,
+    let sql = "SELECT d.endpoint_id, d.fence, d.attempts, d.lost, d.created_at, d.event_id, e.type AS event_type,
             e.at AS event_at, e.request, r.status AS request_status
         FROM deliveries d JOIN events e ON e.id = d.event_id JOIN requests r ON r.id = d.request_id
         WHERE d.id = $1";
@@ -104,6 +108,7 @@ async fn load_claimed(session: &mut Session, id: &str) -> Result<Claimed, StoreE
         fence: row.fence,
         attempts: u32::try_from(row.attempts)
             .map_err(|cause| StoreError::inconsistent("deliveries", "attempts", id, cause))?,
+        lost: u32::try_from(row.lost).map_err(|cause| StoreError::inconsistent("deliveries", "lost", id, cause))?,
         created_at: Timestamp::from_micros(row.created_at),
         event_id: row.event_id.parse().map_err(bad("event_id"))?,
         event_type: row.event_type,
@@ -114,25 +119,35 @@ async fn load_claimed(session: &mut Session, id: &str) -> Result<Claimed, StoreE
     })
 }
 
-/// Gives deliveries whose owner let the lease run out back to the queue; answers how many.
+/// Gives deliveries whose owner let the lease run out back to the queue, and writes their attempts down as lost; answers how many.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn release_overrun(session: &mut Session, now: Timestamp) -> Result<u64, StoreError> {
-    let sql = "UPDATE deliveries SET state = 'pending', next_attempt_at = $1, lease_until = NULL
-        WHERE state = 'leased' AND lease_until <= $1";
-    session.execute(sql, args![now]).await
+    release(session, now, now).await
 }
 
-/// Gives all leased deliveries back to the queue: for a process that has just found itself the only one on the database, so that
-/// whoever held them is gone.
+/// The same with all leased deliveries: for a process that has just found itself the only one on the database, so that whoever held
+/// them is gone.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn release_all(session: &mut Session, now: Timestamp) -> Result<u64, StoreError> {
-    let sql =
-        "UPDATE deliveries SET state = 'pending', next_attempt_at = $1, lease_until = NULL WHERE state = 'leased'";
-    session.execute(sql, args![now]).await
+    release(session, Timestamp::from_micros(i64::MAX), now).await
+}
+
+async fn release(session: &mut Session, until: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = "INSERT INTO attempts (delivery_id, number, started_at, duration_us, class, error)
+        SELECT id, attempts + 1, leased_at, CASE WHEN leased_at < $2 THEN $2 - leased_at ELSE 0 END, 'lost',
+            'the hub ended before it could record how this went'
+        FROM deliveries WHERE state = 'leased' AND lease_until <= $1";
+    if session.execute(sql, args![until, now]).await? == 0 {
+        return Ok(0);
+    }
+    let sql = "UPDATE deliveries SET state = 'pending', next_attempt_at = $2, attempts = attempts + 1, lost = lost + 1,
+            lease_until = NULL, leased_at = NULL
+        WHERE state = 'leased' AND lease_until <= $1";
+    session.execute(sql, args![until, now]).await
 }
 
 /// Writes down an attempt (when one was made) and what comes next, in one go; answers whether the lease still held. When it did
@@ -154,7 +169,7 @@ pub async fn settle(
     let state = wire(&state).map_err(|cause| StoreError::inconsistent("deliveries", "state", claimed.id, cause))?;
     let tries = claimed.attempts + u32::from(attempt.is_some());
     let sql = "UPDATE deliveries SET state = $1, attempts = $2, next_attempt_at = $3, ended_at = $4, end_reason = $5,
-            lease_until = NULL
+            lease_until = NULL, leased_at = NULL
         WHERE id = $6 AND fence = $7 AND state = 'leased'";
     let values = args![state, tries, due, ended, reason, &claimed.id, claimed.fence];
     if session.execute(sql, values).await? != 1 {

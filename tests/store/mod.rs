@@ -327,17 +327,19 @@ on_both! {
         assert_eq!(write!(store, |session| queue::release_overrun(session, at(10)).await).unwrap(), 0);
         assert_eq!(write!(store, |session| queue::release_overrun(session, at(11)).await).unwrap(), 1);
         let second = claim(at(11)).await;
-        assert_eq!(second[0].fence, 2);
+        assert_eq!((second[0].fence, second[0].attempts, second[0].lost), (2, 1, 1));
+        let log = deliveries::attempts(&mut store.read().await.unwrap(), new.id).await.unwrap();
+        assert_eq!((log.len(), log[0].class.as_str(), log[0].duration_us), (1, "lost", 10_000_000));
 
         let end = Next::End { state: DeliveryState::Delivered, reason: None };
         let attempt = Attempt {
-            number: 1, started_at: at(1), duration_us: 5, class: "success".to_owned(), status: Some(200), error: None,
+            number: 2, started_at: at(11), duration_us: 5, class: "success".to_owned(), status: Some(200), error: None,
             answer: Some("ok".to_owned()),
         };
         let (stale, tried, next) = (first[0].clone(), attempt.clone(), end.clone());
         let held = write!(store, |session| queue::settle(session, &stale, Some(&tried), &next, at(12)).await);
         assert!(!held.unwrap(), "the old owner writes nothing");
-        assert!(deliveries::attempts(&mut store.read().await.unwrap(), new.id).await.unwrap().is_empty());
+        assert_eq!(deliveries::attempts(&mut store.read().await.unwrap(), new.id).await.unwrap(), log);
 
         let (owner, retry) = (second[0].clone(), Next::Retry(at(20)));
         let tried = attempt.clone();
@@ -346,13 +348,15 @@ on_both! {
         assert_eq!(claim(at(20)).await[0].fence, 3);
         assert_eq!(write!(store, |session| queue::release_all(session, at(20)).await).unwrap(), 1);
         let third = claim(at(20)).await[0].clone();
-        assert_eq!((third.fence, third.attempts), (4, 1));
+        assert_eq!((third.fence, third.attempts, third.lost), (4, 3, 2));
         let unsent = Next::End { state: DeliveryState::Superseded, reason: Some("why".to_owned()) };
         assert!(write!(store, |session| queue::settle(session, &third, None, &unsent, at(21)).await).unwrap());
         let mut session = store.read().await.unwrap();
         let shown = deliveries::get(&mut session, new.id).await.unwrap().unwrap();
-        assert_eq!((shown.state, shown.attempts, shown.ended_at), (DeliveryState::Superseded, 1, Some(at(21))));
-        assert_eq!(deliveries::attempts(&mut session, new.id).await.unwrap(), [attempt]);
+        assert_eq!((shown.state, shown.attempts, shown.ended_at), (DeliveryState::Superseded, 3, Some(at(21))));
+        let classes: Vec<String> =
+            deliveries::attempts(&mut session, new.id).await.unwrap().into_iter().map(|attempt| attempt.class).collect();
+        assert_eq!(classes, ["lost", "success", "lost"]);
         assert_eq!(deliveries::of_endpoint(&mut session, id, None, 9).await.unwrap().len(), 1);
         assert!(deliveries::of_endpoint(&mut session, id, Some(new.id), 9).await.unwrap().is_empty());
     }
