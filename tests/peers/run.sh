@@ -38,11 +38,12 @@ for card in "${drawn[@]}"; do
   echo "card $name: drawn, light and dark"
 done
 
+rm -f "$shots/demo.json" # of an earlier run
 "$root/target/debug/countersign" demo --json --every 1 --listen 127.0.0.1:0 --receiver 127.0.0.1:0 >"$shots/demo.json" &
 demo=$!
 trap 'kill "$demo" 2>/dev/null; wait "$demo" 2>/dev/null || true' EXIT
 for _ in {1..100}; do
-  [ ! -s "$shots/demo.json" ] || break
+  ! grep -qs '}' "$shots/demo.json" || break
   sleep 0.1
 done
 field() { node -p "JSON.parse(require('node:fs').readFileSync(process.argv[1])).$1" "$shots/demo.json"; }
