@@ -86,6 +86,8 @@ impl Demo {
         use secrecy::ExposeSecret;
 
         let (hub, token) = (&server.public_url, server.admin_token.0.expose_secret());
+        // As it was started: it need not be in the PATH.
+        let program = std::env::args().next().unwrap_or_else(|| "countersign".to_owned());
         if self.json {
             return format!("{}\n", serde_json::json!({"hub": hub, "receiver": receiver, "token": token}));
         }
@@ -96,7 +98,7 @@ impl Demo {
              -H 'Content-Type: application/json' \\\n    \
              -d '{{\"resource\": \"orders-db\", \"command\": \"delete from carts\", \
              \"requester\": {{\"email\": \"you@example.com\"}}}}'\n\n  \
-             How it goes: COUNTERSIGN_URL={hub} COUNTERSIGN_TOKEN={token} countersign analytics report\n  \
+             How it goes: COUNTERSIGN_URL={hub} COUNTERSIGN_TOKEN={token} {program} analytics report\n  \
              Nothing leaves this machine, and nothing stays: Ctrl-C ends it.\n\n",
             self.every
         )
