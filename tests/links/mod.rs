@@ -118,12 +118,27 @@ on_both! {
     }
 
     async fn a_form_left_open_too_long_is_asked_again(database: Database) {
-        let (hub, _receiver, request, links) = with_links(database).await;
-        let link = url(&links, "review");
-        let nonce = nonce(&look(&hub, &link).await.text);
-        hub.advance(3_599);
-        let fields = [("nonce", nonce.as_str()), ("approver", "dana@example.com"), ("decision", "approve")];
-        assert_eq!(submit(&hub, &link, &fields, &[]).await.status, 303);
+        let (hub, receiver, _request, _links) = with_links(database).await;
+        // Longer than a form lives.
+        let ask = json!({"resource": "orders", "command": "x", "timeout_seconds": 9_000, "requester": {"email": "nora@example.com"}});
+        let request = hub.post("/v1/requests", &ask).await.expect(201);
+        let id = request["id"].as_str().unwrap();
+        receiver.wait_for(2).await;
+        let link = receiver.find(|message| message.body.contains(id).then(|| url(&message.json()["data"]["links"], "review"))).unwrap();
+        let stale = nonce(&look(&hub, &link).await.text);
+        hub.advance(3_600);
+        let submit_with = |nonce: String| {
+            let (hub, link) = (&hub, &link);
+            async move {
+                let fields = [("nonce", nonce.as_str()), ("approver", "dana@example.com"), ("decision", "approve")];
+                submit(hub, link, &fields, &[]).await
+            }
+        };
+        let refused = submit_with(stale).await;
+        assert_eq!(refused.status, 403);
+        assert!(refused.text.contains("Please look again"));
+        assert_eq!(hub.show(&request).await["status"], "pending");
+        assert_eq!(submit_with(nonce(&look(&hub, &link).await.text)).await.status, 303);
         assert_eq!(hub.show(&request).await["status"], "approved");
     }
 
