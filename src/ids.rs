@@ -107,6 +107,11 @@ id!(
     TokenId,
     "tok_"
 );
+id!(
+    /// Access for a while, as approved.
+    GrantId,
+    "grt_"
+);
 
 /// Counts within a millisecond, so that ids minted one after the other sort in that order. A std mutex: held for the count.
 static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());

@@ -66,7 +66,7 @@ fn cells(request: &Request) -> [String; 18] {
             .map(|decision| defused(&words(decision.by.iter().map(|person| person.as_str()).collect())))
             .unwrap_or_default(),
         decision.and_then(|decision| decision.reason.as_deref()).map(defused).unwrap_or_default(),
-        words(request.terms.slots().map(|slot| slot.group.as_str()).collect()),
+        words(request.terms.slots.iter().map(|slot| slot.slot.group.as_str()).collect()),
         request.payload.language.as_deref().map(defused).unwrap_or_default(),
         defused(&request.payload.command),
         request.reason.as_deref().map(defused).unwrap_or_default(),

@@ -8,4 +8,4 @@ mod histogram;
 mod report;
 
 pub use histogram::{Bucket, Histogram};
-pub use report::{ApprovalTime, Backlog, BucketCount, Count, Counts, Latency, Rates, Summary, summarise};
+pub use report::{ApprovalTime, Backlog, BucketCount, Count, Counts, Latency, Rates, Summary, summarise, times};

@@ -21,6 +21,8 @@ pub struct Summary {
     pub rates: Rates,
     /// From asking to decision, of decisions that people took.
     pub approval_time: ApprovalTime,
+    /// The working time in that, of resources that have working hours.
+    pub working_time: ApprovalTime,
     /// Requests that wait now, whatever the period.
     pub pending: Backlog,
 }
@@ -38,6 +40,23 @@ pub struct Counts {
     pub expired: u64,
     /// Taken back.
     pub cancelled: u64,
+    /// Replaced by another request.
+    pub superseded: u64,
+    /// Decided without anybody being asked: in none of the numbers above.
+    pub unasked: Unasked,
+}
+
+/// Requests that nobody was asked about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Unasked {
+    /// Their requesters needed no approval.
+    pub exempt: u64,
+    /// A rule let them pass.
+    pub allowed_by_rule: u64,
+    /// A rule denied them.
+    pub denied_by_rule: u64,
+    /// Somebody broke the glass.
+    pub break_glass: u64,
 }
 
 /// Shares of all that ended, between 0 and 1; none when nothing ended.
@@ -51,6 +70,8 @@ pub struct Rates {
     pub expiry: Option<f64>,
     /// Taken back.
     pub cancellation: Option<f64>,
+    /// Replaced by another request.
+    pub supersession: Option<f64>,
 }
 
 /// Approval time by outcome.
@@ -114,15 +135,25 @@ pub struct BucketCount {
     pub count: u64,
 }
 
-/// Counts and rates and times out of the kept counts.
+/// Counts and rates and times out of the kept counts. What nobody was asked about is counted apart.
 pub fn summarise(counts: &[Count], buckets: &[BucketCount]) -> (Counts, Rates, ApprovalTime) {
-    let of = |status: Status| counts.iter().filter(|count| count.outcome == status).map(|count| count.count).sum();
+    let sum = |wanted: &dyn Fn(&Count) -> bool| counts.iter().filter(|count| wanted(count)).map(|count| count.count).sum();
+    let was_asked = |count: &Count| !matches!(count.method, Method::Exempt | Method::Rule | Method::BreakGlass);
+    let of = |status: Status| sum(&|count| was_asked(count) && count.outcome == status);
+    let by = |method: Method, status: Status| sum(&|count| count.method == method && count.outcome == status);
     let ended = Counts {
-        total: counts.iter().map(|count| count.count).sum(),
+        total: sum(&was_asked),
         approved: of(Status::Approved),
         rejected: of(Status::Rejected),
         expired: of(Status::Expired),
         cancelled: of(Status::Cancelled),
+        superseded: of(Status::Superseded),
+        unasked: Unasked {
+            exempt: by(Method::Exempt, Status::Approved),
+            allowed_by_rule: by(Method::Rule, Status::Approved),
+            denied_by_rule: by(Method::Rule, Status::Rejected),
+            break_glass: by(Method::BreakGlass, Status::Approved),
+        },
     };
     let rate = |part: u64| (ended.total > 0).then(|| part as f64 / ended.total as f64);
     let rates = Rates {
@@ -130,13 +161,18 @@ pub fn summarise(counts: &[Count], buckets: &[BucketCount]) -> (Counts, Rates, A
         rejection: rate(ended.rejected),
         expiry: rate(ended.expired),
         cancellation: rate(ended.cancelled),
+        supersession: rate(ended.superseded),
     };
-    let time = ApprovalTime {
+    (ended, rates, times(counts, buckets))
+}
+
+/// The times of what people decided.
+pub fn times(counts: &[Count], buckets: &[BucketCount]) -> ApprovalTime {
+    ApprovalTime {
         all: latency(counts, buckets, &[Status::Approved, Status::Rejected]),
         approved: latency(counts, buckets, &[Status::Approved]),
         rejected: latency(counts, buckets, &[Status::Rejected]),
-    };
-    (ended, rates, time)
+    }
 }
 
 /// Of human decisions only: what a rule or an exemption decides takes no time and would flatter the figure.

@@ -5,18 +5,30 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Email, GroupName, Slot, Vote};
+use super::{Email, GroupName, TermsSlot, Vote};
 
 /// Who is in which group, as far as a question needs it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roster {
     members: BTreeMap<GroupName, BTreeSet<Email>>,
+    /// Who stands in for whom now.
+    delegators: BTreeMap<Email, BTreeSet<Email>>,
 }
 
 impl Roster {
     /// Adds a person to a group.
     pub fn add(&mut self, group: GroupName, person: Email) {
         self.members.entry(group).or_default().insert(person);
+    }
+
+    /// Says that `delegate` may vote in the place of `delegator` now.
+    pub fn delegate(&mut self, delegator: Email, delegate: Email) {
+        self.delegators.entry(delegate).or_default().insert(delegator);
+    }
+
+    /// Whom the person may stand in for now, in order.
+    pub fn delegators(&self, delegate: &Email) -> impl Iterator<Item = &Email> {
+        self.delegators.get(delegate).into_iter().flatten()
     }
 
     /// Whether the person is in the group.
@@ -40,34 +52,37 @@ impl FromIterator<(GroupName, Email)> for Roster {
 
 /// How many places of each slot the given approvals fill at best, in the order of the slots.
 ///
-/// An approval counts for a slot that it was cast for when its voter is in the slot's group (still).
-pub fn cover<'a>(slots: impl IntoIterator<Item = &'a Slot>, approvals: &[&Vote], roster: &Roster) -> Vec<u32> {
-    let fills =
-        |slot: &Slot, vote: &Vote| vote.groups.contains(&slot.group) && roster.contains(&slot.group, &vote.voter);
-    fill(slots, |slot| approvals.iter().filter(|vote| fills(slot, vote)).map(|vote| &vote.voter).collect())
+/// An approval counts for a slot that it was cast for when the member whose right it uses is in one of the slot's groups (still).
+pub fn cover(slots: &[TermsSlot], approvals: &[&Vote], roster: &Roster) -> Vec<u32> {
+    let fills = |slot: &TermsSlot, vote: &Vote| vote.groups.contains(&slot.slot.group) && slot.admits(vote.seat(), roster);
+    fill(slots, |slot| approvals.iter().filter(|vote| fills(slot, vote)).map(|vote| vote.seat()).collect())
 }
 
 /// Whether the roster, `excluded` people left out, could fill every slot.
-pub fn satisfiable(slots: &[Slot], roster: &Roster, excluded: impl Fn(&Email) -> bool) -> bool {
-    let filled = fill(slots, |slot| roster.members(&slot.group).filter(|person| !excluded(person)).collect());
-    filled.iter().zip(slots).all(|(filled, slot)| *filled >= slot.needed)
+pub fn satisfiable(slots: &[TermsSlot], roster: &Roster, excluded: impl Fn(&Email) -> bool) -> bool {
+    let candidates = |slot: &TermsSlot| {
+        slot.groups().flat_map(|group| roster.members(group)).filter(|person| !excluded(person)).collect()
+    };
+    is_full(slots, &fill(slots, candidates))
+}
+
+/// Whether so many places are all that the slots have.
+pub(super) fn is_full(slots: &[TermsSlot], filled: &[u32]) -> bool {
+    slots.iter().zip(filled).all(|(slot, filled)| *filled >= slot.slot.needed)
 }
 
 /// Fills the places of all slots, given who could stand in each.
-fn fill<'a, 'p>(
-    slots: impl IntoIterator<Item = &'a Slot>,
-    candidates: impl Fn(&Slot) -> BTreeSet<&'p Email>,
-) -> Vec<u32> {
+fn fill<'p>(slots: &[TermsSlot], candidates: impl Fn(&TermsSlot) -> BTreeSet<&'p Email>) -> Vec<u32> {
     let mut matching = Matching::default();
     slots
-        .into_iter()
+        .iter()
         .map(|slot| {
-            let people = candidates(slot);
-            if slot.shared {
-                return slot.needed.min(u32::try_from(people.len()).unwrap_or(u32::MAX));
+            let (people, needed) = (candidates(slot), slot.slot.needed);
+            if slot.slot.shared {
+                return needed.min(u32::try_from(people.len()).unwrap_or(u32::MAX));
             }
             let people: Vec<&Email> = people.into_iter().collect();
-            (0..slot.needed).map(|_| u32::from(matching.place(people.clone()))).sum()
+            (0..needed).map(|_| u32::from(matching.place(people.clone()))).sum()
         })
         .collect()
 }

@@ -1,15 +1,20 @@
-//! The one door through which a request's status changes.
+//! The one door through which a request changes.
 
+use super::ballot::judge;
+use super::cover::satisfiable;
 use super::request::is_blank;
-use super::{Ballot, Choice, Decision, Digest, Email, GroupName, Method, Request, Roster, Status, Vote, cover};
-use crate::ids::VoteId;
+use super::schedule::{Notice, due};
+use super::{
+    Change, ChangeRole, Choice, Decision, Digest, Email, Method, Payload, Refusal, Request, Roster, Ruling, Status, TermsSlot, Vote,
+};
+use crate::ids::{RequestId, VoteId};
 use crate::time::Timestamp;
 
 /// What somebody, or the timer, wants of a request.
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Approve or reject it.
-    Vote(Ballot),
+    Vote(super::Ballot),
     /// End it if its time is over.
     Expire,
     /// Take it back. Whether the caller may is for the caller's side to know.
@@ -19,31 +24,107 @@ pub enum Command {
         /// Why.
         reason: Option<String>,
     },
+    /// Let another request take its place. Whether the caller may is for the caller's side to know.
+    Supersede {
+        /// The person, when it is one.
+        by: Option<Email>,
+        /// The request that takes its place.
+        successor: RequestId,
+    },
+    /// Ask for something else instead. Whether the caller may is for the caller's side to know.
+    Revise {
+        /// The person, when it is one.
+        by: Option<Email>,
+        /// What is asked for instead.
+        proposal: Proposal,
+        /// Why.
+        reason: Option<String>,
+        /// The revision they saw, when they say so.
+        revision: Option<u32>,
+    },
+    /// Go ahead in an emergency.
+    BreakGlass {
+        /// Who does.
+        by: Email,
+        /// Why.
+        reason: String,
+        /// How often they have in the last 24 hours.
+        recent: u32,
+    },
+    /// Look at who is in the groups by now.
+    Recheck,
+    /// Remind and escalate as far as it is time.
+    Advance,
 }
 
-/// What a command does to the request.
+/// Another payload, and what the rules say of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// What would run instead.
+    pub payload: Payload,
+    /// Of the payload.
+    pub digest: Digest,
+    /// What the request's rules say of it.
+    pub ruling: Ruling,
+}
+
+/// What a command does to the request: all the parts that are there, in this order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Transition {
+    /// Another payload takes the place of the present one.
+    pub revision: Option<Revision>,
+    /// Votes that no longer count.
+    pub voids: Vec<Void>,
+    /// A vote that is added.
+    pub vote: Option<Vote>,
+    /// Those asked are reminded, or others are asked too.
+    pub notice: Option<Notice>,
+    /// Whether it can still be decided, when that has changed.
+    pub undecidable: Option<bool>,
+    /// It ends.
+    pub decision: Option<Decision>,
+    /// What takes its place.
+    pub successor: Option<RequestId>,
+}
+
+/// A payload that takes another's place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revision {
+    /// What is asked for from now on.
+    pub payload: Payload,
+    /// Of the payload.
+    pub digest: Digest,
+    /// The slots to fill from now on.
+    pub slots: Vec<TermsSlot>,
+    /// Who changed what.
+    pub change: Change,
+}
+
+/// A vote that no longer counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Transition {
-    /// Nothing.
-    None,
-    /// A vote is added, and the request waits on.
-    Voted {
-        /// The vote.
-        vote: Vote,
-    },
-    /// The request ends.
-    Ended {
-        /// The vote that ended it, when it was one.
-        vote: Option<Vote>,
-        /// Earlier votes that this one takes back.
-        voids: Vec<VoteId>,
-        /// How it ended.
-        decision: Decision,
-    },
+pub struct Void {
+    /// Which.
+    pub vote: VoteId,
+    /// Why not.
+    pub why: VoidReason,
+}
+
+/// Why a vote no longer counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoidReason {
+    /// The voter changed their mind.
+    ChangedMind,
+    /// The member whose right it used left the groups asked.
+    LeftGroup,
+    /// The member it was cast for has voted.
+    TakenOver,
+    /// Something else is asked for by now.
+    Revised,
 }
 
 /// What happens, and what the caller is told. A vote that comes too late is refused *and* ends the request as expired.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// What to write down.
     pub transition: Transition,
@@ -51,191 +132,133 @@ pub struct Verdict {
     pub answer: Result<(), Refusal>,
 }
 
-/// Why a command is not carried out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// It ended otherwise before.
-    #[error("this request was already decided: {}", .0.as_str())]
-    Decided(Status),
-    /// Its time is over.
-    #[error("this request expired before anyone decided it")]
-    Expired,
-    /// Another payload is asked for by now.
-    #[error("this request was changed after you saw it: it is at revision {current} now")]
-    StaleRevision {
-        /// The revision that waits.
-        current: u32,
-    },
-    /// What the voter saw is not what is asked for.
-    #[error("the digest does not match what this request asks for: read it again before you decide")]
-    StaleDigest,
-    /// Nobody decides their own request.
-    #[error("{0} made this request, and nobody decides their own request")]
-    Conflict(Email),
-    /// Not in any group that is asked.
-    #[error("{0} is in none of the groups that may decide this request, or not in the one named")]
-    NotEligible(Email),
-    /// One channel link casts one vote.
-    #[error("this link has already cast its vote, by {0}: another person needs a link or token of their own")]
-    LinkUsed(Email),
-    /// The policy wants to know why.
-    #[error("this resource wants a reason with every rejection: say why")]
-    ReasonRequired,
-}
-
 /// Decides what `command` does to `request`, given who is in the groups asked and what time it is.
 ///
-/// `roster` must hold the memberships of the voter and of everybody who has a vote on the request, in the request's groups;
-/// `now` must have been read while nobody else could change the request.
+/// `roster` must hold the memberships, in the request's groups, of the voter, of whom the voter stands in for, and of everybody
+/// whose vote or right to vote is used on the request; for [`Command::Recheck`], [`Command::Revise`] and votes with a proposal, all members of
+/// those groups; for [`Command::BreakGlass`], whether `by` has the right. `now` must have been read while nobody else could change
+/// the request.
 pub fn decide(request: &Request, command: Command, roster: &Roster, now: Timestamp) -> Verdict {
+    let by_itself = matches!(command, Command::Expire | Command::Recheck | Command::Advance);
+    if request.is_overdue(now) {
+        let decision = Some(Decision::new(Status::Expired, Method::Timeout));
+        let answer = if by_itself { Ok(()) } else { Err(Refusal::Expired) };
+        return Verdict { transition: Transition { decision, ..Transition::default() }, answer };
+    }
+    let judged = match (request.status, command) {
+        (_, Command::Vote(ballot)) => judge(request, &ballot, roster, now),
+        (Status::Pending, command) => change(request, command, roster, now),
+        (Status::Cancelled, Command::Cancel { .. }) => Ok(Transition::default()),
+        (status, Command::Supersede { successor, .. }) if status != Status::Approved => replace(request, successor),
+        _ if by_itself => Ok(Transition::default()),
+        (status, _) => Err(Refusal::of_ended(status)),
+    };
+    match judged {
+        Ok(transition) => Verdict { transition, answer: Ok(()) },
+        Err(refusal) => Verdict { transition: Transition::default(), answer: Err(refusal) },
+    }
+}
+
+/// What a command other than a vote does to a request that waits, and whose time is not over.
+fn change(request: &Request, command: Command, roster: &Roster, now: Timestamp) -> Result<Transition, Refusal> {
+    let ended = |decision| Ok(Transition { decision: Some(decision), ..Transition::default() });
     match command {
-        Command::Vote(ballot) => match judge(request, &ballot, roster, now) {
-            Ok(None) => Verdict::nothing(Ok(())),
-            Ok(Some(transition)) => Verdict { transition, answer: Ok(()) },
-            Err(Refusal::Expired) if request.is_overdue(now) => {
-                Verdict { transition: expiry(), answer: Err(Refusal::Expired) }
-            }
-            Err(refusal) => Verdict::nothing(Err(refusal)),
-        },
-        Command::Expire if request.is_overdue(now) => Verdict { transition: expiry(), answer: Ok(()) },
-        Command::Expire => Verdict::nothing(Ok(())),
-        Command::Cancel { by, reason } => cancel(request, by, reason, now),
-    }
-}
-
-impl Verdict {
-    const fn nothing(answer: Result<(), Refusal>) -> Self {
-        Self { transition: Transition::None, answer }
-    }
-}
-
-/// The checks of one vote, in the order that the answers promise. `None`: the same vote again.
-fn judge(request: &Request, ballot: &Ballot, roster: &Roster, now: Timestamp) -> Result<Option<Transition>, Refusal> {
-    let earlier = request.live_votes().find(|vote| vote.voter == ballot.voter);
-    let repeats = earlier.is_some_and(|vote| vote.choice == ballot.choice);
-    match request.status {
-        Status::Expired => return Err(Refusal::Expired),
-        status if status != Status::Pending => {
-            return if repeats { Ok(None) } else { Err(Refusal::Decided(status)) };
+        Command::Vote(ballot) => judge(request, &ballot, roster, now),
+        Command::Expire => Ok(Transition::default()),
+        Command::Cancel { by, reason } => {
+            ended(Decision { reason, by: by.into_iter().collect(), ..Decision::new(Status::Cancelled, Method::Cancellation) })
         }
-        _ if request.is_overdue(now) => return Err(Refusal::Expired),
-        _ => {}
+        Command::Supersede { by, successor } => {
+            let by = by.into_iter().collect();
+            let decision = Decision { by, ..Decision::new(Status::Superseded, Method::Replacement) };
+            Ok(Transition { decision: Some(decision), ..replace(request, successor)? })
+        }
+        Command::Revise { by, proposal, reason, revision } => {
+            if revision.is_some_and(|seen| seen != request.revision) {
+                return Err(Refusal::StaleRevision { current: request.revision });
+            }
+            let change = Change::new(request, &proposal.payload, by, ChangeRole::Requester, reason, now);
+            let revision = revise(request, proposal, change, roster)?;
+            Ok(Transition { voids: void_all(request), revision: Some(revision), ..Transition::default() })
+        }
+        Command::BreakGlass { by, reason, recent } => break_glass(request, by, reason, recent, roster).and_then(ended),
+        Command::Recheck => Ok(recheck(request, roster)),
+        Command::Advance => Ok(Transition { notice: due(request, now), ..Transition::default() }),
     }
-    if ballot.revision.is_some_and(|seen| seen != request.revision) {
-        return Err(Refusal::StaleRevision { current: request.revision });
+}
+
+fn replace(request: &Request, successor: RequestId) -> Result<Transition, Refusal> {
+    match request.superseded_by {
+        Some(other) if other != successor => Err(Refusal::Replaced(other)),
+        _ => Ok(Transition { successor: Some(successor), ..Transition::default() }),
     }
-    if ballot.digest.is_some_and(|seen: Digest| seen != request.digest) {
-        return Err(Refusal::StaleDigest);
+}
+
+/// The request with another payload, by whose rules more slots may have to be filled.
+pub(super) fn revise(
+    request: &Request,
+    proposal: Proposal,
+    change: Change,
+    roster: &Roster,
+) -> Result<Revision, Refusal> {
+    let Proposal { payload, digest, ruling } = proposal;
+    if digest == request.digest {
+        return Err(Refusal::NothingChanged);
     }
-    if request.requester.is(&ballot.voter) {
-        return Err(Refusal::Conflict(ballot.voter.clone()));
+    let added = match ruling {
+        Ruling::Denied { rule, reason } => return Err(Refusal::DeniedByRule { rule, reason }),
+        // What a rule lets pass is still decided by people once they have been asked.
+        Ruling::Allowed { .. } => Vec::new(),
+        Ruling::Ask { slots, .. } => slots,
+    };
+    let slots = request.terms.slots_with(&added, roster);
+    if !satisfiable(&slots, roster, |person| request.is_in_conflict(person)) {
+        return Err(Refusal::Unsatisfiable);
     }
-    let groups = eligible_for(request, ballot, roster);
-    if groups.is_empty() {
-        return Err(Refusal::NotEligible(ballot.voter.clone()));
-    }
-    if repeats {
-        return Ok(None);
-    }
-    // An earlier vote of theirs can only be an approval, since a reject would have ended the request: the change of mind is heard.
-    let spent = |vote: &&Vote| vote.link.is_some() && vote.link == ballot.link && vote.voter != ballot.voter;
-    if let Some(other) = request.live_votes().find(spent) {
-        return Err(Refusal::LinkUsed(other.voter.clone()));
-    }
-    let silent = ballot.reason.as_deref().is_none_or(is_blank);
-    if ballot.choice == Choice::Reject && request.terms.reject_reason_required && silent {
+    Ok(Revision { payload, digest, slots, change })
+}
+
+pub(super) fn void_all(request: &Request) -> Vec<Void> {
+    request.live_votes().map(|vote| Void { vote: vote.id, why: VoidReason::Revised }).collect()
+}
+
+/// Votes whose right is gone: the member whose right they use left the groups that they were cast for.
+pub(super) fn lapsed(request: &Request, roster: &Roster) -> Vec<Void> {
+    let is_held = |vote: &Vote| {
+        let slots = request.terms.slots.iter().filter(|slot| vote.groups.contains(&slot.slot.group));
+        slots.into_iter().any(|slot| slot.admits(vote.seat(), roster))
+    };
+    let lapsed = request.live_votes().filter(|vote| !is_held(vote));
+    lapsed.map(|vote| Void { vote: vote.id, why: VoidReason::LeftGroup }).collect()
+}
+
+fn recheck(request: &Request, roster: &Roster) -> Transition {
+    let voids = lapsed(request, roster);
+    let rejected: Vec<&Email> = request
+        .live_votes()
+        .filter(|vote| vote.choice == Choice::Reject && !voids.iter().any(|void| void.vote == vote.id))
+        .map(Vote::seat)
+        .collect();
+    let excluded = |person: &Email| request.is_in_conflict(person) || rejected.contains(&person);
+    let undecidable = !satisfiable(&request.terms.slots, roster, excluded);
+    Transition { voids, undecidable: Some(undecidable).filter(|now| *now != request.undecidable), ..Transition::default() }
+}
+
+fn break_glass(
+    request: &Request,
+    by: Email,
+    reason: String,
+    recent: u32,
+    roster: &Roster,
+) -> Result<Decision, Refusal> {
+    let right = request.terms.procedure.break_glass.as_ref();
+    let right = right.filter(|right| right.groups.iter().any(|group| roster.contains(group, &by)));
+    let Some(right) = right else { return Err(Refusal::NoBreakGlass(by)) };
+    if is_blank(&reason) {
         return Err(Refusal::ReasonRequired);
     }
-    Ok(Some(apply(request, cast(request, ballot, groups, now), earlier, roster)))
-}
-
-/// The slots that the ballot's voter may fill, or the one of them that it names.
-fn eligible_for(request: &Request, ballot: &Ballot, roster: &Roster) -> Vec<GroupName> {
-    request
-        .terms
-        .slots()
-        .map(|slot| &slot.group)
-        .filter(|group| ballot.group.as_ref().is_none_or(|named| named == *group))
-        .filter(|group| roster.contains(group, &ballot.voter))
-        .cloned()
-        .collect()
-}
-
-fn apply(request: &Request, vote: Vote, earlier: Option<&Vote>, roster: &Roster) -> Transition {
-    match vote.choice {
-        Choice::Reject => Transition::Ended {
-            voids: earlier.map(|vote| vote.id).into_iter().collect(),
-            decision: Decision {
-                outcome: Status::Rejected,
-                method: Method::Votes,
-                reason: vote.reason.clone(),
-                by: vec![vote.voter.clone()],
-            },
-            vote: Some(vote),
-        },
-        Choice::Approve => {
-            let mut approvals = counted(request, roster);
-            approvals.push(&vote);
-            let filled = cover(request.terms.slots(), &approvals, roster);
-            if !request.terms.slots().zip(filled).all(|(slot, filled)| filled >= slot.needed) {
-                return Transition::Voted { vote };
-            }
-            let decision = Decision {
-                outcome: Status::Approved,
-                method: Method::Votes,
-                reason: vote.reason.clone(),
-                by: approvals.iter().map(|vote| vote.voter.clone()).collect(),
-            };
-            Transition::Ended { vote: Some(vote), voids: Vec::new(), decision }
-        }
+    if recent >= right.per_day {
+        return Err(Refusal::TooOften { person: by, per_day: right.per_day });
     }
-}
-
-/// Approvals whose voters are eligible still: somebody who left the group since no longer counts.
-fn counted<'a>(request: &'a Request, roster: &Roster) -> Vec<&'a Vote> {
-    request
-        .live_votes()
-        .filter(|vote| vote.choice == Choice::Approve)
-        .filter(|vote| vote.groups.iter().any(|group| roster.contains(group, &vote.voter)))
-        .collect()
-}
-
-fn cast(request: &Request, ballot: &Ballot, groups: Vec<GroupName>, now: Timestamp) -> Vote {
-    Vote {
-        id: ballot.id,
-        voter: ballot.voter.clone(),
-        choice: ballot.choice,
-        groups,
-        reason: ballot.reason.clone(),
-        assurance: ballot.assurance,
-        channel: ballot.channel.clone(),
-        link: ballot.link.clone(),
-        at: now,
-        revision: request.revision,
-        digest: request.digest,
-        voided: false,
-    }
-}
-
-fn cancel(request: &Request, by: Option<Email>, reason: Option<String>, now: Timestamp) -> Verdict {
-    match request.status {
-        Status::Cancelled => Verdict::nothing(Ok(())),
-        Status::Expired => Verdict::nothing(Err(Refusal::Expired)),
-        Status::Approved | Status::Rejected => Verdict::nothing(Err(Refusal::Decided(request.status))),
-        Status::Pending if request.is_overdue(now) => Verdict { transition: expiry(), answer: Err(Refusal::Expired) },
-        Status::Pending => {
-            let decision = Decision {
-                outcome: Status::Cancelled,
-                method: Method::Cancellation,
-                reason,
-                by: by.into_iter().collect(),
-            };
-            Verdict { transition: Transition::Ended { vote: None, voids: Vec::new(), decision }, answer: Ok(()) }
-        }
-    }
-}
-
-fn expiry() -> Transition {
-    let decision = Decision { outcome: Status::Expired, method: Method::Timeout, reason: None, by: Vec::new() };
-    Transition::Ended { vote: None, voids: Vec::new(), decision }
+    Ok(Decision { reason: Some(reason), by: vec![by], ..Decision::new(Status::Approved, Method::BreakGlass) })
 }

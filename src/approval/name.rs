@@ -65,6 +65,11 @@ name!(
     EndpointName,
     "endpoint"
 );
+name!(
+    /// The name of a guardrail.
+    RuleName,
+    "rule"
+);
 
 fn is_name(text: &str) -> bool {
     text.len() <= MAX_NAME

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::GroupName;
+use crate::time::Timestamp;
 
 /// Longest address, in bytes (RFC 5321 §4.5.3.1.3 less the angle brackets).
 const MAX_EMAIL: usize = 254;
@@ -68,6 +69,31 @@ pub struct Requester {
     /// Groups that the asking system says they are in.
     #[serde(default)]
     pub groups: Vec<GroupName>,
+    /// The person in whose name they act: the human behind an agent.
+    #[serde(default)]
+    pub acting_for: Option<Email>,
+}
+
+/// When a person is away, and who stands in for them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Absence {
+    /// Since when; always when absent.
+    #[serde(default)]
+    pub from: Option<Timestamp>,
+    /// Until when, that moment not included; for good when absent.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+    /// Who may vote in their place meanwhile.
+    #[serde(default)]
+    pub delegate: Option<Email>,
+}
+
+impl Absence {
+    /// Whether the person is away at that moment.
+    pub fn covers(&self, at: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
+    }
 }
 
 impl Requester {
@@ -80,9 +106,9 @@ impl Requester {
         }
     }
 
-    /// Whether `person` is the one who asks.
+    /// Whether `person` is the one who asks, or in whose name it is asked.
     pub fn is(&self, person: &Email) -> bool {
-        self.email.as_ref() == Some(person)
+        self.email.as_ref() == Some(person) || self.acting_for.as_ref() == Some(person)
     }
 }
 

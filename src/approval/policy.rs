@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::GroupName;
+use super::{Assurance, Email, GroupName, Guardrail, WorkingHours};
 
 /// Deadline of a request when neither it, its resource nor the settings name one.
 pub const DEFAULT_TIMEOUT_SECONDS: u32 = 3_600;
@@ -15,6 +15,12 @@ pub const MAX_TIMEOUT_SECONDS: u32 = 30 * 24 * 3_600;
 pub const MAX_SLOTS: usize = 50;
 /// Most places over all slots of one policy.
 pub const MAX_PLACES: u32 = 200;
+/// Most reminders, escalations, and groups or people in one list of a policy.
+pub(super) const MAX_STEPS: usize = 50;
+/// Time to use what was approved when the resource names none: one hour.
+pub(super) const DEFAULT_USE_WITHIN_SECONDS: u32 = 3_600;
+/// Longest time to use what was approved, and longest access window: 30 days.
+pub const MAX_WINDOW_SECONDS: u32 = 30 * 24 * 3_600;
 
 /// One requirement: `needed` approvals by members of `group`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,10 +37,9 @@ pub struct Slot {
 }
 
 /// The policy of a resource as configured. Editing it touches new requests only: each request keeps its [`Terms`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
-    /// All must be filled; a reject from any ends the request.
+    /// All must be filled.
     pub slots: Vec<Slot>,
     /// Time to decide; the hub's own default when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,9 +47,116 @@ pub struct Policy {
     /// Whether the requester must say why.
     #[serde(default)]
     pub reason_required: bool,
+    /// Members need no approval. It is recorded all the same.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub exempt_groups: BTreeSet<GroupName>,
+    /// Who may ask at all; everybody when empty. To others the resource is not there.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub requester_groups: BTreeSet<GroupName>,
+    /// People who may never decide about this resource.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub conflicted: BTreeSet<Email>,
+    /// What a request takes with it.
+    #[serde(flatten)]
+    pub procedure: Procedure,
+}
+
+/// The part of a policy that a request takes with it: how its decision proceeds and what may follow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Procedure {
+    /// How many distinct people must reject to end it.
+    #[serde(default = "one")]
+    pub reject_needed: u32,
     /// Whether a reject must say why.
     #[serde(default)]
     pub reject_reason_required: bool,
+    /// Whether the requester may fill a place too. Each use is told.
+    #[serde(default)]
+    pub allow_self_approval: bool,
+    /// How sure the hub must be of who votes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_assurance: Option<Assurance>,
+    /// Time to use what was approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_within_seconds: Option<u32>,
+    /// Longest access window that may be asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_duration_seconds: Option<u32>,
+    /// Never approved in bulk.
+    #[serde(default)]
+    pub high_risk: bool,
+    /// Who may go ahead in an emergency, and what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<BreakGlass>,
+    /// When those asked are reminded: seconds since asking, counted in working time when there are working hours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reminders: Vec<u32>,
+    /// Who else is asked when nobody decides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalation: Vec<Escalation>,
+    /// When people work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_hours: Option<WorkingHours>,
+    /// What commands are refused, let pass or asked more for, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<Guardrail>,
+}
+
+/// The right to go ahead in an emergency. It is told loudly and reviewed afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlass {
+    /// Whose members have it.
+    pub groups: BTreeSet<GroupName>,
+    /// How often one person may in 24 hours.
+    #[serde(default = "three")]
+    pub per_day: u32,
+    /// Time until somebody has to have looked at it.
+    #[serde(default = "three_days")]
+    pub review_within_seconds: u32,
+}
+
+/// One step of escalation: members of one more group may fill a slot. How many it takes stays the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalation {
+    /// When, in seconds since asking.
+    pub after_seconds: u32,
+    /// Which slot.
+    pub slot: GroupName,
+    /// Whose members may fill it from then on.
+    pub add: GroupName,
+}
+
+impl Default for Procedure {
+    fn default() -> Self {
+        Self {
+            reject_needed: 1,
+            reject_reason_required: false,
+            allow_self_approval: false,
+            min_assurance: None,
+            use_within_seconds: None,
+            max_duration_seconds: None,
+            high_risk: false,
+            break_glass: None,
+            reminders: Vec::new(),
+            escalation: Vec::new(),
+            working_hours: None,
+            guardrails: Vec::new(),
+        }
+    }
+}
+
+impl Procedure {
+    /// How long what was approved may wait to be used.
+    pub fn use_within(&self) -> Duration {
+        Duration::from_secs(self.use_within_seconds.unwrap_or(DEFAULT_USE_WITHIN_SECONDS).into())
+    }
+
+    /// The longest access window that may be asked for, in seconds.
+    pub fn max_duration(&self) -> u32 {
+        self.max_duration_seconds.unwrap_or(MAX_WINDOW_SECONDS)
+    }
 }
 
 /// A policy that cannot be meant.
@@ -65,6 +177,21 @@ pub enum InvalidPolicy {
     /// Outside one second to [`MAX_TIMEOUT_SECONDS`].
     #[error("timeout_seconds must be between 1 and 2592000 (30 days)")]
     Timeout,
+    /// A number of seconds that cannot be meant.
+    #[error("{0} must be between 1 and 2592000 seconds (30 days)")]
+    Seconds(&'static str),
+    /// Nobody could reject, or more would have to than ever vote.
+    #[error("reject_needed must be between 1 and 200")]
+    RejectNeeded,
+    /// Nobody has the right, or it may never be used.
+    #[error("break_glass needs at least one group, and per_day between 1 and 100")]
+    BreakGlass,
+    /// A step for a slot that there is not, or that adds the slot's own group.
+    #[error("escalation of slot {0}: there is no such slot, or it adds that same group")]
+    Escalation(GroupName),
+    /// More than [`MAX_STEPS`].
+    #[error("too many entries in {0}: at most 50")]
+    TooMany(&'static str),
 }
 
 impl Policy {
@@ -73,23 +200,15 @@ impl Policy {
     /// # Errors
     /// The first thing found that cannot be meant.
     pub fn validate(&self) -> Result<(), InvalidPolicy> {
-        if self.slots.is_empty() {
-            return Err(InvalidPolicy::NoSlots);
-        }
-        let places = self.slots.iter().fold(0_u32, |sum, slot| sum.saturating_add(slot.needed));
-        if self.slots.len() > MAX_SLOTS || places > MAX_PLACES {
-            return Err(InvalidPolicy::TooManySlots);
-        }
-        let mut groups = BTreeSet::new();
-        for slot in &self.slots {
-            if slot.needed == 0 {
-                return Err(InvalidPolicy::NothingNeeded(slot.group.clone()));
-            }
-            if !groups.insert(&slot.group) {
-                return Err(InvalidPolicy::GroupTwice(slot.group.clone()));
-            }
-        }
-        self.timeout_seconds.map_or(Ok(()), validate_timeout)
+        validate_slots(&self.slots)?;
+        self.timeout_seconds.map_or(Ok(()), validate_timeout)?;
+        let lists = [
+            ("exempt_groups", self.exempt_groups.len()),
+            ("requester_groups", self.requester_groups.len()),
+            ("conflicted", self.conflicted.len()),
+        ];
+        lists.into_iter().try_for_each(|(name, count)| bounded(name, count))?;
+        self.procedure.validate(&self.slots)
     }
 
     /// How long a request has: its own wish, else the resource's, else `default_seconds`.
@@ -101,38 +220,109 @@ impl Policy {
         validate_timeout(seconds)?;
         Ok(Duration::from_secs(seconds.into()))
     }
+
+    /// Every group that the policy names as one that decides: by a slot, an escalation, or a rule.
+    pub fn deciding_groups(&self) -> BTreeSet<&GroupName> {
+        let slots = self.slots.iter().map(|slot| &slot.group);
+        let added = self.procedure.escalation.iter().map(|step| &step.add);
+        let ruled = self.procedure.guardrails.iter().flat_map(|rule| rule.slots.iter().map(|slot| &slot.group));
+        slots.chain(added).chain(ruled).collect()
+    }
+
+    /// Every group that the policy names at all.
+    pub fn groups(&self) -> BTreeSet<&GroupName> {
+        let glass = self.procedure.break_glass.iter().flat_map(|right| &right.groups);
+        self.deciding_groups().into_iter().chain(&self.exempt_groups).chain(&self.requester_groups).chain(glass).collect()
+    }
+}
+
+impl Procedure {
+    fn validate(&self, slots: &[Slot]) -> Result<(), InvalidPolicy> {
+        if !(1..=MAX_PLACES).contains(&self.reject_needed) {
+            return Err(InvalidPolicy::RejectNeeded);
+        }
+        bounded("reminders", self.reminders.len())?;
+        bounded("escalation", self.escalation.len())?;
+        seconds("use_within_seconds", self.use_within_seconds)?;
+        seconds("max_duration_seconds", self.max_duration_seconds)?;
+        self.reminders.iter().try_for_each(|after| seconds("reminders", Some(*after)))?;
+        for step in &self.escalation {
+            seconds("escalation.after_seconds", Some(step.after_seconds))?;
+            if step.add == step.slot || !slots.iter().any(|slot| slot.group == step.slot) {
+                return Err(InvalidPolicy::Escalation(step.slot.clone()));
+            }
+        }
+        if let Some(right) = &self.break_glass {
+            bounded("break_glass.groups", right.groups.len())?;
+            seconds("break_glass.review_within_seconds", Some(right.review_within_seconds))?;
+            if right.groups.is_empty() || !(1..=100).contains(&right.per_day) {
+                return Err(InvalidPolicy::BreakGlass);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks slots, be they a policy's or with a rule's added.
+///
+/// # Errors
+/// The first thing found that cannot be meant.
+pub fn validate_slots(slots: &[Slot]) -> Result<(), InvalidPolicy> {
+    if slots.is_empty() {
+        return Err(InvalidPolicy::NoSlots);
+    }
+    let places = slots.iter().fold(0_u32, |sum, slot| sum.saturating_add(slot.needed));
+    if slots.len() > MAX_SLOTS || places > MAX_PLACES {
+        return Err(InvalidPolicy::TooManySlots);
+    }
+    let mut groups = BTreeSet::new();
+    for slot in slots {
+        if slot.needed == 0 {
+            return Err(InvalidPolicy::NothingNeeded(slot.group.clone()));
+        }
+        if !groups.insert(&slot.group) {
+            return Err(InvalidPolicy::GroupTwice(slot.group.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// The slots with a rule's added: the same group twice takes the higher number, and is shared only if both say so.
+pub fn with_added(slots: &[Slot], added: &[Slot]) -> Vec<Slot> {
+    let mut all = slots.to_vec();
+    for more in added {
+        match all.iter_mut().find(|slot| slot.group == more.group) {
+            Some(slot) => {
+                slot.needed = slot.needed.max(more.needed);
+                slot.shared &= more.shared;
+            }
+            None => all.push(more.clone()),
+        }
+    }
+    all
 }
 
 fn validate_timeout(seconds: u32) -> Result<(), InvalidPolicy> {
     if (1..=MAX_TIMEOUT_SECONDS).contains(&seconds) { Ok(()) } else { Err(InvalidPolicy::Timeout) }
 }
 
+fn seconds(name: &'static str, value: Option<u32>) -> Result<(), InvalidPolicy> {
+    let fits = value.is_none_or(|seconds| (1..=MAX_WINDOW_SECONDS).contains(&seconds));
+    if fits { Ok(()) } else { Err(InvalidPolicy::Seconds(name)) }
+}
+
+fn bounded(name: &'static str, count: usize) -> Result<(), InvalidPolicy> {
+    if count <= MAX_STEPS { Ok(()) } else { Err(InvalidPolicy::TooMany(name)) }
+}
+
 const fn one() -> u32 {
     1
 }
 
-/// The policy as it stood when the request was made: what this request is judged by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Terms {
-    /// The slots to fill.
-    pub slots: Vec<TermsSlot>,
-    /// Whether a reject must say why.
-    pub reject_reason_required: bool,
+const fn three() -> u32 {
+    3
 }
 
-/// A slot of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TermsSlot {
-    /// The requirement.
-    #[serde(flatten)]
-    pub slot: Slot,
-    /// How many people could fill it when the request was made, its requester left out.
-    pub eligible: u32,
-}
-
-impl Terms {
-    /// The slots' requirements.
-    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.iter().map(|terms| &terms.slot)
-    }
+const fn three_days() -> u32 {
+    3 * 24 * 3_600
 }

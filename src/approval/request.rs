@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Digest, Email, Requester, ResourceName, Terms, Vote};
+use super::{
+    Digest, Email, Execution, Grant, GroupName, Progress, Requester, ResourceName, RuleName, Terms, Transition, Vote, unified,
+};
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
@@ -30,12 +32,24 @@ pub mod limits {
 pub enum Kind {
     /// One command, approved each time.
     Action,
+    /// Access for a time.
+    Jit,
+}
+
+impl Kind {
+    /// As written on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Action => "action",
+            Self::Jit => "jit",
+        }
+    }
 }
 
 /// What exactly is asked for. It never changes: an edit makes a new revision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Payload {
-    /// The exact text that would run.
+    /// The exact text that would run; may be empty for access.
     pub command: String,
     /// What language it is in.
     pub language: Option<String>,
@@ -51,6 +65,9 @@ pub enum InvalidPayload {
     /// Nothing to approve.
     #[error("command is empty: say exactly what would run")]
     NoCommand,
+    /// Access without an end, or an action with one.
+    #[error("duration_seconds belongs to access for a time (kind jit), and only there: say for how long")]
+    Duration,
     /// A number that not every JSON reader reads alike.
     #[error("context holds an integer beyond ±(2^53-1), which JSON readers do not agree on: send it as a string")]
     Integer,
@@ -61,14 +78,32 @@ impl Payload {
     ///
     /// # Errors
     /// The first thing found that cannot be taken.
-    pub fn validate(&self) -> Result<(), InvalidPayload> {
-        if is_blank(&self.command) {
+    pub fn validate(&self, kind: Kind) -> Result<(), InvalidPayload> {
+        if kind == Kind::Action && is_blank(&self.command) {
             return Err(InvalidPayload::NoCommand);
+        }
+        if (kind == Kind::Jit) != self.duration_seconds.is_some_and(|seconds| seconds > 0) {
+            return Err(InvalidPayload::Duration);
         }
         if self.context.as_ref().is_some_and(has_unsafe_integer) {
             return Err(InvalidPayload::Integer);
         }
         Ok(())
+    }
+
+    /// All of it as lines of text, for comparing: the command, and what there is besides.
+    fn readable(&self) -> String {
+        let mut text = self.command.clone();
+        if let Some(language) = &self.language {
+            text.push_str(&format!("\nlanguage: {language}"));
+        }
+        if let Some(seconds) = self.duration_seconds {
+            text.push_str(&format!("\nduration: {seconds} s"));
+        }
+        if let Some(context) = &self.context {
+            text.push_str(&format!("\ncontext: {context:#}"));
+        }
+        text
     }
 
     /// SHA-256 over the canonical JSON (RFC 8785) of the object with the four members `command`, `language`, `context` and
@@ -83,8 +118,12 @@ impl Payload {
 
 /// Whether there is nothing to see in a text: white space and characters that show nothing.
 pub(super) fn is_blank(text: &str) -> bool {
-    let shows_nothing = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}');
     text.chars().all(|c| c.is_whitespace() || c.is_control() || shows_nothing(c))
+}
+
+/// Whether a character is there without being seen: joiners, marks of direction, fillers.
+pub(super) fn shows_nothing(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}')
 }
 
 fn has_unsafe_integer(value: &Value) -> bool {
@@ -115,6 +154,8 @@ pub enum Status {
     Expired,
     /// Taken back by its requester or an admin.
     Cancelled,
+    /// Another request of its requester took its place.
+    Superseded,
 }
 
 impl Status {
@@ -126,13 +167,14 @@ impl Status {
             Self::Rejected => "rejected",
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
+            Self::Superseded => "superseded",
         }
     }
 }
 
 /// By what means a request was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Method {
     /// People voted.
     Votes,
@@ -140,6 +182,14 @@ pub enum Method {
     Timeout,
     /// It was taken back.
     Cancellation,
+    /// Another request took its place.
+    Replacement,
+    /// Its requester needs no approval.
+    Exempt,
+    /// A rule let it pass or denied it.
+    Rule,
+    /// Somebody used the right to go ahead in an emergency.
+    BreakGlass,
 }
 
 /// How a request ended.
@@ -151,8 +201,80 @@ pub struct Decision {
     pub method: Method,
     /// The deciding person's words.
     pub reason: Option<String>,
-    /// Who decided: those whose approvals count, or the one who rejected or cancelled.
+    /// Who decided: those whose approvals count, or who rejected, cancelled, or broke the glass.
     pub by: Vec<Email>,
+    /// The rule that decided.
+    #[serde(default)]
+    pub rule: Option<RuleName>,
+    /// The group whose members are exempt.
+    #[serde(default)]
+    pub group: Option<GroupName>,
+}
+
+impl Decision {
+    /// A decision by nobody in particular, without a word.
+    pub const fn new(outcome: Status, method: Method) -> Self {
+        Self { outcome, method, reason: None, by: Vec::new(), rule: None, group: None }
+    }
+}
+
+/// How the payload came to be what it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The person who changed it, when it is one.
+    pub by: Option<Email>,
+    /// In which role.
+    pub role: ChangeRole,
+    /// When.
+    pub at: Timestamp,
+    /// The revision that was changed.
+    pub from_revision: u32,
+    /// Why.
+    pub reason: Option<String>,
+    /// What is different, as a unified diff.
+    pub diff: String,
+}
+
+/// Who changes a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeRole {
+    /// The one who asks.
+    Requester,
+    /// One who approves something else than was asked.
+    Approver,
+}
+
+impl Change {
+    /// The change of `request` to another payload.
+    pub fn new(
+        request: &Request,
+        payload: &Payload,
+        by: Option<Email>,
+        role: ChangeRole,
+        reason: Option<String>,
+        at: Timestamp,
+    ) -> Self {
+        let diff = unified(&request.payload.readable(), &payload.readable());
+        Self { by, role, at, from_revision: request.revision, reason, diff }
+    }
+}
+
+/// What has to follow after somebody broke the glass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Review {
+    /// Who broke it.
+    pub by: Email,
+    /// Until when somebody has to have looked at it.
+    pub due_at: Timestamp,
+    /// When somebody did.
+    pub reviewed_at: Option<Timestamp>,
+    /// Who did.
+    pub reviewed_by: Option<Email>,
+    /// Whether they found it justified.
+    pub justified: Option<bool>,
+    /// Their words.
+    pub note: Option<String>,
 }
 
 /// One ask.
@@ -172,6 +294,8 @@ pub struct Request {
     pub digest: Digest,
     /// Who asks.
     pub requester: Requester,
+    /// The person for whom it is asked, when that is somebody else.
+    pub beneficiary: Option<Email>,
     /// The identity of the token that it came by, which may see it.
     pub asked_by: String,
     /// Why.
@@ -192,6 +316,22 @@ pub struct Request {
     pub terms: Terms,
     /// All votes in the order they were cast, voided ones too.
     pub votes: Vec<Vote>,
+    /// How the present payload came to be, when it is not the first.
+    pub change: Option<Change>,
+    /// The request whose place it takes.
+    pub supersedes: Option<RequestId>,
+    /// The request that takes its place.
+    pub superseded_by: Option<RequestId>,
+    /// Whether it waits although nobody could approve it any more.
+    pub undecidable: bool,
+    /// Which reminders and steps of escalation are behind it.
+    pub progress: Progress,
+    /// How an approved action is used.
+    pub execution: Option<Execution>,
+    /// The access that was approved.
+    pub grant: Option<Grant>,
+    /// What has to follow after somebody broke the glass.
+    pub review: Option<Review>,
 }
 
 impl Request {
@@ -203,6 +343,46 @@ impl Request {
     /// Votes that count.
     pub fn live_votes(&self) -> impl Iterator<Item = &Vote> {
         self.votes.iter().filter(|vote| !vote.voided && vote.revision == self.revision)
+    }
+
+    /// Whether the person may not decide it.
+    pub fn is_in_conflict(&self, person: &Email) -> bool {
+        self.terms.is_in_conflict(person) || (self.is_asker(person) && !self.terms.procedure.allow_self_approval)
+    }
+
+    /// Whether the person asks, or it is asked for them.
+    pub fn is_asker(&self, person: &Email) -> bool {
+        self.requester.is(person) || self.beneficiary.as_ref() == Some(person) || self.terms.askers.contains(person)
+    }
+
+    /// Writes into the request what the core said; `now` is the moment it said so.
+    pub fn apply(&mut self, transition: &Transition, now: Timestamp) {
+        for vote in &mut self.votes {
+            vote.voided |= transition.voids.iter().any(|void| void.vote == vote.id);
+        }
+        if let Some(revision) = &transition.revision {
+            self.revision += 1;
+            self.payload = revision.payload.clone();
+            self.digest = revision.digest;
+            self.terms.slots = revision.slots.clone();
+            self.change = Some(revision.change.clone());
+        }
+        self.votes.extend(transition.vote.clone());
+        if let Some(notice) = &transition.notice {
+            self.progress = notice.progress;
+            for (slot, added) in &notice.added {
+                let slots = self.terms.slots.iter_mut().filter(|known| known.slot.group == *slot);
+                slots.for_each(|known| known.also.push(added.clone()));
+            }
+        }
+        self.undecidable = transition.undecidable.unwrap_or(self.undecidable);
+        self.superseded_by = transition.successor.or(self.superseded_by);
+        if let Some(decision) = &transition.decision {
+            self.status = decision.outcome;
+            self.decided_at = Some(now);
+            self.decision = Some(decision.clone());
+            self.undecidable = false;
+        }
     }
 }
 
@@ -226,24 +406,24 @@ mod tests {
     fn what_shows_nothing_is_no_command() {
         for blank in ["", " \n", "\u{200b}\u{2060}"] {
             let payload = Payload { command: blank.into(), language: None, context: None, duration_seconds: None };
-            assert_eq!(payload.validate(), Err(InvalidPayload::NoCommand), "{blank:?}");
+            assert_eq!(payload.validate(Kind::Action), Err(InvalidPayload::NoCommand), "{blank:?}");
         }
     }
 
     #[test]
     fn numbers_beyond_64_bits_are_refused_and_fractions_are_not() {
         let huge: Value = serde_json::from_str("1180591620717411303424").expect("a number");
-        assert_eq!(payload(huge).validate(), Err(InvalidPayload::Integer));
-        assert_eq!(payload(serde_json::json!(0.5)).validate(), Ok(()));
+        assert_eq!(payload(huge).validate(Kind::Action), Err(InvalidPayload::Integer));
+        assert_eq!(payload(serde_json::json!(0.5)).validate(Kind::Action), Ok(()));
     }
 
     #[test]
     fn integers_that_readers_disagree_on_are_refused() {
-        assert_eq!(payload(serde_json::json!({"id": [9_007_199_254_740_991_u64]})).validate(), Ok(()));
+        assert_eq!(payload(serde_json::json!({"id": [9_007_199_254_740_991_u64]})).validate(Kind::Action), Ok(()));
         assert_eq!(
-            payload(serde_json::json!({"id": [9_007_199_254_740_992_u64]})).validate(),
+            payload(serde_json::json!({"id": [9_007_199_254_740_992_u64]})).validate(Kind::Action),
             Err(InvalidPayload::Integer)
         );
-        assert_eq!(payload(serde_json::json!(-9_007_199_254_740_992_i64)).validate(), Err(InvalidPayload::Integer));
+        assert_eq!(payload(serde_json::json!(-9_007_199_254_740_992_i64)).validate(Kind::Action), Err(InvalidPayload::Integer));
     }
 }

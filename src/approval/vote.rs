@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Email, GroupName};
+use super::{Digest, Email, GroupName, Narrowing, Proposal};
 use crate::ids::{DeliveryId, VoteId};
 use crate::time::Timestamp;
 
@@ -26,6 +26,17 @@ pub enum Assurance {
     Delegated,
     /// The person's own token.
     Token,
+}
+
+impl Assurance {
+    /// As written on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Delegated => "delegated",
+            Self::Token => "token",
+        }
+    }
 }
 
 /// The link a vote came by: one channel link casts at most one vote per request, so links are told apart by the message that
@@ -61,6 +72,12 @@ pub struct Ballot {
     pub channel: String,
     /// The link it came by.
     pub link: Option<LinkUse>,
+    /// The absent member in whose place they vote, when they say so.
+    pub on_behalf_of: Option<Email>,
+    /// What an approver of access makes of the window.
+    pub narrowing: Option<Narrowing>,
+    /// Another payload to approve in place of what is asked.
+    pub proposal: Option<Proposal>,
 }
 
 /// A vote as it was cast.
@@ -88,6 +105,17 @@ pub struct Vote {
     pub revision: u32,
     /// The payload it was cast on.
     pub digest: Digest,
+    /// The absent member in whose place they voted.
+    pub on_behalf_of: Option<Email>,
+    /// What the approver made of the window.
+    pub narrowing: Option<Narrowing>,
     /// Whether it no longer counts.
     pub voided: bool,
+}
+
+impl Vote {
+    /// The member whose right to vote it uses: the voter's own, or that of the absent member they stand in for.
+    pub fn seat(&self) -> &Email {
+        self.on_behalf_of.as_ref().unwrap_or(&self.voter)
+    }
 }

@@ -23,17 +23,44 @@ use crate::store::events::KINDS;
 const DEFAULT: &str = "default";
 /// Largest template file, in bytes.
 const MAX_TEMPLATE: u64 = 256 * 1024;
-/// Built-in templates: channel, event, text.
-const BUILT_IN: [(Channel, &str, &str); 8] = [
-    (Channel::Custom, DEFAULT, include_str!("../../templates/notifications/custom/default.hbs")),
-    (Channel::Teams, "_outcome", include_str!("../../templates/notifications/teams/_outcome.hbs")),
-    (Channel::Teams, "request.created", include_str!("../../templates/notifications/teams/request.created.hbs")),
-    (Channel::Teams, "request.voted", include_str!("../../templates/notifications/teams/request.voted.hbs")),
-    (Channel::Teams, "request.approved", include_str!("../../templates/notifications/teams/request.approved.hbs")),
-    (Channel::Teams, "request.rejected", include_str!("../../templates/notifications/teams/request.rejected.hbs")),
-    (Channel::Teams, "request.expired", include_str!("../../templates/notifications/teams/request.expired.hbs")),
-    (Channel::Teams, "request.cancelled", include_str!("../../templates/notifications/teams/request.cancelled.hbs")),
-];
+/// A built-in template: channel, event, text.
+macro_rules! built_in {
+    ($($channel:ident, $folder:literal, [$($event:literal),* $(,)?];)*) => {
+        &[$($((
+            Channel::$channel,
+            $event,
+            include_str!(concat!("../../templates/notifications/", $folder, "/", $event, ".hbs")),
+        ),)*)*]
+    };
+}
+
+/// Built-in templates.
+const BUILT_IN: &[(Channel, &str, &str)] = built_in! {
+    Custom, "custom", ["default"];
+    Teams, "teams", [
+        "_ask",
+        "_outcome",
+        "request.created",
+        "request.revised",
+        "request.voted",
+        "request.approved",
+        "request.rejected",
+        "request.expired",
+        "request.cancelled",
+        "request.reminded",
+        "request.escalated",
+        "request.superseded",
+        "request.undecidable",
+        "request.self_approved",
+        "request.glass_broken",
+        "request.review_due",
+        "execution.claimed",
+        "execution.finished",
+        "grant.started",
+        "grant.ended",
+        "grant.revoked",
+    ];
+};
 
 /// All templates, compiled.
 pub struct Templates {
@@ -130,7 +157,7 @@ impl Templates {
             (Channel::Teams.as_str(), registry(|text| in_json(&plain_markdown(&visible(text))))),
             (Channel::Custom.as_str(), registry(in_json)),
         ]);
-        for (channel, event, text) in BUILT_IN {
+        for &(channel, event, text) in BUILT_IN {
             register(&mut registries, channel.as_str(), event, text)?;
         }
         if let Some(folder) = folder {

@@ -5,7 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use super::schema::TEAMS;
-use super::text::cut;
+use super::text::{cut, duration};
 use super::{Notice, RenderError, SlotLinks, Success, Templates, Validators};
 use crate::store::endpoints::Channel;
 
@@ -60,6 +60,8 @@ fn view(notice: &Notice<'_>, budget: usize) -> Value {
     let (command, command_cut) = lines(text("/command"), budget);
     let (reason, reason_cut) = cut(text("/reason"), budget / 4);
     let (decision_reason, _) = cut(text("/decision/reason"), budget / 4);
+    // A change is told once: afterwards it is what is asked for.
+    let (diff, diff_cut) = lines(if notice.kind == "request.revised" { text("/change/diff") } else { "" }, budget / 2);
     json!({
         "event": {"id": notice.id, "type": notice.kind, "at": notice.at},
         "resource": text("/resource"),
@@ -68,7 +70,12 @@ fn view(notice: &Notice<'_>, budget: usize) -> Value {
         "expires_at": text("/expires_at"),
         "url": text("/url"),
         "requester": requester(request),
-        "language": text("/language"),
+        "asks": asks(request),
+        "note": note(request),
+        "revision": request.pointer("/revision").map(Value::to_string).unwrap_or_default(),
+        "changed_by": if diff.is_empty() { "" } else { or_system(text("/change/by")) },
+        "diff": diff.iter().map(|line| diff_line(line)).collect::<Vec<_>>(),
+        "diff_cut": diff_cut,
         "command": command,
         "command_cut": command_cut,
         "reason": reason,
@@ -122,6 +129,44 @@ fn requester(request: &Value) -> String {
         (Some(one), None) | (None, Some(one)) => cut(one, 254).0.to_owned(),
         (None, None) => "a system".to_owned(),
     }
+}
+
+/// What is asked for, before the command itself.
+fn asks(request: &Value) -> String {
+    let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let language = text("/language").map(|language| format!(" ({})", cut(language, 40).0)).unwrap_or_default();
+    let whose = text("/beneficiary").map(|person| format!(" for {person}")).unwrap_or_default();
+    match request.pointer("/duration_seconds").and_then(Value::as_u64) {
+        Some(seconds) => format!("asks for access{whose} for {}{language}", duration(seconds)),
+        None => format!("asks to run{whose}{language}:"),
+    }
+}
+
+/// How using it went, and until when access lasts.
+fn note(request: &Value) -> String {
+    let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str);
+    let execution = text("/execution/status").map(|status| {
+        let code = request.pointer("/execution/exit_code").and_then(Value::as_i64);
+        format!("Use: {status}{}", code.map(|code| format!(", exit code {code}")).unwrap_or_default())
+    });
+    let grant = text("/grant/status").map(|status| {
+        let (from, to) = (text("/grant/starts_at").unwrap_or_default(), text("/grant/ends_at").unwrap_or_default());
+        format!("Access of {}: {status}, {from} to {to}", text("/grant/requester").unwrap_or_default())
+    });
+    execution.or(grant).unwrap_or_default()
+}
+
+fn diff_line(line: &str) -> Value {
+    let color = match line.as_bytes().first() {
+        Some(b'+') => "Good",
+        Some(b'-') => "Attention",
+        _ => "Default",
+    };
+    json!({"color": color, "text": line})
+}
+
+const fn or_system(person: &str) -> &str {
+    if person.is_empty() { "a system" } else { person }
 }
 
 /// Plain values of the context, as name and value.

@@ -4,11 +4,12 @@
 
 use serde_json::Value;
 
-use crate::approval::{Digest, GroupName};
+use crate::approval::{Digest, GroupName, Status};
 use crate::channels::{Channels, Links, Notice, RenderError, SlotLinks};
 use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
 use crate::store::endpoints::Endpoint;
+use crate::store::events::ASKING;
 use crate::store::queue::Claimed;
 use crate::time::Timestamp;
 
@@ -28,6 +29,7 @@ pub(super) enum ComposeError {
 struct Subject {
     id: RequestId,
     revision: u32,
+    status: Status,
     digest: Digest,
     expires_at: Timestamp,
     slots: Vec<SubjectSlot>,
@@ -36,6 +38,13 @@ struct Subject {
 #[derive(serde::Deserialize)]
 struct SubjectSlot {
     group: GroupName,
+    also: Vec<GroupName>,
+}
+
+impl SubjectSlot {
+    fn groups(&self) -> impl Iterator<Item = &GroupName> {
+        std::iter::once(&self.group).chain(&self.also)
+    }
 }
 
 /// The body for one delivery.
@@ -55,8 +64,9 @@ pub(super) fn compose(
 }
 
 fn links(subject: &Subject, claimed: &Claimed, endpoint: &Endpoint, keys: &KeyRing, public_url: &str) -> Links {
-    let decidable = matches!(claimed.event_type.as_str(), "request.created" | "request.voted");
-    let served = subject.slots.iter().map(|slot| &slot.group).filter(|group| endpoint.groups.contains(*group));
+    let decidable = ASKING.contains(&claimed.event_type.as_str()) && subject.status == Status::Pending;
+    let serves = |slot: &&SubjectSlot| slot.groups().any(|group| endpoint.groups.contains(group));
+    let served = subject.slots.iter().filter(serves).map(|slot| &slot.group);
     let of_slot = |group: &GroupName| {
         let url = |intent| {
             let link = Link {

@@ -23,6 +23,7 @@ use crate::links::KeyRing;
 use crate::random;
 use crate::store::deliveries::{self, Attempt, DeliveryState};
 use crate::store::endpoints::{self, Endpoint, EndpointState};
+use crate::store::events::ASKING;
 use crate::store::queue::{self, Claimed, Next};
 use crate::store::{Signal, Store, StoreError, Tx};
 use crate::time::{SharedClock, Timestamp};
@@ -170,7 +171,7 @@ impl Dispatcher {
         }
         // Everybody is told once. But whoever could not be reached is not asked late for what is decided by now: the
         // outcome follows in a message of its own.
-        let asks = matches!(claimed.event_type.as_str(), "request.created" | "request.voted");
+        let asks = ASKING.contains(&claimed.event_type.as_str());
         match claimed.request_status {
             Status::Pending => None,
             _ if !asks || claimed.attempts == claimed.lost => None,

@@ -22,22 +22,41 @@ struct JsonDecision {
     reason: Option<String>,
     #[serde(default)]
     approver: Option<Email>,
+    /// Another command to approve in place of what is asked.
+    #[serde(default)]
+    command: Option<String>,
+    /// A shorter window to approve.
+    #[serde(default)]
+    duration_seconds: Option<u32>,
 }
 
 /// What the form posts. Browsers send empty fields too; unknown ones are ignored.
 fn read_form(body: &[u8]) -> LinkDecision {
-    let mut decision = LinkDecision { choice: None, approver: None, reason: None, nonce: None };
+    let mut decision = LinkDecision::default();
+    let (mut changed, mut command) = (false, None);
     for (name, value) in url::form_urlencoded::parse(body) {
         match (name.as_ref(), value.as_ref()) {
             ("decision", "approve") => decision.choice = Some(Choice::Approve),
+            ("decision", "change") => (decision.choice, changed) = (Some(Choice::Approve), true),
             ("decision", "reject") => decision.choice = Some(Choice::Reject),
             ("approver", email) => decision.approver = email.parse().ok(),
             ("reason", reason) => decision.reason = Some(reason.to_owned()),
             ("nonce", nonce) => decision.nonce = Some(nonce.to_owned()),
+            ("command", text) => command = Some(text.to_owned()),
+            ("duration", seconds) => decision.duration_seconds = seconds.trim().parse().ok(),
             _ => {}
         }
     }
+    // The text is on every form; it is meant only by the button beside it.
+    if changed {
+        decision.command = command.map(|text| as_typed(&text));
+    }
     decision
+}
+
+/// Forms send every line end as CR LF (HTML, "constructing the entry list").
+fn as_typed(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 /// `GET /c/{token}`, and HEAD
@@ -69,8 +88,8 @@ pub(super) async fn decide(State(app): State<App>, Path(token): Path<String>, re
 
 async fn decide_by_json(app: App, token: String, request: Request) -> Result<Response, Problem> {
     let body = read_body(request, &app).await?;
-    let JsonDecision { decision, reason, approver } = parse_json(&body)?;
-    let decision = LinkDecision { choice: decision, approver, reason, nonce: None };
+    let JsonDecision { decision, reason, approver, command, duration_seconds } = parse_json(&body)?;
+    let decision = LinkDecision { choice: decision, approver, reason, command, duration_seconds, nonce: None };
     let decided = app.hub.decide_by_link(&token, decision, false).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(decided)).into_response())
 }

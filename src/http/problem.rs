@@ -5,24 +5,37 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::approval::Refusal;
+use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 46] = [
+pub const CODES: [(&str, u16); 68] = [
+    ("already_claimed", 409),
     ("already_decided", 409),
+    ("already_finished", 409),
+    ("already_replaced", 409),
+    ("already_reviewed", 409),
     ("approver_required", 422),
+    ("assurance_too_low", 403),
     ("body_too_large", 413),
     ("conflict_of_interest", 403),
     ("context_invalid", 422),
     ("decision_required", 422),
+    ("denied_by_rule", 422),
     ("digest_stale", 412),
+    ("duration_required", 422),
+    ("duration_too_long", 422),
+    ("execution_revoked", 409),
     ("expired", 410),
+    ("fence_stale", 409),
     ("forbidden", 403),
     ("form_stale", 403),
+    ("guardrail_example", 422),
+    ("high_risk", 403),
     ("idempotency_key_reused", 409),
     ("in_use", 409),
     ("internal", 500),
+    ("invalid_absence", 422),
     ("invalid_cursor", 422),
     ("invalid_expiry", 422),
     ("invalid_idempotency_key", 422),
@@ -36,26 +49,35 @@ pub const CODES: [(&str, u16); 46] = [
     ("invalid_text", 422),
     ("invalid_timeout", 422),
     ("invalid_url", 422),
+    ("lease_over", 409),
     ("link_already_used", 409),
     ("link_expired", 410),
     ("link_forged", 404),
     ("link_revised", 412),
     ("method_not_allowed", 405),
     ("name_taken", 409),
+    ("not_a_break_glass", 409),
+    ("not_an_action", 409),
+    ("not_approved", 409),
     ("not_eligible", 403),
     ("not_found", 404),
+    ("nothing_changed", 422),
     ("person_required", 422),
     ("reason_required", 422),
     ("revision_stale", 412),
+    ("seat_taken", 409),
     ("storage_unavailable", 503),
     ("too_long", 422),
     ("too_many", 422),
+    ("too_often", 429),
     ("too_slow", 408),
     ("unauthenticated", 401),
     ("unknown_event", 422),
     ("unsatisfiable", 422),
     ("unsupported_media_type", 415),
+    ("use_expired", 410),
     ("voter_required", 422),
+    ("widened", 422),
 ];
 
 /// An error, as the caller sees it. Boxed, since it travels in the `Err` of everything.
@@ -143,6 +165,8 @@ impl From<HubError> for Problem {
                 let outcome = matches!(refusal, Refusal::Decided(_) | Refusal::Expired).then_some(status.as_str());
                 Self::new(refusal_code(&refusal), detail).about(request, outcome)
             }
+            HubError::HighRisk => Self::new("high_risk", detail),
+            HubError::Use(refusal) => Self::new(use_code(refusal), detail),
             HubError::Link(problem) => Self::new(link_code(problem), detail),
             HubError::Store(error) if error.is_transient() => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the store cannot serve a call");
@@ -169,6 +193,27 @@ const fn refusal_code(refusal: &Refusal) -> &'static str {
         Refusal::NotEligible(_) => "not_eligible",
         Refusal::LinkUsed(_) => "link_already_used",
         Refusal::ReasonRequired => "reason_required",
+        Refusal::AssuranceTooLow { .. } => "assurance_too_low",
+        Refusal::SeatTaken(_) => "seat_taken",
+        Refusal::DeniedByRule { .. } => "denied_by_rule",
+        Refusal::Unsatisfiable => "unsatisfiable",
+        Refusal::NothingChanged => "nothing_changed",
+        Refusal::Widened => "widened",
+        Refusal::TooOften { .. } => "too_often",
+        Refusal::Replaced(_) => "already_replaced",
+        Refusal::NoBreakGlass(_) => "forbidden",
+    }
+}
+
+const fn use_code(refusal: UseRefusal) -> &'static str {
+    match refusal {
+        UseRefusal::Digest => "digest_stale",
+        UseRefusal::Lapsed => "use_expired",
+        UseRefusal::Revoked => "execution_revoked",
+        UseRefusal::AlreadyClaimed => "already_claimed",
+        UseRefusal::StaleFence => "fence_stale",
+        UseRefusal::LeaseOver => "lease_over",
+        UseRefusal::AlreadyFinished => "already_finished",
     }
 }
 

@@ -29,15 +29,30 @@ pub fn router(app: App) -> Router {
 }
 
 fn api_routes() -> Router<App> {
-    use api::{analytics, apply, audit, deliveries, endpoints, groups, people, requests, resources, tokens};
+    use api::{analytics, apply, audit, bulk, deliveries, endpoints, grants, groups, people, requests, resources, tokens};
 
     Router::new()
         .route("/requests", get(requests::list).post(requests::create))
+        .route("/requests/bulk-reject", post(bulk::reject))
+        .route("/requests/bulk-approve", post(bulk::approve))
         .route("/requests/{id}", get(requests::show))
         .route("/requests/{id}/approve", post(requests::approve))
         .route("/requests/{id}/reject", post(requests::reject))
         .route("/requests/{id}/cancel", post(requests::cancel))
+        .route("/requests/{id}/revise", post(requests::revise))
+        .route("/requests/{id}/break-glass", post(requests::break_glass))
+        .route("/requests/{id}/review", post(requests::review))
+        .route("/requests/{id}/claim", post(requests::claim))
+        .route("/requests/{id}/heartbeat", post(requests::heartbeat))
+        .route("/requests/{id}/result", post(requests::report))
+        .route("/requests/{id}/revoke", post(requests::revoke))
         .route("/requests/{id}/audit", get(requests::trail))
+        .route("/requests/{id}/explain", get(requests::explain))
+        .route("/evaluate", post(requests::evaluate))
+        .route("/access", get(grants::access))
+        .route("/grants", get(grants::list))
+        .route("/grants/{id}", get(grants::show))
+        .route("/grants/{id}/revoke", post(grants::revoke))
         .route("/groups", get(groups::list))
         .route("/groups/{name}", put(groups::put).get(groups::show).delete(groups::delete))
         .route("/people", get(people::list))

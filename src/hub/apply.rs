@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::configure::warnings;
+use super::footguns::warnings;
 use super::{
     EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, check, endpoints as services, require,
 };
@@ -20,7 +20,7 @@ use crate::store::endpoints::Endpoint;
 use crate::store::groups::Group;
 use crate::store::people::Person;
 use crate::store::resources::Resource;
-use crate::store::{Session, Tx, endpoints, groups, people, resources};
+use crate::store::{Session, Signal, Tx, endpoints, groups, membership_checks, people, resources};
 use crate::time::Timestamp;
 
 /// Most things of one kind in a manifest.
@@ -174,6 +174,8 @@ impl Target {
             let verb = verb(groups::get(tx.session(), &group.name).await?.as_ref(), group);
             if verb != Verb::Keep {
                 groups::put(tx.session(), group, now).await?;
+                membership_checks::ask(tx.session(), &group.name, now).await?;
+                tx.signal(Signal::Deadline);
             }
             changes.push(Change { verb, kind: "group", name: group.name.to_string(), secret: None });
         }
@@ -196,7 +198,7 @@ impl Target {
         }
         let mut found = Vec::new();
         for resource in &self.resources {
-            found.extend(warnings(tx.session(), resource).await?);
+            found.extend(warnings(tx.session(), resource, now).await?);
         }
         found.dedup();
         if changes.iter().any(|change| change.verb != Verb::Keep) {

@@ -1,15 +1,17 @@
 //! Asking: a request is made, told and remembered in one transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::notify::announce;
+use super::rules::digest;
+use super::transition::{Scene, carry_out, conclude};
 use super::{Hub, HubError, IdempotencyKey, RequestView, check, require};
 use crate::approval::{
-    Digest, GroupName, Kind, Payload, Policy, Request, Requester, ResourceName, Roster, Slot, Status, Terms, TermsSlot,
-    limits, satisfiable,
+    Admission, Belonging, Command, Digest, Email, Finding, InvalidPayload, Kind, Payload, Procedure, Progress, Request, Requester,
+    ResourceName, Roster, Status, Terms, admit, limits, satisfiable,
 };
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
@@ -41,12 +43,21 @@ pub struct Ask {
     /// Who asks; the token's owner unless said otherwise.
     #[serde(default)]
     pub requester: Option<Requester>,
+    /// For whom, when that is somebody else.
+    #[serde(default)]
+    pub beneficiary: Option<Email>,
     /// Why.
     #[serde(default)]
     pub reason: Option<String>,
     /// Time to decide; the resource's unless said otherwise.
     #[serde(default)]
     pub timeout_seconds: Option<u32>,
+    /// Length of the access window.
+    #[serde(default)]
+    pub duration_seconds: Option<u32>,
+    /// An earlier request of theirs whose place this one takes.
+    #[serde(default)]
+    pub replaces: Option<RequestId>,
     /// Free tags.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -75,64 +86,146 @@ impl Hub {
             drop(session);
             return Ok(Asked { request: self.view(self.settled(earlier).await?), replayed: true });
         }
-        let request = self.draft(&mut session, caller, ask).await?;
+        let replaces = ask.replaces;
+        if let Some(earlier) = replaces {
+            let known = requests::get(&mut session, earlier).await?;
+            let own = known.is_some_and(|known| super::query::is_own(caller, &known));
+            own.then_some(()).ok_or(HubError::NotFound("request to replace"))?;
+        }
+        let Draft { request, admission, satisfiable, .. } = self.draft(&mut session, caller, ask).await?;
         drop(session);
+        if let Admission::NotVisible = admission {
+            return Err(HubError::NotFound("resource"));
+        }
+        if !satisfiable {
+            return Err(HubError::Unsatisfiable { resource: request.resource.to_string() });
+        }
 
-        let (public_url, actor) = (self.settings.public_url.clone(), caller.actor());
+        let (scene, by) = (self.scene(caller.actor()), caller.person().cloned());
         let (request, replayed) = self
             .store
-            .write(move |tx| Box::pin(async move { create(tx, request, key, body, &public_url, actor).await }))
+            .write(move |tx| Box::pin(async move { create(tx, request, by, key, body, &scene).await }))
             .await?;
         Ok(Asked { request: self.view(request), replayed })
     }
 
-    /// The request as it would be, everything checked.
-    async fn draft(&self, session: &mut Session, caller: &Principal, ask: Ask) -> Result<Request, HubError> {
+    /// The request as it would be, everything checked, and what would become of it before anyone is asked.
+    pub(super) async fn draft(&self, session: &mut Session, caller: &Principal, ask: Ask) -> Result<Draft, HubError> {
         check_bounds(&ask)?;
         let resource = resources::get(session, &ask.resource).await?.ok_or(HubError::NotFound("resource"))?;
         let requester = requester(caller, ask.requester)?;
-        if resource.policy.reason_required && ask.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
-            let detail = format!("{} wants a reason with every request: say why", resource.name);
-            return Err(HubError::invalid("reason_required", "/reason", detail));
-        }
+        let belonging = belonging(session, caller, &requester).await?;
+        let kind = ask.kind.unwrap_or(Kind::Action);
         let payload = Payload {
             command: ask.command.unwrap_or_default(),
             language: ask.language,
             context: ask.context.filter(|context| !context.is_null()),
-            duration_seconds: None,
+            duration_seconds: ask.duration_seconds,
         };
-        payload.validate().map_err(|error| HubError::invalid("invalid_payload", "", error.to_string()))?;
-        if let Some(schema) = &resource.context_schema {
-            self.contexts.check(schema, payload.context.as_ref())?;
+        let ruling = self.rules.get(&resource.policy.procedure.guardrails)?.judge(&payload);
+        let admission = admit(&resource.policy, &ruling.verdict, &belonging);
+        if admission != Admission::NotVisible {
+            let person = ask.beneficiary.as_ref().or(requester.email.as_ref());
+            self.check_meaning(&resource, kind, &payload, ask.reason.as_ref(), person)?;
         }
         let timeout = resource
             .policy
             .timeout(ask.timeout_seconds, self.settings.default_timeout_seconds)
             .map_err(|error| HubError::invalid("invalid_timeout", "/timeout_seconds", error.to_string()))?;
-        let terms = terms(session, &resource, &requester).await?;
+        let asked_for = ask.beneficiary.iter().chain(&requester.email).chain(&requester.acting_for);
+        let askers = asked_for.chain(caller.person()).cloned().collect();
+        let (terms, roster, satisfiable) = terms(session, &resource, askers, &admission).await?;
         let now = self.clock.now();
-        Ok(Request {
+        let decision = match &admission {
+            Admission::Decided(decision) => Some(decision.clone()),
+            Admission::NotVisible | Admission::Ask { .. } => None,
+        };
+        let request = Request {
             id: RequestId::mint(now),
             revision: 1,
-            kind: ask.kind.unwrap_or(Kind::Action),
-            resource: resource.name,
-            digest: payload.digest().map_err(|error| {
-                HubError::invalid("invalid_payload", "/context", format!("context has no canonical JSON: {error}"))
-            })?,
+            kind,
+            resource: resource.name.clone(),
+            digest: digest(&payload)?,
             payload,
             requester,
+            beneficiary: ask.beneficiary,
             asked_by: caller.key(),
             reason: ask.reason,
             labels: ask.labels,
-            status: Status::Pending,
+            status: decision.as_ref().map_or(Status::Pending, |decision| decision.outcome),
             created_at: now,
             expires_at: now + timeout,
-            decided_at: None,
-            decision: None,
+            decided_at: decision.as_ref().map(|_| now),
+            decision,
             terms,
             votes: Vec::new(),
-        })
+            change: None,
+            supersedes: ask.replaces,
+            superseded_by: None,
+            undecidable: false,
+            progress: Progress::default(),
+            execution: None,
+            grant: None,
+            review: None,
+        };
+        Ok(Draft { request, admission, roster, satisfiable, findings: ruling.findings })
     }
+
+    /// Checks what the resource wants of every request.
+    fn check_meaning(
+        &self,
+        resource: &Resource,
+        kind: Kind,
+        payload: &Payload,
+        reason: Option<&String>,
+        person: Option<&Email>,
+    ) -> Result<(), HubError> {
+        if resource.policy.reason_required && reason.is_none_or(|reason| reason.trim().is_empty()) {
+            let detail = format!("{} wants a reason with every request: say why", resource.name);
+            return Err(HubError::invalid("reason_required", "/reason", detail));
+        }
+        check_payload(&resource.policy.procedure, kind, payload)?;
+        if kind == Kind::Jit && person.is_none() {
+            let detail = "access is for a person: say whose it is in requester.email or beneficiary";
+            return Err(HubError::invalid("person_required", "/requester/email", detail));
+        }
+        match &resource.context_schema {
+            Some(schema) => self.contexts.check(schema, payload.context.as_ref()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a request has to be, whoever proposes it.
+pub(super) fn check_payload(procedure: &Procedure, kind: Kind, payload: &Payload) -> Result<(), HubError> {
+    payload.validate(kind).map_err(|error| {
+        let (code, pointer) = match error {
+            InvalidPayload::Duration => ("duration_required", "/duration_seconds"),
+            InvalidPayload::NoCommand => ("invalid_payload", "/command"),
+            InvalidPayload::Integer => ("invalid_payload", "/context"),
+        };
+        HubError::invalid(code, pointer, error.to_string())
+    })?;
+    let longest = procedure.max_duration();
+    if payload.duration_seconds.is_some_and(|seconds| seconds > longest) {
+        let detail = format!("access is for at most {longest} seconds here");
+        return Err(HubError::invalid("duration_too_long", "/duration_seconds", detail));
+    }
+    Ok(())
+}
+
+/// A request that is not made yet.
+pub(super) struct Draft {
+    /// As it would be.
+    pub(super) request: Request,
+    /// What would become of it before anyone is asked.
+    pub(super) admission: Admission,
+    /// Everybody who could decide it.
+    pub(super) roster: Roster,
+    /// Whether enough of them could.
+    pub(super) satisfiable: bool,
+    /// What the rules found, statement by statement.
+    pub(super) findings: Vec<Finding>,
 }
 
 /// What an earlier call with the same key made.
@@ -149,11 +242,11 @@ async fn replayed(session: &mut Session, key: Option<&Key>, body: Digest) -> Res
 
 async fn create(
     tx: &mut Tx,
-    request: Request,
+    mut request: Request,
+    by: Option<Email>,
     key: Option<Key>,
     body: Digest,
-    public_url: &str,
-    actor: crate::audit::Actor,
+    scene: &Scene,
 ) -> Result<(Request, bool), HubError> {
     // Looked at again where nobody else writes: two calls with one key may be under way.
     if let Some(earlier) = replayed(tx.session(), key.as_ref(), body).await? {
@@ -165,30 +258,46 @@ async fn create(
         let used = Used { body, subject: request.id.to_string() };
         idempotency::remember(tx.session(), &key, &used, now).await?;
     }
-    announce(tx, public_url, "request.created", &request, &Roster::default(), now).await?;
+    if let Some(earlier) = request.supersedes {
+        replace(tx, earlier, by, request.id, scene).await?;
+    }
     tx.record(&Entry {
         person: request.requester.email.clone(),
         request: Some(request.id),
         digest: Some(request.digest),
-        details: json!({"resource": request.resource, "expires_at": request.expires_at}),
-        ..Entry::new(now, "request.created", actor)
+        details: json!({
+            "resource": request.resource, "kind": request.kind, "expires_at": request.expires_at,
+            "acting_for": request.requester.acting_for, "beneficiary": request.beneficiary, "supersedes": request.supersedes,
+        }),
+        ..Entry::new(now, "request.created", scene.actor.clone())
     })?;
+    if request.status == Status::Pending {
+        announce(tx, &scene.public_url, "request.created", &request, &Roster::default(), now).await?;
+    } else {
+        conclude(tx, &mut request, None, scene, now).await?;
+    }
     tx.signal(Signal::Deadline);
     Ok((request, false))
+}
+
+/// Lets the new request take the place of an earlier one; one that has expired stays expired.
+async fn replace(
+    tx: &mut Tx,
+    earlier: RequestId,
+    by: Option<Email>,
+    successor: RequestId,
+    scene: &Scene,
+) -> Result<(), HubError> {
+    let (_request, _always_ok) = carry_out(tx, earlier, Command::Expire, scene).await?;
+    let (request, answer) = carry_out(tx, earlier, Command::Supersede { by, successor }, scene).await?;
+    answer.map_err(|refusal| HubError::Refused { refusal, status: request.status, request: None })
 }
 
 fn check_bounds(ask: &Ask) -> Result<(), HubError> {
     check::optional("/command", ask.command.as_ref(), limits::COMMAND)?;
     check::optional("/language", ask.language.as_ref(), limits::SHORT)?;
     check::optional("/reason", ask.reason.as_ref(), limits::REASON)?;
-    if let Some(context) = &ask.context {
-        // As text, NUL is an escape and no trouble: only the length counts.
-        let length = context.to_string().len();
-        if length > limits::CONTEXT {
-            let detail = format!("context has {length} bytes as compact JSON: at most {}", limits::CONTEXT);
-            return Err(HubError::invalid("too_long", "/context", detail));
-        }
-    }
+    check::context(ask.context.as_ref())?;
     check::count("/labels", ask.labels.len(), limits::ITEMS)?;
     for (key, value) in &ask.labels {
         check::text("/labels", key, limits::SHORT)?;
@@ -206,24 +315,52 @@ fn requester(caller: &Principal, said: Option<Requester>) -> Result<Requester, H
             Err(HubError::Forbidden(detail))
         }
         (Some(said), owner) => Ok(Requester { email: said.email.or_else(|| owner.cloned()), ..said }),
-        (None, Some(owner)) => Ok(Requester { email: Some(owner.clone()), name: None, groups: Vec::new() }),
-        (None, None) => Ok(Requester { email: None, name: Some(caller.name().to_owned()), groups: Vec::new() }),
+        (None, Some(owner)) => Ok(Requester { email: Some(owner.clone()), name: None, groups: Vec::new(), acting_for: None }),
+        (None, None) => Ok(Requester {
+            email: None,
+            name: Some(caller.name().to_owned()),
+            groups: Vec::new(),
+            acting_for: None,
+        }),
     }
 }
 
-/// Snapshots the policy; refuses when nobody could ever fill it.
-async fn terms(session: &mut Session, resource: &Resource, requester: &Requester) -> Result<Terms, HubError> {
-    let Policy { slots, reject_reason_required, .. } = &resource.policy;
-    let roster = groups::roster(session, slots.iter().map(|slot| &slot.group)).await?;
-    let in_conflict = |person: &_| requester.is(person);
-    if !satisfiable(slots, &roster, in_conflict) {
-        return Err(HubError::Unsatisfiable { resource: resource.name.to_string() });
-    }
-    let eligible = |group: &GroupName| {
-        u32::try_from(roster.members(group).filter(|person| !in_conflict(person)).count()).unwrap_or(u32::MAX)
+/// The groups of whoever asks: those the hub knows, and those that a system's token says.
+async fn belonging(session: &mut Session, caller: &Principal, requester: &Requester) -> Result<Belonging, HubError> {
+    let known = match &requester.email {
+        Some(email) => groups::of_person(session, email).await?,
+        None => Default::default(),
     };
-    let snapshot = |slot: &Slot| TermsSlot { slot: slot.clone(), eligible: eligible(&slot.group) };
-    Ok(Terms { slots: slots.iter().map(snapshot).collect(), reject_reason_required: *reject_reason_required })
+    let trusted = caller.person().is_none() || caller.has(Scope::Admin);
+    let said = if trusted { requester.groups.iter().cloned().collect() } else { Default::default() };
+    Ok(Belonging { known, said })
+}
+
+/// Snapshots the policy, with everybody who could decide, and whether they are enough.
+async fn terms(
+    session: &mut Session,
+    resource: &Resource,
+    askers: BTreeSet<Email>,
+    admission: &Admission,
+) -> Result<(Terms, Roster, bool), HubError> {
+    let policy = &resource.policy;
+    let (asked, added) = match admission {
+        Admission::Ask { slots, .. } => (true, slots.clone()),
+        Admission::NotVisible | Admission::Decided(_) => (false, Vec::new()),
+    };
+    let roster = groups::roster(session, added.iter().map(|slot| &slot.group)).await?;
+    let mut terms = Terms {
+        slots: Vec::new(),
+        policy_slots: policy.slots.clone(),
+        conflicted: policy.conflicted.clone(),
+        askers,
+        procedure: policy.procedure.clone(),
+    };
+    if asked {
+        terms.slots = terms.slots_with(&added, &roster);
+    }
+    let satisfiable = satisfiable(&terms.slots, &roster, |person| terms.is_in_conflict(person));
+    Ok((terms, roster, satisfiable))
 }
 
 /// Of the input's meaning, not its spelling: white space and the order of members do not matter.

@@ -1,12 +1,15 @@
 //! Deciding through a signed link.
 
 use super::{Hub, HubError, LinkProblem, RequestView, check};
-use crate::approval::{Assurance, Ballot, Choice, Command, Email, LinkUse, Request, Status, limits};
+use crate::approval::{
+    Assurance, Ballot, Choice, Command, Email, GroupName, LinkUse, Narrowing, Request, Status, limits,
+};
 use crate::audit::Actor;
 use crate::ids::VoteId;
 use crate::links::{Intent, Link};
 use crate::store::groups::NamedMember;
-use crate::store::{endpoints, groups, requests};
+use crate::store::{endpoints, groups, people, requests};
+use crate::time::Timestamp;
 
 /// What the page behind a link shows.
 #[derive(Debug)]
@@ -24,11 +27,11 @@ pub struct CallbackPage {
     /// For the form; absent when there is nothing to decide.
     pub nonce: Option<String>,
     /// The moment that the page was made for.
-    pub now: crate::time::Timestamp,
+    pub now: Timestamp,
 }
 
 /// A decision that came by a link.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct LinkDecision {
     /// Approve or reject.
     pub choice: Option<Choice>,
@@ -36,6 +39,10 @@ pub struct LinkDecision {
     pub approver: Option<Email>,
     /// Why.
     pub reason: Option<String>,
+    /// Another command to approve in place of what is asked.
+    pub command: Option<String>,
+    /// A shorter window to approve.
+    pub duration_seconds: Option<u32>,
     /// The form's nonce; programs that post JSON need none.
     pub nonce: Option<String>,
 }
@@ -55,8 +62,7 @@ impl Hub {
         let used_by =
             request.live_votes().find(|vote| vote.link.as_ref() == Some(&spent)).map(|vote| vote.voter.clone());
         let open = request.status == Status::Pending && used_by.is_none();
-        let mut members = groups::named_members(&mut self.store.read().await?, &link.group).await?;
-        members.retain(|member| !request.requester.is(&member.email));
+        let members = self.who_may_vote(&request, &link.group, now).await?;
         Ok(CallbackPage {
             request: self.view_now(request).await?,
             group: link.group.to_string(),
@@ -101,6 +107,11 @@ impl Hub {
             || ("unknown".to_owned(), "link".to_owned()),
             |endpoint| (endpoint.name.to_string(), endpoint.channel.as_str().to_owned()),
         );
+        let narrowing = Narrowing { duration_seconds: decision.duration_seconds, starts_at: None };
+        let proposal = match decision.command.filter(|_| choice == Choice::Approve) {
+            Some(command) => self.propose(request.id, command).await?.0,
+            None => None,
+        };
         let ballot = Ballot {
             id: VoteId::mint(self.clock.now()),
             voter,
@@ -112,9 +123,35 @@ impl Hub {
             assurance: Assurance::Link,
             channel,
             link: Some(LinkUse { delivery: link.delivery, group: link.group }),
+            on_behalf_of: None,
+            narrowing: Some(narrowing).filter(|_| choice == Choice::Approve && narrowing != Narrowing::default()),
+            proposal,
         };
         let outcome = self.command(request.id, Command::Vote(ballot), Actor::Link { endpoint: name }).await?;
         self.answered(outcome).await
+    }
+
+    /// Who may vote for a slot: its members and who stands in for them, those in conflict left out.
+    async fn who_may_vote(
+        &self,
+        request: &Request,
+        slot: &GroupName,
+        now: Timestamp,
+    ) -> Result<Vec<NamedMember>, HubError> {
+        let Some(slot) = request.terms.slots.iter().find(|known| known.slot.group == *slot) else { return Ok(Vec::new()) };
+        let session = &mut self.store.read().await?;
+        let mut members = groups::named_members(session, slot.groups()).await?;
+        let known = people::known(session, &members.iter().map(|member| &member.email).collect()).await?;
+        for person in known {
+            let absence = person.absence.filter(|absence| absence.covers(now));
+            let Some(delegate) = absence.and_then(|absence| absence.delegate) else { continue };
+            if !members.iter().any(|member| member.email == delegate) && !request.is_in_conflict(&person.email) {
+                let name = format!("{delegate}, for {}", person.name);
+                members.push(NamedMember { email: delegate, name });
+            }
+        }
+        members.retain(|member| !request.is_in_conflict(&member.email));
+        Ok(members)
     }
 
     /// The link's fields and its request, if the link still stands for what waits or was decided.

@@ -1,5 +1,7 @@
 //! Bounds of text from outside, said once.
 
+use serde_json::Value;
+
 use super::HubError;
 use crate::approval::{Requester, limits};
 
@@ -39,6 +41,17 @@ pub(super) fn text(pointer: &str, text: &str, max: usize) -> Result<(), HubError
 /// [`text`], when there is some.
 pub(super) fn optional(pointer: &str, value: Option<&String>, max: usize) -> Result<(), HubError> {
     value.map_or(Ok(()), |value| text(pointer, value, max))
+}
+
+/// Refuses context that is too long.
+pub(super) fn context(context: Option<&Value>) -> Result<(), HubError> {
+    // As text, NUL is an escape and no trouble: only the length counts.
+    let length = context.map_or(0, |context| context.to_string().len());
+    if length > limits::CONTEXT {
+        let detail = format!("context has {length} bytes as compact JSON: at most {}", limits::CONTEXT);
+        return Err(HubError::invalid("too_long", "/context", detail));
+    }
+    Ok(())
 }
 
 pub(super) fn requester(requester: &Requester) -> Result<(), HubError> {

@@ -6,13 +6,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Hub, HubError, Page, check, context, require};
-use crate::approval::{Email, GroupName, Policy, ResourceName, Slot, limits, satisfiable};
+use super::footguns::warnings;
+use crate::approval::{
+    Absence, Assurance, BreakGlass, Email, Escalation, GroupName, Guardrail, Guardrails, Policy, Procedure, ResourceName, Slot,
+    WorkingHours, limits, validate_slots, with_added,
+};
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
 use crate::store::groups::Group;
 use crate::store::people::Person;
 use crate::store::resources::Resource;
-use crate::store::{Session, StoreError, groups, people, resources};
+use crate::store::{Signal, groups, membership_checks, people, resources};
 
 /// Most members of one group.
 const MAX_MEMBERS: usize = 2_000;
@@ -33,6 +37,9 @@ pub struct GroupInput {
 pub struct PersonInput {
     /// What to call them.
     pub name: String,
+    /// When they are away, and who stands in for them.
+    #[serde(default)]
+    pub absence: Option<Absence>,
 }
 
 /// A resource as given: its policy and what is known of it.
@@ -53,6 +60,48 @@ pub struct ResourceInput {
     /// Whether a reject must say why.
     #[serde(default)]
     pub reject_reason_required: bool,
+    /// How many distinct people must reject to end a request.
+    #[serde(default)]
+    pub reject_needed: Option<u32>,
+    /// Members need no approval.
+    #[serde(default)]
+    pub exempt_groups: BTreeSet<GroupName>,
+    /// Who may ask at all; everybody when empty.
+    #[serde(default)]
+    pub requester_groups: BTreeSet<GroupName>,
+    /// People who may never decide about it.
+    #[serde(default)]
+    pub conflicted: BTreeSet<Email>,
+    /// Whether the requester may fill a place too.
+    #[serde(default)]
+    pub allow_self_approval: bool,
+    /// How sure the hub must be of who votes.
+    #[serde(default)]
+    pub min_assurance: Option<Assurance>,
+    /// Time to use what was approved.
+    #[serde(default)]
+    pub use_within_seconds: Option<u32>,
+    /// Longest access window that may be asked for.
+    #[serde(default)]
+    pub max_duration_seconds: Option<u32>,
+    /// Never approved in bulk.
+    #[serde(default)]
+    pub high_risk: bool,
+    /// Who may go ahead in an emergency.
+    #[serde(default)]
+    pub break_glass: Option<BreakGlass>,
+    /// When those asked are reminded, in seconds since asking.
+    #[serde(default)]
+    pub reminders: Vec<u32>,
+    /// Who else is asked when nobody decides.
+    #[serde(default)]
+    pub escalation: Vec<Escalation>,
+    /// When people work.
+    #[serde(default)]
+    pub working_hours: Option<WorkingHours>,
+    /// What commands are refused, let pass, or asked more for.
+    #[serde(default)]
+    pub guardrails: Vec<Guardrail>,
     /// JSON Schema that a request's context must meet.
     #[serde(default)]
     pub context_schema: Option<Value>,
@@ -85,7 +134,17 @@ impl GroupInput {
 impl PersonInput {
     pub(super) fn check(self, email: Email) -> Result<Person, HubError> {
         check::text("/name", &self.name, limits::SHORT)?;
-        Ok(Person { email, name: self.name })
+        let absence = self.absence.filter(|absence| *absence != Absence::default());
+        if let Some(Absence { from, until, delegate }) = &absence {
+            if from.is_some_and(|from| until.is_some_and(|until| until <= from)) {
+                return Err(HubError::invalid("invalid_absence", "/absence/until", "until lies before from"));
+            }
+            if delegate.as_ref() == Some(&email) {
+                let detail = "nobody stands in for themselves: name somebody else, or nobody";
+                return Err(HubError::invalid("invalid_absence", "/absence/delegate", detail));
+            }
+        }
+        Ok(Person { email, name: self.name, absence })
     }
 }
 
@@ -96,13 +155,33 @@ impl ResourceInput {
             check::text("/context_schema", &schema.to_string(), MAX_SCHEMA)?;
             context::compile(schema)?;
         }
+        let Self { mut reminders, mut escalation, .. } = self;
+        reminders.sort_unstable();
+        escalation.sort_by_key(|step| step.after_seconds);
         let policy = Policy {
             slots: self.slots,
             timeout_seconds: self.timeout_seconds,
             reason_required: self.reason_required,
-            reject_reason_required: self.reject_reason_required,
+            exempt_groups: self.exempt_groups,
+            requester_groups: self.requester_groups,
+            conflicted: self.conflicted,
+            procedure: Procedure {
+                reject_needed: self.reject_needed.unwrap_or(1),
+                reject_reason_required: self.reject_reason_required,
+                allow_self_approval: self.allow_self_approval,
+                min_assurance: self.min_assurance,
+                use_within_seconds: self.use_within_seconds,
+                max_duration_seconds: self.max_duration_seconds,
+                high_risk: self.high_risk,
+                break_glass: self.break_glass,
+                reminders,
+                escalation,
+                working_hours: self.working_hours,
+                guardrails: self.guardrails,
+            },
         };
-        policy.validate().map_err(|error| HubError::invalid("invalid_policy", "/slots", error.to_string()))?;
+        check_guardrails(&policy)?;
+        policy.validate().map_err(|error| HubError::invalid("invalid_policy", "", error.to_string()))?;
         Ok(Resource { name, description: self.description, policy, context_schema: self.context_schema })
     }
 }
@@ -114,19 +193,22 @@ impl ResourceView {
     }
 }
 
-/// What is likely not meant by a resource: nobody can approve.
-pub(super) async fn warnings(session: &mut Session, resource: &Resource) -> Result<Vec<String>, StoreError> {
-    let slots = &resource.policy.slots;
-    let roster = groups::roster(session, slots.iter().map(|slot| &slot.group)).await?;
-    let mut warnings: Vec<String> = slots
-        .iter()
-        .filter(|slot| roster.members(&slot.group).next().is_none())
-        .map(|slot| format!("group {} has no members yet", slot.group))
-        .collect();
-    if !satisfiable(slots, &roster, |_| false) {
-        warnings.push(format!("nobody can fill every slot of {}: requests to it will be refused", resource.name));
+/// Compiles the rules, and tries each on its own examples.
+fn check_guardrails(policy: &Policy) -> Result<(), HubError> {
+    let rules = &policy.procedure.guardrails;
+    let compiled = Guardrails::compile(rules)
+        .map_err(|error| HubError::invalid("invalid_policy", "/guardrails", error.to_string()))?;
+    compiled.examples().map_err(|failed| {
+        let place = rules.iter().position(|rule| rule.name == failed.rule).unwrap_or(0);
+        let pointer = format!("/guardrails/{place}/{}/{}", failed.list, failed.index);
+        HubError::invalid("guardrail_example", pointer, failed.to_string())
+    })?;
+    // A rule's slots beside the policy's must be such as a policy may have.
+    for rule in rules {
+        validate_slots(&with_added(&policy.slots, &rule.slots))
+            .map_err(|error| HubError::invalid("invalid_policy", "/guardrails", format!("rule {}: {error}", rule.name)))?;
     }
-    Ok(warnings)
+    Ok(())
 }
 
 impl Hub {
@@ -142,6 +224,8 @@ impl Hub {
             .write::<_, (), HubError>(move |tx| {
                 Box::pin(async move {
                     groups::put(tx.session(), &stored, now).await?;
+                    membership_checks::ask(tx.session(), &stored.name, now).await?;
+                    tx.signal(Signal::Deadline);
                     let details = json!({"group": stored.name, "members": stored.members});
                     tx.record(&Entry { details, ..Entry::new(now, "group.put", actor) })?;
                     Ok(())
@@ -180,13 +264,15 @@ impl Hub {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    if let Some(resource) = resources::asking(tx.session(), &name).await? {
-                        let detail = format!("resource {resource} asks group {name}: change its slots first");
+                    if let Some(resource) = resources::naming(tx.session(), &name).await? {
+                        let detail = format!("resource {resource} names group {name}: take it out of its policy first");
                         return Err(HubError::Conflict { code: "in_use", detail });
                     }
                     if !groups::delete(tx.session(), &name).await? {
                         return Err(HubError::NotFound("group"));
                     }
+                    membership_checks::ask(tx.session(), &name, now).await?;
+                    tx.signal(Signal::Deadline);
                     let details = json!({"group": name});
                     tx.record(&Entry { details, ..Entry::new(now, "group.deleted", actor) })?;
                     Ok(())
@@ -207,7 +293,7 @@ impl Hub {
             .write::<_, (), HubError>(move |tx| {
                 Box::pin(async move {
                     people::put(tx.session(), &stored, now).await?;
-                    let details = json!({"name": stored.name});
+                    let details = json!({"name": stored.name, "absence": stored.absence});
                     tx.record(&Entry { person: Some(stored.email), details, ..Entry::new(now, "person.put", actor) })?;
                     Ok(())
                 })
@@ -275,7 +361,7 @@ impl Hub {
                     resources::put(tx.session(), &stored, now).await?;
                     let details = json!({"resource": stored.name, "policy": stored.policy});
                     tx.record(&Entry { details, ..Entry::new(now, "resource.put", actor) })?;
-                    Ok(warnings(tx.session(), &stored).await?)
+                    warnings(tx.session(), &stored, now).await
                 })
             })
             .await?;
@@ -290,7 +376,7 @@ impl Hub {
         require(caller, &[Scope::Auditor])?;
         let mut session = self.store.read().await?;
         let resource = resources::get(&mut session, name).await?.ok_or(HubError::NotFound("resource"))?;
-        let warnings = warnings(&mut session, &resource).await?;
+        let warnings = warnings(&mut session, &resource, self.clock.now()).await?;
         Ok(ResourceView::new(resource, warnings))
     }
 

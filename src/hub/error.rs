@@ -1,7 +1,7 @@
 //! Why the hub does not do what it was asked. Each variant has one stable code and one HTTP status, given in `http::problem`.
 
 use super::RequestView;
-use crate::approval::{Refusal, Status};
+use crate::approval::{Refusal, Status, UseRefusal};
 use crate::store::StoreError;
 
 /// What is wrong with a link.
@@ -67,6 +67,12 @@ pub enum HubError {
         /// The request, when the caller may see it.
         request: Option<Box<RequestView>>,
     },
+    /// Its resource is marked high risk.
+    #[error("this resource is marked high risk: look at the request and approve it by itself")]
+    HighRisk,
+    /// What was approved cannot be used so.
+    #[error(transparent)]
+    Use(#[from] UseRefusal),
     /// A link that cannot be used.
     #[error(transparent)]
     Link(#[from] LinkProblem),
@@ -76,6 +82,11 @@ pub enum HubError {
 }
 
 impl HubError {
+    /// It clashes with what is there.
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Conflict { code, detail: detail.into() }
+    }
+
     /// Something in the input cannot be meant.
     pub fn invalid(code: &'static str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { code, pointer: pointer.into(), detail: detail.into() }

@@ -3,38 +3,53 @@
 //! A service checks what the caller may do, runs the core's decision inside one write transaction, and writes what follows from
 //! it (rows, events, deliveries, audit entries, counts) in that same transaction. It knows nothing of HTTP.
 
+mod access;
 mod apply;
 mod ask;
+mod bulk;
 mod callback;
 mod check;
 mod configure;
 mod context;
+mod emergency;
 mod endpoints;
 mod error;
-mod expiry;
+mod explain;
+mod follow;
+mod footguns;
 mod notify;
 mod query;
 mod reports;
+mod revise;
+mod rules;
+mod timer;
 mod tokens;
 mod transition;
+mod usage;
 mod view;
 mod vote;
 mod wait;
 
 use std::sync::Arc;
 
+pub use access::{Access, GrantFilter};
 pub use apply::{Change, Manifest, Plan, Verb};
 pub use ask::{Ask, Asked};
+pub use bulk::{BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, Seen};
 pub use callback::{CallbackPage, LinkDecision};
 pub use check::IdempotencyKey;
 pub use configure::{GroupInput, PersonInput, ResourceInput, ResourceView};
+pub use emergency::{GlassInput, ReviewInput};
 pub use endpoints::{EndpointInput, EndpointPatch, EndpointView, WithSecret};
 pub use error::{HubError, LinkProblem};
-pub use expiry::run_timer;
+pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};
 pub use query::{DeliveryDetail, ListFilter, Page};
 pub use reports::ReportFilter;
+pub use revise::ReviseInput;
+pub use timer::run_timer;
 pub use tokens::{NewToken, TokenInput};
-pub use view::{RequestView, SlotView, VoteView};
+pub use usage::{ClaimInput, Claimed, HeartbeatInput, Lease, ResultInput};
+pub use view::{ExecutionView, GrantView, RequestView, SlotView, VoteView};
 pub use vote::{CancelInput, VoteInput};
 
 use crate::delivery::TargetPolicy;
@@ -61,6 +76,7 @@ pub struct Hub {
     targets: Arc<TargetPolicy>,
     bootstrap: BootstrapToken,
     contexts: context::ContextSchemas,
+    rules: rules::RuleBooks,
 }
 
 impl Hub {
@@ -73,7 +89,16 @@ impl Hub {
         targets: Arc<TargetPolicy>,
         bootstrap: BootstrapToken,
     ) -> Self {
-        Self { store, clock, keys, settings, targets, bootstrap, contexts: context::ContextSchemas::default() }
+        Self {
+            store,
+            clock,
+            keys,
+            settings,
+            targets,
+            bootstrap,
+            contexts: context::ContextSchemas::default(),
+            rules: rules::RuleBooks::default(),
+        }
     }
 
     /// The present moment, as the hub sees it.

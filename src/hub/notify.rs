@@ -53,7 +53,7 @@ pub(super) async fn announce(
 fn wants(endpoint: &Endpoint, kind: &str, request: &Request) -> bool {
     (endpoint.events.is_empty() || endpoint.events.contains(kind))
         && (endpoint.resources.is_empty() || endpoint.resources.contains(&request.resource))
-        && (endpoint.groups.is_empty() || request.terms.slots().any(|slot| endpoint.groups.contains(&slot.group)))
+        && (endpoint.groups.is_empty() || request.terms.groups().iter().any(|group| endpoint.groups.contains(*group)))
 }
 
 impl Hub {
@@ -63,12 +63,11 @@ impl Hub {
 
     /// Shows a request by who is in its groups now: an approval of somebody who left no longer counts.
     pub(super) async fn view_now(&self, request: Request) -> Result<RequestView, HubError> {
-        let voters: BTreeSet<&Email> = request.live_votes().map(|vote| &vote.voter).collect();
+        let voters: BTreeSet<&Email> = request.live_votes().map(|vote| vote.seat()).collect();
         if request.status != Status::Pending || voters.is_empty() {
             return Ok(self.view(request));
         }
-        let groups = request.terms.slots().map(|slot| &slot.group);
-        let roster = groups::roster_of(&mut self.store.read().await?, groups, &voters).await?;
+        let roster = groups::roster_of(&mut self.store.read().await?, request.terms.groups(), &voters).await?;
         Ok(RequestView::new(request, &self.settings.public_url, Some(&roster)))
     }
 }

@@ -3,12 +3,13 @@
 use serde::Serialize;
 
 use super::{Hub, HubError, RequestView, require};
-use crate::approval::{Command, Email, Request, ResourceName, Status};
+use crate::approval::{Command, Email, GroupName, Kind, Request, ResourceName, Status};
 use crate::audit::{Actor, Sealed};
 use crate::identity::{Principal, Scope};
 use crate::ids::{DeliveryId, EndpointId, RequestId};
 use crate::store::deliveries::{self, Attempt, Delivery};
-use crate::store::{audit, requests};
+use crate::store::requests::Source;
+use crate::store::{Session, audit, groups, people, requests};
 use crate::time::Timestamp;
 
 /// A part of a list, and where the next part begins.
@@ -47,6 +48,14 @@ pub struct ListFilter {
     pub from: Option<Timestamp>,
     /// Asked before.
     pub to: Option<Timestamp>,
+    /// What sort.
+    pub kind: Option<Kind>,
+    /// Which group is asked.
+    pub group: Option<GroupName>,
+    /// Who has voted.
+    pub approver: Option<Email>,
+    /// Who may still vote; one of `group`, `approver` and this.
+    pub waiting_for: Option<Email>,
 }
 
 /// A delivery with its attempts.
@@ -62,8 +71,16 @@ pub struct DeliveryDetail {
 /// Whether the caller may know of a request: systems see what they asked, people what they asked or may decide.
 pub(super) fn may_see(caller: &Principal, request: &Request) -> bool {
     let everything = [Scope::Decider, Scope::Analyst, Scope::Auditor].iter().any(|scope| caller.has(*scope));
-    let own = request.asked_by == caller.key() || caller.person().is_some_and(|person| request.requester.is(person));
-    everything || own
+    everything || is_own(caller, request)
+}
+
+/// Whether the caller asked for it, or it was asked in their name or for them; admins own everything.
+pub(super) fn is_own(caller: &Principal, request: &Request) -> bool {
+    let person = caller.person();
+    let for_them = || {
+        person.is_some_and(|person| request.requester.is(person) || request.beneficiary.as_ref() == Some(person))
+    };
+    caller.has(Scope::Admin) || request.asked_by == caller.key() || for_them()
 }
 
 impl Hub {
@@ -87,16 +104,25 @@ impl Hub {
         self.command(request.id, Command::Expire, Actor::Hub).await.map(|(request, _)| request)
     }
 
+    /// A request that the caller asked for.
+    pub(super) async fn own(&self, caller: &Principal, id: RequestId) -> Result<Request, HubError> {
+        let request = requests::get(&mut self.store.read().await?, id).await?;
+        let request = request.filter(|request| is_own(caller, request)).ok_or(HubError::NotFound("request"))?;
+        self.settled(request).await
+    }
+
     /// Whether the caller may see a request: also people who may decide it.
     pub(super) async fn sees(&self, caller: &Principal, request: &Request) -> Result<bool, HubError> {
         if may_see(caller, request) {
             return Ok(true);
         }
         let Some(person) = caller.person() else { return Ok(false) };
-        let asked: Vec<_> = request.terms.slots().map(|slot| &slot.group).collect();
         let session = &mut self.store.read().await?;
-        let roster = crate::store::groups::roster_of(session, asked.iter().copied(), &[person].into()).await?;
-        Ok(asked.iter().any(|group| roster.contains(group, person)))
+        let mut people = people::delegators(session, person, self.clock.now()).await?;
+        people.push(person.clone());
+        let asked = request.terms.groups();
+        let roster = groups::roster_of(session, asked.iter().copied(), &people.iter().collect()).await?;
+        Ok(people.iter().any(|person| asked.iter().any(|group| roster.contains(group, person))))
     }
 
     /// Requests, newest first. A requester's token lists what it asked for.
@@ -110,18 +136,43 @@ impl Hub {
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page<RequestView>, HubError> {
-        require(caller, &[Scope::Requester, Scope::Decider, Scope::Analyst, Scope::Auditor])?;
+        let own_queue = filter.waiting_for.is_some() && filter.waiting_for.as_ref() == caller.person();
+        if !own_queue {
+            require(caller, &[Scope::Requester, Scope::Decider, Scope::Analyst, Scope::Auditor])?;
+        }
+        let session = &mut self.store.read().await?;
         let filter = requests::Filter {
-            asked_by: (caller.has(Scope::Requester) && !caller.has(Scope::Admin)).then(|| caller.key()),
-            status: filter.status,
+            asked_by: (!own_queue && caller.has(Scope::Requester) && !caller.has(Scope::Admin)).then(|| caller.key()),
+            source: source(session, &filter, self.clock.now()).await?,
+            // An index of its own has those that wait for somebody.
+            status: filter.status.or(filter.waiting_for.is_some().then_some(Status::Pending)),
             resource: filter.resource,
             requester: filter.requester,
             from: filter.from,
             to: filter.to,
+            kind: filter.kind,
         };
         let before = cursor.map(parse_cursor).transpose()?;
-        let found = requests::page(&mut self.store.read().await?, &filter, before, limit + 1).await?;
-        Ok(Page::cut(found, limit, |request| request.id.to_string()).map(|request| self.view(request)))
+        let found = requests::page(session, &filter, before, limit).await?;
+        let items = found.requests.into_iter().map(|request| self.view(request)).collect();
+        Ok(Page { items, next_cursor: found.next.map(|id| id.to_string()) })
+    }
+
+    /// The first `limit` requests that match, and whether there may be more.
+    pub(super) async fn found(&self, filter: &ListFilter, limit: u32) -> Result<(Vec<Request>, bool), HubError> {
+        let session = &mut self.store.read().await?;
+        let filter = requests::Filter {
+            status: filter.status,
+            resource: filter.resource.clone(),
+            requester: filter.requester.clone(),
+            asked_by: None,
+            from: filter.from,
+            to: filter.to,
+            kind: filter.kind,
+            source: source(session, filter, self.clock.now()).await?,
+        };
+        let found = requests::page(session, &filter, None, limit).await?;
+        Ok((found.requests, found.next.is_some()))
     }
 
     /// What happened to a request, step by step.
@@ -173,6 +224,26 @@ impl Hub {
         let mut session = self.store.read().await?;
         let delivery = deliveries::get(&mut session, id).await?.ok_or(HubError::NotFound("delivery"))?;
         Ok(DeliveryDetail { delivery, attempt_log: deliveries::attempts(&mut session, id).await? })
+    }
+}
+
+/// By what to find the requests of a list.
+async fn source(session: &mut Session, filter: &ListFilter, now: Timestamp) -> Result<Option<Source>, HubError> {
+    match (&filter.group, &filter.approver, &filter.waiting_for) {
+        (None, None, None) => Ok(None),
+        (Some(group), None, None) => Ok(Some(Source::Group(group.clone()))),
+        (None, Some(person), None) => Ok(Some(Source::Voter(person.clone()))),
+        (None, None, Some(person)) => {
+            let mut groups = groups::of_person(session, person).await?;
+            for absent in people::delegators(session, person, now).await? {
+                groups.extend(groups::of_person(session, &absent).await?);
+            }
+            Ok(Some(Source::WaitingFor { person: person.clone(), groups: groups.into_iter().collect() }))
+        }
+        _ => {
+            let detail = "a list is by group, by approver or by waiting_for: take one of them";
+            Err(HubError::invalid("invalid_parameter", "", detail))
+        }
     }
 }
 

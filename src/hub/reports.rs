@@ -7,7 +7,7 @@ use futures_util::stream::try_unfold;
 use serde::Deserialize;
 
 use super::{Hub, HubError, require};
-use crate::analytics::{Backlog, Summary, summarise};
+use crate::analytics::{Backlog, Summary, summarise, times};
 use crate::approval::{Request, ResourceName};
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
@@ -68,10 +68,12 @@ impl Hub {
         let buckets = rollups::buckets(&mut session, &period).await?;
         let (count, oldest) = requests::backlog(&mut session, filter.resource.as_ref()).await?;
         let (ended, rates, approval_time) = summarise(&counts, &buckets);
+        let (counts, buckets) = rollups::working(&mut session, &period).await?;
+        let working_time = times(&counts, &buckets);
         let (from, to) = filter.bounds();
         let oldest_seconds = oldest.map(|oldest| self.clock.now().since(oldest).as_secs_f64());
         let pending = Backlog { count, oldest_seconds };
-        Ok(Summary { from, to, resource: filter.resource.clone(), ended, rates, approval_time, pending })
+        Ok(Summary { from, to, resource: filter.resource.clone(), ended, rates, approval_time, working_time, pending })
     }
 
     /// Every request that ended in the period, in the order of their ends, then every one asked in it that still waits; a

@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::approval::{
-    Assurance, Choice, Decision, Digest, Email, GroupName, Kind, Request, Requester, ResourceName, Roster, Status,
-    Vote, cover,
+    Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, Execution, ExecutionStatus, Grant, GrantStatus, GroupName,
+    Kind, Narrowing, Request, Requester, ResourceName, Review, Roster, Status, Vote, cover,
 };
-use crate::ids::{RequestId, VoteId};
+use crate::ids::{GrantId, RequestId, VoteId};
 use crate::time::Timestamp;
 
 /// A request, shown.
@@ -26,6 +26,7 @@ pub struct RequestView {
     pub duration_seconds: Option<u32>,
     pub digest: Digest,
     pub requester: Requester,
+    pub beneficiary: Option<Email>,
     pub reason: Option<String>,
     pub labels: BTreeMap<String, String>,
     pub status: Status,
@@ -35,13 +36,13 @@ pub struct RequestView {
     pub decision: Option<Decision>,
     pub slots: Vec<SlotView>,
     pub votes: Vec<VoteView>,
-    /// No action is executed through the hub yet.
-    pub execution: Option<()>,
-    /// No access is granted through the hub yet.
-    pub grant: Option<()>,
-    /// No request takes another's place yet.
+    pub modified_by: Option<Email>,
+    pub change: Option<Change>,
+    pub execution: Option<ExecutionView>,
+    pub grant: Option<GrantView>,
+    pub review: Option<Review>,
+    pub undecidable: bool,
     pub supersedes: Option<RequestId>,
-    /// No request takes another's place yet.
     pub superseded_by: Option<RequestId>,
     pub url: String,
 }
@@ -57,6 +58,60 @@ pub struct SlotView {
     pub approved: u32,
     /// How many people could have filled it when the request was made.
     pub eligible: u32,
+    /// Groups that escalation added: their members may fill it too.
+    pub also: Vec<GroupName>,
+}
+
+/// The use of an approved action, shown. Who claimed it by which key stays inside.
+#[derive(Debug, Clone, Serialize)]
+pub struct ExecutionView {
+    /// Where it stands.
+    pub status: ExecutionStatus,
+    /// From this moment on it may not be claimed.
+    pub use_by: Timestamp,
+    /// When it was claimed.
+    pub claimed_at: Option<Timestamp>,
+    /// Until when the claim holds without news of it.
+    pub lease_expires_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// What the program answered.
+    pub exit_code: Option<i32>,
+    /// What it printed, as far as it was kept.
+    pub output: Option<String>,
+    /// Whether it printed more.
+    pub output_truncated: bool,
+    /// Of all it printed.
+    pub output_digest: Option<Digest>,
+    /// Why it was revoked.
+    pub reason: Option<String>,
+    /// Who revoked it.
+    pub revoked_by: Option<Email>,
+}
+
+/// Access, shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct GrantView {
+    /// Its name.
+    pub id: GrantId,
+    /// The request that it was approved by.
+    pub request: RequestId,
+    /// To what.
+    pub resource: ResourceName,
+    /// Whose.
+    pub requester: Email,
+    /// Where it stands.
+    pub status: GrantStatus,
+    /// When it begins.
+    pub starts_at: Timestamp,
+    /// When it ends; that moment is not part of it.
+    pub ends_at: Timestamp,
+    /// When it was over.
+    pub ended_at: Option<Timestamp>,
+    /// Who ended it early.
+    pub ended_by: Option<Email>,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// A vote, shown.
@@ -82,6 +137,10 @@ pub struct VoteView {
     pub revision: u32,
     /// The payload it was cast on.
     pub digest: Digest,
+    /// The absent member in whose place they voted.
+    pub on_behalf_of: Option<Email>,
+    /// What the approver made of the window.
+    pub narrowing: Option<Narrowing>,
     /// Whether it no longer counts.
     pub voided: bool,
 }
@@ -104,6 +163,7 @@ impl RequestView {
             duration_seconds: request.payload.duration_seconds,
             digest: request.digest,
             requester: request.requester,
+            beneficiary: request.beneficiary,
             reason: request.reason,
             labels: request.labels,
             status: request.status,
@@ -111,10 +171,18 @@ impl RequestView {
             expires_at: request.expires_at,
             decided_at: request.decided_at,
             decision: request.decision,
-            execution: None,
-            grant: None,
-            supersedes: None,
-            superseded_by: None,
+            modified_by: request
+                .change
+                .as_ref()
+                .filter(|change| change.role == ChangeRole::Approver)
+                .and_then(|change| change.by.clone()),
+            change: request.change,
+            execution: request.execution.map(ExecutionView::from),
+            grant: request.grant.map(GrantView::from),
+            review: request.review,
+            undecidable: request.undecidable,
+            supersedes: request.supersedes,
+            superseded_by: request.superseded_by,
         }
     }
 }
@@ -135,7 +203,44 @@ impl VoteView {
             at: vote.at,
             revision: vote.revision,
             digest: vote.digest,
+            on_behalf_of: vote.on_behalf_of.clone(),
+            narrowing: vote.narrowing,
             voided: vote.voided,
+        }
+    }
+}
+
+impl From<Execution> for ExecutionView {
+    fn from(execution: Execution) -> Self {
+        Self {
+            status: execution.status,
+            use_by: execution.use_by,
+            claimed_at: execution.claimed_at,
+            lease_expires_at: execution.lease_expires_at,
+            finished_at: execution.finished_at,
+            exit_code: execution.exit_code,
+            output: execution.output,
+            output_truncated: execution.output_truncated,
+            output_digest: execution.output_digest,
+            reason: execution.reason,
+            revoked_by: execution.revoked_by,
+        }
+    }
+}
+
+impl From<Grant> for GrantView {
+    fn from(grant: Grant) -> Self {
+        Self {
+            id: grant.id,
+            request: grant.request,
+            resource: grant.resource,
+            requester: grant.requester,
+            status: grant.status,
+            starts_at: grant.starts_at,
+            ends_at: grant.ends_at,
+            ended_at: grant.ended_at,
+            ended_by: grant.ended_by,
+            reason: grant.reason,
         }
     }
 }
@@ -144,8 +249,8 @@ impl VoteView {
 fn slots(request: &Request, now: Option<&Roster>) -> Vec<SlotView> {
     let approvals: Vec<&Vote> = request.live_votes().filter(|vote| vote.choice == Choice::Approve).collect();
     let then: Roster =
-        approvals.iter().flat_map(|vote| vote.groups.iter().map(|group| (group.clone(), vote.voter.clone()))).collect();
-    let filled = cover(request.terms.slots(), &approvals, now.unwrap_or(&then));
+        approvals.iter().flat_map(|vote| vote.groups.iter().map(|group| (group.clone(), vote.seat().clone()))).collect();
+    let filled = cover(&request.terms.slots, &approvals, now.unwrap_or(&then));
     request
         .terms
         .slots
@@ -156,6 +261,7 @@ fn slots(request: &Request, now: Option<&Roster>) -> Vec<SlotView> {
             needed: terms.slot.needed,
             approved,
             eligible: terms.eligible,
+            also: terms.also.clone(),
         })
         .collect()
 }

@@ -1,13 +1,19 @@
 //! Deciding and taking back through the API.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
+use super::ask::check_payload;
 use super::transition::Outcome;
 use super::{Hub, HubError, RequestView, check, require};
-use crate::approval::{Assurance, Ballot, Choice, Command, Email, GroupName, limits};
+use crate::approval::{
+    Assurance, Ballot, Choice, Command, Email, GroupName, MAX_WINDOW_SECONDS, Narrowing, Payload, Proposal, limits,
+};
 use crate::identity::{Principal, Scope};
 use crate::ids::{RequestId, VoteId};
 use crate::store::requests;
+use crate::time::Timestamp;
 
 /// What comes with an approve or reject.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -25,9 +31,18 @@ pub struct VoteInput {
     /// The payload that the voter saw.
     #[serde(default)]
     pub digest: Option<crate::approval::Digest>,
-    /// For whom a system votes.
+    /// For whom a system votes; or the absent member in whose place a person does.
     #[serde(default)]
     pub on_behalf_of: Option<Email>,
+    /// Another command to approve in place of what is asked.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// A shorter window to approve.
+    #[serde(default)]
+    pub duration_seconds: Option<u32>,
+    /// A later start to approve.
+    #[serde(default)]
+    pub starts_at: Option<Timestamp>,
 }
 
 /// What comes with a cancel.
@@ -51,21 +66,7 @@ impl Hub {
         choice: Choice,
         input: VoteInput,
     ) -> Result<RequestView, HubError> {
-        require(caller, &[Scope::Approver, Scope::Decider])?;
-        check::optional("/reason", input.reason.as_ref(), limits::REASON)?;
-        let (voter, assurance) = voter(caller, input.on_behalf_of)?;
-        let ballot = Ballot {
-            id: VoteId::mint(self.clock.now()),
-            voter,
-            choice,
-            group: input.group,
-            reason: input.reason,
-            revision: input.revision,
-            digest: input.digest,
-            assurance,
-            channel: "api".to_owned(),
-            link: None,
-        };
+        let ballot = self.ballot(caller, id, choice, input).await?;
         let (request, answer) = self.command(id, Command::Vote(ballot), caller.actor()).await?;
         let status = request.status;
         match answer {
@@ -76,6 +77,59 @@ impl Hub {
         }
     }
 
+    /// The vote as the core takes it.
+    pub(super) async fn ballot(
+        &self,
+        caller: &Principal,
+        id: RequestId,
+        choice: Choice,
+        input: VoteInput,
+    ) -> Result<Ballot, HubError> {
+        require(caller, &[Scope::Approver, Scope::Decider])?;
+        check::optional("/reason", input.reason.as_ref(), limits::REASON)?;
+        let now = self.clock.now();
+        let narrowing = Narrowing { duration_seconds: input.duration_seconds, starts_at: input.starts_at };
+        check_start(input.starts_at, now)?;
+        if choice == Choice::Reject && (input.command.is_some() || narrowing != Narrowing::default()) {
+            let detail = "command, duration_seconds and starts_at go with an approval: leave them out";
+            return Err(HubError::invalid("invalid_payload", "", detail));
+        }
+        let (voter, assurance, on_behalf_of) = voter(caller, input.on_behalf_of)?;
+        let (proposal, revision) = match input.command {
+            Some(command) => self.propose(id, command).await?,
+            None => (None, None),
+        };
+        Ok(Ballot {
+            id: VoteId::mint(now),
+            voter,
+            choice,
+            group: input.group,
+            reason: input.reason,
+            revision: input.revision.or(revision),
+            digest: input.digest,
+            assurance,
+            channel: "api".to_owned(),
+            link: None,
+            on_behalf_of,
+            narrowing: Some(narrowing).filter(|narrowing| *narrowing != Narrowing::default()),
+            proposal,
+        })
+    }
+
+    /// What is asked with another command, and the revision that it would change.
+    pub(super) async fn propose(
+        &self,
+        id: RequestId,
+        command: String,
+    ) -> Result<(Option<Proposal>, Option<u32>), HubError> {
+        check::text("/command", &command, limits::COMMAND)?;
+        let request = requests::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("request"))?;
+        let payload = Payload { command, ..request.payload };
+        check_payload(&request.terms.procedure, request.kind, &payload)?;
+        let proposal = self.proposal(&request.terms.procedure.guardrails, payload)?;
+        Ok((Some(proposal), Some(request.revision)))
+    }
+
     /// Takes a request back.
     ///
     /// # Errors
@@ -83,9 +137,7 @@ impl Hub {
     pub async fn cancel(&self, caller: &Principal, id: RequestId, input: CancelInput) -> Result<RequestView, HubError> {
         require(caller, &[Scope::Requester])?;
         check::optional("/reason", input.reason.as_ref(), limits::REASON)?;
-        let request = requests::get(&mut self.store.read().await?, id).await?;
-        let request = request.filter(|request| super::query::may_see(caller, request));
-        request.ok_or(HubError::NotFound("request"))?;
+        self.own(caller, id).await?;
         let command = Command::Cancel { by: caller.person().cloned(), reason: input.reason };
         let outcome = self.command(id, command, caller.actor()).await?;
         self.answered(outcome).await
@@ -101,15 +153,22 @@ impl Hub {
     }
 }
 
-/// Whose vote it is: a person's own token votes as that person, a system's names somebody.
-fn voter(caller: &Principal, on_behalf_of: Option<Email>) -> Result<(Email, Assurance), HubError> {
+/// Access may begin later, but not in another age.
+pub(super) fn check_start(starts_at: Option<Timestamp>, now: Timestamp) -> Result<(), HubError> {
+    let latest = now + Duration::from_secs(MAX_WINDOW_SECONDS.into());
+    if starts_at.is_some_and(|start| start > latest) {
+        return Err(HubError::invalid("invalid_timeout", "/starts_at", "access begins within 30 days"));
+    }
+    Ok(())
+}
+
+/// Whose vote it is: a person's own token votes as that person, perhaps in an absent member's place; a system's names somebody.
+fn voter(caller: &Principal, on_behalf_of: Option<Email>) -> Result<(Email, Assurance, Option<Email>), HubError> {
     match (caller.person(), on_behalf_of) {
-        (Some(person), None) => Ok((person.clone(), Assurance::Token)),
-        (Some(person), Some(named)) if *person == named => Ok((named, Assurance::Token)),
-        (_, Some(named)) if caller.has(Scope::Decider) => Ok((named, Assurance::Delegated)),
-        (Some(person), Some(_)) => {
-            Err(HubError::Forbidden(format!("this token votes as {person} only: leave on_behalf_of out")))
-        }
+        (Some(person), None) => Ok((person.clone(), Assurance::Token, None)),
+        (Some(person), Some(named)) if *person == named => Ok((named, Assurance::Token, None)),
+        (_, Some(named)) if caller.has(Scope::Decider) => Ok((named, Assurance::Delegated, None)),
+        (Some(person), named) => Ok((person.clone(), Assurance::Token, named)),
         (None, _) => {
             let detail = "this token belongs to no person: say in on_behalf_of whose vote it is";
             Err(HubError::invalid("voter_required", "/on_behalf_of", detail))

@@ -172,6 +172,16 @@ pub async fn of_endpoint(
     rows.into_iter().map(Row::into_delivery).collect()
 }
 
+/// Up to `limit` deliveries about a request, newest first.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn of_request(session: &mut Session, request: RequestId, limit: u32) -> Result<Vec<Delivery>, StoreError> {
+    let sql = select!("WHERE d.request_id = $1 ORDER BY d.id DESC LIMIT $2");
+    let rows: Vec<Row> = session.fetch_all(sql, args![&request, limit]).await?;
+    rows.into_iter().map(Row::into_delivery).collect()
+}
+
 /// The attempts of a delivery, in order.
 ///
 /// # Errors

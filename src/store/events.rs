@@ -6,13 +6,35 @@ use crate::ids::{EventId, RequestId};
 use crate::time::Timestamp;
 
 /// Every kind of event that endpoints are told of.
-pub const KINDS: [&str; 6] = [
+pub const KINDS: [&str; 19] = [
     "request.created",
+    "request.revised",
     "request.voted",
     "request.approved",
     "request.rejected",
     "request.expired",
     "request.cancelled",
+    "request.superseded",
+    "request.reminded",
+    "request.escalated",
+    "request.undecidable",
+    "request.self_approved",
+    "request.glass_broken",
+    "request.review_due",
+    "execution.claimed",
+    "execution.finished",
+    "grant.started",
+    "grant.ended",
+    "grant.revoked",
+];
+
+/// Those that ask for a decision, and carry links to decide with.
+pub const ASKING: [&str; 5] = [
+    "request.created",
+    "request.revised",
+    "request.voted",
+    "request.reminded",
+    "request.escalated",
 ];
 
 /// An event as kept.

@@ -88,19 +88,26 @@ pub async fn delete(session: &mut Session, name: &GroupName) -> Result<bool, Sto
     Ok(session.execute("DELETE FROM groups WHERE name = $1", args![name]).await? == 1)
 }
 
-/// The group's members with their names, in the order of names.
+/// The groups' members with their names, each once, in the order of names.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn named_members(session: &mut Session, name: &GroupName) -> Result<Vec<NamedMember>, StoreError> {
+pub async fn named_members(
+    session: &mut Session,
+    groups: impl IntoIterator<Item = &GroupName>,
+) -> Result<Vec<NamedMember>, StoreError> {
     #[derive(sqlx::FromRow)]
     struct NamedRow {
         email: String,
         name: String,
     }
-    let sql = "SELECT m.email, COALESCE(p.name, m.email) AS name FROM group_members m
-        LEFT JOIN people p ON p.email = m.email WHERE m.group_name = $1 ORDER BY 2, 1";
-    let rows: Vec<NamedRow> = session.fetch_all(sql, args![name]).await?;
+    let values: Vec<_> = groups.into_iter().map(Into::into).collect();
+    let sql = format!(
+        "SELECT DISTINCT m.email, COALESCE(p.name, m.email) AS name FROM group_members m
+         LEFT JOIN people p ON p.email = m.email WHERE m.group_name IN ({}) ORDER BY 2, 1",
+        places(1, values.len())
+    );
+    let rows: Vec<NamedRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
     rows.into_iter().map(|row| Ok(NamedMember { email: parse_email(&row.email)?, name: row.name })).collect()
 }
 
@@ -122,6 +129,16 @@ pub async fn roster_of(
     people: &BTreeSet<&Email>,
 ) -> Result<Roster, StoreError> {
     memberships(session, groups, Some(people)).await
+}
+
+/// The groups that the person is in.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn of_person(session: &mut Session, person: &Email) -> Result<BTreeSet<GroupName>, StoreError> {
+    let sql = "SELECT group_name, email FROM group_members WHERE email = $1";
+    let rows: Vec<MemberRow> = session.fetch_all(sql, args![person]).await?;
+    rows.iter().map(|row| parse_group(&row.group_name)).collect()
 }
 
 async fn memberships(

@@ -1,8 +1,12 @@
-//! People: what to call an identity.
+//! People: what to call an identity, and who stands in for them while they are away.
 
-use super::session::args;
+use std::collections::BTreeSet;
+
+use sqlx::AssertSqlSafe;
+
+use super::session::{Arg, args};
 use super::{Session, StoreError};
-use crate::approval::Email;
+use crate::approval::{Absence, Email};
 use crate::time::Timestamp;
 
 /// A person as kept.
@@ -12,22 +16,40 @@ pub struct Person {
     pub email: Email,
     /// What to call them.
     pub name: String,
+    /// When they are away, and who stands in for them.
+    pub absence: Option<Absence>,
 }
 
 #[derive(sqlx::FromRow)]
 struct Row {
     email: String,
     name: String,
+    away: i64,
+    away_from: Option<i64>,
+    away_until: Option<i64>,
+    delegate: Option<String>,
 }
 
-/// Adds or renames a person.
+/// Adds or changes a person.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn put(session: &mut Session, person: &Person, now: Timestamp) -> Result<(), StoreError> {
-    let sql = "INSERT INTO people (email, name, updated_at) VALUES ($1, $2, $3)
-               ON CONFLICT (email) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at";
-    session.execute(sql, args![&person.email, &person.name, now]).await.map(drop)
+    let sql = "INSERT INTO people (email, name, updated_at, away, away_from, away_until, delegate)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (email) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at, away = excluded.away,
+            away_from = excluded.away_from, away_until = excluded.away_until, delegate = excluded.delegate";
+    let absence = person.absence.as_ref();
+    let values = args![
+        &person.email,
+        &person.name,
+        now,
+        i64::from(absence.is_some()),
+        absence.and_then(|absence| absence.from),
+        absence.and_then(|absence| absence.until),
+        absence.and_then(|absence| absence.delegate.as_ref()),
+    ];
+    session.execute(sql, values).await.map(drop)
 }
 
 /// One person.
@@ -35,8 +57,8 @@ pub async fn put(session: &mut Session, person: &Person, now: Timestamp) -> Resu
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn get(session: &mut Session, email: &Email) -> Result<Option<Person>, StoreError> {
-    let row: Option<Row> =
-        session.fetch_optional("SELECT email, name FROM people WHERE email = $1", args![email]).await?;
+    let sql = "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE email = $1";
+    let row: Option<Row> = session.fetch_optional(sql, args![email]).await?;
     row.map(Row::into_person).transpose()
 }
 
@@ -45,7 +67,7 @@ pub async fn get(session: &mut Session, email: &Email) -> Result<Option<Person>,
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Person>, StoreError> {
-    let sql = "SELECT email, name FROM people WHERE email > $1 ORDER BY email LIMIT $2";
+    let sql = "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE email > $1 ORDER BY email LIMIT $2";
     let rows: Vec<Row> = session.fetch_all(sql, args![after, limit]).await?;
     rows.into_iter().map(Row::into_person).collect()
 }
@@ -58,10 +80,51 @@ pub async fn delete(session: &mut Session, email: &Email) -> Result<bool, StoreE
     Ok(session.execute("DELETE FROM people WHERE email = $1", args![email]).await? == 1)
 }
 
+/// The absent members in whose place `delegate` may vote at `now`, in order.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn delegators(session: &mut Session, delegate: &Email, now: Timestamp) -> Result<Vec<Email>, StoreError> {
+    let sql = "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE delegate = $1 ORDER BY email";
+    let rows: Vec<Row> = session.fetch_all(sql, args![delegate]).await?;
+    let people = rows.into_iter().map(Row::into_person).collect::<Result<Vec<_>, _>>()?;
+    let is_away = |person: &Person| person.absence.as_ref().is_some_and(|absence| absence.covers(now));
+    Ok(people.into_iter().filter(is_away).map(|person| person.email).collect())
+}
+
+/// What is known of the given people.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn known(session: &mut Session, people: &BTreeSet<&Email>) -> Result<Vec<Person>, StoreError> {
+    let mut found = Vec::new();
+    let people: Vec<&Email> = people.iter().copied().collect();
+    for chunk in people.chunks(500) {
+        let places: Vec<String> = (1..=chunk.len()).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE email IN ({})",
+            places.join(", ")
+        );
+        let values = chunk.iter().map(|email| Arg::from(*email)).collect();
+        let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+        for row in rows {
+            found.push(row.into_person()?);
+        }
+    }
+    Ok(found)
+}
+
 impl Row {
     fn into_person(self) -> Result<Person, StoreError> {
-        let email =
-            self.email.parse().map_err(|cause| StoreError::inconsistent("people", "email", &self.email, cause))?;
-        Ok(Person { email, name: self.name })
+        let email = |column, text: &str| {
+            let parsed: Result<Email, _> = text.parse();
+            parsed.map_err(|cause| StoreError::inconsistent("people", column, &self.email, cause))
+        };
+        let absence = (self.away != 0).then_some(Absence {
+            from: self.away_from.map(Timestamp::from_micros),
+            until: self.away_until.map(Timestamp::from_micros),
+            delegate: self.delegate.as_deref().map(|text| email("delegate", text)).transpose()?,
+        });
+        Ok(Person { email: email("email", &self.email)?, name: self.name, absence })
     }
 }

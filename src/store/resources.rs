@@ -71,18 +71,18 @@ pub async fn delete(session: &mut Session, name: &ResourceName) -> Result<bool, 
     Ok(session.execute("DELETE FROM resources WHERE name = $1", args![name]).await? == 1)
 }
 
-/// The first resource whose policy asks the group, if there is one.
+/// The first resource whose policy names the group, if there is one.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn asking(session: &mut Session, group: &GroupName) -> Result<Option<ResourceName>, StoreError> {
+pub async fn naming(session: &mut Session, group: &GroupName) -> Result<Option<ResourceName>, StoreError> {
     // Configuration is small and this is asked only when a group is taken away.
     let rows: Vec<Row> = session
         .fetch_all("SELECT name, description, policy, context_schema FROM resources ORDER BY name", args![])
         .await?;
     for row in rows {
         let resource = row.into_resource()?;
-        if resource.policy.slots.iter().any(|slot| slot.group == *group) {
+        if resource.policy.groups().contains(group) {
             return Ok(Some(resource.name));
         }
     }

@@ -22,6 +22,8 @@ pub struct Ended {
     pub method: Method,
     /// From asking to end, in microseconds.
     pub latency_us: i64,
+    /// The working time in that, where the resource has working hours.
+    pub working_us: Option<i64>,
 }
 
 /// Which hours a report covers, and of what.
@@ -54,6 +56,14 @@ pub async fn add(session: &mut Session, ended: &Ended) -> Result<(), StoreError>
         ON CONFLICT (hour, resource, outcome, method, bucket) DO UPDATE SET count = latency_rollups.count + 1";
     let bucket = Bucket::of_micros(ended.latency_us);
     let values = args![hour, &ended.resource, ended.outcome.as_str(), &method, bucket.index()];
+    session.execute(sql, values).await?;
+    let Some(working_us) = ended.working_us else { return Ok(()) };
+    let sql = "INSERT INTO working_rollups (hour, resource, outcome, method, bucket, count, total_us)
+        VALUES ($1, $2, $3, $4, $5, 1, $6)
+        ON CONFLICT (hour, resource, outcome, method, bucket) DO UPDATE SET count = working_rollups.count + 1,
+            total_us = working_rollups.total_us + excluded.total_us";
+    let bucket = Bucket::of_micros(working_us);
+    let values = args![hour, &ended.resource, ended.outcome.as_str(), &method, bucket.index(), working_us];
     session.execute(sql, values).await.map(drop)
 }
 
@@ -117,6 +127,37 @@ pub async fn buckets(session: &mut Session, period: &Period) -> Result<Vec<Bucke
             })
         })
         .collect()
+}
+
+/// Working times by outcome and method: how many and how long together, and their buckets.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn working(session: &mut Session, period: &Period) -> Result<(Vec<Count>, Vec<BucketCount>), StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        outcome: String,
+        method: String,
+        bucket: i64,
+        count: i64,
+        total_us: i64,
+    }
+    let (condition, values) = condition(period);
+    let sql = format!(
+        "SELECT outcome, method, bucket, CAST(SUM(count) AS BIGINT) AS count, CAST(SUM(total_us) AS BIGINT) AS total_us
+         FROM working_rollups {condition} GROUP BY outcome, method, bucket ORDER BY bucket"
+    );
+    let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+    let (mut counts, mut buckets) = (Vec::new(), Vec::new());
+    for row in rows {
+        let bad = |column| move |cause| StoreError::inconsistent("working_rollups", column, "a sum", cause);
+        let outcome = unwire(row.outcome).map_err(bad("outcome"))?;
+        let method = unwire(row.method).map_err(bad("method"))?;
+        let count = u64::try_from(row.count).unwrap_or(0);
+        counts.push(Count { outcome, method, count, total_us: row.total_us });
+        buckets.push(BucketCount { outcome, method, bucket: Bucket::from_index(row.bucket), count });
+    }
+    Ok((counts, buckets))
 }
 
 /// Hours since the epoch.

@@ -177,6 +177,17 @@ impl From<Option<crate::time::Timestamp>> for Arg {
     }
 }
 
+/// The places and values of `IN (…)` for many ids: so many at a time that either database takes them in one statement.
+pub(super) fn chunks<'i, T>(ids: &'i [T]) -> impl Iterator<Item = (String, Vec<Arg>)> + 'i
+where
+    &'i T: Into<Arg>,
+{
+    ids.chunks(500).map(|chunk| {
+        let places: Vec<String> = (1..=chunk.len()).map(|place| format!("${place}")).collect();
+        (places.join(", "), chunk.iter().map(Into::into).collect())
+    })
+}
+
 /// Ids, names and digests are stored as the text that they are shown as.
 macro_rules! arg_as_text {
     ($($type:ty),* $(,)?) => {
@@ -202,9 +213,11 @@ arg_as_text!(
     crate::approval::EndpointName,
     crate::approval::GroupName,
     crate::approval::ResourceName,
+    crate::approval::RuleName,
     crate::ids::DeliveryId,
     crate::ids::EndpointId,
     crate::ids::EventId,
+    crate::ids::GrantId,
     crate::ids::RequestId,
     crate::ids::TokenId,
     crate::ids::VoteId,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::AssertSqlSafe;
 
 use super::requests::{unwire, wire};
-use super::session::{Arg, args};
+use super::session::{args, chunks};
 use super::{Session, StoreError};
 use crate::approval::{LinkUse, Vote};
 use crate::ids::{RequestId, VoteId};
@@ -27,6 +27,8 @@ struct Row {
     digest: String,
     at: i64,
     voided: i64,
+    on_behalf_of: Option<String>,
+    narrowing: Option<String>,
 }
 
 /// Adds a vote.
@@ -36,8 +38,8 @@ struct Row {
 pub async fn insert(session: &mut Session, request: RequestId, vote: &Vote) -> Result<(), StoreError> {
     let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("votes", column, vote.id, cause);
     let sql = "INSERT INTO votes (id, request_id, revision, person, choice, groups, reason, assurance, channel,
-            link_delivery, link_group, digest, at, voided)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0)";
+            link_delivery, link_group, digest, at, on_behalf_of, seat, narrowing, voided)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0)";
     let values = args![
         &vote.id,
         &request,
@@ -52,6 +54,9 @@ pub async fn insert(session: &mut Session, request: RequestId, vote: &Vote) -> R
         vote.link.as_ref().map(|link| &link.group),
         &vote.digest,
         vote.at,
+        vote.on_behalf_of.as_ref(),
+        vote.seat(),
+        vote.narrowing.as_ref().map(serde_json::to_string).transpose().map_err(bad("narrowing"))?,
     ];
     session.execute(sql, values).await.map(drop)
 }
@@ -73,16 +78,14 @@ pub async fn of_requests(
     requests: &[RequestId],
 ) -> Result<HashMap<RequestId, Vec<Vote>>, StoreError> {
     let mut found: HashMap<RequestId, Vec<Vote>> = HashMap::new();
-    // Well below the number of values that either database takes in one statement.
-    for chunk in requests.chunks(500) {
-        let places: Vec<String> = (1..=chunk.len()).map(|place| format!("${place}")).collect();
+    for (places, values) in chunks(requests) {
         let sql = format!(
             "SELECT id, request_id, revision, person, choice, groups, reason, assurance, channel, link_delivery,
-                 link_group, digest, at, voided
+                 link_group, digest, at, voided, on_behalf_of, narrowing
              FROM votes WHERE request_id IN ({}) ORDER BY request_id, id",
-            places.join(", ")
+            places
         );
-        let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), chunk.iter().map(Arg::from).collect()).await?;
+        let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
         for row in rows {
             let request = row
                 .request_id
@@ -120,6 +123,12 @@ impl Row {
             revision: u32::try_from(self.revision)
                 .map_err(|cause| StoreError::inconsistent("votes", "revision", id, cause))?,
             digest: self.digest.parse().map_err(|cause| StoreError::inconsistent("votes", "digest", id, cause))?,
+            on_behalf_of: self
+                .on_behalf_of
+                .map(|email| email.parse())
+                .transpose()
+                .map_err(|cause| StoreError::inconsistent("votes", "on_behalf_of", id, cause))?,
+            narrowing: self.narrowing.as_deref().map(serde_json::from_str).transpose().map_err(json("narrowing"))?,
             voided: self.voided != 0,
         })
     }

@@ -60,7 +60,7 @@ on_both! {
             }
         }
         hub.advance(3_600);
-        hub.server.hub().expire_due().await.unwrap();
+        hub.server.hub().run_due().await.unwrap();
         hub.ask("customers", "x").await;
         let export = hub.get("/v1/analytics/export?format=csv").await;
         assert!(export.headers["content-type"].to_str().unwrap().starts_with("text/csv"));

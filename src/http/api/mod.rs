@@ -3,8 +3,10 @@
 pub(super) mod analytics;
 pub(super) mod apply;
 pub(super) mod audit;
+pub(super) mod bulk;
 pub(super) mod deliveries;
 pub(super) mod endpoints;
+pub(super) mod grants;
 pub(super) mod groups;
 pub(super) mod health;
 pub(super) mod people;

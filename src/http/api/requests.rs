@@ -9,11 +9,15 @@ use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use super::{Answer, Paging};
-use crate::approval::{Choice, Email, ResourceName, Status};
+use crate::approval::{Choice, Email, GroupName, Kind, ResourceName, Status};
 use crate::audit::Sealed;
-use crate::http::App;
 use crate::http::extract::{Body, Caller, Idempotency, OptionalBody, Params, Segment};
-use crate::hub::{Ask, CancelInput, ListFilter, Page, RequestView, VoteInput};
+use crate::http::{App, Problem};
+use crate::hub::{
+    Ask, CancelInput, ClaimInput, Claimed, Evaluation, Explanation, GlassInput, HeartbeatInput,
+    Lease, ListFilter, Page, RequestView, ResultInput, ReviewInput, ReviseInput, VoteInput,
+};
+use crate::identity::Principal;
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
@@ -38,6 +42,11 @@ pub(in crate::http) struct List {
     requester: Option<Email>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
+    kind: Option<Kind>,
+    group: Option<GroupName>,
+    approver: Option<Email>,
+    /// An address, or `me` for the person of the token.
+    waiting_for: Option<String>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -46,10 +55,19 @@ pub(in crate::http) struct List {
 pub(in crate::http) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
-    Params(List { status, resource, requester, from, to, limit, cursor }): Params<List>,
+    Params(list): Params<List>,
 ) -> Answer<Json<Page<RequestView>>> {
-    let (filter, paging) = (ListFilter { status, resource, requester, from, to }, Paging { limit, cursor });
+    let List { status, resource, requester, from, to, kind, group, approver, waiting_for, limit, cursor } = list;
+    let waiting_for = waiting_for.map(|text| person(&caller, &text)).transpose()?;
+    let filter = ListFilter { status, resource, requester, from, to, kind, group, approver, waiting_for };
+    let paging = Paging { limit, cursor };
     Ok(Json(app.hub.list(&caller, filter, paging.limit(), paging.cursor.as_deref()).await?))
+}
+
+fn person(caller: &Principal, text: &str) -> Answer<Email> {
+    let own = caller.person().filter(|_| text == "me").cloned();
+    let detail = "waiting_for is an e-mail address, or `me` with a token that belongs to a person";
+    own.or_else(|| text.parse().ok()).ok_or_else(|| Problem::new("invalid_parameter", detail))
 }
 
 /// How long to wait for a decision.
@@ -108,4 +126,93 @@ pub(in crate::http) async fn trail(
     Segment(id): Segment<RequestId>,
 ) -> Answer<Json<Page<Sealed>>> {
     Ok(Json(Page { items: app.hub.trail(&caller, id).await?, next_cursor: None }))
+}
+
+/// `POST /v1/requests/{id}/revise`
+pub(in crate::http) async fn revise(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+    Body(input): Body<ReviseInput>,
+) -> Answer<Json<RequestView>> {
+    Ok(Json(app.hub.revise(&caller, id, input).await?))
+}
+
+/// `POST /v1/requests/{id}/break-glass`
+pub(in crate::http) async fn break_glass(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+    Body(input): Body<GlassInput>,
+) -> Answer<Json<RequestView>> {
+    Ok(Json(app.hub.break_glass(&caller, id, input).await?))
+}
+
+/// `POST /v1/requests/{id}/review`
+pub(in crate::http) async fn review(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+    Body(input): Body<ReviewInput>,
+) -> Answer<Json<RequestView>> {
+    Ok(Json(app.hub.review(&caller, id, input).await?))
+}
+
+/// `POST /v1/requests/{id}/claim`
+pub(in crate::http) async fn claim(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+    Idempotency(key): Idempotency,
+    Body(input): Body<ClaimInput>,
+) -> Answer<Json<Claimed>> {
+    Ok(Json(app.hub.claim(&caller, id, input, key).await?))
+}
+
+/// `POST /v1/requests/{id}/heartbeat`
+pub(in crate::http) async fn heartbeat(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+    Body(input): Body<HeartbeatInput>,
+) -> Answer<Json<Lease>> {
+    Ok(Json(app.hub.heartbeat(&caller, id, input).await?))
+}
+
+/// `POST /v1/requests/{id}/result`
+pub(in crate::http) async fn report(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+    Body(input): Body<ResultInput>,
+) -> Answer<Json<RequestView>> {
+    Ok(Json(app.hub.report(&caller, id, input).await?))
+}
+
+/// `POST /v1/requests/{id}/revoke`
+pub(in crate::http) async fn revoke(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+    OptionalBody(input): OptionalBody<CancelInput>,
+) -> Answer<Json<RequestView>> {
+    Ok(Json(app.hub.revoke(&caller, id, input.reason).await?))
+}
+
+/// `GET /v1/requests/{id}/explain`
+pub(in crate::http) async fn explain(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+) -> Answer<Json<Explanation>> {
+    Ok(Json(app.hub.explain(&caller, id).await?))
+}
+
+/// `POST /v1/evaluate`
+pub(in crate::http) async fn evaluate(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Body(ask): Body<Ask>,
+) -> Answer<Json<Evaluation>> {
+    Ok(Json(app.hub.evaluate(&caller, ask).await?))
 }

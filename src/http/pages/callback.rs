@@ -2,10 +2,10 @@
 
 use askama::Template;
 
-use crate::approval::{Assurance, Choice, Status};
-use crate::channels::text::visible;
+use crate::approval::{Assurance, Change, ChangeRole, Choice, Status};
+use crate::channels::text::{duration, visible};
 use crate::http::assets::style_path;
-use crate::hub::CallbackPage;
+use crate::hub::{CallbackPage, RequestView};
 use crate::links::Intent;
 use crate::time::Timestamp;
 
@@ -23,8 +23,15 @@ pub(in crate::http) struct DecisionPage {
     resource: String,
     requester: String,
     reason: Option<String>,
-    language: Option<String>,
+    /// What is asked for, before the command.
+    asks: String,
     command: String,
+    /// Who changed it, and what is different.
+    change: Option<ChangeLines>,
+    /// The command as it may be edited; none where editing would hide something.
+    editable: Option<String>,
+    /// Length of the access window, in seconds.
+    duration: Option<u32>,
     context: Option<String>,
     labels: Vec<(String, String)>,
     slots: Vec<SlotLine>,
@@ -41,6 +48,18 @@ pub(in crate::http) struct DecisionPage {
     created_at: String,
     expires_at: String,
     time_left: String,
+}
+
+struct ChangeLines {
+    by: String,
+    reason: Option<String>,
+    lines: Vec<DiffLine>,
+}
+
+struct DiffLine {
+    /// A class of the style sheet.
+    sort: &'static str,
+    text: String,
 }
 
 struct SlotLine {
@@ -99,8 +118,12 @@ impl DecisionPage {
                 _ => visible(request.requester.label()),
             },
             reason: request.reason.as_deref().map(visible),
-            language: request.language.as_deref().map(visible),
+            asks: asks(&request),
             command: visible(&request.command),
+            change: request.change.as_ref().map(ChangeLines::new),
+            // What a text field does not show, nobody can edit.
+            editable: Some(request.command.clone()).filter(|text| !text.is_empty() && visible(text) == *text),
+            duration: request.duration_seconds,
             context: request.context.as_ref().map(|context| visible(&format!("{context:#}"))),
             labels: request.labels.iter().map(|(key, value)| (visible(key), visible(value))).collect(),
             slots: request
@@ -124,10 +147,42 @@ impl DecisionPage {
     }
 }
 
+impl ChangeLines {
+    fn new(change: &Change) -> Self {
+        let sort = |line: &str| match line.as_bytes().first() {
+            Some(b'+') => "added",
+            Some(b'-') => "removed",
+            _ => "same",
+        };
+        let by = change.by.as_ref().map_or_else(|| "a system".to_owned(), ToString::to_string);
+        Self {
+            by: match change.role {
+                ChangeRole::Approver => format!("{by}, who approved it so"),
+                ChangeRole::Requester => format!("{by}, who asks"),
+            },
+            reason: change.reason.as_deref().map(visible),
+            lines: change.diff.lines().map(|line| DiffLine { sort: sort(line), text: visible(line) }).collect(),
+        }
+    }
+}
+
+/// What is asked for, before the command itself.
+fn asks(request: &RequestView) -> String {
+    let language = request.language.as_deref().map(|language| format!(" ({})", visible(language))).unwrap_or_default();
+    let whose = request.beneficiary.as_ref().map(|person| format!(" for {person}")).unwrap_or_default();
+    match request.duration_seconds {
+        Some(seconds) => format!("asks for access{whose} for {}{language}", duration(u64::from(seconds))),
+        None => format!("asks to run{whose}{language}:"),
+    }
+}
+
 impl VoteLine {
     fn new(vote: &crate::hub::VoteView) -> Self {
         Self {
-            person: vote.person.to_string(),
+            person: match &vote.on_behalf_of {
+                Some(absent) => format!("{}, for {absent},", vote.person),
+                None => vote.person.to_string(),
+            },
             verb: match vote.decision {
                 Choice::Approve => "approved",
                 Choice::Reject => "rejected",
@@ -152,6 +207,7 @@ const fn headline(status: Status) -> (&'static str, &'static str) {
         Status::Rejected => ("Rejected", "bad"),
         Status::Expired => ("Expired", "stale"),
         Status::Cancelled => ("Cancelled", "stale"),
+        Status::Superseded => ("Replaced by a newer request", "stale"),
     }
 }
 
@@ -166,21 +222,14 @@ fn to_the_minute(at: Timestamp) -> String {
 
 /// How long there is, in the largest two units.
 fn time_left(now: Timestamp, end: Timestamp) -> String {
-    let seconds = end.since(now).as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, minutes) => format!("{minutes} min {} s", seconds % 60),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
+    duration(end.since(now).as_secs())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::approval::{Decision, Email, Kind, Method, Requester};
-    use crate::hub::{RequestView, SlotView};
+    use crate::hub::SlotView;
     use crate::ids::{RequestId, VoteId};
     use crate::store::groups::NamedMember;
 
@@ -194,10 +243,9 @@ mod tests {
         let hostile = "<script>alert(1)</script> \u{202e}& \"quoted\"".to_owned();
         let digest = crate::approval::Digest::of(b"x");
         let decision = (status != Status::Pending).then(|| Decision {
-            outcome: status,
-            method: Method::Votes,
             reason: Some(hostile.clone()),
             by: vec![email("dana@example.com")],
+            ..Decision::new(status, Method::Votes)
         });
         let request = RequestView {
             id: RequestId::from_bytes([1; 16]),
@@ -213,7 +261,9 @@ mod tests {
                 email: Some(email("nora@example.com")),
                 name: Some(hostile.clone()),
                 groups: Vec::new(),
+                acting_for: None,
             },
+            beneficiary: None,
             reason: Some(hostile.clone()),
             labels: [(hostile.clone(), hostile.clone())].into(),
             status,
@@ -221,7 +271,7 @@ mod tests {
             expires_at: now + std::time::Duration::from_secs(3_600),
             decided_at: None,
             decision,
-            slots: vec![SlotView { group: "dba".parse().expect("a name"), needed: 2, approved: 1, eligible: 3 }],
+            slots: vec![SlotView { group: "dba".parse().expect("a name"), needed: 2, approved: 1, eligible: 3, also: Vec::new() }],
             votes: vec![crate::hub::VoteView {
                 id: VoteId::from_bytes([2; 16]),
                 person: email("dana@example.com"),
@@ -233,10 +283,16 @@ mod tests {
                 at: now,
                 revision: 1,
                 digest,
+                on_behalf_of: None,
+                narrowing: None,
                 voided: false,
             }],
+            modified_by: None,
+            change: None,
             execution: None,
             grant: None,
+            review: None,
+            undecidable: false,
             supersedes: None,
             superseded_by: None,
             url: "https://hub.example.com/v1/requests/x".to_owned(),

@@ -1,0 +1,171 @@
+//! One vote: who may cast it, for what, and what it brings about.
+
+use super::cover::is_full;
+use super::decide::{lapsed, revise, void_all};
+use super::request::is_blank;
+use super::{
+    Ballot, Change, ChangeRole, Choice, Decision, Email, GroupName, Kind, Method, Refusal, Request, Revision, Roster, Status,
+    TermsSlot, Transition, Void, VoidReason, Vote, cover,
+};
+use crate::time::Timestamp;
+
+/// Whose right to vote is used, and for which slots.
+struct Standing {
+    on_behalf_of: Option<Email>,
+    groups: Vec<GroupName>,
+}
+
+/// The checks of one vote, in the order that the answers promise. The same vote again is no transition.
+pub(super) fn judge(request: &Request, ballot: &Ballot, roster: &Roster, now: Timestamp) -> Result<Transition, Refusal> {
+    let earlier = request.live_votes().find(|vote| vote.voter == ballot.voter);
+    // Somebody who wants something else than what is asked does not repeat themselves.
+    let repeats = earlier.is_some_and(|vote| vote.choice == ballot.choice) && !proposes(request, ballot);
+    if request.status != Status::Pending {
+        let again = repeats && request.status != Status::Expired;
+        return if again { Ok(Transition::default()) } else { Err(Refusal::of_ended(request.status)) };
+    }
+    check_seen(request, ballot)?;
+    let standing = standing(request, ballot, roster)?;
+    if repeats {
+        return Ok(Transition::default());
+    }
+    // Of the same voter it is a change of mind, which is heard.
+    let spent = |vote: &&Vote| vote.link.is_some() && vote.link == ballot.link && vote.voter != ballot.voter;
+    if let Some(other) = request.live_votes().find(spent) {
+        return Err(Refusal::LinkUsed(other.voter.clone()));
+    }
+    check_wish(request, ballot)?;
+    let revision = revision(request, ballot, roster, now)?;
+    let voids = match &revision {
+        Some(_) => void_all(request),
+        None => voids(request, ballot, roster),
+    };
+    let vote = cast(request, revision.as_ref(), ballot, standing, now);
+    let slots = revision.as_ref().map_or(&request.terms.slots, |revision| &revision.slots);
+    let decision = outcome(request, slots, &voids, &vote, roster);
+    Ok(Transition { revision, voids, vote: Some(vote), decision, ..Transition::default() })
+}
+
+fn proposes(request: &Request, ballot: &Ballot) -> bool {
+    ballot.proposal.as_ref().is_some_and(|proposal| proposal.digest != request.digest)
+}
+
+/// Whether what the voter saw is what waits, and whether the hub is sure enough of who they are.
+fn check_seen(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
+    if ballot.revision.is_some_and(|seen| seen != request.revision) {
+        return Err(Refusal::StaleRevision { current: request.revision });
+    }
+    if ballot.digest.is_some_and(|seen| seen != request.digest) {
+        return Err(Refusal::StaleDigest);
+    }
+    match request.terms.procedure.min_assurance {
+        Some(needed) if ballot.assurance < needed => Err(Refusal::AssuranceTooLow { given: ballot.assurance, needed }),
+        _ if request.is_in_conflict(&ballot.voter) => Err(Refusal::Conflict(ballot.voter.clone())),
+        _ => Ok(()),
+    }
+}
+
+/// The voter's own right to vote; without one, that of an absent member in whose place they may.
+fn standing(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Standing, Refusal> {
+    let own = eligible(request, ballot, &ballot.voter, roster);
+    if ballot.on_behalf_of.is_none() && !own.is_empty() {
+        return Ok(Standing { on_behalf_of: None, groups: own });
+    }
+    let mut refusal = Refusal::NotEligible(ballot.voter.clone());
+    for absent in roster.delegators(&ballot.voter) {
+        if ballot.on_behalf_of.as_ref().is_some_and(|named| named != absent) {
+            continue;
+        }
+        let groups = eligible(request, ballot, absent, roster);
+        if groups.is_empty() {
+            continue;
+        }
+        // Nobody decides through a stand-in what they may not decide themselves.
+        if request.is_in_conflict(absent) {
+            refusal = Refusal::Conflict(absent.clone());
+        } else if let Some(taken) = request.live_votes().find(|vote| vote.seat() == absent && vote.voter != ballot.voter) {
+            refusal = Refusal::SeatTaken(taken.voter.clone());
+        } else {
+            return Ok(Standing { on_behalf_of: Some(absent.clone()), groups });
+        }
+    }
+    Err(refusal)
+}
+
+/// The slots that the member may fill, or the one of them that the ballot names.
+fn eligible(request: &Request, ballot: &Ballot, member: &Email, roster: &Roster) -> Vec<GroupName> {
+    let named = |slot: &&TermsSlot| ballot.group.as_ref().is_none_or(|group| *group == slot.slot.group);
+    let slots = request.terms.slots.iter().filter(named).filter(|slot| slot.admits(member, roster));
+    slots.map(|slot| slot.slot.group.clone()).collect()
+}
+
+/// Whether what comes with the vote can be meant.
+fn check_wish(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
+    let silent = ballot.reason.as_deref().is_none_or(is_blank);
+    if ballot.choice == Choice::Reject && request.terms.procedure.reject_reason_required && silent {
+        return Err(Refusal::ReasonRequired);
+    }
+    let Some(narrowing) = &ballot.narrowing else { return Ok(()) };
+    let longest = request.payload.duration_seconds.unwrap_or(0);
+    let fits = narrowing.duration_seconds.is_none_or(|seconds| (1..=longest).contains(&seconds));
+    if request.kind == Kind::Jit && ballot.choice == Choice::Approve && fits { Ok(()) } else { Err(Refusal::Widened) }
+}
+
+/// What the voter approves in place of what is asked.
+fn revision(request: &Request, ballot: &Ballot, roster: &Roster, now: Timestamp) -> Result<Option<Revision>, Refusal> {
+    let proposal = ballot.proposal.clone().filter(|_| ballot.choice == Choice::Approve && proposes(request, ballot));
+    let Some(proposal) = proposal else { return Ok(None) };
+    let by = Some(ballot.voter.clone());
+    let change = Change::new(request, &proposal.payload, by, ChangeRole::Approver, ballot.reason.clone(), now);
+    revise(request, proposal, change, roster).map(Some)
+}
+
+/// Votes that this one takes the place of, and those whose right is gone.
+fn voids(request: &Request, ballot: &Ballot, roster: &Roster) -> Vec<Void> {
+    let mut voids = lapsed(request, roster);
+    for vote in request.live_votes() {
+        let why = if vote.voter == ballot.voter {
+            VoidReason::ChangedMind
+        } else if vote.on_behalf_of.as_ref() == Some(&ballot.voter) {
+            VoidReason::TakenOver
+        } else {
+            continue;
+        };
+        if !voids.iter().any(|void| void.vote == vote.id) {
+            voids.push(Void { vote: vote.id, why });
+        }
+    }
+    voids
+}
+
+/// How the request ends by the vote, if it does.
+fn outcome(request: &Request, slots: &[TermsSlot], voids: &[Void], vote: &Vote, roster: &Roster) -> Option<Decision> {
+    let standing = request.live_votes().filter(|known| !voids.iter().any(|void| void.vote == known.id));
+    let alike: Vec<&Vote> = standing.chain([vote]).filter(|known| known.choice == vote.choice).collect();
+    let outcome = match vote.choice {
+        Choice::Reject if alike.len() >= request.terms.procedure.reject_needed as usize => Status::Rejected,
+        Choice::Approve if is_full(slots, &cover(slots, &alike, roster)) => Status::Approved,
+        _ => return None,
+    };
+    let by = alike.iter().map(|vote| vote.voter.clone()).collect();
+    Some(Decision { reason: vote.reason.clone(), by, ..Decision::new(outcome, Method::Votes) })
+}
+
+fn cast(request: &Request, revision: Option<&Revision>, ballot: &Ballot, standing: Standing, now: Timestamp) -> Vote {
+    Vote {
+        id: ballot.id,
+        voter: ballot.voter.clone(),
+        choice: ballot.choice,
+        groups: standing.groups,
+        reason: ballot.reason.clone(),
+        assurance: ballot.assurance,
+        channel: ballot.channel.clone(),
+        link: ballot.link.clone(),
+        at: now,
+        revision: request.revision + u32::from(revision.is_some()),
+        digest: revision.map_or(request.digest, |revision| revision.digest),
+        on_behalf_of: standing.on_behalf_of,
+        narrowing: ballot.narrowing.clone(),
+        voided: false,
+    }
+}

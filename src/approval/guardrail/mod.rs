@@ -1,0 +1,16 @@
+//! Guardrails: rules that decide what may happen to a command before anybody is asked.
+//!
+//! A command is read as every database might read it ([`sql`], [`lexis`]), each statement is put to the rules in order
+//! ([`compiled`]), and the strictest outcome wins. What cannot be read is never allowed.
+
+mod compiled;
+mod examples;
+mod lexis;
+mod rule;
+mod sql;
+#[cfg(test)]
+mod tests;
+
+pub use compiled::{Finding, Guardrails, Judgement, Ruling};
+pub use examples::{DeadRule, FailedExample};
+pub use rule::{Effect, Guardrail, InvalidGuardrail};

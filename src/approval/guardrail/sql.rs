@@ -1,0 +1,430 @@
+//! A command as statements: what rules look at.
+
+use std::collections::HashMap;
+
+use super::super::request::{limits, shows_nothing};
+use super::lexis::{self, Lexis, Piece};
+
+/// Statements of one command that are looked at.
+const MAX_STATEMENTS: usize = 10_000;
+/// How deep code is followed into strings in strings.
+const MAX_DEPTH: u8 = 4;
+/// Bytes of hidden code that one reading follows.
+const MAX_HIDDEN: usize = 4 * limits::COMMAND;
+
+/// Words that run a text as code, or let a program outside the database do so.
+const RUNS_TEXT: &[&str] = &[
+    "execute",
+    "exec",
+    "prepare",
+    "call",
+    "sp_executesql",
+    "xp_cmdshell",
+    "openquery",
+    "openrowset",
+    "dblink",
+    "dblink_exec",
+    "dblink_send_query",
+    "query_to_xml",
+    "program",
+];
+
+/// Words that statements of SQL begin with. What begins otherwise may be a shell's, and its strings SQL.
+const OPENERS: &[&str] = &[
+    "abort",
+    "alter",
+    "analyze",
+    "attach",
+    "backup",
+    "begin",
+    "call",
+    "checkpoint",
+    "cluster",
+    "comment",
+    "commit",
+    "copy",
+    "create",
+    "deallocate",
+    "declare",
+    "delete",
+    "deny",
+    "desc",
+    "describe",
+    "detach",
+    "discard",
+    "do",
+    "drop",
+    "end",
+    "exec",
+    "execute",
+    "explain",
+    "fetch",
+    "go",
+    "grant",
+    "insert",
+    "listen",
+    "load",
+    "lock",
+    "merge",
+    "notify",
+    "optimize",
+    "pragma",
+    "prepare",
+    "refresh",
+    "reindex",
+    "release",
+    "rename",
+    "replace",
+    "reset",
+    "restore",
+    "revoke",
+    "rollback",
+    "savepoint",
+    "select",
+    "set",
+    "show",
+    "start",
+    "table",
+    "truncate",
+    "unlisten",
+    "unlock",
+    "update",
+    "upsert",
+    "use",
+    "vacuum",
+    "values",
+    "with",
+];
+
+/// Words that begin a statement without a semicolon before them, which SQL Server does not ask for.
+const STARTERS: &[&str] = &[
+    "alter",
+    "backup",
+    "bulk",
+    "call",
+    "checkpoint",
+    "copy",
+    "create",
+    "dbcc",
+    "delete",
+    "deny",
+    "disable",
+    "do",
+    "drop",
+    "enable",
+    "exec",
+    "execute",
+    "go",
+    "grant",
+    "insert",
+    "kill",
+    "merge",
+    "reconfigure",
+    "restore",
+    "revoke",
+    "shutdown",
+    "truncate",
+    "update",
+    "use",
+];
+
+/// Languages that are SQL, whatever its dialect.
+const SQL: &[&str] = &[
+    "sql",
+    "postgresql",
+    "postgres",
+    "psql",
+    "pgsql",
+    "plpgsql",
+    "mysql",
+    "mariadb",
+    "sqlite",
+    "sqlite3",
+    "tsql",
+    "t-sql",
+    "mssql",
+    "sqlserver",
+    "oracle",
+    "plsql",
+    "ansi",
+    "generic",
+];
+
+/// One statement in one reading.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Statement {
+    /// Its tokens, one space between them.
+    pub text: String,
+    /// Its tokens in lower case; what is quoted is an empty text, which no rule names.
+    pub words: Vec<String>,
+    /// Where statements begin in it: the number of the word and its byte in the text.
+    pub parts: Vec<(usize, usize)>,
+    /// Only the words of something that could not be read: good enough to refuse, not to allow.
+    pub rough: bool,
+}
+
+/// A command as all readings see it.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// All different statements, hidden ones too.
+    pub statements: Vec<Statement>,
+    /// Something could not be read, so it may do more than what is seen.
+    pub unclear: bool,
+    /// It is no SQL, by its language or its looks.
+    pub foreign: bool,
+}
+
+/// Reads a command.
+pub(super) fn read(command: &str, language: Option<&str>) -> Reading {
+    let (text, clean) = plain(command);
+    let foreign = language.is_some_and(|language| !SQL.contains(&language.to_lowercase().as_str()));
+    let mut pool = Pool { unclear: !clean, foreign, ..Pool::default() };
+    if !clean {
+        pool.add_rough(&text);
+    }
+    for lexis in lexis::readings(&text) {
+        Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign }.read(&text, 0, foreign);
+    }
+    if pool.full {
+        pool.unclear = true;
+        pool.full = false;
+        pool.add_rough(&text);
+    }
+    let mut statements: Vec<_> = pool.statements.into_iter().collect();
+    statements.sort_unstable_by_key(|(_, place)| *place);
+    let mut statements: Vec<_> = statements.into_iter().map(|(statement, _)| statement).collect();
+    if statements.is_empty() {
+        statements.push(Draft::default().statement());
+    }
+    Reading { statements, unclear: pool.unclear, foreign: pool.foreign }
+}
+
+/// The words of an entry of `statements`, unless it is more than plain words.
+pub(super) fn words_of_entry(entry: &str) -> Option<Vec<String>> {
+    let tokens = lexis::of_entries().read(entry);
+    let word = |piece| match piece {
+        Piece::Space => None,
+        Piece::Code(text) => Some(Some(text.to_lowercase())),
+        _ => Some(None),
+    };
+    let words: Vec<String> = tokens.pieces.into_iter().filter_map(word).collect::<Option<_>>()?;
+    (tokens.unclear_from.is_none() && plain(entry).1 && !words.is_empty()).then_some(words)
+}
+
+/// A text with white space that every database knows, and whether it was so. Databases disagree on what other white space,
+/// control characters and invisible characters are.
+fn plain(text: &str) -> (String, bool) {
+    let mut clean = true;
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            ' ' | '\t' | '\n' => plain.push(c),
+            '\r' if chars.peek() == Some(&'\n') => {}
+            _ if c.is_whitespace() || c.is_control() || shows_nothing(c) => {
+                clean = false;
+                plain.push(if c == '\r' { '\n' } else { ' ' });
+            }
+            _ => plain.push(c),
+        }
+    }
+    // MariaDB's own executable comments are read as MySQL's, and comments kept apart from operators that the tokenizer would
+    // join them to.
+    if ["/*M!", "#--", "|/*"].iter().any(|odd| plain.contains(odd)) {
+        plain = plain.replace("/*M!", "/*!").replace("#--", "# --").replace("|/*", "| /*");
+    }
+    (plain, clean)
+}
+
+/// What has been found in a command so far.
+#[derive(Debug, Default)]
+struct Pool {
+    statements: HashMap<Statement, usize>,
+    unclear: bool,
+    foreign: bool,
+    full: bool,
+}
+
+impl Pool {
+    fn add(&mut self, statement: Statement) {
+        if self.statements.len() >= MAX_STATEMENTS {
+            self.full = true;
+            return;
+        }
+        let place = self.statements.len();
+        self.statements.entry(statement).or_insert(place);
+    }
+
+    /// Adds the words of a text that cannot be read: all of them, and those outside of what looks like a comment.
+    fn add_rough(&mut self, text: &str) {
+        for text in [text, &without_comments(text)] {
+            let words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$')));
+            let words: Vec<_> = words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+            if !words.is_empty() {
+                // Always looked at, however full: they stand for all the rest.
+                let place = self.statements.len();
+                let rough = Statement { text: words.join(" "), words, parts: Vec::new(), rough: true };
+                self.statements.entry(rough).or_insert(place);
+            }
+        }
+    }
+}
+
+fn without_comments(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['/', '-', '#']) {
+        let (before, from) = rest.split_at(at);
+        kept.push_str(before);
+        let (skipped, end) = if from.starts_with("/*") {
+            (2, "*/")
+        } else if from.starts_with("--") || from.starts_with('#') {
+            (1, "\n")
+        } else {
+            kept.push(' ');
+            rest = from.get(1..).unwrap_or_default();
+            continue;
+        };
+        kept.push(' ');
+        let inside = from.get(skipped..).unwrap_or_default();
+        rest = inside.split_once(end).map_or("", |(_, rest)| rest);
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// A statement while its tokens come in.
+#[derive(Debug, Default)]
+struct Draft {
+    text: String,
+    words: Vec<String>,
+    offsets: Vec<usize>,
+    strings: Vec<String>,
+}
+
+impl Draft {
+    fn push(&mut self, shown: &str, word: String) {
+        if !self.words.is_empty() {
+            self.text.push(' ');
+        }
+        self.offsets.push(self.text.len());
+        self.text.push_str(shown);
+        self.words.push(word);
+    }
+
+    /// Whether it may run its strings: by its words, or since it does not begin as SQL does.
+    fn runs_text(&self) -> bool {
+        self.words.iter().any(|word| RUNS_TEXT.contains(&word.as_str()))
+            || self.words.first().is_some_and(|word| word == "do")
+            || self.is_foreign()
+    }
+
+    fn is_foreign(&self) -> bool {
+        let first = self.words.iter().find(|word| *word != "(").map_or("", String::as_str);
+        !OPENERS.contains(&first)
+    }
+
+    fn statement(self) -> Statement {
+        let starts = |at: usize, word: &str| {
+            let called = self.words.get(at + 1).is_some_and(|next| next == "(") && !word.starts_with("exec");
+            STARTERS.contains(&word) && !called
+        };
+        let places = self.words.iter().enumerate().zip(&self.offsets);
+        let parts = places.skip(1).filter(|((at, word), _)| starts(*at, word)).map(|((at, _), offset)| (at, *offset));
+        let parts = std::iter::once((0, 0)).chain(parts).collect();
+        Statement { text: self.text, words: self.words, parts, rough: false }
+    }
+}
+
+/// Reads a command and what is hidden in it in one way.
+struct Reader<'a> {
+    lexis: &'static Lexis,
+    pool: &'a mut Pool,
+    /// Bytes of hidden code that may still be followed.
+    left: usize,
+    /// What looks like a comment may be code as well: `psql --command='…'`.
+    foreign: bool,
+}
+
+impl Reader<'_> {
+    /// Reads a text; `open` says that its strings are code.
+    fn read(&mut self, text: &str, depth: u8, open: bool) {
+        if self.pool.full {
+            return;
+        }
+        let tokens = self.lexis.read(text);
+        let (drafts, mut hidden, comments) = drafts(tokens.pieces);
+        if depth == 0 && drafts.iter().any(Draft::is_foreign) {
+            self.foreign = true;
+            self.pool.foreign = true;
+        }
+        if let Some(from) = tokens.unclear_from {
+            self.pool.unclear = true;
+            // A shell's backslash hides what is before it as well: `drop\ table`.
+            let rest = text.get(from..).filter(|_| !self.foreign);
+            self.pool.add_rough(rest.unwrap_or(text));
+        }
+        // One statement may set a variable that the next one runs.
+        let open = open || self.foreign || drafts.iter().any(Draft::runs_text);
+        if self.foreign {
+            hidden.extend(comments);
+        }
+        for mut draft in drafts {
+            let strings = std::mem::take(&mut draft.strings);
+            self.pool.add(draft.statement());
+            if open {
+                // Put together as `'DR' || 'OP TABLE x'` would be.
+                let joined = (strings.len() > 1).then(|| strings.concat());
+                hidden.extend(strings.into_iter().chain(joined));
+            }
+        }
+        for inside in hidden {
+            self.follow(&inside, depth, open);
+        }
+    }
+
+    fn follow(&mut self, inside: &str, depth: u8, open: bool) {
+        if inside.trim().is_empty() {
+            return;
+        }
+        match self.left.checked_sub(inside.len()) {
+            Some(left) if depth < MAX_DEPTH => {
+                self.left = left;
+                self.read(inside, depth + 1, open);
+            }
+            Some(left) => {
+                self.left = left;
+                self.pool.unclear = true;
+                self.pool.add_rough(inside);
+            }
+            None => self.pool.full = true,
+        }
+    }
+}
+
+/// Tokens as statements, bodies in them, and comments. Empty statements vanish.
+fn drafts(pieces: Vec<Piece>) -> (Vec<Draft>, Vec<String>, Vec<String>) {
+    let (mut drafts, mut bodies, mut comments) = (Vec::new(), Vec::new(), Vec::new());
+    let mut draft = Draft::default();
+    for piece in pieces.into_iter().chain([Piece::End]) {
+        match piece {
+            Piece::Space => {}
+            Piece::Comment(inside) => comments.push(inside),
+            Piece::Code(text) => {
+                let word = text.to_lowercase();
+                draft.push(&text, word);
+            }
+            Piece::Quoted { shown, inside } => {
+                draft.push(&shown, String::new());
+                draft.strings.push(inside);
+            }
+            Piece::Body { shown, inside } => {
+                draft.push(&shown, String::new());
+                bodies.push(inside);
+            }
+            Piece::End if draft.words.is_empty() => {}
+            Piece::End => drafts.push(std::mem::take(&mut draft)),
+        }
+    }
+    (drafts, bodies, comments)
+}

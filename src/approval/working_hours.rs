@@ -1,0 +1,476 @@
+//! When people work: spans of each weekday in one time zone, less the holidays.
+//!
+//! Open is every moment at which a clock on the wall there shows a time within a span. So an hour that the clocks skip is no
+//! working time, and one that they repeat counts twice. The zones are those built in: no file of the machine is read.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::time::Timestamp;
+
+/// Most spans of one day.
+const MAX_SPANS: usize = 8;
+/// Most holidays: a year of them.
+const MAX_HOLIDAYS: usize = 366;
+const MINUTE: i64 = 60_000_000;
+const DAY: i64 = 24 * 60 * MINUTE;
+
+/// Working hours of one place.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct WorkingHours {
+    written: Written,
+    zone: TimeZone,
+    /// From Monday on.
+    week: Vec<Vec<Span>>,
+    /// As days since 1970-01-01.
+    holidays: BTreeSet<i64>,
+}
+
+/// Working hours as people write them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    time_zone: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    monday: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tuesday: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    wednesday: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    thursday: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    friday: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    saturday: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sunday: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    holidays: Vec<String>,
+}
+
+/// Working hours that cannot be meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidWorkingHours {
+    /// No such zone.
+    #[error("time_zone {0:?} is not known: use an IANA name such as Europe/Berlin")]
+    TimeZone(String),
+    /// Not two times, the earlier one first.
+    #[error(
+        "{day}: {span:?} is no span: write HH:MM-HH:MM with the later time last, 24:00 at most; \
+         hours over midnight are two spans, of two days"
+    )]
+    Span {
+        /// The day it stands under.
+        day: &'static str,
+        /// As it was written.
+        span: String,
+    },
+    /// A span begins before the one in front of it ends.
+    #[error("{0}: spans must be in order and must not overlap")]
+    Order(&'static str),
+    /// Beyond eight.
+    #[error("{0}: at most 8 spans a day")]
+    TooManySpans(&'static str),
+    /// Nobody would ever work.
+    #[error("no day has a span: give at least one day its working hours")]
+    NeverOpen,
+    /// Not a date.
+    #[error("holidays: {0:?} is no date: write it like 2026-12-25")]
+    Holiday(String),
+    /// Beyond 366.
+    #[error("holidays: at most 366")]
+    TooManyHolidays,
+}
+
+/// Minutes of a day, half-open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: i64,
+    end: i64,
+}
+
+/// A stretch with one offset from UTC.
+struct Regime {
+    offset: i64,
+    until: i64,
+}
+
+/// A local day, or as much of it as has one offset.
+struct DayPart {
+    day: i64,
+    /// When its clock shows, showed or would have shown 00:00.
+    midnight: i64,
+    from: i64,
+    to: i64,
+}
+
+impl WorkingHours {
+    /// How far any question looks ahead: 400 days. The work is one step a day and one per change of the clocks.
+    pub const HORIZON: Duration = Duration::from_hours(400 * 24);
+
+    /// Whether people work at that moment.
+    pub fn is_open(&self, at: Timestamp) -> bool {
+        self.open(at.as_micros(), at.as_micros().saturating_add(1)).next().is_some()
+    }
+
+    /// The first moment of working time from `at` on, which is `at` itself while it is open; none within [`Self::HORIZON`]
+    /// when there are that many holidays.
+    pub fn next_open(&self, at: Timestamp) -> Option<Timestamp> {
+        let horizon = at + Self::HORIZON;
+        self.open(at.as_micros(), horizon.as_micros()).next().map(|(start, _)| Timestamp::from_micros(start))
+    }
+
+    /// The earliest moment by which that much working time has passed since `from`; the end of [`Self::HORIZON`] when it
+    /// holds less.
+    pub fn add(&self, from: Timestamp, working: Duration) -> Timestamp {
+        let mut left = i64::try_from(working.as_micros()).unwrap_or(i64::MAX);
+        if left == 0 {
+            return from;
+        }
+        let horizon = from + Self::HORIZON;
+        for (start, end) in self.open(from.as_micros(), horizon.as_micros()) {
+            let length = end.saturating_sub(start);
+            if left <= length {
+                return Timestamp::from_micros(start.saturating_add(left));
+            }
+            left = left.saturating_sub(length);
+        }
+        horizon
+    }
+
+    /// Working time between two moments, as far as it lies within [`Self::HORIZON`] of the first; zero when `to` is not later.
+    pub fn between(&self, from: Timestamp, to: Timestamp) -> Duration {
+        let to = to.min(from + Self::HORIZON);
+        let micros = self.open(from.as_micros(), to.as_micros()).map(|(start, end)| end.abs_diff(start)).sum();
+        Duration::from_micros(micros)
+    }
+
+    /// Stretches of working time from `from` to `to`, in order. Two may touch.
+    fn open(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, i64)> {
+        self.parts(from, to).flat_map(move |part| {
+            self.spans(part.day).iter().filter_map(move |span| {
+                let start = part.midnight.saturating_add(span.start * MINUTE).max(part.from);
+                let end = part.midnight.saturating_add(span.end * MINUTE).min(part.to);
+                (start < end).then_some((start, end))
+            })
+        })
+    }
+
+    /// Cuts time at every local midnight and at every change of the clocks.
+    fn parts(&self, from: i64, to: i64) -> impl Iterator<Item = DayPart> {
+        let mut at = from;
+        let mut regime = self.regime(from);
+        std::iter::from_fn(move || {
+            if at >= to {
+                return None;
+            }
+            if at >= regime.until {
+                regime = self.regime(at);
+            }
+            let day = at.saturating_add(regime.offset).div_euclid(DAY);
+            let midnight = day.saturating_mul(DAY).saturating_sub(regime.offset);
+            let end = midnight.saturating_add(DAY).min(regime.until).min(to);
+            let part = DayPart { day, midnight, from: at, to: end };
+            at = end;
+            Some(part)
+        })
+    }
+
+    /// The offset at a moment, and until when it holds.
+    fn regime(&self, at: i64) -> Regime {
+        // Beyond the calendar, which ends with the year 9999, there are no zones either.
+        let Ok(moment) = jiff::Timestamp::from_microsecond(at) else { return Regime { offset: 0, until: i64::MAX } };
+        Regime {
+            offset: i64::from(self.zone.to_offset(moment).seconds()) * 1_000_000,
+            until: self.zone.following(moment).next().map_or(i64::MAX, |change| change.timestamp().as_microsecond()),
+        }
+    }
+
+    fn spans(&self, day: i64) -> &[Span] {
+        if self.holidays.contains(&day) {
+            return &[];
+        }
+        // Day 0 was a Thursday.
+        let weekday = usize::try_from(day.saturating_add(3).rem_euclid(7)).ok();
+        weekday.and_then(|weekday| self.week.get(weekday)).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl TryFrom<Written> for WorkingHours {
+    type Error = InvalidWorkingHours;
+
+    fn try_from(written: Written) -> Result<Self, InvalidWorkingHours> {
+        let zone = TimeZoneDatabase::bundled().get(&written.time_zone).ok().filter(|zone| !zone.is_unknown());
+        let zone = zone.ok_or_else(|| InvalidWorkingHours::TimeZone(written.time_zone.clone()))?;
+        let week = [
+            ("monday", &written.monday),
+            ("tuesday", &written.tuesday),
+            ("wednesday", &written.wednesday),
+            ("thursday", &written.thursday),
+            ("friday", &written.friday),
+            ("saturday", &written.saturday),
+            ("sunday", &written.sunday),
+        ];
+        let week = week.into_iter().map(|(day, spans)| day_of(day, spans)).collect::<Result<Vec<_>, _>>()?;
+        if week.iter().all(Vec::is_empty) {
+            return Err(InvalidWorkingHours::NeverOpen);
+        }
+        if written.holidays.len() > MAX_HOLIDAYS {
+            return Err(InvalidWorkingHours::TooManyHolidays);
+        }
+        let holiday = |text: &String| holiday(text).ok_or_else(|| InvalidWorkingHours::Holiday(text.clone()));
+        let holidays = written.holidays.iter().map(holiday).collect::<Result<_, _>>()?;
+        Ok(Self { written, zone, week, holidays })
+    }
+}
+
+impl Serialize for WorkingHours {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.written.serialize(serializer)
+    }
+}
+
+fn day_of(day: &'static str, written: &[String]) -> Result<Vec<Span>, InvalidWorkingHours> {
+    if written.len() > MAX_SPANS {
+        return Err(InvalidWorkingHours::TooManySpans(day));
+    }
+    let parse = |text: &String| span(text).ok_or_else(|| InvalidWorkingHours::Span { day, span: text.clone() });
+    let spans = written.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    if spans.is_sorted_by(|earlier, later| earlier.end <= later.start) {
+        Ok(spans)
+    } else {
+        Err(InvalidWorkingHours::Order(day))
+    }
+}
+
+fn span(text: &str) -> Option<Span> {
+    let (start, end) = text.split_once('-')?;
+    let span = Span { start: minute(start)?, end: minute(end)? };
+    (span.start < span.end).then_some(span)
+}
+
+/// The minute of the day that `HH:MM` names, 24:00 among them.
+fn minute(text: &str) -> Option<i64> {
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
+    let &[h1, h2, b':', m1, m2] = text.as_bytes() else { return None };
+    let (hour, minute) = (digit(h1)? * 10 + digit(h2)?, digit(m1)? * 10 + digit(m2)?);
+    let at = hour * 60 + minute;
+    (minute < 60 && at <= 24 * 60).then_some(at)
+}
+
+/// The number of the day that `YYYY-MM-DD` names.
+fn holiday(text: &str) -> Option<i64> {
+    // The parser knows more ways to write a date: one day must have one spelling.
+    let date: Date = text.parse().ok().filter(|date: &Date| date.to_string() == text)?;
+    let midnight = date.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    Some(midnight.as_second().div_euclid(24 * 3_600))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn hours(written: Value) -> WorkingHours {
+        serde_json::from_value(written).expect("valid working hours")
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a moment")
+    }
+
+    fn minutes(count: u64) -> Duration {
+        Duration::from_mins(count)
+    }
+
+    fn office(zone: &str) -> WorkingHours {
+        let day = json!(["09:00-12:00", "13:00-17:00"]);
+        hours(json!({
+            "time_zone": zone, "monday": day, "tuesday": day, "wednesday": day, "thursday": day, "friday": ["09:00-15:00"],
+            "holidays": ["2026-12-25", "2026-12-28"],
+        }))
+    }
+
+    #[test]
+    fn an_office_over_lunch_weekend_and_holidays() {
+        let office = office("Europe/Berlin");
+        // Thursday, 24 December; Berlin is an hour ahead of UTC.
+        assert!(office.is_open(at("2026-12-24T08:00:00Z")));
+        assert!(!office.is_open(at("2026-12-24T07:59:59.999999Z")));
+        assert!(!office.is_open(at("2026-12-24T11:00:00Z")));
+        assert!(!office.is_open(at("2026-12-25T09:00:00Z")));
+        assert_eq!(office.next_open(at("2026-12-24T11:30:00Z")), Some(at("2026-12-24T12:00:00Z")));
+        assert_eq!(office.next_open(at("2026-12-24T12:30:00Z")), Some(at("2026-12-24T12:30:00Z")));
+        assert_eq!(office.next_open(at("2026-12-24T16:00:00Z")), Some(at("2026-12-29T08:00:00Z")));
+        assert_eq!(office.add(at("2026-12-24T15:00:00Z"), minutes(60)), at("2026-12-24T16:00:00Z"));
+        assert_eq!(office.add(at("2026-12-24T15:00:00Z"), minutes(61)), at("2026-12-29T08:01:00Z"));
+        assert_eq!(office.add(at("2026-12-24T23:00:00Z"), Duration::ZERO), at("2026-12-24T23:00:00Z"));
+        assert_eq!(office.between(at("2026-12-24T10:30:00Z"), at("2026-12-29T08:10:00Z")), minutes(30 + 240 + 10));
+        assert_eq!(office.between(at("2026-12-24T10:30:00Z"), at("2026-12-24T09:30:00Z")), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_night_shift_on_the_nights_the_clocks_change() {
+        let (late, early) = (json!(["22:00-24:00"]), json!(["00:00-06:00"]));
+        let night = hours(json!({"time_zone": "Europe/Berlin", "saturday": late, "sunday": early}));
+        // Seven hours in spring, eight in summer, nine in autumn.
+        for (saturday, sunday, length) in [
+            ("2026-03-28T21:00:00Z", "2026-03-29T04:00:00Z", 7),
+            ("2026-06-27T20:00:00Z", "2026-06-28T04:00:00Z", 8),
+            ("2026-10-24T20:00:00Z", "2026-10-25T05:00:00Z", 9),
+        ] {
+            assert_eq!(night.between(at(saturday), at(sunday)), minutes(length * 60));
+            assert_eq!(night.add(at(saturday), minutes(length * 60)), at(sunday));
+            assert!(!night.is_open(at(sunday)));
+        }
+    }
+
+    #[test]
+    fn a_span_inside_the_skipped_or_the_repeated_hour() {
+        let span = hours(json!({"time_zone": "America/New_York", "sunday": ["01:15-01:45", "02:15-02:45"]}));
+        let of_day = |day: &str| span.between(at(&format!("{day}T00:00:00Z")), at(&format!("{day}T20:00:00Z")));
+        assert_eq!(of_day("2026-03-08"), minutes(30), "02:15 never comes");
+        assert_eq!(of_day("2026-11-01"), minutes(90), "01:15 comes twice");
+        assert_eq!(span.next_open(at("2026-11-01T05:45:00Z")), Some(at("2026-11-01T06:15:00Z")));
+    }
+
+    #[test]
+    fn nothing_looks_further_than_the_horizon() {
+        let first: Date = "2026-01-05".parse().expect("a Monday");
+        let mondays: Vec<String> = (0..366_i64)
+            .map(|week| first.checked_add(jiff::Span::new().weeks(week)).expect("a date").to_string())
+            .collect();
+        let closed = hours(json!({"time_zone": "UTC", "monday": ["09:00-10:00"], "holidays": mondays}));
+        let start = at("2026-01-05T00:00:00Z");
+        assert_eq!(closed.next_open(start), None);
+        assert_eq!(closed.add(start, minutes(1)), start + WorkingHours::HORIZON);
+        let always = office("UTC");
+        assert_eq!(always.add(start, Duration::MAX), start + WorkingHours::HORIZON);
+        for edge in [i64::MIN, i64::MAX, i64::MAX - 1].map(Timestamp::from_micros) {
+            let _ = (always.is_open(edge), always.next_open(edge), always.add(edge, Duration::MAX));
+            let _ = always.between(Timestamp::from_micros(i64::MIN), edge);
+        }
+    }
+
+    #[test]
+    fn comes_back_as_it_was_written() {
+        let written = json!({"time_zone": "asia/kolkata", "monday": ["00:00-24:00"], "holidays": ["2026-01-26"]});
+        assert_eq!(serde_json::to_value(hours(written.clone())).expect("JSON"), written);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_its_place() {
+        for (written, words) in [
+            (
+                json!({"time_zone": "Mars/Olympus", "monday": ["09:00-17:00"]}),
+                "time_zone \"Mars/Olympus\" is not known",
+            ),
+            (json!({"time_zone": "Etc/Unknown", "monday": ["09:00-17:00"]}), "is not known"),
+            (json!({"time_zone": "UTC"}), "no day has a span"),
+            (json!({"time_zone": "UTC", "munday": []}), "unknown field `munday`"),
+            (json!({"time_zone": "UTC", "friday": ["22:00-06:00"]}), "friday: \"22:00-06:00\" is no span"),
+            (json!({"time_zone": "UTC", "friday": ["09:00-09:00"]}), "friday: "),
+            (json!({"time_zone": "UTC", "friday": ["9:00-10:00"]}), "friday: "),
+            (json!({"time_zone": "UTC", "friday": ["09:00-24:01"]}), "friday: "),
+            (json!({"time_zone": "UTC", "friday": ["09:60-10:00"]}), "friday: "),
+            (json!({"time_zone": "UTC", "friday": ["09:00 - 10:00"]}), "friday: "),
+            (json!({"time_zone": "UTC", "sunday": ["09:00-12:00", "11:00-13:00"]}), "sunday: spans must be in order"),
+            (json!({"time_zone": "UTC", "sunday": vec!["00:00-01:00"; 9]}), "sunday: at most 8"),
+            (json!({"time_zone": "UTC", "monday": ["09:00-17:00"], "holidays": ["2026-02-30"]}), "\"2026-02-30\""),
+            (json!({"time_zone": "UTC", "monday": ["09:00-17:00"], "holidays": ["20260203"]}), "is no date"),
+            (
+                json!({"time_zone": "UTC", "monday": ["09:00-17:00"], "holidays": vec!["2026-01-01"; 367]}),
+                "at most 366",
+            ),
+        ] {
+            let error = serde_json::from_value::<WorkingHours>(written).expect_err(words).to_string();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    const ZONES: [&str; 5] = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC", "Australia/Lord_Howe"];
+    const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+    /// Random spans on every day, written by taking random times in order two by two.
+    fn written() -> impl Strategy<Value = Value> {
+        let day = prop::collection::btree_set(0..=24 * 60_u32, 0..7).prop_map(|times| {
+            let text = |minute: u32| format!("{:02}:{:02}", minute / 60, minute % 60);
+            let times: Vec<String> = times.into_iter().map(text).collect();
+            times.as_chunks::<2>().0.iter().map(|[start, end]| format!("{start}-{end}")).collect::<Vec<_>>()
+        });
+        let week = prop::collection::vec(day, 7).prop_filter("some day", |week| !week.iter().all(Vec::is_empty));
+        (prop::sample::select(&ZONES[..]), week, prop::collection::vec(0..400_i64, 0..40)).prop_map(
+            |(zone, week, off)| {
+                let mut object: serde_json::Map<String, Value> =
+                    DAYS.iter().zip(week).map(|(day, spans)| ((*day).to_owned(), json!(spans))).collect();
+                let new_year: Date = "2026-01-01".parse().expect("a date");
+                let holidays: Vec<String> = off
+                    .into_iter()
+                    .map(|day| new_year.checked_add(jiff::Span::new().days(day)).expect("a date").to_string())
+                    .collect();
+                object.insert("time_zone".to_owned(), json!(zone));
+                object.insert("holidays".to_owned(), json!(holidays));
+                Value::Object(object)
+            },
+        )
+    }
+
+    /// Whether the wall clock shows working time, found by comparing texts.
+    fn shows_working_time(written: &Value, zone: &TimeZone, at: Timestamp) -> bool {
+        let wall = jiff::Timestamp::from_microsecond(at.as_micros()).expect("a moment").to_zoned(zone.clone());
+        let has = |list: &Value, text: &str| list.as_array().is_some_and(|list| list.iter().any(|item| item == text));
+        let day = DAYS[usize::try_from(wall.weekday().to_monday_zero_offset()).expect("a weekday")];
+        let time = format!("{:02}:{:02}", wall.hour(), wall.minute());
+        let spans = written[day].as_array().expect("spans");
+        !has(&written["holidays"], &wall.date().to_string())
+            && spans
+                .iter()
+                .filter_map(|span| span.as_str()?.split_once('-'))
+                .any(|(start, end)| *start <= *time && *time < *end)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Days around changes of the clocks and others, counted minute by minute.
+        #[test]
+        fn agrees_with_counting_minutes(
+            written in written(),
+            day in prop::sample::select(vec!["2026-03-08", "2026-03-29", "2026-04-05", "2026-07-01", "2026-10-04", "2026-10-25", "2026-11-01"]),
+            before in 0..3_000_u64,
+            length in 0..6_000_u64,
+            wanted in 1..4_000_u64,
+        ) {
+            let hours = hours(written.clone());
+            let from = at(&format!("{day}T02:00:00Z")) - minutes(before);
+            let is_open = |minute: u64| shows_working_time(&written, &hours.zone, from + minutes(minute));
+            let open: Vec<u64> = (0..length).filter(|minute| is_open(*minute)).collect();
+            let to = from + minutes(length);
+
+            prop_assert_eq!(hours.between(from, to), minutes(open.len() as u64));
+            for minute in (0..length).step_by(37) {
+                prop_assert_eq!(hours.is_open(from + minutes(minute)), open.binary_search(&minute).is_ok());
+            }
+            match (open.first(), hours.next_open(from)) {
+                (Some(first), found) => prop_assert_eq!(found, Some(from + minutes(*first))),
+                (None, found) => prop_assert!(found.is_none_or(|found| found >= to)),
+            }
+            let reached = hours.add(from, minutes(wanted));
+            match open.get(usize::try_from(wanted).expect("few") - 1) {
+                Some(last) => prop_assert_eq!(reached, from + minutes(*last + 1)),
+                None => prop_assert!(reached > to || (reached == to && length == 0)),
+            }
+            if reached < from + WorkingHours::HORIZON {
+                prop_assert_eq!(hours.between(from, reached), minutes(wanted));
+            }
+        }
+    }
+}

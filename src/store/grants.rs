@@ -1,0 +1,161 @@
+//! Access that was approved for a time.
+
+use std::collections::HashMap;
+
+use sqlx::AssertSqlSafe;
+
+use super::requests::unwire;
+use super::session::{Arg, args, chunks};
+use super::{Session, StoreError};
+use crate::approval::{Email, Grant, GrantStatus, ResourceName};
+use crate::ids::{GrantId, RequestId};
+use crate::time::Timestamp;
+
+const COLUMNS: &str = "id, request_id, resource, requester, status, starts_at, ends_at, ended_at, ended_by, reason";
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    request_id: String,
+    resource: String,
+    requester: String,
+    status: String,
+    starts_at: i64,
+    ends_at: i64,
+    ended_at: Option<i64>,
+    ended_by: Option<String>,
+    reason: Option<String>,
+}
+
+/// Which grants a list wants; absent fields want all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// To what.
+    pub resource: Option<ResourceName>,
+    /// Whose.
+    pub requester: Option<Email>,
+    /// Where they stand.
+    pub status: Option<GrantStatus>,
+}
+
+/// Adds a grant, or writes what became of it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put(session: &mut Session, grant: &Grant) -> Result<(), StoreError> {
+    let sql = "INSERT INTO grants (id, request_id, resource, requester, status, starts_at, ends_at, ended_at, ended_by, reason, due_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        ON CONFLICT (id) DO UPDATE SET status = excluded.status, ended_at = excluded.ended_at,
+            ended_by = excluded.ended_by, reason = excluded.reason, due_at = excluded.due_at";
+    let values = args![
+        &grant.id,
+        &grant.request,
+        &grant.resource,
+        &grant.requester,
+        grant.status.as_str(),
+        grant.starts_at,
+        grant.ends_at,
+        grant.ended_at,
+        grant.ended_by.as_ref(),
+        grant.reason.clone(),
+        grant.due(),
+    ];
+    session.execute(sql, values).await.map(drop)
+}
+
+/// One grant.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn get(session: &mut Session, id: GrantId) -> Result<Option<Grant>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM grants WHERE id = $1");
+    let row: Option<Row> = session.fetch_optional(AssertSqlSafe(sql), args![&id]).await?;
+    row.map(Row::into_grant).transpose()
+}
+
+/// The grants of the given requests.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn of_requests(session: &mut Session, requests: &[RequestId]) -> Result<HashMap<RequestId, Grant>, StoreError> {
+    let mut found = HashMap::new();
+    for (places, values) in chunks(requests) {
+        let sql = format!("SELECT {COLUMNS} FROM grants WHERE request_id IN ({places})");
+        let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+        for row in rows {
+            let grant = row.into_grant()?;
+            found.insert(grant.request, grant);
+        }
+    }
+    Ok(found)
+}
+
+/// What answers an enforcer: of the person's grants on the resource that are not over at `now`, the one that began longest ago,
+/// and of those the one that lasts longest. One look-up in an index of grants that have not ended.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn standing(
+    session: &mut Session,
+    resource: &ResourceName,
+    requester: &Email,
+    now: Timestamp,
+) -> Result<Option<Grant>, StoreError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM grants WHERE resource = $1 AND requester = $2 AND ends_at > $3 AND due_at IS NOT NULL
+         ORDER BY CASE WHEN starts_at <= $3 THEN 0 ELSE 1 END, ends_at DESC LIMIT 1"
+    );
+    let row: Option<Row> = session.fetch_optional(AssertSqlSafe(sql), args![resource, requester, now]).await?;
+    row.map(Row::into_grant).transpose()
+}
+
+/// Up to `limit` grants that match, newest first, older than `before`.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn page(
+    session: &mut Session,
+    filter: &Filter,
+    before: Option<GrantId>,
+    limit: u32,
+) -> Result<Vec<Grant>, StoreError> {
+    // Above every id: `g` comes after the hex digits.
+    let before = before.map_or_else(|| "grt_g".to_owned(), |id| id.to_string());
+    let mut values: Vec<Arg> = args![before];
+    let mut conditions = String::from("id < $1");
+    let wanted = [
+        ("resource", filter.resource.as_ref().map(Arg::from)),
+        ("requester", filter.requester.as_ref().map(Arg::from)),
+        ("status", filter.status.map(|status| Arg::from(status.as_str()))),
+    ];
+    for (column, value) in wanted {
+        let Some(value) = value else { continue };
+        values.push(value);
+        conditions.push_str(&format!(" AND {column} = ${}", values.len()));
+    }
+    values.push(limit.into());
+    let sql = format!("SELECT {COLUMNS} FROM grants WHERE {conditions} ORDER BY id DESC LIMIT ${}", values.len());
+    let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+    rows.into_iter().map(Row::into_grant).collect()
+}
+
+impl Row {
+    fn into_grant(self) -> Result<Grant, StoreError> {
+        let id = self.id.as_str();
+        let email = |column, text: &str| {
+            text.parse().map_err(|cause: crate::approval::InvalidEmail| StoreError::inconsistent("grants", column, id, cause))
+        };
+        Ok(Grant {
+            id: id.parse().map_err(|cause| StoreError::inconsistent("grants", "id", id, cause))?,
+            request: self.request_id.parse().map_err(|cause| StoreError::inconsistent("grants", "request_id", id, cause))?,
+            resource: self.resource.parse().map_err(|cause| StoreError::inconsistent("grants", "resource", id, cause))?,
+            requester: email("requester", &self.requester)?,
+            status: unwire(self.status).map_err(|cause| StoreError::inconsistent("grants", "status", id, cause))?,
+            starts_at: Timestamp::from_micros(self.starts_at),
+            ends_at: Timestamp::from_micros(self.ends_at),
+            ended_at: self.ended_at.map(Timestamp::from_micros),
+            ended_by: self.ended_by.as_deref().map(|text| email("ended_by", text)).transpose()?,
+            reason: self.reason,
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! Groups whose members have changed: what waits for them is looked at again, a part at a time.
+
+use super::session::args;
+use super::{Session, StoreError};
+use crate::approval::GroupName;
+use crate::ids::RequestId;
+use crate::time::Timestamp;
+
+/// A group to be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Which.
+    pub group: GroupName,
+    /// The requests behind it have been looked at.
+    pub after: String,
+}
+
+/// Asks that everything that waits for the group is looked at again, from the beginning.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ask(session: &mut Session, group: &GroupName, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "INSERT INTO membership_checks (group_name, after, asked_at) VALUES ($1, '', $2)
+        ON CONFLICT (group_name) DO UPDATE SET after = '', asked_at = excluded.asked_at";
+    session.execute(sql, args![group, now]).await.map(drop)
+}
+
+/// The check that was asked for longest ago.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn next(session: &mut Session) -> Result<Option<Check>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        group_name: String,
+        after: String,
+    }
+    let sql = "SELECT group_name, after FROM membership_checks ORDER BY asked_at, group_name LIMIT 1";
+    let row: Option<Row> = session.fetch_optional(sql, args![]).await?;
+    row.map(|row| {
+        let group = row
+            .group_name
+            .parse()
+            .map_err(|cause| StoreError::inconsistent("membership_checks", "group_name", &row.group_name, cause))?;
+        Ok(Check { group, after: row.after })
+    })
+    .transpose()
+}
+
+/// The next requests that wait for the group.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn part(session: &mut Session, check: &Check, limit: u32) -> Result<Vec<RequestId>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct IdRow {
+        id: String,
+    }
+    let sql = "SELECT request_id AS id FROM request_groups WHERE group_name = $1 AND open = 1 AND request_id > $2
+        ORDER BY request_id LIMIT $3";
+    let rows: Vec<IdRow> = session.fetch_all(sql, args![&check.group, &check.after, limit]).await?;
+    rows.iter()
+        .map(|row| row.id.parse().map_err(|cause| StoreError::inconsistent("request_groups", "request_id", &row.id, cause)))
+        .collect()
+}
+
+/// Notes how far a check is; with nothing left, that it is done.
+///
+/// # Errors
+/// When the database fails.
+pub async fn advance(session: &mut Session, check: &Check, last: Option<RequestId>) -> Result<(), StoreError> {
+    match last {
+        Some(last) => {
+            let sql = "UPDATE membership_checks SET after = $1 WHERE group_name = $2";
+            session.execute(sql, args![&last, &check.group]).await.map(drop)
+        }
+        None => {
+            session.execute("DELETE FROM membership_checks WHERE group_name = $1", args![&check.group]).await.map(drop)
+        }
+    }
+}

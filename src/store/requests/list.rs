@@ -1,0 +1,309 @@
+//! Finding requests: every list is read off an index, a part at a time.
+
+use sqlx::AssertSqlSafe;
+
+use super::{COLUMNS, Row, complete};
+use crate::approval::{Email, GroupName, Kind, Request, ResourceName, Status};
+use crate::ids::RequestId;
+use crate::store::session::{Arg, args};
+use crate::store::{Session, StoreError};
+use crate::time::Timestamp;
+
+/// Entries of an index looked at in one round of a list.
+const ROUND: u32 = 200;
+/// Most rounds of one call.
+const ROUNDS: usize = 25;
+
+#[derive(sqlx::FromRow)]
+struct IdRow {
+    id: String,
+}
+
+/// Which requests a list wants; absent fields want all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Where they stand.
+    pub status: Option<Status>,
+    /// What they are about.
+    pub resource: Option<ResourceName>,
+    /// Who asked.
+    pub requester: Option<crate::approval::Email>,
+    /// By which token it was asked.
+    pub asked_by: Option<String>,
+    /// Asked at or after.
+    pub from: Option<Timestamp>,
+    /// Asked before.
+    pub to: Option<Timestamp>,
+    /// What sort.
+    pub kind: Option<Kind>,
+    /// By what to find them, when not by themselves.
+    pub source: Option<Source>,
+}
+
+/// By what requests are found.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A group that is or was asked.
+    Group(GroupName),
+    /// A person who has voted.
+    Voter(Email),
+    /// A person who may still vote.
+    WaitingFor {
+        /// Who.
+        person: Email,
+        /// Their groups, and those of the members they stand in for.
+        groups: Vec<GroupName>,
+    },
+}
+
+/// A part of a list.
+#[derive(Debug)]
+pub struct Found {
+    /// The requests.
+    pub requests: Vec<Request>,
+    /// What the next part comes after, when there may be more.
+    pub next: Option<RequestId>,
+}
+
+impl Filter {
+    fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.add("status =", self.status.map(Status::as_str));
+        conditions.add("resource =", self.resource.as_ref());
+        conditions.add("requester_email =", self.requester.as_ref());
+        conditions.add("asked_by =", self.asked_by.as_ref());
+        conditions.add("created_at >=", self.from);
+        conditions.add("created_at <", self.to);
+        conditions.add("kind =", self.kind.map(Kind::as_str));
+        conditions
+    }
+}
+
+impl Source {
+    /// What no index can tell: whether the person may decide it and has not yet.
+    fn wants(&self, request: &Request) -> bool {
+        match self {
+            Self::Group(_) | Self::Voter(_) => true,
+            Self::WaitingFor { person, .. } => {
+                !request.is_in_conflict(person) && !request.live_votes().any(|vote| vote.voter == *person)
+            }
+        }
+    }
+}
+
+
+/// Up to `limit` requests that match, newest first, older than `before`.
+///
+/// However many there are, a call looks at no more than [`ROUNDS`] × [`ROUND`] of them: a list may be short and go on.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn page(
+    session: &mut Session,
+    filter: &Filter,
+    before: Option<RequestId>,
+    limit: u32,
+) -> Result<Found, StoreError> {
+    let Some(source) = &filter.source else {
+        let mut conditions = filter.conditions();
+        conditions.add("id <", before.as_ref());
+        let mut requests = select(session, conditions, "id DESC", limit + 1).await?;
+        let more = requests.len() > limit as usize;
+        requests.truncate(limit as usize);
+        let next = requests.last().map(|last| last.id).filter(|_| more);
+        return Ok(Found { requests, next });
+    };
+    let (mut found, mut next) = (Vec::new(), before);
+    for _ in 0..ROUNDS {
+        let ids = candidates(session, source, next.as_ref()).await?;
+        let Some(last) = ids.last().copied() else { return Ok(Found { requests: found, next: None }) };
+        next = Some(last);
+        let mut conditions = filter.conditions();
+        conditions.add_list("id IN", ids.iter().map(Arg::from));
+        for request in select(session, conditions, "id DESC", ROUND).await? {
+            if !source.wants(&request) {
+                continue;
+            }
+            if found.len() == limit as usize {
+                let next = found.last().map(|last: &Request| last.id);
+                return Ok(Found { requests: found, next });
+            }
+            found.push(request);
+        }
+        if ids.len() < ROUND as usize {
+            return Ok(Found { requests: found, next: None });
+        }
+    }
+    Ok(Found { requests: found, next })
+}
+
+/// The next ids that an index names, newest first: each look-up reads at most [`ROUND`] of its entries.
+async fn candidates(
+    session: &mut Session,
+    source: &Source,
+    before: Option<&RequestId>,
+) -> Result<Vec<RequestId>, StoreError> {
+    // Above every id: `g` comes after the hex digits.
+    let before = before.map_or_else(|| "req_g".to_owned(), ToString::to_string);
+    let (sql, keys): (&'static str, Vec<Arg>) = match source {
+        Source::Group(group) => (
+            "SELECT request_id AS id FROM request_groups WHERE group_name = $1 AND request_id < $2
+             ORDER BY request_id DESC LIMIT $3",
+            args![group],
+        ),
+        Source::Voter(person) => (
+            "SELECT DISTINCT request_id AS id FROM votes WHERE person = $1 AND request_id < $2
+             ORDER BY request_id DESC LIMIT $3",
+            args![person],
+        ),
+        Source::WaitingFor { groups, .. } => (
+            "SELECT request_id AS id FROM request_groups WHERE group_name = $1 AND open = 1 AND request_id < $2
+             ORDER BY request_id DESC LIMIT $3",
+            groups.iter().map(Arg::from).collect(),
+        ),
+    };
+    let mut ids = std::collections::BTreeSet::new();
+    for key in keys {
+        let rows: Vec<IdRow> = session.fetch_all(sql, vec![key, before.as_str().into(), ROUND.into()]).await?;
+        for row in rows {
+            ids.insert(parse(&row.id)?);
+        }
+    }
+    Ok(ids.into_iter().rev().take(ROUND as usize).collect())
+}
+
+/// Up to `limit` requests that ended in `[from, to)`, in the order of their ends, behind `after`.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn ended(
+    session: &mut Session,
+    resource: Option<&ResourceName>,
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
+    after: Option<(Timestamp, RequestId)>,
+    limit: u32,
+) -> Result<Vec<Request>, StoreError> {
+    let mut conditions = Conditions::default();
+    conditions.add("resource =", resource);
+    conditions.add("decided_at >=", Some(from.unwrap_or_default()));
+    conditions.add("decided_at <", to);
+    if let Some((at, id)) = after {
+        conditions.add_pair("(decided_at, id) >", at, &id);
+    }
+    select(session, conditions, "decided_at, id", limit).await
+}
+
+/// Up to `limit` requests that waited at `as_of`, asked in `[from, to)`, in the order of their deadlines, behind `after`. Shown as
+/// they stand now: with [`ended`] up to `as_of`, each request is in exactly one of the two, whatever happens meanwhile.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn waiting(
+    session: &mut Session,
+    resource: Option<&ResourceName>,
+    (from, to): (Option<Timestamp>, Option<Timestamp>),
+    as_of: Timestamp,
+    after: Option<(Timestamp, RequestId)>,
+    limit: u32,
+) -> Result<Vec<Request>, StoreError> {
+    let mut conditions = Conditions::default();
+    conditions.add("created_at <=", Some(as_of));
+    // The same value again, so that the planner may use the index of either side.
+    conditions.require("(status = 'pending' OR decided_at >= $1)");
+    conditions.add("resource =", resource);
+    conditions.add("created_at >=", from);
+    conditions.add("created_at <", to);
+    if let Some((at, id)) = after {
+        conditions.add_pair("(expires_at, id) >", at, &id);
+    }
+    select(session, conditions, "expires_at, id", limit).await
+}
+
+
+/// Up to `limit` requests that wait although their time is over, longest overdue first.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn overdue(session: &mut Session, now: Timestamp, limit: u32) -> Result<Vec<RequestId>, StoreError> {
+    let sql = "SELECT id FROM requests WHERE status = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT $2";
+    let rows: Vec<IdRow> = session.fetch_all(sql, args![now, limit]).await?;
+    rows.iter().map(|row| parse(&row.id)).collect()
+}
+
+/// How many requests wait, and since when the oldest does.
+///
+/// # Errors
+/// When the database fails.
+pub async fn backlog(
+    session: &mut Session,
+    resource: Option<&ResourceName>,
+) -> Result<(u64, Option<Timestamp>), StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Backlog {
+        count: i64,
+        oldest: Option<i64>,
+    }
+    let mut conditions = Conditions::default();
+    conditions.require("status = 'pending'");
+    conditions.add("resource =", resource);
+    let (condition, values) = conditions.finish();
+    let sql = format!("SELECT COUNT(*) AS count, MIN(created_at) AS oldest FROM requests {condition}");
+    let row: Backlog = session.fetch_one(AssertSqlSafe(sql), values).await?;
+    Ok((u64::try_from(row.count).unwrap_or(0), row.oldest.map(Timestamp::from_micros)))
+}
+
+async fn select(
+    session: &mut Session,
+    conditions: Conditions,
+    order: &str,
+    limit: u32,
+) -> Result<Vec<Request>, StoreError> {
+    let (condition, mut values) = conditions.finish();
+    values.push(Arg::from(limit));
+    let sql = format!("SELECT {COLUMNS} FROM requests {condition} ORDER BY {order} LIMIT ${}", values.len());
+    let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+    let mut requests = rows.into_iter().map(Row::into_request).collect::<Result<Vec<_>, _>>()?;
+    complete(session, &mut requests).await?;
+    Ok(requests)
+}
+
+/// A WHERE clause put together from fixed texts; values only ever go in as `$n`.
+#[derive(Default)]
+struct Conditions {
+    texts: Vec<String>,
+    values: Vec<Arg>,
+}
+
+impl Conditions {
+    fn require(&mut self, text: &'static str) {
+        self.texts.push(text.to_owned());
+    }
+
+    fn add<T: Into<Arg>>(&mut self, left: &'static str, value: Option<T>) {
+        if let Some(value) = value {
+            self.values.push(value.into());
+            self.texts.push(format!("{left} ${}", self.values.len()));
+        }
+    }
+
+    fn add_list(&mut self, left: &'static str, values: impl Iterator<Item = Arg>) {
+        let first = self.values.len() + 1;
+        self.values.extend(values);
+        let places: Vec<String> = (first..=self.values.len()).map(|place| format!("${place}")).collect();
+        self.texts.push(format!("{left} ({})", places.join(", ")));
+    }
+
+    fn add_pair(&mut self, left: &'static str, first: impl Into<Arg>, second: impl Into<Arg>) {
+        self.values.extend([first.into(), second.into()]);
+        self.texts.push(format!("{left} (${}, ${})", self.values.len() - 1, self.values.len()));
+    }
+
+    fn finish(self) -> (String, Vec<Arg>) {
+        let text = if self.texts.is_empty() { String::new() } else { format!("WHERE {}", self.texts.join(" AND ")) };
+        (text, self.values)
+    }
+}
+
+fn parse(id: &str) -> Result<RequestId, StoreError> {
+    id.parse().map_err(|cause| StoreError::inconsistent("requests", "id", id, cause))
+}
