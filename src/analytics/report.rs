@@ -137,7 +137,8 @@ pub struct BucketCount {
 
 /// Counts and rates and times out of the kept counts. What nobody was asked about is counted apart.
 pub fn summarise(counts: &[Count], buckets: &[BucketCount]) -> (Counts, Rates, ApprovalTime) {
-    let sum = |wanted: &dyn Fn(&Count) -> bool| counts.iter().filter(|count| wanted(count)).map(|count| count.count).sum();
+    let sum =
+        |wanted: &dyn Fn(&Count) -> bool| counts.iter().filter(|count| wanted(count)).map(|count| count.count).sum();
     let was_asked = |count: &Count| !matches!(count.method, Method::Exempt | Method::Rule | Method::BreakGlass);
     let of = |status: Status| sum(&|count| was_asked(count) && count.outcome == status);
     let by = |method: Method, status: Status| sum(&|count| count.method == method && count.outcome == status);

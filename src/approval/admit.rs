@@ -38,7 +38,8 @@ pub fn admit(policy: &Policy, ruling: &Ruling, belonging: &Belonging) -> Admissi
     }
     let by_rule = |outcome, rule: &RuleName, reason: Option<&String>| {
         let reason = reason.map_or_else(|| format!("rule {rule}"), |reason| format!("rule {rule}: {reason}"));
-        let decision = Decision { reason: Some(reason), rule: Some(rule.clone()), ..Decision::new(outcome, Method::Rule) };
+        let decision =
+            Decision { reason: Some(reason), rule: Some(rule.clone()), ..Decision::new(outcome, Method::Rule) };
         Admission::Decided(decision)
     };
     let exempt = policy.exempt_groups.iter().find(|group| belonging.known.contains(*group));

@@ -4,8 +4,8 @@ use super::cover::is_full;
 use super::decide::{lapsed, revise, void_all};
 use super::request::is_blank;
 use super::{
-    Ballot, Change, ChangeRole, Choice, Decision, Email, GroupName, Kind, Method, Refusal, Request, Revision, Roster, Status,
-    TermsSlot, Transition, Void, VoidReason, Vote, cover,
+    Ballot, Change, ChangeRole, Choice, Decision, Email, GroupName, Kind, Method, Refusal, Request, Revision, Roster,
+    Status, TermsSlot, Transition, Void, VoidReason, Vote, cover,
 };
 use crate::time::Timestamp;
 
@@ -16,7 +16,12 @@ struct Standing {
 }
 
 /// The checks of one vote, in the order that the answers promise. The same vote again is no transition.
-pub(super) fn judge(request: &Request, ballot: &Ballot, roster: &Roster, now: Timestamp) -> Result<Transition, Refusal> {
+pub(super) fn judge(
+    request: &Request,
+    ballot: &Ballot,
+    roster: &Roster,
+    now: Timestamp,
+) -> Result<Transition, Refusal> {
     let earlier = request.live_votes().find(|vote| vote.voter == ballot.voter);
     // Somebody who wants something else than what is asked does not repeat themselves.
     let repeats = earlier.is_some_and(|vote| vote.choice == ballot.choice) && !proposes(request, ballot);
@@ -83,7 +88,9 @@ fn standing(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Stand
         // Nobody decides through a stand-in what they may not decide themselves.
         if request.is_in_conflict(absent) {
             refusal = Refusal::Conflict(absent.clone());
-        } else if let Some(taken) = request.live_votes().find(|vote| vote.seat() == absent && vote.voter != ballot.voter) {
+        } else if let Some(taken) =
+            request.live_votes().find(|vote| vote.seat() == absent && vote.voter != ballot.voter)
+        {
             refusal = Refusal::SeatTaken(taken.voter.clone());
         } else {
             return Ok(Standing { on_behalf_of: Some(absent.clone()), groups });

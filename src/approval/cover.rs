@@ -54,7 +54,8 @@ impl FromIterator<(GroupName, Email)> for Roster {
 ///
 /// An approval counts for a slot that it was cast for when the member whose right it uses is in one of the slot's groups (still).
 pub fn cover(slots: &[TermsSlot], approvals: &[&Vote], roster: &Roster) -> Vec<u32> {
-    let fills = |slot: &TermsSlot, vote: &Vote| vote.groups.contains(&slot.slot.group) && slot.admits(vote.seat(), roster);
+    let fills =
+        |slot: &TermsSlot, vote: &Vote| vote.groups.contains(&slot.slot.group) && slot.admits(vote.seat(), roster);
     fill(slots, |slot| approvals.iter().filter(|vote| fills(slot, vote)).map(|vote| vote.seat()).collect())
 }
 

@@ -5,7 +5,8 @@ use super::cover::satisfiable;
 use super::request::is_blank;
 use super::schedule::{Notice, due};
 use super::{
-    Change, ChangeRole, Choice, Decision, Digest, Email, Method, Payload, Refusal, Request, Roster, Ruling, Status, TermsSlot, Vote,
+    Change, ChangeRole, Choice, Decision, Digest, Email, Method, Payload, Refusal, Request, Roster, Ruling, Status,
+    TermsSlot, Vote,
 };
 use crate::ids::{RequestId, VoteId};
 use crate::time::Timestamp;
@@ -165,9 +166,11 @@ fn change(request: &Request, command: Command, roster: &Roster, now: Timestamp) 
     match command {
         Command::Vote(ballot) => judge(request, &ballot, roster, now),
         Command::Expire => Ok(Transition::default()),
-        Command::Cancel { by, reason } => {
-            ended(Decision { reason, by: by.into_iter().collect(), ..Decision::new(Status::Cancelled, Method::Cancellation) })
-        }
+        Command::Cancel { by, reason } => ended(Decision {
+            reason,
+            by: by.into_iter().collect(),
+            ..Decision::new(Status::Cancelled, Method::Cancellation)
+        }),
         Command::Supersede { by, successor } => {
             let by = by.into_iter().collect();
             let decision = Decision { by, ..Decision::new(Status::Superseded, Method::Replacement) };
@@ -241,7 +244,11 @@ fn recheck(request: &Request, roster: &Roster) -> Transition {
         .collect();
     let excluded = |person: &Email| request.is_in_conflict(person) || rejected.contains(&person);
     let undecidable = !satisfiable(&request.terms.slots, roster, excluded);
-    Transition { voids, undecidable: Some(undecidable).filter(|now| *now != request.undecidable), ..Transition::default() }
+    Transition {
+        voids,
+        undecidable: Some(undecidable).filter(|now| *now != request.undecidable),
+        ..Transition::default()
+    }
 }
 
 fn break_glass(

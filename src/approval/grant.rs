@@ -218,7 +218,8 @@ mod tests {
 
     #[test]
     fn approvers_only_ever_narrow() {
-        let narrow = |duration_seconds, starts_at: Option<i64>| Narrowing { duration_seconds, starts_at: starts_at.map(at) };
+        let narrow =
+            |duration_seconds, starts_at: Option<i64>| Narrowing { duration_seconds, starts_at: starts_at.map(at) };
         for (narrowings, starts, ends) in [
             (vec![], 1_000, 1_600),
             (vec![narrow(Some(9_999), Some(5))], 1_000, 1_600),

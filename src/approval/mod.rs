@@ -26,13 +26,14 @@ pub use admit::{Admission, Belonging, admit};
 pub use cover::{Roster, cover, satisfiable};
 pub use decide::{Command, Proposal, Revision, Transition, Verdict, Void, VoidReason, decide};
 pub use diff::unified;
+pub use digest::{Digest, InvalidDigest};
 pub use execution::{
     Execution, ExecutionStatus, Report, ReportStatus, Use, UseChange, UseRefusal, UseVerdict, use_execution,
 };
 pub use grant::{Grant, GrantCommand, GrantRefusal, GrantStatus, GrantStep, GrantVerdict, Narrowing, use_grant};
-pub use guardrail::{DeadRule, Effect, FailedExample, Finding, Guardrail, Guardrails, InvalidGuardrail, Judgement, Ruling};
-pub use working_hours::{InvalidWorkingHours, WorkingHours};
-pub use digest::{Digest, InvalidDigest};
+pub use guardrail::{
+    DeadRule, Effect, FailedExample, Finding, Guardrail, Guardrails, InvalidGuardrail, Judgement, Ruling,
+};
 pub use name::{EndpointName, GroupName, InvalidName, ResourceName, RuleName};
 pub use person::{Absence, Email, InvalidEmail, Requester};
 pub use policy::{
@@ -46,3 +47,4 @@ pub use request::{
 pub use schedule::{Notice, Progress};
 pub use terms::{Terms, TermsSlot};
 pub use vote::{Assurance, Ballot, Choice, LinkUse, Vote};
+pub use working_hours::{InvalidWorkingHours, WorkingHours};

@@ -232,7 +232,12 @@ impl Policy {
     /// Every group that the policy names at all.
     pub fn groups(&self) -> BTreeSet<&GroupName> {
         let glass = self.procedure.break_glass.iter().flat_map(|right| &right.groups);
-        self.deciding_groups().into_iter().chain(&self.exempt_groups).chain(&self.requester_groups).chain(glass).collect()
+        self.deciding_groups()
+            .into_iter()
+            .chain(&self.exempt_groups)
+            .chain(&self.requester_groups)
+            .chain(glass)
+            .collect()
     }
 }
 

@@ -30,7 +30,9 @@ pub enum Refusal {
         needed: Assurance,
     },
     /// Nobody decides their own request, nor one about a resource that lists them.
-    #[error("{0} may not decide this request: it is their own, for them, or about a resource that keeps them from deciding")]
+    #[error(
+        "{0} may not decide this request: it is their own, for them, or about a resource that keeps them from deciding"
+    )]
     Conflict(Email),
     /// Not in any group that is asked.
     #[error("{0} is in none of the groups that may decide this request, or not in the one named")]

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Digest, Email, Execution, Grant, GroupName, Progress, Requester, ResourceName, RuleName, Terms, Transition, Vote, unified,
+    Digest, Email, Execution, Grant, GroupName, Progress, Requester, ResourceName, RuleName, Terms, Transition, Vote,
+    unified,
 };
 use crate::ids::RequestId;
 use crate::time::Timestamp;
@@ -424,6 +425,9 @@ mod tests {
             payload(serde_json::json!({"id": [9_007_199_254_740_992_u64]})).validate(Kind::Action),
             Err(InvalidPayload::Integer)
         );
-        assert_eq!(payload(serde_json::json!(-9_007_199_254_740_992_i64)).validate(Kind::Action), Err(InvalidPayload::Integer));
+        assert_eq!(
+            payload(serde_json::json!(-9_007_199_254_740_992_i64)).validate(Kind::Action),
+            Err(InvalidPayload::Integer)
+        );
     }
 }

@@ -41,7 +41,9 @@ pub(super) fn due(request: &Request, now: Timestamp) -> Option<Notice> {
         .iter()
         .take(steps)
         .skip(taken)
-        .filter(|step| request.terms.slots.iter().any(|slot| slot.slot.group == step.slot && !slot.also.contains(&step.add)))
+        .filter(|step| {
+            request.terms.slots.iter().any(|slot| slot.slot.group == step.slot && !slot.also.contains(&step.add))
+        })
         .map(|step| (step.slot.clone(), step.add.clone()))
         .collect();
     Some(Notice { progress, remind: progress.reminders > request.progress.reminders, added })

@@ -29,7 +29,9 @@ pub fn router(app: App) -> Router {
 }
 
 fn api_routes() -> Router<App> {
-    use api::{analytics, apply, audit, bulk, deliveries, endpoints, grants, groups, people, requests, resources, tokens};
+    use api::{
+        analytics, apply, audit, bulk, deliveries, endpoints, grants, groups, people, requests, resources, tokens,
+    };
 
     Router::new()
         .route("/requests", get(requests::list).post(requests::create))

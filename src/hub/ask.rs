@@ -10,8 +10,8 @@ use super::rules::digest;
 use super::transition::{Scene, carry_out, conclude};
 use super::{Hub, HubError, IdempotencyKey, RequestView, check, require};
 use crate::approval::{
-    Admission, Belonging, Command, Digest, Email, Finding, InvalidPayload, Kind, Payload, Procedure, Progress, Request, Requester,
-    ResourceName, Roster, Status, Terms, admit, limits, satisfiable,
+    Admission, Belonging, Command, Digest, Email, Finding, InvalidPayload, Kind, Payload, Procedure, Progress, Request,
+    Requester, ResourceName, Roster, Status, Terms, admit, limits, satisfiable,
 };
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
@@ -315,13 +315,12 @@ fn requester(caller: &Principal, said: Option<Requester>) -> Result<Requester, H
             Err(HubError::Forbidden(detail))
         }
         (Some(said), owner) => Ok(Requester { email: said.email.or_else(|| owner.cloned()), ..said }),
-        (None, Some(owner)) => Ok(Requester { email: Some(owner.clone()), name: None, groups: Vec::new(), acting_for: None }),
-        (None, None) => Ok(Requester {
-            email: None,
-            name: Some(caller.name().to_owned()),
-            groups: Vec::new(),
-            acting_for: None,
-        }),
+        (None, Some(owner)) => {
+            Ok(Requester { email: Some(owner.clone()), name: None, groups: Vec::new(), acting_for: None })
+        }
+        (None, None) => {
+            Ok(Requester { email: None, name: Some(caller.name().to_owned()), groups: Vec::new(), acting_for: None })
+        }
     }
 }
 

@@ -170,7 +170,13 @@ impl Hub {
         Ok(BulkAnswer { items, more: false })
     }
 
-    async fn cast(&self, caller: &Principal, id: RequestId, choice: Choice, vote: VoteInput) -> Result<Status, HubError> {
+    async fn cast(
+        &self,
+        caller: &Principal,
+        id: RequestId,
+        choice: Choice,
+        vote: VoteInput,
+    ) -> Result<Status, HubError> {
         let ballot = self.ballot(caller, id, choice, vote).await?;
         let (request, answer) = self.command(id, Command::Vote(ballot), caller.actor()).await?;
         let status = request.status;

@@ -138,7 +138,9 @@ impl Hub {
         slot: &GroupName,
         now: Timestamp,
     ) -> Result<Vec<NamedMember>, HubError> {
-        let Some(slot) = request.terms.slots.iter().find(|known| known.slot.group == *slot) else { return Ok(Vec::new()) };
+        let Some(slot) = request.terms.slots.iter().find(|known| known.slot.group == *slot) else {
+            return Ok(Vec::new());
+        };
         let session = &mut self.store.read().await?;
         let mut members = groups::named_members(session, slot.groups()).await?;
         let known = people::known(session, &members.iter().map(|member| &member.email).collect()).await?;

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Hub, HubError, Page, check, context, require};
 use super::footguns::warnings;
+use super::{Hub, HubError, Page, check, context, require};
 use crate::approval::{
-    Absence, Assurance, BreakGlass, Email, Escalation, GroupName, Guardrail, Guardrails, Policy, Procedure, ResourceName, Slot,
-    WorkingHours, limits, validate_slots, with_added,
+    Absence, Assurance, BreakGlass, Email, Escalation, GroupName, Guardrail, Guardrails, Policy, Procedure,
+    ResourceName, Slot, WorkingHours, limits, validate_slots, with_added,
 };
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
@@ -205,8 +205,9 @@ fn check_guardrails(policy: &Policy) -> Result<(), HubError> {
     })?;
     // A rule's slots beside the policy's must be such as a policy may have.
     for rule in rules {
-        validate_slots(&with_added(&policy.slots, &rule.slots))
-            .map_err(|error| HubError::invalid("invalid_policy", "/guardrails", format!("rule {}: {error}", rule.name)))?;
+        validate_slots(&with_added(&policy.slots, &rule.slots)).map_err(|error| {
+            HubError::invalid("invalid_policy", "/guardrails", format!("rule {}: {error}", rule.name))
+        })?;
     }
     Ok(())
 }

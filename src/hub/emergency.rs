@@ -69,12 +69,15 @@ impl Hub {
             return Err(HubError::NotFound("request"));
         }
         let open = request.review.clone();
-        let open = open.ok_or_else(|| HubError::conflict("not_a_break_glass", "nobody broke the glass for this request"))?;
+        let open =
+            open.ok_or_else(|| HubError::conflict("not_a_break_glass", "nobody broke the glass for this request"))?;
         let Some(by) = caller.person().cloned() else {
             return Err(HubError::Forbidden("this needs a token of the person's own".to_owned()));
         };
         if by == open.by || request.is_asker(&by) {
-            return Err(HubError::Forbidden(format!("{by} asked for it or broke the glass: somebody else has to look")));
+            return Err(HubError::Forbidden(format!(
+                "{by} asked for it or broke the glass: somebody else has to look"
+            )));
         }
         let (clock, actor) = (self.clock.clone(), caller.actor());
         let request = self

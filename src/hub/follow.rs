@@ -8,8 +8,8 @@ use super::HubError;
 use super::notify::announce;
 use super::transition::Scene;
 use crate::approval::{
-    Choice, Execution, Grant, GrantCommand, GrantStep, GrantVerdict, Kind, Method, Narrowing, Request, Review, Roster, Status,
-    use_grant,
+    Choice, Execution, Grant, GrantCommand, GrantStep, GrantVerdict, Kind, Method, Narrowing, Request, Review, Roster,
+    Status, use_grant,
 };
 use crate::audit::Entry;
 use crate::ids::GrantId;
@@ -42,11 +42,8 @@ fn new_grant(request: &Request, now: Timestamp) -> Result<Grant, HubError> {
     let person = request.beneficiary.clone().or_else(|| request.requester.email.clone());
     // Asked for when the request was made.
     let person = person.ok_or(HubError::NotFound("person to grant access to"))?;
-    let narrowings: Vec<Narrowing> = request
-        .live_votes()
-        .filter(|vote| vote.choice == Choice::Approve)
-        .filter_map(|vote| vote.narrowing)
-        .collect();
+    let narrowings: Vec<Narrowing> =
+        request.live_votes().filter(|vote| vote.choice == Choice::Approve).filter_map(|vote| vote.narrowing).collect();
     let seconds = request.payload.duration_seconds.unwrap_or(1);
     Ok(Grant::new(GrantId::mint(now), request.id, request.resource.clone(), person, seconds, &narrowings, now))
 }
@@ -57,8 +54,7 @@ async fn open_review(tx: &mut Tx, request: &mut Request, now: Timestamp) -> Resu
     };
     let (Some(by), Some(right)) = (decision.by.first(), &request.terms.procedure.break_glass) else { return Ok(()) };
     let due_at = now + Duration::from_secs(right.review_within_seconds.into());
-    let review =
-        Review { by: by.clone(), due_at, reviewed_at: None, reviewed_by: None, justified: None, note: None };
+    let review = Review { by: by.clone(), due_at, reviewed_at: None, reviewed_by: None, justified: None, note: None };
     reviews::open(tx.session(), request.id, &review, now).await?;
     request.review = Some(review);
     Ok(())

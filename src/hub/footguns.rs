@@ -28,7 +28,9 @@ pub(super) async fn warnings(
     let rules = Guardrails::compile(&policy.procedure.guardrails)
         .map_err(|error| HubError::invalid("invalid_policy", "/guardrails", error.to_string()))?;
     let dead = rules.dead().into_iter();
-    warnings.extend(dead.map(|dead| format!("{}: rule {} never decides anything: {}", resource.name, dead.rule, dead.because)));
+    warnings.extend(
+        dead.map(|dead| format!("{}: rule {} never decides anything: {}", resource.name, dead.rule, dead.because)),
+    );
     Ok(warnings)
 }
 
@@ -47,9 +49,10 @@ fn nobody_can_decide(resource: &Resource, roster: &Roster) -> Vec<String> {
     let asks = |person: &&Email| {
         policy.requester_groups.is_empty() || policy.requester_groups.iter().any(|group| roster.contains(group, person))
     };
-    let alone = decide.into_iter().filter(asks).filter(|person| {
-        !satisfiable(&slots, roster, |other| other == *person || policy.conflicted.contains(other))
-    });
+    let alone = decide
+        .into_iter()
+        .filter(asks)
+        .filter(|person| !satisfiable(&slots, roster, |other| other == *person || policy.conflicted.contains(other)));
     alone
         .map(|person| format!("what {person} asks of {name} nobody else could approve: it will be refused"))
         .take(5)
@@ -81,9 +84,11 @@ async fn all_away(
     let people: BTreeSet<&Email> = groups.iter().flat_map(|group| roster.members(group)).collect();
     let known = people::known(session, &people).await?;
     let is_away = |person: &Email| {
-        known.iter().filter(|known| known.email == *person).filter_map(|known| known.absence.as_ref()).any(|absence| {
-            absence.covers(now) && absence.delegate.is_none()
-        })
+        known
+            .iter()
+            .filter(|known| known.email == *person)
+            .filter_map(|known| known.absence.as_ref())
+            .any(|absence| absence.covers(now) && absence.delegate.is_none())
     };
     let deserted = groups.into_iter().filter(|group| {
         let mut members = roster.members(group).peekable();

@@ -77,9 +77,8 @@ pub(super) fn may_see(caller: &Principal, request: &Request) -> bool {
 /// Whether the caller asked for it, or it was asked in their name or for them; admins own everything.
 pub(super) fn is_own(caller: &Principal, request: &Request) -> bool {
     let person = caller.person();
-    let for_them = || {
-        person.is_some_and(|person| request.requester.is(person) || request.beneficiary.as_ref() == Some(person))
-    };
+    let for_them =
+        || person.is_some_and(|person| request.requester.is(person) || request.beneficiary.as_ref() == Some(person));
     caller.has(Scope::Admin) || request.asked_by == caller.key() || for_them()
 }
 

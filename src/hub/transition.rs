@@ -8,8 +8,8 @@ use serde_json::json;
 use super::notify::announce;
 use super::{Hub, HubError, follow};
 use crate::approval::{
-    Choice, Command, Decision, Email, GrantCommand, GroupName, Method, Refusal, Request, Roster, Ruling, Transition, Verdict, Void,
-    Vote, decide,
+    Choice, Command, Decision, Email, GrantCommand, GroupName, Method, Refusal, Request, Roster, Ruling, Transition,
+    Verdict, Void, Vote, decide,
 };
 use crate::audit::{Actor, Entry};
 use crate::ids::RequestId;
@@ -105,7 +105,9 @@ async fn roster_for(
             let right = request.terms.procedure.break_glass.iter().flat_map(|right| &right.groups);
             Ok(groups::roster_of(session, right, &[by].into()).await?)
         }
-        Command::Expire | Command::Cancel { .. } | Command::Supersede { .. } | Command::Advance => Ok(Roster::default()),
+        Command::Expire | Command::Cancel { .. } | Command::Supersede { .. } | Command::Advance => {
+            Ok(Roster::default())
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use super::query::is_own;
 use super::transition::Scene;
 use super::{Hub, HubError, IdempotencyKey, RequestView, check, follow, require};
 use crate::approval::{
-    Digest, ExecutionStatus, GrantCommand, Kind, Refusal, Report, ReportStatus, Request, Roster, Status, Use, UseChange, UseRefusal,
-    UseVerdict, limits, use_execution,
+    Digest, ExecutionStatus, GrantCommand, Kind, Refusal, Report, ReportStatus, Request, Roster, Status, Use,
+    UseChange, UseRefusal, UseVerdict, limits, use_execution,
 };
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
@@ -214,7 +214,9 @@ pub(super) async fn use_once(tx: &mut Tx, id: RequestId, command: Use, scene: &S
     let now = scene.clock.now();
     let Some(before) = request.execution.clone() else { return Err(not_usable(&request)) };
     let late_report = match &command {
-        Use::Report { report, .. } => Some(json!({"exit_code": report.exit_code, "output_digest": report.output_digest})),
+        Use::Report { report, .. } => {
+            Some(json!({"exit_code": report.exit_code, "output_digest": report.output_digest}))
+        }
         _ => None,
     };
     let UseVerdict { change, answer } = use_execution(&before, command, now);

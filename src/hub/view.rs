@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::approval::{
-    Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, Execution, ExecutionStatus, Grant, GrantStatus, GroupName,
-    Kind, Narrowing, Request, Requester, ResourceName, Review, Roster, Status, Vote, cover,
+    Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, Execution, ExecutionStatus, Grant, GrantStatus,
+    GroupName, Kind, Narrowing, Request, Requester, ResourceName, Review, Roster, Status, Vote, cover,
 };
 use crate::ids::{GrantId, RequestId, VoteId};
 use crate::time::Timestamp;
@@ -248,8 +248,10 @@ impl From<Grant> for GrantView {
 /// How far each slot is filled.
 fn slots(request: &Request, now: Option<&Roster>) -> Vec<SlotView> {
     let approvals: Vec<&Vote> = request.live_votes().filter(|vote| vote.choice == Choice::Approve).collect();
-    let then: Roster =
-        approvals.iter().flat_map(|vote| vote.groups.iter().map(|group| (group.clone(), vote.seat().clone()))).collect();
+    let then: Roster = approvals
+        .iter()
+        .flat_map(|vote| vote.groups.iter().map(|group| (group.clone(), vote.seat().clone())))
+        .collect();
     let filled = cover(&request.terms.slots, &approvals, now.unwrap_or(&then));
     request
         .terms

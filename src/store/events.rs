@@ -29,13 +29,8 @@ pub const KINDS: [&str; 19] = [
 ];
 
 /// Those that ask for a decision, and carry links to decide with.
-pub const ASKING: [&str; 5] = [
-    "request.created",
-    "request.revised",
-    "request.voted",
-    "request.reminded",
-    "request.escalated",
-];
+pub const ASKING: [&str; 5] =
+    ["request.created", "request.revised", "request.voted", "request.reminded", "request.escalated"];
 
 /// An event as kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

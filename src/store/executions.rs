@@ -100,9 +100,12 @@ impl Row {
             .parse()
             .map_err(|cause| StoreError::inconsistent("executions", "request_id", &self.request_id, cause))?;
         let digest = |column, text: &str| {
-            text.parse().map_err(|cause: crate::approval::InvalidDigest| StoreError::inconsistent("executions", column, id, cause))
+            text.parse().map_err(|cause: crate::approval::InvalidDigest| {
+                StoreError::inconsistent("executions", column, id, cause)
+            })
         };
-        let number = |column| move |cause: std::num::TryFromIntError| StoreError::inconsistent("executions", column, id, cause);
+        let number =
+            |column| move |cause: std::num::TryFromIntError| StoreError::inconsistent("executions", column, id, cause);
         let execution = Execution {
             status: unwire(self.status).map_err(|cause| StoreError::inconsistent("executions", "status", id, cause))?,
             digest: digest("digest", &self.digest)?,

@@ -77,7 +77,10 @@ pub async fn get(session: &mut Session, id: GrantId) -> Result<Option<Grant>, St
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn of_requests(session: &mut Session, requests: &[RequestId]) -> Result<HashMap<RequestId, Grant>, StoreError> {
+pub async fn of_requests(
+    session: &mut Session,
+    requests: &[RequestId],
+) -> Result<HashMap<RequestId, Grant>, StoreError> {
     let mut found = HashMap::new();
     for (places, values) in chunks(requests) {
         let sql = format!("SELECT {COLUMNS} FROM grants WHERE request_id IN ({places})");
@@ -143,12 +146,19 @@ impl Row {
     fn into_grant(self) -> Result<Grant, StoreError> {
         let id = self.id.as_str();
         let email = |column, text: &str| {
-            text.parse().map_err(|cause: crate::approval::InvalidEmail| StoreError::inconsistent("grants", column, id, cause))
+            text.parse()
+                .map_err(|cause: crate::approval::InvalidEmail| StoreError::inconsistent("grants", column, id, cause))
         };
         Ok(Grant {
             id: id.parse().map_err(|cause| StoreError::inconsistent("grants", "id", id, cause))?,
-            request: self.request_id.parse().map_err(|cause| StoreError::inconsistent("grants", "request_id", id, cause))?,
-            resource: self.resource.parse().map_err(|cause| StoreError::inconsistent("grants", "resource", id, cause))?,
+            request: self
+                .request_id
+                .parse()
+                .map_err(|cause| StoreError::inconsistent("grants", "request_id", id, cause))?,
+            resource: self
+                .resource
+                .parse()
+                .map_err(|cause| StoreError::inconsistent("grants", "resource", id, cause))?,
             requester: email("requester", &self.requester)?,
             status: unwire(self.status).map_err(|cause| StoreError::inconsistent("grants", "status", id, cause))?,
             starts_at: Timestamp::from_micros(self.starts_at),

@@ -60,7 +60,9 @@ pub async fn part(session: &mut Session, check: &Check, limit: u32) -> Result<Ve
         ORDER BY request_id LIMIT $3";
     let rows: Vec<IdRow> = session.fetch_all(sql, args![&check.group, &check.after, limit]).await?;
     rows.iter()
-        .map(|row| row.id.parse().map_err(|cause| StoreError::inconsistent("request_groups", "request_id", &row.id, cause)))
+        .map(|row| {
+            row.id.parse().map_err(|cause| StoreError::inconsistent("request_groups", "request_id", &row.id, cause))
+        })
         .collect()
 }
 

@@ -85,7 +85,8 @@ pub async fn delete(session: &mut Session, email: &Email) -> Result<bool, StoreE
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn delegators(session: &mut Session, delegate: &Email, now: Timestamp) -> Result<Vec<Email>, StoreError> {
-    let sql = "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE delegate = $1 ORDER BY email";
+    let sql =
+        "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE delegate = $1 ORDER BY email";
     let rows: Vec<Row> = session.fetch_all(sql, args![delegate]).await?;
     let people = rows.into_iter().map(Row::into_person).collect::<Result<Vec<_>, _>>()?;
     let is_away = |person: &Person| person.absence.as_ref().is_some_and(|absence| absence.covers(now));

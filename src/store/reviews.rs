@@ -25,7 +25,12 @@ struct Row {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn open(session: &mut Session, request: RequestId, review: &Review, now: Timestamp) -> Result<(), StoreError> {
+pub async fn open(
+    session: &mut Session,
+    request: RequestId,
+    review: &Review,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO reviews (request_id, person, at, due_at, told) VALUES ($1, $2, $3, $4, 0)";
     session.execute(sql, args![&request, &review.by, now, review.due_at]).await.map(drop)
 }
@@ -68,7 +73,10 @@ pub async fn recent(session: &mut Session, person: &Email, since: Timestamp) -> 
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn of_requests(session: &mut Session, requests: &[RequestId]) -> Result<HashMap<RequestId, Review>, StoreError> {
+pub async fn of_requests(
+    session: &mut Session,
+    requests: &[RequestId],
+) -> Result<HashMap<RequestId, Review>, StoreError> {
     let mut found = HashMap::new();
     for (places, values) in chunks(requests) {
         let sql = format!(
@@ -88,7 +96,8 @@ impl Row {
     fn into_review(self) -> Result<(RequestId, Review), StoreError> {
         let id = self.request_id.as_str();
         let email = |column, text: &str| {
-            text.parse().map_err(|cause: crate::approval::InvalidEmail| StoreError::inconsistent("reviews", column, id, cause))
+            text.parse()
+                .map_err(|cause: crate::approval::InvalidEmail| StoreError::inconsistent("reviews", column, id, cause))
         };
         let review = Review {
             by: email("person", &self.person)?,

@@ -61,7 +61,12 @@ impl Timer {
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn due(session: &mut Session, timer: Timer, now: Timestamp, limit: u32) -> Result<Vec<RequestId>, StoreError> {
+pub async fn due(
+    session: &mut Session,
+    timer: Timer,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<RequestId>, StoreError> {
     #[derive(sqlx::FromRow)]
     struct IdRow {
         id: String,

@@ -1,7 +1,10 @@
 //! The pure core against a model that is slow and plain.
 
+mod execution;
 mod model;
+mod protocol;
 mod rules;
+mod working_hours;
 
 use countersign::approval::{
     Assurance, Ballot, Choice, Digest, Email, GroupName, Kind, Payload, Request, Requester, Slot, Status, Terms,

@@ -14,8 +14,8 @@ use crate::audit::Sealed;
 use crate::http::extract::{Body, Caller, Idempotency, OptionalBody, Params, Segment};
 use crate::http::{App, Problem};
 use crate::hub::{
-    Ask, CancelInput, ClaimInput, Claimed, Evaluation, Explanation, GlassInput, HeartbeatInput,
-    Lease, ListFilter, Page, RequestView, ResultInput, ReviewInput, ReviseInput, VoteInput,
+    Ask, CancelInput, ClaimInput, Claimed, Evaluation, Explanation, GlassInput, HeartbeatInput, Lease, ListFilter,
+    Page, RequestView, ResultInput, ReviewInput, ReviseInput, VoteInput,
 };
 use crate::identity::Principal;
 use crate::ids::RequestId;

@@ -271,7 +271,13 @@ mod tests {
             expires_at: now + std::time::Duration::from_secs(3_600),
             decided_at: None,
             decision,
-            slots: vec![SlotView { group: "dba".parse().expect("a name"), needed: 2, approved: 1, eligible: 3, also: Vec::new() }],
+            slots: vec![SlotView {
+                group: "dba".parse().expect("a name"),
+                needed: 2,
+                approved: 1,
+                eligible: 3,
+                also: Vec::new(),
+            }],
             votes: vec![crate::hub::VoteView {
                 id: VoteId::from_bytes([2; 16]),
                 person: email("dana@example.com"),

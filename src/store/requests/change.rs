@@ -26,7 +26,12 @@ pub async fn end(session: &mut Session, id: RequestId, decision: &Decision, at: 
 ///
 /// # Errors
 /// When the database fails.
-pub async fn revise(session: &mut Session, request: &Request, before: &Payload, digest: &str) -> Result<(), StoreError> {
+pub async fn revise(
+    session: &mut Session,
+    request: &Request,
+    before: &Payload,
+    digest: &str,
+) -> Result<(), StoreError> {
     let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("requests", column, request.id, cause);
     let context = |payload: &Payload| payload.context.as_ref().map(serde_json::Value::to_string);
     let sql = "INSERT INTO revisions (request_id, revision, command, language, context, duration_seconds, digest)

@@ -91,7 +91,6 @@ impl Source {
     }
 }
 
-
 /// Up to `limit` requests that match, newest first, older than `before`.
 ///
 /// However many there are, a call looks at no more than [`ROUNDS`] × [`ROUND`] of them: a list may be short and go on.
@@ -218,7 +217,6 @@ pub async fn waiting(
     }
     select(session, conditions, "expires_at, id", limit).await
 }
-
 
 /// Up to `limit` requests that wait although their time is over, longest overdue first.
 ///

@@ -139,7 +139,8 @@ impl Row {
         let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("requests", column, id, cause);
         let email = |column, text: Option<String>| {
             let parsed = text.map(|text| text.parse()).transpose();
-            parsed.map_err(|cause: crate::approval::InvalidEmail| StoreError::inconsistent("requests", column, id, cause))
+            parsed
+                .map_err(|cause: crate::approval::InvalidEmail| StoreError::inconsistent("requests", column, id, cause))
         };
         let other = |column, text: Option<String>| {
             let parsed = text.map(|text| text.parse()).transpose();

@@ -1,0 +1,176 @@
+//! The claim, its lease and its end, one by one.
+
+use countersign::approval::{
+    Digest, Execution, ExecutionStatus, Report, ReportStatus, Use, UseChange, UseRefusal, UseVerdict, use_execution,
+};
+
+use super::{at, email};
+
+/// Approved at second 0, to be claimed before second 100.
+fn ready() -> Execution {
+    Execution::new(Digest::of(b"x"), at(100))
+}
+
+fn claim(by: &str, key: Option<&str>) -> Use {
+    Use::Claim { digest: Digest::of(b"x"), by: by.to_owned(), key: key.map(str::to_owned), lease_seconds: 10 }
+}
+
+fn report(fence: u64, status: ReportStatus) -> Use {
+    let exit_code = Some(i32::from(status == ReportStatus::Failed));
+    Use::Report {
+        fence,
+        report: Report {
+            status,
+            exit_code,
+            output: Some("done".to_owned()),
+            output_truncated: true,
+            output_digest: Some(Digest::of(b"done, and more")),
+        },
+    }
+}
+
+fn revoke() -> Use {
+    Use::Revoke { by: Some(email("dana")), reason: Some("wrong host".to_owned()) }
+}
+
+#[track_caller]
+fn becomes(execution: &Execution, command: Use, second: i64) -> Execution {
+    match use_execution(execution, command, at(second)) {
+        UseVerdict { change: UseChange::Becomes(next), answer: Ok(()) } => *next,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What is answered, and the status afterwards when it changed.
+fn touched(execution: &Execution, command: Use, second: i64) -> (Result<(), UseRefusal>, Option<ExecutionStatus>) {
+    let verdict = use_execution(execution, command, at(second));
+    let status = match verdict.change {
+        UseChange::None => None,
+        UseChange::Becomes(next) => Some(next.status),
+    };
+    (verdict.answer, status)
+}
+
+fn claimed() -> Execution {
+    becomes(&ready(), claim("ci", Some("run-1")), 50)
+}
+
+#[test]
+fn a_claim_sets_fence_and_lease() {
+    let claimed = claimed();
+    assert_eq!(claimed.status, ExecutionStatus::Claimed);
+    assert_eq!((claimed.fence, claimed.lease_expires_at, claimed.claimed_at), (1, Some(at(60)), Some(at(50))));
+    assert_eq!((claimed.claimed_by.as_deref(), claimed.claim_key.as_deref()), (Some("ci"), Some("run-1")));
+    assert_eq!((ready().due(), claimed.due()), (Some(at(100)), Some(at(60))));
+}
+
+#[test]
+fn at_use_by_it_is_too_late_to_claim_and_just_before_it_is_not() {
+    assert_eq!(touched(&ready(), claim("ci", None), 99), (Ok(()), Some(ExecutionStatus::Claimed)));
+    for command in [claim("ci", None), revoke()] {
+        let late = touched(&ready(), command.clone(), 100);
+        assert_eq!(late, (Err(UseRefusal::Lapsed), Some(ExecutionStatus::Lapsed)));
+        let lapsed = becomes(&ready(), Use::Tick, 100);
+        assert_eq!(touched(&lapsed, command, 101), (Err(UseRefusal::Lapsed), None));
+        assert_eq!((lapsed.finished_at, lapsed.due()), (Some(at(100)), None));
+    }
+    assert_eq!(touched(&ready(), Use::Tick, 99), (Ok(()), None));
+}
+
+#[test]
+fn only_what_was_approved_is_given_out() {
+    let other = |key: Option<&str>| Use::Claim {
+        digest: Digest::of(b"y"),
+        by: "ci".to_owned(),
+        key: key.map(str::to_owned),
+        lease_seconds: 10,
+    };
+    assert_eq!(touched(&ready(), other(None), 1), (Err(UseRefusal::Digest), None));
+    assert_eq!(touched(&claimed(), other(Some("run-1")), 51), (Err(UseRefusal::Digest), None));
+}
+
+#[test]
+fn the_same_claim_again_is_answered_again_and_another_is_not() {
+    let claimed = claimed();
+    assert_eq!(touched(&claimed, claim("ci", Some("run-1")), 59), (Ok(()), None));
+    for (by, key) in [("ci", Some("run-2")), ("ci", None), ("other", Some("run-1")), ("other", None)] {
+        assert_eq!(touched(&claimed, claim(by, key), 51), (Err(UseRefusal::AlreadyClaimed), None), "{by} {key:?}");
+    }
+    let keyless = becomes(&ready(), claim("ci", None), 50);
+    assert_eq!(touched(&keyless, claim("ci", None), 51), (Err(UseRefusal::AlreadyClaimed), None));
+}
+
+#[test]
+fn heartbeats_prolong_and_never_shorten() {
+    let prolonged = becomes(&claimed(), Use::Heartbeat { fence: 1 }, 55);
+    assert_eq!(prolonged.lease_expires_at, Some(at(65)));
+    assert_eq!(touched(&prolonged, Use::Heartbeat { fence: 1 }, 54), (Ok(()), None));
+    assert_eq!(touched(&prolonged, Use::Heartbeat { fence: 2 }, 56), (Err(UseRefusal::StaleFence), None));
+    assert_eq!(touched(&prolonged, Use::Tick, 64), (Ok(()), None));
+}
+
+#[test]
+fn a_report_ends_it_once() {
+    let ended = becomes(&claimed(), report(1, ReportStatus::Failed), 59);
+    assert_eq!((ended.status, ended.exit_code, ended.finished_at), (ExecutionStatus::Failed, Some(1), Some(at(59))));
+    assert_eq!((ended.output.as_deref(), ended.output_truncated), (Some("done"), true));
+    assert_eq!(ended.output_digest, Some(Digest::of(b"done, and more")));
+    assert_eq!(touched(&ended, report(1, ReportStatus::Failed), 500), (Ok(()), None));
+    for (command, refusal) in [
+        (report(1, ReportStatus::Succeeded), UseRefusal::AlreadyFinished),
+        (report(2, ReportStatus::Failed), UseRefusal::StaleFence),
+        (Use::Heartbeat { fence: 1 }, UseRefusal::AlreadyFinished),
+        (claim("ci", Some("run-1")), UseRefusal::AlreadyClaimed),
+        (revoke(), UseRefusal::AlreadyFinished),
+    ] {
+        assert_eq!(touched(&ended, command.clone(), 60), (Err(refusal), None), "{command:?}");
+    }
+    assert_eq!(becomes(&claimed(), report(1, ReportStatus::Succeeded), 51).status, ExecutionStatus::Succeeded);
+}
+
+#[test]
+fn when_the_lease_runs_out_the_outcome_is_unknown_for_ever() {
+    let unknown = becomes(&claimed(), Use::Tick, 60);
+    assert_eq!((unknown.status, unknown.finished_at, unknown.due()), (ExecutionStatus::Unknown, Some(at(60)), None));
+    for (command, refusal) in [
+        (report(1, ReportStatus::Succeeded), UseRefusal::LeaseOver),
+        (Use::Heartbeat { fence: 1 }, UseRefusal::LeaseOver),
+        (report(2, ReportStatus::Succeeded), UseRefusal::StaleFence),
+        (claim("ci", Some("run-1")), UseRefusal::AlreadyClaimed),
+        (claim("other", None), UseRefusal::AlreadyClaimed),
+        (revoke(), UseRefusal::AlreadyFinished),
+    ] {
+        let found = touched(&claimed(), command.clone(), 60);
+        assert_eq!(found, (Err(refusal), Some(ExecutionStatus::Unknown)), "{command:?}");
+        assert_eq!(touched(&unknown, command.clone(), 61), (Err(refusal), None), "{command:?}");
+    }
+}
+
+#[test]
+fn before_a_claim_no_fence_is_right() {
+    for fence in [0, 1] {
+        assert_eq!(touched(&ready(), Use::Heartbeat { fence }, 1), (Err(UseRefusal::StaleFence), None));
+        let found = touched(&ready(), report(fence, ReportStatus::Succeeded), 1);
+        assert_eq!(found, (Err(UseRefusal::StaleFence), None));
+    }
+}
+
+#[test]
+fn revoked_before_the_claim_or_not_at_all() {
+    let revoked = becomes(&ready(), revoke(), 10);
+    assert_eq!((revoked.status, revoked.revoked_by.clone()), (ExecutionStatus::Revoked, Some(email("dana"))));
+    assert_eq!((revoked.reason.as_deref(), revoked.finished_at), (Some("wrong host"), Some(at(10))));
+    assert_eq!(touched(&revoked, Use::Revoke { by: None, reason: None }, 11), (Ok(()), None));
+    assert_eq!(touched(&revoked, claim("ci", None), 11), (Err(UseRefusal::Revoked), None));
+    assert_eq!(touched(&revoked, Use::Tick, 500), (Ok(()), None));
+    assert_eq!(touched(&claimed(), revoke(), 51), (Err(UseRefusal::AlreadyClaimed), None));
+}
+
+#[test]
+fn words_on_the_wire() {
+    use ExecutionStatus::{Claimed, Failed, Lapsed, Ready, Revoked, Succeeded, Unknown};
+    for status in [Ready, Claimed, Succeeded, Failed, Unknown, Lapsed, Revoked] {
+        assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        assert_eq!(status.is_final(), !matches!(status, Ready | Claimed));
+    }
+}

@@ -1,0 +1,334 @@
+//! One request, everybody who has to do with it, and a network that nobody can trust.
+//!
+//! The network is in the actions. Whoever was once shown something may send what follows from it at any later moment: never
+//! (it was lost), twice (it was doubled), after something sent later (it was overtaken). So what is under way needs no place in
+//! the state, except the answer to a claim, which an executor must have got to know its fence.
+
+use countersign::approval::{
+    Assurance, Ballot, Choice, Command, Digest, Execution, ExecutionStatus, Report, ReportStatus, Request, Roster,
+    Slot, Status, Transition, Use, UseChange, Verdict, Vote, decide, use_execution,
+};
+use countersign::ids::VoteId;
+
+use super::super::{at, ballot, email, group, request};
+use super::explorer::Model;
+use super::sabotage::Sabotage;
+use super::state::{ASKED, Action, CHANGED, Cast, Diary, Payload, Property, REVISED, World};
+
+/// Two approvers, both of whom are needed, and the requester, who is a member of their group.
+const PEOPLE: [&str; 3] = ["ann", "ben", "nora"];
+const REQUESTER: usize = 2;
+const EXECUTORS: [&str; 2] = ["ci", "cron"];
+/// Both executors call their claim the same: a key says nothing without its principal.
+const KEY: &str = "run";
+
+/// Seconds: the deadline of the request, the time to claim it, a lease, and when the clock of this world stops.
+const EXPIRES: i64 = 2;
+const USE: i64 = 2;
+const LEASE: u32 = 2;
+const END: i64 = 6;
+
+/// What came of a command to the execution.
+struct Used {
+    /// Whether it was answered with yes.
+    heard: bool,
+    changed: bool,
+}
+
+/// The hub with everything around it.
+pub(super) struct Hub {
+    asked: Request,
+    roster: Roster,
+    /// A ballot of each, made once: two million steps are taken.
+    ballots: [Ballot; 3],
+    /// Of the payloads, in order.
+    digests: [Digest; 3],
+    sabotage: Option<Sabotage>,
+}
+
+impl Hub {
+    pub(super) fn new(sabotage: Option<Sabotage>) -> Self {
+        let slot = Slot { group: group("dba"), needed: 2, shared: false };
+        let mut asked = request(vec![slot], PEOPLE[REQUESTER]);
+        asked.expires_at = at(EXPIRES);
+        Self {
+            asked,
+            roster: PEOPLE.map(|name| (group("dba"), email(name))).into_iter().collect(),
+            ballots: PEOPLE.map(|name| ballot(name, Choice::Approve)),
+            digests: [ASKED, REVISED, CHANGED].map(|payload| Digest::of(&[payload])),
+            sabotage,
+        }
+    }
+
+    fn digest(&self, payload: Payload) -> Digest {
+        self.digests[usize::from(payload - ASKED)]
+    }
+
+    /// The request as the hub keeps it.
+    fn request(&self, world: &World) -> Request {
+        let vote = |(number, cast): (usize, &Cast)| Vote {
+            id: VoteId::from_bytes([u8::try_from(number).expect("few votes"); 16]),
+            voter: self.ballots[cast.voter].voter.clone(),
+            choice: if cast.approve { Choice::Approve } else { Choice::Reject },
+            groups: vec![self.asked.terms.slots[0].slot.group.clone()],
+            reason: None,
+            assurance: Assurance::Token,
+            channel: "api".to_owned(),
+            link: None,
+            at: at(0),
+            revision: cast.revision,
+            digest: self.digest(world.payloads[cast.revision as usize - 1]),
+            voided: false,
+        };
+        Request {
+            revision: world.revision(),
+            digest: self.digest(world.payload()),
+            status: world.status,
+            votes: world.votes.iter().enumerate().map(vote).collect(),
+            ..self.asked.clone()
+        }
+    }
+
+    fn decide(&self, world: &World, command: Command) -> Verdict {
+        let (mut request, mut command, mut now) = (self.request(world), command, world.now);
+        if let Some(sabotage) = self.sabotage {
+            sabotage.of_decision(&mut request, &mut command, &mut now);
+        }
+        decide(&request, command, &self.roster, at(now))
+    }
+
+    /// Writes down what a verdict says, as the hub would.
+    fn carry_out(&self, world: &mut World, verdict: &Verdict, shown: Payload) -> Result<(), Property> {
+        let keep = |world: &mut World, vote: &Vote| {
+            let voter = self.ballots.iter().position(|ballot| ballot.voter == vote.voter).expect("one of us");
+            let approve = vote.choice == Choice::Approve;
+            world.votes.push(Cast { voter, approve, revision: vote.revision, shown });
+        };
+        match &verdict.transition {
+            Transition::None => {}
+            Transition::Voted { vote } => keep(world, vote),
+            Transition::Ended { vote, decision, .. } => {
+                vote.iter().for_each(|vote| keep(world, vote));
+                let was = std::mem::replace(&mut world.status, decision.outcome);
+                world.diary.decisions += 1;
+                if was != Status::Pending || world.diary.decisions > 1 {
+                    return Err(Property::DecidedOnce);
+                }
+                if decision.outcome == Status::Approved {
+                    let by: Vec<usize> =
+                        (0..3).filter(|person| decision.by.contains(&self.ballots[*person].voter)).collect();
+                    self.approved(world, &by)?;
+                } else if decision.outcome == Status::Rejected && world.now >= EXPIRES {
+                    return Err(Property::DecidedInTime);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn approved(&self, world: &mut World, by: &[usize]) -> Result<(), Property> {
+        if world.now >= EXPIRES {
+            return Err(Property::DecidedInTime);
+        }
+        if by.contains(&REQUESTER) {
+            return Err(Property::NobodyApprovesTheirOwn);
+        }
+        let payload = world.payload();
+        let saw_it = |person: &usize| {
+            world.votes.iter().any(|cast| cast.voter == *person && cast.approve && cast.shown == payload)
+        };
+        if by.len() != 2 || !by.iter().all(saw_it) {
+            return Err(Property::ApprovedAsShown);
+        }
+        let use_by = world.now + USE;
+        world.execution = Some(Execution::new(self.digest(payload), at(use_by)));
+        (world.diary.approved, world.diary.use_by) = (Some(payload), use_by);
+        Ok(())
+    }
+
+    fn vote(&self, world: &mut World, voter: usize, approve: bool, shown: Payload) -> Result<(), Property> {
+        let choice = if approve { Choice::Approve } else { Choice::Reject };
+        let ballot = Ballot { choice, digest: Some(self.digest(shown)), ..self.ballots[voter].clone() };
+        let verdict = self.decide(world, Command::Vote(ballot));
+        self.carry_out(world, &verdict, shown)
+    }
+
+    /// Somebody puts another payload in the place of the one they were shown. Votes so far are votes on another revision.
+    fn replace(&self, world: &mut World, shown: usize, payload: Payload) -> bool {
+        let request = self.request(world);
+        let may = request.status == Status::Pending
+            && !request.is_overdue(at(world.now))
+            && shown == world.payloads.len() - 1
+            && !world.payloads.contains(&payload);
+        if may {
+            world.payloads.push(payload);
+        }
+        may
+    }
+
+    /// The first approver's vote must be one that would count; then it counts for what they made of the request.
+    fn approve_changed(&self, world: &mut World, shown: usize) -> Result<(), Property> {
+        let ballot = Ballot { digest: Some(self.digest(world.payloads[shown])), ..self.ballots[0].clone() };
+        if self.decide(world, Command::Vote(ballot)).answer.is_ok() && self.replace(world, shown, CHANGED) {
+            self.vote(world, 0, true, CHANGED)?;
+        }
+        Ok(())
+    }
+
+    /// Does something with the execution, if there is one.
+    fn use_it(&self, world: &mut World, command: Use) -> Result<Used, Property> {
+        let Some(before) = world.execution.clone() else { return Ok(Used { heard: false, changed: false }) };
+        let (mut shown, mut command, mut now) = (before.clone(), command, world.now);
+        if let Some(sabotage) = self.sabotage {
+            sabotage.of_use(&mut shown, &mut command, &mut now);
+        }
+        let verdict = use_execution(&shown, command, at(now));
+        let heard = verdict.answer.is_ok();
+        let UseChange::Becomes(after) = verdict.change else { return Ok(Used { heard, changed: false }) };
+        if before.status.is_final() || after.status == ExecutionStatus::Ready || after.digest != before.digest {
+            return Err(Property::FinalStaysFinal);
+        }
+        world.execution = Some(*after);
+        Ok(Used { heard, changed: true })
+    }
+
+    fn claim(&self, world: &mut World, executor: usize, wanted: Payload, keyed: bool) -> Result<(), Property> {
+        let command = Use::Claim {
+            digest: self.digest(wanted),
+            by: EXECUTORS[executor].to_owned(),
+            key: keyed.then(|| KEY.to_owned()),
+            lease_seconds: LEASE,
+        };
+        let used = self.use_it(world, command)?;
+        if !used.heard {
+            return Ok(());
+        }
+        world.answered[executor] = true;
+        if used.changed {
+            world.diary.lease_until = world.now + i64::from(LEASE);
+            if world.now >= world.diary.use_by {
+                return Err(Property::ClaimedInTime);
+            }
+        }
+        if world.answered == [true, true] {
+            return Err(Property::ClaimedByOne);
+        }
+        if Some(wanted) != world.diary.approved {
+            return Err(Property::RunAsApproved);
+        }
+        Ok(())
+    }
+
+    fn heartbeat(&self, world: &mut World, fence: u64) -> Result<(), Property> {
+        if self.use_it(world, Use::Heartbeat { fence })?.heard {
+            check_holder(world, fence)?;
+            world.diary.lease_until = world.diary.lease_until.max(world.now + i64::from(LEASE));
+        }
+        Ok(())
+    }
+
+    fn report(&self, world: &mut World, fence: u64, succeeded: bool) -> Result<(), Property> {
+        let status = if succeeded { ReportStatus::Succeeded } else { ReportStatus::Failed };
+        let report = Report { status, exit_code: None, output: None, output_truncated: false, output_digest: None };
+        let used = self.use_it(world, Use::Report { fence, report })?;
+        if used.heard && used.changed { check_holder(world, fence) } else { Ok(()) }
+    }
+
+    fn timer(&self, world: &mut World) -> Result<(), Property> {
+        let verdict = self.decide(world, Command::Expire);
+        self.carry_out(world, &verdict, world.payload())?;
+        self.use_it(world, Use::Tick).map(drop)
+    }
+}
+
+/// Whoever was heard holds the fence, and its lease was not over.
+fn check_holder(world: &World, fence: u64) -> Result<(), Property> {
+    let held = world.execution.as_ref().is_some_and(|execution| fence > 0 && execution.fence == fence);
+    if held && world.now < world.diary.lease_until { Ok(()) } else { Err(Property::ReportedByTheHolderInTime) }
+}
+
+impl Model for Hub {
+    type State = World;
+    type Action = Action;
+    type Property = Property;
+
+    fn initial(&self) -> World {
+        World {
+            now: 0,
+            status: Status::Pending,
+            payloads: vec![ASKED],
+            votes: Vec::new(),
+            execution: None,
+            answered: [false; 2],
+            told: [None; 2],
+            diary: Diary::default(),
+        }
+    }
+
+    fn actions(&self, world: &World) -> Vec<Action> {
+        let mut actions = vec![Action::Timer, Action::Cancel, Action::Revoke];
+        if world.now < END {
+            actions.push(Action::Clock);
+        }
+        for shown in 0..world.payloads.len() {
+            for voter in 0..PEOPLE.len() {
+                actions.extend([true, false].map(|approve| Action::Vote { voter, approve, shown }));
+            }
+            actions.extend([Action::Revise { shown }, Action::ApproveChanged { shown }]);
+        }
+        for executor in 0..EXECUTORS.len() {
+            for wanted in world.payloads.iter().copied() {
+                actions.extend([true, false].map(|keyed| Action::Claim { executor, wanted, keyed }));
+            }
+            if world.answered[executor] {
+                actions.push(Action::Hear { executor });
+            }
+        }
+        // The fence of the claim is known to whoever heard it; 0 and 2 are what a confused executor may make up.
+        for fence in [0, 1, 2] {
+            if fence != 1 || world.told.iter().any(Option::is_some) {
+                actions.push(Action::Heartbeat { fence });
+                actions.extend([true, false].map(|succeeded| Action::Report { fence, succeeded }));
+            }
+        }
+        actions
+    }
+
+    fn step(&self, world: &World, action: Action) -> Result<World, Property> {
+        let mut world = world.clone();
+        match action {
+            Action::Clock => world.now += 1,
+            Action::Timer => self.timer(&mut world)?,
+            Action::Vote { voter, approve, shown } => {
+                let shown = world.payloads[shown];
+                self.vote(&mut world, voter, approve, shown)?;
+            }
+            Action::Revise { shown } => {
+                self.replace(&mut world, shown, REVISED);
+            }
+            Action::ApproveChanged { shown } => self.approve_changed(&mut world, shown)?,
+            Action::Cancel => {
+                let verdict = self.decide(&world, Command::Cancel { by: None, reason: None });
+                let shown = world.payload();
+                self.carry_out(&mut world, &verdict, shown)?;
+            }
+            Action::Claim { executor, wanted, keyed } => self.claim(&mut world, executor, wanted, keyed)?,
+            Action::Hear { executor } => {
+                world.told[executor] = Some(world.payload());
+                if world.told[executor] != world.diary.approved {
+                    return Err(Property::RunAsApproved);
+                }
+            }
+            Action::Heartbeat { fence } => self.heartbeat(&mut world, fence)?,
+            Action::Report { fence, succeeded } => self.report(&mut world, fence, succeeded)?,
+            Action::Revoke => {
+                let used = self.use_it(&mut world, Use::Revoke { by: None, reason: None })?;
+                world.diary.revoked |= used.heard;
+            }
+        }
+        if world.diary.revoked && world.answered.contains(&true) {
+            return Err(Property::RevokedOrClaimed);
+        }
+        Ok(world)
+    }
+}
