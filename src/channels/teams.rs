@@ -134,7 +134,7 @@ fn requester(request: &Value) -> String {
 /// What is asked for, before the command itself.
 fn asks(request: &Value) -> String {
     let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let language = text("/language").map(|language| format!(" ({})", cut(language, 40).0)).unwrap_or_default();
+    let language = text("/language").map(|language| format!(" ({language})")).unwrap_or_default();
     let whose = text("/beneficiary").map(|person| format!(" for {person}")).unwrap_or_default();
     match request.pointer("/duration_seconds").and_then(Value::as_u64) {
         Some(seconds) => format!("asks for access{whose} for {}{language}", duration(seconds)),

@@ -188,9 +188,8 @@ on_both! {
 
     async fn a_link_of_another_revision_is_refused(database: Database) {
         let (hub, _receiver, request, links) = with_links(database).await;
-        // As a later edit of the request will leave it: same id, next revision.
-        let id = request["id"].as_str().unwrap().to_owned();
-        Database::run(&hub.database.url, format!("UPDATE requests SET revision = revision + 1 WHERE id = '{id}'")).await;
+        let revise = format!("/v1/requests/{}/revise", request["id"].as_str().unwrap());
+        hub.post(&revise, &json!({"command": "something else"})).await.expect(200);
         let link = url(&links, "approve");
         assert_eq!(look(&hub, &link).await.status, 412);
         let vote = json!({"approver": "dana@example.com", "decision": "approve"});

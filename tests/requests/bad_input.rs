@@ -47,7 +47,13 @@ on_both! {
             (json!({"timeout_seconds": 0}), 422, "invalid_timeout"),
             (json!({"timeout_seconds": 99_999_999}), 422, "invalid_timeout"),
             (json!({"labels": (0..40).map(|n| (n.to_string(), "x".into())).collect::<serde_json::Map<_, Value>>()}), 422, "too_many"),
-            (json!({"kind": "jit"}), 400, "invalid_json"),
+            (json!({"kind": "jit"}), 422, "duration_required"),
+            (json!({"kind": "jit", "duration_seconds": 0}), 422, "duration_required"),
+            (json!({"kind": "jit", "duration_seconds": 99_999_999}), 422, "duration_too_long"),
+            (json!({"duration_seconds": 60}), 422, "duration_required"),
+            (json!({"kind": "jit", "duration_seconds": 60, "requester": {"name": "cron"}}), 422, "person_required"),
+            (json!({"kind": "loan"}), 400, "invalid_json"),
+            (json!({"replaces": "req_00000000000000000000000000000000"}), 404, "not_found"),
         ] {
             let mut ask = json!({"resource": "orders", "command": "x", "requester": {"email": "n@example.com"}});
             ask.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -60,13 +66,15 @@ on_both! {
         let hub = TestHub::start(database).await.with_policy().await;
         hub.put("/v1/groups/solo", &json!({"members": ["nora@example.com"]})).await.expect(200);
         let warned = hub.put("/v1/resources/solo", &json!({"slots": [{"group": "solo"}]})).await.expect(200);
-        assert!(warned.get("warnings").is_none());
+        let warnings = warned["warnings"].to_string();
+        assert!(warnings.contains("what nora@example.com asks of solo nobody else could approve"), "{warnings}");
+        assert!(warnings.contains("no endpoint tells group solo"), "{warnings}");
         let ask = |who: &str| json!({"resource": "solo", "command": "x", "requester": {"email": who}});
         let refused = hub.post("/v1/requests", &ask("nora@example.com")).await;
         assert_eq!(refused.problem(422), "unsatisfiable");
         hub.post("/v1/requests", &ask("other@example.com")).await.expect(201);
         let warned = hub.put("/v1/resources/empty", &json!({"slots": [{"group": "ghosts"}]})).await.expect(200);
-        assert_eq!(warned["warnings"].as_array().unwrap().len(), 2);
+        assert_eq!(warned["warnings"].as_array().unwrap().len(), 3);
         let ask = json!({"resource": "empty", "command": "x"});
         assert_eq!(hub.post("/v1/requests", &ask).await.problem(422), "unsatisfiable");
     }
@@ -119,7 +127,9 @@ on_both! {
             (json!({"on_behalf_of": "dana@example.com", "revision": 2}), 412, "revision_stale"),
             (json!({"on_behalf_of": "dana@example.com", "digest": "0".repeat(64)}), 412, "digest_stale"),
             (json!({"on_behalf_of": "dana@example.com", "group": "security"}), 403, "not_eligible"),
-            (json!({"on_behalf_of": "dana@example.com", "command": "other"}), 400, "invalid_json"),
+            (json!({"on_behalf_of": "dana@example.com", "command": " "}), 422, "invalid_payload"),
+            (json!({"on_behalf_of": "dana@example.com", "duration_seconds": 5}), 422, "widened"),
+            (json!({"on_behalf_of": "dana@example.com", "kommand": "other"}), 400, "invalid_json"),
         ] {
             assert_eq!(hub.post(&path, &body).await.problem(status), code, "{body}");
         }

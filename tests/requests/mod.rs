@@ -16,11 +16,13 @@ on_both! {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("orders", "delete from carts").await;
         assert_eq!(request["status"], "pending");
-        assert_eq!(request["slots"][0], json!({"group": "dba", "needed": 1, "approved": 0, "eligible": 2}));
+        assert_eq!(request["slots"][0], json!({"group": "dba", "needed": 1, "approved": 0, "eligible": 2, "also": []}));
         hub.advance(5);
         let decided = hub.vote(&request, "approve", "dana@example.com").await.expect(200);
         assert_eq!(decided["status"], "approved");
-        assert_eq!(decided["decision"], json!({"outcome": "approved", "method": "votes", "reason": null, "by": ["dana@example.com"]}));
+        assert_eq!(decided["decision"], json!({
+            "outcome": "approved", "method": "votes", "reason": null, "by": ["dana@example.com"], "rule": null, "group": null,
+        }));
         assert_eq!(decided["votes"][0]["assurance"], "delegated");
         assert_eq!(decided["decided_at"], "2026-11-21T12:00:05Z");
         assert_eq!(hub.show(&request).await, decided);
@@ -175,7 +177,7 @@ on_both! {
         assert_eq!(asked["requester"]["email"], "nora@example.com");
         hub.token = dana;
         assert_eq!(hub.get(&format!("/v1/requests/{id}")).await.expect(200)["id"], id.as_str());
-        assert_eq!(hub.vote(&request, "approve", "erik@example.com").await.problem(403), "forbidden");
+        assert_eq!(hub.vote(&request, "approve", "erik@example.com").await.problem(403), "not_eligible");
         let voted = hub.post(&format!("/v1/requests/{id}/approve"), &json!({})).await.expect(200);
         assert_eq!(voted["votes"][0]["assurance"], "token");
         hub.token = analyst.clone();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use countersign::analytics::Bucket;
 use countersign::approval::{
-    Assurance, Choice, Decision, Digest, Kind, LinkUse, Method, Payload, Policy, Request, Requester, Slot, Status,
-    Terms, TermsSlot, Vote,
+    Absence, Assurance, Choice, Decision, Digest, Kind, LinkUse, Method, Narrowing, Payload, Policy, Procedure,
+    Progress, Request, Requester, Slot, Status, Terms, TermsSlot, Vote,
 };
 use countersign::identity::{Scope, Token};
 use countersign::ids::{DeliveryId, EndpointId, EventId, RequestId, TokenId, VoteId};
@@ -17,8 +17,10 @@ use countersign::store::groups::{self, Group};
 use countersign::store::idempotency::{self, Key, Used};
 use countersign::store::people::{self, Person};
 use countersign::store::queue::{self, Next};
+use countersign::store::requests::Source;
 use countersign::store::resources::{self, Resource};
 use countersign::store::rollups::{self, Ended, Period};
+use countersign::store::timers::{self, Timer};
 use countersign::store::{Store, StoreError, Tx, requests, tokens, votes};
 use countersign::time::Timestamp;
 use serde_json::json;
@@ -63,7 +65,9 @@ fn request(second: i64) -> Request {
             email: Some("nora@example.com".parse().unwrap()),
             name: Some("Nora".to_owned()),
             groups: vec!["dev".parse().unwrap()],
+            acting_for: Some("boss@example.com".parse().unwrap()),
         },
+        beneficiary: Some("new@example.com".parse().unwrap()),
         asked_by: "operator".to_owned(),
         reason: Some("because".to_owned()),
         labels: BTreeMap::from([("team".to_owned(), "shop".to_owned())]),
@@ -76,15 +80,26 @@ fn request(second: i64) -> Request {
             slots: vec![TermsSlot {
                 slot: Slot { group: "dba".parse().unwrap(), needed: 1, shared: false },
                 eligible: 2,
+                also: Vec::new(),
             }],
-            reject_reason_required: true,
+            askers: BTreeSet::from(["nora@example.com".parse().unwrap()]),
+            procedure: Procedure { reject_reason_required: true, reminders: vec![30], ..Procedure::default() },
+            ..Terms::default()
         },
         votes: Vec::new(),
+        change: None,
+        supersedes: None,
+        superseded_by: None,
+        undecidable: false,
+        progress: Progress::default(),
+        execution: None,
+        grant: None,
+        review: None,
     }
 }
 
 fn decision(outcome: Status) -> Decision {
-    Decision { outcome, method: Method::Votes, reason: None, by: vec!["dana@example.com".parse().unwrap()] }
+    Decision { by: vec!["dana@example.com".parse().unwrap()], ..Decision::new(outcome, Method::Votes) }
 }
 
 fn endpoint(name: &str) -> Endpoint {
@@ -147,6 +162,8 @@ on_both! {
             at: at(2),
             revision: 1,
             digest: request.digest,
+            on_behalf_of: Some("absent@example.com".parse().unwrap()),
+            narrowing: Some(Narrowing { duration_seconds: Some(5), starts_at: Some(at(9)) }),
             voided: false,
         };
         let (stored, cast) = (request.clone(), vote.clone());
@@ -184,9 +201,11 @@ on_both! {
         let ids = |found: Vec<Request>| found.iter().map(|request| request.id).collect::<Vec<_>>();
         let everything = requests::Filter::default();
         let page = requests::page(&mut session, &everything, None, 2).await.unwrap();
-        assert_eq!(ids(page), [all[4].id, all[3].id]);
+        assert_eq!(page.next, Some(all[3].id));
+        assert_eq!(ids(page.requests), [all[4].id, all[3].id]);
         let page = requests::page(&mut session, &everything, Some(all[3].id), 9).await.unwrap();
-        assert_eq!(ids(page), [all[2].id, all[1].id, all[0].id]);
+        assert_eq!(page.next, None);
+        assert_eq!(ids(page.requests), [all[2].id, all[1].id, all[0].id]);
         let filter = requests::Filter {
             status: Some(Status::Rejected),
             resource: Some("orders".parse().unwrap()),
@@ -194,8 +213,24 @@ on_both! {
             asked_by: Some("operator".to_owned()),
             from: Some(at(1)),
             to: Some(at(2)),
+            kind: Some(Kind::Action),
+            source: None,
         };
-        assert_eq!(ids(requests::page(&mut session, &filter, None, 9).await.unwrap()), [all[0].id]);
+        assert_eq!(ids(requests::page(&mut session, &filter, None, 9).await.unwrap().requests), [all[0].id]);
+        let of_group = |source| requests::Filter { source: Some(source), ..requests::Filter::default() };
+        let group = of_group(Source::Group("dba".parse().unwrap()));
+        let first = requests::page(&mut session, &group, None, 4).await.unwrap();
+        assert_eq!(ids(first.requests), [all[4].id, all[3].id, all[2].id, all[1].id]);
+        let last = requests::page(&mut session, &group, first.next, 4).await.unwrap();
+        assert_eq!((ids(last.requests), last.next), (vec![all[0].id], None));
+        let waiting_for = |person: &str| {
+            let (person, groups) = (person.parse().unwrap(), vec!["dba".parse().unwrap()]);
+            of_group(Source::WaitingFor { person, groups })
+        };
+        let dana = requests::page(&mut session, &waiting_for("dana@example.com"), None, 9).await.unwrap();
+        assert_eq!(ids(dana.requests), [all[4].id, all[3].id, all[2].id], "what has ended waits for nobody");
+        let nora = requests::page(&mut session, &waiting_for("nora@example.com"), None, 9).await.unwrap();
+        assert_eq!(ids(nora.requests), [], "nobody's own request waits for them");
 
         let ended = requests::ended(&mut session, None, (None, None), None, 1).await.unwrap();
         assert_eq!(ids(ended), [all[1].id]);
@@ -211,8 +246,11 @@ on_both! {
         let waiting = requests::waiting(&mut session, Some(&resource), (Some(at(1)), None), at(60), Some((at(63), all[2].id)), 9).await;
         assert_eq!(ids(waiting.unwrap()), [all[3].id, all[4].id]);
 
-        assert_eq!(requests::next_deadline(&mut session).await.unwrap(), Some(at(63)));
-        assert_eq!(requests::overdue(&mut session, at(64), 9).await.unwrap(), [all[2].id, all[3].id]);
+        assert_eq!(timers::next(&mut session).await.unwrap(), Some(at(33)));
+        let due = |timer| (timer, at(64), 9);
+        let (timer, now, limit) = due(Timer::Deadline);
+        assert_eq!(timers::due(&mut session, timer, now, limit).await.unwrap(), [all[2].id, all[3].id]);
+        assert_eq!(timers::due(&mut session, Timer::Notice, at(34), 9).await.unwrap(), [all[2].id, all[3].id]);
         assert_eq!(requests::backlog(&mut session, Some(&resource)).await.unwrap(), (3, Some(at(3))));
     }
 
@@ -222,10 +260,18 @@ on_both! {
             name: "dba".parse().unwrap(),
             members: BTreeSet::from(["dana@example.com".parse().unwrap(), "erik@example.com".parse().unwrap()]),
         };
-        let person = Person { email: "dana@example.com".parse().unwrap(), name: "Dana".to_owned() };
+        let absence = Absence { from: Some(at(1)), until: Some(at(9)), delegate: Some("erik@example.com".parse().unwrap()) };
+        let person =
+            Person { email: "dana@example.com".parse().unwrap(), name: "Dana".to_owned(), absence: Some(absence) };
         let slot = Slot { group: group.name.clone(), needed: 2, shared: true };
-        let policy =
-            Policy { slots: vec![slot], timeout_seconds: Some(9), reason_required: true, reject_reason_required: true };
+        let policy = Policy {
+            slots: vec![slot],
+            timeout_seconds: Some(9),
+            reason_required: true,
+            exempt_groups: BTreeSet::from(["sre".parse().unwrap()]),
+            procedure: Procedure { reject_reason_required: true, high_risk: true, ..Procedure::default() },
+            ..Policy::default()
+        };
         let resource = Resource {
             name: "orders".parse().unwrap(),
             description: Some("text".to_owned()),
@@ -245,15 +291,19 @@ on_both! {
         assert_eq!(groups::get(&mut session, &group.name).await.unwrap(), Some(group.clone()));
         assert_eq!(groups::page(&mut session, "", 9).await.unwrap(), std::slice::from_ref(&group));
         assert_eq!(groups::page(&mut session, "dba", 9).await.unwrap(), []);
-        let named = groups::named_members(&mut session, &group.name).await.unwrap();
+        let named = groups::named_members(&mut session, [&group.name]).await.unwrap();
         assert_eq!(named.iter().map(|member| member.name.as_str()).collect::<Vec<_>>(), ["Dana", "erik@example.com"]);
         let roster = groups::roster_of(&mut session, [&group.name], &BTreeSet::from([&person.email])).await.unwrap();
         assert_eq!(roster.members(&group.name).collect::<Vec<_>>(), [&person.email]);
         assert_eq!(people::get(&mut session, &person.email).await.unwrap(), Some(person.clone()));
         assert_eq!(people::page(&mut session, "", 9).await.unwrap(), std::slice::from_ref(&person));
+        let erik = "erik@example.com".parse().unwrap();
+        assert_eq!(people::delegators(&mut session, &erik, at(8)).await.unwrap(), std::slice::from_ref(&person.email));
+        assert_eq!(people::delegators(&mut session, &erik, at(9)).await.unwrap(), [], "at the end it is over");
+        assert_eq!(groups::of_person(&mut session, &erik).await.unwrap(), BTreeSet::from([group.name.clone()]));
         assert_eq!(resources::get(&mut session, &resource.name).await.unwrap(), Some(resource.clone()));
         assert_eq!(resources::page(&mut session, "", 9).await.unwrap(), std::slice::from_ref(&resource));
-        assert_eq!(resources::asking(&mut session, &group.name).await.unwrap(), Some(resource.name.clone()));
+        assert_eq!(resources::naming(&mut session, &group.name).await.unwrap(), Some(resource.name.clone()));
         drop(session);
         let gone = write!(store, |session| {
             Ok((
@@ -376,7 +426,7 @@ on_both! {
             for (second, resource, latency) in [(10, "a", 5), (20, "a", 7), (3_700, "a", 9), (10, "b", 11)] {
                 let ended = Ended {
                     at: at(second), resource: resource.parse().unwrap(), outcome: Status::Approved, method: Method::Votes,
-                    latency_us: latency,
+                    latency_us: latency, working_us: Some(latency - 1),
                 };
                 rollups::add(session, &ended).await?;
             }

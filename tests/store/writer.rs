@@ -18,7 +18,7 @@ on_both! {
             let store = Arc::clone(&store);
             calls.push(tokio::spawn(async move {
                 store.write::<_, (), StoreError>(move |tx| Box::pin(async move {
-                    let person = Person { email: format!("p{number:02}@example.com").parse().unwrap(), name: "x".to_owned() };
+                    let person = Person { email: format!("p{number:02}@example.com").parse().unwrap(), name: "x".to_owned(), absence: None };
                     people::put(tx.session(), &person, at(1)).await?;
                     tx.record(&Entry::new(at(1), "person.put", Actor::Hub))?;
                     if number % 3 == 0 { Err(StoreError::Busy) } else { Ok(()) }
@@ -49,13 +49,13 @@ on_both! {
     async fn an_operation_that_panics_is_undone_and_the_writer_lives(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let broken = store.write::<_, (), StoreError>(|tx| Box::pin(async move {
-            let person = Person { email: "p@example.com".parse().unwrap(), name: "x".to_owned() };
+            let person = Person { email: "p@example.com".parse().unwrap(), name: "x".to_owned(), absence: None };
             people::put(tx.session(), &person, at(1)).await?;
             panic!("on purpose");
         })).await;
         assert!(matches!(broken, Err(StoreError::Panicked)));
         assert_eq!(people::page(&mut store.read().await.unwrap(), "", 9).await.unwrap(), []);
-        let person = Person { email: "q@example.com".parse().unwrap(), name: "x".to_owned() };
+        let person = Person { email: "q@example.com".parse().unwrap(), name: "x".to_owned(), absence: None };
         write!(store, |session| people::put(session, &person, at(1)).await).unwrap();
     }
 
@@ -83,7 +83,7 @@ on_both! {
         let calls: Vec<_> = (0..200).map(|number| {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
-                let person = Person { email: format!("p{number}@example.com").parse().unwrap(), name: "x".to_owned() };
+                let person = Person { email: format!("p{number}@example.com").parse().unwrap(), name: "x".to_owned(), absence: None };
                 write!(store, |session| people::put(session, &person, at(1)).await).is_ok()
             })
         }).collect();

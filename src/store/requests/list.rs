@@ -218,16 +218,6 @@ pub async fn waiting(
     select(session, conditions, "expires_at, id", limit).await
 }
 
-/// Up to `limit` requests that wait although their time is over, longest overdue first.
-///
-/// # Errors
-/// When the database fails or a row cannot be read.
-pub async fn overdue(session: &mut Session, now: Timestamp, limit: u32) -> Result<Vec<RequestId>, StoreError> {
-    let sql = "SELECT id FROM requests WHERE status = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT $2";
-    let rows: Vec<IdRow> = session.fetch_all(sql, args![now, limit]).await?;
-    rows.iter().map(|row| parse(&row.id)).collect()
-}
-
 /// How many requests wait, and since when the oldest does.
 ///
 /// # Errors
