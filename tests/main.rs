@@ -13,6 +13,7 @@ mod analytics;
 mod approval;
 mod crash;
 mod delivery;
+mod engine;
 mod links;
 mod requests;
 mod serve;

@@ -96,7 +96,9 @@ async fn step(tx: &mut Tx, timer: Timer, id: RequestId, scene: &Scene) -> Result
 async fn tell_of_review(tx: &mut Tx, id: RequestId, scene: &Scene) -> Result<(), HubError> {
     let request = requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))?;
     let now = scene.clock.now();
-    reviews::set_told(tx.session(), id).await?;
+    if !reviews::set_told(tx.session(), id).await? {
+        return Ok(());
+    }
     tx.record(&Entry { request: Some(id), ..Entry::new(now, "request.review_due", scene.actor.clone()) })?;
     announce(tx, &scene.public_url, "request.review_due", &request, &Roster::default(), now).await
 }

@@ -1,0 +1,125 @@
+//! Using what was approved: the execution's transitions, row by row.
+
+use serde_json::{Value, json};
+
+use super::path;
+use crate::support::{Database, TestHub, on_both};
+
+/// A hub and an approved request.
+async fn approved(database: Database) -> (TestHub, Value) {
+    let hub = TestHub::start(database).await.with_orders(json!({"use_within_seconds": 600})).await;
+    let request = hub.ask_with(json!({"language": "sql", "context": {"ticket": 7}})).await.expect(201);
+    let request = hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+    (hub, request)
+}
+
+fn claim(request: &Value) -> Value {
+    json!({"digest": request["digest"], "lease_seconds": 60})
+}
+
+on_both! {
+    async fn a_claim_is_given_out_once(database: Database) {
+        let (hub, request) = approved(database).await;
+        assert_eq!(request["execution"]["status"], "ready");
+        assert_eq!(request["execution"]["use_by"], "2026-11-21T12:10:00Z");
+        let wrong = json!({"digest": "0".repeat(64)});
+        assert_eq!(hub.post(&path(&request, "/claim"), &wrong).await.problem(412), "digest_stale");
+        let claimed = hub.post(&path(&request, "/claim"), &claim(&request)).await.expect(200);
+        assert_eq!(claimed, json!({
+            "fence": 1, "command": "delete from carts", "language": "sql", "context": {"ticket": 7}, "digest": request["digest"],
+            "receipt": null, "lease_expires_at": "2026-11-21T12:01:00Z",
+        }));
+        assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(409), "already_claimed");
+        assert_eq!(hub.post(&path(&request, "/revoke"), &json!({})).await.problem(409), "already_claimed");
+        let report = json!({"fence": 1, "status": "succeeded", "exit_code": 0, "output": "DELETE 3\u{0}", "output_digest": "0".repeat(64)});
+        let wrong = json!({"fence": 2, "status": "succeeded"});
+        assert_eq!(hub.post(&path(&request, "/result"), &wrong).await.problem(409), "fence_stale");
+        let done = hub.post(&path(&request, "/result"), &report).await.expect(200);
+        assert_eq!((&done["execution"]["status"], &done["execution"]["output"]), (&json!("succeeded"), &json!("DELETE 3␀")));
+        hub.post(&path(&request, "/result"), &report).await.expect(200);
+        let other = json!({"fence": 1, "status": "failed"});
+        assert_eq!(hub.post(&path(&request, "/result"), &other).await.problem(409), "already_finished");
+        assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(409), "already_claimed");
+        assert_eq!(hub.trail(&request).await[3..], ["execution.claimed", "execution.finished"]);
+    }
+
+    async fn a_lost_answer_is_given_again_to_the_same_key(database: Database) {
+        let (hub, request) = approved(database).await;
+        let call = |key: &str| {
+            let call = hub.call(reqwest::Method::POST, &path(&request, "/claim")).bearer_auth(&hub.token);
+            hub.send(call.header("idempotency-key", key).json(&claim(&request)))
+        };
+        let first = call("one").await.expect(200);
+        assert_eq!(call("one").await.expect(200), first);
+        assert_eq!(call("two").await.problem(409), "already_claimed");
+    }
+
+    async fn only_who_asked_may_use_it(database: Database) {
+        let (hub, request) = approved(database).await;
+        for (scope, person, status, code) in [
+            ("requester", None, 404, "not_found"), ("requester", Some("mary"), 404, "not_found"), ("approver", Some("dana"), 403, "forbidden"),
+        ] {
+            let token = hub.token(scope, person).await;
+            assert_eq!(hub.post_as(&token, &path(&request, "/claim"), &claim(&request)).await.problem(status), code);
+        }
+        let nora = hub.token("requester", Some("nora")).await;
+        hub.post_as(&nora, &path(&request, "/claim"), &claim(&request)).await.expect(200);
+    }
+
+    async fn what_is_not_used_in_time_lapses(database: Database) {
+        let (hub, request) = approved(database).await;
+        hub.advance(600);
+        assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(410), "use_expired");
+        hub.after(1).await;
+        let shown = hub.show(&request).await;
+        assert_eq!((&shown["execution"]["status"], &shown["status"]), (&json!("lapsed"), &json!("approved")));
+        assert_eq!(hub.post(&path(&request, "/revoke"), &json!({})).await.problem(410), "use_expired");
+        assert_eq!(hub.trail(&request).await.iter().filter(|action| *action == "execution.finished").count(), 1);
+    }
+
+    async fn what_is_revoked_is_never_claimed(database: Database) {
+        let (hub, request) = approved(database).await;
+        let dana = hub.token("approver", Some("dana")).await;
+        let revoked = hub.post_as(&dana, &path(&request, "/revoke"), &json!({"reason": "not today"})).await.expect(200);
+        assert_eq!(revoked["execution"]["status"], "revoked");
+        assert_eq!(revoked["execution"]["revoked_by"], "dana@example.com");
+        hub.post_as(&dana, &path(&request, "/revoke"), &json!({})).await.expect(200);
+        assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(409), "execution_revoked");
+        let stranger = hub.token("approver", Some("stranger")).await;
+        assert_eq!(hub.post_as(&stranger, &path(&request, "/revoke"), &json!({})).await.problem(404), "not_found");
+    }
+
+    async fn a_claim_without_news_ends_unknown_and_stays_so(database: Database) {
+        let (hub, request) = approved(database).await;
+        hub.post(&path(&request, "/claim"), &claim(&request)).await.expect(200);
+        hub.advance(50);
+        let beat = hub.post(&path(&request, "/heartbeat"), &json!({"fence": 1})).await.expect(200);
+        assert_eq!(beat["lease_expires_at"], "2026-11-21T12:01:50Z");
+        hub.after(59).await;
+        assert_eq!(hub.show(&request).await["execution"]["status"], "claimed");
+        hub.after(1).await;
+        assert_eq!(hub.show(&request).await["execution"]["status"], "unknown");
+        let late = json!({"fence": 1, "status": "succeeded", "exit_code": 0});
+        assert_eq!(hub.post(&path(&request, "/result"), &late).await.problem(409), "lease_over");
+        assert_eq!(hub.post(&path(&request, "/heartbeat"), &json!({"fence": 1})).await.problem(409), "lease_over");
+        assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(409), "already_claimed");
+        assert_eq!(hub.show(&request).await["execution"]["status"], "unknown");
+        assert_eq!(hub.trail(&request).await.last().unwrap(), "execution.reported_late", "what was said is in the trail");
+    }
+
+    async fn there_is_nothing_to_use_before_and_without_an_approval(database: Database) {
+        let hub = TestHub::start(database).await.with_orders(json!({"timeout_seconds": 60})).await;
+        let ask = || async { hub.ask_with(json!({})).await.expect(201) };
+        let pending = ask().await;
+        assert_eq!(hub.post(&path(&pending, "/claim"), &claim(&pending)).await.problem(409), "not_approved");
+        let rejected = hub.vote(&ask().await, "reject", "dana@example.com").await.expect(200);
+        assert_eq!(hub.post(&path(&rejected, "/claim"), &claim(&rejected)).await.problem(409), "already_decided");
+        let access = hub.ask_access(60).await;
+        hub.vote(&access, "approve", "dana@example.com").await.expect(200);
+        assert_eq!(hub.post(&path(&access, "/claim"), &claim(&access)).await.problem(409), "not_an_action");
+        hub.advance(60);
+        assert_eq!(hub.post(&path(&pending, "/claim"), &claim(&pending)).await.problem(410), "expired");
+        let bounds = json!({"digest": pending["digest"], "lease_seconds": 5});
+        assert_eq!(hub.post(&path(&pending, "/claim"), &bounds).await.problem(422), "invalid_timeout");
+    }
+}
