@@ -172,7 +172,7 @@ fn cast(request: &Request, revision: Option<&Revision>, ballot: &Ballot, standin
         revision: request.revision + u32::from(revision.is_some()),
         digest: revision.map_or(request.digest, |revision| revision.digest),
         on_behalf_of: standing.on_behalf_of,
-        narrowing: ballot.narrowing.clone(),
+        narrowing: ballot.narrowing,
         voided: false,
     }
 }

@@ -72,6 +72,7 @@ fn view(notice: &Notice<'_>, budget: usize) -> Value {
         "requester": requester(request),
         "asks": asks(request),
         "note": note(request),
+        "newest_vote": newest_vote(request),
         "revision": request.pointer("/revision").map(Value::to_string).unwrap_or_default(),
         "changed_by": if diff.is_empty() { "" } else { or_system(text("/change/by")) },
         "diff": diff.iter().map(|line| diff_line(line)).collect::<Vec<_>>(),
@@ -207,7 +208,21 @@ fn decided_by(request: &Value) -> String {
     let people = request.pointer("/decision/by").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let named: Vec<&str> = people.iter().take(8).filter_map(Value::as_str).collect();
     let more = if people.len() > named.len() { ", …" } else { "" };
-    format!("{}{more}", named.join(", "))
+    let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str);
+    match (named.is_empty(), text("/decision/rule"), text("/decision/group")) {
+        (true, Some(rule), _) => format!("rule {rule}"),
+        (true, None, Some(group)) => format!("nobody: members of {group} need no approval"),
+        _ => format!("{}{more}", named.join(", ")),
+    }
+}
+
+/// What the newest vote was, when it decided nothing.
+fn newest_vote(request: &Value) -> &'static str {
+    let votes = request.pointer("/votes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    match votes.last().and_then(|vote| vote.get("decision")).and_then(Value::as_str) {
+        Some("reject") => "👎 One more rejection",
+        _ => "👍 One more approval",
+    }
 }
 
 #[cfg(test)]

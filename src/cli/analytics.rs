@@ -115,9 +115,13 @@ fn describe(summary: &Value) -> String {
     let rate = |pointer: &str| number(pointer).map_or("–".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
     let time = |pointer: &str| number(pointer).map_or("–".to_owned(), duration);
     let mut text = format!("{} requests ended\n", count("/ended/total"));
-    for (outcome, share) in
-        [("approved", "approval"), ("rejected", "rejection"), ("expired", "expiry"), ("cancelled", "cancellation")]
-    {
+    for (outcome, share) in [
+        ("approved", "approval"),
+        ("rejected", "rejection"),
+        ("expired", "expiry"),
+        ("cancelled", "cancellation"),
+        ("superseded", "supersession"),
+    ] {
         let line = format!(
             "  {outcome:<10} {:>8}  {:>8}\n",
             count(&format!("/ended/{outcome}")),
@@ -125,12 +129,27 @@ fn describe(summary: &Value) -> String {
         );
         text.push_str(&line);
     }
-    text.push_str("approval time     mean       p50       p90       p99\n");
-    for outcome in ["all", "approved", "rejected"] {
-        let cell = |figure: &str| time(&format!("/approval_time/{outcome}/{figure}_seconds"));
-        let line =
-            format!("  {outcome:<10} {:>9} {:>9} {:>9} {:>9}\n", cell("mean"), cell("p50"), cell("p90"), cell("p99"));
-        text.push_str(&line);
+    for (title, measure) in [("approval time", "approval_time"), ("working time", "working_time")] {
+        if measure == "working_time" && count("/working_time/all/count") == 0 {
+            continue;
+        }
+        text.push_str(&format!("{title:<14}    mean       p50       p90       p99\n"));
+        for outcome in ["all", "approved", "rejected"] {
+            let cell = |figure: &str| time(&format!("/{measure}/{outcome}/{figure}_seconds"));
+            let (mean, p50, p90, p99) = (cell("mean"), cell("p50"), cell("p90"), cell("p99"));
+            text.push_str(&format!("  {outcome:<10} {mean:>9} {p50:>9} {p90:>9} {p99:>9}\n"));
+        }
+    }
+    for (what, name) in [
+        ("exempt", "approved by exemption"),
+        ("allowed_by_rule", "let pass by a rule"),
+        ("denied_by_rule", "denied by a rule"),
+        ("break_glass", "approved by breaking the glass"),
+    ] {
+        let count = count(&format!("/ended/unasked/{what}"));
+        if count > 0 {
+            text.push_str(&format!("{count} more {name}, nobody was asked\n"));
+        }
     }
     text.push_str(&format!(
         "{} pending, the oldest for {}\n",

@@ -31,7 +31,7 @@ struct JsonDecision {
 }
 
 /// What the form posts. Browsers send empty fields too; unknown ones are ignored.
-fn read_form(body: &[u8]) -> LinkDecision {
+fn read_form(body: &[u8]) -> Result<LinkDecision, HubError> {
     let mut decision = LinkDecision::default();
     let (mut changed, mut command) = (false, None);
     for (name, value) in url::form_urlencoded::parse(body) {
@@ -43,7 +43,12 @@ fn read_form(body: &[u8]) -> LinkDecision {
             ("reason", reason) => decision.reason = Some(reason.to_owned()),
             ("nonce", nonce) => decision.nonce = Some(nonce.to_owned()),
             ("command", text) => command = Some(text.to_owned()),
-            ("duration", seconds) => decision.duration_seconds = seconds.trim().parse().ok(),
+            ("duration", "") => {}
+            ("duration", seconds) => {
+                let detail = "say in seconds for how long, in digits only";
+                let read = seconds.trim().parse().map_err(|_| HubError::invalid("invalid_timeout", "/duration", detail))?;
+                decision.duration_seconds = Some(read);
+            }
             _ => {}
         }
     }
@@ -51,7 +56,7 @@ fn read_form(body: &[u8]) -> LinkDecision {
     if changed {
         decision.command = command.map(|text| as_typed(&text));
     }
-    decision
+    Ok(decision)
 }
 
 /// Forms send every line end as CR LF (HTML, "constructing the entry list").
@@ -102,7 +107,11 @@ async fn decide_by_form(app: App, token: String, request: Request) -> Response {
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
-    match app.hub.decide_by_link(&token, read_form(&body), true).await {
+    let decided = match read_form(&body) {
+        Ok(decision) => app.hub.decide_by_link(&token, decision, true).await,
+        Err(error) => Err(error),
+    };
+    match decided {
         // Looked at anew, so that a reload posts nothing.
         Ok(_) => (private(), Redirect::to(&format!("/c/{token}"))).into_response(),
         Err(error) => refused_form(&app, &token, error).await,

@@ -119,10 +119,11 @@ impl Hub {
         let mut items = Vec::new();
         for request in found {
             let (id, digest) = (request.id, request.digest);
+            if !self.sees(caller, &request).await? {
+                continue;
+            }
             if input.dry_run {
-                if self.sees(caller, &request).await? {
-                    items.push(BulkItem { id, digest, result: Ok(request.status) });
-                }
+                items.push(BulkItem { id, digest, result: Ok(request.status) });
                 continue;
             }
             let vote = VoteInput {

@@ -275,11 +275,15 @@ async fn told(session: &mut Session, id: RequestId) -> Result<Vec<Told>, HubErro
     let mut names: BTreeMap<EndpointId, String> = BTreeMap::new();
     let mut told = Vec::new();
     for delivery in found {
-        if !names.contains_key(&delivery.endpoint_id) {
-            let endpoint = endpoints::any_state(session, delivery.endpoint_id).await?;
-            let name = endpoint.map(|endpoint| endpoint.name.to_string()).unwrap_or_default();
-            names.insert(delivery.endpoint_id, name);
-        }
+        let endpoint = match names.get(&delivery.endpoint_id) {
+            Some(name) => name.clone(),
+            None => {
+                let endpoint = endpoints::any_state(session, delivery.endpoint_id).await?;
+                let name = endpoint.map(|endpoint| endpoint.name.to_string()).unwrap_or_default();
+                names.insert(delivery.endpoint_id, name.clone());
+                name
+            }
+        };
         let last = if matches!(delivery.state, DeliveryState::Delivered | DeliveryState::Accepted) {
             None
         } else {
@@ -287,7 +291,7 @@ async fn told(session: &mut Session, id: RequestId) -> Result<Vec<Told>, HubErro
         };
         told.push(Told {
             delivery: delivery.id,
-            endpoint: names.get(&delivery.endpoint_id).cloned().unwrap_or_default(),
+            endpoint,
             event: delivery.event,
             state: delivery.state,
             attempts: delivery.attempts,

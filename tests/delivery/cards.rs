@@ -3,6 +3,7 @@
 use countersign::channels::{Channels, Links, Notice, SlotLinks};
 use countersign::ids::EventId;
 use countersign::store::endpoints::Channel;
+use countersign::store::events::KINDS;
 use countersign::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -21,6 +22,31 @@ fn request() -> Value {
     })
 }
 
+/// Changed by an approver, and used.
+fn changed() -> Value {
+    let mut request = request();
+    request["revision"] = json!(2);
+    request["change"] = json!({
+        "by": "erik@example.com", "role": "approver", "at": "2026-11-21T12:00:00Z", "from_revision": 1, "reason": "not all",
+        "diff": "@@ -1,3 +1,3 @@\n update orders\n    set status = 'x'\n- where id = 1;\n+ where id = 1 and status = 'y';",
+    });
+    request["execution"] = json!({"status": "failed", "exit_code": 3});
+    request
+}
+
+/// Access for a time, for somebody else.
+fn access() -> Value {
+    let mut request = request();
+    request["kind"] = json!("jit");
+    request["command"] = json!("");
+    request["duration_seconds"] = json!(5_400);
+    request["beneficiary"] = json!("olga@example.com");
+    request["grant"] = json!({
+        "status": "active", "requester": "olga@example.com", "starts_at": "2026-11-21T12:00:00Z", "ends_at": "2026-11-21T13:30:00Z",
+    });
+    request
+}
+
 fn hostile() -> Value {
     let text = "[click](http://evil.example) ![img](http://evil.example/x.png) **bold** <at>all</at> {{DATE(2017-02-14T06:08:39Z)}} \
                 `code` # head \u{202e}reversed\u{200b} \u{1b}[31m \"quote\" \\ \u{0} {{{raw}}} &amp; \r\n- list";
@@ -31,6 +57,8 @@ fn hostile() -> Value {
     request["language"] = json!(text);
     request["context"] = json!({ text: text });
     request["decision"]["reason"] = json!(text);
+    request["revision"] = json!(2);
+    request["change"] = json!({"by": "erik@example.com", "diff": format!("-{text}\n+{text}")});
     request
 }
 
@@ -64,6 +92,14 @@ fn cards_look_as_they_did() {
     for event in ["created", "voted", "approved", "rejected", "expired", "cancelled"] {
         insta::assert_json_snapshot!(format!("teams-{event}"), card(&format!("request.{event}"), &request(), &["dba"]));
     }
+    for event in KINDS {
+        let request = if event.starts_with("grant.") { access() } else { changed() };
+        let known = ["created", "voted", "approved", "rejected", "expired", "cancelled"];
+        if !known.contains(&event.trim_start_matches("request.")) {
+            insta::assert_json_snapshot!(format!("teams-{event}"), card(event, &request, &["dba"]));
+        }
+    }
+    insta::assert_json_snapshot!("teams-created-access", card("request.created", &access(), &["dba"]));
     insta::assert_json_snapshot!("teams-created-hostile", card("request.created", &hostile(), &["dba", "security"]));
 }
 
@@ -101,6 +137,9 @@ fn whatever_is_asked_the_card_fits_and_says_what_is_cut() {
     for event in ["request.created", "request.rejected"] {
         card(event, &empty, &["dba"]);
     }
+    for event in KINDS {
+        card(event, &hostile(), &["dba"]);
+    }
     for filler in ["x", "\u{202e}", "\"", "\\", "🙂", "\n", "*", "{{"] {
         let mut request = request();
         request["command"] = json!(filler.repeat(60_000 / filler.len()));
@@ -111,8 +150,12 @@ fn whatever_is_asked_the_card_fits_and_says_what_is_cut() {
                 .map(|n| (format!("{n}{}", filler.repeat(20)), json!(filler.repeat(500))))
                 .collect::<serde_json::Map<_, _>>()
         );
-        let card = card("request.created", &request, &["dba", "security"]);
-        assert!(card.to_string().contains("cut here: "), "{filler:?}");
+        request["change"] =
+            json!({"by": "erik@example.com", "diff": format!("-{filler}\n+{}", filler.repeat(16_000 / filler.len()))});
+        for event in ["request.created", "request.revised"] {
+            let card = card(event, &request, &["dba", "security"]);
+            assert!(card.to_string().contains("cut here: "), "{filler:?}");
+        }
     }
 }
 
@@ -136,6 +179,9 @@ async fn cards_as_they_are_sent() {
         |name: &str, card: &Value| std::fs::write(folder.join(format!("{name}.json")), card.to_string()).unwrap();
     write("sent", &sent.json());
     write("created", &card("request.created", &request(), &["dba", "security"]));
+    write("revised", &card("request.revised", &changed(), &["dba"]));
+    write("access", &card("grant.started", &access(), &["dba"]));
+    write("hostile-revised", &card("request.revised", &hostile(), &["dba"]));
     write("approved", &card("request.approved", &request(), &["dba"]));
     write("hostile", &card("request.created", &hostile(), &["dba"]));
     write("hostile-rejected", &card("request.rejected", &hostile(), &["dba"]));

@@ -110,7 +110,11 @@ impl DecisionPage {
                 let by: Vec<&str> = decision.by.iter().map(|person| person.as_str()).collect();
                 let reason =
                     decision.reason.as_ref().map(|reason| format!(": {}", visible(reason))).unwrap_or_default();
-                if by.is_empty() { heading.to_owned() } else { format!("{heading} by {}{reason}", by.join(", ")) }
+                if by.is_empty() {
+                    format!("{heading}{reason}")
+                } else {
+                    format!("{heading} by {}{reason}", by.join(", "))
+                }
             }),
             resource: request.resource.to_string(),
             requester: match (&request.requester.name, &request.requester.email) {
@@ -325,6 +329,26 @@ mod tests {
             assert!(!html.contains("<script") && !html.contains('\u{202e}'));
             insta::assert_snapshot!(format!("decision-{name}"), html);
         }
+    }
+
+    #[test]
+    fn a_change_shows_what_is_different() {
+        let mut page = page(Status::Pending);
+        page.request.revision = 2;
+        page.request.command = "delete from carts where old".to_owned();
+        page.request.change = Some(Change {
+            by: Some(email("erik@example.com")),
+            role: ChangeRole::Approver,
+            at: page.now,
+            from_revision: 1,
+            reason: Some("<b>not all</b>".to_owned()),
+            diff: "-delete from carts\n+delete from carts where old <script>\u{202e}".to_owned(),
+        });
+        let mut page = DecisionPage::new("TOKEN", page, None);
+        page.style = "/assets/style.css".to_owned();
+        let html = page.render().expect("renders");
+        assert!(!html.contains("<script") && !html.contains('\u{202e}') && !html.contains("<b>"));
+        insta::assert_snapshot!("decision-changed", html);
     }
 
     #[test]
