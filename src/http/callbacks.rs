@@ -46,7 +46,8 @@ fn read_form(body: &[u8]) -> Result<LinkDecision, HubError> {
             ("duration", "") => {}
             ("duration", seconds) => {
                 let detail = "say in seconds for how long, in digits only";
-                let read = seconds.trim().parse().map_err(|_| HubError::invalid("invalid_timeout", "/duration", detail))?;
+                let read =
+                    seconds.trim().parse().map_err(|_| HubError::invalid("invalid_timeout", "/duration", detail))?;
                 decision.duration_seconds = Some(read);
             }
             _ => {}

@@ -124,6 +124,10 @@ impl Hub {
         };
         let ruling = self.rules.get(&resource.policy.procedure.guardrails)?.judge(&payload);
         let admission = admit(&resource.policy, &ruling.verdict, &belonging);
+        // What is wrong with the input would tell that there is a resource.
+        if admission == Admission::NotVisible && !caller.has(Scope::Auditor) {
+            return Err(HubError::NotFound("resource"));
+        }
         if admission != Admission::NotVisible {
             let person = ask.beneficiary.as_ref().or(requester.email.as_ref());
             self.check_meaning(&resource, kind, &payload, ask.reason.as_ref(), person)?;

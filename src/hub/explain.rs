@@ -142,10 +142,9 @@ impl Hub {
         let session = &mut self.store.read().await?;
         let Draft { request, admission, roster, satisfiable, findings } = self.draft(session, caller, ask).await?;
         let (outcome, reason) = match &admission {
-            Admission::NotVisible if caller.has(Scope::Auditor) => {
+            Admission::NotVisible => {
                 (Outcome::NotVisible, "who asks is in none of the resource's requester_groups".to_owned())
             }
-            Admission::NotVisible => return Err(HubError::NotFound("resource")),
             Admission::Decided(decision) => {
                 let reason = decision.reason.clone().unwrap_or_default();
                 (if decision.outcome == Status::Approved { Outcome::Direct } else { Outcome::Denied }, reason)

@@ -4,6 +4,7 @@
 //! Every step is taken inside the writer, which judges anew what it finds there: whichever replica comes first takes it, and
 //! the others find nothing to do.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,26 +36,50 @@ impl Hub {
     pub async fn run_due(&self) -> Result<usize, HubError> {
         let mut steps = 0;
         for timer in Timer::ALL {
+            let mut handled = BTreeSet::new();
             loop {
                 let due = timers::due(&mut self.store.read().await?, timer, self.clock.now(), BATCH).await?;
-                if due.is_empty() {
+                // What is due still after its step was taken could not be helped by it: it must not keep the others waiting.
+                let fresh: Vec<RequestId> = due.into_iter().filter(|id| handled.insert(*id)).collect();
+                if fresh.is_empty() {
                     break;
                 }
-                steps += due.len();
-                let scene = self.scene(Actor::Hub);
-                self.store
-                    .write::<_, (), HubError>(move |tx| {
-                        Box::pin(async move {
-                            for id in due {
-                                step(tx, timer, id, &scene).await?;
-                            }
-                            Ok(())
-                        })
-                    })
-                    .await?;
+                steps += fresh.len();
+                self.take_steps(timer, fresh).await?;
             }
         }
         Ok(steps + self.recheck().await?)
+    }
+
+    /// Takes the steps in one transaction; when one of them fails, each in its own, so that it fails alone.
+    async fn take_steps(&self, timer: Timer, due: Vec<RequestId>) -> Result<(), HubError> {
+        let alone = due.clone();
+        match self.take_together(timer, due).await {
+            Err(HubError::Store(error)) if error.is_transient() => Err(error.into()),
+            Err(_) => {
+                for id in alone {
+                    if let Err(error) = self.take_together(timer, vec![id]).await {
+                        tracing::error!(request = %id, ?timer, error = &error as &dyn std::error::Error, "a step failed");
+                    }
+                }
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn take_together(&self, timer: Timer, due: Vec<RequestId>) -> Result<(), HubError> {
+        let scene = self.scene(Actor::Hub);
+        self.store
+            .write::<_, (), HubError>(move |tx| {
+                Box::pin(async move {
+                    for id in due {
+                        step(tx, timer, id, &scene).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
     }
 
     /// Looks again at what waits for groups whose members have changed: whose vote no longer counts, and what nobody could

@@ -60,6 +60,12 @@ on_both! {
         assert_eq!(hub.show(&request).await["revision"], 1, "nothing was changed");
         let shown = hub.post(&path(&request, "/approve"), &change("truncate carts")).await.expect(200);
         assert_eq!((&shown["status"], &shown["slots"][1]["group"]), (&json!("pending"), &json!("security")));
+        let sams = "/v1/requests?waiting_for=sam@example.com";
+        assert_eq!(hub.get(sams).await.expect(200)["items"].as_array().unwrap().len(), 1);
+        let back = hub.post(&path(&request, "/revise"), &json!({"command": "delete from carts where old"})).await.expect(200);
+        assert_eq!(back["slots"].as_array().unwrap().len(), 1, "the rule asks for nothing any more");
+        assert_eq!(hub.get(sams).await.expect(200)["items"], json!([]));
+        hub.post(&path(&request, "/approve"), &change("truncate carts")).await.expect(200);
         assert_eq!(hub.vote(&request, "approve", "sam@example.com").await.expect(200)["status"], "approved");
     }
 

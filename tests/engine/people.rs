@@ -88,6 +88,11 @@ on_both! {
         hub.group("dev", &["nora"]).await;
         hub.post_as(&nora, "/v1/requests", &own).await.expect(201);
         let stranger = hub.token("requester", Some("mary")).await;
+        // Nor by what is wrong with the question.
+        for path in ["/v1/requests", "/v1/evaluate"] {
+            let ask = json!({"resource": "orders", "command": "", "timeout_seconds": 0});
+            assert_eq!(hub.post_as(&stranger, path, &ask).await.problem(404), "not_found");
+        }
         let ask = json!({"resource": "orders", "command": "x"});
         let (hidden, missing) = (hub.post_as(&stranger, "/v1/evaluate", &ask).await, hub.post_as(&stranger, "/v1/evaluate", &json!({"resource": "nothing", "command": "x"})).await);
         assert_eq!(hidden.text, missing.text, "not even by the words of the answer");

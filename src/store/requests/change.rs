@@ -61,6 +61,8 @@ pub async fn revise(
         &request.id,
     ];
     session.execute(sql, values).await?;
+    // Another command may meet other rules, which ask other groups.
+    session.execute("UPDATE request_groups SET open = 0 WHERE request_id = $1", args![&request.id]).await?;
     add_groups(session, request.id, request.terms.groups(), true).await
 }
 
@@ -111,7 +113,8 @@ pub(super) async fn add_groups<'g>(
         return Ok(());
     }
     let sql = format!(
-        "INSERT INTO request_groups (group_name, request_id, open) VALUES {} ON CONFLICT (group_name, request_id) DO NOTHING",
+        "INSERT INTO request_groups (group_name, request_id, open) VALUES {} ON CONFLICT (group_name, request_id)
+         DO UPDATE SET open = excluded.open",
         rows.join(", ")
     );
     session.execute(AssertSqlSafe(sql), values).await.map(drop)
