@@ -1,9 +1,9 @@
 //! Requests as rows of a file that opens in a spreadsheet.
 
-use crate::approval::{Request, Requester};
+use crate::approval::{ChangeRole, Request, Requester};
 
 /// The columns, in order.
-pub const COLUMNS: [&str; 18] = [
+pub const COLUMNS: [&str; 24] = [
     "id",
     "kind",
     "resource",
@@ -22,6 +22,12 @@ pub const COLUMNS: [&str; 18] = [
     "command",
     "reason",
     "digest",
+    "revision",
+    "modified_by",
+    "working_seconds",
+    "duration_seconds",
+    "use",
+    "exit_code",
 ];
 
 /// A CSV line (RFC 4180) with the column names.
@@ -40,16 +46,24 @@ pub fn csv_row(request: &Request) -> Result<Vec<u8>, csv::Error> {
     csv_line(&cells(request))
 }
 
-fn csv_line(cells: &[String; 18]) -> Result<Vec<u8>, csv::Error> {
+fn csv_line(cells: &[String; 24]) -> Result<Vec<u8>, csv::Error> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(cells)?;
     writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
 }
 
-fn cells(request: &Request) -> [String; 18] {
+fn cells(request: &Request) -> [String; 24] {
     let decision = request.decision.as_ref();
     let words = |items: Vec<&str>| items.join(" ");
     let Requester { email, name, .. } = &request.requester;
+    let change = request.change.as_ref().filter(|change| change.role == ChangeRole::Approver);
+    let modified_by = change.and_then(|change| change.by.as_ref());
+    let hours = request.terms.procedure.working_hours.as_ref();
+    let working = hours.zip(request.decided_at).map(|(hours, end)| hours.between(request.created_at, end));
+    let execution = request.execution.as_ref();
+    let used = execution
+        .map(|execution| execution.status.as_str())
+        .or(request.grant.as_ref().map(|grant| grant.status.as_str()));
     [
         request.id.to_string(),
         word(&request.kind),
@@ -71,6 +85,12 @@ fn cells(request: &Request) -> [String; 18] {
         defused(&request.payload.command),
         request.reason.as_deref().map(defused).unwrap_or_default(),
         request.digest.to_string(),
+        request.revision.to_string(),
+        modified_by.map(|person| defused(person.as_str())).unwrap_or_default(),
+        working.map(|time| format!("{:.6}", time.as_secs_f64())).unwrap_or_default(),
+        request.payload.duration_seconds.map(|seconds| seconds.to_string()).unwrap_or_default(),
+        used.unwrap_or_default().to_owned(),
+        execution.and_then(|execution| execution.exit_code).map(|code| code.to_string()).unwrap_or_default(),
     ]
 }
 

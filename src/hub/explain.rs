@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::ask::{Ask, Draft};
 use super::{Hub, HubError, require};
 use crate::approval::{
-    Admission, Choice, Email, Finding, GroupName, Method, Request, Roster, RuleName, Status, Vote, cover, satisfiable,
+    Admission, Choice, Email, Finding, GroupName, Method, Request, Roster, RuleName, Ruling, Status, Vote, cover,
+    satisfiable,
 };
 use crate::identity::{Principal, Scope};
 use crate::ids::{DeliveryId, EndpointId, RequestId};
@@ -63,8 +64,12 @@ pub struct Explanation {
     pub missing: String,
     /// The rule that decided.
     pub rule: Option<RuleName>,
+    /// The rules that wanted people to be asked.
+    pub asking_rules: Vec<RuleName>,
     /// The group whose members are exempt.
     pub exempt_group: Option<GroupName>,
+    /// What each statement of the command met.
+    pub findings: Vec<Finding>,
     /// Who can decide.
     pub slots: Vec<SlotExplanation>,
     /// Whether it waits although nobody could approve it any more.
@@ -185,11 +190,17 @@ impl Hub {
         let roster = groups::roster(session, request.terms.groups()).await?;
         let slots = slots(session, &request, &roster, self.clock.now()).await?;
         let decision = request.decision.as_ref();
+        let judged = self.rules.get(&request.terms.procedure.guardrails)?.judge(&request.payload);
         Ok(Explanation {
             status: request.status,
             missing: missing(&request, &slots, &roster),
             rule: decision.and_then(|decision| decision.rule.clone()),
+            asking_rules: match judged.verdict {
+                Ruling::Ask { rules, .. } => rules,
+                Ruling::Denied { .. } | Ruling::Allowed { .. } => Vec::new(),
+            },
             exempt_group: decision.and_then(|decision| decision.group.clone()),
+            findings: judged.findings,
             slots,
             undecidable: request.undecidable,
             told: told(session, id).await?,

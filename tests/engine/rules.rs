@@ -34,6 +34,8 @@ on_both! {
         let more = hub.ask_with(json!({"language": "sql", "context": {"environment": "production"}})).await.expect(201);
         let groups: Vec<_> = more["slots"].as_array().unwrap().iter().map(|slot| slot["group"].clone()).collect();
         assert_eq!(groups, ["dba", "security"]);
+        let why = hub.get(&super::path(&more, "/explain")).await.expect(200);
+        assert_eq!((&why["asking_rules"], &why["findings"][0]["rule"]), (&json!(["big-deletes"]), &json!("big-deletes")));
     }
 
     async fn a_rule_that_fails_its_own_examples_is_refused(database: Database) {

@@ -78,6 +78,17 @@ on_both! {
         assert_eq!(summary["approval_time"]["approved"]["mean_seconds"], json!(45.0 * 3_600.0));
     }
 
+    async fn one_row_that_cannot_be_read_keeps_no_other_waiting(database: Database) {
+        let hub = TestHub::start(database).await.with_orders(json!({"timeout_seconds": 60})).await;
+        let broken = hub.ask_with(json!({})).await.expect(201);
+        let fine = hub.ask_with(json!({})).await.expect(201);
+        let id = broken["id"].as_str().unwrap();
+        Database::run(&hub.database.url, format!("UPDATE requests SET terms = '{{' WHERE id = '{id}'")).await;
+        hub.after(60).await;
+        assert_eq!(hub.show(&fine).await["status"], "expired");
+        assert_eq!(hub.get(&path(&broken, "")).await.problem(500), "internal");
+    }
+
     async fn schedules_that_cannot_be_meant(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         for (policy, code) in [
