@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::path;
+
 use crate::support::{Database, TestHub, on_both};
 
 fn rules() -> Value {
@@ -34,7 +36,7 @@ on_both! {
         let more = hub.ask_with(json!({"language": "sql", "context": {"environment": "production"}})).await.expect(201);
         let groups: Vec<_> = more["slots"].as_array().unwrap().iter().map(|slot| slot["group"].clone()).collect();
         assert_eq!(groups, ["dba", "security"]);
-        let why = hub.get(&super::path(&more, "/explain")).await.expect(200);
+        let why = hub.get(&path(&more, "/explain")).await.expect(200);
         assert_eq!((&why["asking_rules"], &why["findings"][0]["rule"]), (&json!(["big-deletes"]), &json!("big-deletes")));
     }
 
