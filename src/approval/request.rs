@@ -92,16 +92,16 @@ impl Payload {
         Ok(())
     }
 
-    /// All of it as lines of text, for comparing: the command, and what there is besides.
-    fn readable(&self) -> String {
+    /// As lines of text to compare with another's: the command, and what else differs.
+    fn beside(&self, other: &Self) -> String {
         let mut text = self.command.clone();
-        if let Some(language) = &self.language {
+        if let Some(language) = self.language.as_ref().filter(|_| self.language != other.language) {
             text.push_str(&format!("\nlanguage: {language}"));
         }
-        if let Some(seconds) = self.duration_seconds {
+        if let Some(seconds) = self.duration_seconds.filter(|_| self.duration_seconds != other.duration_seconds) {
             text.push_str(&format!("\nduration: {seconds} s"));
         }
-        if let Some(context) = &self.context {
+        if let Some(context) = self.context.as_ref().filter(|_| self.context != other.context) {
             text.push_str(&format!("\ncontext: {context:#}"));
         }
         text
@@ -256,7 +256,7 @@ impl Change {
         reason: Option<String>,
         at: Timestamp,
     ) -> Self {
-        let diff = unified(&request.payload.readable(), &payload.readable());
+        let diff = unified(&request.payload.beside(payload), &payload.beside(&request.payload));
         Self { by, role, at, from_revision: request.revision, reason, diff }
     }
 }
