@@ -10,8 +10,8 @@ use super::rules::digest;
 use super::transition::{Scene, carry_out, conclude};
 use super::{Hub, HubError, IdempotencyKey, RequestView, check, require};
 use crate::approval::{
-    Admission, Belonging, Command, Digest, Email, Finding, InvalidPayload, Kind, Payload, Procedure, Progress, Request,
-    Requester, ResourceName, Roster, Status, Terms, admit, limits, satisfiable,
+    Admission, Belonging, Command, Digest, Email, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
+    Request, Requester, ResourceName, Roster, Status, Terms, admit, limits, satisfiable,
 };
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
@@ -172,7 +172,7 @@ impl Hub {
             grant: None,
             review: None,
         };
-        Ok(Draft { request, admission, roster, satisfiable, findings: ruling.findings })
+        Ok(Draft { request, admission, roster, satisfiable, judgement: ruling })
     }
 
     /// Checks what the resource wants of every request.
@@ -228,8 +228,8 @@ pub(super) struct Draft {
     pub(super) roster: Roster,
     /// Whether enough of them could.
     pub(super) satisfiable: bool,
-    /// What the rules found, statement by statement.
-    pub(super) findings: Vec<Finding>,
+    /// What the rules found.
+    pub(super) judgement: Judgement,
 }
 
 /// What an earlier call with the same key made.

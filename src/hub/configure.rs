@@ -203,13 +203,11 @@ fn check_guardrails(policy: &Policy) -> Result<(), HubError> {
         let pointer = format!("/guardrails/{place}/{}/{}", failed.list, failed.index);
         HubError::invalid("guardrail_example", pointer, failed.to_string())
     })?;
-    // A rule's slots beside the policy's must be such as a policy may have.
-    for rule in rules {
-        validate_slots(&with_added(&policy.slots, &rule.slots)).map_err(|error| {
-            HubError::invalid("invalid_policy", "/guardrails", format!("rule {}: {error}", rule.name))
-        })?;
-    }
-    Ok(())
+    // Should every rule ask at once, their slots and the policy's must be such as a policy may have.
+    let all = rules.iter().fold(policy.slots.clone(), |slots, rule| with_added(&slots, &rule.slots));
+    validate_slots(&all).map_err(|error| {
+        HubError::invalid("invalid_policy", "/guardrails", format!("with the slots of all rules: {error}"))
+    })
 }
 
 impl Hub {

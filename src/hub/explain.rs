@@ -35,6 +35,8 @@ pub struct Evaluation {
     pub reason: String,
     /// What each statement met.
     pub findings: Vec<Finding>,
+    /// Whether the command could not be read for certain, which no rule lets pass.
+    pub unclear: bool,
     /// Who would be asked.
     pub slots: Vec<SlotExplanation>,
     /// Whether enough of them could approve.
@@ -70,6 +72,8 @@ pub struct Explanation {
     pub exempt_group: Option<GroupName>,
     /// What each statement of the command met.
     pub findings: Vec<Finding>,
+    /// Whether the command could not be read for certain, which no rule lets pass.
+    pub unclear: bool,
     /// Who can decide.
     pub slots: Vec<SlotExplanation>,
     /// Whether it waits although nobody could approve it any more.
@@ -145,7 +149,7 @@ impl Hub {
     pub async fn evaluate(&self, caller: &Principal, ask: Ask) -> Result<Evaluation, HubError> {
         require(caller, &[Scope::Requester, Scope::Auditor])?;
         let session = &mut self.store.read().await?;
-        let Draft { request, admission, roster, satisfiable, findings } = self.draft(session, caller, ask).await?;
+        let Draft { request, admission, roster, satisfiable, judgement } = self.draft(session, caller, ask).await?;
         let (outcome, reason) = match &admission {
             Admission::NotVisible => {
                 (Outcome::NotVisible, "who asks is in none of the resource's requester_groups".to_owned())
@@ -170,7 +174,8 @@ impl Hub {
             },
             exempt_group: decision.and_then(|decision| decision.group.clone()),
             reason,
-            findings: if visible { findings } else { Vec::new() },
+            findings: if visible { judgement.findings } else { Vec::new() },
+            unclear: visible && judgement.unclear,
             slots: slots(session, &request, &roster, self.clock.now()).await?,
             satisfiable,
         })
@@ -201,6 +206,7 @@ impl Hub {
             },
             exempt_group: decision.and_then(|decision| decision.group.clone()),
             findings: judged.findings,
+            unclear: judged.unclear,
             slots,
             undecidable: request.undecidable,
             told: told(session, id).await?,

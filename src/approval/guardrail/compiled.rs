@@ -105,8 +105,7 @@ impl Guardrails {
             }
             spec.check()?;
             for entry in &spec.statements {
-                let words = sql::words_of_entry(entry).unwrap_or_default().into_iter();
-                let mut words = words;
+                let mut words = sql::words_of_entry(entry).unwrap_or_default().into_iter();
                 let first = words
                     .next()
                     .ok_or_else(|| InvalidGuardrail::Statement { rule: spec.name.clone(), entry: entry.clone() })?;

@@ -10,6 +10,8 @@ mod rule;
 mod sql;
 #[cfg(test)]
 mod tests;
+mod text;
+mod words;
 
 pub use compiled::{Finding, Guardrails, Judgement, Ruling};
 pub use examples::{DeadRule, FailedExample};

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::super::request::{limits, shows_nothing};
+use super::super::request::limits;
 use super::lexis::{self, Lexis, Piece};
+use super::text::{plain, rough_words};
+use super::words;
 
 /// Statements of one command that are looked at.
 const MAX_STATEMENTS: usize = 10_000;
@@ -11,144 +13,6 @@ const MAX_STATEMENTS: usize = 10_000;
 const MAX_DEPTH: u8 = 4;
 /// Bytes of hidden code that one reading follows.
 const MAX_HIDDEN: usize = 4 * limits::COMMAND;
-
-/// Words that run a text as code, or let a program outside the database do so.
-const RUNS_TEXT: &[&str] = &[
-    "execute",
-    "exec",
-    "prepare",
-    "call",
-    "sp_executesql",
-    "xp_cmdshell",
-    "openquery",
-    "openrowset",
-    "dblink",
-    "dblink_exec",
-    "dblink_send_query",
-    "query_to_xml",
-    "program",
-];
-
-/// Words that statements of SQL begin with. What begins otherwise may be a shell's, and its strings SQL.
-const OPENERS: &[&str] = &[
-    "abort",
-    "alter",
-    "analyze",
-    "attach",
-    "backup",
-    "begin",
-    "call",
-    "checkpoint",
-    "cluster",
-    "comment",
-    "commit",
-    "copy",
-    "create",
-    "deallocate",
-    "declare",
-    "delete",
-    "deny",
-    "desc",
-    "describe",
-    "detach",
-    "discard",
-    "do",
-    "drop",
-    "end",
-    "exec",
-    "execute",
-    "explain",
-    "fetch",
-    "go",
-    "grant",
-    "insert",
-    "listen",
-    "load",
-    "lock",
-    "merge",
-    "notify",
-    "optimize",
-    "pragma",
-    "prepare",
-    "refresh",
-    "reindex",
-    "release",
-    "rename",
-    "replace",
-    "reset",
-    "restore",
-    "revoke",
-    "rollback",
-    "savepoint",
-    "select",
-    "set",
-    "show",
-    "start",
-    "table",
-    "truncate",
-    "unlisten",
-    "unlock",
-    "update",
-    "upsert",
-    "use",
-    "vacuum",
-    "values",
-    "with",
-];
-
-/// Words that begin a statement without a semicolon before them, which SQL Server does not ask for.
-const STARTERS: &[&str] = &[
-    "alter",
-    "backup",
-    "bulk",
-    "call",
-    "checkpoint",
-    "copy",
-    "create",
-    "dbcc",
-    "delete",
-    "deny",
-    "disable",
-    "do",
-    "drop",
-    "enable",
-    "exec",
-    "execute",
-    "go",
-    "grant",
-    "insert",
-    "kill",
-    "merge",
-    "reconfigure",
-    "restore",
-    "revoke",
-    "shutdown",
-    "truncate",
-    "update",
-    "use",
-];
-
-/// Languages that are SQL, whatever its dialect.
-const SQL: &[&str] = &[
-    "sql",
-    "postgresql",
-    "postgres",
-    "psql",
-    "pgsql",
-    "plpgsql",
-    "mysql",
-    "mariadb",
-    "sqlite",
-    "sqlite3",
-    "tsql",
-    "t-sql",
-    "mssql",
-    "sqlserver",
-    "oracle",
-    "plsql",
-    "ansi",
-    "generic",
-];
 
 /// One statement in one reading.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -177,7 +41,7 @@ pub(super) struct Reading {
 /// Reads a command.
 pub(super) fn read(command: &str, language: Option<&str>) -> Reading {
     let (text, clean) = plain(command);
-    let foreign = language.is_some_and(|language| !SQL.contains(&language.to_lowercase().as_str()));
+    let foreign = language.is_some_and(|language| !words::is_sql(&language.to_lowercase()));
     let mut pool = Pool { unclear: !clean, foreign, ..Pool::default() };
     if !clean {
         pool.add_rough(&text);
@@ -211,31 +75,6 @@ pub(super) fn words_of_entry(entry: &str) -> Option<Vec<String>> {
     (tokens.unclear_from.is_none() && plain(entry).1 && !words.is_empty()).then_some(words)
 }
 
-/// A text with white space that every database knows, and whether it was so. Databases disagree on what other white space,
-/// control characters and invisible characters are.
-fn plain(text: &str) -> (String, bool) {
-    let mut clean = true;
-    let mut plain = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            ' ' | '\t' | '\n' => plain.push(c),
-            '\r' if chars.peek() == Some(&'\n') => {}
-            _ if c.is_whitespace() || c.is_control() || shows_nothing(c) => {
-                clean = false;
-                plain.push(if c == '\r' { '\n' } else { ' ' });
-            }
-            _ => plain.push(c),
-        }
-    }
-    // MariaDB's own executable comments are read as MySQL's, and comments kept apart from operators that the tokenizer would
-    // join them to.
-    if ["/*M!", "#--", "|/*"].iter().any(|odd| plain.contains(odd)) {
-        plain = plain.replace("/*M!", "/*!").replace("#--", "# --").replace("|/*", "| /*");
-    }
-    (plain, clean)
-}
-
 /// What has been found in a command so far.
 #[derive(Debug, Default)]
 struct Pool {
@@ -255,11 +94,9 @@ impl Pool {
         self.statements.entry(statement).or_insert(place);
     }
 
-    /// Adds the words of a text that cannot be read: all of them, and those outside of what looks like a comment.
+    /// Adds the words of a text that cannot be read.
     fn add_rough(&mut self, text: &str) {
-        for text in [text, &without_comments(text)] {
-            let words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$')));
-            let words: Vec<_> = words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+        for words in rough_words(text) {
             if !words.is_empty() {
                 // Always looked at, however full: they stand for all the rest.
                 let place = self.statements.len();
@@ -268,29 +105,6 @@ impl Pool {
             }
         }
     }
-}
-
-fn without_comments(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(['/', '-', '#']) {
-        let (before, from) = rest.split_at(at);
-        kept.push_str(before);
-        let (skipped, end) = if from.starts_with("/*") {
-            (2, "*/")
-        } else if from.starts_with("--") || from.starts_with('#') {
-            (1, "\n")
-        } else {
-            kept.push(' ');
-            rest = from.get(1..).unwrap_or_default();
-            continue;
-        };
-        kept.push(' ');
-        let inside = from.get(skipped..).unwrap_or_default();
-        rest = inside.split_once(end).map_or("", |(_, rest)| rest);
-    }
-    kept.push_str(rest);
-    kept
 }
 
 /// A statement while its tokens come in.
@@ -314,20 +128,20 @@ impl Draft {
 
     /// Whether it may run its strings: by its words, or since it does not begin as SQL does.
     fn runs_text(&self) -> bool {
-        self.words.iter().any(|word| RUNS_TEXT.contains(&word.as_str()))
+        self.words.iter().any(|word| words::runs_text(word))
             || self.words.first().is_some_and(|word| word == "do")
             || self.is_foreign()
     }
 
     fn is_foreign(&self) -> bool {
         let first = self.words.iter().find(|word| *word != "(").map_or("", String::as_str);
-        !OPENERS.contains(&first)
+        !words::begins_sql(first)
     }
 
     fn statement(self) -> Statement {
         let starts = |at: usize, word: &str| {
             let called = self.words.get(at + 1).is_some_and(|next| next == "(") && !word.starts_with("exec");
-            STARTERS.contains(&word) && !called
+            words::begins_statement(word) && !called
         };
         let places = self.words.iter().enumerate().zip(&self.offsets);
         let parts = places.skip(1).filter(|((at, word), _)| starts(*at, word)).map(|((at, _), offset)| (at, *offset));

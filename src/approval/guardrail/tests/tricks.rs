@@ -1,0 +1,231 @@
+//! A text that is one thing to a reader and another to a database.
+
+use serde_json::json;
+
+use super::*;
+
+#[track_caller]
+fn all(wanted: &str, commands: &[&str]) {
+    let rules = &USUAL;
+    for command in commands {
+        for language in [None, Some("sql"), Some("PostgreSQL"), Some("mysql"), Some("sqlite"), Some("mssql")] {
+            assert_eq!(verdict(rules, command, language), wanted, "{command:?} as {language:?}");
+        }
+    }
+}
+
+#[test]
+fn plain_commands() {
+    all("denied", &["DROP TABLE orders", "TRUNCATE orders", "select * from credit_cards"]);
+    all("required", &["DELETE FROM orders", "UPDATE orders SET a = 1", "SELECT 1; DELETE FROM t"]);
+    all("ask", &["INSERT INTO t VALUES (1)", "SELECT 1; VACUUM t", "grant all on t to u", "drop index i", "drop", "-"]);
+    all(
+        "allowed",
+        &[
+            "SELECT 1",
+            "select o.id, count(*) from orders o where o.a >= 1.5e3 and b is not null group by 1 -- all of them",
+            "SELECT 'it''s a plain text', \"Name\", t.x::int FROM t WHERE a LIKE '%x\\_y%' AND b = $1 AND c = ?",
+            "SELECT `id` FROM `orders`;",
+            "SELECT [id] FROM [dbo].[orders]; SHOW search_path;",
+            "WITH a AS (SELECT 1) /* no tricks */ SELECT * FROM a;;",
+            "SELECT data->>'a', data #>> '{a,b}', tags[1] FROM t WHERE x @> '[1]' AND é = 'ü'",
+            "SELECT 1\r\nFROM t\r\n",
+        ],
+    );
+}
+
+#[test]
+fn white_space_case_and_comments_change_nothing() {
+    all(
+        "denied",
+        &[
+            "drop\ttable x",
+            "DrOp\r\n\n TaBlE x",
+            "DROP/**/TABLE x",
+            "drop -- x\n table x",
+            "drop # x\n table x",
+            "DROP /* a /* b */ */ TABLE x",
+            "DROP/*'*/TABLE/*'*/x",
+            "DROP\u{a0}TABLE x",
+            "DROP\u{3000}\u{2003}TABLE x",
+            "DROP\u{b}TABLE\u{c}x",
+            "DROP\u{200b}TABLE x",
+            "\u{feff}DROP TABLE x",
+            "SELECT 1 -- \rDROP TABLE x",
+            "SELECT 1 --\u{a0}; DROP TABLE x",
+        ],
+    );
+}
+
+#[test]
+fn every_statement_counts_and_the_strictest_wins() {
+    all(
+        "denied",
+        &[
+            "SELECT 1; DROP TABLE x",
+            "DELETE FROM t; select 2;drop table x;",
+            "BEGIN DROP TABLE x; END",
+            "DROP TABLE x; SELECT '",
+        ],
+    );
+    all(
+        "required",
+        &[
+            "WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d",
+            "SELECT 1 DELETE FROM t",
+            "SELECT 1DELETE FROM t",
+            "SELECT 1eDELETE FROM t",
+            "SELECT $1DELETE FROM t",
+            "EXPLAIN ANALYZE DELETE FROM t",
+            "SELECT 1; COMMIT; DELETE FROM t",
+            "SELECT * FROM t FOR UPDATE",
+        ],
+    );
+    // Statements without a semicolon between them, which no rule knows.
+    all("ask", &["SELECT 1 GRANT ALL ON t TO u", "SELECT 1\nGO\nxp_cmdshell", "SELECT 1 EXEC sp_who", "(SELECT 1)"]);
+}
+
+#[test]
+fn what_is_quoted_is_not_code() {
+    all(
+        "allowed",
+        &[
+            "SELECT 'drop table x; delete'",
+            "SELECT * FROM log WHERE line = 'DROP TABLE ''x'''",
+            "SELECT \"drop table\" FROM t",
+            "SELECT a AS \"delete\" FROM t /* drop table x */",
+            "SELECT 1 -- drop table x",
+        ],
+    );
+    all("ask", &["INSERT INTO log VALUES ('drop table x')", "COMMENT ON TABLE t IS 'we drop table rows'"]);
+    all("denied", &["SELECT 'from credit_cards'"]);
+}
+
+#[test]
+fn what_one_database_skips_another_runs() {
+    all(
+        "denied",
+        &[
+            // Executable comments of MySQL and MariaDB, and of a version that does not execute them.
+            "/*!50000 DROP TABLE x */",
+            "SELECT 1; DROP /*! TABLE */ x",
+            "DROP /*M!100100 TABLE */ x",
+            "SELECT '\\'' /*!99999 ' */; DROP TABLE x; -- '",
+            "/*! SELECT 'a*/ ' */; DROP TABLE x; -- '",
+            // `#` begins a comment in MySQL only.
+            "SELECT 1 #'\n; DROP TABLE x; -- '",
+            "SELECT 1 # ; DROP TABLE x",
+            // Backslashes escape in MySQL, and in PostgreSQL by its settings or after E.
+            "SELECT '\\'; DROP TABLE x; -- '",
+            "SELECT '\\'', '; DROP TABLE x; -- '",
+            "SELECT E'\\'', '; DROP TABLE x; -- '",
+            "SELECT \"\\\"; DROP TABLE x; -- \"",
+            "SELECT '\\'', \"\\\"; DROP TABLE x; -- \"",
+            "SELECT '\\' # '\n; DROP TABLE x; -- '",
+            // Comments that nest or not, that need a space or not, that operators seem to swallow.
+            "SELECT /* /* */ 1; DROP TABLE x; /* */ */",
+            "SELECT /* /* */ ' */ 1; DROP TABLE x; -- '",
+            "SELECT 1 --'\n; DROP TABLE x; --'",
+            "SELECT 1 /* /* */ ' */ +--'\n; DROP TABLE x; --'",
+            "SELECT 1 #--'\n; DROP TABLE x; --'",
+            "SELECT 1 |/*'*/ 2; DROP TABLE x; /*'*/",
+            "SELECT 1 <*/*'*/ 2; DROP TABLE x; /*'*/",
+            // Dollars, brackets and other quotes.
+            "SELECT $$ ' $$; DROP TABLE x; -- '",
+            "SELECT $a$ ' $a$ ' ; DROP TABLE x; -- '",
+            "SELECT 1 AS [a'b]; DROP TABLE x; --']",
+            "SELECT [a'b]] ; DROP TABLE x; --']",
+            "SELECT q'[']'; DROP TABLE x; --'",
+            "SELECT x'\\'; DROP TABLE x; --'",
+            "SELECT @@'a'; DROP TABLE x; --'",
+            "COPY t FROM STDIN;\nit's\n\\.\nDROP TABLE x; --'",
+        ],
+    );
+}
+
+#[test]
+fn each_reading_sees_what_the_others_miss() {
+    all(
+        "denied",
+        &[
+            // PostgreSQL, and with standard_conforming_strings off; psql.
+            "SELECT $$'$$, /* /* */ ' \" */ 1; DROP TABLE x; --'\"",
+            "SELECT '\\'' /* /* */ ' \" */; DROP TABLE x; --'\"",
+            "COPY t FROM STDIN;\nselect 's\n\\.\nDROP TABLE x; --'",
+            // MySQL, with ANSI_QUOTES, with NO_BACKSLASH_ESCAPES, older than its hint.
+            "SELECT \"\\\"\", # /*\n '\\''; DROP /*!TABLE*/ x; -- */\"",
+            "SELECT '\\'', # /* \n \"\\\"; DROP TABLE x; -- \"*/'",
+            "SELECT '\\' # ' \"\n; DROP TABLE x; -- '\"",
+            "SELECT '\\'' # /*\n; DROP /*!99999 x */ TABLE t; -- */'",
+            // SQLite, SQL Server, Oracle.
+            "SELECT [a'b], /* /* */ 1; DROP TABLE x; /* */ -- '*/",
+            "SELECT [a'b], /* /* */ ' \" */ 1; DROP TABLE x; --'\"",
+            "SELECT q'[']'; DROP TABLE x; --'",
+        ],
+    );
+}
+
+#[test]
+fn hidden_code() {
+    all(
+        "denied",
+        &[
+            "DO $$ BEGIN DROP TABLE x; END $$",
+            "CREATE FUNCTION f() RETURNS void AS $body$ BEGIN EXECUTE 'DROP TABLE x'; END $body$ LANGUAGE plpgsql",
+            "EXECUTE 'DROP TABLE x'",
+            "EXECUTE IMMEDIATE 'DR' || 'OP TABLE x'",
+            "EXEC(N'drop table x')",
+            "exec sp_executesql N'exec(''drop table x'')'",
+            "PREPARE s FROM \"DROP TABLE x\"",
+            "SET @s = 'DROP TABLE x'; PREPARE s FROM @s; EXECUTE s",
+            "SELECT dblink_exec('c', 'DROP TABLE x')",
+            "DECLARE @s varchar(9) = 'drop table x' EXEC(@s)",
+            "psql -c 'drop table x'",
+            "psql -c \"drop table x\"",
+            "psql -c drop\\ table\\ x",
+            "psql --command='drop table x'",
+            "kubectl exec db -- psql -c 'drop table x'",
+            "psql <<EOF\ndrop table x;\nEOF",
+            "sh -c \"psql -c 'drop table x'\"",
+        ],
+    );
+    all(
+        "ask",
+        &["SELECT 1; EXECUTE 'SELECT 1'", "SELECT $$plain$$", "SELECT 1 \\gexec", "\\! rm -rf /", "CALL p('a')"],
+    );
+    let rules = &USUAL;
+    assert_eq!(verdict(rules, "select 'drop table x'", Some("bash")), "denied");
+    assert_eq!(verdict(rules, "select 'x'", Some("bash")), "ask");
+}
+
+#[test]
+fn what_cannot_be_read_is_never_allowed() {
+    all(
+        "ask",
+        &["SELECT 'a", "SELECT 1 /* a", "SELECT $$ a", "SELECT \"a", "SELECT 'a\\'", "SELECT 1\0", "SELECT '\u{200b}'"],
+    );
+    all("denied", &["SELECT 1 /* a; DROP TABLE x", "SELECT 'a; DROP /* b */ TABLE x", "SELECT 'a\\'; drop table x"]);
+    // A milder rule before must not hide the words that a later one refuses.
+    let rules = compile(json!([
+        {"name": "all", "effect": "require", "statements": ["select"]},
+        {"name": "drop", "effect": "deny", "statements": ["drop table"]},
+    ]));
+    assert_eq!(verdict(&rules, "SELECT ' ; DROP TABLE x", None), "denied");
+    let everything = compile(json!([{"name": "all", "effect": "allow"}]));
+    assert_eq!(verdict(&everything, "SELECT 'a", None), "ask");
+    assert!(everything.judge(&payload("SELECT 'a", None)).unclear);
+}
+
+#[test]
+fn too_much_is_asked_about() {
+    let rules = &USUAL;
+    let many: String = (0..12_000).map(|n| format!("{n};")).collect();
+    assert_eq!(verdict(rules, &format!("{many}DROP TABLE x"), Some("sql")), "denied");
+    let everything = compile(json!([{"name": "all", "effect": "allow"}]));
+    assert_eq!(verdict(&everything, &many, Some("sql")), "ask");
+    // Deeper than it is followed.
+    assert_eq!(verdict(rules, "EXEC 'EXEC ''drop table x'''", None), "denied");
+    let deeper = (0..8).fold("drop table x".to_owned(), |inner, _| format!("exec('{}')", inner.replace('\'', "''")));
+    assert_eq!(verdict(rules, &deeper, None), "denied");
+    assert_eq!(verdict(&everything, &deeper, None), "ask");
+}

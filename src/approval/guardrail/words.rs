@@ -1,0 +1,151 @@
+//! Words that mean something to all of SQL.
+
+/// Whether a word runs a text as code, or lets a program outside the database do so.
+pub(super) fn runs_text(word: &str) -> bool {
+    matches!(
+        word,
+        "call"
+            | "dblink"
+            | "dblink_exec"
+            | "dblink_send_query"
+            | "exec"
+            | "execute"
+            | "openquery"
+            | "openrowset"
+            | "prepare"
+            | "program"
+            | "query_to_xml"
+            | "sp_executesql"
+            | "xp_cmdshell"
+    )
+}
+
+/// Whether statements of SQL begin with a word. What begins otherwise may be a shell's, and its strings SQL.
+pub(super) fn begins_sql(word: &str) -> bool {
+    matches!(
+        word,
+        "abort"
+            | "alter"
+            | "analyze"
+            | "attach"
+            | "backup"
+            | "begin"
+            | "call"
+            | "checkpoint"
+            | "cluster"
+            | "comment"
+            | "commit"
+            | "copy"
+            | "create"
+            | "deallocate"
+            | "declare"
+            | "delete"
+            | "deny"
+            | "desc"
+            | "describe"
+            | "detach"
+            | "discard"
+            | "do"
+            | "drop"
+            | "end"
+            | "exec"
+            | "execute"
+            | "explain"
+            | "fetch"
+            | "go"
+            | "grant"
+            | "insert"
+            | "listen"
+            | "load"
+            | "lock"
+            | "merge"
+            | "notify"
+            | "optimize"
+            | "pragma"
+            | "prepare"
+            | "refresh"
+            | "reindex"
+            | "release"
+            | "rename"
+            | "replace"
+            | "reset"
+            | "restore"
+            | "revoke"
+            | "rollback"
+            | "savepoint"
+            | "select"
+            | "set"
+            | "show"
+            | "start"
+            | "table"
+            | "truncate"
+            | "unlisten"
+            | "unlock"
+            | "update"
+            | "upsert"
+            | "use"
+            | "vacuum"
+            | "values"
+            | "with"
+    )
+}
+
+/// Whether a word can begin a statement without a semicolon before it, which SQL Server does not ask for.
+pub(super) fn begins_statement(word: &str) -> bool {
+    matches!(
+        word,
+        "alter"
+            | "backup"
+            | "bulk"
+            | "call"
+            | "checkpoint"
+            | "copy"
+            | "create"
+            | "dbcc"
+            | "delete"
+            | "deny"
+            | "disable"
+            | "do"
+            | "drop"
+            | "enable"
+            | "exec"
+            | "execute"
+            | "go"
+            | "grant"
+            | "insert"
+            | "kill"
+            | "merge"
+            | "reconfigure"
+            | "restore"
+            | "revoke"
+            | "shutdown"
+            | "truncate"
+            | "update"
+            | "use"
+    )
+}
+
+/// Whether a language, in lower case, is SQL, whatever its dialect.
+pub(super) fn is_sql(word: &str) -> bool {
+    matches!(
+        word,
+        "ansi"
+            | "generic"
+            | "mariadb"
+            | "mssql"
+            | "mysql"
+            | "oracle"
+            | "pgsql"
+            | "plpgsql"
+            | "plsql"
+            | "postgres"
+            | "postgresql"
+            | "psql"
+            | "sql"
+            | "sqlite"
+            | "sqlite3"
+            | "sqlserver"
+            | "t-sql"
+            | "tsql"
+    )
+}
