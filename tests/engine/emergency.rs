@@ -37,7 +37,7 @@ on_both! {
             .with_orders(json!({"break_glass": {"groups": ["oncall"], "review_within_seconds": 60}})).await;
         hub.group("oncall", &["nora", "dana"]).await;
         let (nora, dana, erik) =
-            (hub.token("requester", Some("nora")).await, hub.token("approver", Some("dana")).await, hub.token("approver", Some("erik")).await);
+            (hub.token("approver", Some("nora")).await, hub.token("approver", Some("dana")).await, hub.token("approver", Some("erik")).await);
         let plain = hub.ask_with(json!({})).await.expect(201);
         let review = json!({"justified": true, "note": "it was"});
         assert_eq!(hub.post_as(&erik, &path(&plain, "/review"), &review).await.problem(409), "not_a_break_glass");
