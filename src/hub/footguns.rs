@@ -23,6 +23,7 @@ pub(super) async fn warnings(
         .map(|group| format!("group {group} has no members yet"))
         .collect();
     warnings.extend(nobody_can_decide(resource, &roster));
+    warnings.extend(too_few_to_reject(resource, &roster));
     warnings.extend(unreachable_groups(session, resource).await?);
     warnings.extend(all_away(session, resource, &roster, now).await?);
     let rules = Guardrails::compile(&policy.procedure.guardrails)
@@ -57,6 +58,17 @@ fn nobody_can_decide(resource: &Resource, roster: &Roster) -> Vec<String> {
         .map(|person| format!("what {person} asks of {name} nobody else could approve: it will be refused"))
         .take(5)
         .collect()
+}
+
+/// A number of rejects that there are not people enough for.
+fn too_few_to_reject(resource: &Resource, roster: &Roster) -> Option<String> {
+    let policy = &resource.policy;
+    let groups = policy.slots.iter().map(|slot| &slot.group);
+    let people: BTreeSet<&Email> = groups.flat_map(|group| roster.members(group)).collect();
+    let able = people.into_iter().filter(|person| !policy.conflicted.contains(*person)).count();
+    let needed = policy.procedure.reject_needed;
+    (needed > 1 && able < needed as usize)
+        .then(|| format!("{} wants {needed} rejections, and only {able} people could reject", resource.name))
 }
 
 /// Groups whose people no endpoint tells.

@@ -59,10 +59,11 @@ pub(super) async fn carry_out(
     let now = scene.clock.now();
     let Verdict { transition, answer } = decide(&request, command, &roster, now);
     let rejected = transition.vote.as_ref().is_some_and(|vote| vote.choice == Choice::Reject);
+    let escalated = transition.notice.as_ref().is_some_and(|notice| !notice.added.is_empty());
     let waits_on = transition.decision.is_none();
     write(tx, &mut request, transition, &roster, now, scene).await?;
-    if rejected && waits_on {
-        // Fewer people are left to approve: perhaps too few.
+    if (rejected || escalated) && waits_on {
+        // Fewer people are left to approve, perhaps too few; or more, perhaps enough again.
         let roster = roster_for(tx.session(), &request, &Command::Recheck, now).await?;
         let verdict = decide(&request, Command::Recheck, &roster, now);
         write(tx, &mut request, verdict.transition, &roster, now, scene).await?;

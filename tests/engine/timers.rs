@@ -59,6 +59,18 @@ on_both! {
         assert_eq!(hub.get(lea).await.expect(200)["items"].as_array().unwrap().len(), 1);
     }
 
+    async fn escalation_may_make_it_decidable_again(database: Database) {
+        let escalation = json!([{"after_seconds": 300, "slot": "dba", "add": "leads"}]);
+        let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}], "escalation": escalation})).await;
+        hub.group("leads", &["lea"]).await;
+        let request = hub.ask_with(json!({})).await.expect(201);
+        hub.group("dba", &["dana"]).await;
+        hub.after(1).await;
+        assert_eq!(hub.show(&request).await["undecidable"], true);
+        hub.after(300).await;
+        assert_eq!(hub.show(&request).await["undecidable"], false);
+    }
+
     async fn people_are_reminded_when_they_work_and_their_time_is_measured_so(database: Database) {
         // 2026-11-21 is a Saturday; the hub's clock begins at 12:00 UTC.
         let hours = json!({"time_zone": "Europe/Berlin", "monday": ["09:00-17:00"]});
