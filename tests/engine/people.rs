@@ -58,9 +58,10 @@ on_both! {
             assert_eq!(answer.problem(403), "conflict_of_interest", "{person}");
         }
         assert_eq!(request["slots"][0]["eligible"], 3);
-        // Who holds the token that asks is one who asks.
-        let carl = hub.token("requester", Some("carl")).await;
-        let own = hub.post_as(&carl, "/v1/requests", &json!({"resource": "orders", "command": "x", "beneficiary": "dana@example.com"})).await.expect(201);
+        // Who holds the token that asks is one who asks, whomever they ask for.
+        let carl = hub.token("admin", Some("carl")).await;
+        let ask = json!({"resource": "orders", "command": "x", "requester": {"email": "mary@example.com"}, "beneficiary": "dana@example.com"});
+        let own = hub.post_as(&carl, "/v1/requests", &ask).await.expect(201);
         assert_eq!(hub.vote(&own, "approve", "carl@example.com").await.problem(403), "conflict_of_interest");
         assert_eq!(hub.vote(&own, "approve", "dana@example.com").await.problem(403), "conflict_of_interest");
         assert_eq!(hub.vote(&own, "approve", "erik@example.com").await.expect(200)["status"], "approved");
