@@ -31,7 +31,7 @@ pub(super) fn judge(
     }
     check_seen(request, ballot)?;
     let standing = standing(request, ballot, roster)?;
-    if repeats {
+    if repeats && earlier.is_some_and(|vote| is_by_right_of(vote, request, ballot, &standing, roster)) {
         return Ok(Transition::default());
     }
     // Of the same voter it is a change of mind, which is heard.
@@ -49,6 +49,12 @@ pub(super) fn judge(
     let slots = revision.as_ref().map_or(&request.terms.slots, |revision| &revision.slots);
     let decision = outcome(request, slots, &voids, &vote, roster);
     Ok(Transition { revision, voids, vote: Some(vote), decision, ..Transition::default() })
+}
+
+/// Whether the earlier vote uses the same right as this one would, and has it still.
+fn is_by_right_of(vote: &Vote, request: &Request, ballot: &Ballot, standing: &Standing, roster: &Roster) -> bool {
+    let seat = standing.on_behalf_of.as_ref().unwrap_or(&ballot.voter);
+    vote.seat() == seat && !lapsed(request, roster).iter().any(|void| void.vote == vote.id)
 }
 
 fn proposes(request: &Request, ballot: &Ballot) -> bool {
