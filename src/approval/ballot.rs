@@ -1,19 +1,13 @@
 //! One vote: who may cast it, for what, and what it brings about.
 
 use super::cover::is_full;
-use super::decide::{lapsed, revise, void_all};
+use super::decide::{is_lapsed, lapsed, revise, void_all};
 use super::request::is_blank;
 use super::{
     Ballot, Change, ChangeRole, Choice, Decision, Email, GroupName, Kind, Method, Refusal, Request, Revision, Roster,
     Status, TermsSlot, Transition, Void, VoidReason, Vote, cover,
 };
 use crate::time::Timestamp;
-
-/// Whose right to vote is used, and for which slots.
-struct Standing {
-    on_behalf_of: Option<Email>,
-    groups: Vec<GroupName>,
-}
 
 /// The checks of one vote, in the order that the answers promise. The same vote again is no transition.
 pub(super) fn judge(
@@ -30,8 +24,9 @@ pub(super) fn judge(
         return if again { Ok(Transition::default()) } else { Err(Refusal::of_ended(request.status)) };
     }
     check_seen(request, ballot)?;
-    let standing = standing(request, ballot, roster)?;
-    if repeats && earlier.is_some_and(|vote| is_by_right_of(vote, request, ballot, &standing, roster)) {
+    let absent = absent(request, ballot, roster)?;
+    let seat = absent.as_ref().unwrap_or(&ballot.voter);
+    if repeats && earlier.is_some_and(|vote| vote.seat() == seat && !is_lapsed(vote, &request.terms.slots, roster)) {
         return Ok(Transition::default());
     }
     // Of the same voter it is a change of mind, which is heard.
@@ -41,20 +36,19 @@ pub(super) fn judge(
     }
     check_wish(request, ballot)?;
     let revision = revision(request, ballot, roster, now)?;
+    let slots = revision.as_ref().map_or(&request.terms.slots, |revision| &revision.slots);
+    // What other rules ask for, the vote may fill as well, or not at all.
+    let groups = eligible(slots, ballot, seat, roster);
+    if groups.is_empty() {
+        return Err(Refusal::NotEligible(ballot.voter.clone()));
+    }
     let voids = match &revision {
         Some(_) => void_all(request),
         None => voids(request, ballot, roster),
     };
-    let vote = cast(request, revision.as_ref(), ballot, standing, now);
-    let slots = revision.as_ref().map_or(&request.terms.slots, |revision| &revision.slots);
+    let vote = cast(request, revision.as_ref(), ballot, (seat, groups), now);
     let decision = outcome(request, slots, &voids, &vote, roster);
     Ok(Transition { revision, voids, vote: Some(vote), decision, ..Transition::default() })
-}
-
-/// Whether the earlier vote uses the same right as this one would, and has it still.
-fn is_by_right_of(vote: &Vote, request: &Request, ballot: &Ballot, standing: &Standing, roster: &Roster) -> bool {
-    let seat = standing.on_behalf_of.as_ref().unwrap_or(&ballot.voter);
-    vote.seat() == seat && !lapsed(request, roster).iter().any(|void| void.vote == vote.id)
 }
 
 fn proposes(request: &Request, ballot: &Ballot) -> bool {
@@ -76,39 +70,34 @@ fn check_seen(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
     }
 }
 
-/// The voter's own right to vote; without one, that of an absent member in whose place they may.
-fn standing(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Standing, Refusal> {
-    let own = eligible(request, ballot, &ballot.voter, roster);
-    if ballot.on_behalf_of.is_none() && !own.is_empty() {
-        return Ok(Standing { on_behalf_of: None, groups: own });
+/// Nobody when the voter uses their own right to vote; without one, the absent member in whose place they may.
+fn absent(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Option<Email>, Refusal> {
+    let may = |member: &Email| !eligible(&request.terms.slots, ballot, member, roster).is_empty();
+    if ballot.on_behalf_of.is_none() && may(&ballot.voter) {
+        return Ok(None);
     }
     let mut refusal = Refusal::NotEligible(ballot.voter.clone());
-    for absent in roster.delegators(&ballot.voter) {
-        if ballot.on_behalf_of.as_ref().is_some_and(|named| named != absent) {
-            continue;
-        }
-        let groups = eligible(request, ballot, absent, roster);
-        if groups.is_empty() {
-            continue;
-        }
+    let named = |absent: &&Email| ballot.on_behalf_of.as_ref().is_none_or(|named| named == *absent);
+    for absent in roster.delegators(&ballot.voter).filter(named).filter(|absent| may(absent)) {
+        let takes = |vote: &&Vote| {
+            vote.seat() == absent && vote.voter != ballot.voter && !is_lapsed(vote, &request.terms.slots, roster)
+        };
         // Nobody decides through a stand-in what they may not decide themselves.
         if request.is_in_conflict(absent) {
             refusal = Refusal::Conflict(absent.clone());
-        } else if let Some(taken) =
-            request.live_votes().find(|vote| vote.seat() == absent && vote.voter != ballot.voter)
-        {
+        } else if let Some(taken) = request.live_votes().find(takes) {
             refusal = Refusal::SeatTaken(taken.voter.clone());
         } else {
-            return Ok(Standing { on_behalf_of: Some(absent.clone()), groups });
+            return Ok(Some(absent.clone()));
         }
     }
     Err(refusal)
 }
 
 /// The slots that the member may fill, or the one of them that the ballot names.
-fn eligible(request: &Request, ballot: &Ballot, member: &Email, roster: &Roster) -> Vec<GroupName> {
+fn eligible(slots: &[TermsSlot], ballot: &Ballot, member: &Email, roster: &Roster) -> Vec<GroupName> {
     let named = |slot: &&TermsSlot| ballot.group.as_ref().is_none_or(|group| *group == slot.slot.group);
-    let slots = request.terms.slots.iter().filter(named).filter(|slot| slot.admits(member, roster));
+    let slots = slots.iter().filter(named).filter(|slot| slot.admits(member, roster));
     slots.map(|slot| slot.slot.group.clone()).collect()
 }
 
@@ -164,12 +153,18 @@ fn outcome(request: &Request, slots: &[TermsSlot], voids: &[Void], vote: &Vote, 
     Some(Decision { reason: vote.reason.clone(), by, ..Decision::new(outcome, Method::Votes) })
 }
 
-fn cast(request: &Request, revision: Option<&Revision>, ballot: &Ballot, standing: Standing, now: Timestamp) -> Vote {
+fn cast(
+    request: &Request,
+    revision: Option<&Revision>,
+    ballot: &Ballot,
+    (seat, groups): (&Email, Vec<GroupName>),
+    now: Timestamp,
+) -> Vote {
     Vote {
         id: ballot.id,
         voter: ballot.voter.clone(),
         choice: ballot.choice,
-        groups: standing.groups,
+        groups,
         reason: ballot.reason.clone(),
         assurance: ballot.assurance,
         channel: ballot.channel.clone(),
@@ -177,7 +172,7 @@ fn cast(request: &Request, revision: Option<&Revision>, ballot: &Ballot, standin
         at: now,
         revision: request.revision + u32::from(revision.is_some()),
         digest: revision.map_or(request.digest, |revision| revision.digest),
-        on_behalf_of: standing.on_behalf_of,
+        on_behalf_of: (*seat != ballot.voter).then(|| seat.clone()),
         narrowing: ballot.narrowing,
         voided: false,
     }

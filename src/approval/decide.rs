@@ -225,13 +225,14 @@ pub(super) fn void_all(request: &Request) -> Vec<Void> {
     request.live_votes().map(|vote| Void { vote: vote.id, why: VoidReason::Revised }).collect()
 }
 
-/// Votes whose right is gone: the member whose right they use left the groups that they were cast for.
+/// Whether a vote's right is gone: the member whose right it uses left the groups that it was cast for.
+pub(super) fn is_lapsed(vote: &Vote, slots: &[TermsSlot], roster: &Roster) -> bool {
+    let mut cast_for = slots.iter().filter(|slot| vote.groups.contains(&slot.slot.group));
+    !cast_for.any(|slot| slot.admits(vote.seat(), roster))
+}
+
 pub(super) fn lapsed(request: &Request, roster: &Roster) -> Vec<Void> {
-    let is_held = |vote: &Vote| {
-        let slots = request.terms.slots.iter().filter(|slot| vote.groups.contains(&slot.slot.group));
-        slots.into_iter().any(|slot| slot.admits(vote.seat(), roster))
-    };
-    let lapsed = request.live_votes().filter(|vote| !is_held(vote));
+    let lapsed = request.live_votes().filter(|vote| is_lapsed(vote, &request.terms.slots, roster));
     lapsed.map(|vote| Void { vote: vote.id, why: VoidReason::LeftGroup }).collect()
 }
 
