@@ -1,7 +1,7 @@
 //! One vote: who may cast it, for what, and what it brings about.
 
 use super::cover::is_full;
-use super::decide::{is_lapsed, lapsed, revise, void_all};
+use super::decide::{decidable_again, is_lapsed, lapsed, revise, void_all};
 use super::request::is_blank;
 use super::{
     Ballot, Change, ChangeRole, Choice, Decision, Email, GroupName, Kind, Method, Refusal, Request, Revision, Roster,
@@ -48,7 +48,8 @@ pub(super) fn judge(
     };
     let vote = cast(request, revision.as_ref(), ballot, (seat, groups), now);
     let decision = outcome(request, slots, &voids, &vote, roster);
-    Ok(Transition { revision, voids, vote: Some(vote), decision, ..Transition::default() })
+    let undecidable = revision.as_ref().and_then(|_| decidable_again(request));
+    Ok(Transition { revision, voids, vote: Some(vote), undecidable, decision, ..Transition::default() })
 }
 
 fn proposes(request: &Request, ballot: &Ballot) -> bool {

@@ -181,8 +181,9 @@ fn change(request: &Request, command: Command, roster: &Roster, now: Timestamp) 
                 return Err(Refusal::StaleRevision { current: request.revision });
             }
             let change = Change::new(request, &proposal.payload, by, ChangeRole::Requester, reason, now);
-            let revision = revise(request, proposal, change, roster)?;
-            Ok(Transition { voids: void_all(request), revision: Some(revision), ..Transition::default() })
+            let revision = Some(revise(request, proposal, change, roster)?);
+            let undecidable = decidable_again(request);
+            Ok(Transition { revision, voids: void_all(request), undecidable, ..Transition::default() })
         }
         Command::BreakGlass { by, reason, recent } => break_glass(request, by, reason, recent, roster).and_then(ended),
         Command::Recheck => Ok(recheck(request, roster)),
@@ -219,6 +220,11 @@ pub(super) fn revise(
         return Err(Refusal::Unsatisfiable);
     }
     Ok(Revision { payload, digest, slots, change })
+}
+
+/// What is revised can be decided, be it that it could not before.
+pub(super) fn decidable_again(request: &Request) -> Option<bool> {
+    request.undecidable.then_some(false)
 }
 
 pub(super) fn void_all(request: &Request) -> Vec<Void> {
