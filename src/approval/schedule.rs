@@ -31,7 +31,11 @@ pub(super) fn due(request: &Request, now: Timestamp) -> Option<Notice> {
     let procedure = &request.terms.procedure;
     let reminders = procedure.reminders.iter().take_while(|after| reminder_at(request, **after) <= now).count();
     let steps = procedure.escalation.iter().take_while(|step| escalation_at(request, step) <= now).count();
-    let progress = Progress { reminders: small(reminders), escalations: small(steps) };
+    // Never back, though a clock may go: nobody is reminded of the same twice.
+    let progress = Progress {
+        reminders: small(reminders).max(request.progress.reminders),
+        escalations: small(steps).max(request.progress.escalations),
+    };
     if progress == request.progress {
         return None;
     }
