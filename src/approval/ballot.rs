@@ -44,7 +44,7 @@ pub(super) fn judge(
     }
     let voids = match &revision {
         Some(_) => void_all(request),
-        None => voids(request, ballot, roster),
+        None => voids(request, ballot, seat, roster),
     };
     let vote = cast(request, revision.as_ref(), ballot, (seat, groups), now);
     let decision = outcome(request, slots, &voids, &vote, roster);
@@ -124,12 +124,12 @@ fn revision(request: &Request, ballot: &Ballot, roster: &Roster, now: Timestamp)
 }
 
 /// Votes that this one takes the place of, and those whose right is gone.
-fn voids(request: &Request, ballot: &Ballot, roster: &Roster) -> Vec<Void> {
+fn voids(request: &Request, ballot: &Ballot, seat: &Email, roster: &Roster) -> Vec<Void> {
     let mut voids = lapsed(request, roster);
     for vote in request.live_votes() {
         let why = if vote.voter == ballot.voter {
             VoidReason::ChangedMind
-        } else if vote.on_behalf_of.as_ref() == Some(&ballot.voter) {
+        } else if vote.seat() == seat {
             VoidReason::TakenOver
         } else {
             continue;
