@@ -40,16 +40,14 @@ pub(super) fn due(request: &Request, now: Timestamp) -> Option<Notice> {
         return None;
     }
     let taken = request.progress.escalations as usize;
-    let added: Vec<_> = procedure
-        .escalation
-        .iter()
-        .take(steps)
-        .skip(taken)
-        .filter(|step| {
-            request.terms.slots.iter().any(|slot| slot.slot.group == step.slot && !slot.also.contains(&step.add))
-        })
-        .map(|step| (step.slot.clone(), step.add.clone()))
-        .collect();
+    let mut added: Vec<(GroupName, GroupName)> = Vec::new();
+    for step in procedure.escalation.iter().take(steps).skip(taken) {
+        let mut slots = request.terms.slots.iter().filter(|slot| slot.slot.group == step.slot);
+        let pair = (step.slot.clone(), step.add.clone());
+        if slots.any(|slot| !slot.also.contains(&step.add)) && !added.contains(&pair) {
+            added.push(pair);
+        }
+    }
     Some(Notice { progress, remind: progress.reminders > request.progress.reminders, added })
 }
 
