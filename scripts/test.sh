@@ -91,6 +91,7 @@ need_packages() {
   have cc || missing+=(gcc libc6-dev)
   have curl || missing+=(curl)
   have kill || missing+=(procps)
+  have psql || missing+=(postgresql-client)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
   if [ -z "${TEST_POSTGRES_URL:-}" ]; then
     find_postgres

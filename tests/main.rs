@@ -14,6 +14,7 @@ mod approval;
 mod crash;
 mod delivery;
 mod engine;
+mod exec;
 mod links;
 mod requests;
 mod serve;

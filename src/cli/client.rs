@@ -6,23 +6,44 @@ use reqwest::{Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::connection::{Connection, Pace};
+
 /// Which hub, and who calls.
 #[derive(Debug, Args)]
 pub(super) struct Client {
     /// URL of the hub
-    #[arg(long, env = "COUNTERSIGN_URL", default_value = "http://127.0.0.1:8080", value_name = "URL", global = true)]
+    #[arg(
+        long,
+        env = "COUNTERSIGN_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL",
+        global = true,
+        display_order = 900
+    )]
     url: String,
     /// API token [the hub's first start says where it put the admin's]
-    #[arg(long, env = "COUNTERSIGN_TOKEN", hide_env_values = true, value_name = "TOKEN", global = true)]
+    #[arg(long, env = TOKEN_VARIABLE, hide_env_values = true, value_name = "TOKEN", global = true, display_order = 901)]
     token: Option<SecretString>,
 }
 
+/// What the environment calls the token.
+pub(super) const TOKEN_VARIABLE: &str = "COUNTERSIGN_TOKEN";
+
 impl Client {
+    /// For many calls, some of them made again: what `exec`, `request`, `approve`, `reject` and `explain` use.
+    pub(super) fn connect(&self) -> anyhow::Result<Connection> {
+        Connection::new(&self.url, self.token()?.clone(), Pace::default())
+    }
+
+    fn token(&self) -> anyhow::Result<&SecretString> {
+        self.token.as_ref().context(
+            "no token: set COUNTERSIGN_TOKEN, for example export COUNTERSIGN_TOKEN=$(cat countersign-data/admin-token)",
+        )
+    }
+
     /// A call to be completed.
     pub(super) fn call(&self, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
-        let token = self.token.as_ref().context(
-            "no token: set COUNTERSIGN_TOKEN, for example export COUNTERSIGN_TOKEN=$(cat countersign-data/admin-token)",
-        )?;
+        let token = self.token()?;
         let url = format!("{}{path}", self.url.trim_end_matches('/'));
         let http = reqwest::Client::builder().no_proxy().build()?;
         Ok(http.request(method, url).bearer_auth(token.expose_secret()))

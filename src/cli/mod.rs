@@ -3,10 +3,19 @@
 mod analytics;
 mod apply;
 mod client;
+mod connection;
+mod decide;
 mod demo;
+mod exec;
+mod exit;
+mod explain;
 mod output;
+mod progress;
+mod request;
 mod serve;
+mod shown;
 mod telemetry;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -22,7 +31,9 @@ use clap::{CommandFactory, Parser, Subcommand};
     after_help = "\
 Try it:   countersign demo                     a hub, a sample policy and a page that shows the cards it sends
 Run it:   countersign serve                    keeps everything in ./countersign-data
-Fill it:  countersign apply -f hub.toml        groups, people, resources, endpoints"
+Fill it:  countersign apply -f hub.toml        groups, people, resources, endpoints
+Use it:   countersign exec --resource orders-db -- psql -c 'delete from carts'
+                                               asks, waits, and runs exactly what was approved"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -37,6 +48,16 @@ enum Command {
     Demo(demo::Demo),
     /// Make a running hub's groups, people, resources and endpoints what a file says
     Apply(apply::Apply),
+    /// Run a command once it is approved
+    Exec(exec::Exec),
+    /// Ask for approvals, look at them, wait for them, take them back
+    Request(request::Request),
+    /// Approve a request, or something else in its place
+    Approve(decide::Approve),
+    /// Reject a request
+    Reject(decide::Reject),
+    /// Say why a request is as it is, and who can decide it
+    Explain(explain::Explain),
     /// See how approving goes
     Analytics(analytics::Analytics),
 }
@@ -50,16 +71,23 @@ pub fn main() -> ExitCode {
     };
     let result = runtime.block_on(async {
         match command {
-            Command::Serve(command) => command.run().await,
-            Command::Demo(command) => command.run().await,
-            Command::Apply(command) => command.run().await,
-            Command::Analytics(command) => command.run().await,
+            Command::Serve(command) => done(command.run().await),
+            Command::Demo(command) => done(command.run().await),
+            Command::Apply(command) => done(command.run().await),
+            Command::Exec(command) => command.run().await,
+            Command::Request(command) => command.run().await,
+            Command::Approve(command) => done(command.run().await),
+            Command::Reject(command) => done(command.run().await),
+            Command::Explain(command) => done(command.run().await),
+            Command::Analytics(command) => done(command.run().await),
         }
     });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => output::failed(&error),
-    }
+    result.unwrap_or_else(|error| output::failed(&error))
+}
+
+/// Commands that either do it or fail have no other exit codes.
+fn done(result: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 /// Says what is wrong with the command line, and when the value came from the environment, from which variable.

@@ -1,0 +1,176 @@
+//! `countersign request create`, and how a wish is put into words for the hub.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::{Map, Value};
+
+use super::summary::summary;
+use crate::approval::{Email, Payload, ResourceName};
+use crate::cli::client::Client;
+use crate::cli::connection::Call;
+use crate::cli::output;
+use crate::cli::progress::Progress;
+use crate::cli::shown::Shown;
+
+/// Ask for an approval.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  countersign request create --resource orders-db --language sql \\
+    --command 'delete from carts' --reason 'Old carts'
+  countersign request create --resource orders-db --duration 3600 --reason 'On call'")]
+pub(super) struct Create {
+    /// What is acted on
+    #[arg(long, value_name = "NAME")]
+    resource: ResourceName,
+    /// The exact text that would run; may be left out when access is asked for
+    #[arg(
+        long,
+        value_name = "TEXT",
+        required_unless_present = "duration",
+        default_value = "",
+        hide_default_value = true
+    )]
+    command: String,
+    /// What language it is in, for example sql
+    #[arg(long, value_name = "NAME")]
+    language: Option<String>,
+    /// Facts for those who decide
+    #[arg(long, value_name = "JSON", value_parser = parse_json)]
+    context: Option<Value>,
+    /// Why, for those who decide
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Ask for access for so long, and not for one command
+    #[arg(long, value_name = "SECONDS")]
+    duration: Option<u32>,
+    /// A tag; may be repeated
+    #[arg(long = "label", value_name = "NAME=TEXT", value_parser = label)]
+    labels: Vec<(String, String)>,
+    /// Time to decide [default: the resource's]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u32>,
+    /// Who asks [default: the token's owner]
+    #[arg(long, value_name = "EMAIL")]
+    requester: Option<Email>,
+    /// Print the hub's JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Create {
+    pub(super) async fn run(&self, client: &Client) -> anyhow::Result<()> {
+        let payload = Payload {
+            command: self.command.clone(),
+            language: self.language.clone(),
+            context: self.context.clone().filter(|context| !context.is_null()),
+            duration_seconds: self.duration,
+        };
+        let wish = Wish {
+            resource: &self.resource,
+            payload: &payload,
+            reason: self.reason.as_deref(),
+            labels: &self.labels,
+            timeout: self.timeout,
+            requester: self.requester.as_ref(),
+        };
+        let hub = client.connect()?;
+        let call = Call::post("/v1/requests", body(&wish)).once();
+        let answer = hub.insist(&call, hub.pace.asking, &Progress::new(self.json)).await?;
+        let request = Shown::read(answer.clone(), None).context("it may have been made all the same")?;
+        output::print_answer(self.json, &answer, |_| summary(&request))
+    }
+}
+
+/// What is asked for.
+pub(in crate::cli) struct Wish<'a> {
+    pub(in crate::cli) resource: &'a ResourceName,
+    pub(in crate::cli) payload: &'a Payload,
+    pub(in crate::cli) reason: Option<&'a str>,
+    pub(in crate::cli) labels: &'a [(String, String)],
+    pub(in crate::cli) timeout: Option<u32>,
+    pub(in crate::cli) requester: Option<&'a Email>,
+}
+
+/// The wish as the hub reads it. What was left open is left out, so that a hub that knows less can still read it.
+pub(in crate::cli) fn body(wish: &Wish<'_>) -> Value {
+    let Wish { resource, payload, reason, labels, timeout, requester } = wish;
+    let labels: BTreeMap<&str, &str> = labels.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let kind = if payload.duration_seconds.is_some() { "jit" } else { "action" };
+    let members = [
+        ("resource", Some(resource.to_string().into())),
+        ("kind", Some(kind.into())),
+        ("command", Some(payload.command.as_str().into())),
+        ("language", payload.language.as_deref().map(Value::from)),
+        ("context", payload.context.clone()),
+        ("duration_seconds", payload.duration_seconds.map(Value::from)),
+        ("reason", reason.map(Value::from)),
+        ("labels", (!labels.is_empty()).then(|| serde_json::json!(labels))),
+        ("timeout_seconds", timeout.map(Value::from)),
+        ("requester", requester.map(|email| serde_json::json!({"email": email}))),
+    ];
+    Value::Object(Map::from_iter(
+        members.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))),
+    ))
+}
+
+/// A label on the command line.
+pub(in crate::cli) fn label(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, text)) if !name.is_empty() => Ok((name.to_owned(), text.to_owned())),
+        _ => Err("expected name=text".to_owned()),
+    }
+}
+
+/// JSON on the command line.
+pub(in crate::cli) fn parse_json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_left_open_is_left_out() {
+        let payload = Payload { command: "ls".to_owned(), language: None, context: None, duration_seconds: None };
+        let resource = "orders-db".parse().unwrap();
+        let wish =
+            Wish { resource: &resource, payload: &payload, reason: None, labels: &[], timeout: None, requester: None };
+        assert_eq!(body(&wish), json!({"resource": "orders-db", "kind": "action", "command": "ls"}));
+        let payload = Payload {
+            command: String::new(),
+            language: Some("sql".to_owned()),
+            context: Some(json!([1])),
+            duration_seconds: Some(60),
+        };
+        let email = "Nora@example.com".parse().unwrap();
+        let labels = [label("team=a=b").unwrap()];
+        let wish = Wish {
+            payload: &payload,
+            reason: Some("why"),
+            labels: &labels,
+            timeout: Some(9),
+            requester: Some(&email),
+            ..wish
+        };
+        let expected = json!({
+            "resource": "orders-db", "kind": "jit", "command": "", "language": "sql", "context": [1], "duration_seconds": 60,
+            "reason": "why", "labels": {"team": "a=b"}, "timeout_seconds": 9, "requester": {"email": "nora@example.com"},
+        });
+        assert_eq!(body(&wish), expected);
+    }
+
+    #[test]
+    fn labels_have_a_name() {
+        assert_eq!(label("a="), Ok(("a".to_owned(), String::new())));
+        for wrong in ["", "a", "=b"] {
+            assert!(label(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(parse_json("{").is_err());
+    }
+}

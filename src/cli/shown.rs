@@ -1,0 +1,286 @@
+//! A request as the hub shows it, as far as the commands look at it.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::connection::CallError;
+use crate::approval::{Digest, Payload};
+use crate::ids::RequestId;
+use crate::time::Timestamp;
+
+/// Where a request stands. Every status but pending is final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Standing {
+    Pending,
+    Approved,
+    Rejected,
+    Expired,
+    Cancelled,
+    Superseded,
+}
+
+impl Standing {
+    /// As written on the wire.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Superseded => "superseded",
+        }
+    }
+}
+
+/// A request. What a newer hub adds is passed over; what every hub shows must be there.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Shown {
+    pub(super) id: RequestId,
+    pub(super) revision: u32,
+    pub(super) resource: String,
+    pub(super) command: String,
+    pub(super) language: Option<String>,
+    pub(super) context: Option<Value>,
+    pub(super) duration_seconds: Option<u32>,
+    pub(super) digest: Digest,
+    pub(super) requester: Asker,
+    pub(super) reason: Option<String>,
+    pub(super) status: Standing,
+    pub(super) created_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+    pub(super) decision: Option<Decided>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) votes: Vec<Vote>,
+    #[serde(default)]
+    pub(super) modified_by: Option<String>,
+    #[serde(default)]
+    pub(super) change: Option<Change>,
+    #[serde(default)]
+    pub(super) superseded_by: Option<RequestId>,
+    #[serde(default)]
+    pub(super) execution: Option<Execution>,
+    #[serde(default)]
+    pub(super) grant: Option<Grant>,
+    pub(super) url: String,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Asker {
+    pub(super) email: Option<String>,
+    pub(super) name: Option<String>,
+}
+
+/// What became of an approved command.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Execution {
+    pub(super) status: String,
+    pub(super) use_by: Timestamp,
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) exit_code: Option<i32>,
+    pub(super) output: Option<String>,
+    pub(super) output_digest: Option<String>,
+}
+
+/// Access, once it is approved.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Grant {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) requester: String,
+    pub(super) starts_at: Timestamp,
+    pub(super) ends_at: Timestamp,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) ended_by: Option<String>,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Decided {
+    pub(super) method: String,
+    pub(super) reason: Option<String>,
+    pub(super) by: Vec<String>,
+    #[serde(default)]
+    pub(super) rule: Option<String>,
+    #[serde(default)]
+    pub(super) group: Option<String>,
+}
+
+/// A group that is asked.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Slot {
+    pub(super) group: String,
+    #[serde(default)]
+    pub(super) also: Vec<String>,
+    pub(super) needed: u32,
+    pub(super) approved: u32,
+}
+
+impl Slot {
+    /// Who is asked: the group, and those it was handed on to.
+    pub(super) fn groups(&self) -> String {
+        let also = self.also.iter().map(|group| format!(" or {group}")).collect::<String>();
+        format!("{}{also}", self.group)
+    }
+}
+
+/// What somebody said.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Vote {
+    pub(super) id: String,
+    pub(super) person: String,
+    pub(super) decision: String,
+    pub(super) group: Option<String>,
+    pub(super) reason: Option<String>,
+    pub(super) revision: u32,
+    pub(super) voided: bool,
+}
+
+/// The last change of what is asked for.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Change {
+    /// A person, or nobody in particular: a system that asks has no address.
+    pub(super) by: Option<String>,
+    pub(super) role: String,
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+    pub(super) diff: String,
+}
+
+impl Shown {
+    /// Reads the hub's answer about one request. What it shows must hash to the digest that it names: approvals are about the
+    /// digest, so anything else must not be looked at, let alone run.
+    pub(super) fn read(answer: Value, expected: Option<RequestId>) -> Result<Self, CallError> {
+        let request: Self = serde_path_to_error::deserialize(answer)
+            .map_err(|error| CallError::Nonsense(format!("it is no request: {error}")))?;
+        if expected.is_some_and(|id| id != request.id) {
+            return Err(CallError::Nonsense(format!("it is about another request, {}", request.id)));
+        }
+        let digest = request.payload().digest().map_err(|error| CallError::Nonsense(error.to_string()))?;
+        if digest != request.digest {
+            let detail = format!("the request it shows has the digest {digest}, not {} as it says", request.digest);
+            return Err(CallError::Nonsense(detail));
+        }
+        Ok(request)
+    }
+
+    /// What is asked for.
+    pub(super) fn payload(&self) -> Payload {
+        Payload {
+            command: self.command.clone(),
+            language: self.language.clone(),
+            context: self.context.clone(),
+            duration_seconds: self.duration_seconds,
+        }
+    }
+
+    /// How many approvals are still missing.
+    pub(super) fn missing(&self) -> u32 {
+        self.slots.iter().map(|slot| slot.needed.saturating_sub(slot.approved)).fold(0, u32::saturating_add)
+    }
+
+    /// How it ended, in words.
+    pub(super) fn outcome(&self) -> String {
+        let Some(decision) = &self.decision else { return format!("{}: {}", self.id, self.status.as_str()) };
+        let mut text = format!("{}: {}", self.id, self.status.as_str());
+        match (self.status, decision.by.is_empty()) {
+            (Standing::Expired, _) => text.push_str(", nobody decided in time"),
+            (_, false) => text.push_str(&format!(" by {}", decision.by.join(", "))),
+            (_, true) => text.push_str(&format!(" ({})", decision.method.replace('_', " "))),
+        }
+        for (name, value) in [("rule", &decision.rule), ("group", &decision.group)] {
+            if let Some(value) = value {
+                text.push_str(&format!(", {name} {value}"));
+            }
+        }
+        if let Some(newer) = self.superseded_by {
+            text.push_str(&format!(", {newer} took its place"));
+        }
+        if let Some(reason) = decision.reason.as_deref().filter(|reason| !reason.is_empty()) {
+            text.push_str(&format!(": {reason}"));
+        }
+        text
+    }
+}
+
+impl Change {
+    /// Whose change it is, in which role, and why.
+    pub(super) fn who(&self) -> String {
+        let reason = self.reason.as_deref().filter(|reason| !reason.is_empty());
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        match &self.by {
+            Some(person) => format!("{person} ({}){reason}", self.role),
+            None => format!("the {}{reason}", self.role),
+        }
+    }
+}
+
+impl Vote {
+    /// What somebody said, in words.
+    pub(super) fn describe(&self) -> String {
+        let verb = if self.decision == "approve" { "approved" } else { "rejected" };
+        let group = self.group.as_ref().map(|group| format!(" for {group}")).unwrap_or_default();
+        let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let void = if self.voided { " (no longer counts)" } else { "" };
+        format!("{} {verb}{group}{void}{reason}", self.person)
+    }
+
+    /// The same for a program.
+    pub(super) fn facts(&self) -> Value {
+        json!({
+            "person": self.person, "decision": self.decision, "group": self.group, "reason": self.reason, "revision": self.revision,
+        })
+    }
+}
+
+/// A text of several lines, set off.
+pub(super) fn indented(text: &str) -> String {
+    text.trim_end_matches('\n').lines().map(|line| format!("\n    {line}")).collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A request as a hub shows it.
+    pub(in crate::cli) fn sample(command: &str, context: &Value, status: &str) -> Value {
+        let payload = Payload {
+            command: command.to_owned(),
+            language: Some("argv".to_owned()),
+            context: Some(context.clone()).filter(|context| !context.is_null()),
+            duration_seconds: None,
+        };
+        json!({
+            "id": "req_0190c0de0190c0de0190c0de0190c0de", "revision": 1, "kind": "action", "resource": "orders-db",
+            "command": command, "language": "argv", "context": context, "duration_seconds": null,
+            "digest": payload.digest().unwrap(), "requester": {"email": "nora@example.com", "name": null, "groups": []},
+            "reason": "Old carts", "labels": {}, "status": status, "created_at": "2026-11-21T22:00:00Z",
+            "expires_at": "2026-11-21T23:00:00Z", "decided_at": null, "decision": null,
+            "slots": [{"group": "dba", "needed": 1, "approved": 0, "eligible": 2, "also": []}], "votes": [],
+            "execution": null, "grant": null, "supersedes": null, "superseded_by": null,
+            "url": "https://hub.example.com/v1/requests/req_0190c0de0190c0de0190c0de0190c0de",
+        })
+    }
+
+    #[test]
+    fn only_what_hashes_to_its_digest_is_looked_at() {
+        let mut answer = sample("ls", &json!({"n": 1.5}), "pending");
+        let shown = Shown::read(answer.clone(), None).unwrap();
+        assert_eq!(shown.missing(), 1);
+        assert!(Shown::read(answer.clone(), Some("req_00000000000000000000000000000000".parse().unwrap())).is_err());
+        answer["command"] = json!("rm -rf /");
+        assert!(matches!(Shown::read(answer, None), Err(CallError::Nonsense(_))));
+        assert!(matches!(Shown::read(json!({"id": 1}), None), Err(CallError::Nonsense(_))));
+    }
+
+    #[test]
+    fn an_end_in_words() {
+        let mut answer = sample("ls", &Value::Null, "rejected");
+        answer["decision"] =
+            json!({"outcome": "rejected", "method": "votes", "reason": "not today", "by": ["dana@example.com"]});
+        let shown = Shown::read(answer, None).unwrap();
+        assert!(shown.outcome().ends_with(": rejected by dana@example.com: not today"), "{}", shown.outcome());
+    }
+}
