@@ -183,17 +183,18 @@ impl Connection {
         self.judge(status, retry_after, &bytes)
     }
 
-    /// Makes a call until it is answered, or the hub was away for longer than `patience`.
+    /// Makes a call until it is answered, or the hub is still away when `patience` has run out.
     pub(super) async fn insist(
         &self,
         call: &Call,
         patience: Duration,
         progress: &Progress,
     ) -> Result<Value, CallError> {
+        let until = Instant::now() + patience;
         let mut outage = Outage::new(self.pace);
         loop {
             match self.send(call).await {
-                Err(error @ CallError::Away { .. }) => outage.sit_out(error, patience, progress).await?,
+                Err(error @ CallError::Away { .. }) => outage.sit_out(error, Some(until), progress).await?,
                 answered => {
                     outage.over(progress);
                     return answered;
@@ -247,21 +248,20 @@ impl Outage {
         Self { pace, since: None }
     }
 
-    /// Waits before the next attempt and tells once that the hub is away. Gives the error back when it was away for longer
-    /// than `patience`.
+    /// Waits before the next attempt and tells once that the hub is away. Gives the error back when it is away still at the end of
+    /// all patience.
     pub(super) async fn sit_out(
         &mut self,
         error: CallError,
-        patience: Duration,
+        until: Option<Instant>,
         progress: &Progress,
     ) -> Result<(), CallError> {
         let CallError::Away { retry_after, .. } = error else { return Err(error) };
         if self.since.is_none() {
-            let facts = json!({"error": error.to_string(), "patience_seconds": patience.as_secs()});
-            progress.tell("hub_away", facts, &format!("{error}; trying again"));
+            progress.tell("hub_away", json!({"error": error.to_string()}), &format!("{error}; trying again"));
         }
-        let (since, delays) = self.since.get_or_insert_with(|| (Instant::now(), delays(self.pace)));
-        if since.elapsed() >= patience {
+        let (_, delays) = self.since.get_or_insert_with(|| (Instant::now(), delays(self.pace)));
+        if until.is_some_and(|until| Instant::now() >= until) {
             return Err(error);
         }
         // Half of it is left to chance, so that all who wait for a restarted hub do not come back in the same moment.

@@ -45,8 +45,8 @@ pub(super) async fn until_decided(hub: &Connection, seen: Shown, progress: &Prog
                 }
             }
             Err(error) => {
-                let patience = watch.deadline.saturating_duration_since(asked) + hub.pace.grace;
-                outage.sit_out(error, patience, progress).await?;
+                let until = watch.deadline + hub.pace.grace;
+                outage.sit_out(error, Some(until), progress).await?;
             }
         }
     }

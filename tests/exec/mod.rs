@@ -2,6 +2,7 @@
 
 mod commands;
 mod output;
+mod process;
 mod statements;
 mod waiting;
 

@@ -77,20 +77,20 @@ pub(super) async fn attend(
         )
     };
     tokio::pin!(streams, meanwhile);
-    let (mut status, mut passed, mut beside) = (None, false, false);
-    while status.is_none() {
+    let (mut passed, mut beside) = (false, false);
+    let status = loop {
         tokio::select! {
-            ended = child.wait() => status = Some(ended?),
+            ended = child.wait() => break ended?,
             _ = &mut streams, if !passed => passed = true,
             () = &mut meanwhile, if !beside => beside = true,
             end = signals.next() => forward(end, &child),
         }
-    }
+    };
     if !passed {
         drain(streams, &copy, signals, progress).await;
     }
-    let code = status.map_or(126, exit_code);
-    Ok(Ended { code, output: std::mem::take(&mut locked(&copy).kept).finish() })
+    let output = std::mem::take(&mut locked(&copy).kept).finish();
+    Ok(Ended { code: exit_code(status), output })
 }
 
 /// As shells do: a command that a signal ended has 128 and the signal's number.
@@ -158,22 +158,27 @@ async fn feed(to: Option<ChildStdin>, text: Option<String>) {
     }
 }
 
-/// The command has ended, but its output is not closed: passes on what still comes, and stops when nothing does, or at a signal.
+/// The command has ended, but its output is not closed: passes on what still comes, and stops when nothing does. A signal makes it
+/// impatient, no more: the one that ended the command may be heard here only now, and what the command said last still counts.
 async fn drain<T>(
     mut streams: std::pin::Pin<&mut impl Future<Output = T>>,
     copy: &Mutex<Copy>,
     signals: &mut Signals,
     progress: &Progress,
 ) {
+    let mut silence = SILENCE;
     loop {
         let before = locked(copy).kept.total();
         tokio::select! {
             _ = &mut streams => return,
-            _ = signals.next() => return,
-            () = tokio::time::sleep(SILENCE) => {}
+            _ = signals.next() => {
+                silence = SILENCE / 20;
+                continue;
+            }
+            () = tokio::time::sleep(silence) => {}
         }
         let copy = locked(copy);
-        if copy.kept.total() == before && copy.held_up == 0 {
+        if copy.kept.total() == before && (copy.held_up == 0 || silence < SILENCE) {
             let text = "the command left something behind that holds its output; what that prints from now on is lost";
             return progress.tell("left_behind", serde_json::Value::Null, text);
         }

@@ -1,5 +1,7 @@
 //! What stands between an approval and a run: the claim, which only one can have, and the report, which ends it.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -76,8 +78,7 @@ impl Claim {
         loop {
             tokio::time::sleep(hub.pace.beat).await;
             while let Err(error) = hub.send(&call).await {
-                let patience = std::time::Duration::MAX;
-                if let Err(error) = outage.sit_out(error, patience, progress).await {
+                if let Err(error) = outage.sit_out(error, None, progress).await {
                     let text = format!("the hub no longer follows this run: {error}; the command goes on");
                     return progress.tell("lease_lost", json!({"error": error.to_string()}), &text);
                 }
@@ -91,7 +92,7 @@ impl Claim {
         &self,
         hub: &Connection,
         report: &Report<'_>,
-        patience: std::time::Duration,
+        patience: Duration,
         progress: &Progress,
     ) -> Result<(), CallError> {
         let Report { exit_code, output } = report;
