@@ -215,12 +215,11 @@ impl Run<'_> {
     /// Cancels the request, since nobody waits for it any more.
     async fn take_back(&mut self, asked: &Shown) -> Stopped {
         self.story.request = Some(asked.clone());
-        let call = Call::post(waiting::path(asked.id, "/cancel"), json!({"reason": "stopped while waiting"}));
-        let cancel = self.hub.insist(&call, self.hub.pace.parting, self.progress);
-        let cancelled = tokio::select! {
-            answered = cancel => answered,
-            _ = self.signals.next() => Err(CallError::Nonsense("stopped again before it came".to_owned())),
-        };
+        let mut cancelled = self.part(asked, "/cancel").await;
+        // Approved in the same moment: nobody else is to use it later.
+        if matches!(&cancelled, Err(CallError::Refused(problem)) if problem.outcome.as_deref() == Some("approved")) {
+            cancelled = self.part(asked, "/revoke").await;
+        }
         let id = asked.id;
         Stopped::Cancelled(match cancelled.and_then(|answer| Shown::read(answer, Some(id))) {
             Ok(request) => {
@@ -231,6 +230,16 @@ impl Run<'_> {
             Err(CallError::Refused(problem)) => format!("{id} could not be taken back, nothing was run: {problem}"),
             Err(error) => format!("{id} may still wait until {}, nothing will be run: {error}", asked.expires_at),
         })
+    }
+
+    /// Calls the request off; a second signal ends the attempt.
+    async fn part(&mut self, asked: &Shown, how: &str) -> Result<Value, CallError> {
+        let call = Call::post(waiting::path(asked.id, how), json!({"reason": "stopped while waiting"}));
+        let call_off = self.hub.insist(&call, self.hub.pace.parting, self.progress);
+        tokio::select! {
+            answered = call_off => answered,
+            _ = self.signals.next() => Err(CallError::Nonsense("stopped again before it came".to_owned())),
+        }
     }
 
     fn tell_approved(&self, approved: &Shown) {

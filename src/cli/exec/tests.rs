@@ -117,12 +117,16 @@ struct Outcome {
     story: Story,
 }
 
-async fn exec(script: &Arc<Script>, plan: &Plan, json: bool) -> Outcome {
+async fn hub(script: &Arc<Script>) -> (Connection, tokio::task::JoinHandle<std::io::Result<()>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(serve).with_state(Arc::clone(script));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let hub = Connection::new(&url, "cs_test".to_owned().into(), PACE).unwrap();
+    (Connection::new(&url, "cs_test".to_owned().into(), PACE).unwrap(), server)
+}
+
+async fn exec(script: &Arc<Script>, plan: &Plan, json: bool) -> Outcome {
+    let (hub, server) = hub(script).await;
     let (progress, news) = kept(json);
     let mut story = Story::default();
     let run = Run { hub: &hub, progress: &progress, story: &mut story, signals: Signals::listen().unwrap() };
@@ -174,6 +178,23 @@ fn file() -> (tempfile::TempDir, std::path::PathBuf) {
 
 fn away() -> Reply {
     problem(503, "storage_unavailable", None)
+}
+
+#[tokio::test]
+async fn what_was_approved_as_it_was_called_off_is_revoked() {
+    let (_folder, file) = file();
+    let plan = command(&file);
+    let script = Script::new([
+        ("cancel", problem(409, "already_decided", Some("approved"))),
+        ("revoke", Reply::Json(200, shown(&plan, "approved"))),
+    ]);
+    let (hub, server) = hub(&script).await;
+    let (progress, _news) = kept(false);
+    let mut story = Story::default();
+    let mut run = Run { hub: &hub, progress: &progress, story: &mut story, signals: Signals::listen().unwrap() };
+    let stopped = run.take_back(&Shown::read(shown(&plan, "pending"), None).unwrap()).await;
+    server.abort();
+    assert_eq!((stopped.code(), script.calls("revoke").len()), (122, 1), "{stopped}");
 }
 
 #[tokio::test]
