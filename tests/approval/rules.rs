@@ -1,105 +1,344 @@
-//! The order of checks and their answers, one by one.
+//! Votes: the order of checks and their answers, one by one.
 
 use countersign::approval::{
-    Choice, Command, Decision, Digest, LinkUse, Method, Refusal, Request, Roster, Slot, Status, Transition, decide,
+    Assurance, Ballot, Choice, Command, Decision, Digest, Kind, LinkUse, Method, Narrowing, Refusal, Status,
+    Transition, Verdict, VoidReason, with_added,
 };
 use countersign::ids::DeliveryId;
 
-use super::{at, ballot, email, group, request};
+use super::{Desk, approve, at, ballot, email, group, in_place_of, no_rule, proposal, reject, slot};
 
-fn one_of_dba() -> (Request, Roster) {
-    let slot = Slot { group: group("dba"), needed: 1, shared: false };
-    let roster = ["dana", "erik", "nora"].map(|name| (group("dba"), email(name))).into_iter().collect();
-    (request(vec![slot], "nora"), roster)
-}
-
-fn answer(request: &Request, command: Command, roster: &Roster, second: i64) -> Result<(), Refusal> {
-    decide(request, command, roster, at(second)).answer
+fn dba(needed: u32) -> Desk {
+    Desk::new(&[("dba", needed)], &[("dba", &["dana", "erik", "fay", "nora"])])
 }
 
 #[test]
 fn at_the_deadline_it_is_too_late_and_just_before_it_is_not() {
-    let (request, roster) = one_of_dba();
-    let vote = || Command::Vote(ballot("dana", Choice::Approve));
-    assert_eq!(answer(&request, vote(), &roster, 99), Ok(()));
-    let late = decide(&request, vote(), &roster, at(100));
-    assert_eq!(late.answer, Err(Refusal::Expired));
-    assert!(matches!(
-        late.transition,
-        Transition::Ended {
-            vote: None,
-            decision: Decision { outcome: Status::Expired, method: Method::Timeout, .. },
-            ..
-        }
-    ));
-    assert_eq!(decide(&request, Command::Expire, &roster, at(99)).transition, Transition::None);
-    assert!(matches!(decide(&request, Command::Expire, &roster, at(100)).transition, Transition::Ended { .. }));
-}
-
-#[test]
-fn the_requester_never_decides_even_as_a_member() {
-    let (request, roster) = one_of_dba();
-    for choice in [Choice::Approve, Choice::Reject] {
-        let refused = answer(&request, Command::Vote(ballot("nora", choice)), &roster, 1);
-        assert_eq!(refused, Err(Refusal::Conflict(email("nora"))));
+    let mut desk = dba(1);
+    desk.second = 99;
+    assert_eq!(desk.verdict(approve("dana")).answer, Ok(()));
+    desk.is_no_news(Command::Expire);
+    desk.second = 100;
+    let expired =
+        Transition { decision: Some(Decision::new(Status::Expired, Method::Timeout)), ..Transition::default() };
+    for command in [approve("dana"), Command::Cancel { by: None, reason: None }] {
+        let late = Verdict { transition: expired.clone(), answer: Err(Refusal::Expired) };
+        assert_eq!(desk.verdict(command), late);
+    }
+    for command in [Command::Expire, Command::Recheck, Command::Advance] {
+        assert_eq!(desk.verdict(command), Verdict { transition: expired.clone(), answer: Ok(()) });
+    }
+    desk.accept(Command::Expire);
+    assert_eq!((desk.status(), desk.request.decided_at), (Status::Expired, Some(at(100))));
+    for command in [Command::Expire, Command::Recheck, Command::Advance] {
+        desk.is_no_news(command);
     }
 }
 
 #[test]
 fn checks_come_in_the_promised_order() {
-    let (mut request, roster) = one_of_dba();
+    let mut desk = dba(1);
+    desk.roster.delegate(email("nora"), email("sam"));
+    desk.second = 200;
     // Everything is wrong with this vote; each mended fault shows the next.
-    let mut vote = ballot("nora", Choice::Reject);
-    (vote.revision, vote.digest) = (Some(7), Some(Digest::of(b"y")));
-    request.terms.reject_reason_required = true;
-    request.status = Status::Cancelled;
-    let ask = |request: &Request, vote: &_| answer(request, Command::Vote(Clone::clone(vote)), &roster, 200);
-    assert_eq!(ask(&request, &vote), Err(Refusal::Decided(Status::Cancelled)));
-    request.status = Status::Pending;
-    assert_eq!(ask(&request, &vote), Err(Refusal::Expired));
-    request.expires_at = at(300);
-    assert_eq!(ask(&request, &vote), Err(Refusal::StaleRevision { current: 1 }));
+    let mut vote = Ballot {
+        revision: Some(7),
+        digest: Some(Digest::of(b"y")),
+        assurance: Assurance::Link,
+        narrowing: Some(Narrowing::default()),
+        link: Some(LinkUse { delivery: DeliveryId::mint(at(0)), group: group("dba") }),
+        ..ballot("nora", Choice::Reject)
+    };
+    let mut earlier = Ballot { id: countersign::ids::VoteId::mint(at(0)), ..ballot("erik", Choice::Reject) };
+    earlier.link.clone_from(&vote.link);
+    desk.request.terms.procedure.reject_needed = 3;
+    desk.second = 2;
+    desk.accept(Command::Vote(earlier));
+    desk.request.terms.procedure.min_assurance = Some(Assurance::Delegated);
+    desk.request.terms.procedure.reject_reason_required = true;
+    desk.second = 200;
+    desk.request.status = Status::Cancelled;
+    let ask = |desk: &Desk, vote: &Ballot| desk.verdict(Command::Vote(vote.clone())).answer;
+    assert_eq!(ask(&desk, &vote), Err(Refusal::Decided(Status::Cancelled)));
+    desk.request.status = Status::Pending;
+    assert_eq!(ask(&desk, &vote), Err(Refusal::Expired));
+    desk.request.expires_at = at(300);
+    assert_eq!(ask(&desk, &vote), Err(Refusal::StaleRevision { current: 1 }));
     vote.revision = Some(1);
-    assert_eq!(ask(&request, &vote), Err(Refusal::StaleDigest));
-    vote.digest = Some(request.digest);
-    assert_eq!(ask(&request, &vote), Err(Refusal::Conflict(email("nora"))));
+    assert_eq!(ask(&desk, &vote), Err(Refusal::StaleDigest));
+    vote.digest = Some(desk.request.digest);
+    let (given, needed) = (Assurance::Link, Assurance::Delegated);
+    assert_eq!(ask(&desk, &vote), Err(Refusal::AssuranceTooLow { given, needed }));
+    vote.assurance = Assurance::Delegated;
+    assert_eq!(ask(&desk, &vote), Err(Refusal::Conflict(email("nora"))));
     vote.voter = email("stranger");
-    assert_eq!(ask(&request, &vote), Err(Refusal::NotEligible(email("stranger"))));
+    assert_eq!(ask(&desk, &vote), Err(Refusal::NotEligible(email("stranger"))));
+    vote.voter = email("sam");
+    assert_eq!(ask(&desk, &vote), Err(Refusal::Conflict(email("nora"))), "not for the requester either");
     vote.voter = email("dana");
-    assert_eq!(ask(&request, &vote), Err(Refusal::ReasonRequired));
+    assert_eq!(ask(&desk, &vote), Err(Refusal::LinkUsed(email("erik"))));
+    vote.link = None;
+    assert_eq!(ask(&desk, &vote), Err(Refusal::ReasonRequired));
+    vote.reason = Some(" \u{200b}".to_owned());
+    assert_eq!(ask(&desk, &vote), Err(Refusal::ReasonRequired));
     vote.reason = Some("no".to_owned());
-    assert_eq!(ask(&request, &vote), Ok(()));
+    assert_eq!(ask(&desk, &vote), Err(Refusal::Widened));
+    vote.narrowing = None;
+    assert_eq!(ask(&desk, &vote), Ok(()));
+}
+
+#[test]
+fn who_voted_is_kept_with_what_they_saw() {
+    let mut desk = dba(2);
+    let cast = Ballot { reason: Some("fine".to_owned()), ..ballot("dana", Choice::Approve) };
+    let vote = desk.accept(Command::Vote(cast.clone())).vote.expect("a vote");
+    assert_eq!((vote.id, vote.voter.clone(), vote.choice), (cast.id, email("dana"), Choice::Approve));
+    assert_eq!((vote.groups.clone(), vote.reason.as_deref()), (vec![group("dba")], Some("fine")));
+    assert_eq!((vote.revision, vote.digest, vote.at), (1, desk.request.digest, at(1)));
+    assert_eq!((vote.on_behalf_of.clone(), vote.voided), (None, false));
+    assert_eq!((desk.live(), desk.status()), (vec![&vote], Status::Pending));
+}
+
+#[test]
+fn a_named_group_is_the_only_one_a_vote_is_for() {
+    let both = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana"]), ("ops", &["dana", "otto"])]);
+    let named =
+        |name: &str, voter: &str| Command::Vote(Ballot { group: Some(group(name)), ..ballot(voter, Choice::Approve) });
+    let groups = |command| both.verdict(command).transition.vote.expect("a vote").groups;
+    assert_eq!(groups(approve("dana")), [group("dba"), group("ops")]);
+    assert_eq!(groups(named("ops", "dana")), [group("ops")]);
+    assert_eq!(both.refuse(named("dba", "otto")), Refusal::NotEligible(email("otto")));
+    assert_eq!(both.refuse(named("hr", "dana")), Refusal::NotEligible(email("dana")));
+    let mut desk = both.clone();
+    desk.accept(named("ops", "dana"));
+    desk.accept(approve("otto"));
+    assert_eq!(desk.status(), Status::Pending, "nobody spoke for dba");
+}
+
+#[test]
+fn so_many_rejects_as_the_policy_says_end_it() {
+    for needed in 1..=3_u32 {
+        let mut desk = dba(4);
+        desk.request.terms.procedure.reject_needed = needed;
+        for (number, voter) in (1..).zip(["dana", "erik", "fay"]) {
+            if number > needed {
+                assert_eq!(desk.refuse(reject(voter)), Refusal::Decided(Status::Rejected));
+                continue;
+            }
+            let cast = Ballot { reason: Some("too risky".to_owned()), ..ballot(voter, Choice::Reject) };
+            desk.accept(Command::Vote(cast));
+            let status = if number == needed { Status::Rejected } else { Status::Pending };
+            assert_eq!(desk.status(), status, "{number} of {needed}");
+        }
+        let by = ["dana", "erik", "fay"].map(email);
+        assert_eq!(desk.by(), by[..needed as usize]);
+        let decision = desk.request.decision.clone().expect("rejected");
+        assert_eq!((decision.method, decision.reason.as_deref()), (Method::Votes, Some("too risky")));
+    }
+}
+
+#[test]
+fn a_reject_short_of_the_number_does_not_keep_others_from_approving() {
+    let mut desk = dba(2);
+    desk.request.terms.procedure.reject_needed = 2;
+    desk.accept(reject("dana"));
+    desk.accept(approve("erik"));
+    desk.accept(approve("fay"));
+    assert_eq!((desk.status(), desk.by()), (Status::Approved, vec![email("erik"), email("fay")]));
+}
+
+#[test]
+fn minds_may_change_both_ways_and_the_old_vote_stays_visible() {
+    let mut desk = dba(2);
+    desk.request.terms.procedure.reject_needed = 2;
+    desk.accept(approve("dana"));
+    desk.is_no_news(approve("dana"));
+    let changed = desk.accept(reject("dana"));
+    assert_eq!(desk.voided(&changed), [("dana".to_owned(), VoidReason::ChangedMind)]);
+    desk.accept(approve("erik"));
+    assert_eq!(desk.status(), Status::Pending, "the approval that was taken back does not count");
+    let changed = desk.accept(approve("dana"));
+    assert_eq!(desk.voided(&changed), [("dana".to_owned(), VoidReason::ChangedMind)]);
+    assert_eq!((desk.status(), desk.by()), (Status::Approved, vec![email("erik"), email("dana")]));
+    let voided: Vec<bool> = desk.request.votes.iter().map(|vote| vote.voided).collect();
+    assert_eq!(voided, [true, true, false, false]);
+
+    let mut desk = dba(2);
+    desk.request.terms.procedure.reject_needed = 2;
+    desk.accept(reject("dana"));
+    desk.accept(approve("dana"));
+    desk.accept(reject("erik"));
+    assert_eq!(desk.status(), Status::Pending, "the reject that was taken back does not count");
+}
+
+#[test]
+fn after_the_end_the_same_vote_is_no_news_and_another_is_refused() {
+    let mut desk = dba(1);
+    desk.accept(approve("dana"));
+    desk.second = 500;
+    desk.is_no_news(approve("dana"));
+    for command in [reject("dana"), approve("erik"), in_place_of("dana", "erik", Choice::Approve)] {
+        assert_eq!(desk.refuse(command), Refusal::Decided(Status::Approved));
+    }
+    let other = Ballot { proposal: Some(proposal("select 2", no_rule())), ..ballot("dana", Choice::Approve) };
+    assert_eq!(desk.refuse(Command::Vote(other)), Refusal::Decided(Status::Approved), "something else is asked for");
+
+    let mut desk = dba(2);
+    desk.accept(approve("dana"));
+    desk.second = 100;
+    desk.accept(Command::Expire);
+    assert_eq!(desk.refuse(approve("dana")), Refusal::Expired);
 }
 
 #[test]
 fn one_link_casts_one_vote() {
-    let (mut request, roster) = one_of_dba();
-    request.terms.slots[0].slot.needed = 2;
+    let mut desk = dba(2);
     let link = Some(LinkUse { delivery: DeliveryId::mint(at(0)), group: group("dba") });
-    let mut first = ballot("dana", Choice::Approve);
-    first.link.clone_from(&link);
-    let Transition::Voted { vote } = decide(&request, Command::Vote(first.clone()), &roster, at(1)).transition else {
-        panic!("the first vote counts");
-    };
-    request.votes.push(vote);
-    assert_eq!(answer(&request, Command::Vote(first), &roster, 2), Ok(()), "the same vote again is no news");
-    let mut second = ballot("erik", Choice::Approve);
-    second.link = link;
-    assert_eq!(answer(&request, Command::Vote(second.clone()), &roster, 2), Err(Refusal::LinkUsed(email("dana"))));
-    second.link = None;
-    assert_eq!(answer(&request, Command::Vote(second), &roster, 2), Ok(()));
+    let by_link = |voter: &str, choice| Command::Vote(Ballot { link: link.clone(), ..ballot(voter, choice) });
+    desk.request.terms.procedure.reject_needed = 2;
+    desk.accept(by_link("dana", Choice::Approve));
+    desk.is_no_news(by_link("dana", Choice::Approve));
+    assert_eq!(desk.refuse(by_link("erik", Choice::Approve)), Refusal::LinkUsed(email("dana")));
+    assert_eq!(desk.verdict(approve("erik")).answer, Ok(()));
+    desk.accept(by_link("dana", Choice::Reject));
+    assert_eq!(desk.live().len(), 1, "of the same voter it is a change of mind");
+    let another = Some(LinkUse { delivery: DeliveryId::mint(at(0)), group: group("dba") });
+    desk.accept(Command::Vote(Ballot { link: another, ..ballot("erik", Choice::Approve) }));
 }
 
 #[test]
-fn who_left_the_group_no_longer_counts() {
-    let (mut request, roster) = one_of_dba();
-    request.terms.slots[0].slot.needed = 2;
-    let first = decide(&request, Command::Vote(ballot("dana", Choice::Approve)), &roster, at(1));
-    let Transition::Voted { vote } = first.transition else { panic!("one of two") };
-    request.votes.push(vote);
-    let without_dana: Roster = [(group("dba"), email("erik"))].into_iter().collect();
-    let second = decide(&request, Command::Vote(ballot("erik", Choice::Approve)), &without_dana, at(2));
-    assert!(matches!(second.transition, Transition::Voted { .. }));
-    let third = decide(&request, Command::Vote(ballot("erik", Choice::Approve)), &roster, at(2));
-    assert!(matches!(third.transition, Transition::Ended { .. }));
+fn who_left_the_group_no_longer_counts_and_the_next_vote_says_so() {
+    let mut desk = dba(2);
+    desk.accept(approve("dana"));
+    desk.staff(&[("dba", &["erik", "fay"])]);
+    let next = desk.accept(approve("erik"));
+    assert_eq!(desk.voided(&next), [("dana".to_owned(), VoidReason::LeftGroup)]);
+    assert_eq!(desk.status(), Status::Pending);
+    desk.staff(&[("dba", &["dana", "erik", "fay"])]);
+    desk.accept(approve("fay"));
+    assert_eq!((desk.status(), desk.by()), (Status::Approved, vec![email("erik"), email("fay")]));
+}
+
+#[test]
+fn a_reject_of_who_left_the_group_no_longer_counts_either() {
+    let mut desk = dba(2);
+    desk.request.terms.procedure.reject_needed = 2;
+    desk.accept(reject("dana"));
+    desk.staff(&[("dba", &["erik", "fay"])]);
+    desk.accept(reject("erik"));
+    assert_eq!(desk.status(), Status::Pending);
+}
+
+#[test]
+fn a_recheck_voids_the_votes_of_those_who_left_and_nothing_else() {
+    let slots = [("dba", 1), ("ops", 2)];
+    let mut desk = Desk::new(&slots, &[("dba", &["dana"]), ("ops", &["dana", "erik", "fay", "otto"])]);
+    desk.accept(approve("dana"));
+    desk.accept(approve("erik"));
+    desk.staff(&[("dba", &["dana", "hugo"]), ("ops", &["fay", "otto"])]);
+    let recheck = desk.accept(Command::Recheck);
+    assert_eq!(desk.voided(&recheck), [("erik".to_owned(), VoidReason::LeftGroup)]);
+    assert_eq!(recheck, Transition { voids: recheck.voids.clone(), ..Transition::default() });
+    assert_eq!(desk.live()[0].voter, email("dana"), "she is in one of the groups that she voted for");
+    desk.is_no_news(Command::Recheck);
+}
+
+#[test]
+fn who_moved_to_another_group_may_approve_again_for_that_one() {
+    let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana"]), ("ops", &["otto"])]);
+    desk.accept(approve("dana"));
+    desk.staff(&[("dba", &["hugo"]), ("ops", &["dana"])]);
+    let again = desk.accept(approve("dana"));
+    assert_eq!(desk.voided(&again), [("dana".to_owned(), VoidReason::LeftGroup)]);
+    assert_eq!(desk.live()[0].groups, [group("ops")]);
+    desk.accept(approve("hugo"));
+    assert_eq!(desk.status(), Status::Approved);
+}
+
+#[test]
+fn it_is_undecidable_when_too_few_are_left_and_says_so_once() {
+    let mut desk = dba(2);
+    desk.request.terms.procedure.reject_needed = 2;
+    desk.is_no_news(Command::Recheck);
+    desk.accept(reject("fay"));
+    desk.is_no_news(Command::Recheck);
+    desk.staff(&[("dba", &["dana", "fay", "nora"])]);
+    assert_eq!(desk.accept(Command::Recheck).undecidable, Some(true), "neither who rejects nor who asks will approve");
+    assert!(desk.request.undecidable);
+    desk.is_no_news(Command::Recheck);
+    desk.accept(approve("fay"));
+    assert_eq!(desk.accept(Command::Recheck).undecidable, Some(false));
+    desk.is_no_news(Command::Recheck);
+
+    // The reject of who left keeps nobody from approving.
+    let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana", "erik"]), ("ops", &["dana", "erik"])]);
+    desk.request.terms.procedure.reject_needed = 2;
+    let for_dba = Ballot { group: Some(group("dba")), ..ballot("dana", Choice::Reject) };
+    desk.accept(Command::Vote(for_dba));
+    desk.staff(&[("dba", &["erik"]), ("ops", &["dana"])]);
+    let recheck = desk.accept(Command::Recheck);
+    assert_eq!((desk.voided(&recheck).len(), recheck.undecidable), (1, None));
+}
+
+#[test]
+fn an_end_leaves_nothing_undecidable() {
+    let mut desk = dba(2);
+    desk.staff(&[("dba", &["dana"])]);
+    desk.accept(Command::Recheck);
+    desk.accept(reject("dana"));
+    assert_eq!((desk.status(), desk.request.undecidable), (Status::Rejected, false));
+}
+
+#[test]
+fn the_assurance_asked_for_is_enough_and_less_is_not() {
+    let all = [Assurance::Link, Assurance::Delegated, Assurance::Token];
+    for needed in all {
+        for given in all {
+            let mut desk = dba(1);
+            desk.request.terms.procedure.min_assurance = Some(needed);
+            let vote = Command::Vote(Ballot { assurance: given, ..ballot("dana", Choice::Approve) });
+            let expected = if given < needed { Err(Refusal::AssuranceTooLow { given, needed }) } else { Ok(()) };
+            assert_eq!(desk.verdict(vote).answer, expected);
+        }
+    }
+    assert!(Assurance::Link < Assurance::Delegated && Assurance::Delegated < Assurance::Token);
+}
+
+#[test]
+fn approvers_of_access_make_the_window_shorter_or_later_only() {
+    let mut desk = dba(1);
+    let narrow = |seconds: Option<u32>, choice| {
+        let narrowing = Some(Narrowing { duration_seconds: seconds, starts_at: Some(at(50)) });
+        Command::Vote(Ballot { narrowing, ..ballot("dana", choice) })
+    };
+    assert_eq!(desk.refuse(narrow(None, Choice::Approve)), Refusal::Widened, "of an action");
+    desk.request.kind = Kind::Jit;
+    desk.request.payload.duration_seconds = Some(600);
+    for (seconds, fits) in [(None, true), (Some(1), true), (Some(600), true), (Some(0), false), (Some(601), false)] {
+        let expected = if fits { Ok(()) } else { Err(Refusal::Widened) };
+        assert_eq!(desk.verdict(narrow(seconds, Choice::Approve)).answer, expected, "{seconds:?}");
+    }
+    assert_eq!(desk.refuse(narrow(None, Choice::Reject)), Refusal::Widened, "by a reject");
+    let vote = desk.accept(narrow(Some(60), Choice::Approve)).vote.expect("a vote");
+    assert_eq!(vote.narrowing, Some(Narrowing { duration_seconds: Some(60), starts_at: Some(at(50)) }));
+}
+
+#[test]
+fn a_person_fills_one_place_but_for_shared_slots() {
+    for (shared, status) in [(false, Status::Pending), (true, Status::Approved)] {
+        let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana"]), ("ops", &["dana", "otto"])]);
+        desk.request.terms.slots[1].slot.shared = shared;
+        desk.accept(approve("dana"));
+        assert_eq!(desk.status(), status);
+    }
+}
+
+#[test]
+fn added_slots_ask_for_more_never_for_less() {
+    let shared = |name: &str, needed, shared| countersign::approval::Slot { shared, ..slot(name, needed) };
+    let merged = with_added(
+        &[shared("dba", 2, true), shared("ops", 1, true)],
+        &[shared("dba", 1, true), shared("ops", 3, false), shared("hr", 1, true)],
+    );
+    assert_eq!(merged, [shared("dba", 2, true), shared("ops", 3, false), shared("hr", 1, true)]);
 }

@@ -15,6 +15,8 @@ pub(super) enum Sabotage {
     VoteOnTheirOwn,
     /// A vote does not say what it is for.
     VoteBlindly,
+    /// A change does not say what it is a change of.
+    ChangeBlindly,
     /// Votes on an earlier revision are taken for votes on this one.
     KeepOldVotes,
     /// An execution that ended as unknown is taken for ready.
@@ -38,11 +40,12 @@ pub(super) enum Sabotage {
 }
 
 impl Sabotage {
-    pub(super) const ALL: [(Self, Property); 14] = [
+    pub(super) const ALL: [(Self, Property); 15] = [
         (Self::DecideAgain, Property::DecidedOnce),
         (Self::VoteLate, Property::DecidedInTime),
         (Self::VoteOnTheirOwn, Property::NobodyApprovesTheirOwn),
         (Self::VoteBlindly, Property::ApprovedAsShown),
+        (Self::ChangeBlindly, Property::ChangedAsShown),
         (Self::KeepOldVotes, Property::ApprovedAsShown),
         (Self::ReviveUnknown, Property::FinalStaysFinal),
         (Self::ClaimRevoked, Property::FinalStaysFinal),
@@ -61,7 +64,14 @@ impl Sabotage {
             (Self::VoteLate, Command::Vote(_)) => *now = 0,
             (Self::VoteOnTheirOwn, _) => request.requester.email = Some(email("stranger")),
             (Self::VoteBlindly, Command::Vote(ballot)) => ballot.digest = None,
-            (Self::KeepOldVotes, _) => request.votes.iter_mut().for_each(|vote| vote.revision = request.revision),
+            (Self::ChangeBlindly, Command::Revise { revision, .. }) => *revision = None,
+            (Self::ChangeBlindly, Command::Vote(ballot)) if ballot.proposal.is_some() => {
+                (ballot.revision, ballot.digest) = (None, None);
+            }
+            (Self::KeepOldVotes, _) => {
+                let revision = request.revision;
+                request.votes.iter_mut().for_each(|vote| (vote.revision, vote.voided) = (revision, false));
+            }
             _ => {}
         }
     }

@@ -31,6 +31,7 @@ pub(super) struct Cast {
     pub(super) revision: u32,
     /// What the voter had before their eyes, which the hub does not know.
     pub(super) shown: Payload,
+    pub(super) voided: bool,
 }
 
 /// What happened, kept apart from the hub's own account of it.
@@ -89,6 +90,7 @@ pub(super) enum Property {
     DecidedInTime,
     NobodyApprovesTheirOwn,
     ApprovedAsShown,
+    ChangedAsShown,
     FinalStaysFinal,
     ClaimedInTime,
     ClaimedByOne,

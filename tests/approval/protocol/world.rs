@@ -5,12 +5,12 @@
 //! the state, except the answer to a claim, which an executor must have got to know its fence.
 
 use countersign::approval::{
-    Assurance, Ballot, Choice, Command, Digest, Execution, ExecutionStatus, Report, ReportStatus, Request, Roster,
-    Slot, Status, Transition, Use, UseChange, Verdict, Vote, decide, use_execution,
+    Assurance, Ballot, Choice, Command, Digest, Execution, ExecutionStatus, Proposal, Report, ReportStatus, Request,
+    Roster, Status, Transition, Use, UseChange, Verdict, Vote, decide, use_execution,
 };
 use countersign::ids::VoteId;
 
-use super::super::{at, ballot, email, group, request};
+use super::super::{at, ballot, email, group, no_rule, proposal, request, slot};
 use super::explorer::Model;
 use super::sabotage::Sabotage;
 use super::state::{ASKED, Action, CHANGED, Cast, Diary, Payload, Property, REVISED, World};
@@ -41,27 +41,30 @@ pub(super) struct Hub {
     roster: Roster,
     /// A ballot of each, made once: two million steps are taken.
     ballots: [Ballot; 3],
-    /// Of the payloads, in order.
-    digests: [Digest; 3],
+    /// The payloads, in order, as they would be proposed.
+    proposals: [Proposal; 3],
     sabotage: Option<Sabotage>,
 }
 
 impl Hub {
     pub(super) fn new(sabotage: Option<Sabotage>) -> Self {
-        let slot = Slot { group: group("dba"), needed: 2, shared: false };
-        let mut asked = request(vec![slot], PEOPLE[REQUESTER]);
+        let mut asked = request(vec![slot("dba", 2)], PEOPLE[REQUESTER]);
         asked.expires_at = at(EXPIRES);
         Self {
             asked,
             roster: PEOPLE.map(|name| (group("dba"), email(name))).into_iter().collect(),
             ballots: PEOPLE.map(|name| ballot(name, Choice::Approve)),
-            digests: [ASKED, REVISED, CHANGED].map(|payload| Digest::of(&[payload])),
+            proposals: [ASKED, REVISED, CHANGED].map(|payload| proposal(&char::from(payload).to_string(), no_rule())),
             sabotage,
         }
     }
 
+    fn proposal(&self, payload: Payload) -> &Proposal {
+        &self.proposals[usize::from(payload - ASKED)]
+    }
+
     fn digest(&self, payload: Payload) -> Digest {
-        self.digests[usize::from(payload - ASKED)]
+        self.proposal(payload).digest
     }
 
     /// The request as the hub keeps it.
@@ -78,11 +81,14 @@ impl Hub {
             at: at(0),
             revision: cast.revision,
             digest: self.digest(world.payloads[cast.revision as usize - 1]),
-            voided: false,
+            on_behalf_of: None,
+            narrowing: None,
+            voided: cast.voided,
         };
         Request {
             revision: world.revision(),
             digest: self.digest(world.payload()),
+            payload: self.proposal(world.payload()).payload.clone(),
             status: world.status,
             votes: world.votes.iter().enumerate().map(vote).collect(),
             ..self.asked.clone()
@@ -97,31 +103,37 @@ impl Hub {
         decide(&request, command, &self.roster, at(now))
     }
 
-    /// Writes down what a verdict says, as the hub would.
+    /// Writes down what a verdict says, as the hub would. A vote that is added is by somebody who had `shown` before their eyes.
     fn carry_out(&self, world: &mut World, verdict: &Verdict, shown: Payload) -> Result<(), Property> {
-        let keep = |world: &mut World, vote: &Vote| {
-            let voter = self.ballots.iter().position(|ballot| ballot.voter == vote.voter).expect("one of us");
-            let approve = vote.choice == Choice::Approve;
-            world.votes.push(Cast { voter, approve, revision: vote.revision, shown });
+        let transition = &verdict.transition;
+        if *transition == Transition::default() {
+            return Ok(());
+        }
+        let mut request = self.request(world);
+        request.apply(transition, at(world.now));
+        if request.revision > world.revision() {
+            let named = |payload: &Payload| self.digest(*payload) == request.digest;
+            world.payloads.extend([ASKED, REVISED, CHANGED].iter().filter(|payload| named(payload)));
+        }
+        let kept = |(number, vote): (usize, &Vote)| Cast {
+            voter: self.ballots.iter().position(|ballot| ballot.voter == vote.voter).expect("one of us"),
+            approve: vote.choice == Choice::Approve,
+            revision: vote.revision,
+            shown: world.votes.get(number).map_or(shown, |cast| cast.shown),
+            voided: vote.voided,
         };
-        match &verdict.transition {
-            Transition::None => {}
-            Transition::Voted { vote } => keep(world, vote),
-            Transition::Ended { vote, decision, .. } => {
-                vote.iter().for_each(|vote| keep(world, vote));
-                let was = std::mem::replace(&mut world.status, decision.outcome);
-                world.diary.decisions += 1;
-                if was != Status::Pending || world.diary.decisions > 1 {
-                    return Err(Property::DecidedOnce);
-                }
-                if decision.outcome == Status::Approved {
-                    let by: Vec<usize> =
-                        (0..3).filter(|person| decision.by.contains(&self.ballots[*person].voter)).collect();
-                    self.approved(world, &by)?;
-                } else if decision.outcome == Status::Rejected && world.now >= EXPIRES {
-                    return Err(Property::DecidedInTime);
-                }
-            }
+        world.votes = request.votes.iter().enumerate().map(kept).collect();
+        let was = std::mem::replace(&mut world.status, request.status);
+        let Some(decision) = &transition.decision else { return Ok(()) };
+        world.diary.decisions += 1;
+        if was != Status::Pending || world.diary.decisions > 1 {
+            return Err(Property::DecidedOnce);
+        }
+        if decision.outcome == Status::Approved {
+            let by: Vec<usize> = (0..3).filter(|person| decision.by.contains(&self.ballots[*person].voter)).collect();
+            self.approved(world, &by)?;
+        } else if decision.outcome == Status::Rejected && world.now >= EXPIRES {
+            return Err(Property::DecidedInTime);
         }
         Ok(())
     }
@@ -153,26 +165,28 @@ impl Hub {
         self.carry_out(world, &verdict, shown)
     }
 
-    /// Somebody puts another payload in the place of the one they were shown. Votes so far are votes on another revision.
-    fn replace(&self, world: &mut World, shown: usize, payload: Payload) -> bool {
-        let request = self.request(world);
-        let may = request.status == Status::Pending
-            && !request.is_overdue(at(world.now))
-            && shown == world.payloads.len() - 1
-            && !world.payloads.contains(&payload);
-        if may {
-            world.payloads.push(payload);
-        }
-        may
+    /// Somebody puts another payload in the place of the one they were shown.
+    fn change(&self, world: &mut World, command: Command, shown: usize) -> Result<(), Property> {
+        let verdict = self.decide(world, command);
+        let before = world.payloads.len();
+        self.carry_out(world, &verdict, CHANGED)?;
+        if world.payloads.len() > before && shown + 1 != before { Err(Property::ChangedAsShown) } else { Ok(()) }
     }
 
-    /// The first approver's vote must be one that would count; then it counts for what they made of the request.
+    fn revise(&self, world: &mut World, shown: usize) -> Result<(), Property> {
+        let proposal = self.proposal(REVISED).clone();
+        let by = self.asked.requester.email.clone();
+        self.change(world, Command::Revise { by, proposal, reason: None, revision: Some(revision_of(shown)) }, shown)
+    }
+
     fn approve_changed(&self, world: &mut World, shown: usize) -> Result<(), Property> {
-        let ballot = Ballot { digest: Some(self.digest(world.payloads[shown])), ..self.ballots[0].clone() };
-        if self.decide(world, Command::Vote(ballot)).answer.is_ok() && self.replace(world, shown, CHANGED) {
-            self.vote(world, 0, true, CHANGED)?;
-        }
-        Ok(())
+        let ballot = Ballot {
+            revision: Some(revision_of(shown)),
+            digest: Some(self.digest(world.payloads[shown])),
+            proposal: Some(self.proposal(CHANGED).clone()),
+            ..self.ballots[0].clone()
+        };
+        self.change(world, Command::Vote(ballot), shown)
     }
 
     /// Does something with the execution, if there is one.
@@ -247,6 +261,16 @@ fn check_holder(world: &World, fence: u64) -> Result<(), Property> {
     if held && world.now < world.diary.lease_until { Ok(()) } else { Err(Property::ReportedByTheHolderInTime) }
 }
 
+/// Whether it is proposed in this world: to go back to an earlier payload, as it may be, would have no end.
+fn may_be_proposed(world: &World, shown: usize, payload: Payload) -> bool {
+    let (known, current) = (world.payloads.contains(&payload), world.payload() == payload);
+    !known || current || shown + 1 < world.payloads.len()
+}
+
+fn revision_of(shown: usize) -> u32 {
+    u32::try_from(shown + 1).expect("few revisions")
+}
+
 impl Model for Hub {
     type State = World;
     type Action = Action;
@@ -274,7 +298,12 @@ impl Model for Hub {
             for voter in 0..PEOPLE.len() {
                 actions.extend([true, false].map(|approve| Action::Vote { voter, approve, shown }));
             }
-            actions.extend([Action::Revise { shown }, Action::ApproveChanged { shown }]);
+            if may_be_proposed(world, shown, REVISED) {
+                actions.push(Action::Revise { shown });
+            }
+            if may_be_proposed(world, shown, CHANGED) {
+                actions.push(Action::ApproveChanged { shown });
+            }
         }
         for executor in 0..EXECUTORS.len() {
             for wanted in world.payloads.iter().copied() {
@@ -303,9 +332,7 @@ impl Model for Hub {
                 let shown = world.payloads[shown];
                 self.vote(&mut world, voter, approve, shown)?;
             }
-            Action::Revise { shown } => {
-                self.replace(&mut world, shown, REVISED);
-            }
+            Action::Revise { shown } => self.revise(&mut world, shown)?,
             Action::ApproveChanged { shown } => self.approve_changed(&mut world, shown)?,
             Action::Cancel => {
                 let verdict = self.decide(&world, Command::Cancel { by: None, reason: None });

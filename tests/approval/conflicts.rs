@@ -1,0 +1,111 @@
+//! Who may not decide: those who ask, those for whom it is asked, and those whom the resource lists.
+
+use countersign::approval::{Ballot, Choice, Command, Refusal, Status};
+
+use super::{Desk, approve, ballot, email, in_place_of, reject};
+
+const EVERYBODY: [&str; 6] = ["nora", "agnes", "bert", "tom", "lisa", "dana"];
+
+/// Nora asks by Tom's token, in the name of Agnes, for Bert, about a resource that keeps Lisa out.
+fn entangled() -> Desk {
+    let mut desk = Desk::new(&[("dba", 1)], &[("dba", &EVERYBODY)]);
+    desk.request.requester.acting_for = Some(email("agnes"));
+    desk.request.beneficiary = Some(email("bert"));
+    desk.request.terms.askers = ["nora", "agnes", "bert", "tom"].map(email).into();
+    desk.request.terms.conflicted = [email("lisa")].into();
+    desk
+}
+
+#[test]
+fn none_of_them_decides_even_as_a_member() {
+    let desk = entangled();
+    for person in ["nora", "agnes", "bert", "tom", "lisa"] {
+        for command in [approve(person), reject(person)] {
+            assert_eq!(desk.refuse(command), Refusal::Conflict(email(person)), "{person}");
+        }
+    }
+    assert_eq!(desk.verdict(approve("dana")).answer, Ok(()));
+}
+
+#[test]
+fn each_of_them_is_known_by_one_mark_alone() {
+    let mut plain = Desk::new(&[("dba", 1)], &[("dba", &EVERYBODY)]);
+    plain.request.requester.email = None;
+    let mut marked: Vec<(&str, Desk)> = ["nora", "agnes", "bert", "tom", "lisa"].map(|it| (it, plain.clone())).into();
+    marked[0].1.request.requester.email = Some(email("nora"));
+    marked[1].1.request.requester.acting_for = Some(email("agnes"));
+    marked[2].1.request.beneficiary = Some(email("bert"));
+    marked[3].1.request.terms.askers = [email("tom")].into();
+    marked[4].1.request.terms.conflicted = [email("lisa")].into();
+    for (person, mut desk) in marked {
+        assert_eq!(desk.refuse(approve(person)), Refusal::Conflict(email(person)));
+        assert_eq!(plain.verdict(approve(person)).answer, Ok(()), "{person}");
+        assert_eq!(desk.request.is_asker(&email(person)), person != "lisa");
+        desk.request.terms.procedure.allow_self_approval = true;
+        assert_eq!(desk.verdict(approve(person)).answer.is_ok(), person != "lisa");
+    }
+}
+
+#[test]
+fn self_approval_where_allowed_is_for_those_who_ask_only() {
+    let mut desk = entangled();
+    desk.request.terms.procedure.allow_self_approval = true;
+    for person in ["nora", "agnes", "bert", "tom"] {
+        assert_eq!(desk.verdict(approve(person)).answer, Ok(()), "{person}");
+    }
+    assert_eq!(desk.refuse(approve("lisa")), Refusal::Conflict(email("lisa")));
+    // Who asks and is listed as well stays out.
+    desk.request.terms.conflicted.insert(email("nora"));
+    assert_eq!(desk.refuse(approve("nora")), Refusal::Conflict(email("nora")));
+    desk.accept(approve("tom"));
+    assert_eq!((desk.status(), desk.by()), (Status::Approved, vec![email("tom")]));
+}
+
+#[test]
+fn no_way_around_by_a_stand_in() {
+    let mut desk = entangled();
+    desk.staff(&[("dba", &["nora", "lisa", "erik"])]);
+    for (absent, present) in [("nora", "sam"), ("lisa", "sue"), ("erik", "nora"), ("erik", "tom"), ("erik", "lisa")] {
+        desk.roster.delegate(email(absent), email(present));
+    }
+    for (absent, present) in [("nora", "sam"), ("lisa", "sue")] {
+        let refused = Refusal::Conflict(email(absent));
+        assert_eq!(desk.refuse(approve(present)), refused, "in the place of {absent}");
+        assert_eq!(desk.refuse(in_place_of(absent, present, Choice::Approve)), refused);
+    }
+    for present in ["nora", "tom", "lisa"] {
+        let refused = Refusal::Conflict(email(present));
+        assert_eq!(desk.refuse(in_place_of("erik", present, Choice::Approve)), refused, "by {present}");
+    }
+}
+
+#[test]
+fn they_are_not_counted_on() {
+    let mut desk = entangled();
+    desk.accept(Command::Recheck);
+    assert!(!desk.request.undecidable, "dana is there");
+    desk.staff(&[("dba", &EVERYBODY[..5])]);
+    desk.accept(Command::Recheck);
+    assert!(desk.request.undecidable);
+    desk.request.terms.procedure.allow_self_approval = true;
+    desk.accept(Command::Recheck);
+    assert!(!desk.request.undecidable);
+    desk.staff(&[("dba", &["lisa"])]);
+    desk.accept(Command::Recheck);
+    assert!(desk.request.undecidable);
+    let refused = desk.refuse(Command::Vote(ballot("lisa", Choice::Approve)));
+    assert_eq!(refused, Refusal::Conflict(email("lisa")));
+}
+
+#[test]
+fn eligible_people_are_counted_without_them() {
+    let desk = entangled();
+    let count = |desk: &Desk| desk.request.terms.slots_with(&[], &desk.roster)[0].eligible;
+    assert_eq!(count(&desk), 1);
+    let mut free = desk.clone();
+    free.request.terms.procedure.allow_self_approval = true;
+    assert_eq!(count(&free), 5);
+    // A stale ballot does not hide a conflict behind another answer, nor the other way round.
+    let stale = Ballot { revision: Some(9), ..ballot("lisa", Choice::Approve) };
+    assert_eq!(desk.refuse(Command::Vote(stale)), Refusal::StaleRevision { current: 1 });
+}

@@ -1,0 +1,365 @@
+//! The model: plain facts, and what follows from them by the rules as people would say them.
+
+use super::worlds::{END, GROUPS, PEOPLE, Rule, Step, Vote, World};
+
+/// What can be seen of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Picture {
+    pub(super) status: &'static str,
+    /// By what means it ended, and by whom, in order.
+    pub(super) decision: Option<(&'static str, Vec<usize>)>,
+    pub(super) payload: usize,
+    pub(super) revision: u32,
+    /// Which groups were added to each slot.
+    pub(super) slots: Vec<Asked>,
+    pub(super) votes: Vec<Said>,
+    pub(super) undecidable: bool,
+    pub(super) successor: Option<usize>,
+    /// Reminders and steps of escalation that are behind it, and how often somebody was reminded.
+    pub(super) progress: (usize, usize, usize),
+    pub(super) next_notice: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Asked {
+    pub(super) group: usize,
+    pub(super) needed: u32,
+    pub(super) shared: bool,
+    pub(super) also: Vec<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Said {
+    pub(super) voter: usize,
+    /// Whose vote it is.
+    pub(super) seat: usize,
+    pub(super) approve: bool,
+    /// The slots that it is for.
+    pub(super) groups: u8,
+    pub(super) revision: u32,
+    pub(super) void: Option<&'static str>,
+}
+
+pub(super) struct Facts {
+    world: World,
+    now: i64,
+    seen: Picture,
+}
+
+fn bit(number: usize) -> u8 {
+    1 << number
+}
+
+impl Facts {
+    pub(super) fn new(world: &World) -> Self {
+        let slots = world.slots.iter().map(|slot| asked(*slot)).collect();
+        let seen = Picture {
+            status: "pending",
+            decision: None,
+            payload: 0,
+            revision: 1,
+            slots,
+            votes: Vec::new(),
+            undecidable: false,
+            successor: None,
+            progress: (0, 0, 0),
+            next_notice: None,
+        };
+        Self { world: world.clone(), now: 0, seen }
+    }
+
+    pub(super) fn picture(&self) -> Picture {
+        let world = &self.world;
+        let reminder = world.reminders.get(self.seen.progress.0);
+        let step = world.escalation.get(self.seen.progress.1).map(|(after, ..)| after);
+        let next = reminder.into_iter().chain(step).map(|after| i64::from(*after)).filter(|after| *after < END).min();
+        Picture { next_notice: next, ..self.seen.clone() }
+    }
+
+    /// What is answered.
+    pub(super) fn take(&mut self, step: &Step) -> &'static str {
+        match *step {
+            Step::Wait(seconds) => self.now += seconds,
+            Step::Join { person, group } => self.world.members[group] |= bit(person),
+            Step::Leave { person, group } => self.world.members[group] &= !bit(person),
+            Step::Away { person, stand_in } => self.world.stand_ins[person] = stand_in,
+            _ if self.seen.status == "pending" && self.now >= END => {
+                self.end("expired", "timeout", Vec::new());
+                return if matches!(step, Step::Expire | Step::Recheck | Step::Advance) { "ok" } else { "expired" };
+            }
+            _ if self.seen.status != "pending" => return self.too_late(step),
+            Step::Vote(ref vote) => return self.vote(vote),
+            Step::Revise { payload, stale } => return self.revise(payload, stale),
+            Step::Recheck => self.recheck(),
+            Step::Advance => self.advance(),
+            Step::Expire => {}
+            Step::Cancel => self.end("cancelled", "cancellation", Vec::new()),
+            Step::Supersede { successor } => {
+                self.seen.successor = Some(successor);
+                self.end("superseded", "replacement", Vec::new());
+            }
+            Step::BreakGlass { person, reasoned, recent } => return self.break_glass(person, reasoned, recent),
+        }
+        "ok"
+    }
+
+    fn end(&mut self, status: &'static str, method: &'static str, by: Vec<usize>) {
+        self.seen.status = status;
+        self.seen.decision = Some((method, by));
+        self.seen.undecidable = false;
+    }
+
+    /// What is answered when it has ended.
+    fn too_late(&mut self, step: &Step) -> &'static str {
+        let status = self.seen.status;
+        match *step {
+            Step::Expire | Step::Recheck | Step::Advance => "ok",
+            Step::Cancel if status == "cancelled" => "ok",
+            Step::Supersede { successor } if status != "approved" => {
+                if self.seen.successor.is_some_and(|other| other != successor) {
+                    return "replaced";
+                }
+                self.seen.successor = Some(successor);
+                "ok"
+            }
+            _ if status == "expired" => "expired",
+            Step::Vote(ref vote) => {
+                let asks_for_another = vote.payload.is_some_and(|payload| payload != self.seen.payload);
+                let same = self.live().any(|said| said.voter == vote.person && said.approve == vote.approve);
+                if same && !asks_for_another { "ok" } else { "decided" }
+            }
+            _ => "decided",
+        }
+    }
+
+    fn is_barred(&self, person: usize) -> bool {
+        let world = &self.world;
+        let others = [world.acting_for, world.beneficiary, world.token_owner];
+        let asks = person == world.requester || others.contains(&Some(person));
+        world.conflicted & bit(person) != 0 || (asks && !world.self_approval)
+    }
+
+    fn is_in(&self, person: usize, group: usize) -> bool {
+        self.world.members[group] & bit(person) != 0
+    }
+
+    fn may_fill(&self, person: usize, slot: &Asked) -> bool {
+        self.is_in(person, slot.group) || slot.also.iter().any(|group| self.is_in(person, *group))
+    }
+
+    /// The slots that the person may fill, or the named one of them.
+    fn slots_of(&self, person: usize, slots: &[Asked], named: Option<usize>) -> u8 {
+        let mine = slots.iter().filter(|slot| self.may_fill(person, slot));
+        mine.filter(|slot| named.is_none_or(|named| named == slot.group)).map(|slot| bit(slot.group)).sum()
+    }
+
+    fn live(&self) -> impl Iterator<Item = &Said> {
+        self.seen.votes.iter().filter(|said| said.void.is_none())
+    }
+
+    /// Whether the member whose vote it is may fill one of the slots that it is for still.
+    fn holds(&self, said: &Said) -> bool {
+        said.groups & self.slots_of(said.seat, &self.seen.slots, None) != 0
+    }
+
+    /// Whose vote the person would use, or why there is none.
+    fn seat(&self, vote: &Vote) -> Result<usize, &'static str> {
+        let has_slot = |person: usize| self.slots_of(person, &self.seen.slots, vote.named) != 0;
+        if vote.behalf.is_none() && has_slot(vote.person) {
+            return Ok(vote.person);
+        }
+        let is_away = |absent: &usize| self.world.stand_ins[*absent] == Some(vote.person);
+        let is_meant = |absent: &usize| vote.behalf.is_none_or(|behalf| behalf == *absent);
+        let mut why_not = "not eligible";
+        for absent in (0..PEOPLE).filter(is_away).filter(is_meant).filter(|absent| has_slot(*absent)) {
+            let used = self.live().any(|said| said.seat == absent && said.voter != vote.person && self.holds(said));
+            match (self.is_barred(absent), used) {
+                (true, _) => why_not = "conflict",
+                (_, true) => why_not = "seat taken",
+                _ => return Ok(absent),
+            }
+        }
+        Err(why_not)
+    }
+
+    fn vote(&mut self, vote: &Vote) -> &'static str {
+        if vote.stale {
+            return "stale";
+        }
+        if vote.link && self.world.strict {
+            return "unsure";
+        }
+        if self.is_barred(vote.person) {
+            return "conflict";
+        }
+        let seat = match self.seat(vote) {
+            Ok(seat) => seat,
+            Err(why_not) => return why_not,
+        };
+        let other = vote.payload.filter(|payload| *payload != self.seen.payload);
+        let is_same = |said: &Said| {
+            (said.voter, said.seat, said.approve) == (vote.person, seat, vote.approve) && self.holds(said)
+        };
+        if other.is_none() && self.live().any(is_same) {
+            return "ok";
+        }
+        let change = other.filter(|_| vote.approve);
+        let slots = match change.map_or(Ok(self.seen.slots.clone()), |payload| self.slots_for(payload)) {
+            Ok(slots) => slots,
+            Err(why_not) => return why_not,
+        };
+        let groups = self.slots_of(seat, &slots, vote.named);
+        if groups == 0 {
+            return "not eligible";
+        }
+        match change {
+            Some(payload) => self.change(payload, slots),
+            None => self.make_way(vote.person, seat),
+        }
+        let (voter, approve, revision) = (vote.person, vote.approve, self.seen.revision);
+        self.seen.votes.push(Said { voter, seat, approve, groups, revision, void: None });
+        self.count(approve);
+        "ok"
+    }
+
+    /// Ends it when enough people said the same.
+    fn count(&mut self, approve: bool) {
+        let alike: Vec<Said> = self.live().filter(|said| said.approve == approve).cloned().collect();
+        let mut by: Vec<usize> = alike.iter().map(|said| said.voter).collect();
+        by.sort_unstable();
+        if !approve && by.len() >= self.world.reject_needed as usize {
+            self.end("rejected", "votes", by);
+        } else if approve {
+            let agreed = |person: usize, slot: &Asked| {
+                alike.iter().any(|said| said.seat == person && said.groups & bit(slot.group) != 0)
+            };
+            if self.can_be_filled(&self.seen.slots, agreed) {
+                self.end("approved", "votes", by);
+            }
+        }
+    }
+
+    /// Voids what a vote of `person` with the vote of `seat` leaves no room for.
+    fn make_way(&mut self, person: usize, seat: usize) {
+        self.void_lapsed();
+        for said in self.seen.votes.iter_mut().filter(|said| said.void.is_none()) {
+            if said.voter == person {
+                said.void = Some("changed_mind");
+            } else if said.seat == seat {
+                said.void = Some("taken_over");
+            }
+        }
+    }
+
+    fn void_lapsed(&mut self) {
+        let lapsed: Vec<bool> = self.seen.votes.iter().map(|said| said.void.is_none() && !self.holds(said)).collect();
+        for (said, _) in self.seen.votes.iter_mut().zip(lapsed).filter(|(_, lapsed)| *lapsed) {
+            said.void = Some("left_group");
+        }
+    }
+
+    /// What the rules ask for when it is another payload.
+    fn slots_for(&self, payload: usize) -> Result<Vec<Asked>, &'static str> {
+        let mut slots: Vec<Asked> = self.world.slots.iter().map(|slot| asked(*slot)).collect();
+        for slot in &mut slots {
+            let known = self.seen.slots.iter().find(|known| known.group == slot.group);
+            slot.also = known.expect("a slot of the policy stays").also.clone();
+        }
+        match self.world.rules[payload] {
+            Rule::Denies => return Err("denied"),
+            Rule::Silent | Rule::Allows => {}
+            Rule::Asks(group, needed, shared) => match slots.iter_mut().find(|slot| slot.group == group) {
+                Some(slot) => (slot.needed, slot.shared) = (slot.needed.max(needed), slot.shared && shared),
+                None => slots.push(asked((group, needed, shared))),
+            },
+        }
+        let anybody = |person: usize, _: &Asked| !self.is_barred(person);
+        if self.can_be_filled(&slots, anybody) { Ok(slots) } else { Err("unsatisfiable") }
+    }
+
+    fn change(&mut self, payload: usize, slots: Vec<Asked>) {
+        (self.seen.payload, self.seen.slots) = (payload, slots);
+        self.seen.revision += 1;
+        self.seen.undecidable = false;
+        self.seen.votes.iter_mut().filter(|said| said.void.is_none()).for_each(|said| said.void = Some("revised"));
+    }
+
+    fn revise(&mut self, payload: usize, stale: bool) -> &'static str {
+        if stale {
+            return "stale";
+        }
+        if payload == self.seen.payload {
+            return "nothing changed";
+        }
+        match self.slots_for(payload) {
+            Ok(slots) => self.change(payload, slots),
+            Err(why_not) => return why_not,
+        }
+        "ok"
+    }
+
+    fn recheck(&mut self) {
+        self.void_lapsed();
+        self.seen.undecidable = !self.could_be_approved();
+    }
+
+    /// Whether all who may and have not said no could fill every slot.
+    pub(super) fn could_be_approved(&self) -> bool {
+        let said_no = |person: usize| self.live().any(|said| said.seat == person && !said.approve);
+        self.can_be_filled(&self.seen.slots, |person, _| !self.is_barred(person) && !said_no(person))
+    }
+
+    /// Tries every way to seat people who are `willing`.
+    fn can_be_filled(&self, slots: &[Asked], willing: impl Fn(usize, &Asked) -> bool) -> bool {
+        let sitters = |slot: &Asked| -> u8 {
+            let may = |person: &usize| self.may_fill(*person, slot) && willing(*person, slot);
+            (0..PEOPLE).filter(may).map(bit).sum()
+        };
+        let (shared, apart): (Vec<_>, Vec<_>) = slots.iter().partition(|slot| slot.shared);
+        let seats: Vec<u8> =
+            apart.iter().flat_map(|slot| std::iter::repeat_n(sitters(slot), slot.needed as usize)).collect();
+        shared.iter().all(|slot| sitters(slot).count_ones() >= slot.needed) && can_sit(&seats, 0)
+    }
+
+    fn advance(&mut self) {
+        let is_over = |after: &u32| i64::from(*after) <= self.now;
+        let reminders = self.world.reminders.iter().filter(|after| is_over(after)).count();
+        let steps: Vec<_> = self.world.escalation.iter().filter(|(after, ..)| is_over(after)).copied().collect();
+        let progress = &mut self.seen.progress;
+        progress.2 += usize::from(reminders > progress.0);
+        let added: Vec<_> = steps[progress.1..].iter().map(|(_, slot, add)| (*slot, *add)).collect();
+        (progress.0, progress.1) = (reminders, steps.len());
+        for (slot, add) in added {
+            let slot =
+                self.seen.slots.iter_mut().find(|known| known.group == slot).expect("a slot of the policy stays");
+            if !slot.also.contains(&add) {
+                slot.also.push(add);
+            }
+        }
+    }
+
+    fn break_glass(&mut self, person: usize, reasoned: bool, recent: u32) -> &'static str {
+        let Some((groups, per_day)) = self.world.glass else { return "no right" };
+        if !(0..GROUPS).any(|group| groups & bit(group) != 0 && self.is_in(person, group)) {
+            return "no right";
+        }
+        match (reasoned, recent < per_day) {
+            (false, _) => "no reason",
+            (true, false) => "too often",
+            (true, true) => {
+                self.end("approved", "break_glass", vec![person]);
+                "ok"
+            }
+        }
+    }
+}
+
+fn asked((group, needed, shared): (usize, u32, bool)) -> Asked {
+    Asked { group, needed, shared, also: Vec::new() }
+}
+
+/// Whether each seat can be taken by one of those who may sit in it and who sits nowhere else.
+fn can_sit(seats: &[u8], seated: u8) -> bool {
+    let [first, others @ ..] = seats else { return true };
+    (0..PEOPLE).map(bit).any(|person| first & person != 0 && seated & person == 0 && can_sit(others, seated | person))
+}

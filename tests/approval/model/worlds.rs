@@ -1,0 +1,210 @@
+//! What the random worlds are made of, and what happens in them.
+
+use proptest::prelude::*;
+
+pub(super) const PEOPLE: usize = 5;
+pub(super) const GROUPS: usize = 4;
+pub(super) const PAYLOADS: usize = 3;
+/// The deadline, in seconds.
+pub(super) const END: i64 = 100;
+
+/// By numbers: people, groups and payloads, of which 0 is the one that is asked for. A set of them is the bits of a byte.
+#[derive(Debug, Clone)]
+pub(super) struct World {
+    /// By group, how many, and whether shared.
+    pub(super) slots: Vec<(usize, u32, bool)>,
+    /// Of each group.
+    pub(super) members: [u8; GROUPS],
+    /// Who stands in for each person.
+    pub(super) stand_ins: [Option<usize>; PEOPLE],
+    pub(super) requester: usize,
+    pub(super) acting_for: Option<usize>,
+    pub(super) beneficiary: Option<usize>,
+    /// Whose token it came by.
+    pub(super) token_owner: Option<usize>,
+    pub(super) conflicted: u8,
+    pub(super) self_approval: bool,
+    pub(super) reject_needed: u32,
+    /// Whether a link is not enough.
+    pub(super) strict: bool,
+    /// When.
+    pub(super) reminders: Vec<u32>,
+    /// When, which slot, which group.
+    pub(super) escalation: Vec<(u32, usize, usize)>,
+    /// The groups that have the right, and how often a day.
+    pub(super) glass: Option<(u8, u32)>,
+    /// What they say of each payload.
+    pub(super) rules: [Rule; PAYLOADS],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rule {
+    Silent,
+    Denies,
+    Allows,
+    /// A slot more.
+    Asks(usize, u32, bool),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    Vote(Vote),
+    Revise { payload: usize, stale: bool },
+    Wait(i64),
+    Join { person: usize, group: usize },
+    Leave { person: usize, group: usize },
+    Away { person: usize, stand_in: Option<usize> },
+    Recheck,
+    Advance,
+    Expire,
+    Cancel,
+    Supersede { successor: usize },
+    BreakGlass { person: usize, reasoned: bool, recent: u32 },
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Vote {
+    pub(super) person: usize,
+    pub(super) approve: bool,
+    /// The slot that they name.
+    pub(super) named: Option<usize>,
+    /// In whose place, when they say so.
+    pub(super) behalf: Option<usize>,
+    /// What they would rather approve.
+    pub(super) payload: Option<usize>,
+    /// Whether they saw another revision.
+    pub(super) stale: bool,
+    /// Whether it came by a link only.
+    pub(super) link: bool,
+}
+
+fn person() -> impl Strategy<Value = usize> {
+    0..PEOPLE
+}
+
+fn group() -> impl Strategy<Value = usize> {
+    0..GROUPS
+}
+
+fn rarely(person: impl Strategy<Value = usize>) -> impl Strategy<Value = Option<usize>> {
+    prop::option::weighted(0.1, person)
+}
+
+fn slots() -> impl Strategy<Value = Vec<(usize, u32, bool)>> {
+    let needed = prop_oneof![2 => Just(1_u32), 3 => Just(2), 1 => Just(3)];
+    let slot = (needed, prop::bool::weighted(0.2));
+    prop::collection::btree_map(group(), slot, 1..=3)
+        .prop_map(|slots| slots.into_iter().map(|(group, (needed, shared))| (group, needed, shared)).collect())
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    prop_oneof![
+        3 => Just(Rule::Silent),
+        1 => Just(Rule::Denies),
+        1 => Just(Rule::Allows),
+        3 => (group(), 1..3_u32, any::<bool>()).prop_map(|(group, needed, shared)| Rule::Asks(group, needed, shared)),
+    ]
+}
+
+/// Each person is in a group more often than not.
+fn members() -> impl Strategy<Value = u8> {
+    (0_u8..32, 0_u8..32).prop_map(|(some, more)| some | more)
+}
+
+/// Steps for slots that are there, in the order of their time.
+fn escalation(slots: &[(usize, u32, bool)], wanted: Vec<(u32, usize, usize)>) -> Vec<(u32, usize, usize)> {
+    let mut steps: Vec<_> = wanted
+        .into_iter()
+        .map(|(after, slot, add)| (after, slots[slot % slots.len()].0, add))
+        .filter(|(_, slot, add)| slot != add)
+        .collect();
+    steps.sort_unstable();
+    steps
+}
+
+pub(super) fn worlds() -> impl Strategy<Value = World> {
+    let people = (
+        prop::array::uniform4(members()),
+        prop::array::uniform5(prop::option::weighted(0.4, person())),
+        person(),
+        rarely(person()),
+        rarely(person()),
+        rarely(person()),
+        prop_oneof![3 => Just(0_u8), 1 => (0..PEOPLE).prop_map(|person| 1 << person)],
+    );
+    let policy = (
+        prop::bool::weighted(0.3),
+        prop_oneof![2 => Just(1_u32), 2 => Just(2), 1 => Just(3)],
+        prop::bool::weighted(0.2),
+        prop::collection::btree_set(1..110_u32, 0..3),
+        prop::collection::vec((1..110_u32, 0..3_usize, group()), 0..3),
+        prop::option::of((1_u8..16, 1..3_u32)),
+        prop::array::uniform3(rule()),
+    );
+    (slots(), people, policy).prop_map(|(slots, people, policy)| {
+        let (members, stand_ins, requester, acting_for, beneficiary, token_owner, conflicted) = people;
+        let (self_approval, reject_needed, strict, reminders, steps, glass, rules) = policy;
+        let escalation = escalation(&slots, steps);
+        let reminders = reminders.into_iter().collect();
+        World {
+            slots,
+            members,
+            stand_ins,
+            requester,
+            acting_for,
+            beneficiary,
+            token_owner,
+            conflicted,
+            self_approval,
+            reject_needed,
+            strict,
+            reminders,
+            escalation,
+            glass,
+            rules,
+        }
+    })
+}
+
+fn vote() -> impl Strategy<Value = Vote> {
+    (
+        person(),
+        prop::bool::weighted(0.75),
+        prop::option::weighted(0.12, group()),
+        prop::option::weighted(0.15, person()),
+        prop::option::weighted(0.12, 0..PAYLOADS),
+        prop::bool::weighted(0.03),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(person, approve, named, behalf, payload, stale, link)| Vote {
+            person,
+            approve,
+            named,
+            behalf,
+            payload,
+            stale,
+            link,
+        })
+}
+
+/// What ends a request for good comes seldom, so that something has happened before.
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let revise = (0..PAYLOADS, prop::bool::weighted(0.1));
+    let step = prop_oneof![
+        100 => vote().prop_map(Step::Vote),
+        7 => revise.prop_map(|(payload, stale)| Step::Revise { payload, stale }),
+        14 => (1..45_i64).prop_map(Step::Wait),
+        6 => (person(), group()).prop_map(|(person, group)| Step::Join { person, group }),
+        14 => (person(), group()).prop_map(|(person, group)| Step::Leave { person, group }),
+        6 => (person(), prop::option::weighted(0.8, person()))
+            .prop_map(|(person, stand_in)| Step::Away { person, stand_in }),
+        14 => Just(Step::Recheck),
+        12 => Just(Step::Advance),
+        3 => Just(Step::Expire),
+        1 => Just(Step::Cancel),
+        2 => (0..2_usize).prop_map(|successor| Step::Supersede { successor }),
+        4 => (person(), any::<bool>(), 0..3_u32)
+            .prop_map(|(person, reasoned, recent)| Step::BreakGlass { person, reasoned, recent }),
+    ];
+    prop::collection::vec(step, 1..24)
+}
