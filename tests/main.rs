@@ -14,6 +14,7 @@ mod approval;
 mod crash;
 mod delivery;
 mod links;
+mod races;
 mod requests;
 mod serve;
 mod store;
