@@ -94,9 +94,12 @@ async fn step(tx: &mut Tx, timer: Timer, id: RequestId, scene: &Scene) -> Result
 
 /// Nobody has looked at a broken glass in time: those who should hear of it.
 async fn tell_of_review(tx: &mut Tx, id: RequestId, scene: &Scene) -> Result<(), HubError> {
+    if !reviews::set_told(tx.session(), id).await? {
+        // Another replica was here first, or somebody has looked since it was found due.
+        return Ok(());
+    }
     let request = requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))?;
     let now = scene.clock.now();
-    reviews::set_told(tx.session(), id).await?;
     tx.record(&Entry { request: Some(id), ..Entry::new(now, "request.review_due", scene.actor.clone()) })?;
     announce(tx, &scene.public_url, "request.review_due", &request, &Roster::default(), now).await
 }

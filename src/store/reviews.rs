@@ -47,12 +47,13 @@ pub async fn close(session: &mut Session, request: RequestId, review: &Review) -
     Ok(session.execute(sql, values).await? == 1)
 }
 
-/// Notes that those who should look have been told that they have not.
+/// Notes that those who should look have been told that they have not; answers whether that was to be told still.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn set_told(session: &mut Session, request: RequestId) -> Result<(), StoreError> {
-    session.execute("UPDATE reviews SET told = 1 WHERE request_id = $1", args![&request]).await.map(drop)
+pub async fn set_told(session: &mut Session, request: RequestId) -> Result<bool, StoreError> {
+    let sql = "UPDATE reviews SET told = 1 WHERE request_id = $1 AND told = 0 AND reviewed_at IS NULL";
+    Ok(session.execute(sql, args![&request]).await? == 1)
 }
 
 /// How often the person has broken the glass since `since`.

@@ -93,6 +93,28 @@ async fn access_begins_and_ends_once() {
     arena.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forgotten_review_is_told_of_once() {
+    let arena = Arena::start(Database::postgres().await).await;
+    let token = json!({"name": "p0", "scope": "approver", "person": member(0)});
+    let token = arena.hub().post("/v1/tokens", &token).await.expect(201)["secret"].as_str().unwrap().to_owned();
+    for request in &arena.ask_many(&ask("timed", "jit")).await {
+        let path = format!("/v1/requests/{}/break-glass", id(request));
+        let call = arena.hub().call(reqwest::Method::POST, &path).bearer_auth(&token).json(&json!({"reason": "fire"}));
+        arena.hub().send(call).await.expect(200);
+    }
+    let told = [
+        "request.created",
+        "request.glass_broken",
+        "request.approved",
+        "grant.started",
+        "grant.ended",
+        "request.review_due",
+    ];
+    assert_eq!(arena.after(600, "request.review_due").await, once(&told));
+    arena.close().await;
+}
+
 /// Only the other replica's time is over: it ends the request or the vote does, and either keeps what the first one did.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_vote_on_one_replica_or_the_timer_of_another() {
