@@ -16,6 +16,7 @@ mod delivery;
 mod engine;
 mod exec;
 mod links;
+mod races;
 mod requests;
 mod serve;
 mod store;

@@ -29,6 +29,9 @@ ALTER TABLE votes
     ALTER COLUMN seat SET NOT NULL,
     ADD CONSTRAINT seat_is_whose_right CHECK (seat = COALESCE(on_behalf_of, person));
 
+DROP INDEX requests_pending;
+CREATE INDEX requests_pending ON requests (status, expires_at) WHERE status = 'pending';
+CREATE INDEX requests_by_kind ON requests (kind, id);
 CREATE INDEX requests_notice ON requests (notice_at) WHERE notice_at IS NOT NULL;
 CREATE UNIQUE INDEX one_live_vote_per_seat ON votes (request_id, revision, seat) WHERE voided = 0;
 CREATE INDEX votes_by_person ON votes (person, request_id);

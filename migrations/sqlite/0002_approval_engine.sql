@@ -135,7 +135,8 @@ ALTER TABLE new_events RENAME TO events;
 ALTER TABLE new_deliveries RENAME TO deliveries;
 ALTER TABLE new_attempts RENAME TO attempts;
 
-CREATE INDEX requests_pending ON requests (expires_at) WHERE status = 'pending';
+-- Begins with the status, or SQLite takes requests_by_status for it and sorts all that waits.
+CREATE INDEX requests_pending ON requests (status, expires_at) WHERE status = 'pending';
 CREATE INDEX requests_by_resource ON requests (resource, id);
 CREATE INDEX requests_by_requester ON requests (requester_email, id);
 CREATE INDEX requests_by_asker ON requests (asked_by, id);
@@ -153,6 +154,7 @@ CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state = 'leased
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint_id, id);
 CREATE INDEX deliveries_by_request ON deliveries (request_id, id);
 
+CREATE INDEX requests_by_kind ON requests (kind, id);
 CREATE INDEX requests_notice ON requests (notice_at) WHERE notice_at IS NOT NULL;
 CREATE UNIQUE INDEX one_live_vote_per_seat ON votes (request_id, revision, seat) WHERE voided = 0;
 CREATE INDEX votes_by_person ON votes (person, request_id);

@@ -23,7 +23,7 @@ mod vote;
 mod working_hours;
 
 pub use admit::{Admission, Belonging, admit};
-pub use cover::{Roster, cover, satisfiable};
+pub use cover::{Roster, cover, indispensable, satisfiable};
 pub use decide::{Command, Proposal, Revision, Transition, Verdict, Void, VoidReason, decide};
 pub use diff::unified;
 pub use digest::{Digest, InvalidDigest};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::HubError;
-use crate::approval::{Email, Guardrails, Roster, Terms, satisfiable};
+use crate::approval::{Email, Guardrails, Roster, Terms, indispensable, satisfiable};
 use crate::store::resources::Resource;
 use crate::store::{Session, endpoints, groups, people};
 use crate::time::Timestamp;
@@ -46,14 +46,10 @@ fn nobody_can_decide(resource: &Resource, roster: &Roster) -> Vec<String> {
     if policy.procedure.allow_self_approval {
         return Vec::new();
     }
-    let decide: BTreeSet<&Email> = slots.iter().flat_map(|slot| slot.members(roster)).collect();
     let asks = |person: &&Email| {
         policy.requester_groups.is_empty() || policy.requester_groups.iter().any(|group| roster.contains(group, person))
     };
-    let alone = decide
-        .into_iter()
-        .filter(asks)
-        .filter(|person| !satisfiable(&slots, roster, |other| other == *person || policy.conflicted.contains(other)));
+    let alone = indispensable(&slots, roster, |person| policy.conflicted.contains(person)).into_iter().filter(asks);
     alone
         .map(|person| format!("what {person} asks of {name} nobody else could approve: it will be refused"))
         .take(5)
@@ -95,16 +91,14 @@ async fn all_away(
     let groups = resource.policy.deciding_groups();
     let people: BTreeSet<&Email> = groups.iter().flat_map(|group| roster.members(group)).collect();
     let known = people::known(session, &people).await?;
-    let is_away = |person: &Email| {
-        known
-            .iter()
-            .filter(|known| known.email == *person)
-            .filter_map(|known| known.absence.as_ref())
-            .any(|absence| absence.covers(now) && absence.delegate.is_none())
-    };
+    let away: BTreeSet<&Email> = known
+        .iter()
+        .filter(|known| known.absence.as_ref().is_some_and(|absence| absence.covers(now) && absence.delegate.is_none()))
+        .map(|known| &known.email)
+        .collect();
     let deserted = groups.into_iter().filter(|group| {
         let mut members = roster.members(group).peekable();
-        members.peek().is_some() && members.all(is_away)
+        members.peek().is_some() && members.all(|member| away.contains(member))
     });
     Ok(deserted.map(|group| format!("everybody in group {group} is away, and nobody stands in for them")).collect())
 }

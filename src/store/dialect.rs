@@ -24,4 +24,13 @@ impl Dialect {
             Self::Postgres => "BEGIN; SELECT pg_advisory_xact_lock(4852177305616)",
         }
     }
+
+    /// A column in a condition that so many rows meet that another condition has to choose the index. SQLite knows nothing of how
+    /// many they are, and takes no index for an expression; PostgreSQL counts.
+    pub(super) const fn common(self, column: &'static str, expression: &'static str) -> &'static str {
+        match self {
+            Self::Sqlite => expression,
+            Self::Postgres => column,
+        }
+    }
 }

@@ -6,6 +6,7 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, FromRow, SqlSafeStr};
 
 use super::StoreError;
+use super::dialect::Dialect;
 
 /// A connection, borrowed from its pool.
 pub struct Session {
@@ -61,6 +62,14 @@ macro_rules! on_either {
 }
 
 impl Session {
+    /// Which database it is connected to.
+    pub(super) const fn dialect(&self) -> Dialect {
+        match self.connection {
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
     /// Runs a statement; answers how many rows it touched.
     pub(super) async fn execute(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<u64, StoreError> {
         Ok(on_either!(self, values, |c, args| sqlx::query_with(sql, args).execute(c).await?.rows_affected()))

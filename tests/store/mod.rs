@@ -41,6 +41,9 @@ macro_rules! write {
     };
 }
 
+mod crowd;
+mod plans;
+mod statements;
 mod writer;
 
 fn at(seconds: i64) -> Timestamp {

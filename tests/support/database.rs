@@ -1,5 +1,7 @@
 //! A database of its own for each test.
 
+use std::collections::BTreeMap;
+
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
@@ -27,6 +29,19 @@ impl Database {
         let mut url = url::Url::parse(&server).expect("TEST_POSTGRES_URL is a URL");
         url.set_path(&name);
         Self { url: url.into(), folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// What a statement with two columns, a name and a number, finds.
+    pub(crate) async fn tally(url: &str, sql: String) -> BTreeMap<String, i64> {
+        let sql = sqlx::AssertSqlSafe(sql);
+        let rows: Vec<(String, i64)> = if url.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(url).await.expect("the database opens");
+            sqlx::query_as(sql).fetch_all(&mut connection).await.expect("the statement runs")
+        } else {
+            let mut connection = sqlx::PgConnection::connect(url).await.expect("the database opens");
+            sqlx::query_as(sql).fetch_all(&mut connection).await.expect("the statement runs")
+        };
+        rows.into_iter().collect()
     }
 
     /// Changes something behind the hub's back.

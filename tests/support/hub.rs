@@ -46,6 +46,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Sends a call and reads what comes back.
+    pub(crate) async fn to(call: reqwest::RequestBuilder) -> Self {
+        let response = call.send().await.expect("the hub answers");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, text: response.text().await.expect("a whole body") }
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
     }
@@ -110,6 +117,13 @@ impl TestHub {
         Self::start_at(database, Options::default(), clock).await
     }
 
+    /// Another hub on the same PostgreSQL database, whose clock shows the same but moves by itself.
+    pub(crate) async fn replica(&self) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let twin = Database { url: self.database.url.clone(), folder };
+        Self::start_at(twin, Options::default(), ManualClock::starting_at(self.now())).await
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
@@ -124,9 +138,7 @@ impl TestHub {
     }
 
     pub(crate) async fn send(&self, call: reqwest::RequestBuilder) -> Answer {
-        let response = call.send().await.expect("the hub answers");
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.expect("a whole body") }
+        Answer::to(call).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -5,6 +5,7 @@ use sqlx::AssertSqlSafe;
 use super::{COLUMNS, Row, complete};
 use crate::approval::{Email, GroupName, Kind, Request, ResourceName, Status};
 use crate::ids::RequestId;
+use crate::store::dialect::Dialect;
 use crate::store::session::{Arg, args};
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
@@ -66,15 +67,19 @@ pub struct Found {
 }
 
 impl Filter {
-    fn conditions(&self) -> Conditions {
+    fn conditions(&self, dialect: Dialect) -> Conditions {
         let mut conditions = Conditions::default();
-        conditions.add("status =", self.status.map(Status::as_str));
-        conditions.add("resource =", self.resource.as_ref());
+        // Somebody's requests are few, those of a resource more, and those of a status or kind most of all.
+        let by_person = self.requester.is_some() || self.asked_by.is_some();
+        let by_other = by_person || self.resource.is_some();
+        let common = |is_so, column, expression| if is_so { dialect.common(column, expression) } else { column };
+        conditions.add(common(by_other, "status =", "+status ="), self.status.map(Status::as_str));
+        conditions.add(common(by_other, "kind =", "+kind ="), self.kind.map(Kind::as_str));
+        conditions.add(common(by_person, "resource =", "+resource ="), self.resource.as_ref());
         conditions.add("requester_email =", self.requester.as_ref());
         conditions.add("asked_by =", self.asked_by.as_ref());
         conditions.add("created_at >=", self.from);
         conditions.add("created_at <", self.to);
-        conditions.add("kind =", self.kind.map(Kind::as_str));
         conditions
     }
 }
@@ -104,7 +109,7 @@ pub async fn page(
     limit: u32,
 ) -> Result<Found, StoreError> {
     let Some(source) = &filter.source else {
-        let mut conditions = filter.conditions();
+        let mut conditions = filter.conditions(session.dialect());
         conditions.add("id <", before.as_ref());
         let mut requests = select(session, conditions, "id DESC", limit + 1).await?;
         let more = requests.len() > limit as usize;
@@ -117,7 +122,7 @@ pub async fn page(
         let ids = candidates(session, source, next.as_ref()).await?;
         let Some(last) = ids.last().copied() else { return Ok(Found { requests: found, next: None }) };
         next = Some(last);
-        let mut conditions = filter.conditions();
+        let mut conditions = filter.conditions(session.dialect());
         conditions.add_list("id IN", ids.iter().map(Arg::from));
         for request in select(session, conditions, "id DESC", ROUND).await? {
             if !source.wants(&request) {

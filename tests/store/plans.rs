@@ -1,0 +1,177 @@
+//! How the databases find what the hub asks for: by an index, and no more of it than is shown, however much there is.
+
+use countersign::store::membership_checks::{self, Check};
+use countersign::store::timers;
+use serde_json::json;
+
+use super::crowd;
+use super::statements::{self, Statement};
+use crate::support::{Database, TestHub, on_both};
+
+/// Tables that grow with use.
+const GROWING: [&str; 13] = [
+    "requests",
+    "request_groups",
+    "revisions",
+    "votes",
+    "events",
+    "deliveries",
+    "attempts",
+    "executions",
+    "grants",
+    "reviews",
+    "audit_entries",
+    "group_members",
+    "people",
+];
+/// Most rows that one statement looks at or puts in order: a page of the longest list, with what belongs to it.
+const MOST: u64 = 1_200;
+
+/// What is wrong with a plan.
+fn faults(statement: &Statement) -> Vec<String> {
+    // A list of all is read in the order of its index, as far as it is shown.
+    let as_shown = !statement.sql.contains("WHERE") && statement.sql.contains("LIMIT");
+    // One row a group at most, or one person's grants of one resource.
+    let short =
+        statement.sql.contains("FROM membership_checks") || statement.sql.contains("requester = $2 AND ends_at");
+    let bad = statement.steps.iter().filter(|step| {
+        let of_growing = step.table.as_deref().is_some_and(|table| GROWING.contains(&table));
+        match step.rows {
+            // A table that is small by now may be read as a whole.
+            Some(rows) => rows > MOST || (of_growing && step.way == "Seq Scan" && rows > 100),
+            None => (of_growing && !as_shown) || (step.way.contains("TEMP B-TREE") && !short),
+        }
+    });
+    bad.map(|step| format!("{step:?}\n    in {}", statement.sql)).collect()
+}
+
+/// That nothing is read off that index, which SQLite names.
+fn not_read_off(what: &str, index: &str, statements: &[Statement]) -> Option<String> {
+    let mut steps =
+        statements.iter().flat_map(|statement| &statement.steps).filter(|step| step.rows.is_none()).peekable();
+    let missing = steps.peek().is_some() && !steps.any(|step| step.way.contains(index));
+    let ways = || {
+        statements.iter().flat_map(|statement| statement.steps.iter().map(|step| step.way.as_str())).collect::<Vec<_>>()
+    };
+    missing.then(|| format!("{what}: not read off {index}, but {:#?}", ways()))
+}
+
+fn all_faults(what: &str, statements: &[Statement]) -> Vec<String> {
+    statements.iter().flat_map(faults).map(|fault| format!("{what}: {fault}")).collect()
+}
+
+on_both! {
+    async fn lists_and_timers_read_no_more_than_they_show(database: Database) {
+        statements::listen();
+        let mut hub = crowd::start(database).await;
+        let url = hub.database.url.clone();
+        let mut faults = Vec::new();
+        for (path, index) in LISTS {
+            let ran = statements::during(&url, async {
+                let page = hub.get(path).await.expect(200);
+                assert!(page["allowed"] == true || !page["items"].as_array().unwrap().is_empty(), "{path}");
+            }).await;
+            faults.extend(all_faults(path, &ran));
+            faults.extend(not_read_off(path, index, &ran));
+        }
+        let dana = json!({"name": "dana", "scope": "approver", "person": "dana@example.com"});
+        hub.token = hub.post("/v1/tokens", &dana).await.expect(201)["secret"].as_str().unwrap().to_owned();
+        for from in ["", "&cursor=req_00000000000000000000001000060000", "&cursor=req_00000000000000000000001000001000"] {
+            let path = format!("/v1/requests?waiting_for=me&limit=200{from}");
+            let ran = statements::during(&url, async {
+                assert_eq!(hub.get(&path).await.expect(200)["items"].as_array().unwrap().len(), 200);
+            }).await;
+            faults.extend(all_faults(&path, &ran));
+            faults.extend(not_read_off(&path, "request_groups_open (group_name=? AND request_id<?)", &ran));
+        }
+        let ran = statements::during(&url, look_at_timers(&hub)).await;
+        faults.extend(all_faults("timers", &ran));
+        faults.extend(TIMERS.iter().flat_map(|index| not_read_off("timers", index, &ran)));
+        assert_eq!(faults, Vec::<String>::new(), "\n{}", faults.join("\n"));
+    }
+
+    async fn a_vote_costs_the_same_however_large_the_groups_are(database: Database) {
+        statements::listen();
+        let hub = TestHub::start(database).await;
+        hub.post("/v1/apply", &crowd::broad_policies()).await.expect(200);
+        let url = hub.database.url.clone();
+        if url.starts_with("postgres") {
+            Database::run(&url, "ANALYZE".to_owned()).await;
+        }
+        statements::tell_plans(&url).await;
+        let hub = hub.restart().await;
+        let mut costs = Vec::new();
+        for resource in ["narrow", "wide"] {
+            let request = hub.ask(resource, "x").await;
+            let vote = async |group: usize| {
+                statements::during(&url, async {
+                    let voter = format!("{resource}{group}.1@example.com");
+                    let voted = hub.vote(&request, "approve", &voter).await.expect(200);
+                    assert_eq!(voted["votes"].as_array().unwrap().len(), group + 1);
+                }).await
+            };
+            let mut cost = Vec::new();
+            for group in 0..3 {
+                let ran = vote(group).await;
+                assert_eq!(all_faults(resource, &ran), Vec::<String>::new());
+                assert_eq!(not_read_off(resource, "email=?", &ran), None);
+                cost.push(weigh(&ran));
+            }
+            costs.push(cost);
+        }
+        assert_eq!(costs[0], costs[1]);
+        assert!(costs[0].iter().flatten().all(|(_, rows)| *rows <= 20), "{costs:#?}");
+    }
+}
+
+/// What a vote asks of people and groups: each statement, with how many rows it returned or looked at.
+fn weigh(statements: &[Statement]) -> Vec<(String, u64)> {
+    let asks = |statement: &&Statement| ["group_members", " people "].iter().any(|table| statement.sql.contains(table));
+    let looked = |statement: &Statement| statement.steps.iter().filter_map(|step| step.rows).sum();
+    let weighed =
+        statements.iter().filter(asks).map(|one| (one.sql.clone(), one.returned.unwrap_or_else(|| looked(one))));
+    weighed.collect()
+}
+
+/// Lists, and the index that SQLite has to read each off.
+const LISTS: [(&str, &str); 18] = [
+    ("/v1/access?resource=orders&requester=u4@example.com", "grants_open (resource=? AND requester=? AND ends_at>?)"),
+    ("/v1/requests?limit=100", "SCAN requests"),
+    ("/v1/requests?group=dba", "PRIMARY KEY (group_name=? AND request_id<?)"),
+    ("/v1/requests?group=dba&status=approved", "PRIMARY KEY (group_name=? AND request_id<?)"),
+    ("/v1/requests?approver=v7@example.com", "votes_by_person (person=? AND request_id<?)"),
+    ("/v1/requests?approver=dana@example.com&status=approved", "votes_by_person (person=? AND request_id<?)"),
+    ("/v1/requests?status=pending", "requests_by_status (status=?)"),
+    ("/v1/requests?status=approved&limit=100", "requests_by_status (status=?)"),
+    ("/v1/requests?resource=orders", "requests_by_resource (resource=?)"),
+    ("/v1/requests?resource=rare&limit=100", "requests_by_resource (resource=?)"),
+    ("/v1/requests?resource=rare&status=pending", "requests_by_resource (resource=?)"),
+    ("/v1/requests?requester=u4@example.com&status=approved", "requests_by_requester (requester_email=?)"),
+    ("/v1/requests?requester=u0@example.com&resource=orders", "requests_by_requester (requester_email=?)"),
+    ("/v1/requests?kind=action", "requests_by_kind (kind=?)"),
+    ("/v1/grants?requester=u4@example.com", "grants_by_requester (requester=? AND id<?)"),
+    ("/v1/grants?resource=orders", "grants_by_resource (resource=? AND id<?)"),
+    ("/v1/grants?status=active", "grants_by_status (status=? AND id<?)"),
+    ("/v1/people?limit=500", "PRIMARY KEY (email>?)"),
+];
+
+/// What SQLite has to read each of the timers off, when it looks for the next moment and for what is due.
+const TIMERS: [&str; 7] = [
+    "requests_pending (status=?)",
+    "requests_pending (status=? AND expires_at<?)",
+    "requests_notice (notice_at",
+    "executions_due (due_at",
+    "grants_due (due_at",
+    "reviews_due (due_at",
+    "request_groups_open (group_name=? AND request_id>?)",
+];
+
+/// All that the timers ask for, and a part of the check of a group whose members have changed.
+async fn look_at_timers(hub: &TestHub) {
+    hub.server.hub().run_due().await.unwrap();
+    let session = &mut hub.server.store().read().await.unwrap();
+    assert!(timers::next(session).await.unwrap().is_some());
+    assert_eq!(membership_checks::next(session).await.unwrap(), None);
+    let check = Check { group: "dba".parse().unwrap(), after: "req_00000000000000000000001000050000".to_owned() };
+    assert_eq!(membership_checks::part(session, &check, 64).await.unwrap().len(), 64);
+}
