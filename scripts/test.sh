@@ -6,7 +6,8 @@
 #   scripts/test.sh ARGS...    only `cargo nextest run ARGS...`, for instance a part of a test's name
 #
 # For the time of the run it starts a PostgreSQL server of its own, which nothing outside can reach.
-# Set TEST_POSTGRES_URL to use another server; its user has to be allowed to create databases.
+# Set TEST_POSTGRES_URL to use another server; its user has to be a superuser, who may create databases and
+# have them tell their plans.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
