@@ -36,7 +36,7 @@ pub struct Slot {
     pub shared: bool,
 }
 
-/// The policy of a resource as configured. Editing it touches new requests only: each request keeps its [`Terms`].
+/// The policy of a resource as configured. Editing it touches new requests only: each request keeps its terms.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// All must be filled.
@@ -189,7 +189,7 @@ pub enum InvalidPolicy {
     /// A step for a slot that there is not, or that adds the slot's own group.
     #[error("escalation of slot {0}: there is no such slot, or it adds that same group")]
     Escalation(GroupName),
-    /// More than [`MAX_STEPS`].
+    /// More than 50 entries in a list.
     #[error("too many entries in {0}: at most 50")]
     TooMany(&'static str),
 }

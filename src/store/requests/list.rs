@@ -98,7 +98,7 @@ impl Source {
 
 /// Up to `limit` requests that match, newest first, older than `before`.
 ///
-/// However many there are, a call looks at no more than [`ROUNDS`] × [`ROUND`] of them: a list may be short and go on.
+/// However many there are, a call looks at no more than 5,000 of them: a list may be short and go on.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
