@@ -26,22 +26,25 @@ pub(super) fn judge(
     check_seen(request, ballot)?;
     let absent = absent(request, ballot, roster)?;
     let seat = absent.as_ref().unwrap_or(&ballot.voter);
-    if repeats && earlier.is_some_and(|vote| vote.seat() == seat && !is_lapsed(vote, &request.terms.slots, roster)) {
+    let holds = |vote: &&Vote| vote.seat() == seat && !is_lapsed(vote, &request.terms.slots, roster);
+    let standing = earlier.filter(holds).filter(|_| repeats);
+    if standing.is_some_and(|vote| !widens(request, ballot, vote)) {
         return Ok(Transition::default());
     }
     // Of the same voter it is a change of mind, which is heard.
-    let spent = |vote: &&Vote| vote.link.is_some() && vote.link == ballot.link && vote.voter != ballot.voter;
-    if let Some(other) = request.live_votes().find(spent) {
-        return Err(Refusal::LinkUsed(other.voter.clone()));
+    let spent_by = ballot.link.as_ref().and_then(|link| request.link_spent_by(link));
+    if let Some(other) = spent_by.filter(|other| **other != ballot.voter) {
+        return Err(Refusal::LinkUsed(other.clone()));
     }
     check_wish(request, ballot)?;
     let revision = revision(request, ballot, roster, now)?;
     let slots = revision.as_ref().map_or(&request.terms.slots, |revision| &revision.slots);
     // What other rules ask for, the vote may fill as well, or not at all.
-    let groups = eligible(slots, ballot, seat, roster);
+    let mut groups = eligible(slots, ballot, seat, roster);
     if groups.is_empty() {
         return Err(Refusal::NotEligible(ballot.voter.clone()));
     }
+    groups.extend(standing.filter(|_| revision.is_none()).into_iter().flat_map(|vote| vote.groups.clone()));
     let voids = match &revision {
         Some(_) => void_all(request),
         None => voids(request, ballot, seat, roster),
@@ -50,6 +53,15 @@ pub(super) fn judge(
     let decision = outcome(request, slots, &voids, &vote, roster);
     let undecidable = revision.as_ref().and_then(|_| decidable_again(request));
     Ok(Transition { revision, voids, vote: Some(vote), undecidable, decision, ..Transition::default() })
+}
+
+/// Whether somebody who has approved for one slot approves for another as well, where one of the two is shared: only then do they
+/// fill both.
+fn widens(request: &Request, ballot: &Ballot, vote: &Vote) -> bool {
+    let shared =
+        |group: &GroupName| request.terms.slots.iter().any(|slot| slot.slot.shared && slot.slot.group == *group);
+    let other = |group: &GroupName| !vote.groups.contains(group) && (shared(group) || vote.groups.iter().any(shared));
+    vote.choice == Choice::Approve && ballot.group.as_ref().is_some_and(other)
 }
 
 fn proposes(request: &Request, ballot: &Ballot) -> bool {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Digest, Email, Execution, Grant, GroupName, Progress, Requester, ResourceName, RuleName, Terms, Transition, Vote,
-    unified,
+    Digest, Email, Execution, Grant, GroupName, LinkUse, Progress, Requester, ResourceName, RuleName, Terms,
+    Transition, Vote, unified,
 };
 use crate::ids::RequestId;
 use crate::time::Timestamp;
@@ -344,6 +344,12 @@ impl Request {
     /// Votes that count.
     pub fn live_votes(&self) -> impl Iterator<Item = &Vote> {
         self.votes.iter().filter(|vote| !vote.voided && vote.revision == self.revision)
+    }
+
+    /// Who has voted on this revision by the link, whatever became of the vote: a channel's link casts one vote.
+    pub fn link_spent_by(&self, link: &LinkUse) -> Option<&Email> {
+        let cast = self.votes.iter().find(|vote| vote.revision == self.revision && vote.link.as_ref() == Some(link));
+        cast.map(|vote| &vote.voter)
     }
 
     /// Whether the person may not decide it.

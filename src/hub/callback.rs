@@ -59,8 +59,7 @@ impl Hub {
             return Err(LinkProblem::Expired.into());
         }
         let spent = LinkUse { delivery: link.delivery, group: link.group.clone() };
-        let used_by =
-            request.live_votes().find(|vote| vote.link.as_ref() == Some(&spent)).map(|vote| vote.voter.clone());
+        let used_by = request.link_spent_by(&spent).cloned();
         let open = request.status == Status::Pending && used_by.is_none();
         let members = self.who_may_vote(&request, &link.group, now).await?;
         Ok(CallbackPage {

@@ -18,7 +18,7 @@ use crate::approval::{Command, GrantCommand, Roster, Use};
 use crate::audit::{Actor, Entry};
 use crate::ids::RequestId;
 use crate::store::timers::{self, Timer};
-use crate::store::{Tx, membership_checks, requests, reviews};
+use crate::store::{StoreError, Tx, membership_checks, requests, reviews};
 use crate::time::Timestamp;
 
 /// Requests handled in one transaction.
@@ -133,7 +133,14 @@ async fn recheck_part(tx: &mut Tx, scene: &Scene) -> Result<usize, HubError> {
     let Some(check) = membership_checks::next(tx.session()).await? else { return Ok(0) };
     let part = membership_checks::part(tx.session(), &check, BATCH).await?;
     for id in &part {
-        let (_request, _always_ok) = carry_out(tx, *id, Command::Recheck, scene).await?;
+        match carry_out(tx, *id, Command::Recheck, scene).await {
+            Ok(_) => {}
+            // A row that cannot be read must not keep the others from being looked at.
+            Err(HubError::Store(error @ StoreError::Inconsistent { .. })) => {
+                tracing::error!(request = %id, error = &error as &dyn std::error::Error, "cannot look at a request again");
+            }
+            Err(error) => return Err(error),
+        }
     }
     membership_checks::advance(tx.session(), &check, part.last().copied()).await?;
     Ok(part.len())

@@ -197,6 +197,21 @@ on_both! {
         assert_eq!(hub.show(&request).await["status"], "pending");
     }
 
+    async fn somebody_in_two_groups_fills_a_shared_slot_by_its_own_link_too(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let shared = json!({"slots": [{"group": "dba"}, {"group": "security", "shared": true}]});
+        hub.put("/v1/resources/customers", &shared).await.expect(200);
+        let receiver = Receiver::start().await;
+        hub.endpoint("both", "custom", &receiver.url, &["dba", "security"]).await;
+        hub.ask("customers", "x").await;
+        let links = receiver.wait_for(1).await[0].json()["data"]["links"].clone();
+        let link = |slot: usize| links["slots"][slot]["approve"].as_str().unwrap().to_owned();
+        let dana = json!({"approver": "dana@example.com"});
+        assert_eq!(post(&hub, &link(0), &dana).await.expect(200)["status"], "pending");
+        let decided = post(&hub, &link(1), &dana).await.expect(200);
+        assert_eq!((&decided["status"], &decided["votes"][0]["voided"]), (&json!("approved"), &json!(true)));
+    }
+
     async fn each_slot_has_its_own_links_and_each_casts_one_vote(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;

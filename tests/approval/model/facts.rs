@@ -200,7 +200,12 @@ impl Facts {
         let is_same = |said: &Said| {
             (said.voter, said.seat, said.approve) == (vote.person, seat, vote.approve) && self.holds(said)
         };
-        if other.is_none() && self.live().any(is_same) {
+        let before = self.live().find(|said| is_same(said)).map(|said| said.groups).filter(|_| other.is_none());
+        let asked = self.slots_of(seat, &self.seen.slots, vote.named);
+        let shared = self.seen.slots.iter().filter(|slot| slot.shared).fold(0, |all, slot| all | bit(slot.group));
+        let adds =
+            |groups: u8| vote.approve && vote.named.is_some() && asked & !groups != 0 && (asked | groups) & shared != 0;
+        if before.is_some_and(|groups| !adds(groups)) {
             return "ok";
         }
         let change = other.filter(|_| vote.approve);
@@ -208,10 +213,12 @@ impl Facts {
             Ok(slots) => slots,
             Err(why_not) => return why_not,
         };
-        let groups = self.slots_of(seat, &slots, vote.named);
+        let mut groups = self.slots_of(seat, &slots, vote.named);
         if groups == 0 {
             return "not eligible";
         }
+        // Whoever says yes for one more slot keeps what they said yes for.
+        groups |= before.unwrap_or(0);
         match change {
             Some(payload) => self.change(payload, slots),
             None => self.make_way(vote.person, seat),
