@@ -42,7 +42,7 @@ pub use policy::{
 };
 pub use refusal::Refusal;
 pub use request::{
-    Change, ChangeRole, Decision, InvalidPayload, Kind, Method, Payload, Request, Review, Status, limits,
+    Change, ChangeRole, Decision, InvalidPayload, Kind, Method, Payload, Request, Review, Status, is_blank, limits,
 };
 pub use schedule::{Notice, Progress};
 pub use terms::{Terms, TermsSlot};

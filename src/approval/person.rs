@@ -31,7 +31,11 @@ impl FromStr for Email {
     type Err = InvalidEmail;
 
     fn from_str(text: &str) -> Result<Self, InvalidEmail> {
-        let folded = text.trim().to_lowercase();
+        // Before the case is folded: the Kelvin sign would become a k.
+        if !text.is_ascii() {
+            return Err(InvalidEmail);
+        }
+        let folded = text.trim().to_ascii_lowercase();
         let (local, domain) = folded.split_once('@').ok_or(InvalidEmail)?;
         // ASCII only: two addresses that look alike must not be two people.
         let plain = folded.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b',' | b';'));
@@ -135,6 +139,7 @@ mod tests {
             "d ana@x",
             "dana@x\u{202e}",
             "dаna@example.com",
+            "\u{212a}im@example.com",
             "<a@b>",
         ] {
             assert_eq!(bad.parse::<Email>(), Err(InvalidEmail), "{bad}");

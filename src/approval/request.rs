@@ -118,7 +118,7 @@ impl Payload {
 }
 
 /// Whether there is nothing to see in a text: white space and characters that show nothing.
-pub(super) fn is_blank(text: &str) -> bool {
+pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || c.is_control() || shows_nothing(c))
 }
 

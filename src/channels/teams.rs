@@ -175,13 +175,25 @@ fn facts(request: &Value, budget: usize) -> Vec<Value> {
     let members = request.pointer("/context").and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
     members
         .iter()
-        .filter(|(_, value)| !value.is_object() && !value.is_array() && !value.is_null())
+        .filter_map(|(name, value)| Some((name, fact(value)?)))
         .take(FACTS)
-        .map(|(name, value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            json!({"name": or_dash(cut(name, 40).0), "value": or_dash(cut(&value, budget.min(200)).0)})
-        })
+        .map(
+            |(name, value)| json!({"name": or_dash(cut(name, 40).0), "value": or_dash(cut(&value, budget.min(200)).0)}),
+        )
         .collect()
+}
+
+/// A plain value as text, and a list of plain values: the words of a program are what approvers have to see.
+fn fact(value: &Value) -> Option<String> {
+    let plain = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    };
+    match value {
+        Value::Array(items) => items.iter().map(plain).collect::<Option<Vec<_>>>().map(|items| items.join(" ")),
+        value => plain(value),
+    }
 }
 
 /// Something to show in place of nothing: a card takes no empty text.

@@ -150,6 +150,12 @@ pub(super) struct Change {
 }
 
 impl Shown {
+    /// The program that reads the command, where the command is a script.
+    pub(super) fn argv(&self) -> Option<String> {
+        let argv = self.context.as_ref()?.get("argv")?.as_array()?;
+        Some(shell_words::join(argv.iter().filter_map(Value::as_str)))
+    }
+
     /// Reads the hub's answer about one request. What it shows must hash to the digest that it names: approvals are about the
     /// digest, so anything else must not be looked at, let alone run.
     pub(super) fn read(answer: Value, expected: Option<RequestId>) -> Result<Self, CallError> {
@@ -201,7 +207,7 @@ impl Shown {
         if let Some(reason) = decision.reason.as_deref().filter(|reason| !reason.is_empty()) {
             text.push_str(&format!(": {reason}"));
         }
-        text
+        one_line(&text)
     }
 }
 
@@ -210,10 +216,10 @@ impl Change {
     pub(super) fn who(&self) -> String {
         let reason = self.reason.as_deref().filter(|reason| !reason.is_empty());
         let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
-        match &self.by {
+        one_line(&match &self.by {
             Some(person) => format!("{person} ({}){reason}", self.role),
             None => format!("the {}{reason}", self.role),
-        }
+        })
     }
 }
 
@@ -224,7 +230,7 @@ impl Vote {
         let group = self.group.as_ref().map(|group| format!(" for {group}")).unwrap_or_default();
         let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let void = if self.voided { " (no longer counts)" } else { "" };
-        format!("{} {verb}{group}{void}{reason}", self.person)
+        one_line(&format!("{} {verb}{group}{void}{reason}", self.person))
     }
 
     /// The same for a program.
@@ -233,6 +239,11 @@ impl Vote {
             "person": self.person, "decision": self.decision, "group": self.group, "reason": self.reason, "revision": self.revision,
         })
     }
+}
+
+/// On one line: what somebody wrote must not look like a line of ours.
+pub(super) fn one_line(text: &str) -> String {
+    text.replace("\r\n", "\n").replace(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'], " ⏎ ")
 }
 
 /// A text of several lines, set off.

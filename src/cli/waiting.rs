@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::connection::{Call, CallError, Connection, Outage};
 use super::progress::Progress;
-use super::shown::{Shown, Standing, indented};
+use super::shown::{Shown, Standing, indented, one_line};
 use crate::ids::RequestId;
 
 /// A long poll for a request that still lacks several approvals is shorter, since the hub answers it only at the end, and the
@@ -100,7 +100,10 @@ pub(super) fn tell_asked(request: &Shown, explained: Option<&Value>, progress: &
         })).collect::<Vec<_>>(),
     });
     let mut text = format!("{} asks for approval on {}{}", request.id, request.resource, indented(&request.command));
-    text.push_str(&format!("\n  digest     {}\n  waits at   {}", request.digest, request.url));
+    if let Some(argv) = request.argv() {
+        text.push_str(&format!("\n  read by    {}", one_line(&argv)));
+    }
+    text.push_str(&format!("\n  digest     {}\n  waits at   {}", request.digest, one_line(&request.url)));
     if request.status == Standing::Pending {
         text.push_str(&format!("\n  decide by  {}", request.expires_at));
         for slot in &request.slots {
@@ -123,7 +126,7 @@ fn people(explained: Option<&Value>, group: &str) -> Vec<String> {
         .iter()
         .filter(|person| person.get("can_decide").and_then(Value::as_bool) == Some(true))
         .filter_map(|person| match (text(person, "name"), text(person, "email")) {
-            (Some(name), Some(email)) if name != email => Some(format!("{name} <{email}>")),
+            (Some(name), Some(email)) if name != email => Some(one_line(&format!("{name} <{email}>"))),
             (name, email) => email.or(name),
         })
         .collect()

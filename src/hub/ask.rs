@@ -10,8 +10,8 @@ use super::rules::digest;
 use super::transition::{Scene, carry_out, conclude};
 use super::{Hub, HubError, IdempotencyKey, RequestView, check, require};
 use crate::approval::{
-    Admission, Belonging, Command, Digest, Email, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
-    Request, Requester, ResourceName, Roster, Status, Terms, admit, limits, satisfiable,
+    Admission, Belonging, Command, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure,
+    Progress, Request, Requester, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
 };
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
@@ -114,7 +114,7 @@ impl Hub {
         check_bounds(&ask)?;
         let resource = resources::get(session, &ask.resource).await?.ok_or(HubError::NotFound("resource"))?;
         let requester = requester(caller, ask.requester)?;
-        let belonging = belonging(session, caller, &requester).await?;
+        let belonging = belonging(session, caller, &requester, ask.beneficiary.as_ref()).await?;
         let kind = ask.kind.unwrap_or(Kind::Action);
         let payload = Payload {
             command: ask.command.unwrap_or_default(),
@@ -184,7 +184,7 @@ impl Hub {
         reason: Option<&String>,
         person: Option<&Email>,
     ) -> Result<(), HubError> {
-        if resource.policy.reason_required && reason.is_none_or(|reason| reason.trim().is_empty()) {
+        if resource.policy.reason_required && reason.is_none_or(|reason| is_blank(reason)) {
             let detail = format!("{} wants a reason with every request: say why", resource.name);
             return Err(HubError::invalid("reason_required", "/reason", detail));
         }
@@ -314,7 +314,9 @@ fn check_bounds(ask: &Ask) -> Result<(), HubError> {
 fn requester(caller: &Principal, said: Option<Requester>) -> Result<Requester, HubError> {
     let owner = caller.person();
     match (said, owner) {
-        (Some(said), Some(owner)) if said.email.is_some() && !said.is(owner) && !caller.has(Scope::Admin) => {
+        (Some(said), Some(owner))
+            if said.email.as_ref().is_some_and(|email| email != owner) && !caller.has(Scope::Admin) =>
+        {
             let detail = format!("this token asks for {owner} only: leave requester out, or use a system's token");
             Err(HubError::Forbidden(detail))
         }
@@ -329,13 +331,31 @@ fn requester(caller: &Principal, said: Option<Requester>) -> Result<Requester, H
 }
 
 /// The groups of whoever asks: those the hub knows, and those that a system's token says.
-async fn belonging(session: &mut Session, caller: &Principal, requester: &Requester) -> Result<Belonging, HubError> {
-    let known = match &requester.email {
+///
+/// Whoever asks in another's name, or for another, is exempt only where all of them are: nobody lends their exemption.
+async fn belonging(
+    session: &mut Session,
+    caller: &Principal,
+    requester: &Requester,
+    beneficiary: Option<&Email>,
+) -> Result<Belonging, HubError> {
+    let mut known = match &requester.email {
         Some(email) => groups::of_person(session, email).await?,
-        None => Default::default(),
+        None => BTreeSet::new(),
     };
+    if let Some(human) = &requester.acting_for {
+        let theirs = groups::of_person(session, human).await?;
+        known.retain(|group| theirs.contains(group));
+    }
     let trusted = caller.person().is_none() || caller.has(Scope::Admin);
-    let said = if trusted { requester.groups.iter().cloned().collect() } else { Default::default() };
+    let mut said: BTreeSet<GroupName> =
+        if trusted { requester.groups.iter().cloned().collect() } else { BTreeSet::new() };
+    if let Some(other) = beneficiary {
+        // To see the resource, it is enough to be the one who asks.
+        said.extend(known.iter().cloned());
+        let theirs = groups::of_person(session, other).await?;
+        known.retain(|group| theirs.contains(group));
+    }
     Ok(Belonging { known, said })
 }
 

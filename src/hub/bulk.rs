@@ -1,13 +1,17 @@
 //! Deciding many requests at once.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::vote::VoteInput;
 use super::{Hub, HubError, ListFilter, check, require};
-use crate::approval::{Choice, Command, Digest, Email, GroupName, Kind, Refusal, ResourceName, Status, limits};
+use crate::approval::{
+    Choice, Command, Digest, Email, GroupName, Kind, Refusal, Request, ResourceName, Status, is_blank, limits,
+};
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
-use crate::store::requests;
+use crate::store::{groups, people, requests};
 use crate::time::Timestamp;
 
 /// Most requests rejected by one call; what is left is said.
@@ -107,15 +111,20 @@ impl Hub {
     pub async fn bulk_reject(&self, caller: &Principal, input: BulkReject) -> Result<BulkAnswer, HubError> {
         require(caller, &[Scope::Approver, Scope::Decider])?;
         check::text("/reason", &input.reason, limits::REASON)?;
-        if input.reason.trim().is_empty() {
+        if is_blank(&input.reason) {
             return Err(HubError::invalid("reason_required", "/reason", "say why all of these are rejected"));
         }
         let BulkFilter { resource, requester, group, kind, from, to } = input.filter;
         // A person's token rejects what waits for that person; a system's, what waits at all.
-        let waiting_for = input.on_behalf_of.as_ref().or(caller.person()).filter(|_| group.is_none()).cloned();
+        let voter = input.on_behalf_of.as_ref().or(caller.person()).cloned();
+        let waiting_for = voter.clone().filter(|_| group.is_none());
         let status = Some(Status::Pending);
         let filter = ListFilter { status, resource, requester, from, to, kind, group, approver: None, waiting_for };
         let (found, more) = self.found(&filter, MAX_REJECTS).await?;
+        let standing = match &voter {
+            Some(voter) => self.standing(voter).await?,
+            None => BTreeSet::new(),
+        };
         let mut items = Vec::new();
         for request in found {
             let (id, digest) = (request.id, request.digest);
@@ -123,6 +132,9 @@ impl Hub {
                 continue;
             }
             if input.dry_run {
+                if voter.as_ref().is_some_and(|voter| !eligible(&request, voter, &standing)) {
+                    continue;
+                }
                 items.push(BulkItem { id, digest, result: Ok(request.status) });
                 continue;
             }
@@ -171,6 +183,16 @@ impl Hub {
         Ok(BulkAnswer { items, more: false })
     }
 
+    /// The groups that the person votes for: their own, and those of the members they stand in for.
+    async fn standing(&self, person: &Email) -> Result<BTreeSet<GroupName>, HubError> {
+        let session = &mut self.store.read().await?;
+        let mut standing = groups::of_person(session, person).await?;
+        for absent in people::delegators(session, person, self.clock.now()).await? {
+            standing.extend(groups::of_person(session, &absent).await?);
+        }
+        Ok(standing)
+    }
+
     async fn cast(
         &self,
         caller: &Principal,
@@ -183,4 +205,9 @@ impl Hub {
         let status = request.status;
         answer.map(|()| status).map_err(|refusal| HubError::Refused { refusal, status, request: None })
     }
+}
+
+/// Whether the person may vote on a request, by the groups that they vote for.
+fn eligible(request: &Request, person: &Email, standing: &BTreeSet<GroupName>) -> bool {
+    !request.is_in_conflict(person) && request.terms.groups().into_iter().any(|group| standing.contains(group))
 }

@@ -180,8 +180,8 @@ impl ResourceInput {
                 guardrails: self.guardrails,
             },
         };
-        check_guardrails(&policy)?;
         policy.validate().map_err(|error| HubError::invalid("invalid_policy", "", error.to_string()))?;
+        check_guardrails(&policy)?;
         Ok(Resource { name, description: self.description, policy, context_schema: self.context_schema })
     }
 }
@@ -196,6 +196,9 @@ impl ResourceView {
 /// Compiles the rules, and tries each on its own examples.
 fn check_guardrails(policy: &Policy) -> Result<(), HubError> {
     let rules = &policy.procedure.guardrails;
+    for (place, rule) in rules.iter().enumerate() {
+        check::optional(&format!("/guardrails/{place}/reason"), rule.reason.as_ref(), limits::REASON)?;
+    }
     let compiled = Guardrails::compile(rules)
         .map_err(|error| HubError::invalid("invalid_policy", "/guardrails", error.to_string()))?;
     compiled.examples().map_err(|failed| {

@@ -78,6 +78,9 @@ on_both! {
         };
         let bulk = "/v1/requests/bulk-reject";
         assert_eq!(hub.post_as(&dana, bulk, &reject(json!({"reason": " "}))).await.problem(422), "reason_required");
+        assert_eq!(hub.post_as(&dana, bulk, &reject(json!({"reason": "\u{200b}"}))).await.problem(422), "reason_required");
+        let group = json!({"dry_run": true, "filter": {"group": "dba"}});
+        assert_eq!(hub.post_as(&sam, bulk, &reject(group)).await.expect(200)["items"].as_array().unwrap().len(), 1, "customers, of which sam is one");
         let dry = hub.post_as(&dana, bulk, &reject(json!({"dry_run": true}))).await.expect(200);
         assert_eq!(dry["items"].as_array().unwrap().len(), 2);
         assert_eq!(hub.show(&asked[0]).await["status"], "pending");

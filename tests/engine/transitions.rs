@@ -28,6 +28,16 @@ on_both! {
         // What a system says about groups exempts nobody.
         let other = json!({"requester": {"email": "mary@example.com", "groups": ["oncall"]}});
         assert_eq!(hub.ask_with(other).await.expect(201)["status"], "pending");
+        // Nobody lends their exemption: not to whom they act for, not to whom it is for, not to who names them.
+        for borrowed in [
+            json!({"requester": {"email": "nora@example.com", "acting_for": "mary@example.com"}}),
+            json!({"beneficiary": "mary@example.com"}),
+        ] {
+            assert_eq!(hub.ask_with(borrowed).await.expect(201)["status"], "pending");
+        }
+        let bob = hub.token("requester", Some("bob")).await;
+        let named = json!({"resource": "orders", "command": "x", "requester": {"email": "nora@example.com", "acting_for": "bob@example.com"}});
+        assert_eq!(hub.post_as(&bob, "/v1/requests", &named).await.problem(403), "forbidden");
         let summary = hub.get("/v1/analytics/summary").await.expect(200);
         assert_eq!(summary["ended"]["unasked"]["exempt"], 1);
         assert_eq!(summary["ended"]["total"], 0, "counted apart");

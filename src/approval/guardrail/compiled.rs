@@ -155,13 +155,15 @@ impl Guardrails {
             (spec.languages.is_empty() || spec.languages.iter().any(|one| Some(&one.to_lowercase()) == spoken))
                 && spec.context.iter().all(|(pointer, wanted)| rule::holds(context, pointer, wanted))
         };
+        let argv = context.and_then(|context| context.get("argv")).and_then(serde_json::Value::as_array);
+        let argv: Vec<&str> = argv.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
         let command = payload.command.trim();
         let raw = |rule: &Rule| {
             let text = if rule.spec.effect == Effect::Allow { command } else { payload.command.as_str() };
             !command.is_empty() && rule.pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
         };
         Case {
-            reading: sql::read(&payload.command, payload.language.as_deref()),
+            reading: sql::read(&payload.command, payload.language.as_deref(), &argv),
             holds: self.rules.iter().map(holds).collect(),
             raw: self.rules.iter().map(raw).collect(),
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::super::request::limits;
 use super::lexis::{self, Lexis, Piece};
-use super::text::{plain, rough_words};
+use super::text::{has_client_lines, plain, rough_words};
 use super::words;
 
 /// Statements of one command that are looked at.
@@ -38,8 +38,8 @@ pub(super) struct Reading {
     pub foreign: bool,
 }
 
-/// Reads a command.
-pub(super) fn read(command: &str, language: Option<&str>) -> Reading {
+/// Reads a command, and the words of the program that it is given to, when its context says so.
+pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Reading {
     let (text, clean) = plain(command);
     let foreign = language.is_some_and(|language| !words::is_sql(&language.to_lowercase()));
     let mut pool = Pool { unclear: !clean, foreign, ..Pool::default() };
@@ -49,10 +49,25 @@ pub(super) fn read(command: &str, language: Option<&str>) -> Reading {
     for lexis in lexis::readings(&text) {
         Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign }.read(&text, 0, foreign);
     }
+    if !foreign && has_client_lines(&text) {
+        pool.unclear = true;
+    }
+    if !argv.is_empty() {
+        // What runs is the program: what it makes of the command, nobody can read.
+        pool.unclear = true;
+        let program = argv.join(" ");
+        for text in argv.iter().copied().chain([program.as_str()]) {
+            let (text, _) = plain(text);
+            for lexis in lexis::readings(&text) {
+                Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign: true }.follow(&text, 0, true);
+            }
+        }
+    }
     if pool.full {
         pool.unclear = true;
         pool.full = false;
         pool.add_rough(&text);
+        pool.add_rough(&argv.join(" "));
     }
     let mut statements: Vec<_> = pool.statements.into_iter().collect();
     statements.sort_unstable_by_key(|(_, place)| *place);
@@ -205,6 +220,11 @@ impl Reader<'_> {
             Some(left) if depth < MAX_DEPTH => {
                 self.left = left;
                 self.read(inside, depth + 1, open);
+                // An option with its value glued on: `psql '-cdrop table x'`.
+                let glued = inside.strip_prefix('-').filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+                if let Some(value) = glued.and_then(|rest| rest.get(1..)).filter(|_| self.foreign) {
+                    self.read(value, depth + 1, open);
+                }
             }
             Some(left) => {
                 self.left = left;

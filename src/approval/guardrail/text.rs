@@ -27,13 +27,69 @@ pub(super) fn plain(text: &str) -> (String, bool) {
     (plain, clean)
 }
 
-/// The words of a text that cannot be read: all of them, and those outside of what looks like a comment.
-pub(super) fn rough_words(text: &str) -> [Vec<String>; 2] {
+/// Whether a later line may be one of a client's own commands, which the client takes out before any database sees it: a line
+/// that begins as such commands do, or what follows an empty line that no semicolon ends.
+pub(super) fn has_client_lines(text: &str) -> bool {
+    let (mut last, mut after_gap, mut first) = (';', false, true);
+    for line in text.lines() {
+        let line = line.trim();
+        let Some(begins) = line.chars().next() else {
+            after_gap |= last != ';';
+            continue;
+        };
+        if !first && (after_gap || matches!(begins, '.' | '!' | ':' | '/' | '@')) && !line.starts_with("/*") {
+            return true;
+        }
+        last = line.chars().next_back().unwrap_or(';');
+        (after_gap, first) = (false, false);
+    }
+    false
+}
+
+/// The words of a text that cannot be read: all of them, those outside of what looks like a comment, be comments nested or not, and
+/// those of comments that may be code.
+pub(super) fn rough_words(text: &str) -> [Vec<String>; 4] {
     let words = |text: &str| {
         let words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$')));
         words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
     };
-    [words(text), words(&without_comments(text))]
+    [words(text), words(&without_comments(text)), words(&without_nested(text)), words(&without_marks(text))]
+}
+
+/// Without the marks of comments: `drop /*!50000 table */` is `drop table` to MySQL.
+fn without_marks(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for (number, part) in text.replace("*/", " ").split("/*").enumerate() {
+        let code = part.strip_prefix('!').map(|code| code.trim_start_matches(|c: char| c.is_ascii_digit()));
+        kept.push_str(if number == 0 { "" } else { " " });
+        kept.push_str(code.unwrap_or(part));
+    }
+    kept
+}
+
+/// Without comments, as PostgreSQL reads them: a comment in a comment is part of it.
+fn without_nested(text: &str) -> String {
+    let (mut kept, mut depth, mut rest) = (String::with_capacity(text.len()), 0_usize, text);
+    while let Some(at) = rest.find(['/', '*']) {
+        let (before, from) = rest.split_at(at);
+        if depth == 0 {
+            kept.push_str(before);
+        }
+        let (step, mark) = match from.get(..2) {
+            Some("/*") => (2, 1_isize),
+            Some("*/") if depth > 0 => (2, -1),
+            _ => (1, 0),
+        };
+        depth = depth.saturating_add_signed(mark);
+        if depth == 0 {
+            kept.push(' ');
+        }
+        rest = from.get(step..).unwrap_or_default();
+    }
+    if depth == 0 {
+        kept.push_str(rest);
+    }
+    without_comments(&kept)
 }
 
 fn without_comments(text: &str) -> String {

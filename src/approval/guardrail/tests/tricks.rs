@@ -229,3 +229,50 @@ fn too_much_is_asked_about() {
     assert_eq!(verdict(rules, &deeper, None), "denied");
     assert_eq!(verdict(&everything, &deeper, None), "ask");
 }
+
+#[test]
+fn the_program_that_reads_a_script_is_looked_at_and_never_let_pass() {
+    let with = |command: &str, argv: &[&str]| {
+        let mut payload = payload(command, Some("sql"));
+        payload.context = Some(json!({"argv": argv}));
+        match USUAL.judge(&payload).verdict {
+            Ruling::Denied { .. } => "denied",
+            Ruling::Allowed { .. } => "allowed",
+            Ruling::Ask { .. } => "ask",
+        }
+    };
+    assert_eq!(with("select 1", &["psql", "-c", "drop table victim"]), "denied");
+    assert_eq!(with("select 1", &["psql", "-cdrop table victim"]), "denied");
+    assert_eq!(with("select 1", &["sh", "-c", "psql -c 'drop table victim'"]), "denied");
+    assert_eq!(with("select 1", &["sh", "-c", "touch x"]), "ask");
+    assert_eq!(with("select 1", &["psql", "-X"]), "ask");
+}
+
+#[test]
+fn an_option_with_its_value_glued_on_is_read() {
+    for command in ["psql -X '-cdrop table victim'", "mysql \"-edrop table victim\""] {
+        assert_eq!(verdict(&USUAL, command, Some("argv")), "denied", "{command}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_searched_with_comments_in_every_sense() {
+    let escaped = r"select E'\xc3\xa9', (array['a]','b'])[1]; drop /* /* */ y */ table victim; -- '";
+    assert_eq!(verdict(&USUAL, escaped, Some("sql")), "denied");
+    let many: String = (0..10_050).map(|number| format!("{number};")).collect();
+    for hidden in ["drop /* /* */ y */ table victim", "drop /*!50000 table */ victim", "drop -- x\n table victim"] {
+        assert_eq!(verdict(&USUAL, &format!("{many}{hidden}"), Some("sql")), "denied", "{hidden}");
+    }
+}
+
+#[test]
+fn lines_that_a_client_takes_for_its_own_are_not_let_pass() {
+    for command in
+        ["select 1\n/\n.shell touch x", "select 1\n:!!whoami", "select 1\n!!whoami", "select 1 from dual\n\nhost id"]
+    {
+        assert_eq!(verdict(&USUAL, command, Some("sql")), "ask", "{command:?}");
+    }
+    for command in ["select 1;\n\nselect 2", "select a,\n       b\n  from t\n where c", "/* x */\nselect 1\n/* y */"] {
+        assert_eq!(verdict(&USUAL, command, Some("sql")), "allowed", "{command:?}");
+    }
+}
