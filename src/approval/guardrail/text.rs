@@ -56,7 +56,7 @@ pub(super) fn rough_words(text: &str) -> [Vec<String>; 4] {
     [words(text), words(&without_comments(text)), words(&without_nested(text)), words(&without_marks(text))]
 }
 
-/// Without the marks of comments: `drop /*!50000 table */` is `drop table` to MySQL.
+/// Without the marks of comments: `drop /*!50000 table */` is `drop table` to some.
 fn without_marks(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for (number, part) in text.replace("*/", " ").split("/*").enumerate() {
