@@ -258,6 +258,7 @@ fn what_nobody_could_decide_can_be_decided_when_it_is_revised() {
     for command in [revise(narrower()), approve_changed("dana", narrower())] {
         let mut desk = stuck.clone();
         assert_eq!(desk.accept(command).undecidable, Some(false));
+        assert_eq!(desk.accept(revise(proposal("select 3", no_rule()))).undecidable, None, "it is no news");
         assert!(!desk.request.undecidable);
         desk.is_no_news(Command::Recheck);
     }

@@ -83,6 +83,9 @@ fn replaced_by_one_other() {
     desk.accept(supersede(first));
     assert_eq!(desk.request.superseded_by, Some(first));
     assert_eq!(desk.refuse(supersede(second)), Refusal::Replaced(first));
+    // Whatever its status.
+    desk.request.status = Status::Pending;
+    assert_eq!(desk.refuse(supersede(second)), Refusal::Replaced(first));
 }
 
 #[test]

@@ -129,6 +129,29 @@ fn a_report_ends_it_once() {
 }
 
 #[test]
+fn another_report_is_no_repeat_whatever_differs() {
+    let Use::Report { report: told, .. } = report(1, ReportStatus::Failed) else { panic!("a report") };
+    let ended = becomes(&claimed(), Use::Report { fence: 1, report: told.clone() }, 59);
+    for other in [
+        Report { status: ReportStatus::Succeeded, ..told.clone() },
+        Report { exit_code: None, ..told.clone() },
+        Report { output: None, ..told.clone() },
+        Report { output_truncated: false, ..told.clone() },
+        Report { output_digest: None, ..told.clone() },
+    ] {
+        let found = touched(&ended, Use::Report { fence: 1, report: other.clone() }, 60);
+        assert_eq!(found, (Err(UseRefusal::AlreadyFinished), None), "{other:?}");
+    }
+}
+
+#[test]
+fn what_time_ends_has_ended_when_its_time_was_over_however_late_the_timer_is() {
+    for (execution, end) in [(ready(), 100), (claimed(), 60)] {
+        assert_eq!(becomes(&execution, Use::Tick, 500).finished_at, Some(at(end)));
+    }
+}
+
+#[test]
 fn when_the_lease_runs_out_the_outcome_is_unknown_for_ever() {
     let unknown = becomes(&claimed(), Use::Tick, 60);
     assert_eq!((unknown.status, unknown.finished_at, unknown.due()), (ExecutionStatus::Unknown, Some(at(60)), None));

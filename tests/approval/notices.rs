@@ -139,6 +139,10 @@ fn a_group_is_added_to_its_slot_once() {
     twice.request.terms.procedure.escalation[1].add = group("boss");
     assert_eq!(notice(&mut twice, 50).added, [(group("dba"), group("boss"))]);
     assert_eq!(also(&twice, 0), ["boss"]);
+    // Nor again, when the slot has lost it.
+    let mut lost = self::desk();
+    lost.request.progress = progress(3, 1);
+    assert_eq!(notice(&mut lost, 40).added, [(group("dba"), group("board"))]);
     // Nor to a slot that is not there.
     desk.request.terms.slots.remove(0);
     assert_eq!(notice(&mut desk, 40).added, []);

@@ -2,7 +2,7 @@
 
 use countersign::approval::{
     Assurance, Ballot, Choice, Command, Decision, Digest, Kind, LinkUse, Method, Narrowing, Refusal, Status,
-    Transition, Verdict, VoidReason, with_added,
+    Transition, Verdict, VoidReason, cover, with_added,
 };
 use countersign::ids::DeliveryId;
 
@@ -85,6 +85,8 @@ fn checks_come_in_the_promised_order() {
     assert_eq!(ask(&desk, &vote), Err(Refusal::Widened));
     vote.narrowing = None;
     assert_eq!(ask(&desk, &vote), Ok(()));
+    (vote.choice, vote.reason) = (Choice::Approve, None);
+    assert_eq!(ask(&desk, &vote), Ok(()), "only a reject must say why");
 }
 
 #[test]
@@ -331,6 +333,18 @@ fn a_person_fills_one_place_but_for_shared_slots() {
         desk.accept(approve("dana"));
         assert_eq!(desk.status(), status);
     }
+}
+
+#[test]
+fn two_votes_with_one_members_right_fill_one_place() {
+    let mut desk = dba(2);
+    let cast = |voter: &str| in_place_of("dana", voter, Choice::Approve);
+    for stand_in in ["sam", "sue"] {
+        desk.roster.delegate(email("dana"), email(stand_in));
+    }
+    // No vote brings that about; what is counted does not rely on it.
+    let votes = ["sam", "sue"].map(|voter| desk.verdict(cast(voter)).transition.vote.expect("a vote"));
+    assert_eq!(cover(&desk.request.terms.slots, &[&votes[0], &votes[1]], &desk.roster), [1]);
 }
 
 #[test]
