@@ -117,6 +117,22 @@ on_both! {
         assert_eq!(hub.send(call).await.expect(200)["command"], "select 2");
     }
 
+    async fn what_is_typed_beside_the_approve_button_is_not_meant(database: Database) {
+        let hub = TestHub::start(database).await.with_orders(json!({})).await;
+        let receiver = Receiver::start().await;
+        hub.endpoint("chat", "custom", &receiver.url, &["dba"]).await;
+        let request = hub.ask_with(json!({})).await.expect(201);
+        let link = receiver.wait_for(1).await[0].json()["data"]["links"]["review"].as_str().unwrap().to_owned();
+        let page = hub.get(&link).await.text;
+        let nonce = page.split("name=\"nonce\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let form = [("nonce", nonce.as_str()), ("approver", "dana@example.com"), ("decision", "approve"), ("command", "begun to type")];
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let call = hub.call(reqwest::Method::POST, &link).header("content-type", "application/x-www-form-urlencoded").body(body);
+        assert_eq!(hub.send(call).await.status, 303);
+        let shown = hub.show(&request).await;
+        assert_eq!((&shown["status"], &shown["revision"], &shown["command"]), (&json!("approved"), &json!(1), &request["command"]));
+    }
+
     async fn what_cannot_be_seen_cannot_be_edited_in_the_page(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({})).await;
         let receiver = Receiver::start().await;
