@@ -112,6 +112,11 @@ id!(
     GrantId,
     "grt_"
 );
+id!(
+    /// Deliveries of an endpoint that are made again.
+    ReplayId,
+    "rpl_"
+);
 
 /// Counts within a millisecond, so that ids minted one after the other sort in that order. A std mutex: held for the count.
 static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());

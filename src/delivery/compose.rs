@@ -55,8 +55,8 @@ pub(super) fn compose(
     keys: &KeyRing,
     public_url: &str,
 ) -> Result<String, ComposeError> {
-    let request: Value = serde_json::from_str(&claimed.request)?;
-    let subject: Subject = serde_json::from_str(&claimed.request)?;
+    let request: Value = serde_json::from_str(&claimed.subject)?;
+    let subject: Subject = serde_json::from_str(&claimed.subject)?;
     let links = links(&subject, claimed, endpoint, keys, public_url);
     let notice =
         Notice { id: claimed.event_id, kind: &claimed.event_type, at: claimed.event_at, request: &request, links };

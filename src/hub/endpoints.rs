@@ -19,6 +19,7 @@ use crate::random;
 use crate::store::endpoints::{Channel, Endpoint, EndpointState};
 use crate::store::events::KINDS as EVENTS;
 use crate::store::idempotency::{Key, Used};
+use crate::store::transport::Transport;
 use crate::store::{Session, Tx, deliveries, endpoints, idempotency};
 use crate::time::Timestamp;
 
@@ -147,6 +148,9 @@ impl EndpointInput {
             groups: self.groups,
             state: EndpointState::Active,
             disabled_reason: None,
+            transport: Transport::default(),
+            retiring: known.map(|known| known.retiring.clone()).unwrap_or_default(),
+            paused_at: known.and_then(|known| known.paused_at),
             created_at: known.map_or(now, |known| known.created_at),
         };
         checked(&endpoint, targets)?;

@@ -30,11 +30,19 @@ pub(super) async fn announce(
             cause: std::sync::Arc::new(cause),
         })
     })?;
-    let event =
-        Event { id: EventId::mint(now), kind: kind.to_owned(), request_id: request.id, at: now, request: shown };
+    let active = endpoints::active(tx.session()).await?;
+    let listeners: Vec<&Endpoint> = active.iter().filter(|endpoint| wants(endpoint, kind, request)).collect();
+    let event = Event {
+        id: EventId::mint(now),
+        kind: kind.to_owned(),
+        request_id: Some(request.id),
+        at: now,
+        subject: shown,
+        fanout: u32::try_from(listeners.len()).unwrap_or(u32::MAX),
+        trace: None,
+    };
     events::insert(tx.session(), &event).await?;
-    let listeners = endpoints::active(tx.session()).await?;
-    for endpoint in listeners.iter().filter(|endpoint| wants(endpoint, kind, request)) {
+    for endpoint in listeners {
         let new = NewDelivery {
             id: DeliveryId::mint(now),
             event_id: event.id,

@@ -177,7 +177,7 @@ pub async fn of_endpoint(
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn of_request(session: &mut Session, request: RequestId, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-    let sql = select!("WHERE d.request_id = $1 ORDER BY d.id DESC LIMIT $2");
+    let sql = select!("WHERE e.request_id = $1 ORDER BY d.id DESC LIMIT $2");
     let rows: Vec<Row> = session.fetch_all(sql, args![&request, limit]).await?;
     rows.into_iter().map(Row::into_delivery).collect()
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::requests::{unwire, wire};
 use super::session::args;
+use super::transport::{Secret, Transport};
 use super::{Session, StoreError};
 use crate::approval::{EndpointName, GroupName, ResourceName};
 use crate::ids::EndpointId;
@@ -67,8 +68,23 @@ pub struct Endpoint {
     pub state: EndpointState,
     /// Why it is disabled.
     pub disabled_reason: Option<String>,
+    /// How it is reached.
+    pub transport: Transport,
+    /// Signing secrets that were replaced, and still sign for a while.
+    pub retiring: Vec<RetiringSecret>,
+    /// Since when what is meant for it is held back.
+    pub paused_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// A signing secret that was replaced.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RetiringSecret {
+    /// `whsec_…`.
+    pub secret: Secret,
+    /// It signs before this moment.
+    pub until: Timestamp,
 }
 
 #[derive(sqlx::FromRow)]
@@ -83,6 +99,9 @@ struct Row {
     groups: String,
     state: String,
     disabled_reason: Option<String>,
+    transport: String,
+    retiring: String,
+    paused_at: Option<i64>,
     created_at: i64,
 }
 
@@ -90,8 +109,8 @@ struct Row {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, channel, url, secret, events, resources, groups, state, disabled_reason, created_at ",
-            "FROM endpoints ",
+            "SELECT id, name, channel, url, secret, events, resources, groups, state, disabled_reason, transport, ",
+            "retiring, paused_at, created_at FROM endpoints ",
             $rest
         )
     };
@@ -105,11 +124,12 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
     let bad =
         |column| move |cause: serde_json::Error| StoreError::inconsistent("endpoints", column, endpoint.id, cause);
     let sql = "INSERT INTO endpoints (id, name, channel, url, secret, events, resources, groups, state,
-            disabled_reason, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+            disabled_reason, transport, retiring, paused_at, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, channel = excluded.channel, url = excluded.url,
             secret = excluded.secret, events = excluded.events, resources = excluded.resources,
             groups = excluded.groups, state = excluded.state, disabled_reason = excluded.disabled_reason,
+            transport = excluded.transport, retiring = excluded.retiring, paused_at = excluded.paused_at,
             updated_at = excluded.updated_at";
     let values = args![
         &endpoint.id,
@@ -122,6 +142,9 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
         serde_json::to_string(&endpoint.groups).map_err(bad("groups"))?,
         wire(&endpoint.state).map_err(bad("state"))?,
         endpoint.disabled_reason.clone(),
+        serde_json::to_string(&endpoint.transport).map_err(bad("transport"))?,
+        serde_json::to_string(&endpoint.retiring).map_err(bad("retiring"))?,
+        endpoint.paused_at,
         endpoint.created_at,
         now,
     ];
@@ -193,6 +216,9 @@ impl Row {
             groups: serde_json::from_str(&self.groups).map_err(bad("groups"))?,
             state: unwire(self.state).map_err(bad("state"))?,
             disabled_reason: self.disabled_reason,
+            transport: serde_json::from_str(&self.transport).map_err(bad("transport"))?,
+            retiring: serde_json::from_str(&self.retiring).map_err(bad("retiring"))?,
+            paused_at: self.paused_at.map(Timestamp::from_micros),
             created_at: Timestamp::from_micros(self.created_at),
         })
     }

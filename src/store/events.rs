@@ -39,12 +39,16 @@ pub struct Event {
     pub id: EventId,
     /// For example `request.created`.
     pub kind: String,
-    /// The request it is about.
-    pub request_id: RequestId,
+    /// The request it is about, when it is about one.
+    pub request_id: Option<RequestId>,
     /// When it happened.
     pub at: Timestamp,
-    /// The request as the API showed it at that moment, as JSON text.
-    pub request: String,
+    /// The request (or the endpoint) as the API showed it at that moment, as JSON text.
+    pub subject: String,
+    /// How many deliveries are made for it.
+    pub fanout: u32,
+    /// The trace (W3C Trace Context, 32 hex digits) of the call that brought it about.
+    pub trace: Option<String>,
 }
 
 /// Adds an event.
@@ -52,7 +56,16 @@ pub struct Event {
 /// # Errors
 /// When the database fails.
 pub async fn insert(session: &mut Session, event: &Event) -> Result<(), StoreError> {
-    let sql = "INSERT INTO events (id, type, request_id, at, request) VALUES ($1, $2, $3, $4, $5)";
-    let values = args![&event.id, &event.kind, &event.request_id, event.at, &event.request];
+    let sql =
+        "INSERT INTO events (id, type, request_id, at, subject, fanout, trace) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    let values = args![
+        &event.id,
+        &event.kind,
+        event.request_id.as_ref(),
+        event.at,
+        &event.subject,
+        event.fanout,
+        event.trace.clone(),
+    ];
     session.execute(sql, values).await.map(drop)
 }

@@ -30,6 +30,7 @@ mod session;
 mod signals;
 pub mod timers;
 pub mod tokens;
+pub mod transport;
 pub mod votes;
 mod writer;
 

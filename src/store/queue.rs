@@ -34,7 +34,7 @@ pub struct Claimed {
     /// When the event happened.
     pub event_at: Timestamp,
     /// The request as it stood, as JSON text.
-    pub request: String,
+    pub subject: String,
     /// The request's status now.
     pub request_status: crate::approval::Status,
 }
@@ -93,11 +93,11 @@ async fn load_claimed(session: &mut Session, id: &str) -> Result<Claimed, StoreE
         event_id: String,
         event_type: String,
         event_at: i64,
-        request: String,
+        subject: String,
         request_status: String,
     }
     let sql = "SELECT d.endpoint_id, d.fence, d.attempts, d.lost, d.created_at, d.event_id, e.type AS event_type,
-            e.at AS event_at, e.request, r.status AS request_status
+            e.at AS event_at, e.subject, r.status AS request_status
         FROM deliveries d JOIN events e ON e.id = d.event_id JOIN requests r ON r.id = d.request_id
         WHERE d.id = $1";
     let row: ClaimedRow = session.fetch_one(sql, args![id]).await?;
@@ -113,7 +113,7 @@ async fn load_claimed(session: &mut Session, id: &str) -> Result<Claimed, StoreE
         event_id: row.event_id.parse().map_err(bad("event_id"))?,
         event_type: row.event_type,
         event_at: Timestamp::from_micros(row.event_at),
-        request: row.request,
+        subject: row.subject,
         request_status: unwire(row.request_status)
             .map_err(|cause| StoreError::inconsistent("requests", "status", id, cause))?,
     })
@@ -137,8 +137,8 @@ pub async fn release_all(session: &mut Session, now: Timestamp) -> Result<u64, S
 }
 
 async fn release(session: &mut Session, until: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
-    let sql = "INSERT INTO attempts (delivery_id, number, started_at, duration_us, class, error)
-        SELECT id, attempts + 1, leased_at, CASE WHEN leased_at < $2 THEN $2 - leased_at ELSE 0 END, 'lost',
+    let sql = "INSERT INTO attempts (delivery_id, endpoint_id, number, started_at, duration_us, class, error)
+        SELECT id, endpoint_id, attempts + 1, leased_at, CASE WHEN leased_at < $2 THEN $2 - leased_at ELSE 0 END, 'lost',
             'the hub ended before it could record how this went'
         FROM deliveries WHERE state = 'leased' AND lease_until <= $1";
     if session.execute(sql, args![until, now]).await? == 0 {
@@ -176,10 +176,11 @@ pub async fn settle(
         return Ok(false);
     }
     if let Some(attempt) = attempt {
-        let sql = "INSERT INTO attempts (delivery_id, number, started_at, duration_us, class, status, error, answer)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let sql = "INSERT INTO attempts (delivery_id, endpoint_id, number, started_at, duration_us, class, status, error, answer)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let values = args![
             &claimed.id,
+            &claimed.endpoint_id,
             attempt.number,
             attempt.started_at,
             attempt.duration_us,

@@ -227,6 +227,7 @@ arg_as_text!(
     crate::ids::EndpointId,
     crate::ids::EventId,
     crate::ids::GrantId,
+    crate::ids::ReplayId,
     crate::ids::RequestId,
     crate::ids::TokenId,
     crate::ids::VoteId,

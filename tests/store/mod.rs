@@ -21,6 +21,7 @@ use countersign::store::requests::Source;
 use countersign::store::resources::{self, Resource};
 use countersign::store::rollups::{self, Ended, Period};
 use countersign::store::timers::{self, Timer};
+use countersign::store::transport::Transport;
 use countersign::store::{Store, StoreError, Tx, requests, tokens, votes};
 use countersign::time::Timestamp;
 use serde_json::json;
@@ -117,6 +118,9 @@ fn endpoint(name: &str) -> Endpoint {
         groups: BTreeSet::from(["dba".parse().unwrap()]),
         state: EndpointState::Active,
         disabled_reason: None,
+        transport: Transport::default(),
+        retiring: Vec::new(),
+        paused_at: None,
         created_at: at(0),
     }
 }
@@ -127,9 +131,11 @@ async fn one_delivery(store: &Store) -> (Endpoint, NewDelivery) {
     let event = Event {
         id: EventId::mint(at(1)),
         kind: "request.created".to_owned(),
-        request_id: request.id,
+        request_id: Some(request.id),
         at: at(1),
-        request: "{}".to_owned(),
+        subject: "{}".to_owned(),
+        fanout: 1,
+        trace: None,
     };
     let new = NewDelivery {
         id: DeliveryId::mint(at(1)),

@@ -1,0 +1,115 @@
+//! How an endpoint is reached: what is sent besides the message, as whom, by which way, how often and how much at once.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// All of it. What is absent is the channel's default.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Transport {
+    /// Sent with every message, by lower-case name. Their values may be secrets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Secret>,
+    /// How the hub says who it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+    /// How the hub shows who it is when the connection is made (mTLS).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<ClientCertificate>,
+    /// Certificates, in PEM, of who may have signed the target's besides those that the machine trusts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_certificate: Option<String>,
+    /// `http://` or `https://` URL of the proxy to go through; user and password may stand in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Secret>,
+    /// Seconds to wait after each failed attempt, one attempt more than there are waits; exponential when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Vec<u32>>,
+    /// Most messages a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<f64>,
+    /// Most messages under way at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+    /// Whether the target may end a delivery, or the endpoint, by the answer header `webhook-delivery`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub answer_control: bool,
+}
+
+/// How the hub says who it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Auth {
+    /// RFC 7617.
+    Basic {
+        /// Without a colon.
+        username: String,
+        /// Its password.
+        password: Secret,
+    },
+    /// RFC 6750, a token that does not change.
+    Bearer {
+        /// The token.
+        token: Secret,
+    },
+    /// RFC 6749 §4.4: a token fetched with the hub's own credentials.
+    Oauth2 {
+        /// Where tokens are fetched.
+        token_url: String,
+        /// Who the hub is there.
+        client_id: String,
+        /// Its password there.
+        client_secret: Secret,
+        /// What the token is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<String>,
+    },
+}
+
+/// A certificate with its key, both in PEM.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCertificate {
+    /// The certificate, and those that lead to a known one.
+    pub certificate: String,
+    /// Its private key.
+    pub key: Secret,
+}
+
+/// Text that is kept in the database and shown to nobody. Serialised as it is: for the database alone.
+#[derive(Debug, Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// The text.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+/// For telling whether a configuration changed; never on what a caller claims to know.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from)
+    }
+}
