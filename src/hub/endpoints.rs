@@ -238,7 +238,7 @@ impl Hub {
                     save(tx, &endpoint, "endpoint.created", now, actor).await?;
                     if let Some(key) = key {
                         let used = Used { body, subject: endpoint.id.to_string() };
-                        idempotency::remember(tx.session(), &key, &used, now).await?;
+                        idempotency::remember(tx.session(), &key, &used, now);
                     }
                     Ok::<_, HubError>(endpoint)
                 })

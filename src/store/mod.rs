@@ -8,6 +8,8 @@
 
 pub mod audit;
 mod bell;
+mod bulk;
+mod configuration;
 pub mod deliveries;
 mod dialect;
 pub mod endpoints;
@@ -16,6 +18,7 @@ pub mod events;
 pub mod executions;
 pub mod grants;
 pub mod groups;
+pub mod health;
 pub mod idempotency;
 mod lock;
 pub mod membership_checks;
@@ -34,6 +37,7 @@ pub mod transport;
 pub mod votes;
 mod writer;
 
+pub use configuration::{Endpoints, Lookup};
 pub use error::StoreError;
 pub use open::{OpenError, Store};
 pub use session::Session;
