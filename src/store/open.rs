@@ -105,6 +105,16 @@ impl Store {
         Ok(store)
     }
 
+    /// Whether the PostgreSQL database that `url` names holds no table yet, of the hub or of anybody else. Changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn is_unused(url: &str) -> Result<bool, OpenError> {
+        let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+        let sql = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = current_schema())";
+        sqlx::query_scalar(sql).fetch_one(&mut reach(&options).await?).await.map_err(OpenError::Connect)
+    }
+
     async fn open_sqlite(url: &str) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::from_str(url)
             .map_err(OpenError::Connect)?
@@ -131,20 +141,8 @@ impl Store {
             .map_err(OpenError::Connect)?
             .application_name("countersign")
             .options(POSTGRES_BOUNDS);
-        // A database that starts beside the hub may need a moment. Tried without the pool first, which would only say that it
-        // waited in vain.
-        let connect = || PgConnection::connect_with(&options);
-        let tried = connect
-            .retry(ExponentialBuilder::default().with_max_times(3))
-            .when(|error| matches!(error, sqlx::Error::Io(_)) || is_starting_up(error))
-            .await;
-        if let Err(cause) = tried {
-            return Err(OpenError::Unreachable {
-                host: options.get_host().to_owned(),
-                port: options.get_port(),
-                cause,
-            });
-        }
+        // Tried without the pool first, which would only say that it waited in vain.
+        reach(&options).await?;
         // Readers, the writer, and the listener.
         let pool = PgPoolOptions::new().max_connections(READERS + 2).acquire_timeout(ACQUIRE);
         let pool = pool.connect_with(options).await.map_err(OpenError::Connect)?;
@@ -266,6 +264,19 @@ impl Pools {
         };
         Ok(Session::new(connection))
     }
+}
+
+/// Connects. A database that starts beside the hub may need a moment.
+async fn reach(options: &PgConnectOptions) -> Result<PgConnection, OpenError> {
+    let connect = || PgConnection::connect_with(options);
+    connect
+        .retry(ExponentialBuilder::default().with_max_times(3))
+        .when(|error| matches!(error, sqlx::Error::Io(_)) || is_starting_up(error))
+        .await
+        .map_err(|cause| {
+            let (host, port) = (options.get_host().to_owned(), options.get_port());
+            OpenError::Unreachable { host, port, cause }
+        })
 }
 
 /// PostgreSQL's `cannot_connect_now`.
