@@ -11,9 +11,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::attempt::{Class, Outcome, attempt};
+use super::attempt::attempt;
 use super::compose::compose;
 use super::egress::Egress;
+use super::outcome::{Class, Outcome};
 use super::retry::{RetrySchedule, next_delay};
 use crate::approval::Status;
 use crate::audit::{Actor, Entry};
@@ -210,7 +211,7 @@ impl Dispatcher {
 
     fn next(&self, outcome: &Outcome, made: u32) -> Next {
         if let Some(state) = outcome.end {
-            return Next::End { state, reason: None };
+            return Next::End { state, reason: outcome.control.and(outcome.error.clone()) };
         }
         let failed = |reason: Option<String>| Next::End { state: DeliveryState::Failed, reason };
         if !outcome.class.is_retried() {

@@ -4,15 +4,23 @@
 //! endpoints, events and channels; it decides nothing about requests.
 
 mod attempt;
+mod auth;
 mod compose;
 mod dispatcher;
 mod egress;
+mod outcome;
 mod retry;
+mod route;
 mod signature;
 mod target;
+mod transport;
 
+pub use attempt::send;
 pub use dispatcher::{Dispatcher, DispatcherParts};
-pub use egress::{Egress, EgressError};
+pub use egress::{Egress, EgressError, Lookup, SystemLookup};
+pub use outcome::{Class, Control, Outcome};
 pub use retry::{RetrySchedule, next_delay};
+pub use route::Route;
 pub use signature::{SigningError, sign};
 pub use target::{AllowTarget, TargetError, TargetPolicy};
+pub use transport::{TransportError, check_transport};
