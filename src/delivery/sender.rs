@@ -1,9 +1,10 @@
 //! One send: whether it is still wanted, what it says, how it went, and what becomes of the delivery.
 
-use super::attempt::{Class, Outcome, attempt};
+use super::attempt::attempt;
 use super::compose::{compose, revision_of};
 use super::dispatcher::DispatcherParts;
 use super::lane::Verdict;
+use super::outcome::{Class, Control, Outcome};
 use super::retry::{Schedule, next_delay};
 use crate::approval::Status;
 use crate::random;
@@ -54,10 +55,11 @@ pub(super) async fn send(parts: &DispatcherParts, endpoint: &Endpoint, claimed: 
             error: outcome.error.clone(),
             answer: outcome.answer.clone(),
         }),
-        charged: outcome.class.is_charged(),
+        charged: outcome.class.is_charged() || outcome.class == Class::Success,
         ..Settlement::untried(claimed, next(parts, endpoint, claimed, &outcome))
     };
-    let is_gone = (outcome.class == Class::Gone).then(|| "it answered 410: gone for good".to_owned());
+    let wants_no_more = outcome.class == Class::Gone || outcome.control == Some(Control::Disable);
+    let is_gone = wants_no_more.then(|| outcome.error.clone()).flatten();
     Sent { verdict: verdict(&outcome), settlement, is_gone }
 }
 
@@ -86,7 +88,7 @@ fn unwanted(endpoint: &Endpoint, claimed: &Claimed) -> Option<(DeliveryState, St
 
 fn next(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed, outcome: &Outcome) -> Next {
     if let Some(state) = outcome.end {
-        return Next::End { state, reason: None };
+        return Next::End { state, reason: outcome.error.clone() };
     }
     let failed = |reason: Option<String>| Next::End { state: DeliveryState::Failed, reason };
     if !outcome.class.is_retried() {
@@ -117,7 +119,7 @@ fn verdict(outcome: &Outcome) -> Verdict {
         Class::Throttled if outcome.status == Some(429) || outcome.retry_after.is_some() => {
             Verdict::Busy(outcome.retry_after)
         }
-        Class::Throttled | Class::Transient => Verdict::Fails,
-        Class::Forbidden => Verdict::Unknown,
+        Class::Throttled | Class::Transient | Class::Tls => Verdict::Fails,
+        Class::Forbidden | Class::Resolve | Class::Proxy | Class::Credentials | Class::Setup => Verdict::Unknown,
     }
 }
