@@ -4,6 +4,7 @@ use super::attempt::attempt;
 use super::compose::{compose, revision_of};
 use super::dispatcher::DispatcherParts;
 use super::lane::Verdict;
+use super::metrics::Metrics;
 use super::outcome::{Class, Control, Outcome};
 use super::retry::{Schedule, next_delay};
 use crate::approval::Status;
@@ -27,7 +28,12 @@ pub(super) struct Sent {
 }
 
 /// Sends one delivery, if it is still wanted.
-pub(super) async fn send(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed) -> Sent {
+pub(super) async fn send(
+    parts: &DispatcherParts,
+    metrics: &Metrics,
+    endpoint: &Endpoint,
+    claimed: &Claimed,
+) -> Sent {
     if let Some((state, reason)) = unwanted(endpoint, claimed) {
         let settlement = Settlement::untried(claimed, Next::End { state, reason: Some(reason) });
         return Sent { verdict: Verdict::Unknown, settlement, is_gone: None };
@@ -40,6 +46,8 @@ pub(super) async fn send(parts: &DispatcherParts, endpoint: &Endpoint, claimed: 
     };
     let duration = stopwatch.elapsed();
     let number = claimed.attempts + 1;
+    let waited = (claimed.attempts == 0).then(|| started_at.since(claimed.event.at));
+    metrics.attempted(endpoint.channel, outcome.class, duration, waited);
     tracing::info!(
         delivery = %claimed.id, event = %claimed.event.kind, endpoint = %endpoint.name, attempt = number,
         class = outcome.class.as_str(), status = outcome.status, error = outcome.error,
