@@ -1,6 +1,8 @@
 //! Notices: what is sent, how it is signed, tried again, and how it ends.
 
 mod cards;
+mod health;
+mod pacing;
 
 use std::time::Duration;
 
