@@ -20,5 +20,6 @@ mod links;
 mod races;
 mod requests;
 mod serve;
+mod ssrf;
 mod store;
 mod tidy;
