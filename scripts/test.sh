@@ -91,6 +91,7 @@ need_packages() {
   local missing=()
   have cc || missing+=(gcc libc6-dev)
   have curl || missing+=(curl)
+  have ip || missing+=(iproute2) # the tests make network namespaces where they may
   have kill || missing+=(procps)
   have psql || missing+=(postgresql-client)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)

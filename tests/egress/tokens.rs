@@ -1,4 +1,4 @@
-//! OAuth2 client credentials: one token for all, kept while it holds, and fetched anew when the target refuses it.
+//! `OAuth2` client credentials: one token for all, kept while it holds, and fetched anew when the target refuses it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

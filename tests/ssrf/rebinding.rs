@@ -164,9 +164,11 @@ impl Outside {
 /// RFC 1035, as far as `getaddrinfo` needs it.
 #[derive(Clone, Default)]
 struct NameServer {
-    /// Answers by name, the last of them for good, and how often the name was asked for.
-    names: Arc<Mutex<HashMap<String, (Vec<Vec<IpAddr>>, usize)>>>,
+    names: Arc<Mutex<HashMap<String, Known>>>,
 }
+
+/// A name's answers in turn, the last of them for good, and how often it was asked for.
+type Known = (Vec<Vec<IpAddr>>, usize);
 
 impl NameServer {
     async fn start() -> Self {
