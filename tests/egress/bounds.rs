@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use super::peer::{Peer, answer, ok, read_request};
 use super::{assert_failed, egress, endpoint, told, try_once};
 
-/// That the outcome is there when the second is over.
+/// That the outcome is there soon after the deadline.
 async fn in_time(url: &str) -> Outcome {
     let start = Instant::now();
     let outcome = try_once(url, Transport::default()).await;
-    assert!(start.elapsed() < Duration::from_millis(1_400), "{:?} {outcome:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_millis(4_000), "{:?} {outcome:?}", start.elapsed());
     assert_eq!((outcome.status, &outcome.answer), (None, &None));
     outcome
 }
@@ -68,7 +68,7 @@ async fn dripping_buys_no_time() {
         })
         .await;
         let outcome = in_time(&peer.url()).await;
-        assert_failed(&outcome, Class::Transient, "no complete answer within 1 s");
+        assert_failed(&outcome, Class::Transient, "no complete answer within 2 s");
         assert!(outcome.class.is_retried() && outcome.class.is_charged());
     }
 }
@@ -174,5 +174,5 @@ async fn a_silent_name_server_delays_nobody_else() {
     };
     let (slow, quick) = futures_util::future::join(slow, quick).await;
     assert!(slow.iter().all(|outcome| outcome.class == Class::Resolve));
-    assert!(quick < Duration::from_millis(500), "{quick:?}");
+    assert!(quick < Duration::from_millis(1_500), "{quick:?}");
 }

@@ -53,9 +53,9 @@ fn policy() -> Arc<TargetPolicy> {
     Arc::new(TargetPolicy::new(vec!["127.0.0.0/8".parse().unwrap()]))
 }
 
-/// A way out to this machine, with one second for everything.
+/// A way out to this machine, with two seconds for everything.
 fn egress() -> Egress {
-    Egress::with_lookup(policy(), Duration::from_secs(1), Arc::new(Told(names))).unwrap()
+    Egress::with_lookup(policy(), Duration::from_secs(2), Arc::new(Told(names))).unwrap()
 }
 
 fn endpoint(url: &str, transport: Transport) -> Endpoint {

@@ -134,8 +134,8 @@ async fn an_issuer_is_under_the_same_rules() {
     let (egress, start) = (egress(), std::time::Instant::now());
     let endpoint = endpoint(&target.url(), credentials(&mute.url()));
     let outcomes = join_all((0..10).map(|_| told(&egress, &endpoint))).await;
-    assert!(start.elapsed() < Duration::from_millis(1_400), "one deadline, also for those who wait for the same token");
-    outcomes.iter().for_each(|outcome| assert_failed(outcome, Class::Credentials, "no complete answer within 1 s"));
+    assert!(start.elapsed() < Duration::from_millis(4_000), "one deadline, also for those who wait for the same token");
+    outcomes.iter().for_each(|outcome| assert_failed(outcome, Class::Credentials, "no complete answer within 2 s"));
     assert_failed(
         &try_once(&target.url(), credentials("http://inside.test:8009/")).await,
         Class::Credentials,

@@ -52,9 +52,9 @@ async fn each_look_up_is_judged_by_what_it_says() {
 /// Runs the next test where the machine's name server is the test's own and nothing leaves the machine.
 #[test]
 fn the_machines_resolver_is_asked_and_judged() {
-    let id = std::process::Command::new("id").arg("-u").output().unwrap().stdout;
-    if id != b"0\n" {
-        println!("only root can make the namespace");
+    let may = std::process::Command::new("unshare").args(["--net", "--mount", "true"]).status();
+    if !may.is_ok_and(|status| status.success()) {
+        println!("no right to make namespaces here: only `each_look_up_is_judged_by_what_it_says` tests this");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
