@@ -114,9 +114,10 @@ pub(super) fn text(error: &reqwest::Error) -> String {
     chain(&causes(error))
 }
 
-/// The causes' texts, each once.
+/// The causes' texts, each once, but for the client's own wrapping.
 fn chain(causes: &[&(dyn Error + 'static)]) -> String {
     let mut texts: Vec<String> = causes.iter().map(ToString::to_string).collect();
+    texts.retain(|text| !text.starts_with("client error ("));
     texts.dedup();
     if texts.is_empty() { "unknown".to_owned() } else { texts.join(": ") }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use reqwest::{Client, Method, Request};
 use tokio::time::{Instant, timeout_at};
-use url::{Host, Url};
+use url::Url;
 
 pub(super) use self::answer::Answer;
 pub(super) use self::client::{with_authorities, with_identity};
@@ -153,15 +153,20 @@ impl Egress {
             (Some(_), _) => Way::Forwarded,
         };
         let name = request.url().domain().map(str::to_owned);
+        let unresolved = || self.unresolved(name.as_deref(), proxy.map(|proxy| proxy.expose()));
+        let fault = |error: reqwest::Error| match error.is_timeout().then(unresolved).flatten() {
+            Some(unresolved) => unresolved,
+            None => EgressError::of(&error, way),
+        };
         let talk = async {
             if let (Some(name), true) = (&name, way != Way::Direct) {
                 self.judge_behind_proxy(name).await?;
             }
-            let response = line.client.execute(request).await.map_err(|error| EgressError::of(&error, way))?;
-            Answer::read(response, limit, now).await.map_err(|error| EgressError::of(&error, way))
+            let response = line.client.execute(request).await.map_err(fault)?;
+            Answer::read(response, limit, now).await.map_err(fault)
         };
         let Ok(said) = timeout_at(end, talk).await else {
-            return Err(self.late(name.as_deref(), proxy.map(|proxy| proxy.expose())));
+            return Err(unresolved().unwrap_or(EgressError::Timeout(self.deadline)));
         };
         let answer = said?;
         // A proxy that forwards answers in the target's place: it wants a password, or does not reach the target.
@@ -187,21 +192,15 @@ impl Egress {
         })
     }
 
-    /// What took so long.
-    fn late(&self, name: Option<&str>, proxy: Option<&str>) -> EgressError {
+    /// Whether it is a name server that took so long.
+    fn unresolved(&self, name: Option<&str>, proxy: Option<&str>) -> Option<EgressError> {
         let unanswered = || "no answer from the name server in time".to_owned();
-        let proxy = proxy.and_then(|text| Url::parse(text).ok());
-        let proxy = proxy.as_ref().and_then(|url| match url.host() {
-            Some(Host::Domain(name)) => Some(name),
-            _ => None,
-        });
         if name.is_some_and(|name| self.names.is_asking(name)) {
-            EgressError::Resolve(unanswered())
-        } else if proxy.is_some_and(|name| self.names.is_asking(name)) {
-            EgressError::Proxy(unanswered())
-        } else {
-            EgressError::Timeout(self.deadline)
+            return Some(EgressError::Resolve(unanswered()));
         }
+        let proxy = proxy.and_then(|text| Url::parse(text).ok());
+        let asking = proxy.as_ref().and_then(Url::domain).is_some_and(|name| self.names.is_asking(name));
+        asking.then(|| EgressError::Proxy(unanswered()))
     }
 }
 
