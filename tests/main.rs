@@ -13,6 +13,7 @@ mod analytics;
 mod approval;
 mod crash;
 mod delivery;
+mod endpoints;
 mod engine;
 mod exec;
 mod links;

@@ -9,7 +9,7 @@ use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 68] = [
+pub const CODES: [(&str, u16); 70] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -48,6 +48,7 @@ pub const CODES: [(&str, u16); 68] = [
     ("invalid_state", 422),
     ("invalid_text", 422),
     ("invalid_timeout", 422),
+    ("invalid_transport", 422),
     ("invalid_url", 422),
     ("lease_over", 409),
     ("link_already_used", 409),
@@ -69,6 +70,7 @@ pub const CODES: [(&str, u16); 68] = [
     ("storage_unavailable", 503),
     ("too_long", 422),
     ("too_many", 422),
+    ("too_many_secrets", 409),
     ("too_often", 429),
     ("too_slow", 408),
     ("unauthenticated", 401),

@@ -258,6 +258,7 @@ fn same_endpoint(one: &Endpoint, other: &Endpoint) -> bool {
         && one.events == other.events
         && one.resources == other.resources
         && one.groups == other.groups
+        && one.transport == other.transport
         && one.state == other.state
 }
 

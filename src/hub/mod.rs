@@ -40,7 +40,9 @@ pub use callback::{CallbackPage, LinkDecision};
 pub use check::IdempotencyKey;
 pub use configure::{GroupInput, PersonInput, ResourceInput, ResourceView};
 pub use emergency::{GlassInput, ReviewInput};
-pub use endpoints::{EndpointInput, EndpointPatch, EndpointView, WithSecret};
+pub use endpoints::{
+    AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointView, RetiringView, RotateInput, WithSecret,
+};
 pub use error::{HubError, LinkProblem};
 pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};
 pub use query::{DeliveryDetail, ListFilter, Page};

@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 
 use super::{Answer, Paging};
 use crate::http::App;
-use crate::http::extract::{Body, Caller, Idempotency, Params, Segment};
-use crate::hub::{EndpointInput, EndpointPatch, EndpointView, Page, WithSecret};
+use crate::http::extract::{Body, Caller, Idempotency, OptionalBody, Params, Segment};
+use crate::hub::{EndpointInput, EndpointPatch, EndpointView, Page, RotateInput, WithSecret};
 use crate::ids::EndpointId;
 
 /// `POST /v1/endpoints`
@@ -56,4 +56,33 @@ pub(in crate::http) async fn delete(
 ) -> Answer<StatusCode> {
     app.hub.delete_endpoint(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /v1/endpoints/{id}/pause`
+pub(in crate::http) async fn pause(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+) -> Answer<Json<EndpointView>> {
+    Ok(Json(app.hub.pause_endpoint(&caller, id).await?))
+}
+
+/// `POST /v1/endpoints/{id}/resume`
+pub(in crate::http) async fn resume(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+) -> Answer<Json<EndpointView>> {
+    Ok(Json(app.hub.resume_endpoint(&caller, id).await?))
+}
+
+/// `POST /v1/endpoints/{id}/rotate-secret`
+pub(in crate::http) async fn rotate_secret(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+    Idempotency(key): Idempotency,
+    OptionalBody(input): OptionalBody<RotateInput>,
+) -> Answer<Json<WithSecret>> {
+    Ok(Json(app.hub.rotate_secret(&caller, id, input, key).await?))
 }
