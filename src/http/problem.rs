@@ -9,7 +9,7 @@ use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 70] = [
+pub const CODES: [(&str, u16); 75] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -25,6 +25,7 @@ pub const CODES: [(&str, u16); 70] = [
     ("digest_stale", 412),
     ("duration_required", 422),
     ("duration_too_long", 422),
+    ("endpoint_off", 409),
     ("execution_revoked", 409),
     ("expired", 410),
     ("fence_stale", 409),
@@ -42,7 +43,9 @@ pub const CODES: [(&str, u16); 70] = [
     ("invalid_json", 400),
     ("invalid_parameter", 400),
     ("invalid_payload", 422),
+    ("invalid_period", 422),
     ("invalid_policy", 422),
+    ("invalid_rate", 422),
     ("invalid_schema", 422),
     ("invalid_secret", 422),
     ("invalid_state", 422),
@@ -61,10 +64,12 @@ pub const CODES: [(&str, u16); 70] = [
     ("not_an_action", 409),
     ("not_approved", 409),
     ("not_eligible", 403),
+    ("not_ended", 409),
     ("not_found", 404),
     ("nothing_changed", 422),
     ("person_required", 422),
     ("reason_required", 422),
+    ("replay_running", 409),
     ("revision_stale", 412),
     ("seat_taken", 409),
     ("storage_unavailable", 503),

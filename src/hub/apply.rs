@@ -225,11 +225,11 @@ async fn put_endpoint(
         Some(known) if same_endpoint(known, &endpoint) => Verb::Keep,
         Some(_) => Verb::Update,
     };
-    match verb {
-        Verb::Create => services::save(tx, &endpoint, "endpoint.created", now, actor.clone()).await?,
-        Verb::Update => services::save(tx, &endpoint, "endpoint.updated", now, actor.clone()).await?,
-        Verb::Keep => {}
-    }
+    let endpoint = match verb {
+        Verb::Create => services::save(tx, endpoint, "endpoint.created", now, actor.clone()).await?,
+        Verb::Update => services::save(tx, endpoint, "endpoint.updated", now, actor.clone()).await?,
+        Verb::Keep => endpoint,
+    };
     // Shown when it is new: nobody could learn it otherwise.
     let is_new = known.is_none_or(|known| known.secret.is_none());
     let secret = endpoint.secret.as_ref().filter(|_| is_new);

@@ -6,9 +6,11 @@
 //!
 //! The store keeps and finds; it knows no rule of approval, no channel and no HTTP.
 
+pub mod attempts;
 pub mod audit;
 mod bell;
 pub mod deliveries;
+pub mod delivery_log;
 mod dialect;
 pub mod endpoints;
 mod error;
@@ -22,6 +24,7 @@ pub mod membership_checks;
 mod open;
 pub mod people;
 pub mod queue;
+pub mod replays;
 pub mod requests;
 pub mod resources;
 pub mod reviews;

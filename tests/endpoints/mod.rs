@@ -1,6 +1,8 @@
 //! What can be done with an endpoint: how it is reached, holding back, new secrets, what it was sent, sending it again.
 
 mod life;
+mod log;
+mod replay;
 mod transport;
 
 use reqwest::Method;

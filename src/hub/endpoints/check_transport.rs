@@ -126,10 +126,9 @@ fn check_proxy(proxy: &str, targets: &TargetPolicy) -> Result<(), HubError> {
 }
 
 fn check_pace(transport: &Transport) -> Result<(), HubError> {
-    if let Some(schedule) = &transport.schedule {
-        if !(1..=30).contains(&schedule.len()) || schedule.iter().any(|seconds| *seconds > 604_800) {
-            return Err(refused("/schedule", "a schedule is 1 to 30 waits of 0 to 604800 seconds"));
-        }
+    let is_schedule = |waits: &Vec<u32>| (1..=30).contains(&waits.len()) && waits.iter().all(|wait| *wait <= 604_800);
+    if !transport.schedule.as_ref().is_none_or(is_schedule) {
+        return Err(refused("/schedule", "a schedule is 1 to 30 waits of 0 to 604800 seconds"));
     }
     if transport.rate_per_second.is_some_and(|rate| !(0.01..=10_000.0).contains(&rate)) {
         return Err(refused("/rate_per_second", "a rate is 0.01 to 10000 messages a second"));

@@ -64,7 +64,7 @@ impl Hub {
                     }
                     let changed = Endpoint { paused_at: paused.then_some(now), ..known };
                     let action = if paused { "endpoint.paused" } else { "endpoint.resumed" };
-                    save(tx, &changed, action, now, actor).await?;
+                    let changed = save(tx, changed, action, now, actor).await?;
                     tx.signal(Signal::Deliveries);
                     Ok(EndpointView::new(&changed))
                 })
@@ -104,7 +104,7 @@ impl Hub {
                         return Ok(WithSecret::new(&known));
                     }
                     let changed = rotated(known, secret, overlap, now)?;
-                    save(tx, &changed, "endpoint.secret_rotated", now, actor).await?;
+                    let changed = save(tx, changed, "endpoint.secret_rotated", now, actor).await?;
                     remember(tx.session(), key.as_ref(), body, id.to_string(), now).await?;
                     Ok(WithSecret::new(&changed))
                 })

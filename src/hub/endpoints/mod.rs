@@ -36,20 +36,19 @@ async fn check_name(session: &mut Session, endpoint: &Endpoint) -> Result<(), Hu
     }
 }
 
-/// Writes an endpoint and the entry about it; signing secrets whose time is over go.
+/// Writes an endpoint and the entry about it; signing secrets whose time is over go. Answers it as it is written.
 pub(super) async fn save(
     tx: &mut Tx,
-    endpoint: &Endpoint,
+    mut endpoint: Endpoint,
     action: &str,
     now: Timestamp,
     actor: crate::audit::Actor,
-) -> Result<(), HubError> {
-    let mut endpoint = endpoint.clone();
+) -> Result<Endpoint, HubError> {
     endpoint.retiring.retain(|old| old.until > now);
     endpoints::put(tx.session(), &endpoint, now).await?;
     let details = json!(EndpointView::new(&endpoint));
     tx.record(&Entry { details, ..Entry::new(now, action, actor) })?;
-    Ok(())
+    Ok(endpoint)
 }
 
 impl Hub {
@@ -78,7 +77,7 @@ impl Hub {
                         return made_earlier(tx.session(), &earlier).await;
                     }
                     check_name(tx.session(), &endpoint).await?;
-                    save(tx, &endpoint, "endpoint.created", now, actor).await?;
+                    let endpoint = save(tx, endpoint, "endpoint.created", now, actor).await?;
                     remember(tx.session(), key.as_ref(), body, endpoint.id.to_string(), now).await?;
                     Ok::<_, HubError>(endpoint)
                 })
@@ -136,8 +135,7 @@ impl Hub {
                     let known = endpoints::get(tx.session(), id).await?.ok_or(HubError::NotFound("endpoint"))?;
                     let changed = patch.check(known, &targets)?;
                     check_name(tx.session(), &changed).await?;
-                    save(tx, &changed, "endpoint.updated", now, actor).await?;
-                    Ok(EndpointView::new(&changed))
+                    Ok(EndpointView::new(&save(tx, changed, "endpoint.updated", now, actor).await?))
                 })
             })
             .await
@@ -155,7 +153,7 @@ impl Hub {
                 Box::pin(async move {
                     let known = endpoints::get(tx.session(), id).await?.ok_or(HubError::NotFound("endpoint"))?;
                     let gone = Endpoint { state: EndpointState::Deleted, disabled_reason: None, ..known };
-                    save(tx, &gone, "endpoint.deleted", now, actor).await?;
+                    save(tx, gone, "endpoint.deleted", now, actor).await?;
                     deliveries::discard_waiting(tx.session(), id, "the endpoint was deleted", now).await?;
                     Ok(())
                 })
