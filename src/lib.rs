@@ -20,3 +20,4 @@ pub mod random;
 pub mod server;
 pub mod store;
 pub mod time;
+pub mod trace;

@@ -89,24 +89,25 @@ impl Server {
         let hub_settings =
             HubSettings { public_url: public_url.clone(), default_timeout_seconds: settings.review_timeout_sec };
         let bootstrap = BootstrapToken::new(admin_token.0.expose_secret());
-        let hub = Hub::new(Arc::clone(&store), clock.clone(), Arc::clone(&keys), hub_settings, targets, bootstrap);
-        let hub = Arc::new(hub);
         let parts = DispatcherParts {
             store: Arc::clone(&store),
-            clock,
+            clock: clock.clone(),
             channels,
-            keys,
+            keys: Arc::clone(&keys),
             egress,
             schedule,
             public_url: public_url.clone(),
         };
         let stop = CancellationToken::new();
+        let (dispatcher, dispatching) = Dispatcher::new(parts, stop.clone());
+        let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, dispatcher, bootstrap);
+        let hub = Arc::new(hub);
         let app = App { hub: Arc::clone(&hub), stop: stop.clone() };
         let tasks = vec![
             ("http", tokio::spawn(serve(listener, router(app), stop.clone()))),
             ("timer", tokio::spawn(run_timer(Arc::clone(&hub), stop.clone()))),
             ("replayer", tokio::spawn(run_replayer(Arc::clone(&hub), stop.clone()))),
-            ("dispatcher", tokio::spawn(Dispatcher::new(parts).run(stop.clone()))),
+            ("dispatcher", tokio::spawn(dispatching)),
         ];
         Ok(Self { public_url, admin_token, hub, store, stop, tasks, drain: attempt + DRAIN })
     }

@@ -11,6 +11,7 @@ mod support;
 
 mod analytics;
 mod approval;
+mod bench;
 mod crash;
 mod delivery;
 mod endpoints;

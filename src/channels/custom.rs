@@ -1,9 +1,9 @@
 //! Custom endpoints: the event whole and exact, as Standard Webhooks 1.0 lays it out.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::schema::EVENT;
-use super::{Notice, RenderError, Templates, Validators};
+use super::{Notice, RenderError, Subject, Templates, Validators};
 use crate::store::endpoints::Channel;
 
 /// Standard Webhooks advises to stay small; a request's own limits keep well below this.
@@ -14,9 +14,18 @@ pub(super) fn render(
     validators: &Validators,
     notice: &Notice<'_>,
 ) -> Result<String, RenderError> {
+    if templates.are_built_in(Channel::Custom) {
+        return plain(notice);
+    }
+    let (request, endpoint) = match notice.subject {
+        Subject::Request(text) => (notice.read(text)?, Value::Null),
+        Subject::Endpoint(text) => (Value::Null, notice.read(text)?),
+        Subject::Nothing => (Value::Null, Value::Null),
+    };
     let data = json!({
         "event": {"id": notice.id, "type": notice.kind, "at": notice.at},
-        "request": notice.request,
+        "request": request,
+        "endpoint": endpoint,
         "links": notice.links,
     });
     let (name, text, body) = templates.render(Channel::Custom, notice.kind, &data)?;
@@ -27,4 +36,72 @@ pub(super) fn render(
         return Err(RenderError::TooBig { name, size: text.len(), budget: BUDGET });
     }
     Ok(compact)
+}
+
+/// What the built-in template says, without reading the request first: most of what the hub ever sends. That it is the same, and
+/// valid, is tested.
+fn plain(notice: &Notice<'_>) -> Result<String, RenderError> {
+    let unreadable = |error: serde_json::Error| RenderError::Subject(error.to_string());
+    let data = match notice.subject {
+        Subject::Request(text) => {
+            let links = serde_json::to_string(&notice.links).map_err(unreadable)?;
+            format!("{{\"request\":{text},\"links\":{links}}}")
+        }
+        Subject::Endpoint(text) => format!("{{\"endpoint\":{text}}}"),
+        Subject::Nothing => "{}".to_owned(),
+    };
+    // Neither kinds of events nor times hold anything that JSON escapes.
+    let body = format!("{{\"type\":\"{}\",\"timestamp\":\"{}\",\"data\":{data}}}", notice.kind, notice.at);
+    if body.len() > BUDGET {
+        let name = format!("custom/{}", notice.kind);
+        return Err(RenderError::TooBig { name, size: body.len(), budget: BUDGET });
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Links, SlotLinks};
+    use super::*;
+    use crate::ids::EventId;
+    use crate::time::Timestamp;
+
+    fn notice<'n>(kind: &'n str, subject: Subject<'n>, links: Links) -> Notice<'n> {
+        let at = Timestamp::from_micros(1_700_000_000_000_001);
+        Notice { id: EventId::mint(at), kind, at, subject, links }
+    }
+
+    #[test]
+    fn the_short_way_says_what_the_template_says() {
+        let (templates, validators) = (Templates::load(None).expect("loads"), Validators::new().expect("compiles"));
+        let slot = SlotLinks {
+            group: "dba".to_owned(),
+            review: "https://hub.example.com/c/x".to_owned(),
+            approve: None,
+            reject: None,
+        };
+        let text = r#"{"command":"select \"ä\u0000\" {{x}} </script>","n":1.50}"#;
+        let endpoint = r#"{"id":"ep_0190a1b2c3d47e5f8a9b0c1d2e3f4a5b","name":"x","channel":"custom","state":"active","url":"…","reason":null}"#;
+        for notice in [
+            notice("request.created", Subject::Request(text), Links::of(vec![slot])),
+            notice("request.approved", Subject::Request(text), Links::default()),
+            notice("endpoint.disabled", Subject::Endpoint(endpoint), Links::default()),
+            notice("ping", Subject::Nothing, Links::default()),
+        ] {
+            let short: Value = serde_json::from_str(&plain(&notice).expect("renders")).expect("JSON");
+            let read = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+            let (request, endpoint) = match notice.subject {
+                Subject::Request(text) => (read(text), Value::Null),
+                Subject::Endpoint(text) => (Value::Null, read(text)),
+                Subject::Nothing => (Value::Null, Value::Null),
+            };
+            let event = json!({"id": notice.id, "type": notice.kind, "at": notice.at});
+            let data = json!({"event": event, "request": request, "endpoint": endpoint, "links": notice.links});
+            let (_, _, long) = templates.render(Channel::Custom, notice.kind, &data).expect("renders");
+            assert_eq!(short, long, "{}", notice.kind);
+            if !matches!(notice.subject, Subject::Request(_)) {
+                validators.check("custom", EVENT, &short).expect("valid");
+            }
+        }
+    }
 }

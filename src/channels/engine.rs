@@ -4,7 +4,7 @@
 //! (made visible, for text that no Markdown is read in), `exact` (unchanged, for URLs), `json` (any value as JSON, exact), `moment` (a time that the reader's
 //! client shows in the reader's zone).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -59,12 +59,19 @@ const BUILT_IN: &[(Channel, &str, &str)] = built_in! {
         "grant.started",
         "grant.ended",
         "grant.revoked",
+        "_endpoint",
+        "endpoint.failing",
+        "endpoint.disabled",
+        "endpoint.recovered",
+        "ping",
     ];
 };
 
 /// All templates, compiled.
 pub struct Templates {
     registries: BTreeMap<&'static str, Handlebars<'static>>,
+    /// Channels that have a template of the operator's.
+    overridden: BTreeSet<&'static str>,
 }
 
 /// Templates that cannot be used; the hub does not start with them.
@@ -106,6 +113,9 @@ pub enum RenderError {
     /// The channel has no template for the event.
     #[error("no template {0}")]
     Missing(String),
+    /// What is stored of the event's subject is not JSON.
+    #[error("what the event is about cannot be read: {0}")]
+    Subject(String),
     /// The template failed.
     #[error("template {name}, line {line}: {detail}")]
     Template {
@@ -160,15 +170,22 @@ impl Templates {
         for &(channel, event, text) in BUILT_IN {
             register(&mut registries, channel.as_str(), event, text)?;
         }
+        let mut overridden = BTreeSet::new();
         if let Some(folder) = folder {
             fs::read_dir(folder).map_err(|cause| TemplatesError::Io { path: folder.to_owned(), cause })?;
             for channel in [Channel::Teams, Channel::Custom] {
                 for (event, text) in read_folder(&folder.join(channel.as_str()))? {
+                    overridden.insert(channel.as_str());
                     register(&mut registries, channel.as_str(), &event, &text)?;
                 }
             }
         }
-        Ok(Self { registries })
+        Ok(Self { registries, overridden })
+    }
+
+    /// Whether all of the channel's templates are the built-in ones.
+    pub(super) fn are_built_in(&self, channel: Channel) -> bool {
+        !self.overridden.contains(channel.as_str())
     }
 
     /// The JSON that the template for `event` makes of `data`, and the template's name.

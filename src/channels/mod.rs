@@ -13,7 +13,7 @@ mod teams;
 pub mod text;
 
 pub use engine::{RenderError, Templates, TemplatesError};
-pub use notice::{Links, Notice, SlotLinks};
+pub use notice::{Links, Notice, SlotLinks, Subject};
 pub use schema::{SCHEMAS, SchemaError, Validators};
 
 use crate::store::endpoints::Channel;

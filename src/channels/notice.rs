@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::RenderError;
 use crate::ids::EventId;
 use crate::time::Timestamp;
 
@@ -15,10 +16,28 @@ pub struct Notice<'a> {
     pub kind: &'a str,
     /// When it happened.
     pub at: Timestamp,
-    /// The request as the API showed it then.
-    pub request: &'a Value,
+    /// What it is about.
+    pub subject: Subject<'a>,
     /// The links of the slots that the endpoint serves.
     pub links: Links,
+}
+
+/// What an event is about, as the API showed it then, as JSON text.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// A request.
+    Request(&'a str),
+    /// An endpoint.
+    Endpoint(&'a str),
+    /// Nothing at all.
+    Nothing,
+}
+
+impl Notice<'_> {
+    /// What was stored, read.
+    pub(super) fn read(&self, text: &str) -> Result<Value, RenderError> {
+        serde_json::from_str(text).map_err(|error| RenderError::Subject(error.to_string()))
+    }
 }
 
 /// `data.links`: those of the first slot in front, those of each slot in `slots`. Empty when the endpoint serves none.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::TEAMS;
 use super::text::{cut, duration};
-use super::{Notice, RenderError, SlotLinks, Success, Templates, Validators};
+use super::{Notice, RenderError, SlotLinks, Subject, Success, Templates, Validators};
 use crate::store::endpoints::Channel;
 
 /// Teams takes 28 KB of re-encoded properties; this leaves room for the re-encoding.
@@ -28,8 +28,16 @@ pub(super) fn render(
     notice: &Notice<'_>,
 ) -> Result<String, RenderError> {
     let mut oversize = None;
+    let (request, endpoint) = match notice.subject {
+        Subject::Request(text) => (Some(notice.read(text)?), Value::Null),
+        Subject::Endpoint(text) => (None, notice.read(text)?),
+        Subject::Nothing => (None, Value::Null),
+    };
     for halving in 0..=HALVINGS {
-        let data = view(notice, COMMAND >> halving);
+        let data = match &request {
+            Some(request) => view(notice, request, COMMAND >> halving),
+            None => endpoint_view(notice, &endpoint),
+        };
         let (name, _, body) = templates.render(Channel::Teams, notice.kind, &data)?;
         validators.check(&name, TEAMS, &body)?;
         let compact = body.to_string();
@@ -54,8 +62,7 @@ pub(super) fn judge_success(status: u16, answer: &str) -> Success {
 }
 
 /// What the templates see: the request, and its long texts cut to what a card can show.
-fn view(notice: &Notice<'_>, budget: usize) -> Value {
-    let request = notice.request;
+fn view(notice: &Notice<'_>, request: &Value, budget: usize) -> Value {
     let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (command, command_cut) = lines(text("/command"), budget);
     let (reason, reason_cut) = cut(text("/reason"), budget / 4);
@@ -87,6 +94,19 @@ fn view(notice: &Notice<'_>, budget: usize) -> Value {
         "decided_by": decided_by(request),
         "several": notice.links.slots.len() > 1,
         "links": buttons(&notice.links.slots),
+    })
+}
+
+/// What the templates see of an endpoint.
+fn endpoint_view(notice: &Notice<'_>, endpoint: &Value) -> Value {
+    let text = |pointer: &str| endpoint.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    json!({
+        "event": {"id": notice.id, "type": notice.kind, "at": notice.at},
+        "name": or_dash(text("/name")),
+        "id": or_dash(text("/id")),
+        "reason": cut(text("/reason"), 1_000).0,
+        "since": text("/failing_since"),
+        "off_at": text("/disabled_at_latest"),
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod analytics;
 mod apply;
+mod bench;
 mod client;
 mod connection;
 mod decide;
@@ -60,12 +61,30 @@ enum Command {
     Explain(explain::Explain),
     /// See how approving goes
     Analytics(analytics::Analytics),
+    /// Measure what a hub does on this machine
+    Bench(bench::Bench),
+    /// Take messages for a benchmark
+    #[command(hide = true)]
+    BenchSink(bench::BenchSink),
+    /// Ask for a benchmark
+    #[command(hide = true)]
+    BenchLoad(bench::BenchLoad),
+}
+
+impl Command {
+    /// What a benchmark's helpers do fits one thread, and handing it to others would only cost.
+    fn runtime(&self) -> tokio::runtime::Builder {
+        match self {
+            Self::BenchSink(_) | Self::BenchLoad(_) => tokio::runtime::Builder::new_current_thread(),
+            _ => tokio::runtime::Builder::new_multi_thread(),
+        }
+    }
 }
 
 /// Runs the program.
 pub fn main() -> ExitCode {
     let Cli { command } = Cli::try_parse().unwrap_or_else(|error| exit_with(&error));
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match command.runtime().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::failed(&error.into()),
     };
@@ -80,6 +99,9 @@ pub fn main() -> ExitCode {
             Command::Reject(command) => done(command.run().await),
             Command::Explain(command) => done(command.run().await),
             Command::Analytics(command) => done(command.run().await),
+            Command::Bench(command) => command.run().await,
+            Command::BenchSink(command) => done(command.run().await),
+            Command::BenchLoad(command) => done(command.run().await),
         }
     });
     result.unwrap_or_else(|error| output::failed(&error))

@@ -46,6 +46,11 @@ impl Class {
         }
     }
 
+    /// Whether it counts against the endpoint: its tries, its breaker, its health.
+    pub(super) const fn is_charged(self) -> bool {
+        !matches!(self, Self::Forbidden)
+    }
+
     pub(super) const fn is_retried(self) -> bool {
         matches!(self, Self::Throttled | Self::Transient | Self::Forbidden)
     }
@@ -87,7 +92,7 @@ fn headers(endpoint: &Endpoint, claimed: &Claimed, body: &str, now: Timestamp) -
     let mut headers = HeaderMap::new();
     let Some(secret) = &endpoint.secret else { return Ok(headers) };
     // The event's id, the same over all attempts: receivers tell repeats by it.
-    let id = claimed.event_id.to_string();
+    let id = claimed.event.id.to_string();
     let signature = sign(secret, &id, now, body).map_err(|error| error.to_string())?;
     let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
     headers.insert("webhook-id", value(&id)?);

@@ -2,14 +2,12 @@
 //!
 //! Everything is derived from what is stored, so that a retry sends the same body and the same links.
 
-use serde_json::Value;
-
 use crate::approval::{Digest, GroupName, Status};
-use crate::channels::{Channels, Links, Notice, RenderError, SlotLinks};
+use crate::channels::{Channels, Links, Notice, RenderError, SlotLinks, Subject};
 use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
 use crate::store::endpoints::Endpoint;
-use crate::store::events::ASKING;
+use crate::store::events::{ASKING, PING};
 use crate::store::queue::Claimed;
 use crate::time::Timestamp;
 
@@ -26,25 +24,34 @@ pub(super) enum ComposeError {
 
 /// What links are made of, as far as the stored request tells.
 #[derive(serde::Deserialize)]
-struct Subject {
+struct Asked {
     id: RequestId,
     revision: u32,
     status: Status,
     digest: Digest,
     expires_at: Timestamp,
-    slots: Vec<SubjectSlot>,
+    slots: Vec<AskedSlot>,
 }
 
 #[derive(serde::Deserialize)]
-struct SubjectSlot {
+struct AskedSlot {
     group: GroupName,
     also: Vec<GroupName>,
 }
 
-impl SubjectSlot {
+impl AskedSlot {
     fn groups(&self) -> impl Iterator<Item = &GroupName> {
         std::iter::once(&self.group).chain(&self.also)
     }
+}
+
+/// The revision that a stored request was told at.
+pub(super) fn revision_of(subject: &str) -> Result<u32, serde_json::Error> {
+    #[derive(serde::Deserialize)]
+    struct Revision {
+        revision: u32,
+    }
+    serde_json::from_str::<Revision>(subject).map(|subject| subject.revision)
 }
 
 /// The body for one delivery.
@@ -55,17 +62,25 @@ pub(super) fn compose(
     keys: &KeyRing,
     public_url: &str,
 ) -> Result<String, ComposeError> {
-    let request: Value = serde_json::from_str(&claimed.subject)?;
-    let subject: Subject = serde_json::from_str(&claimed.subject)?;
-    let links = links(&subject, claimed, endpoint, keys, public_url);
-    let notice =
-        Notice { id: claimed.event_id, kind: &claimed.event_type, at: claimed.event_at, request: &request, links };
+    let event = &claimed.event;
+    let links = match event.request_id {
+        Some(_) if !endpoint.groups.is_empty() => {
+            links(&serde_json::from_str(&event.subject)?, claimed, endpoint, keys, public_url)
+        }
+        _ => Links::default(),
+    };
+    let subject = match event.request_id {
+        Some(_) => Subject::Request(&event.subject),
+        None if event.kind == PING => Subject::Nothing,
+        None => Subject::Endpoint(&event.subject),
+    };
+    let notice = Notice { id: event.id, kind: &event.kind, at: event.at, subject, links };
     Ok(channels.render(endpoint.channel, &notice)?)
 }
 
-fn links(subject: &Subject, claimed: &Claimed, endpoint: &Endpoint, keys: &KeyRing, public_url: &str) -> Links {
-    let decidable = ASKING.contains(&claimed.event_type.as_str()) && subject.status == Status::Pending;
-    let serves = |slot: &&SubjectSlot| slot.groups().any(|group| endpoint.groups.contains(group));
+fn links(subject: &Asked, claimed: &Claimed, endpoint: &Endpoint, keys: &KeyRing, public_url: &str) -> Links {
+    let decidable = ASKING.contains(&claimed.event.kind.as_str()) && subject.status == Status::Pending;
+    let serves = |slot: &&AskedSlot| slot.groups().any(|group| endpoint.groups.contains(group));
     let served = subject.slots.iter().filter(serves).map(|slot| &slot.group);
     let of_slot = |group: &GroupName| {
         let url = |intent| {

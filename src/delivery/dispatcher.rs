@@ -1,41 +1,41 @@
-//! Finds what is due, sends it, and writes down what came of it.
+//! The engine: what is committed is sent at once, what the database holds is found by looking, what came of it is written down.
 //!
-//! The database is the queue. The dispatcher leases a few deliveries per endpoint, never more than it can send at once, so that a
-//! slow endpoint holds up neither others nor a lease. What a process has just committed wakes it at once; what another process
-//! left (a retry, a lease that ran out) it finds by looking.
+//! The database is the queue and the truth. A delivery that is made while there is a place for it is born leased, and set off as
+//! soon as its transaction has committed. The rest (retries, what found no place, what another process left) is claimed in
+//! batches by a look each second, or as soon as there is room for more.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::attempt::{Class, Outcome, attempt};
-use super::compose::compose;
+use super::board::{Board, Work, bytes_of};
 use super::egress::Egress;
-use super::retry::{RetrySchedule, next_delay};
-use crate::approval::Status;
-use crate::audit::{Actor, Entry};
+use super::health;
+use super::lane::Verdict;
+use super::recorder::{Record, Recorder};
+use super::retry::RetrySchedule;
+use super::sender;
 use crate::channels::Channels;
 use crate::ids::EndpointId;
 use crate::links::KeyRing;
-use crate::random;
-use crate::store::deliveries::{self, Attempt, DeliveryState};
-use crate::store::endpoints::{self, Endpoint, EndpointState};
-use crate::store::events::ASKING;
-use crate::store::queue::{self, Claimed, Next};
-use crate::store::{Signal, Store, StoreError, Tx};
+use crate::store::endpoints::Endpoint;
+use crate::store::queue::{self, Claimed, Next, Room, Settlement};
+use crate::store::{Store, StoreError, deliveries};
 use crate::time::{SharedClock, Timestamp};
 
-/// Sends under way at once, over all endpoints.
-const CONCURRENCY: usize = 64;
-/// Sends under way at once to one endpoint.
-const PER_ENDPOINT: usize = 8;
 /// How often the dispatcher looks for itself.
 const LOOK: Duration = Duration::from_secs(1);
-/// A lease outlives the longest attempt by this much: the time to record it.
-const LEASE_SLACK: Duration = Duration::from_secs(10);
+/// What of a lease must be left when a send sets out, beyond its deadline: the time to record it.
+const RECORDING: Duration = Duration::from_secs(5);
+/// A lease begins with this much more than a send needs: the time to wait for one's turn.
+const WAITING: Duration = Duration::from_secs(10);
+/// Records that wait to be written: more than are ever held.
+const RECORDS: usize = 8_192;
 
 /// What a dispatcher is made of.
 pub struct DispatcherParts {
@@ -57,34 +57,66 @@ pub struct DispatcherParts {
 
 /// The dispatcher.
 pub struct Dispatcher {
-    parts: DispatcherParts,
-    /// Sends under way by endpoint. A std mutex: held for a look-up, never across an await.
-    busy: Mutex<HashMap<EndpointId, usize>>,
+    pub(super) parts: DispatcherParts,
+    pub(super) board: Board,
+    /// To the recorder; none ends it. Bounded, and never full: each delivery held has one record at most.
+    records: mpsc::Sender<Option<Record>>,
+    /// When the loop looks again, in microseconds.
+    next_look: AtomicI64,
+    /// Endpoints that are known to fail. A std mutex: held for a look-up, never across an await.
+    pub(super) ill: Mutex<HashSet<EndpointId>>,
     sends: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl Dispatcher {
-    /// A dispatcher that does nothing yet.
-    pub fn new(parts: DispatcherParts) -> Arc<Self> {
-        Arc::new(Self { parts, busy: Mutex::default(), sends: TaskTracker::new() })
+    /// A dispatcher, and what it runs on: nothing happens before that is polled, and it ends some time after `stop`.
+    pub fn new(parts: DispatcherParts, stop: CancellationToken) -> (Arc<Self>, impl Future<Output = ()>) {
+        let needed = parts.egress.deadline() + RECORDING;
+        let (records, written) = mpsc::channel(RECORDS);
+        let board = Board::new(Arc::clone(&parts.clock), needed);
+        let dispatcher = Arc::new(Self {
+            parts,
+            board,
+            records,
+            next_look: AtomicI64::new(0),
+            ill: Mutex::default(),
+            sends: TaskTracker::new(),
+            stop,
+        });
+        let recorder = Recorder::new(Arc::clone(&dispatcher), written);
+        let running = Arc::clone(&dispatcher).run(recorder);
+        (dispatcher, running)
     }
 
     /// Sends until told to stop, then waits for the sends under way: each ends within its deadline.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+    async fn run(self: Arc<Self>, recorder: Recorder) {
         self.take_over().await;
-        while !stop.is_cancelled() {
+        let recording = AbortOnDropHandle::new(tokio::spawn(recorder.run()));
+        while !self.stop.is_cancelled() {
             let wake = self.round().await.unwrap_or_else(|error| {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for deliveries");
                 self.parts.clock.now() + LOOK
             });
+            let wake = self.board.next_timer().map_or(wake, |timer| timer.min(wake));
+            self.next_look.store(wake.as_micros(), Ordering::Release);
+            // What came in between saw the moment before.
+            let wake = self.board.next_timer().map_or(wake, |timer| timer.min(wake));
             tokio::select! {
-                () = stop.cancelled() => {}
+                () = self.stop.cancelled() => {}
                 () = self.parts.clock.sleep_until(wake) => {}
                 () = self.parts.store.signals().deliveries() => {}
             }
         }
         self.sends.close();
         self.sends.wait().await;
+        // What was not sent goes back to the database, so that whoever comes next need not wait for the leases.
+        let work = self.board.close();
+        self.carry_out(work);
+        let _ended = self.records.send(None).await;
+        if recording.await.is_err() {
+            tracing::error!("the recorder did not end by itself");
+        }
     }
 
     /// Takes over at once what a predecessor was sending when it died, where there can be no other owner; elsewhere the leases
@@ -106,203 +138,161 @@ impl Dispatcher {
         }
     }
 
-    /// Starts what is due and there is room for; answers when to look again.
+    /// Whether nothing new is to be begun.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// The lease of whatever begins to be held now.
+    pub(super) fn lease(&self) -> Duration {
+        self.parts.egress.deadline() + RECORDING + WAITING
+    }
+
+    /// Looks once: at the configuration, at leases, at what is due. Answers when to look again.
     async fn round(self: &Arc<Self>) -> Result<Timestamp, StoreError> {
+        let store = &self.parts.store;
+        store.refresh_configuration().await?;
+        let endpoints = store.lookup().endpoints().await?;
+        self.carry_out(self.board.configure(&endpoints));
+        self.carry_out(self.board.due());
+        self.prolong().await?;
+        health::look(self).await?;
+
         let now = self.parts.clock.now();
-        let mut session = self.parts.store.read().await?;
-        let next = queue::next_moment(&mut session).await?;
-        let look = now + LOOK;
-        if next.is_none_or(|next| next > now) {
-            return Ok(next.map_or(look, |next| next.min(look)));
-        }
-        let due = queue::due_endpoints(&mut session, now).await?;
+        let mut session = store.read().await?;
+        let moments = queue::moments(&mut session).await?;
+        let overrun = queue::next_overrun(&mut session).await?;
         drop(session);
-        let room = self.room(&due);
-        let lease = self.parts.egress.deadline() + LEASE_SLACK;
+        if overrun.is_some_and(|overrun| overrun <= now) {
+            self.write(move |tx| Box::pin(async move { queue::release_overrun(tx.session(), now).await })).await?;
+        }
+        let (due, later): (Vec<_>, Vec<_>) = moments.into_iter().partition(|(_, moment)| *moment <= now);
+        for (id, _) in due {
+            match endpoints.iter().find(|endpoint| endpoint.id == id) {
+                Some(endpoint) if health::is_on(endpoint) => self.claim(endpoint, now).await?,
+                _ => self.discard(id, now).await?,
+            }
+        }
+        let look = now + LOOK;
+        Ok(later
+            .iter()
+            .map(|(_, moment)| *moment)
+            .chain(overrun.filter(|overrun| *overrun > now))
+            .fold(look, Timestamp::min))
+    }
+
+    async fn claim(self: &Arc<Self>, endpoint: &Arc<Endpoint>, now: Timestamp) -> Result<(), StoreError> {
+        let room = self.board.room(endpoint);
+        if room == Room::default() {
+            return Ok(());
+        }
+        let (id, lease) = (endpoint.id, self.lease());
         let claimed = self
-            .parts
-            .store
-            .write::<_, _, StoreError>(move |tx| Box::pin(async move { claim(tx, &room, now, lease).await }))
+            .write(move |tx| Box::pin(async move { queue::claim(tx.session(), id, now, lease, room).await }))
             .await?;
-        for (endpoint, deliveries) in claimed {
-            let endpoint = Arc::new(endpoint);
-            for delivery in deliveries {
-                self.start(Arc::clone(&endpoint), delivery);
-            }
-        }
-        Ok(look)
+        let more = claimed.len() >= room.fresh.min(room.later) as usize;
+        self.carry_out(self.board.take(endpoint, claimed, more));
+        Ok(())
     }
 
-    /// How many more each due endpoint may be sent.
-    fn room(&self, due: &[EndpointId]) -> Vec<(EndpointId, u32)> {
-        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut left = CONCURRENCY.saturating_sub(busy.values().sum());
-        let mut room = Vec::new();
-        for id in due {
-            let free = PER_ENDPOINT.saturating_sub(busy.get(id).copied().unwrap_or(0)).min(left);
-            left -= free;
-            if free > 0 {
-                room.push((*id, u32::try_from(free).unwrap_or(1)));
-            }
-        }
-        room
+    /// Ends what waits for an endpoint that was switched off or taken away.
+    async fn discard(&self, endpoint: EndpointId, now: Timestamp) -> Result<(), StoreError> {
+        let reason = "the endpoint is switched off";
+        self.write(move |tx| {
+            Box::pin(async move { deliveries::discard_waiting(tx.session(), endpoint, reason, now).await })
+        })
+        .await
+        .map(drop)
     }
 
-    fn start(self: &Arc<Self>, endpoint: Arc<Endpoint>, claimed: Claimed) {
-        let place = Place::take(Arc::clone(self), endpoint.id);
-        self.sends.spawn(async move { place.dispatcher.send(&endpoint, claimed).await });
-    }
-
-    async fn send(&self, endpoint: &Endpoint, claimed: Claimed) {
-        let (attempt, next) = match self.unwanted(endpoint, &claimed) {
-            Some((state, reason)) => (None, Next::End { state, reason: Some(reason) }),
-            None => {
-                let (attempt, next) = self.try_once(endpoint, &claimed).await;
-                (Some(attempt), next)
-            }
-        };
-        self.settle(endpoint, claimed, attempt, next).await;
-    }
-
-    /// Why this delivery is not to be sent any more.
-    fn unwanted(&self, endpoint: &Endpoint, claimed: &Claimed) -> Option<(DeliveryState, String)> {
-        if endpoint.state != EndpointState::Active {
-            return Some((DeliveryState::Discarded, "the endpoint is switched off".to_owned()));
-        }
-        // Everybody is told once. But whoever could not be reached is not asked late for what is decided by now: the
-        // outcome follows in a message of its own.
-        let asks = ASKING.contains(&claimed.event_type.as_str());
-        match claimed.request_status {
-            Status::Pending => None,
-            _ if !asks || claimed.attempts == claimed.lost => None,
-            Status::Expired => Some((DeliveryState::Expired, "the request expired meanwhile".to_owned())),
-            decided => Some((DeliveryState::Superseded, format!("the request was {} meanwhile", decided.as_str()))),
-        }
-    }
-
-    async fn try_once(&self, endpoint: &Endpoint, claimed: &Claimed) -> (Attempt, Next) {
-        let parts = &self.parts;
-        let started_at = parts.clock.now();
-        let clock = std::time::Instant::now();
-        let outcome = match compose(claimed, endpoint, &parts.channels, &parts.keys, &parts.public_url) {
-            Ok(body) => attempt(&parts.egress, endpoint, claimed, body, started_at).await,
-            Err(error) => Outcome::ours(error.to_string()),
-        };
-        let number = claimed.attempts + 1;
-        let duration = clock.elapsed();
-        tracing::info!(
-            delivery = %claimed.id, event = %claimed.event_type, endpoint = %endpoint.name, attempt = number,
-            class = outcome.class.as_str(), status = outcome.status, error = outcome.error,
-            duration_ms = duration.as_millis(), "attempt"
-        );
-        let next = self.next(&outcome, number);
-        let attempt = Attempt {
-            number,
-            started_at,
-            duration_us: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
-            class: outcome.class.as_str().to_owned(),
-            status: outcome.status,
-            error: outcome.error,
-            answer: outcome.answer,
-        };
-        (attempt, next)
-    }
-
-    fn next(&self, outcome: &Outcome, made: u32) -> Next {
-        if let Some(state) = outcome.end {
-            return Next::End { state, reason: None };
-        }
-        let failed = |reason: Option<String>| Next::End { state: DeliveryState::Failed, reason };
-        if !outcome.class.is_retried() {
-            return failed(outcome.error.clone());
-        }
-        match next_delay(&self.parts.schedule, made, outcome.retry_after, random::fraction()) {
-            Some(delay) => Next::Retry(self.parts.clock.now() + delay),
-            None => failed(Some(format!("given up after {made} attempts"))),
-        }
-    }
-
-    /// Writes down what came of it. Should the database be away, the lease runs out and the delivery is made again.
-    async fn settle(&self, endpoint: &Endpoint, claimed: Claimed, attempt: Option<Attempt>, next: Next) {
+    /// Prolongs the leases of what has waited here for long.
+    async fn prolong(self: &Arc<Self>) -> Result<(), StoreError> {
         let now = self.parts.clock.now();
-        let gone = attempt.as_ref().is_some_and(|attempt| attempt.class == Class::Gone.as_str());
-        let (id, endpoint_id) = (claimed.id, endpoint.id);
-        let settled = self
-            .parts
-            .store
-            .write::<_, _, StoreError>(move |tx| {
-                Box::pin(async move {
-                    let held = queue::settle(tx.session(), &claimed, attempt.as_ref(), &next, now).await?;
-                    if held && gone {
-                        disable(tx, endpoint_id, now).await?;
-                    }
-                    tx.signal(Signal::Deliveries);
-                    Ok(held)
-                })
-            })
-            .await;
-        match settled {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!(delivery = %id, "the lease ran out before the attempt was recorded"),
-            Err(error) => {
-                tracing::warn!(delivery = %id, error = &error as &dyn std::error::Error, "cannot record an attempt");
-            }
+        let leases = self.board.short_leases(now + self.parts.egress.deadline() + RECORDING + WAITING / 2);
+        if leases.is_empty() {
+            return Ok(());
+        }
+        let (until, asked) = (now + self.lease(), leases.clone());
+        let held =
+            self.write(move |tx| Box::pin(async move { queue::extend(tx.session(), &leases, until).await })).await?;
+        self.board.prolong(&asked, &held, until);
+        Ok(())
+    }
+
+    pub(super) async fn write<T, F>(&self, operation: F) -> Result<T, StoreError>
+    where
+        F: for<'t> FnOnce(&'t mut crate::store::Tx) -> crate::store::Operation<'t, Result<T, StoreError>>
+            + Send
+            + 'static,
+        T: Send + 'static,
+    {
+        self.parts.store.write(operation).await
+    }
+
+    /// Sets off and gives back what the board says.
+    pub(super) fn carry_out(self: &Arc<Self>, work: Work) {
+        for (endpoint, claimed) in work.sends {
+            let dispatcher = Arc::clone(self);
+            self.sends.spawn(async move { dispatcher.send(&endpoint, claimed).await });
+        }
+        let now = self.parts.clock.now();
+        for claimed in work.give_back {
+            let settlement = Settlement::untried(&claimed, Next::GiveBack(now));
+            self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None });
+        }
+        if let Some(timer) = self.board.next_timer() {
+            self.look_at(timer);
+        }
+    }
+
+    async fn send(self: &Arc<Self>, endpoint: &Endpoint, claimed: Claimed) {
+        let bytes = bytes_of(&claimed);
+        let mut place = UnderWay { dispatcher: Arc::clone(self), endpoint: endpoint.id, bytes, verdict: None };
+        let sent = sender::send(&self.parts, endpoint, &claimed).await;
+        place.verdict = Some(sent.verdict);
+        drop(place);
+        self.record(Record { settlement: sent.settlement, bytes, is_gone: sent.is_gone });
+    }
+
+    fn record(&self, record: Record) {
+        let (endpoint, bytes) = (record.settlement.endpoint_id, record.bytes);
+        if self.records.try_send(Some(record)).is_err() {
+            tracing::warn!("a result cannot be written down: its lease must run out");
+            self.release(endpoint, bytes);
+        }
+    }
+
+    /// Frees a place among those held.
+    pub(super) fn release(&self, endpoint: EndpointId, bytes: usize) {
+        if self.board.release(endpoint, bytes) {
+            self.parts.store.signals().wake_deliveries();
+        }
+    }
+
+    /// Sees to it that the next look is not later than that.
+    pub(super) fn look_at(&self, moment: Timestamp) {
+        if moment.as_micros() < self.next_look.load(Ordering::Acquire) {
+            self.parts.store.signals().wake_deliveries();
         }
     }
 }
 
 /// One send's place among those under way, given back however the send ends.
-struct Place {
+struct UnderWay {
     dispatcher: Arc<Dispatcher>,
     endpoint: EndpointId,
+    bytes: usize,
+    /// None when the send broke off.
+    verdict: Option<Verdict>,
 }
 
-impl Place {
-    fn take(dispatcher: Arc<Dispatcher>, endpoint: EndpointId) -> Self {
-        *dispatcher.busy.lock().unwrap_or_else(PoisonError::into_inner).entry(endpoint).or_default() += 1;
-        Self { dispatcher, endpoint }
-    }
-}
-
-impl Drop for Place {
+impl Drop for UnderWay {
     fn drop(&mut self) {
-        let mut busy = self.dispatcher.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = busy.get_mut(&self.endpoint) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                busy.remove(&self.endpoint);
-            }
+        let dispatcher = &self.dispatcher;
+        dispatcher.carry_out(dispatcher.board.ended(self.endpoint, self.verdict.unwrap_or(Verdict::Unknown)));
+        if self.verdict.is_none() {
+            // Nobody will write down what came of it: its lease runs out.
+            dispatcher.release(self.endpoint, self.bytes);
         }
-        drop(busy);
-        // There is room again.
-        self.dispatcher.parts.store.signals().wake_deliveries();
     }
-}
-
-/// Leases what there is room for, after giving back what others' leases left over.
-async fn claim(
-    tx: &mut Tx,
-    room: &[(EndpointId, u32)],
-    now: Timestamp,
-    lease: Duration,
-) -> Result<Vec<(Endpoint, Vec<Claimed>)>, StoreError> {
-    let session = tx.session();
-    queue::release_overrun(session, now).await?;
-    let mut claimed = Vec::new();
-    for (id, free) in room {
-        let Some(endpoint) = endpoints::any_state(session, *id).await? else { continue };
-        claimed.push((endpoint, queue::claim(session, *id, now, lease, *free).await?));
-    }
-    Ok(claimed)
-}
-
-/// Switches off an endpoint that said it is gone; what waits for it is discarded.
-async fn disable(tx: &mut Tx, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
-    let Some(endpoint) = endpoints::get(tx.session(), id).await? else { return Ok(()) };
-    let reason = "it answered 410: gone for good".to_owned();
-    let off = Endpoint { state: EndpointState::Disabled, disabled_reason: Some(reason.clone()), ..endpoint };
-    endpoints::put(tx.session(), &off, now).await?;
-    deliveries::discard_waiting(tx.session(), id, "the endpoint was switched off: it answered 410", now).await?;
-    let details = serde_json::json!({"endpoint": id, "name": off.name, "reason": reason});
-    tx.record(&Entry { details, ..Entry::new(now, "endpoint.disabled", Actor::Hub) })
 }

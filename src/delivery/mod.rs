@@ -4,15 +4,24 @@
 //! endpoints, events and channels; it decides nothing about requests.
 
 mod attempt;
+mod board;
+mod breaker;
 mod compose;
 mod dispatcher;
 mod egress;
+mod health;
+mod lane;
+mod pace;
+mod publish;
+mod recorder;
 mod retry;
+mod sender;
 mod signature;
 mod target;
 
 pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use egress::{Egress, EgressError};
-pub use retry::{RetrySchedule, next_delay};
+pub use publish::{News, publish};
+pub use retry::{RetrySchedule, Schedule, next_delay};
 pub use signature::{SigningError, sign};
 pub use target::{AllowTarget, TargetError, TargetPolicy};

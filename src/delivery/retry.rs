@@ -1,10 +1,16 @@
-//! When a failed attempt is made again: exponential back-off with full jitter, a pure function whose result is stored.
+//! When a failed attempt is made again: a pure function whose result is stored. Exponential back-off with full jitter, or the waits
+//! that an endpoint names.
 
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-/// How an endpoint is retried.
+use crate::store::endpoints::Endpoint;
+
+/// Of a wait that an endpoint names, as much is added at random: many that failed at once do not come back at once.
+const NAMED_JITTER: f64 = 0.1;
+
+/// How deliveries are retried where an endpoint says nothing else.
 #[derive(Debug, Clone, Copy)]
 pub struct RetrySchedule {
     /// Longest wait before the second attempt.
@@ -32,22 +38,50 @@ impl Default for RetrySchedule {
     }
 }
 
+/// How one endpoint is retried.
+#[derive(Debug, Clone, Copy)]
+pub struct Schedule<'e> {
+    default: &'e RetrySchedule,
+    /// Seconds after each failed attempt.
+    named: Option<&'e [u32]>,
+}
+
+impl<'e> Schedule<'e> {
+    /// That of an endpoint.
+    pub fn of(endpoint: &'e Endpoint, default: &'e RetrySchedule) -> Self {
+        Self { default, named: endpoint.transport.schedule.as_deref() }
+    }
+
+    /// How long to wait after the hub itself was at fault for the `faults`th time. There is no last one.
+    pub fn delay_of_fault(&self, faults: u32, random: f64) -> Option<Duration> {
+        exponential(self.default, faults).map(|longest| longest.mul_f64(random))
+    }
+}
+
 /// How long to wait after `made` attempts, or none when that was the last. `random` is a fraction in `[0, 1)`: full jitter
 /// ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015) spreads the load of many that failed at once. A target's
 /// `Retry-After` may only lengthen the wait.
-pub fn next_delay(schedule: &RetrySchedule, made: u32, retry_after: Option<Duration>, random: f64) -> Option<Duration> {
-    if made >= schedule.attempts {
-        return None;
-    }
-    let longest = ExponentialBuilder::default()
+pub fn next_delay(schedule: &Schedule<'_>, made: u32, retry_after: Option<Duration>, random: f64) -> Option<Duration> {
+    let wait = match schedule.named {
+        Some(named) => {
+            let seconds = named.get(made.saturating_sub(1) as usize)?;
+            Duration::from_secs((*seconds).into()).mul_f64(NAMED_JITTER.mul_add(random, 1.0))
+        }
+        None if made >= schedule.default.attempts => return None,
+        None => exponential(schedule.default, made)?.mul_f64(random),
+    };
+    Some(wait.max(retry_after.unwrap_or_default().min(schedule.default.retry_after_ceiling)))
+}
+
+/// The longest wait after so many attempts.
+fn exponential(schedule: &RetrySchedule, made: u32) -> Option<Duration> {
+    ExponentialBuilder::default()
         .with_min_delay(schedule.first)
         .with_factor(schedule.factor)
         .with_max_delay(schedule.longest)
         .without_max_times()
         .build()
-        .nth(made.saturating_sub(1) as usize)?;
-    let asked = retry_after.unwrap_or_default().min(schedule.retry_after_ceiling);
-    Some(longest.mul_f64(random).max(asked))
+        .nth(made.saturating_sub(1) as usize)
 }
 
 #[cfg(test)]
@@ -56,18 +90,33 @@ mod tests {
 
     use super::*;
 
-    const SCHEDULE: RetrySchedule = RetrySchedule {
+    const DEFAULT: RetrySchedule = RetrySchedule {
         first: Duration::from_secs(2),
         factor: 3.0,
         longest: Duration::from_secs(60),
         attempts: 6,
         retry_after_ceiling: Duration::from_secs(100),
     };
+    const SCHEDULE: Schedule<'static> = Schedule { default: &DEFAULT, named: None };
 
     #[test]
     fn grows_to_its_ceiling_and_ends() {
         let longest = |made| next_delay(&SCHEDULE, made, None, 1.0).map(|delay| delay.as_secs());
         assert_eq!([1, 2, 3, 4, 5, 6].map(longest), [Some(2), Some(6), Some(18), Some(54), Some(60), None]);
+    }
+
+    #[test]
+    fn named_waits_are_kept_and_then_it_ends() {
+        let named = Schedule { named: Some(&[5, 0, 600]), ..SCHEDULE };
+        let waits = |random| [1, 2, 3, 4].map(|made| next_delay(&named, made, None, random).map(|wait| wait.as_secs()));
+        assert_eq!(waits(0.0), [Some(5), Some(0), Some(600), None]);
+        assert_eq!(waits(1.0), [Some(5), Some(0), Some(660), None]);
+    }
+
+    #[test]
+    fn our_own_faults_have_no_last_attempt() {
+        assert_eq!(SCHEDULE.delay_of_fault(1, 1.0), Some(Duration::from_secs(2)));
+        assert_eq!(SCHEDULE.delay_of_fault(500, 1.0), Some(Duration::from_secs(60)));
     }
 
     proptest! {
@@ -76,8 +125,8 @@ mod tests {
             let after = Duration::from_secs(after);
             let plain = next_delay(&SCHEDULE, made, None, random).expect("not the last");
             let told = next_delay(&SCHEDULE, made, Some(after), random).expect("not the last");
-            prop_assert!(plain <= SCHEDULE.longest);
-            prop_assert_eq!(told, plain.max(after.min(SCHEDULE.retry_after_ceiling)));
+            prop_assert!(plain <= DEFAULT.longest);
+            prop_assert_eq!(told, plain.max(after.min(DEFAULT.retry_after_ceiling)));
         }
     }
 }

@@ -225,6 +225,9 @@ async fn put_endpoint(
         Some(known) if same_endpoint(known, &endpoint) => Verb::Keep,
         Some(_) => Verb::Update,
     };
+    if let Some(known) = &known {
+        services::switched_on(tx.session(), known.state, &endpoint).await?;
+    }
     let endpoint = match verb {
         Verb::Create => services::save(tx, endpoint, "endpoint.created", now, actor.clone()).await?,
         Verb::Update => services::save(tx, endpoint, "endpoint.updated", now, actor.clone()).await?,

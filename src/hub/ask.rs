@@ -18,7 +18,7 @@ use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
 use crate::store::idempotency::{Key, Used};
 use crate::store::resources::Resource;
-use crate::store::{Session, Signal, Tx, groups, idempotency, requests, resources};
+use crate::store::{Lookup, Session, Signal, Tx, idempotency, requests, tokens};
 
 const OPERATION: &str = "request";
 
@@ -92,29 +92,50 @@ impl Hub {
             let own = known.is_some_and(|known| super::query::is_own(caller, &known));
             own.then_some(()).ok_or(HubError::NotFound("request to replace"))?;
         }
-        let Draft { request, admission, satisfiable, .. } = self.draft(&mut session, caller, ask).await?;
         drop(session);
-        if let Admission::NotVisible = admission {
-            return Err(HubError::NotFound("resource"));
+        loop {
+            let lookup = self.store.lookup();
+            let version = lookup.version();
+            let Draft { request, admission, satisfiable, .. } = self.draft(&lookup, caller, ask.clone()).await?;
+            if let Admission::NotVisible = admission {
+                return Err(HubError::NotFound("resource"));
+            }
+            if !satisfiable {
+                return Err(HubError::Unsatisfiable { resource: request.resource.to_string() });
+            }
+            let (scene, by, key) = (self.scene(caller.actor()), caller.person().cloned(), key.clone());
+            let made = self
+                .store
+                .write::<_, _, HubError>(move |tx| {
+                    Box::pin(async move {
+                        if tx.configuration_version() != Some(version) {
+                            return Ok(None);
+                        }
+                        create(tx, request, by, key, body, &scene).await.map(Some)
+                    })
+                })
+                .await?;
+            if let Some((request, replayed)) = made {
+                return Ok(Asked { request: self.view(request), replayed });
+            }
+            // What is configured changed since, perhaps by another replica: whoever may ask, and for what, is a new question.
+            self.still_known(caller).await?;
         }
-        if !satisfiable {
-            return Err(HubError::Unsatisfiable { resource: request.resource.to_string() });
-        }
+    }
 
-        let (scene, by) = (self.scene(caller.actor()), caller.person().cloned());
-        let (request, replayed) = self
-            .store
-            .write(move |tx| Box::pin(async move { create(tx, request, by, key, body, &scene).await }))
-            .await?;
-        Ok(Asked { request: self.view(request), replayed })
+    /// Refuses a caller whose token was revoked meanwhile.
+    async fn still_known(&self, caller: &Principal) -> Result<(), HubError> {
+        let Principal::Token(token) = caller else { return Ok(()) };
+        let known = tokens::exists(&mut self.store.read().await?, token.id).await?;
+        known.then_some(()).ok_or_else(|| HubError::Forbidden("this token was revoked meanwhile".to_owned()))
     }
 
     /// The request as it would be, everything checked, and what would become of it before anyone is asked.
-    pub(super) async fn draft(&self, session: &mut Session, caller: &Principal, ask: Ask) -> Result<Draft, HubError> {
+    pub(super) async fn draft(&self, lookup: &Lookup<'_>, caller: &Principal, ask: Ask) -> Result<Draft, HubError> {
         check_bounds(&ask)?;
-        let resource = resources::get(session, &ask.resource).await?.ok_or(HubError::NotFound("resource"))?;
+        let resource = lookup.resource(&ask.resource).await?.ok_or(HubError::NotFound("resource"))?;
         let requester = requester(caller, ask.requester)?;
-        let belonging = belonging(session, caller, &requester, ask.beneficiary.as_ref()).await?;
+        let belonging = belonging(lookup, caller, &requester, ask.beneficiary.as_ref()).await?;
         let kind = ask.kind.unwrap_or(Kind::Action);
         let payload = Payload {
             command: ask.command.unwrap_or_default(),
@@ -138,7 +159,7 @@ impl Hub {
             .map_err(|error| HubError::invalid("invalid_timeout", "/timeout_seconds", error.to_string()))?;
         let asked_for = ask.beneficiary.iter().chain(&requester.email).chain(&requester.acting_for);
         let askers = asked_for.chain(caller.person()).cloned().collect();
-        let (terms, roster, satisfiable) = terms(session, &resource, askers, &admission).await?;
+        let (terms, roster, satisfiable) = terms(lookup, &resource, askers, &admission).await?;
         let now = self.clock.now();
         let decision = match &admission {
             Admission::Decided(decision) => Some(decision.clone()),
@@ -257,10 +278,10 @@ async fn create(
         return Ok((earlier, true));
     }
     let now = request.created_at;
-    requests::insert(tx.session(), &request).await?;
+    requests::insert(tx.session(), &request)?;
     if let Some(key) = key {
         let used = Used { body, subject: request.id.to_string() };
-        idempotency::remember(tx.session(), &key, &used, now).await?;
+        idempotency::remember(tx.session(), &key, &used, now);
     }
     if let Some(earlier) = request.supersedes {
         replace(tx, earlier, by, request.id, scene).await?;
@@ -276,7 +297,7 @@ async fn create(
         ..Entry::new(now, "request.created", scene.actor.clone())
     })?;
     if request.status == Status::Pending {
-        announce(tx, &scene.public_url, "request.created", &request, &Roster::default(), now).await?;
+        announce(tx, scene, "request.created", &request, &Roster::default(), now).await?;
     } else {
         conclude(tx, &mut request, None, scene, now).await?;
     }
@@ -334,17 +355,17 @@ fn requester(caller: &Principal, said: Option<Requester>) -> Result<Requester, H
 ///
 /// Whoever asks in another's name, or for another, is exempt only where all of them are: nobody lends their exemption.
 async fn belonging(
-    session: &mut Session,
+    lookup: &Lookup<'_>,
     caller: &Principal,
     requester: &Requester,
     beneficiary: Option<&Email>,
 ) -> Result<Belonging, HubError> {
     let mut known = match &requester.email {
-        Some(email) => groups::of_person(session, email).await?,
+        Some(email) => lookup.groups_of(email).await?,
         None => BTreeSet::new(),
     };
     if let Some(human) = &requester.acting_for {
-        let theirs = groups::of_person(session, human).await?;
+        let theirs = lookup.groups_of(human).await?;
         known.retain(|group| theirs.contains(group));
     }
     let trusted = caller.person().is_none() || caller.has(Scope::Admin);
@@ -353,7 +374,7 @@ async fn belonging(
     if let Some(other) = beneficiary {
         // To see the resource, it is enough to be the one who asks.
         said.extend(known.iter().cloned());
-        let theirs = groups::of_person(session, other).await?;
+        let theirs = lookup.groups_of(other).await?;
         known.retain(|group| theirs.contains(group));
     }
     Ok(Belonging { known, said })
@@ -361,7 +382,7 @@ async fn belonging(
 
 /// Snapshots the policy, with everybody who could decide, and whether they are enough.
 async fn terms(
-    session: &mut Session,
+    lookup: &Lookup<'_>,
     resource: &Resource,
     askers: BTreeSet<Email>,
     admission: &Admission,
@@ -371,7 +392,8 @@ async fn terms(
         Admission::Ask { slots, .. } => (true, slots.clone()),
         Admission::NotVisible | Admission::Decided(_) => (false, Vec::new()),
     };
-    let roster = groups::roster(session, added.iter().map(|slot| &slot.group)).await?;
+    let asked_groups: Vec<&GroupName> = added.iter().map(|slot| &slot.group).collect();
+    let roster = lookup.roster(&asked_groups).await?;
     let mut terms = Terms {
         slots: Vec::new(),
         policy_slots: policy.slots.clone(),

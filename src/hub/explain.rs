@@ -149,7 +149,8 @@ impl Hub {
     pub async fn evaluate(&self, caller: &Principal, ask: Ask) -> Result<Evaluation, HubError> {
         require(caller, &[Scope::Requester, Scope::Auditor])?;
         let session = &mut self.store.read().await?;
-        let Draft { request, admission, roster, satisfiable, judgement } = self.draft(session, caller, ask).await?;
+        let Draft { request, admission, roster, satisfiable, judgement } =
+            self.draft(&self.store.lookup(), caller, ask).await?;
         let (outcome, reason) = match &admission {
             Admission::NotVisible => {
                 (Outcome::NotVisible, "who asks is in none of the resource's requester_groups".to_owned())

@@ -89,7 +89,7 @@ pub(super) async fn advance_grant(
             ..Entry::new(now, kind, scene.actor.clone())
         })?;
         request.grant = Some(grant);
-        announce(tx, &scene.public_url, kind, request, &Roster::default(), now).await?;
+        announce(tx, scene, kind, request, &Roster::default(), now).await?;
     }
     tx.signal(Signal::Deadline);
     Ok(answer)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::HubError;
 use crate::approval::{Email, Guardrails, Roster, Terms, indispensable, satisfiable};
+use crate::store::endpoints::EndpointState;
 use crate::store::resources::Resource;
 use crate::store::{Session, endpoints, groups, people};
 use crate::time::Timestamp;
@@ -69,10 +70,11 @@ fn too_few_to_reject(resource: &Resource, roster: &Roster) -> Option<String> {
 
 /// Groups whose people no endpoint tells.
 async fn unreachable_groups(session: &mut Session, resource: &Resource) -> Result<Vec<String>, HubError> {
-    let endpoints = endpoints::active(session).await?;
+    let endpoints = endpoints::all(session).await?;
     let serves = |group: &_| {
         endpoints.iter().any(|endpoint| {
-            endpoint.groups.contains(group)
+            endpoint.state == EndpointState::Active
+                && endpoint.groups.contains(group)
                 && (endpoint.resources.is_empty() || endpoint.resources.contains(&resource.name))
                 && (endpoint.events.is_empty() || endpoint.events.contains("request.created"))
         })

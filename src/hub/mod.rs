@@ -58,10 +58,10 @@ pub use usage::{ClaimInput, Claimed, HeartbeatInput, Lease, ResultInput};
 pub use view::{ExecutionView, GrantView, RequestView, SlotView, VoteView};
 pub use vote::{CancelInput, VoteInput};
 
-use crate::delivery::TargetPolicy;
+use crate::delivery::{Dispatcher, TargetPolicy};
 use crate::identity::{BootstrapToken, Principal, Scope, digest_of_secret};
 use crate::links::KeyRing;
-use crate::store::{Store, StoreError, tokens as token_rows};
+use crate::store::{Store, StoreError};
 use crate::time::{SharedClock, Timestamp};
 
 /// What the services need to know of the settings.
@@ -80,6 +80,7 @@ pub struct Hub {
     keys: Arc<KeyRing>,
     settings: HubSettings,
     targets: Arc<TargetPolicy>,
+    dispatcher: Arc<Dispatcher>,
     bootstrap: BootstrapToken,
     contexts: context::ContextSchemas,
     rules: rules::RuleBooks,
@@ -93,6 +94,7 @@ impl Hub {
         keys: Arc<KeyRing>,
         settings: HubSettings,
         targets: Arc<TargetPolicy>,
+        dispatcher: Arc<Dispatcher>,
         bootstrap: BootstrapToken,
     ) -> Self {
         Self {
@@ -101,6 +103,7 @@ impl Hub {
             keys,
             settings,
             targets,
+            dispatcher,
             bootstrap,
             contexts: context::ContextSchemas::default(),
             rules: rules::RuleBooks::default(),
@@ -121,7 +124,7 @@ impl Hub {
         if self.bootstrap.matches(&digest) {
             return Ok(Some(Principal::Operator));
         }
-        let token = token_rows::by_secret(&mut self.store.read().await?, &digest).await?;
+        let token = self.store.lookup().token(&digest).await?;
         Ok(token.filter(|token| !token.is_expired(self.clock.now())).map(Principal::Token))
     }
 

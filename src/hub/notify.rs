@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::transition::Scene;
 use super::{Hub, HubError, RequestView};
 use crate::approval::{Email, Request, Roster, Status};
-use crate::ids::{DeliveryId, EventId};
-use crate::store::deliveries::{self, NewDelivery};
-use crate::store::endpoints::{self, Endpoint};
-use crate::store::events::{self, Event};
+use crate::delivery::{News, publish};
+use crate::store::endpoints::Endpoint;
 use crate::store::{Signal, StoreError, Tx, groups};
 use crate::time::Timestamp;
 
@@ -15,13 +14,13 @@ use crate::time::Timestamp;
 /// request.
 pub(super) async fn announce(
     tx: &mut Tx,
-    public_url: &str,
+    scene: &Scene,
     kind: &str,
     request: &Request,
     roster: &Roster,
     now: Timestamp,
 ) -> Result<(), HubError> {
-    let view = RequestView::new(request.clone(), public_url, Some(roster));
+    let view = RequestView::new(request.clone(), &scene.public_url, Some(roster));
     let shown = serde_json::to_string(&view).map_err(|cause| {
         HubError::Store(StoreError::Inconsistent {
             table: "events",
@@ -30,29 +29,8 @@ pub(super) async fn announce(
             cause: std::sync::Arc::new(cause),
         })
     })?;
-    let active = endpoints::active(tx.session()).await?;
-    let listeners: Vec<&Endpoint> = active.iter().filter(|endpoint| wants(endpoint, kind, request)).collect();
-    let event = Event {
-        id: EventId::mint(now),
-        kind: kind.to_owned(),
-        request_id: Some(request.id),
-        at: now,
-        subject: shown,
-        fanout: u32::try_from(listeners.len()).unwrap_or(u32::MAX),
-        trace: None,
-    };
-    events::insert(tx.session(), &event).await?;
-    for endpoint in listeners {
-        let new = NewDelivery {
-            id: DeliveryId::mint(now),
-            event_id: event.id,
-            endpoint_id: endpoint.id,
-            request_id: request.id,
-            created_at: now,
-        };
-        deliveries::insert(tx.session(), &new).await?;
-        tx.signal(Signal::Deliveries);
-    }
+    let news = News { kind, request_id: Some(request.id), subject: shown, at: now };
+    publish(tx, &scene.dispatcher, news, |endpoint| wants(endpoint, kind, request)).await?;
     tx.signal(Signal::Request(request.id));
     Ok(())
 }

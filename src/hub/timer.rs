@@ -125,7 +125,7 @@ async fn tell_of_review(tx: &mut Tx, id: RequestId, scene: &Scene) -> Result<(),
         return Ok(());
     }
     tx.record(&Entry { request: Some(id), ..Entry::new(now, "request.review_due", scene.actor.clone()) })?;
-    announce(tx, &scene.public_url, "request.review_due", &request, &Roster::default(), now).await
+    announce(tx, scene, "request.review_due", &request, &Roster::default(), now).await
 }
 
 /// The next part of the check that was asked for longest ago, wherever another replica has left it.

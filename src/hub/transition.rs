@@ -1,6 +1,7 @@
 //! Carries out what the core decided, in the transaction that asked it: rows, counts, events, audit entries.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -12,6 +13,7 @@ use crate::approval::{
     Verdict, Void, Vote, decide,
 };
 use crate::audit::{Actor, Entry};
+use crate::delivery::Dispatcher;
 use crate::ids::RequestId;
 use crate::store::rollups::Ended;
 use crate::store::{Session, Tx, groups, people, requests, reviews, rollups, votes};
@@ -25,6 +27,8 @@ const GLASS_PERIOD: Duration = Duration::from_secs(24 * 3_600);
 pub(super) struct Scene {
     pub(super) clock: SharedClock,
     pub(super) public_url: String,
+    /// Sends what is told.
+    pub(super) dispatcher: Arc<Dispatcher>,
     /// Who acts, for the trail.
     pub(super) actor: Actor,
 }
@@ -34,7 +38,12 @@ pub(super) type Outcome = (Request, Result<(), Refusal>);
 
 impl Hub {
     pub(super) fn scene(&self, actor: Actor) -> Scene {
-        Scene { clock: self.clock.clone(), public_url: self.settings.public_url.clone(), actor }
+        Scene {
+            clock: self.clock.clone(),
+            public_url: self.settings.public_url.clone(),
+            dispatcher: Arc::clone(&self.dispatcher),
+            actor,
+        }
     }
 
     /// Puts a command to a request through the core's one door.
@@ -122,7 +131,7 @@ async fn write(
 ) -> Result<(), HubError> {
     let before = (request.payload.clone(), request.digest, request.status);
     request.apply(&transition, now);
-    let announced = |kind| (kind, scene.public_url.as_str());
+    let announced = |kind| (kind, scene);
     if transition.revision.is_some() {
         requests::revise(tx.session(), request, &before.0, &before.1.to_string()).await?;
         record_revision(tx, request, scene, now)?;
@@ -175,12 +184,12 @@ async fn write(
 
 async fn tell(
     tx: &mut Tx,
-    (kind, public_url): (&str, &str),
+    (kind, scene): (&str, &Scene),
     request: &Request,
     roster: &Roster,
     now: Timestamp,
 ) -> Result<(), HubError> {
-    announce(tx, public_url, kind, request, roster, now).await
+    announce(tx, scene, kind, request, roster, now).await
 }
 
 fn record_revision(tx: &mut Tx, request: &Request, scene: &Scene, now: Timestamp) -> Result<(), HubError> {
@@ -290,9 +299,9 @@ pub(super) async fn conclude(
     follow::open(tx, request, now).await?;
     let nobody = Roster::default();
     if decision.method == Method::BreakGlass {
-        announce(tx, &scene.public_url, "request.glass_broken", request, &nobody, now).await?;
+        announce(tx, scene, "request.glass_broken", request, &nobody, now).await?;
     }
-    announce(tx, &scene.public_url, &kind, request, &nobody, now).await?;
+    announce(tx, scene, &kind, request, &nobody, now).await?;
     if request.grant.is_some() {
         // Access that begins at once begins here, not at the timer's next look.
         let _always_ok = follow::advance_grant(tx, request, GrantCommand::Tick, scene, now).await?;

@@ -260,7 +260,7 @@ async fn tell(
         }),
         ..Entry::new(now, kind, scene.actor.clone())
     })?;
-    announce(tx, &scene.public_url, kind, request, &Roster::default(), now).await
+    announce(tx, scene, kind, request, &Roster::default(), now).await
 }
 
 /// Ends access early.

@@ -1,7 +1,6 @@
 //! The audit trail's rows.
 
-use sqlx::AssertSqlSafe;
-
+use super::bulk::Bulk;
 use super::session::args;
 use super::{Session, StoreError, Tx};
 use crate::approval::Digest;
@@ -23,8 +22,7 @@ struct Row {
     hash: String,
 }
 
-/// Rows of one INSERT: five values each, well below both databases' limits.
-const CHUNK: usize = 100;
+static ENTRIES: Bulk = Bulk::new(9, "INSERT INTO audit_entries (seq, at, action, request_id, entry, hash)", 6, "");
 
 impl Tx {
     /// Adds an entry to the trail; it is written with the transaction and rolled back with the operation.
@@ -39,7 +37,7 @@ impl Tx {
     }
 }
 
-/// Chains and writes the transaction's entries: once per transaction, so that a batch of operations costs one look at the head
+/// Chains the transaction's entries and gathers them for writing: once per transaction, so that a batch of operations costs one look at the head
 /// of the chain.
 pub(super) async fn seal(tx: &mut Tx) -> Result<(), StoreError> {
     let entries = std::mem::take(&mut tx.audit);
@@ -53,23 +51,11 @@ pub(super) async fn seal(tx: &mut Tx) -> Result<(), StoreError> {
         Some(row) => (row.seq, Some(parse_hash(&row)?)),
         None => (0, None),
     };
-    for chunk in entries.chunks(CHUNK) {
-        let mut values = Vec::with_capacity(chunk.len() * 6);
-        for new in chunk {
-            seq += 1;
-            let hash = link(previous.as_ref(), seq, &new.text);
-            values.extend(args![seq, new.at, &new.action, new.request.as_ref(), &new.text, &hash]);
-            previous = Some(hash);
-        }
-        let places: Vec<String> = (0..chunk.len())
-            .map(|row| (1..=6).map(|column| format!("${}", row * 6 + column)).collect::<Vec<_>>().join(", "))
-            .map(|columns| format!("({columns})"))
-            .collect();
-        let sql = format!(
-            "INSERT INTO audit_entries (seq, at, action, request_id, entry, hash) VALUES {}",
-            places.join(", ")
-        );
-        session.execute(AssertSqlSafe(sql), values).await?;
+    for new in entries {
+        seq += 1;
+        let hash = link(previous.as_ref(), seq, &new.text);
+        session.add(&ENTRIES, args![seq, new.at, new.action, new.request.as_ref(), new.text, &hash]);
+        previous = Some(hash);
     }
     Ok(())
 }

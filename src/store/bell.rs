@@ -22,6 +22,7 @@ pub(super) async fn ring(session: &mut Session, signals: &[Signal]) -> Result<()
         .filter_map(|signal| match signal {
             Signal::Deliveries | Signal::Replays => None,
             Signal::Deadline => Some("deadline".to_owned()),
+            Signal::Configuration => Some("configuration".to_owned()),
             Signal::Request(id) => Some(id.to_string()),
         })
         .collect();
@@ -51,6 +52,8 @@ async fn listen_once(pool: &PgPool, signals: &Signals) -> Result<(), sqlx::Error
         for word in notification.payload().split(' ') {
             match (word, word.parse()) {
                 ("deadline", _) => signals.raise(Signal::Deadline),
+                // Who is woken by it reads the version.
+                ("configuration", _) => signals.raise(Signal::Configuration),
                 (_, Ok(id)) => signals.raise(Signal::Request(id)),
                 _ => {}
             }

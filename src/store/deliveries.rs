@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 
+use super::bulk::Bulk;
 use super::requests::unwire;
 use super::session::{args, chunks};
 use super::{Session, StoreError};
@@ -32,7 +33,7 @@ pub enum DeliveryState {
     Discarded,
 }
 
-/// A new delivery, due at once.
+/// A new delivery, due at once, or held by this process from the start.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
     /// Its name.
@@ -41,11 +42,24 @@ pub struct NewDelivery {
     pub event_id: EventId,
     /// To whom.
     pub endpoint_id: EndpointId,
-    /// About what.
-    pub request_id: RequestId,
+    /// About what, when it is about a request.
+    pub request_id: Option<RequestId>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Until when it is this process's, which sends it as soon as it is committed; its fence is [`FIRST_FENCE`] then.
+    pub lease_until: Option<Timestamp>,
 }
+
+/// Of a delivery that is held from the start.
+pub const FIRST_FENCE: i64 = 1;
+
+static DELIVERIES: Bulk = Bulk::new(
+    4,
+    "INSERT INTO deliveries (id, event_id, endpoint_id, request_id, state, attempts, lost, next_attempt_at, fence,
+        leased_at, lease_until, created_at)",
+    12,
+    "",
+);
 
 /// One try, as it went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -112,15 +126,23 @@ pub(super) struct Row {
 }
 
 /// Adds a delivery.
-///
-/// # Errors
-/// When the database fails.
-pub async fn insert(session: &mut Session, new: &NewDelivery) -> Result<(), StoreError> {
-    let sql = "INSERT INTO deliveries (id, event_id, endpoint_id, request_id, state, attempts, lost,
-            next_attempt_at, fence, created_at)
-        VALUES ($1, $2, $3, $4, 'pending', 0, 0, $5, 0, $5)";
-    let values = args![&new.id, &new.event_id, &new.endpoint_id, &new.request_id, new.created_at];
-    session.execute(sql, values).await.map(drop)
+pub fn insert(session: &mut Session, new: &NewDelivery) {
+    let held = new.lease_until.is_some();
+    let values = args![
+        &new.id,
+        &new.event_id,
+        &new.endpoint_id,
+        new.request_id.as_ref(),
+        if held { "leased" } else { "pending" },
+        0_u32,
+        0_u32,
+        (!held).then_some(new.created_at),
+        if held { FIRST_FENCE } else { 0 },
+        held.then_some(new.created_at),
+        new.lease_until,
+        new.created_at,
+    ];
+    session.add(&DELIVERIES, values);
 }
 
 /// Ends all that wait for an endpoint, with the reason.

@@ -148,6 +148,7 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
         endpoint.created_at,
         now,
     ];
+    session.touch_configuration();
     session.execute(sql, values).await.map(drop)
 }
 
@@ -179,12 +180,12 @@ pub async fn page(session: &mut Session, after: Option<EndpointId>, limit: u32) 
     rows.into_iter().map(Row::into_endpoint).collect()
 }
 
-/// All that are sent to.
+/// All that were not taken away.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn active(session: &mut Session) -> Result<Vec<Endpoint>, StoreError> {
-    let rows = session.fetch_all::<Row>(select!("WHERE state = 'active' ORDER BY id"), args![]).await?;
+pub async fn all(session: &mut Session) -> Result<Vec<Endpoint>, StoreError> {
+    let rows = session.fetch_all::<Row>(select!("WHERE state <> 'deleted' ORDER BY id"), args![]).await?;
     rows.into_iter().map(Row::into_endpoint).collect()
 }
 

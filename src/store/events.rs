@@ -1,12 +1,13 @@
 //! Events: what happened, with the request as it stood then.
 
+use super::Session;
+use super::bulk::Bulk;
 use super::session::args;
-use super::{Session, StoreError};
 use crate::ids::{EventId, RequestId};
 use crate::time::Timestamp;
 
 /// Every kind of event that endpoints are told of.
-pub const KINDS: [&str; 19] = [
+pub const KINDS: [&str; 23] = [
     "request.created",
     "request.revised",
     "request.voted",
@@ -26,7 +27,14 @@ pub const KINDS: [&str; 19] = [
     "grant.started",
     "grant.ended",
     "grant.revoked",
+    "endpoint.failing",
+    "endpoint.disabled",
+    "endpoint.recovered",
+    PING,
 ];
+
+/// Says nothing but that the hub is there.
+pub const PING: &str = "ping";
 
 /// Those that ask for a decision, and carry links to decide with.
 pub const ASKING: [&str; 5] =
@@ -51,13 +59,10 @@ pub struct Event {
     pub trace: Option<String>,
 }
 
+static EVENTS: Bulk = Bulk::new(3, "INSERT INTO events (id, type, request_id, at, subject, fanout, trace)", 7, "");
+
 /// Adds an event.
-///
-/// # Errors
-/// When the database fails.
-pub async fn insert(session: &mut Session, event: &Event) -> Result<(), StoreError> {
-    let sql =
-        "INSERT INTO events (id, type, request_id, at, subject, fanout, trace) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+pub fn insert(session: &mut Session, event: &Event) {
     let values = args![
         &event.id,
         &event.kind,
@@ -67,5 +72,5 @@ pub async fn insert(session: &mut Session, event: &Event) -> Result<(), StoreErr
         event.fanout,
         event.trace.clone(),
     ];
-    session.execute(sql, values).await.map(drop)
+    session.add(&EVENTS, values);
 }

@@ -43,6 +43,7 @@ struct NameRow {
 /// # Errors
 /// When the database fails.
 pub async fn put(session: &mut Session, group: &Group, now: Timestamp) -> Result<(), StoreError> {
+    session.touch_configuration();
     let sql = "INSERT INTO groups (name, updated_at) VALUES ($1, $2)
                ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at";
     session.execute(sql, args![&group.name, now]).await?;
@@ -85,6 +86,7 @@ pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<
 /// # Errors
 /// When the database fails.
 pub async fn delete(session: &mut Session, name: &GroupName) -> Result<bool, StoreError> {
+    session.touch_configuration();
     Ok(session.execute("DELETE FROM groups WHERE name = $1", args![name]).await? == 1)
 }
 

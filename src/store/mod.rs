@@ -9,6 +9,8 @@
 pub mod attempts;
 pub mod audit;
 mod bell;
+mod bulk;
+mod configuration;
 pub mod deliveries;
 pub mod delivery_log;
 mod dialect;
@@ -18,6 +20,7 @@ pub mod events;
 pub mod executions;
 pub mod grants;
 pub mod groups;
+pub mod health;
 pub mod idempotency;
 mod lock;
 pub mod membership_checks;
@@ -37,6 +40,7 @@ pub mod transport;
 pub mod votes;
 mod writer;
 
+pub use configuration::{Endpoints, Lookup};
 pub use error::StoreError;
 pub use open::{OpenError, Store};
 pub use session::Session;

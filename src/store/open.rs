@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use tokio::task::{AbortHandle, JoinHandle};
 
+use super::configuration::{self, Configuration};
 use super::dialect::{Dialect, POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
 use super::lock::{FileLock, LockError};
 use super::session::{Connection, Session};
@@ -36,6 +37,7 @@ pub struct Store {
     /// Hears other replicas; PostgreSQL only.
     listener: Option<AbortHandle>,
     signals: Arc<Signals>,
+    configuration: Arc<Configuration>,
     /// Let go of at [`Store::close`].
     lock: Mutex<Option<FileLock>>,
 }
@@ -78,6 +80,9 @@ pub enum OpenError {
     /// The database cannot be opened.
     #[error("cannot open the database")]
     Connect(#[source] sqlx::Error),
+    /// The database opens, but cannot be read.
+    #[error("cannot read the database")]
+    Read(#[source] StoreError),
     /// The schema cannot be brought up to date.
     #[error("cannot bring the database's schema up to date")]
     Migrate(#[source] sqlx::migrate::MigrateError),
@@ -89,13 +94,25 @@ impl Store {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        if url.starts_with("sqlite:") {
-            Self::open_sqlite(url).await
+        let store = if url.starts_with("sqlite:") {
+            Self::open_sqlite(url).await?
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Self::open_postgres(url).await
+            Self::open_postgres(url).await?
         } else {
-            Err(OpenError::Scheme)
-        }
+            return Err(OpenError::Scheme);
+        };
+        store.refresh_configuration().await.map_err(OpenError::Read)?;
+        Ok(store)
+    }
+
+    /// Whether the PostgreSQL database that `url` names holds no table yet, of the hub or of anybody else. Changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn is_unused(url: &str) -> Result<bool, OpenError> {
+        let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
+        let sql = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = current_schema())";
+        sqlx::query_scalar(sql).fetch_one(&mut reach(&options).await?).await.map_err(OpenError::Connect)
     }
 
     async fn open_sqlite(url: &str) -> Result<Self, OpenError> {
@@ -124,20 +141,8 @@ impl Store {
             .map_err(OpenError::Connect)?
             .application_name("countersign")
             .options(POSTGRES_BOUNDS);
-        // A database that starts beside the hub may need a moment. Tried without the pool first, which would only say that it
-        // waited in vain.
-        let connect = || PgConnection::connect_with(&options);
-        let tried = connect
-            .retry(ExponentialBuilder::default().with_max_times(3))
-            .when(|error| matches!(error, sqlx::Error::Io(_)) || is_starting_up(error))
-            .await;
-        if let Err(cause) = tried {
-            return Err(OpenError::Unreachable {
-                host: options.get_host().to_owned(),
-                port: options.get_port(),
-                cause,
-            });
-        }
+        // Tried without the pool first, which would only say that it waited in vain.
+        reach(&options).await?;
         // Readers, the writer, and the listener.
         let pool = PgPoolOptions::new().max_connections(READERS + 2).acquire_timeout(ACQUIRE);
         let pool = pool.connect_with(options).await.map_err(OpenError::Connect)?;
@@ -149,7 +154,8 @@ impl Store {
         let signals = Arc::new(Signals::default());
         let for_writer = pools.clone();
         let connect = move || for_writer.clone().writer();
-        let (writer, task) = Writer::start(dialect, Arc::clone(&signals), connect);
+        let configuration = Arc::new(Configuration::default());
+        let (writer, task) = Writer::start(dialect, Arc::clone(&signals), Arc::clone(&configuration), connect);
         let writer_task = Mutex::new(Some(tokio::spawn(task)));
         let listener = match &pools {
             Pools::Sqlite { .. } => None,
@@ -157,7 +163,15 @@ impl Store {
                 Some(tokio::spawn(bell::listen(pool.clone(), Arc::clone(&signals))).abort_handle())
             }
         };
-        Self { pools, writer: Mutex::new(Some(writer)), writer_task, listener, signals, lock: Mutex::new(lock) }
+        Self {
+            pools,
+            writer: Mutex::new(Some(writer)),
+            writer_task,
+            listener,
+            signals,
+            configuration,
+            lock: Mutex::new(lock),
+        }
     }
 
     /// A connection for reading.
@@ -188,6 +202,22 @@ impl Store {
     /// Whether no other process can be using the database: the lock on its file says so.
     pub fn is_exclusive(&self) -> bool {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(super) const fn configuration(&self) -> &Arc<Configuration> {
+        &self.configuration
+    }
+
+    /// Learns of changes of configuration that other replicas made.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refresh_configuration(&self) -> Result<(), StoreError> {
+        if !self.is_exclusive() || self.configuration.version() == 0 {
+            let version = configuration::read_version(&mut self.read().await?).await?;
+            self.configuration.heard_of(version);
+        }
+        Ok(())
     }
 
     /// What wakes listeners after a commit.
@@ -224,7 +254,7 @@ impl Pools {
             Self::Sqlite { read, .. } => Connection::Sqlite(read.acquire().await?),
             Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
         };
-        Ok(Session { connection })
+        Ok(Session::new(connection))
     }
 
     async fn writer(self) -> Result<Session, StoreError> {
@@ -232,8 +262,21 @@ impl Pools {
             Self::Sqlite { write, .. } => Connection::Sqlite(write.acquire().await?),
             Self::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
         };
-        Ok(Session { connection })
+        Ok(Session::new(connection))
     }
+}
+
+/// Connects. A database that starts beside the hub may need a moment.
+async fn reach(options: &PgConnectOptions) -> Result<PgConnection, OpenError> {
+    let connect = || PgConnection::connect_with(options);
+    connect
+        .retry(ExponentialBuilder::default().with_max_times(3))
+        .when(|error| matches!(error, sqlx::Error::Io(_)) || is_starting_up(error))
+        .await
+        .map_err(|cause| {
+            let (host, port) = (options.get_host().to_owned(), options.get_port());
+            OpenError::Unreachable { host, port, cause }
+        })
 }
 
 /// PostgreSQL's `cannot_connect_now`.

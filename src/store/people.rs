@@ -35,6 +35,7 @@ struct Row {
 /// # Errors
 /// When the database fails.
 pub async fn put(session: &mut Session, person: &Person, now: Timestamp) -> Result<(), StoreError> {
+    session.touch_configuration();
     let sql = "INSERT INTO people (email, name, updated_at, away, away_from, away_until, delegate)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (email) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at, away = excluded.away,
@@ -77,6 +78,7 @@ pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<
 /// # Errors
 /// When the database fails.
 pub async fn delete(session: &mut Session, email: &Email) -> Result<bool, StoreError> {
+    session.touch_configuration();
     Ok(session.execute("DELETE FROM people WHERE email = $1", args![email]).await? == 1)
 }
 

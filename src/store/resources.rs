@@ -33,6 +33,7 @@ struct Row {
 /// # Errors
 /// When the database fails.
 pub async fn put(session: &mut Session, resource: &Resource, now: Timestamp) -> Result<(), StoreError> {
+    session.touch_configuration();
     let policy = serde_json::to_string(&resource.policy)
         .map_err(|cause| StoreError::inconsistent("resources", "policy", &resource.name, cause))?;
     let sql =
@@ -68,6 +69,7 @@ pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<
 /// # Errors
 /// When the database fails.
 pub async fn delete(session: &mut Session, name: &ResourceName) -> Result<bool, StoreError> {
+    session.touch_configuration();
     Ok(session.execute("DELETE FROM resources WHERE name = $1", args![name]).await? == 1)
 }
 

@@ -3,14 +3,32 @@
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
-use sqlx::{Arguments as _, FromRow, SqlSafeStr};
+use sqlx::{Arguments as _, AssertSqlSafe, FromRow, SqlSafeStr};
 
 use super::StoreError;
+use super::bulk::{Bulk, Gathered, Statement};
 use super::dialect::Dialect;
 
 /// A connection, borrowed from its pool.
 pub struct Session {
-    pub(super) connection: Connection,
+    connection: Connection,
+    /// Rows to be written before anything else is run.
+    gathered: Gathered,
+    operation: Operation,
+    touched_configuration: bool,
+}
+
+/// How far the writer's operation is that uses the session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    /// None is under way.
+    None,
+    /// It has run nothing yet, so that there is nothing to roll back.
+    Fresh,
+    /// It has a savepoint.
+    Saved,
+    /// What earlier operations gathered could not be written: nothing of the transaction may be kept.
+    Broken,
 }
 
 pub(super) enum Connection {
@@ -23,6 +41,16 @@ pub(super) enum Connection {
 pub(super) enum Arg {
     Text(Option<String>),
     Integer(Option<i64>),
+}
+
+impl Arg {
+    /// The text, if it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => text.as_deref(),
+            Self::Integer(_) => None,
+        }
+    }
 }
 
 /// A row type that both databases can fill.
@@ -62,6 +90,104 @@ macro_rules! on_either {
 }
 
 impl Session {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self { connection, gathered: Gathered::default(), operation: Operation::None, touched_configuration: false }
+    }
+
+    /// Adds a row to be written together with others of its table: before the next statement, or with the transaction.
+    pub(super) fn add(&mut self, bulk: &'static Bulk, values: Vec<Arg>) {
+        self.gathered.add(bulk, values);
+    }
+
+    /// Says that the transaction changes what is configured, so that nobody goes by what they knew of it.
+    pub(super) const fn touch_configuration(&mut self) {
+        self.touched_configuration = true;
+    }
+
+    pub(super) const fn has_touched_configuration(&self) -> bool {
+        self.touched_configuration
+    }
+
+    /// Whether the transaction that ends has changed what is configured.
+    pub(super) const fn take_touched_configuration(&mut self) -> bool {
+        std::mem::replace(&mut self.touched_configuration, false)
+    }
+
+    /// From here on, what happens belongs to one operation, which can be undone alone.
+    pub(super) fn begin_operation(&mut self) {
+        self.gathered.mark();
+        self.operation = Operation::Fresh;
+    }
+
+    /// The rows of a table that are not written yet.
+    pub(super) fn gathered(&self, bulk: &'static Bulk) -> impl Iterator<Item = &[Arg]> {
+        self.gathered.rows(bulk)
+    }
+
+    /// Ends the operation, keeping what it did or undoing it.
+    ///
+    /// # Errors
+    /// When the transaction can no longer be kept: the database has ended it, or a row of an earlier operation failed.
+    pub(super) async fn end_operation(&mut self, keep: bool) -> Result<(), StoreError> {
+        if !keep {
+            self.gathered.forget_unmarked();
+        }
+        match (std::mem::replace(&mut self.operation, Operation::None), keep) {
+            (Operation::None | Operation::Fresh, _) => Ok(()),
+            (Operation::Saved, true) => self.command("RELEASE SAVEPOINT operation").await,
+            (Operation::Saved, false) => {
+                // Fails when the database has ended the transaction itself, as SQLite does on a full disk: then nobody's
+                // operation in it survived, and everybody must be told.
+                self.command("ROLLBACK TO SAVEPOINT operation").await?;
+                self.command("RELEASE SAVEPOINT operation").await
+            }
+            (Operation::Broken, _) => Err(StoreError::Panicked),
+        }
+    }
+
+    /// Writes what was gathered.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn write_gathered(&mut self) -> Result<(), StoreError> {
+        let statements = self.gathered.take();
+        self.run_all(statements).await
+    }
+
+    /// Makes sure that a statement finds all that was gathered, and that it can be undone.
+    async fn prepare(&mut self) -> Result<(), StoreError> {
+        if self.operation == Operation::Fresh {
+            let earlier = self.gathered.take_marked();
+            let saved = match self.run_all(earlier).await {
+                Ok(()) => self.command("SAVEPOINT operation").await,
+                Err(error) => Err(error),
+            };
+            self.operation = if saved.is_ok() { Operation::Saved } else { Operation::Broken };
+            saved?;
+        }
+        self.write_gathered().await
+    }
+
+    async fn run_all(&mut self, statements: Vec<Statement>) -> Result<(), StoreError> {
+        for (sql, values) in statements {
+            self.run(AssertSqlSafe(sql), values).await?;
+        }
+        Ok(())
+    }
+
+    async fn run(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<u64, StoreError> {
+        Ok(on_either!(self, values, |c, args| sqlx::query_with(sql, args).execute(c).await?.rows_affected()))
+    }
+
+    /// The first row, not looking at what was only gathered so far: for whoever knows that it cannot matter.
+    pub(super) async fn peek_optional<T: Row>(
+        &mut self,
+        sql: impl SqlSafeStr,
+        values: Vec<Arg>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_optional(c).await?))
+    }
+
     /// Which database it is connected to.
     pub(super) const fn dialect(&self) -> Dialect {
         match self.connection {
@@ -72,7 +198,8 @@ impl Session {
 
     /// Runs a statement; answers how many rows it touched.
     pub(super) async fn execute(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<u64, StoreError> {
-        Ok(on_either!(self, values, |c, args| sqlx::query_with(sql, args).execute(c).await?.rows_affected()))
+        self.prepare().await?;
+        self.run(sql, values).await
     }
 
     /// All rows.
@@ -81,7 +208,21 @@ impl Session {
         sql: impl SqlSafeStr,
         values: Vec<Arg>,
     ) -> Result<Vec<T>, StoreError> {
+        self.prepare().await?;
         Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_all(c).await?))
+    }
+
+    /// All rows that a statement makes of the given ones.
+    pub(super) async fn fetch_bulk<T: Row>(
+        &mut self,
+        bulk: &'static Bulk,
+        values: Vec<Arg>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut rows = Vec::new();
+        for (sql, values) in bulk.statements(values) {
+            rows.extend(self.fetch_all(AssertSqlSafe(sql), values).await?);
+        }
+        Ok(rows)
     }
 
     /// The first row, if there is one.
@@ -90,11 +231,13 @@ impl Session {
         sql: impl SqlSafeStr,
         values: Vec<Arg>,
     ) -> Result<Option<T>, StoreError> {
-        Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_optional(c).await?))
+        self.prepare().await?;
+        self.peek_optional(sql, values).await
     }
 
     /// The only row of a statement that always has one.
     pub(super) async fn fetch_one<T: Row>(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<T, StoreError> {
+        self.prepare().await?;
         Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_one(c).await?))
     }
 

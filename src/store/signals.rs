@@ -13,6 +13,8 @@ use crate::ids::RequestId;
 pub enum Signal {
     /// There may be deliveries to send.
     Deliveries,
+    /// What is configured changed.
+    Configuration,
     /// A deadline may lie nearer than the timer thinks.
     Deadline,
     /// There may be deliveries to make anew.
@@ -34,7 +36,8 @@ pub struct Signals {
 impl Signals {
     pub(super) fn raise(&self, signal: Signal) {
         match signal {
-            Signal::Deliveries => self.deliveries.notify_one(),
+            // Who sends has to know at once whom not to send to.
+            Signal::Deliveries | Signal::Configuration => self.deliveries.notify_one(),
             Signal::Deadline => self.deadline.notify_one(),
             Signal::Replays => self.replays.notify_one(),
             Signal::Request(id) => {

@@ -23,6 +23,7 @@ struct Row {
 /// # Errors
 /// When the database fails.
 pub async fn insert(session: &mut Session, token: &Token, secret: &Digest) -> Result<(), StoreError> {
+    session.touch_configuration();
     let scope = wire(&token.scope).map_err(|cause| StoreError::inconsistent("tokens", "scope", token.id, cause))?;
     let sql = "INSERT INTO tokens (id, name, secret_digest, scope, person, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
@@ -41,6 +42,17 @@ pub async fn by_secret(session: &mut Session, secret: &Digest) -> Result<Option<
     row.map(Row::into_token).transpose()
 }
 
+/// Whether there still is such a token.
+///
+/// # Errors
+/// When the database fails.
+pub async fn exists(session: &mut Session, id: TokenId) -> Result<bool, StoreError> {
+    let row: Option<Row> = session
+        .fetch_optional("SELECT id, name, scope, person, created_at, expires_at FROM tokens WHERE id = $1", args![&id])
+        .await?;
+    Ok(row.is_some())
+}
+
 /// Up to `limit` tokens behind `after`, oldest first.
 ///
 /// # Errors
@@ -57,6 +69,7 @@ pub async fn page(session: &mut Session, after: Option<TokenId>, limit: u32) -> 
 /// # Errors
 /// When the database fails.
 pub async fn delete(session: &mut Session, id: TokenId) -> Result<bool, StoreError> {
+    session.touch_configuration();
     Ok(session.execute("DELETE FROM tokens WHERE id = $1", args![&id]).await? == 1)
 }
 

@@ -12,9 +12,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
+use super::configuration::{self, Configuration};
 use super::dialect::Dialect;
 use super::session::Session;
 use super::{Operation, Signal, Signals, StoreError, audit, bell};
+use crate::trace::TraceId;
 
 /// Most operations in one transaction.
 const BATCH: usize = 128;
@@ -26,8 +28,15 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A write transaction as an operation sees it.
 pub struct Tx {
     session: Session,
+    /// Of the call whose operation is under way.
+    trace: Option<TraceId>,
+    /// Of the configuration, when the transaction began.
+    pub(super) version: i64,
+    pub(super) configuration: Arc<Configuration>,
     pub(super) audit: Vec<audit::NewEntry>,
     signals: Vec<Signal>,
+    /// What is done once it has committed.
+    followers: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Tx {
@@ -39,6 +48,16 @@ impl Tx {
     /// Wakes listeners once the transaction has committed.
     pub fn signal(&mut self, signal: Signal) {
         self.signals.push(signal);
+    }
+
+    /// The trace of the call whose operation this is.
+    pub const fn trace(&self) -> Option<TraceId> {
+        self.trace
+    }
+
+    /// Does something short once the transaction has committed, before its callers are answered; never if it does not commit.
+    pub fn after_commit(&mut self, follower: impl FnOnce() + Send + 'static) {
+        self.followers.push(Box::new(follower));
     }
 }
 
@@ -57,6 +76,7 @@ trait Job: Send {
 }
 
 struct Caller<F, T, E> {
+    trace: Option<TraceId>,
     operation: Option<F>,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
@@ -71,6 +91,7 @@ where
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Operation<'t, bool> {
         Box::pin(async move {
             let Some(operation) = self.operation.take() else { return false };
+            tx.trace = self.trace;
             let result = operation(tx).await;
             let keep = result.is_ok();
             self.result = Some(result);
@@ -93,13 +114,18 @@ where
 
 impl Writer {
     /// Starts the writer's task. It ends when every handle is dropped and the queue is drained.
-    pub(super) fn start<A, S>(dialect: Dialect, signals: Arc<Signals>, connect: A) -> (Self, impl Future<Output = ()>)
+    pub(super) fn start<A, S>(
+        dialect: Dialect,
+        signals: Arc<Signals>,
+        configuration: Arc<Configuration>,
+        connect: A,
+    ) -> (Self, impl Future<Output = ()>)
     where
         A: Fn() -> S + Send + 'static,
         S: Future<Output = Result<Session, StoreError>> + Send,
     {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        (Self { queue }, run(dialect, signals, connect, waiting))
+        (Self { queue }, run(dialect, signals, configuration, connect, waiting))
     }
 
     /// Runs an operation in the next transaction and waits for its commit.
@@ -110,7 +136,7 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
-        let caller = Caller { operation: Some(operation), result: None, reply };
+        let caller = Caller { trace: TraceId::current(), operation: Some(operation), result: None, reply };
         if self.queue.send_timeout(Box::new(caller), PATIENCE).await.is_err() {
             return Err(StoreError::Busy.into());
         }
@@ -118,8 +144,13 @@ impl Writer {
     }
 }
 
-async fn run<A, S>(dialect: Dialect, signals: Arc<Signals>, connect: A, mut waiting: mpsc::Receiver<Box<dyn Job>>)
-where
+async fn run<A, S>(
+    dialect: Dialect,
+    signals: Arc<Signals>,
+    configuration: Arc<Configuration>,
+    connect: A,
+    mut waiting: mpsc::Receiver<Box<dyn Job>>,
+) where
     A: Fn() -> S,
     S: Future<Output = Result<Session, StoreError>>,
 {
@@ -132,9 +163,21 @@ where
         };
         let committed = match connected {
             Ok(session) => {
-                let mut tx = Tx { session, audit: Vec::new(), signals: Vec::new() };
+                let mut tx = Tx {
+                    session,
+                    trace: None,
+                    version: configuration.version(),
+                    configuration: Arc::clone(&configuration),
+                    audit: Vec::new(),
+                    signals: Vec::new(),
+                    followers: Vec::new(),
+                };
                 let committed = transact(dialect, &mut tx, &mut batch).await;
                 if committed.is_ok() {
+                    if configuration.heard_of(tx.version) {
+                        tx.signals.push(Signal::Configuration);
+                    }
+                    tx.followers.drain(..).for_each(|follower| follower());
                     tx.signals.drain(..).for_each(|signal| signals.raise(signal));
                     idle = Some(tx.session);
                 } else {
@@ -154,23 +197,28 @@ where
 
 async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     tx.session.command(dialect.begin()).await?;
+    // On SQLite nobody else can have changed it.
+    if dialect == Dialect::Postgres || tx.version == 0 {
+        tx.version = configuration::read_version(&mut tx.session).await?;
+    }
     for job in batch {
-        let (entries, signals) = (tx.audit.len(), tx.signals.len());
-        tx.session.command("SAVEPOINT operation").await?;
+        let (entries, signals, followers) = (tx.audit.len(), tx.signals.len(), tx.followers.len());
+        tx.session.begin_operation();
         // A panic is one operation's fault: the writer has to outlive it, or nobody could write any more.
         let keep = AssertUnwindSafe(job.run(tx)).catch_unwind().await.unwrap_or(false);
-        if keep {
-            tx.session.command("RELEASE SAVEPOINT operation").await?;
-        } else {
+        tx.session.end_operation(keep).await?;
+        if !keep {
             tx.audit.truncate(entries);
             tx.signals.truncate(signals);
-            // Fails when the database has ended the transaction itself, as SQLite does on a full disk: then nobody's
-            // operation in it survived, and everybody must be told.
-            tx.session.command("ROLLBACK TO SAVEPOINT operation").await?;
-            tx.session.command("RELEASE SAVEPOINT operation").await?;
+            tx.followers.truncate(followers);
         }
     }
     audit::seal(tx).await?;
+    tx.session.write_gathered().await?;
+    if tx.session.take_touched_configuration() {
+        tx.version = configuration::raise_version(&mut tx.session).await?;
+        tx.signals.push(Signal::Configuration);
+    }
     if dialect == Dialect::Postgres {
         bell::ring(&mut tx.session, &tx.signals).await?;
     }

@@ -1,6 +1,6 @@
 //! Teams cards: snapshots of each event, valid, within budget, and dead to hostile text.
 
-use countersign::channels::{Channels, Links, Notice, SlotLinks};
+use countersign::channels::{Channels, Links, Notice, SlotLinks, Subject};
 use countersign::ids::EventId;
 use countersign::store::endpoints::Channel;
 use countersign::store::events::KINDS;
@@ -77,11 +77,26 @@ fn links(groups: &[&str]) -> Links {
     )
 }
 
+/// An endpoint in trouble, as the others are told of it.
+fn endpoint() -> Value {
+    json!({
+        "id": "ep_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "name": "dba-teams", "channel": "teams", "state": "active",
+        "url": "https://flows.example.com/…", "reason": "the target answered 500 [x](http://evil.example)",
+        "failing_since": "2026-11-21T06:00:00Z", "disabled_at_latest": "2026-11-26T06:00:00Z",
+    })
+}
+
 fn card(kind: &str, request: &Value, groups: &[&str]) -> Value {
     let channels = Channels::new(None).unwrap();
     let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     let id: EventId = "evt_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa".parse().unwrap();
-    let notice = Notice { id, kind, at, request, links: links(groups) };
+    let (text, about) = (request.to_string(), endpoint().to_string());
+    let subject = match kind.split_once('.') {
+        None => Subject::Nothing,
+        Some(("endpoint", _)) => Subject::Endpoint(&about),
+        Some(_) => Subject::Request(&text),
+    };
+    let notice = Notice { id, kind, at, subject, links: links(groups) };
     let body = channels.render(Channel::Teams, &notice).unwrap_or_else(|error| panic!("{kind}: {error}"));
     assert!(body.len() <= 20_000);
     serde_json::from_str(&body).unwrap()

@@ -8,11 +8,11 @@ use countersign::store::attempts;
 use countersign::store::deliveries::{self, Attempt, DeliveryState, NewDelivery};
 use countersign::store::delivery_log::{self, Filter};
 use countersign::store::events::{self, Event};
-use countersign::store::queue::{self, Next};
+use countersign::store::queue::{self, Next, Room, Settlement};
 use countersign::store::replays::{self, Replay, ReplayState};
 use countersign::store::{Store, StoreError, Tx, endpoints, requests};
 
-use super::{at, endpoint, request, write_claim};
+use super::{at, endpoint, request};
 use crate::support::{Database, on_both};
 
 /// One delivery a second, from second 1 on, about one request to one endpoint.
@@ -34,31 +34,33 @@ async fn some_deliveries(store: &Store, count: i64) -> (EndpointId, Vec<Delivery
                 id: DeliveryId::mint(at(second)),
                 event_id: event.id,
                 endpoint_id: id,
-                request_id: request.id,
+                request_id: Some(request.id),
                 created_at: at(second),
+                lease_until: None,
             };
             (event, new)
         })
         .collect();
     let ids = made.iter().map(|(_, new)| new.id).collect();
-    let stored = store.write::<_, (), StoreError>(move |tx: &mut Tx| {
-        Box::pin(async move {
-            requests::insert(tx.session(), &request).await?;
-            endpoints::put(tx.session(), &endpoint, at(0)).await?;
-            for (event, new) in &made {
-                events::insert(tx.session(), event).await?;
-                deliveries::insert(tx.session(), new).await?;
-            }
-            Ok(())
-        })
-    });
-    stored.await.unwrap();
+    write!(store, |session| {
+        requests::insert(session, &request)?;
+        endpoints::put(session, &endpoint, at(0)).await?;
+        for (event, new) in &made {
+            events::insert(session, event);
+            deliveries::insert(session, new);
+        }
+        Ok(())
+    })
+    .unwrap();
     (id, ids)
 }
 
 /// Ends what is due at that second, each with one attempt.
 async fn end(store: &Store, endpoint: EndpointId, second: i64, state: DeliveryState) {
-    for claimed in write_claim(store, endpoint, at(second), Duration::from_secs(10)).await {
+    let room = Room { fresh: 9, later: 9 };
+    let lease = Duration::from_secs(10);
+    let claimed = write!(store, |session| queue::claim(session, endpoint, at(second), lease, room).await).unwrap();
+    let settle = |claimed: &queue::Claimed| {
         let (class, status) = if state == DeliveryState::Failed { ("permanent", 404) } else { ("success", 200) };
         let attempt = Attempt {
             number: claimed.attempts + 1,
@@ -70,19 +72,15 @@ async fn end(store: &Store, endpoint: EndpointId, second: i64, state: DeliverySt
             answer: None,
         };
         let reason = (state == DeliveryState::Failed).then(|| "why".to_owned());
-        let next = Next::End { state, reason };
-        let settle = store.write::<_, bool, StoreError>(move |tx: &mut Tx| {
-            Box::pin(async move { queue::settle(tx.session(), &claimed, Some(&attempt), &next, at(second)).await })
-        });
-        assert!(settle.await.unwrap());
-    }
+        let untried = Settlement::untried(claimed, Next::End { state, reason });
+        Settlement { attempt: Some(attempt), charged: true, ..untried }
+    };
+    let settlements: Vec<Settlement> = claimed.iter().map(settle).collect();
+    write!(store, |session| queue::settle(session, &settlements, at(second)).await).unwrap();
 }
 
 async fn reopen(store: &Store, ids: Vec<DeliveryId>, second: i64) -> u64 {
-    let reopen = store.write::<_, _, StoreError>(move |tx: &mut Tx| {
-        Box::pin(async move { deliveries::reopen(tx.session(), &ids, at(second)).await })
-    });
-    reopen.await.unwrap()
+    write!(store, |session| deliveries::reopen(session, &ids, at(second)).await).unwrap()
 }
 
 on_both! {
@@ -188,16 +186,10 @@ on_both! {
         };
         let advance = async |replay: &Replay| {
             let replay = replay.clone();
-            let advance = store.write::<_, _, StoreError>(move |tx: &mut Tx| {
-                Box::pin(async move { replays::advance(tx.session(), &replay).await })
-            });
-            advance.await.unwrap()
+            write!(store, |session| replays::advance(session, &replay).await).unwrap()
         };
         let stored = replay.clone();
-        let insert = store.write::<_, _, StoreError>(move |tx: &mut Tx| {
-            Box::pin(async move { replays::insert(tx.session(), &stored).await })
-        });
-        insert.await.unwrap();
+        write!(store, |session| replays::insert(session, &stored).await).unwrap();
         let mut session = store.read().await.unwrap();
         assert_eq!(replays::get(&mut session, replay.id).await.unwrap().as_ref(), Some(&replay));
         assert_eq!(replays::running(&mut session, endpoint).await.unwrap().as_ref(), Some(&replay));

@@ -1,7 +1,6 @@
 //! The store's contract, held on both databases.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use countersign::analytics::Bucket;
 use countersign::approval::{
@@ -10,13 +9,12 @@ use countersign::approval::{
 };
 use countersign::identity::{Scope, Token};
 use countersign::ids::{DeliveryId, EndpointId, EventId, RequestId, TokenId, VoteId};
-use countersign::store::deliveries::{self, Attempt, DeliveryState, NewDelivery};
+use countersign::store::deliveries::{self, DeliveryState, NewDelivery};
 use countersign::store::endpoints::{self, Channel, Endpoint, EndpointState};
 use countersign::store::events::{self, Event};
 use countersign::store::groups::{self, Group};
 use countersign::store::idempotency::{self, Key, Used};
 use countersign::store::people::{self, Person};
-use countersign::store::queue::{self, Next};
 use countersign::store::requests::Source;
 use countersign::store::resources::{self, Resource};
 use countersign::store::rollups::{self, Ended, Period};
@@ -45,6 +43,7 @@ macro_rules! write {
 mod crowd;
 mod delivery_log;
 mod plans;
+mod queue;
 mod statements;
 mod writer;
 
@@ -142,15 +141,17 @@ async fn one_delivery(store: &Store) -> (Endpoint, NewDelivery) {
         id: DeliveryId::mint(at(1)),
         event_id: event.id,
         endpoint_id: endpoint.id,
-        request_id: request.id,
+        request_id: Some(request.id),
         created_at: at(1),
+        lease_until: None,
     };
     let (stored, target) = (new.clone(), endpoint.clone());
     write!(store, |session| {
-        requests::insert(session, &request).await?;
+        requests::insert(session, &request)?;
         endpoints::put(session, &target, at(0)).await?;
-        events::insert(session, &event).await?;
-        deliveries::insert(session, &stored).await
+        events::insert(session, &event);
+        deliveries::insert(session, &stored);
+        Ok(())
     })
     .unwrap();
     (endpoint, new)
@@ -178,7 +179,7 @@ on_both! {
         };
         let (stored, cast) = (request.clone(), vote.clone());
         write!(store, |session| {
-            requests::insert(session, &stored).await?;
+            requests::insert(session, &stored)?;
             votes::insert(session, stored.id, &cast).await
         }).unwrap();
         request.votes.push(vote.clone());
@@ -202,7 +203,7 @@ on_both! {
         let stored = all.clone();
         write!(store, |session| {
             for request in &stored {
-                requests::insert(session, request).await?;
+                requests::insert(session, request)?;
             }
             requests::end(session, stored[1].id, &decision(Status::Approved), at(50)).await?;
             requests::end(session, stored[0].id, &decision(Status::Rejected), at(51)).await
@@ -341,7 +342,7 @@ on_both! {
         let (e, k, u, t) = (one.clone(), key.clone(), used.clone(), token.clone());
         write!(store, |session| {
             endpoints::put(session, &e, at(1)).await?;
-            idempotency::remember(session, &k, &u, at(1)).await?;
+            idempotency::remember(session, &k, &u, at(1));
             tokens::insert(session, &t, &Digest::of(b"secret")).await
         }).unwrap();
         let mut session = store.read().await.unwrap();
@@ -350,7 +351,7 @@ on_both! {
             endpoints::by_name(&mut session, &one.name).await.unwrap(),
             endpoints::any_state(&mut session, one.id).await.unwrap(),
             endpoints::page(&mut session, None, 9).await.unwrap().pop(),
-            endpoints::active(&mut session).await.unwrap().pop(),
+            endpoints::all(&mut session).await.unwrap().pop(),
         ] {
             assert_eq!(format!("{:?}", found.unwrap()), format!("{one:?}"));
         }
@@ -367,56 +368,6 @@ on_both! {
             endpoints::put(session, &another, at(2)).await
         }).unwrap();
         assert!(endpoints::get(&mut store.read().await.unwrap(), one.id).await.unwrap().is_none());
-    }
-
-    async fn a_lease_guards_every_later_write(database: Database) {
-        let store = Store::open(&database.url).await.unwrap();
-        let (endpoint, new) = one_delivery(&store).await;
-        let lease = Duration::from_secs(10);
-        let mut session = store.read().await.unwrap();
-        assert_eq!(queue::due_endpoints(&mut session, at(0)).await.unwrap(), []);
-        assert_eq!(queue::due_endpoints(&mut session, at(1)).await.unwrap(), [endpoint.id]);
-        assert_eq!(queue::next_moment(&mut session).await.unwrap(), Some(at(1)));
-        drop(session);
-        let id = endpoint.id;
-        let claim = |now| write_claim(&store, id, now, lease);
-        let first = claim(at(1)).await;
-        assert_eq!((first.len(), first[0].fence, first[0].attempts), (1, 1, 0));
-        assert!(claim(at(1)).await.is_empty(), "leased is leased");
-        assert_eq!(queue::next_moment(&mut store.read().await.unwrap()).await.unwrap(), Some(at(11)));
-        assert_eq!(write!(store, |session| queue::release_overrun(session, at(10)).await).unwrap(), 0);
-        assert_eq!(write!(store, |session| queue::release_overrun(session, at(11)).await).unwrap(), 1);
-        let second = claim(at(11)).await;
-        assert_eq!((second[0].fence, second[0].attempts, second[0].lost), (2, 1, 1));
-        let log = deliveries::attempts(&mut store.read().await.unwrap(), new.id).await.unwrap();
-        assert_eq!((log.len(), log[0].class.as_str(), log[0].duration_us), (1, "lost", 10_000_000));
-
-        let end = Next::End { state: DeliveryState::Delivered, reason: None };
-        let attempt = Attempt {
-            number: 2, started_at: at(11), duration_us: 5, class: "success".to_owned(), status: Some(200), error: None,
-            answer: Some("ok".to_owned()),
-        };
-        let (stale, tried, next) = (first[0].clone(), attempt.clone(), end.clone());
-        let held = write!(store, |session| queue::settle(session, &stale, Some(&tried), &next, at(12)).await);
-        assert!(!held.unwrap(), "the old owner writes nothing");
-        assert_eq!(deliveries::attempts(&mut store.read().await.unwrap(), new.id).await.unwrap(), log);
-
-        let (owner, retry) = (second[0].clone(), Next::Retry(at(20)));
-        let tried = attempt.clone();
-        assert!(write!(store, |session| queue::settle(session, &owner, Some(&tried), &retry, at(12)).await).unwrap());
-        assert!(claim(at(19)).await.is_empty());
-        assert_eq!(claim(at(20)).await[0].fence, 3);
-        assert_eq!(write!(store, |session| queue::release_all(session, at(20)).await).unwrap(), 1);
-        let third = claim(at(20)).await[0].clone();
-        assert_eq!((third.fence, third.attempts, third.lost), (4, 3, 2));
-        let unsent = Next::End { state: DeliveryState::Superseded, reason: Some("why".to_owned()) };
-        assert!(write!(store, |session| queue::settle(session, &third, None, &unsent, at(21)).await).unwrap());
-        let mut session = store.read().await.unwrap();
-        let shown = deliveries::get(&mut session, new.id).await.unwrap().unwrap();
-        assert_eq!((shown.state, shown.attempts, shown.ended_at), (DeliveryState::Superseded, 3, Some(at(21))));
-        let classes: Vec<String> =
-            deliveries::attempts(&mut session, new.id).await.unwrap().into_iter().map(|attempt| attempt.class).collect();
-        assert_eq!(classes, ["lost", "success", "lost"]);
     }
 
     async fn what_waits_for_a_deleted_endpoint_is_discarded(database: Database) {
@@ -456,10 +407,6 @@ on_both! {
         let buckets = rollups::buckets(&mut session, &of(Some(1), None, None)).await.unwrap();
         assert_eq!(buckets[0].bucket, Bucket::of_micros(9));
     }
-}
-
-async fn write_claim(store: &Store, id: EndpointId, now: Timestamp, lease: Duration) -> Vec<queue::Claimed> {
-    write!(store, |session| queue::claim(session, id, now, lease, 9).await).unwrap()
 }
 
 /// Whatever can be written in the one dialect has its twin in the other.

@@ -38,10 +38,15 @@ on_both! {
         let store = Arc::new(Store::open(&database.url).await.unwrap());
         let twice = request(1);
         let stored = twice.clone();
-        write!(store, |session| requests::insert(session, &stored).await).unwrap();
+        write!(store, |session| requests::insert(session, &stored)).unwrap();
         let (other, fresh) = (Arc::clone(&store), request(2));
-        let neighbour = tokio::spawn(async move { write!(other, |session| requests::insert(session, &fresh).await) });
-        assert!(matches!(write!(store, |session| requests::insert(session, &twice).await), Err(StoreError::Statement(_))));
+        let neighbour = tokio::spawn(async move { write!(other, |session| requests::insert(session, &fresh)) });
+        let refused = write!(store, |session| {
+            requests::insert(session, &twice)?;
+            // It is written, and refused, before anything that could depend on it.
+            requests::get(session, twice.id).await
+        });
+        assert!(matches!(refused, Err(StoreError::Statement(_))));
         neighbour.await.unwrap().unwrap();
         assert_eq!(requests::backlog(&mut store.read().await.unwrap(), None).await.unwrap().0, 2);
     }

@@ -105,7 +105,7 @@ impl Hub {
                     }
                     let changed = rotated(known, secret, overlap, now)?;
                     let changed = save(tx, changed, "endpoint.secret_rotated", now, actor).await?;
-                    remember(tx.session(), key.as_ref(), body, id.to_string(), now).await?;
+                    remember(tx.session(), key.as_ref(), body, id.to_string(), now);
                     Ok(WithSecret::new(&changed))
                 })
             })

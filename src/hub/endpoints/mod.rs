@@ -20,7 +20,7 @@ use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::idempotency::{Key, Used};
-use crate::store::{Session, Tx, deliveries, endpoints, idempotency};
+use crate::store::{Session, Tx, deliveries, endpoints, health, idempotency};
 use crate::time::Timestamp;
 
 const OPERATION: &str = "endpoint";
@@ -51,6 +51,14 @@ pub(super) async fn save(
     Ok(endpoint)
 }
 
+/// Forgets how an endpoint fared before somebody switched it on again: it starts anew.
+pub(super) async fn switched_on(session: &mut Session, was: EndpointState, now: &Endpoint) -> Result<(), HubError> {
+    if was == EndpointState::Disabled && now.state == EndpointState::Active {
+        health::clear(session, now.id).await?;
+    }
+    Ok(())
+}
+
 impl Hub {
     /// Creates an endpoint; the answer alone shows its signing secret.
     ///
@@ -78,7 +86,7 @@ impl Hub {
                     }
                     check_name(tx.session(), &endpoint).await?;
                     let endpoint = save(tx, endpoint, "endpoint.created", now, actor).await?;
-                    remember(tx.session(), key.as_ref(), body, endpoint.id.to_string(), now).await?;
+                    remember(tx.session(), key.as_ref(), body, endpoint.id.to_string(), now);
                     Ok::<_, HubError>(endpoint)
                 })
             })
@@ -133,7 +141,9 @@ impl Hub {
             .write(move |tx| {
                 Box::pin(async move {
                     let known = endpoints::get(tx.session(), id).await?.ok_or(HubError::NotFound("endpoint"))?;
+                    let was = known.state;
                     let changed = patch.check(known, &targets)?;
+                    switched_on(tx.session(), was, &changed).await?;
                     check_name(tx.session(), &changed).await?;
                     Ok(EndpointView::new(&save(tx, changed, "endpoint.updated", now, actor).await?))
                 })
@@ -178,15 +188,10 @@ pub(super) async fn replayed(
 }
 
 /// Remembers what was made with a key, if there is one.
-pub(super) async fn remember(
-    session: &mut Session,
-    key: Option<&Key>,
-    body: Digest,
-    subject: String,
-    now: Timestamp,
-) -> Result<(), HubError> {
-    let Some(key) = key else { return Ok(()) };
-    Ok(idempotency::remember(session, key, &Used { body, subject }, now).await?)
+pub(super) fn remember(session: &mut Session, key: Option<&Key>, body: Digest, subject: String, now: Timestamp) {
+    if let Some(key) = key {
+        idempotency::remember(session, key, &Used { body, subject }, now);
+    }
 }
 
 async fn made_earlier(session: &mut Session, id: &str) -> Result<Endpoint, HubError> {

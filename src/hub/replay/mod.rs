@@ -147,7 +147,7 @@ impl Hub {
                         return Err(HubError::conflict("replay_running", detail));
                     }
                     replays::insert(session, &replay).await?;
-                    remember(session, key.as_ref(), body, replay.id.to_string(), replay.created_at).await?;
+                    remember(session, key.as_ref(), body, replay.id.to_string(), replay.created_at);
                     let details = json!({"replay": replay});
                     tx.record(&Entry { details, ..Entry::new(replay.created_at, "replay.started", actor) })?;
                     tx.signal(Signal::Replays);

@@ -97,7 +97,7 @@ pub async fn set_successor(session: &mut Session, id: RequestId, successor: Requ
 }
 
 /// Notes which groups are asked, for finding a request by them.
-pub(super) async fn add_groups<'g>(
+async fn add_groups<'g>(
     session: &mut Session,
     id: RequestId,
     groups: impl IntoIterator<Item = &'g GroupName>,

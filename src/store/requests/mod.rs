@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 
+use super::bulk::Bulk;
 use super::session::args;
 use super::{Session, StoreError, executions, grants, reviews, votes};
 use crate::approval::{Kind, Method, Payload, Progress, Request, Requester, Status};
@@ -53,17 +54,22 @@ struct Row {
     escalations: i64,
 }
 
+static REQUESTS: Bulk = Bulk::new(
+    1,
+    "INSERT INTO requests (id, revision, kind, resource, command, language, context, duration_seconds, digest,
+        requester_email, requester_name, requester_groups, reason, labels, status, created_at, expires_at, terms,
+        asked_by, acting_for, beneficiary, supersedes, decided_at, decision, notice_at)",
+    25,
+    "",
+);
+static GROUPS: Bulk = Bulk::new(2, "INSERT INTO request_groups (group_name, request_id, open)", 3, "");
+
 /// Adds a request, as it stands: one that is decided at once is never seen pending.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn insert(session: &mut Session, request: &Request) -> Result<(), StoreError> {
+/// When a part of it cannot be written as JSON.
+pub fn insert(session: &mut Session, request: &Request) -> Result<(), StoreError> {
     let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("requests", column, request.id, cause);
-    let sql =
-        "INSERT INTO requests (id, revision, kind, resource, command, language, context, duration_seconds, digest,
-            requester_email, requester_name, requester_groups, reason, labels, status, created_at, expires_at, terms,
-            asked_by, acting_for, beneficiary, supersedes, decided_at, decision, notice_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)";
     let is_pending = request.status == Status::Pending;
     let values = args![
         &request.id,
@@ -92,9 +98,11 @@ pub async fn insert(session: &mut Session, request: &Request) -> Result<(), Stor
         request.decision.as_ref().map(serde_json::to_string).transpose().map_err(bad("decision"))?,
         request.next_notice().filter(|_| is_pending),
     ];
-    session.execute(sql, values).await?;
-    let groups = request.terms.groups();
-    change::add_groups(session, request.id, groups, is_pending).await
+    session.add(&REQUESTS, values);
+    for group in request.terms.groups() {
+        session.add(&GROUPS, args![group, &request.id, i64::from(is_pending)]);
+    }
+    Ok(())
 }
 
 /// One request with all that belongs to it.

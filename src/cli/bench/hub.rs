@@ -1,0 +1,121 @@
+//! The hub under test: `countersign serve` as its own process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStderr};
+
+use super::super::output;
+use super::helper::program;
+
+/// How long it may take to start, and to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running hub.
+pub(super) struct Hub {
+    child: Child,
+    process: u32,
+    http: reqwest::Client,
+    token: String,
+    url: String,
+    started_in: Duration,
+}
+
+impl Hub {
+    /// Starts one on what is in the folder and in the database; the folder holds a SQLite database when none is named.
+    pub(super) async fn start(folder: &Path, database: Option<&SecretString>) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let token = crate::identity::new_token_secret();
+        let mut command = program()?;
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "."])
+            .current_dir(folder)
+            .env("COUNTERSIGN_ADMIN_TOKEN", &token)
+            .env("COUNTERSIGN_ALLOW_TARGETS", "127.0.0.0/8")
+            .env("COUNTERSIGN_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(database) = database {
+            command.env("COUNTERSIGN_DATABASE_URL", database.expose_secret());
+        }
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let began = Instant::now();
+        let mut child = command.spawn().context("cannot start the hub")?;
+        let process = child.id().context("the hub has ended")?;
+        let mut lines = BufReader::new(child.stdout.take().context("no standard output")?).lines();
+        let warnings = child.stderr.take().context("no standard error")?;
+        let passing = tokio::spawn(pass_on(warnings));
+        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.context("the hub does not start")??;
+        let Some(first) = first else {
+            passing.await?;
+            anyhow::bail!("the hub did not start: see above");
+        };
+        let (_, url) = first.split_once(" ready at ").with_context(|| format!("the hub said {first:?}"))?;
+        // Read on, so that the pipe neither fills nor breaks.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        let mut hub = Self { child, process, http, token, url: url.to_owned(), started_in: Duration::ZERO };
+        hub.call(Method::GET, "/healthz", None).await?;
+        hub.started_in = began.elapsed();
+        Ok(hub)
+    }
+
+    /// From starting its process to its first answer.
+    pub(super) const fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    /// The number of its process.
+    pub(super) const fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// The token that may do everything.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> anyhow::Result<SocketAddr> {
+        let address = self.url.trim_start_matches("http://");
+        address.parse().with_context(|| format!("the hub is at {}, which is no address", self.url))
+    }
+
+    /// Makes a call that must succeed.
+    pub(super) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.context("the hub does not answer")?;
+        let (status, text) = (response.status(), response.text().await?);
+        anyhow::ensure!(status.is_success(), "the hub answered {status} to {path}: {text}");
+        if text.is_empty() { Ok(Value::Null) } else { serde_json::from_str(&text).or(Ok(Value::Null)) }
+    }
+
+    /// Stops it as an operator would.
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
+        let process = i32::try_from(self.process).ok().and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(process.context("no process")?, rustix::process::Signal::TERM)?;
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("the hub does not stop")??;
+        anyhow::ensure!(ended.success(), "the hub ended with {ended}");
+        Ok(())
+    }
+}
+
+/// Passes on what the hub warns of, but not that it is told to stop.
+async fn pass_on(warnings: ChildStderr) {
+    let mut lines = BufReader::new(warnings).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if !line.starts_with("stopping: ") {
+            output::tell(&format!("hub: {line}"));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! `countersign bench`: what a hub does on this machine. Hub, sink and load are processes of their own, so that what each of them
+//! uses can be told apart; the hub is the one that `countersign serve` starts, and is spoken to over HTTP alone.
+
+mod body;
+mod helper;
+mod hub;
+mod load;
+mod marker;
+mod policy;
+mod scenarios;
+mod sheet;
+mod sink;
+mod sizes;
+mod stage;
+mod usage;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+
+pub(super) use self::load::BenchLoad;
+use self::scenarios::{drain, fanout, idle, latency, rate};
+use self::sheet::Sheet;
+pub(super) use self::sink::BenchSink;
+use self::sizes::Sizes;
+use self::stage::Site;
+use super::output;
+use super::serve::until_told_to_stop;
+use crate::store::Store;
+
+/// Measure what a hub does on this machine.
+#[derive(Debug, Args)]
+pub(super) struct Bench {
+    /// An empty PostgreSQL database to use; what the run makes stays in it [default: SQLite in a temporary folder]
+    #[arg(long, value_name = "URL")]
+    database: Option<SecretString>,
+    /// Do little of everything: checks that nothing is lost, and measures nothing worth knowing
+    #[arg(long)]
+    short: bool,
+    /// Only these, comma-separated [default: all]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<Scenario>,
+    /// Clients that ask at once where there is no pause [default: 128]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    clients: Option<u32>,
+    /// Seconds of one measurement; some take three times as long [default: 10]
+    #[arg(long, value_name = "N", conflicts_with = "short", value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    seconds: Option<u32>,
+    /// Asks during the outage of `drain` [default: 100000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    backlog: Option<u32>,
+    /// Requests in the database that `idle` starts the hub on [default: 20000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    fill: Option<u32>,
+    /// Write the figures as JSON to a file; with `-` to standard output in place of the table
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Scenario {
+    /// How much it takes and tells
+    Rate,
+    /// How long until somebody is told
+    Latency,
+    /// What one bad target does to the others
+    Fanout,
+    /// What follows an outage
+    Drain,
+    /// What it costs while nothing happens
+    Idle,
+}
+
+impl Bench {
+    pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        // Dropped half-way, all processes and the folder go with it.
+        let sheets = tokio::select! {
+            sheets = self.sheets() => sheets?,
+            told = until_told_to_stop() => return told.and_then(|()| anyhow::bail!("stopped; nothing was measured")),
+        };
+        let faults: Vec<_> = sheets.iter().filter_map(Sheet::fault).collect();
+        let figures = format!("{:#}\n", self.figures(&sheets, faults.is_empty()));
+        let table = || sheets.iter().map(Sheet::table).collect::<Vec<_>>().join("\n");
+        match self.json.as_deref() {
+            Some(path) if path == Path::new("-") => output::print_exact(figures.as_bytes())?,
+            Some(path) => {
+                std::fs::write(path, figures).with_context(|| format!("cannot write {}", path.display()))?;
+                output::print(&table())?;
+            }
+            None => output::print(&table())?,
+        }
+        for fault in &faults {
+            output::tell(&format!("countersign: {fault}"));
+        }
+        Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    async fn sheets(&self) -> anyhow::Result<Vec<Sheet>> {
+        if cfg!(debug_assertions) && !self.short {
+            say("this is a debug build, which is many times slower than a release build");
+        }
+        self.check_database().await?;
+        let site = Site::new(self.database.clone(), self.sizes())?;
+        let wanted = |scenario: &Scenario| self.only.is_empty() || self.only.contains(scenario);
+        let empty = match wanted(&Scenario::Idle) {
+            true => Some(idle::start(&site).await?),
+            false => None,
+        };
+        let mut sheets = Vec::new();
+        for scenario in <Scenario as clap::ValueEnum>::value_variants().iter().filter(|scenario| wanted(scenario)) {
+            say(&format!("{scenario:?}").to_lowercase());
+            let sheet = match (scenario, &empty) {
+                (Scenario::Rate, _) => rate::run(&site).await?,
+                (Scenario::Latency, _) => latency::run(&site).await?,
+                (Scenario::Fanout, _) => fanout::run(&site).await?,
+                (Scenario::Drain, _) => drain::run(&site).await?,
+                (Scenario::Idle, Some(empty)) => idle::run(&site, empty).await?,
+                (Scenario::Idle, None) => continue,
+            };
+            sheets.push(sheet);
+        }
+        Ok(sheets)
+    }
+
+    /// A run overwrites policies and deletes endpoints, so it is refused where there could be any.
+    async fn check_database(&self) -> anyhow::Result<()> {
+        let Some(url) = self.database.as_ref().map(ExposeSecret::expose_secret) else { return Ok(()) };
+        anyhow::ensure!(
+            url.starts_with("postgres://") || url.starts_with("postgresql://"),
+            "--database: begins with postgres://; without it, SQLite is measured"
+        );
+        anyhow::ensure!(Store::is_unused(url).await?, "--database: there are tables in it; give a new, empty database");
+        Ok(())
+    }
+
+    fn sizes(&self) -> Sizes {
+        let sizes = if self.short { Sizes::short() } else { Sizes::full(self.seconds.unwrap_or(10)) };
+        Sizes {
+            clients: self.clients.unwrap_or(sizes.clients),
+            backlog: self.backlog.unwrap_or(sizes.backlog),
+            fill: self.fill.unwrap_or(sizes.fill),
+            ..sizes
+        }
+    }
+
+    fn figures(&self, sheets: &[Sheet], ok: bool) -> Value {
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "build": if cfg!(debug_assertions) { "debug" } else { "release" },
+            "database": if self.database.is_some() { "postgres" } else { "sqlite" },
+            "short": self.short,
+            "cores": std::thread::available_parallelism().map_or(0, usize::from),
+            "ok": ok,
+            "scenarios": sheets.iter().map(Sheet::json).collect::<Map<_, _>>(),
+        })
+    }
+}
+
+/// Tells how far it is.
+fn say(text: &str) {
+    output::tell(&format!("bench: {text}"));
+}
+
+/// So many in that time, in nanoseconds, as a rate.
+fn per_second(count: u32, start: u64, end: u64) -> f64 {
+    f64::from(count) * 1e9 / end.saturating_sub(start).max(1) as f64
+}
+
+/// The middle one, or the mean of the two in the middle.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+    (middle(values.len().saturating_sub(1) / 2) + middle(values.len() / 2)) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert!(median(Vec::new()).is_nan());
+    }
+
+    #[test]
+    fn a_rate_counts_seconds() {
+        assert_eq!(per_second(10, 0, 2_000_000_000), 5.0);
+    }
+}

@@ -1,0 +1,7 @@
+//! What is measured, a file each.
+
+pub(super) mod drain;
+pub(super) mod fanout;
+pub(super) mod idle;
+pub(super) mod latency;
+pub(super) mod rate;

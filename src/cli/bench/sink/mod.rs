@@ -1,0 +1,133 @@
+//! The sink: a small HTTP server that takes what the hub sends, counts it, and behaves as each path says. Told what to do by lines
+//! on standard input, so that it ends when whoever started it ends.
+
+mod mode;
+mod port;
+mod tally;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Body;
+use clap::Args;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::{Deserialize, Serialize};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+pub(super) use self::mode::Mode;
+use self::port::Port;
+use self::tally::Tallies;
+pub(super) use self::tally::{Expect, Report};
+use super::body;
+use super::helper::{Orders, answer};
+use super::marker::{self, Marker};
+
+/// Take messages for a benchmark.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct BenchSink {}
+
+/// What a sink can be told to do. Each is answered by a line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Order {
+    /// Take connections from now on; answers when that was, by the shared clock.
+    Open,
+    /// Refuse connections, and break those that are open.
+    Close,
+    /// Forget what has arrived, and let go of messages that are held up.
+    Reset,
+    /// How many messages are missing.
+    Missing(Expect),
+    /// All about the messages of some asks: a [`Report`].
+    Report(Expect),
+}
+
+/// The first line of a sink: where it listens once it is open.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) address: SocketAddr,
+}
+
+#[derive(Default)]
+struct State {
+    /// A std mutex: held to count, never across an await.
+    tallies: Mutex<Tallies>,
+    /// Cancelled to let go of what is held up.
+    release: Mutex<CancellationToken>,
+}
+
+impl BenchSink {
+    pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
+        let state = Arc::new(State::default());
+        let mut port = Port::hold()?;
+        answer(&Place { address: port.address() })?;
+        let mut orders = Orders::from_stdin();
+        while let Some(order) = orders.next().await? {
+            match order {
+                Order::Open => {
+                    let serving = Arc::clone(&state);
+                    port = port.open(|listener, stop| serve(listener, serving, stop))?;
+                    answer(&marker::now())?;
+                }
+                Order::Close => {
+                    port = port.close().await?;
+                    answer(&())?;
+                }
+                Order::Reset => {
+                    state.reset();
+                    answer(&())?;
+                }
+                Order::Missing(expect) => answer(&state.tallies().missing(&expect))?,
+                Order::Report(expect) => answer(&state.tallies().report(&expect))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn tallies(&self) -> std::sync::MutexGuard<'_, Tallies> {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reset(&self) {
+        *self.tallies() = Tallies::default();
+        std::mem::take(&mut *self.release.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
+    }
+
+    fn released(&self) -> CancellationToken {
+        self.release.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn take(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
+        let (head, incoming) = request.into_parts();
+        let message = body::read(incoming).await.map_err(io::Error::other)?;
+        let now = marker::now();
+        if let Some(marker) = Marker::find(&message) {
+            self.tallies().note(head.uri.path(), marker, message.len(), now);
+        }
+        Mode::of(head.uri.path()).answer(self.released()).await
+    }
+}
+
+/// Serves until told to stop; then breaks all connections.
+async fn serve(listener: TcpListener, state: Arc<State>, stop: CancellationToken) {
+    while let Some(taken) = stop.run_until_cancelled(listener.accept()).await {
+        // A connection that broke before it was taken is the hub's to make again.
+        let Ok((stream, _)) = taken else { continue };
+        tokio::spawn(stop.clone().run_until_cancelled_owned(converse(stream, Arc::clone(&state))));
+    }
+}
+
+async fn converse(stream: TcpStream, state: Arc<State>) {
+    let service = service_fn(|request| state.take(request));
+    let _slow_at_worst = stream.set_nodelay(true);
+    // Connections end as modes want it, and when the hub has enough of an answer.
+    let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}

@@ -1,0 +1,220 @@
+//! Endpoints that fail for long: warnings at steps, switched off in the end, probed, and switched on again when they work.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::TargetPolicy;
+use super::dispatcher::Dispatcher;
+use super::publish::{News, publish, send_probe};
+use crate::audit::{Actor, Entry};
+use crate::ids::EndpointId;
+use crate::store::endpoints::{self, Endpoint, EndpointState};
+use crate::store::health::{self, Health};
+use crate::store::{StoreError, Tx, deliveries};
+use crate::time::Timestamp;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+/// After so much time without a success the others are warned, once each.
+const WARNINGS: [Duration; 4] = [HOUR, HOUR.saturating_mul(6), HOUR.saturating_mul(24), HOUR.saturating_mul(72)];
+/// After so much time without a success an endpoint is switched off.
+const SWITCHED_OFF: Duration = HOUR.saturating_mul(120);
+/// How often it is tried then.
+const PROBED: Duration = HOUR;
+
+/// What results say about one endpoint.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    /// Something arrived.
+    pub(super) worked: bool,
+    /// What went wrong last, if something did by the endpoint's fault.
+    pub(super) failure: Option<String>,
+    /// The target said that it wants nothing more, and why.
+    pub(super) gone: Option<String>,
+}
+
+/// What is to be done about an endpoint that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    /// So many warnings have been due by now.
+    Warn(u32),
+    SwitchOff,
+}
+
+/// Whether anything is sent there. (What it is paused for waits.)
+pub(super) fn is_on(endpoint: &Endpoint) -> bool {
+    endpoint.state == EndpointState::Active
+}
+
+fn step(health: &Health, now: Timestamp) -> Step {
+    let failing = now.since(health.failing_since);
+    let due = u32::try_from(WARNINGS.iter().filter(|after| failing >= **after).count()).unwrap_or(0);
+    if failing >= SWITCHED_OFF {
+        Step::SwitchOff
+    } else if due > health.warned {
+        Step::Warn(due)
+    } else {
+        Step::Nothing
+    }
+}
+
+/// Draws the conclusions of what was sent to one endpoint, in the transaction that records it.
+pub(super) async fn judge(
+    tx: &mut Tx,
+    dispatcher: &Arc<Dispatcher>,
+    id: EndpointId,
+    report: Report,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(reason) = report.gone {
+        return switch_off(tx, dispatcher, id, &reason, None, now).await;
+    }
+    if report.worked {
+        let is_ill = dispatcher.ill.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        return if is_ill { recover(tx, dispatcher, id, now).await } else { Ok(()) };
+    }
+    let Some(failure) = report.failure else { return Ok(()) };
+    dispatcher.ill.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+    let known = health::get(tx.session(), id).await?;
+    let Some(health) = known else {
+        let begins = Health { failing_since: now, warned: 0, probe_at: None };
+        return health::put(tx.session(), id, &begins, now).await;
+    };
+    // One that was switched off is probed, and that is all.
+    let Some(endpoint) = endpoints::get(tx.session(), id).await?.filter(is_on) else { return Ok(()) };
+    match step(&health, now) {
+        Step::Nothing => Ok(()),
+        Step::Warn(warned) => {
+            health::put(tx.session(), id, &Health { warned, ..health }, now).await?;
+            let off_at = health.failing_since + SWITCHED_OFF;
+            tell(tx, dispatcher, &endpoint, "endpoint.failing", Some((&failure, health.failing_since, off_at)), now)
+                .await
+        }
+        Step::SwitchOff => {
+            let hours = SWITCHED_OFF.as_secs() / HOUR.as_secs();
+            let reason = format!("nothing arrived there for {hours} hours; last: {failure}");
+            let health = Health { probe_at: Some(now + PROBED), ..health };
+            switch_off(tx, dispatcher, id, &reason, Some(health), now).await
+        }
+    }
+}
+
+async fn recover(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
+    let was = health::get(tx.session(), id).await?;
+    health::clear(tx.session(), id).await?;
+    let Some(endpoint) = endpoints::get(tx.session(), id).await? else { return Ok(()) };
+    let was_warned = was.is_some_and(|health| health.warned > 0);
+    let is_off = endpoint.state == EndpointState::Disabled && was.is_some_and(|health| health.probe_at.is_some());
+    let endpoint = if is_off {
+        let on = Endpoint { state: EndpointState::Active, disabled_reason: None, ..endpoint };
+        endpoints::put(tx.session(), &on, now).await?;
+        let details = json!({"endpoint": id, "name": on.name});
+        tx.record(&Entry { details, ..Entry::new(now, "endpoint.recovered", Actor::Hub) })?;
+        on
+    } else {
+        endpoint
+    };
+    if is_off || was_warned {
+        tell(tx, dispatcher, &endpoint, "endpoint.recovered", None, now).await?;
+    }
+    Ok(())
+}
+
+/// Switches an endpoint off; what waits for it is discarded, and can be replayed later.
+async fn switch_off(
+    tx: &mut Tx,
+    dispatcher: &Arc<Dispatcher>,
+    id: EndpointId,
+    reason: &str,
+    health: Option<Health>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(endpoint) = endpoints::get(tx.session(), id).await?.filter(is_on) else { return Ok(()) };
+    let off = Endpoint { state: EndpointState::Disabled, disabled_reason: Some(reason.to_owned()), ..endpoint };
+    endpoints::put(tx.session(), &off, now).await?;
+    match health {
+        Some(health) => health::put(tx.session(), id, &health, now).await?,
+        None => health::clear(tx.session(), id).await?,
+    }
+    deliveries::discard_waiting(tx.session(), id, &format!("the endpoint was switched off: {reason}"), now).await?;
+    let details = json!({"endpoint": id, "name": off.name, "reason": reason});
+    tx.record(&Entry { details, ..Entry::new(now, "endpoint.disabled", Actor::Hub) })?;
+    tell(tx, dispatcher, &off, "endpoint.disabled", None, now).await
+}
+
+/// Tells the other endpoints.
+async fn tell(
+    tx: &mut Tx,
+    dispatcher: &Arc<Dispatcher>,
+    about: &Endpoint,
+    kind: &str,
+    failing: Option<(&str, Timestamp, Timestamp)>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    use secrecy::ExposeSecret;
+
+    let (reason, since, off_at) = match failing {
+        Some((reason, since, off_at)) => (Some(reason), Some(since), Some(off_at)),
+        None => (about.disabled_reason.as_deref(), None, None),
+    };
+    let subject = json!({
+        "id": about.id, "name": about.name, "channel": about.channel, "state": about.state,
+        "url": TargetPolicy::masked(about.url.expose_secret()),
+        "reason": reason, "failing_since": since, "disabled_at_latest": off_at,
+    });
+    let news = News { kind, request_id: None, subject: subject.to_string(), at: now };
+    // Whoever listens to some groups or some resources only wants to hear of those.
+    let wants = |other: &Endpoint| {
+        other.id != about.id
+            && other.groups.is_empty()
+            && other.resources.is_empty()
+            && (other.events.is_empty() || other.events.contains(kind))
+    };
+    publish(tx, dispatcher, news, wants).await
+}
+
+/// Learns which endpoints fail, and probes those whose time has come.
+pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError> {
+    let now = dispatcher.parts.clock.now();
+    let mut session = dispatcher.parts.store.read().await?;
+    let failing = health::failing(&mut session).await?;
+    let due = if failing.is_empty() { Vec::new() } else { health::due_probes(&mut session, now).await? };
+    drop(session);
+    dispatcher.ill.lock().unwrap_or_else(PoisonError::into_inner).extend(failing);
+    for id in due {
+        let owner = Arc::clone(dispatcher);
+        dispatcher.write(move |tx| Box::pin(async move { probe(tx, &owner, id, now).await })).await?;
+    }
+    Ok(())
+}
+
+async fn probe(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
+    let Some(health) = health::get(tx.session(), id).await? else { return Ok(()) };
+    // Another replica may have been faster.
+    if health.probe_at.is_none_or(|moment| moment > now) {
+        return Ok(());
+    }
+    let endpoint = endpoints::get(tx.session(), id).await?;
+    let Some(endpoint) = endpoint.filter(|endpoint| endpoint.state == EndpointState::Disabled) else {
+        return health::clear(tx.session(), id).await;
+    };
+    health::put(tx.session(), id, &Health { probe_at: Some(now + PROBED), ..health }, now).await?;
+    send_probe(tx, dispatcher, Arc::new(endpoint), now);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_come_once_each_and_then_the_end() {
+        let hours = |hours: u64| Timestamp::from_micros(0) + HOUR * u32::try_from(hours).expect("few");
+        let of = |warned, now| step(&Health { failing_since: hours(0), warned, probe_at: None }, hours(now));
+        assert_eq!([of(0, 0), of(0, 1), of(1, 1)], [Step::Nothing, Step::Warn(1), Step::Nothing]);
+        assert_eq!([of(1, 30), of(3, 71), of(3, 72)], [Step::Warn(3), Step::Nothing, Step::Warn(4)]);
+        assert_eq!([of(4, 119), of(4, 120), of(0, 120)], [Step::Nothing, Step::SwitchOff, Step::SwitchOff]);
+    }
+}

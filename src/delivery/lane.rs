@@ -1,0 +1,250 @@
+//! One endpoint's part of what the hub holds in memory: deliveries that are leased and wait for their turn, and whether it is.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::breaker::{Admission, Breaker};
+use super::pace::{Allowance, Limiter, rate};
+use crate::random;
+use crate::store::endpoints::{Endpoint, EndpointState};
+use crate::store::queue::{Claimed, Room, Tier};
+use crate::time::{SharedClock, Timestamp};
+
+/// Deliveries held for one endpoint at most: enough for one that answers fast to be kept busy while results are written down.
+const WINDOW: usize = 1_024;
+/// Of an endpoint with a rate, as many seconds' worth.
+const WINDOW_SECONDS: f64 = 2.0;
+/// How long an endpoint that is busy and does not say for how long is left alone.
+const BREATHER: Duration = Duration::from_secs(1);
+/// Longest time for which one answer may keep everything else from an endpoint.
+const LONGEST_HOLD: Duration = Duration::from_secs(300);
+
+/// What a send showed about its endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It works.
+    Works,
+    /// It answers, and refuses this one.
+    Refuses,
+    /// It wants less, for so long.
+    Busy(Option<Duration>),
+    /// It does not work.
+    Fails,
+    /// Nothing: the fault was ours.
+    Unknown,
+}
+
+/// A lane.
+pub(super) struct Lane {
+    endpoint: Arc<Endpoint>,
+    /// Tier by tier.
+    queues: [VecDeque<Claimed>; 3],
+    /// Reserved, waiting here, under way, or not yet written down.
+    held: usize,
+    under_way: usize,
+    allowance: Allowance,
+    limiter: Option<Limiter>,
+    breaker: Breaker,
+    /// Nothing is sent before that moment, because the endpoint asked for it.
+    hold_until: Option<Timestamp>,
+    /// Whether the database may hold more that is due.
+    backlog: bool,
+}
+
+/// Whether a lane has something that can set out.
+pub(super) enum Turn {
+    /// It has.
+    Now {
+        /// To whom.
+        endpoint: Arc<Endpoint>,
+        /// What.
+        claimed: Claimed,
+    },
+    /// Not before that moment.
+    At(Timestamp),
+    /// Not before something else happens.
+    None,
+}
+
+impl Lane {
+    pub(super) fn new(endpoint: Arc<Endpoint>, clock: &SharedClock) -> Self {
+        Self {
+            allowance: Allowance::of(&endpoint),
+            limiter: rate(&endpoint).map(|rate| Limiter::new(rate, Arc::clone(clock))),
+            queues: Default::default(),
+            held: 0,
+            under_way: 0,
+            breaker: Breaker::default(),
+            hold_until: None,
+            backlog: true,
+            endpoint,
+        }
+    }
+
+    pub(super) const fn held(&self) -> usize {
+        self.held
+    }
+
+    pub(super) const fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// Takes over what is configured anew.
+    pub(super) fn configure(&mut self, endpoint: &Arc<Endpoint>, clock: &SharedClock) {
+        if Arc::ptr_eq(&self.endpoint, endpoint) {
+            return;
+        }
+        let target = |endpoint: &Endpoint| secrecy::ExposeSecret::expose_secret(&endpoint.url).to_owned();
+        if target(&self.endpoint) != target(endpoint) || self.endpoint.transport != endpoint.transport {
+            // What was learnt was learnt of another target, or of another way to it.
+            (self.breaker, self.hold_until) = (Breaker::default(), None);
+        }
+        if rate(endpoint) != self.limiter.as_ref().map(Limiter::rate) {
+            self.limiter = rate(endpoint).map(|rate| Limiter::new(rate, Arc::clone(clock)));
+        }
+        self.allowance.rebound(endpoint);
+        self.endpoint = Arc::clone(endpoint);
+        self.backlog = true;
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.endpoint.state == EndpointState::Active && self.endpoint.paused_at.is_none()
+    }
+
+    fn window(&self) -> usize {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
+        let seconds = |rate: f64| (rate * WINDOW_SECONDS).ceil() as usize;
+        rate(&self.endpoint).map_or(WINDOW, |rate| seconds(rate).clamp(1, WINDOW))
+    }
+
+    /// How many more can be taken, of those never tried and of the others. The others leave half of the window to them.
+    pub(super) fn room(&self, now: Timestamp) -> Room {
+        if !self.is_open() || self.hold_until.is_some_and(|until| until > now) {
+            return Room::default();
+        }
+        match self.breaker.admit(now) {
+            Admission::Free => {
+                let free = |window: usize| u32::try_from(window.saturating_sub(self.held)).unwrap_or(0);
+                Room { fresh: free(self.window()), later: free(self.window().div_ceil(2)) }
+            }
+            Admission::Probe if self.held == 0 => Room { fresh: 1, later: 1 },
+            Admission::Probe | Admission::NotBefore(_) | Admission::AfterProbe => Room::default(),
+        }
+    }
+
+    /// Takes a place for one that was never tried, if there is one.
+    pub(super) fn reserve(&mut self, now: Timestamp) -> bool {
+        let free = self.room(now).fresh > 0;
+        self.backlog |= !free;
+        self.held += usize::from(free);
+        free
+    }
+
+    /// Takes places for those that were claimed.
+    pub(super) const fn hold(&mut self, count: usize) {
+        self.held += count;
+    }
+
+    /// Takes note of how much of the queue was found.
+    pub(super) const fn note_backlog(&mut self, more: bool) {
+        self.backlog = more;
+    }
+
+    /// Gives back a place; answers whether it is time to look for more in the database.
+    pub(super) fn release(&mut self) -> bool {
+        self.held = self.held.saturating_sub(1);
+        self.backlog && (self.held == 0 || self.window() - self.window().min(self.held) >= self.window() / 4)
+    }
+
+    pub(super) fn enqueue(&mut self, claimed: Claimed) {
+        let [fresh, retry, replay] = &mut self.queues;
+        match claimed.tier {
+            Tier::Fresh => fresh.push_back(claimed),
+            Tier::Retry => retry.push_back(claimed),
+            Tier::Replay => replay.push_back(claimed),
+        }
+    }
+
+    /// The next one to set out, counted as under way.
+    pub(super) fn next(&mut self, now: Timestamp) -> Turn {
+        if self.under_way >= self.allowance.sends() as usize || self.queues.iter().all(VecDeque::is_empty) {
+            return Turn::None;
+        }
+        if let Some(until) = self.hold_until.filter(|until| *until > now) {
+            return Turn::At(until);
+        }
+        let is_probe = match self.breaker.admit(now) {
+            Admission::Free => false,
+            Admission::Probe => true,
+            Admission::NotBefore(moment) => return Turn::At(moment),
+            Admission::AfterProbe => return Turn::None,
+        };
+        if let Some(Err(wait)) = self.limiter.as_mut().map(Limiter::take) {
+            return Turn::At(now + wait);
+        }
+        let Some(claimed) = self.queues.iter_mut().find_map(VecDeque::pop_front) else { return Turn::None };
+        if is_probe {
+            self.breaker.probe();
+        }
+        self.under_way += 1;
+        Turn::Now { endpoint: Arc::clone(&self.endpoint), claimed }
+    }
+
+    /// Counts one as under way that did not wait for its turn.
+    pub(super) const fn set_off(&mut self) {
+        self.under_way += 1;
+    }
+
+    /// A send has ended. Answers when to look again, should the lane be closed for a while.
+    pub(super) fn ended(&mut self, verdict: Verdict, now: Timestamp) -> Option<Timestamp> {
+        self.under_way = self.under_way.saturating_sub(1);
+        match verdict {
+            Verdict::Works => {
+                self.breaker.succeeded();
+                self.allowance.succeeded();
+            }
+            Verdict::Refuses => self.breaker.succeeded(),
+            Verdict::Busy(wait) => {
+                self.breaker.learnt_nothing(now);
+                self.allowance.failed();
+                let until = now + wait.unwrap_or(BREATHER).min(LONGEST_HOLD);
+                self.hold_until = self.hold_until.max(Some(until));
+            }
+            Verdict::Fails => {
+                self.allowance.failed();
+                self.breaker.failed(now, random::fraction());
+            }
+            Verdict::Unknown => self.breaker.learnt_nothing(now),
+        }
+        match self.breaker.admit(now) {
+            Admission::NotBefore(moment) => Some(moment),
+            _ => self.hold_until.filter(|until| *until > now),
+        }
+    }
+
+    /// Whether nothing can be sent for a while, so that what waits here had better wait in the database.
+    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
+        !self.is_open()
+            || self.hold_until.is_some_and(|until| until > now)
+            || matches!(self.breaker.admit(now), Admission::NotBefore(_) | Admission::AfterProbe)
+    }
+
+    /// Takes out all that waits here.
+    pub(super) fn drain(&mut self) -> Vec<Claimed> {
+        self.backlog = true;
+        self.queues.iter_mut().flat_map(std::mem::take).collect()
+    }
+
+    /// What waits here.
+    pub(super) fn waiting(&mut self) -> impl Iterator<Item = &mut Claimed> {
+        self.queues.iter_mut().flatten()
+    }
+
+    /// Takes out what waits here and is not wanted any more.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Claimed) -> bool) -> usize {
+        let before: usize = self.queues.iter().map(VecDeque::len).sum();
+        self.queues.iter_mut().for_each(|queue| queue.retain(&keep));
+        before - self.queues.iter().map(VecDeque::len).sum::<usize>()
+    }
+}

@@ -1,0 +1,155 @@
+//! Turns news into an event and deliveries, in the transaction of whatever happened, and sends them once it has committed.
+
+use std::sync::Arc;
+
+use super::board::bytes_of;
+use super::dispatcher::Dispatcher;
+use crate::ids::{DeliveryId, EventId, RequestId};
+use crate::store::deliveries::{self, FIRST_FENCE, NewDelivery};
+use crate::store::endpoints::Endpoint;
+use crate::store::events::{self, Event, PING};
+use crate::store::queue::{Claimed, Tier};
+use crate::store::{StoreError, Tx};
+use crate::time::Timestamp;
+
+/// Something that happened.
+pub struct News<'a> {
+    /// For example `request.created`.
+    pub kind: &'a str,
+    /// The request it is about, when it is about one.
+    pub request_id: Option<RequestId>,
+    /// The request or endpoint as the API shows it, as JSON text.
+    pub subject: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// Writes an event with a delivery for each endpoint that is switched on and wants it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn publish(
+    tx: &mut Tx,
+    dispatcher: &Arc<Dispatcher>,
+    news: News<'_>,
+    wants: impl Fn(&Endpoint) -> bool,
+) -> Result<(), StoreError> {
+    let endpoints = tx.endpoints().await?;
+    let listeners: Vec<&Arc<Endpoint>> =
+        endpoints.iter().filter(|endpoint| super::health::is_on(endpoint) && wants(endpoint)).collect();
+    let event = new_event(tx, news, listeners.len());
+    for endpoint in listeners {
+        let place = Place::take(dispatcher, endpoint, event.subject.len());
+        make(tx, dispatcher, &event, place.ok_or(endpoint));
+    }
+    Ok(())
+}
+
+/// Sends a `ping` to an endpoint that is switched off, to see whether it works again.
+pub(super) fn send_probe(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, endpoint: Arc<Endpoint>, now: Timestamp) {
+    let news = News { kind: PING, request_id: None, subject: "{}".to_owned(), at: now };
+    let event = new_event(tx, news, 1);
+    let place = Place::out_of_turn(dispatcher, &endpoint);
+    make(tx, dispatcher, &event, Ok(place));
+}
+
+fn new_event(tx: &mut Tx, news: News<'_>, fanout: usize) -> Arc<Event> {
+    let event = Arc::new(Event {
+        id: EventId::mint(news.at),
+        kind: news.kind.to_owned(),
+        request_id: news.request_id,
+        at: news.at,
+        subject: news.subject,
+        fanout: u32::try_from(fanout).unwrap_or(u32::MAX),
+        trace: tx.trace().map(|trace| trace.to_string()),
+    });
+    events::insert(tx.session(), &event);
+    event
+}
+
+/// Makes a delivery: leased and sent after the commit where there is a place for it, waiting otherwise.
+fn make(tx: &mut Tx, dispatcher: &Dispatcher, event: &Arc<Event>, place: Result<Place, &Arc<Endpoint>>) {
+    let endpoint_id = match &place {
+        Ok(place) => place.endpoint.id,
+        Err(endpoint) => endpoint.id,
+    };
+    let lease_until = dispatcher.parts.clock.now() + dispatcher.lease();
+    let new = NewDelivery {
+        id: DeliveryId::mint(event.at),
+        event_id: event.id,
+        endpoint_id,
+        request_id: event.request_id,
+        created_at: event.at,
+        lease_until: place.is_ok().then_some(lease_until),
+    };
+    deliveries::insert(tx.session(), &new);
+    let Ok(place) = place else { return };
+    let claimed = Claimed {
+        id: new.id,
+        endpoint_id,
+        fence: FIRST_FENCE,
+        lease_until,
+        tier: Tier::Fresh,
+        attempts: 0,
+        uncharged: 0,
+        lost: 0,
+        created_at: new.created_at,
+        event: Arc::clone(event),
+        now: None,
+    };
+    tx.after_commit(move || place.send(claimed));
+}
+
+/// A place for a delivery that is not committed yet; given back if it never is.
+struct Place {
+    dispatcher: Arc<Dispatcher>,
+    endpoint: Arc<Endpoint>,
+    bytes: usize,
+    is_out_of_turn: bool,
+    is_used: bool,
+}
+
+impl Place {
+    fn take(dispatcher: &Arc<Dispatcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Option<Self> {
+        let taken = !dispatcher.is_stopping() && dispatcher.board.reserve(endpoint, bytes);
+        taken.then(|| Self {
+            dispatcher: Arc::clone(dispatcher),
+            endpoint: Arc::clone(endpoint),
+            bytes,
+            is_out_of_turn: false,
+            is_used: false,
+        })
+    }
+
+    /// For what is sent though the endpoint is switched off.
+    fn out_of_turn(dispatcher: &Arc<Dispatcher>, endpoint: &Arc<Endpoint>) -> Self {
+        dispatcher.board.reserve_out_of_turn(endpoint);
+        Self {
+            dispatcher: Arc::clone(dispatcher),
+            endpoint: Arc::clone(endpoint),
+            bytes: 0,
+            is_out_of_turn: true,
+            is_used: false,
+        }
+    }
+
+    fn send(mut self, claimed: Claimed) {
+        self.is_used = true;
+        debug_assert!(self.is_out_of_turn || bytes_of(&claimed) == self.bytes);
+        let board = &self.dispatcher.board;
+        let work = if self.is_out_of_turn {
+            board.set_off(&self.endpoint, claimed)
+        } else {
+            board.deliver(&self.endpoint, claimed)
+        };
+        self.dispatcher.carry_out(work);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.is_used {
+            self.dispatcher.release(self.endpoint.id, self.bytes);
+        }
+    }
+}

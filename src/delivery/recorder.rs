@@ -1,0 +1,130 @@
+//! Writes down what came of sends, as many in one transaction as have come together while the last one was committed.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use tokio::sync::mpsc;
+
+use super::dispatcher::Dispatcher;
+use super::health::{self, Report};
+use crate::ids::{DeliveryId, EndpointId};
+use crate::store::StoreError;
+use crate::store::deliveries::DeliveryState;
+use crate::store::queue::{self, Next, Settlement};
+use crate::time::Timestamp;
+
+/// Most results in one operation: larger ones would keep others waiting for their commit.
+const BATCH: usize = 256;
+
+/// What is to be written down about one delivery.
+#[derive(Debug, Clone)]
+pub(super) struct Record {
+    pub(super) settlement: Settlement,
+    /// What it counted against the bound of bytes.
+    pub(super) bytes: usize,
+    /// Why the endpoint is to be switched off, when the target said so.
+    pub(super) is_gone: Option<String>,
+}
+
+pub(super) struct Recorder {
+    dispatcher: Arc<Dispatcher>,
+    records: mpsc::Receiver<Option<Record>>,
+}
+
+impl Recorder {
+    pub(super) fn new(dispatcher: Arc<Dispatcher>, records: mpsc::Receiver<Option<Record>>) -> Self {
+        Self { dispatcher, records }
+    }
+
+    /// Runs until it is told that there is nothing more to come.
+    pub(super) async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let taken = self.records.recv_many(&mut batch, BATCH).await;
+            let is_last = taken == 0 || batch.iter().any(Option::is_none);
+            let records: Vec<Record> = batch.drain(..).flatten().collect();
+            if !records.is_empty() {
+                self.write_down(records).await;
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// Should the database be away for longer than the leases last, the deliveries are made again.
+    async fn write_down(&self, records: Vec<Record>) {
+        let records: Arc<[Record]> = records.into();
+        let retried = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(20))
+            .with_max_delay(Duration::from_secs(2))
+            .with_max_times(20);
+        let written = (|| self.write_once(Arc::clone(&records))).retry(retried).when(StoreError::is_transient).await;
+        match written {
+            Ok(held) => {
+                for record in records.iter().filter(|record| !held.contains(&record.settlement.id)) {
+                    tracing::warn!(delivery = %record.settlement.id, "the lease ran out before the result was recorded");
+                }
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(count = records.len(), error, "cannot record results: their leases must run out");
+            }
+        }
+        for record in &*records {
+            self.dispatcher.release(record.settlement.endpoint_id, record.bytes);
+        }
+        if let Some(moment) = records.iter().filter_map(|record| record.due()).min() {
+            self.dispatcher.look_at(moment);
+        }
+    }
+
+    async fn write_once(&self, records: Arc<[Record]>) -> Result<HashSet<DeliveryId>, StoreError> {
+        let dispatcher = Arc::clone(&self.dispatcher);
+        let now = dispatcher.parts.clock.now();
+        self.dispatcher
+            .write(move |tx| {
+                Box::pin(async move {
+                    let settlements: Vec<Settlement> = records.iter().map(|record| record.settlement.clone()).collect();
+                    let held = queue::settle(tx.session(), &settlements, now).await?;
+                    for (endpoint, report) in reports(&records, &held) {
+                        health::judge(tx, &dispatcher, endpoint, report, now).await?;
+                    }
+                    Ok(held)
+                })
+            })
+            .await
+    }
+}
+
+/// What the results say about each endpoint.
+fn reports(records: &[Record], held: &HashSet<DeliveryId>) -> BTreeMap<EndpointId, Report> {
+    let mut reports: BTreeMap<EndpointId, Report> = BTreeMap::new();
+    for record in records.iter().filter(|record| held.contains(&record.settlement.id)) {
+        let settlement = &record.settlement;
+        let Some(attempt) = settlement.attempt.as_ref().filter(|_| settlement.charged) else { continue };
+        let report = reports.entry(settlement.endpoint_id).or_default();
+        let worked = matches!(
+            settlement.next,
+            Next::End { state: DeliveryState::Delivered | DeliveryState::Accepted | DeliveryState::Discarded, .. }
+        );
+        report.worked |= worked;
+        if !worked {
+            report.failure.clone_from(&attempt.error);
+        }
+        report.gone = report.gone.take().or_else(|| record.is_gone.clone());
+    }
+    reports
+}
+
+impl Record {
+    /// When the delivery is due again.
+    const fn due(&self) -> Option<Timestamp> {
+        match self.settlement.next {
+            Next::Retry(moment) => Some(moment),
+            Next::GiveBack(_) | Next::End { .. } => None,
+        }
+    }
+}

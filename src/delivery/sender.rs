@@ -1,0 +1,123 @@
+//! One send: whether it is still wanted, what it says, how it went, and what becomes of the delivery.
+
+use super::attempt::{Class, Outcome, attempt};
+use super::compose::{compose, revision_of};
+use super::dispatcher::DispatcherParts;
+use super::lane::Verdict;
+use super::retry::{Schedule, next_delay};
+use crate::approval::Status;
+use crate::random;
+use crate::store::deliveries::{Attempt, DeliveryState};
+use crate::store::endpoints::{Endpoint, EndpointState};
+use crate::store::events::{ASKING, PING};
+use crate::store::queue::{Claimed, Next, RequestNow, Settlement};
+
+/// Attempts that the schedule does not count, before a delivery is given up for them: about a week of them.
+const MOST_UNCHARGED: u32 = 200;
+
+/// A send, over.
+pub(super) struct Sent {
+    /// What it showed about the endpoint.
+    pub(super) verdict: Verdict,
+    /// What is to be written down.
+    pub(super) settlement: Settlement,
+    /// What the target asked to be done about the endpoint.
+    pub(super) is_gone: Option<String>,
+}
+
+/// Sends one delivery, if it is still wanted.
+pub(super) async fn send(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed) -> Sent {
+    if let Some((state, reason)) = unwanted(endpoint, claimed) {
+        let settlement = Settlement::untried(claimed, Next::End { state, reason: Some(reason) });
+        return Sent { verdict: Verdict::Unknown, settlement, is_gone: None };
+    }
+    let started_at = parts.clock.now();
+    let stopwatch = std::time::Instant::now();
+    let outcome = match compose(claimed, endpoint, &parts.channels, &parts.keys, &parts.public_url) {
+        Ok(body) => attempt(&parts.egress, endpoint, claimed, body, started_at).await,
+        Err(error) => Outcome::ours(error.to_string()),
+    };
+    let duration = stopwatch.elapsed();
+    let number = claimed.attempts + 1;
+    tracing::info!(
+        delivery = %claimed.id, event = %claimed.event.kind, endpoint = %endpoint.name, attempt = number,
+        class = outcome.class.as_str(), status = outcome.status, error = outcome.error,
+        duration_us = duration.as_micros(), trace = claimed.event.trace, "attempt"
+    );
+    let settlement = Settlement {
+        attempt: Some(Attempt {
+            number,
+            started_at,
+            duration_us: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
+            class: outcome.class.as_str().to_owned(),
+            status: outcome.status,
+            error: outcome.error.clone(),
+            answer: outcome.answer.clone(),
+        }),
+        charged: outcome.class.is_charged(),
+        ..Settlement::untried(claimed, next(parts, endpoint, claimed, &outcome))
+    };
+    let is_gone = (outcome.class == Class::Gone).then(|| "it answered 410: gone for good".to_owned());
+    Sent { verdict: verdict(&outcome), settlement, is_gone }
+}
+
+/// Why this delivery is not to be sent any more.
+fn unwanted(endpoint: &Endpoint, claimed: &Claimed) -> Option<(DeliveryState, String)> {
+    let event = &claimed.event;
+    if endpoint.state != EndpointState::Active && event.kind != PING {
+        return Some((DeliveryState::Discarded, "the endpoint is switched off".to_owned()));
+    }
+    // Whoever could not be reached in time is not asked late for what is decided by now: the outcome follows in a message of
+    // its own.
+    let now = claimed.now.filter(|_| ASKING.contains(&event.kind.as_str()))?;
+    match now {
+        RequestNow { status: Status::Expired, .. } => {
+            Some((DeliveryState::Expired, "the request expired meanwhile".to_owned()))
+        }
+        RequestNow { status: Status::Pending, revision } => {
+            let is_stale = revision_of(&event.subject).is_ok_and(|told| told < revision);
+            is_stale.then(|| (DeliveryState::Superseded, "the request was changed meanwhile".to_owned()))
+        }
+        RequestNow { status, .. } => {
+            Some((DeliveryState::Superseded, format!("the request was {} meanwhile", status.as_str())))
+        }
+    }
+}
+
+fn next(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed, outcome: &Outcome) -> Next {
+    if let Some(state) = outcome.end {
+        return Next::End { state, reason: None };
+    }
+    let failed = |reason: Option<String>| Next::End { state: DeliveryState::Failed, reason };
+    if !outcome.class.is_retried() {
+        return failed(outcome.error.clone());
+    }
+    let charged = outcome.class.is_charged();
+    let made = (claimed.attempts - claimed.uncharged.min(claimed.attempts)) + u32::from(charged);
+    let schedule = Schedule::of(endpoint, &parts.schedule);
+    let retry_after = outcome.retry_after;
+    let delay = if charged {
+        next_delay(&schedule, made, retry_after, random::fraction())
+    } else if claimed.uncharged < MOST_UNCHARGED {
+        // As after so many attempts as there were of these, but never the last one.
+        schedule.delay_of_fault(claimed.uncharged + 1, random::fraction())
+    } else {
+        None
+    };
+    match delay {
+        Some(delay) => Next::Retry(parts.clock.now() + delay),
+        None => failed(Some(format!("given up after {} attempts", claimed.attempts + 1))),
+    }
+}
+
+fn verdict(outcome: &Outcome) -> Verdict {
+    match outcome.class {
+        Class::Success => Verdict::Works,
+        Class::Permanent | Class::Gone => Verdict::Refuses,
+        Class::Throttled if outcome.status == Some(429) || outcome.retry_after.is_some() => {
+            Verdict::Busy(outcome.retry_after)
+        }
+        Class::Throttled | Class::Transient => Verdict::Fails,
+        Class::Forbidden => Verdict::Unknown,
+    }
+}
