@@ -18,6 +18,7 @@ mod retry;
 mod sender;
 mod signature;
 mod target;
+mod trial;
 
 pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use egress::{Egress, EgressError};
@@ -25,3 +26,4 @@ pub use publish::{News, publish};
 pub use retry::{RetrySchedule, Schedule, next_delay};
 pub use signature::{SigningError, sign};
 pub use target::{AllowTarget, TargetError, TargetPolicy};
+pub use trial::{Answered, Posted, Trial};

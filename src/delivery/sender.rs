@@ -10,7 +10,7 @@ use crate::random;
 use crate::store::deliveries::{Attempt, DeliveryState};
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::events::{ASKING, PING};
-use crate::store::queue::{Claimed, Next, RequestNow, Settlement};
+use crate::store::queue::{Claimed, Next, RequestNow, Settlement, Tier};
 
 /// Attempts that the schedule does not count, before a delivery is given up for them: about a week of them.
 const MOST_UNCHARGED: u32 = 200;
@@ -68,8 +68,9 @@ fn unwanted(endpoint: &Endpoint, claimed: &Claimed) -> Option<(DeliveryState, St
         return Some((DeliveryState::Discarded, "the endpoint is switched off".to_owned()));
     }
     // Whoever could not be reached in time is not asked late for what is decided by now: the outcome follows in a message of
-    // its own.
-    let now = claimed.now.filter(|_| ASKING.contains(&event.kind.as_str()))?;
+    // its own. But what somebody wants to be sent again is sent.
+    let asks_late = claimed.tier != Tier::Replay && ASKING.contains(&event.kind.as_str());
+    let now = claimed.now.filter(|_| asks_late)?;
     match now {
         RequestNow { status: Status::Expired, .. } => {
             Some((DeliveryState::Expired, "the request expired meanwhile".to_owned()))

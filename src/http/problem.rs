@@ -9,7 +9,7 @@ use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 75] = [
+pub const CODES: [(&str, u16); 76] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -18,6 +18,7 @@ pub const CODES: [(&str, u16); 75] = [
     ("approver_required", 422),
     ("assurance_too_low", 403),
     ("body_too_large", 413),
+    ("busy", 429),
     ("conflict_of_interest", 403),
     ("context_invalid", 422),
     ("decision_required", 422),

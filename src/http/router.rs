@@ -64,6 +64,7 @@ fn api_routes() -> Router<App> {
         .route("/resources/{name}", put(resources::put).get(resources::show).delete(resources::delete))
         .route("/endpoints", get(endpoints::list).post(endpoints::create))
         .route("/endpoints/{id}", get(endpoints::show).patch(endpoints::patch).delete(endpoints::delete))
+        .route("/endpoints/{id}/test", post(endpoints::test))
         .route("/endpoints/{id}/pause", post(endpoints::pause))
         .route("/endpoints/{id}/resume", post(endpoints::resume))
         .route("/endpoints/{id}/rotate-secret", post(endpoints::rotate_secret))

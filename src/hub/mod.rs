@@ -44,7 +44,8 @@ pub use configure::{GroupInput, PersonInput, ResourceInput, ResourceView};
 pub use deliveries::DeliveryDetail;
 pub use emergency::{GlassInput, ReviewInput};
 pub use endpoints::{
-    AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointView, RetiringView, RotateInput, WithSecret,
+    AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointView, RetiringView, RotateInput, TestInput,
+    WithSecret,
 };
 pub use error::{HubError, LinkProblem};
 pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};
@@ -57,6 +58,8 @@ pub use tokens::{NewToken, TokenInput};
 pub use usage::{ClaimInput, Claimed, HeartbeatInput, Lease, ResultInput};
 pub use view::{ExecutionView, GrantView, RequestView, SlotView, VoteView};
 pub use vote::{CancelInput, VoteInput};
+
+use tokio::sync::Semaphore;
 
 use crate::delivery::{Dispatcher, TargetPolicy};
 use crate::identity::{BootstrapToken, Principal, Scope, digest_of_secret};
@@ -84,6 +87,7 @@ pub struct Hub {
     bootstrap: BootstrapToken,
     contexts: context::ContextSchemas,
     rules: rules::RuleBooks,
+    trials: Semaphore,
 }
 
 impl Hub {
@@ -107,6 +111,7 @@ impl Hub {
             bootstrap,
             contexts: context::ContextSchemas::default(),
             rules: rules::RuleBooks::default(),
+            trials: Semaphore::new(endpoints::AT_ONCE),
         }
     }
 

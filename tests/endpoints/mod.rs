@@ -4,6 +4,7 @@ mod life;
 mod log;
 mod replay;
 mod transport;
+mod trial;
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -5,9 +5,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::{Answer, Paging};
+use crate::delivery::Trial;
 use crate::http::App;
 use crate::http::extract::{Body, Caller, Idempotency, OptionalBody, Params, Segment};
-use crate::hub::{EndpointInput, EndpointPatch, EndpointView, Page, RotateInput, WithSecret};
+use crate::hub::{EndpointInput, EndpointPatch, EndpointView, Page, RotateInput, TestInput, WithSecret};
 use crate::ids::EndpointId;
 
 /// `POST /v1/endpoints`
@@ -85,4 +86,14 @@ pub(in crate::http) async fn rotate_secret(
     OptionalBody(input): OptionalBody<RotateInput>,
 ) -> Answer<Json<WithSecret>> {
     Ok(Json(app.hub.rotate_secret(&caller, id, input, key).await?))
+}
+
+/// `POST /v1/endpoints/{id}/test`
+pub(in crate::http) async fn test(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+    OptionalBody(input): OptionalBody<TestInput>,
+) -> Answer<Json<Trial>> {
+    Ok(Json(app.hub.test_endpoint(&caller, id, input).await?))
 }

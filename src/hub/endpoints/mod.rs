@@ -3,6 +3,8 @@
 mod check_transport;
 mod input;
 mod life;
+mod sample;
+mod trial;
 mod view;
 
 use secrecy::ExposeSecret;
@@ -11,6 +13,8 @@ use serde_json::json;
 pub(in crate::hub) use self::input::check_events;
 pub use self::input::{EndpointInput, EndpointPatch};
 pub use self::life::RotateInput;
+pub(in crate::hub) use self::trial::AT_ONCE;
+pub use self::trial::TestInput;
 pub use self::view::{AuthView, CertificateView, EndpointView, RetiringView, WithSecret};
 use super::query::parse_cursor;
 use super::{Hub, HubError, IdempotencyKey, Page, require};
