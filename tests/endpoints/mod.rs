@@ -1,5 +1,6 @@
 //! What can be done with an endpoint: how it is reached, holding back, new secrets, what it was sent, sending it again.
 
+mod commands;
 mod life;
 mod log;
 mod replay;
@@ -18,7 +19,7 @@ impl TestHub {
     }
 
     /// Does something with an endpoint that needs no body.
-    async fn act_on(&self, endpoint: &str, action: &str) -> Answer {
+    pub(crate) async fn act_on(&self, endpoint: &str, action: &str) -> Answer {
         self.post(&format!("/v1/endpoints/{endpoint}/{action}"), &json!({})).await
     }
 
