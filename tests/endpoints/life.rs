@@ -26,6 +26,21 @@ on_both! {
         assert_eq!(hub.audited("endpoint.r").await, ["endpoint.resumed"]);
     }
 
+    async fn what_is_held_back_waits_and_then_goes(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let (id, _) = hub.endpoint("ops", "custom", &receiver.url, &[]).await;
+        hub.act_on(&id, "pause").await.expect(200);
+        hub.ask("orders", "x").await;
+        hub.advance(60);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        let waiting = hub.delivery(&id, "request.created", "pending").await;
+        assert_eq!((&waiting["attempts"], receiver.received().len()), (&json!(0), 0));
+        hub.act_on(&id, "resume").await.expect(200);
+        hub.delivery(&id, "request.created", "delivered").await;
+        assert_eq!(receiver.received().len(), 1);
+    }
+
     async fn only_an_admin_may_and_only_what_there_is(database: Database) {
         let mut hub = TestHub::start(database).await;
         let (id, _) = hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await;
