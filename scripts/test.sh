@@ -91,6 +91,7 @@ need_packages() {
   local missing=()
   have cc || missing+=(gcc libc6-dev)
   have curl || missing+=(curl)
+  [ "$(id -u)" -ne 0 ] || have ip || missing+=(iproute2) # root's tests make network namespaces
   have kill || missing+=(procps)
   have psql || missing+=(postgresql-client)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)

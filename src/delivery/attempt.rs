@@ -1,12 +1,8 @@
-//! One attempt: its outcome, and what becomes of the delivery.
+//! One attempt: a message is sent, and the answer judged.
 
-use std::time::Duration;
-
-use reqwest::header::{HeaderMap, HeaderValue};
-
-use super::TargetPolicy;
 use super::egress::{Answer, Egress, EgressError};
-use super::signature::sign;
+use super::outcome::{Class, Control, Outcome};
+use super::target::TargetPolicy;
 use crate::channels::text::cut;
 use crate::channels::{Channels, Success};
 use crate::store::deliveries::DeliveryState;
@@ -17,58 +13,7 @@ use crate::time::Timestamp;
 /// Bytes of an answer that are kept with the attempt.
 const KEPT: usize = 1_024;
 
-/// How an attempt is judged. The names are stored and shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
-    /// It worked.
-    Success,
-    /// Trying again would fail the same way.
-    Permanent,
-    /// The target says that it is gone for good (410).
-    Gone,
-    /// The target wants less (429, 503).
-    Throttled,
-    /// It may work next time.
-    Transient,
-    /// It may not be sent there as the hub is set up now. Tried again: an operator may open the target.
-    Forbidden,
-}
-
-impl Class {
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Permanent => "permanent",
-            Self::Gone => "gone",
-            Self::Throttled => "throttled",
-            Self::Transient => "transient",
-            Self::Forbidden => "forbidden",
-        }
-    }
-
-    /// Whether it counts against the endpoint: its tries, its breaker, its health.
-    pub(super) const fn is_charged(self) -> bool {
-        !matches!(self, Self::Forbidden)
-    }
-
-    pub(super) const fn is_retried(self) -> bool {
-        matches!(self, Self::Throttled | Self::Transient | Self::Forbidden)
-    }
-}
-
-/// How an attempt went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Outcome {
-    pub(super) class: Class,
-    /// Where the delivery ends, if this attempt ends it well.
-    pub(super) end: Option<DeliveryState>,
-    pub(super) status: Option<u16>,
-    pub(super) error: Option<String>,
-    pub(super) answer: Option<String>,
-    pub(super) retry_after: Option<Duration>,
-}
-
-/// Sends one body.
+/// Sends the body of one delivery.
 pub(super) async fn attempt(
     egress: &Egress,
     endpoint: &Endpoint,
@@ -76,36 +21,50 @@ pub(super) async fn attempt(
     body: String,
     now: Timestamp,
 ) -> Outcome {
-    use secrecy::ExposeSecret;
+    // The event's id, the same over all attempts: receivers tell repeats by it.
+    send(egress, endpoint, &claimed.event.id.to_string(), body, now).await
+}
 
-    let headers = match headers(endpoint, claimed, &body, now) {
-        Ok(headers) => headers,
-        Err(error) => return Outcome::ours(error),
+/// Sends one body under an id by which the target tells repeats.
+pub async fn send(egress: &Egress, endpoint: &Endpoint, id: &str, body: String, now: Timestamp) -> Outcome {
+    let sent = async {
+        let line = egress.line(endpoint)?;
+        let headers = line.route.signed(id, now, &body)?;
+        egress.post(&line, headers, body, now).await
     };
-    match egress.post(endpoint.url.expose_secret(), headers, body).await {
+    match sent.await {
         Ok(answer) => judge(endpoint, answer),
-        Err(error) => unanswered(&error),
+        Err(error) => Outcome::unanswered(class_of(&error), error.to_string()),
     }
 }
 
-fn headers(endpoint: &Endpoint, claimed: &Claimed, body: &str, now: Timestamp) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    let Some(secret) = &endpoint.secret else { return Ok(headers) };
-    // The event's id, the same over all attempts: receivers tell repeats by it.
-    let id = claimed.event.id.to_string();
-    let signature = sign(secret, &id, now, body).map_err(|error| error.to_string())?;
-    let value = |text: &str| HeaderValue::from_str(text).map_err(|error| error.to_string());
-    headers.insert("webhook-id", value(&id)?);
-    headers.insert("webhook-timestamp", value(&now.as_seconds().to_string())?);
-    headers.insert("webhook-signature", value(&signature)?);
-    Ok(headers)
+fn judge(endpoint: &Endpoint, answer: Answer) -> Outcome {
+    let control = answer.control.filter(|_| endpoint.transport.answer_control);
+    let outcome = judge_status(endpoint, answer);
+    match control {
+        None => outcome,
+        Some(control @ Control::AbortMessage) => Outcome {
+            class: if outcome.class == Class::Success { Class::Success } else { Class::Permanent },
+            end: Some(DeliveryState::Discarded),
+            control: Some(control),
+            error: Some("the target asked not to be sent this again (webhook-delivery: abort-message)".to_owned()),
+            ..outcome
+        },
+        Some(control @ Control::Disable) => Outcome {
+            class: if outcome.class == Class::Success { Class::Success } else { Class::Gone },
+            control: Some(control),
+            error: Some("the target asked to be sent nothing more (webhook-delivery: disable)".to_owned()),
+            ..outcome
+        },
+    }
 }
 
-fn judge(endpoint: &Endpoint, answer: Answer) -> Outcome {
-    let Answer { status, retry_after, location, body } = answer;
+fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
+    let Answer { status, retry_after, location, control: _, body } = answer;
     let outcome = |class, end, error| Outcome {
         class,
         end,
+        control: None,
         status: Some(status),
         error,
         // PostgreSQL takes no NUL in text.
@@ -151,20 +110,15 @@ fn redacted(answer: &str) -> String {
     kept + rest
 }
 
-fn unanswered(error: &EgressError) -> Outcome {
-    let class = match error {
+const fn class_of(error: &EgressError) -> Class {
+    match error {
         EgressError::Target(_) => Class::Forbidden,
-        EgressError::Setup(_) | EgressError::Timeout(_) | EgressError::Connect(_) | EgressError::Broken(_) => {
-            Class::Transient
-        }
-    };
-    Outcome { class, end: None, status: None, error: Some(error.to_string()), answer: None, retry_after: None }
-}
-
-impl Outcome {
-    /// A failure that lies with the hub or its configuration: trying again would not help.
-    pub(super) const fn ours(error: String) -> Self {
-        Self { class: Class::Permanent, end: None, status: None, error: Some(error), answer: None, retry_after: None }
+        EgressError::Setup(_) => Class::Setup,
+        EgressError::Resolve(_) => Class::Resolve,
+        EgressError::Proxy(_) => Class::Proxy,
+        EgressError::Credentials(_) => Class::Credentials,
+        EgressError::Tls(_) => Class::Tls,
+        EgressError::Timeout(_) | EgressError::Connect(_) | EgressError::Broken(_) => Class::Transient,
     }
 }
 

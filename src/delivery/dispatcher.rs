@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -17,6 +17,7 @@ use super::board::{Board, Work, bytes_of};
 use super::egress::Egress;
 use super::health;
 use super::lane::Verdict;
+use super::metrics::{Backlog, Metrics};
 use super::recorder::{Record, Recorder};
 use super::retry::RetrySchedule;
 use super::sender;
@@ -34,6 +35,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const RECORDING: Duration = Duration::from_secs(5);
 /// A lease begins with this much more than a send needs: the time to wait for one's turn.
 const WAITING: Duration = Duration::from_secs(10);
+/// How long a count of the backlog serves.
+const COUNTED: Duration = Duration::from_secs(5);
+/// As far as the backlog is counted.
+const MOST_COUNTED: u32 = 100_000;
 /// Records that wait to be written: more than are ever held.
 const RECORDS: usize = 8_192;
 
@@ -59,6 +64,9 @@ pub struct DispatcherParts {
 pub struct Dispatcher {
     pub(super) parts: DispatcherParts,
     pub(super) board: Board,
+    pub(super) metrics: Metrics,
+    /// As it was counted last. A std mutex: held for a copy, never across an await.
+    backlog: Mutex<Option<(Timestamp, Backlog)>>,
     /// To the recorder; none ends it. Bounded, and never full: each delivery held has one record at most.
     records: mpsc::Sender<Option<Record>>,
     /// When the loop looks again, in microseconds.
@@ -78,6 +86,8 @@ impl Dispatcher {
         let dispatcher = Arc::new(Self {
             parts,
             board,
+            metrics: Metrics::default(),
+            backlog: Mutex::default(),
             records,
             next_look: AtomicI64::new(0),
             ill: Mutex::default(),
@@ -136,6 +146,26 @@ impl Dispatcher {
             Ok(count) => tracing::info!(count, "taking over deliveries that were being sent when the hub ended"),
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "their leases must run out"),
         }
+    }
+
+    /// The engine's figures as text. What is counted in the database is counted every few seconds, however often one asks.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn metrics(&self) -> Result<String, StoreError> {
+        let now = self.parts.clock.now();
+        let known = *self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        let backlog = match known {
+            Some((counted, backlog)) if now.since(counted) < COUNTED => backlog,
+            _ => {
+                let (due, oldest) = queue::overdue(&mut self.parts.store.read().await?, now, MOST_COUNTED).await?;
+                let oldest = oldest.map(|moment| now.since(moment)).unwrap_or_default();
+                let backlog = Backlog { due, oldest };
+                *self.backlog.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, backlog));
+                backlog
+            }
+        };
+        Ok(self.metrics.text(self.board.load(), backlog))
     }
 
     /// Whether nothing new is to be begun.
@@ -248,7 +278,7 @@ impl Dispatcher {
     async fn send(self: &Arc<Self>, endpoint: &Endpoint, claimed: Claimed) {
         let bytes = bytes_of(&claimed);
         let mut place = UnderWay { dispatcher: Arc::clone(self), endpoint: endpoint.id, bytes, verdict: None };
-        let sent = sender::send(&self.parts, endpoint, &claimed).await;
+        let sent = sender::send(&self.parts, &self.metrics, endpoint, &claimed).await;
         place.verdict = Some(sent.verdict);
         drop(place);
         self.record(Record { settlement: sent.settlement, bytes, is_gone: sent.is_gone });

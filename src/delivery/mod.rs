@@ -4,6 +4,7 @@
 //! endpoints, events and channels; it decides nothing about requests.
 
 mod attempt;
+mod auth;
 mod board;
 mod breaker;
 mod compose;
@@ -11,19 +12,28 @@ mod dispatcher;
 mod egress;
 mod health;
 mod lane;
+mod metrics;
+mod outcome;
 mod pace;
 mod publish;
 mod recorder;
 mod retry;
+mod route;
 mod sender;
 mod signature;
 mod target;
+mod transport;
 mod trial;
 
+pub use attempt::send;
 pub use dispatcher::{Dispatcher, DispatcherParts};
-pub use egress::{Egress, EgressError};
+pub use egress::{Egress, EgressError, Lookup, SystemLookup};
+pub use metrics::{Backlog, Metrics};
+pub use outcome::{Class, Control, Outcome};
 pub use publish::{News, publish};
 pub use retry::{RetrySchedule, Schedule, next_delay};
+pub use route::Route;
 pub use signature::{SigningError, sign};
 pub use target::{AllowTarget, TargetError, TargetPolicy};
+pub use transport::{TransportError, check_transport};
 pub use trial::{Answered, Posted, Trial};

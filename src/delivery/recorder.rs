@@ -64,6 +64,11 @@ impl Recorder {
         let written = (|| self.write_once(Arc::clone(&records))).retry(retried).when(StoreError::is_transient).await;
         match written {
             Ok(held) => {
+                for record in records.iter().filter(|record| held.contains(&record.settlement.id)) {
+                    if let Next::End { state, .. } = record.settlement.next {
+                        self.dispatcher.metrics.ended(state);
+                    }
+                }
                 for record in records.iter().filter(|record| !held.contains(&record.settlement.id)) {
                     tracing::warn!(delivery = %record.settlement.id, "the lease ran out before the result was recorded");
                 }

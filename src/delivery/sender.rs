@@ -1,9 +1,11 @@
 //! One send: whether it is still wanted, what it says, how it went, and what becomes of the delivery.
 
-use super::attempt::{Class, Outcome, attempt};
+use super::attempt::attempt;
 use super::compose::{compose, revision_of};
 use super::dispatcher::DispatcherParts;
 use super::lane::Verdict;
+use super::metrics::Metrics;
+use super::outcome::{Class, Control, Outcome};
 use super::retry::{Schedule, next_delay};
 use crate::approval::Status;
 use crate::random;
@@ -26,7 +28,7 @@ pub(super) struct Sent {
 }
 
 /// Sends one delivery, if it is still wanted.
-pub(super) async fn send(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed) -> Sent {
+pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &Endpoint, claimed: &Claimed) -> Sent {
     if let Some((state, reason)) = unwanted(endpoint, claimed) {
         let settlement = Settlement::untried(claimed, Next::End { state, reason: Some(reason) });
         return Sent { verdict: Verdict::Unknown, settlement, is_gone: None };
@@ -39,6 +41,8 @@ pub(super) async fn send(parts: &DispatcherParts, endpoint: &Endpoint, claimed: 
     };
     let duration = stopwatch.elapsed();
     let number = claimed.attempts + 1;
+    let waited = (claimed.attempts == 0).then(|| started_at.since(claimed.event.at));
+    metrics.attempted(endpoint.channel, outcome.class, duration, waited);
     tracing::info!(
         delivery = %claimed.id, event = %claimed.event.kind, endpoint = %endpoint.name, attempt = number,
         class = outcome.class.as_str(), status = outcome.status, error = outcome.error,
@@ -54,10 +58,11 @@ pub(super) async fn send(parts: &DispatcherParts, endpoint: &Endpoint, claimed: 
             error: outcome.error.clone(),
             answer: outcome.answer.clone(),
         }),
-        charged: outcome.class.is_charged(),
+        charged: outcome.class.is_charged() || outcome.class == Class::Success,
         ..Settlement::untried(claimed, next(parts, endpoint, claimed, &outcome))
     };
-    let is_gone = (outcome.class == Class::Gone).then(|| "it answered 410: gone for good".to_owned());
+    let wants_no_more = outcome.class == Class::Gone || outcome.control == Some(Control::Disable);
+    let is_gone = wants_no_more.then(|| outcome.error.clone()).flatten();
     Sent { verdict: verdict(&outcome), settlement, is_gone }
 }
 
@@ -87,7 +92,7 @@ fn unwanted(endpoint: &Endpoint, claimed: &Claimed) -> Option<(DeliveryState, St
 
 fn next(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed, outcome: &Outcome) -> Next {
     if let Some(state) = outcome.end {
-        return Next::End { state, reason: None };
+        return Next::End { state, reason: outcome.error.clone() };
     }
     let failed = |reason: Option<String>| Next::End { state: DeliveryState::Failed, reason };
     if !outcome.class.is_retried() {
@@ -118,7 +123,7 @@ fn verdict(outcome: &Outcome) -> Verdict {
         Class::Throttled if outcome.status == Some(429) || outcome.retry_after.is_some() => {
             Verdict::Busy(outcome.retry_after)
         }
-        Class::Throttled | Class::Transient => Verdict::Fails,
-        Class::Forbidden => Verdict::Unknown,
+        Class::Throttled | Class::Transient | Class::Tls => Verdict::Fails,
+        Class::Forbidden | Class::Resolve | Class::Proxy | Class::Credentials | Class::Setup => Verdict::Unknown,
     }
 }

@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::TargetPolicy;
-use super::attempt::{Outcome, attempt};
+use super::attempt::attempt;
 use super::compose::compose;
 use super::dispatcher::Dispatcher;
-use super::signature::sign;
-use crate::ids::{DeliveryId, EventId};
+use super::egress::{Egress, EgressError};
+use super::outcome::Outcome;
+use crate::ids::DeliveryId;
+use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
 use crate::store::events::Event;
 use crate::store::queue::{Claimed, Tier};
@@ -69,13 +72,13 @@ impl Dispatcher {
         let started = std::time::Instant::now();
         let (outcome, posted) = match compose(&claimed, endpoint, &parts.channels, &parts.keys, &parts.public_url) {
             Ok(body) => {
-                let posted = posted(endpoint, claimed.event.id, &body, now);
-                (attempt(&parts.egress, endpoint, &claimed, body, now).await, Some(posted))
+                let posted = posted(&parts.egress, endpoint, &claimed, &body, now).ok();
+                (attempt(&parts.egress, endpoint, &claimed, body, now).await, posted)
             }
             Err(error) => (Outcome::ours(error.to_string()), None),
         };
         Trial {
-            delivered: outcome.end.is_some(),
+            delivered: matches!(outcome.end, Some(DeliveryState::Delivered | DeliveryState::Accepted)),
             class: outcome.class.as_str(),
             error: outcome.error,
             request: posted,
@@ -102,18 +105,26 @@ fn unqueued(endpoint: &Endpoint, event: Event, now: Timestamp) -> Claimed {
     }
 }
 
-fn posted(endpoint: &Endpoint, id: EventId, body: &str, now: Timestamp) -> Posted {
-    let mut headers = BTreeMap::from([("content-type".to_owned(), "application/json".to_owned())]);
-    headers.extend(endpoint.transport.headers.keys().map(|name| (name.clone(), MASK.to_owned())));
+/// The message as it is sent: made from the same, its signature is the same.
+fn posted(
+    egress: &Egress,
+    endpoint: &Endpoint,
+    claimed: &Claimed,
+    body: &str,
+    now: Timestamp,
+) -> Result<Posted, EgressError> {
+    let made = egress.line(endpoint)?.route.signed(&claimed.event.id.to_string(), now, body)?;
+    let shown = |(name, value): (&HeaderName, &HeaderValue)| {
+        let is_own = endpoint.transport.headers.contains_key(name.as_str());
+        let hidden = is_own || value.is_sensitive();
+        let text = if hidden { MASK.to_owned() } else { String::from_utf8_lossy(value.as_bytes()).into_owned() };
+        (name.to_string(), text)
+    };
+    let mut headers: BTreeMap<String, String> = made.iter().map(shown).collect();
     if endpoint.transport.auth.is_some() {
-        headers.insert("authorization".to_owned(), MASK.to_owned());
-    }
-    let id = id.to_string();
-    if let Some(signature) = endpoint.secret.as_ref().and_then(|secret| sign(secret, &id, now, body).ok()) {
-        headers.insert("webhook-id".to_owned(), id);
-        headers.insert("webhook-timestamp".to_owned(), now.as_seconds().to_string());
-        headers.insert("webhook-signature".to_owned(), signature);
+        // A token may be fetched only when the message is sent.
+        headers.insert(AUTHORIZATION.to_string(), MASK.to_owned());
     }
     let url = TargetPolicy::masked(endpoint.url.expose_secret());
-    Posted { method: "POST", url, headers, body: body.to_owned() }
+    Ok(Posted { method: "POST", url, headers, body: body.to_owned() })
 }

@@ -1,12 +1,14 @@
 //! Every route, in one list.
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::response::IntoResponse;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{App, MAX_BODY, Problem, api, assets, callbacks, pages};
+use crate::trace::TraceId;
 
 /// The hub's whole surface.
 pub fn router(app: App) -> Router {
@@ -17,9 +19,11 @@ pub fn router(app: App) -> Router {
         .route("/c/{token}", get(callbacks::show).post(callbacks::decide).options(callbacks::options))
         .route("/healthz", get(api::health::alive))
         .route("/readyz", get(api::health::ready))
+        .route("/metrics", get(api::health::metrics))
         .nest("/v1", api_routes())
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
+        .layer(axum::middleware::from_fn(traced))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(|_| {
             // The panic itself is on standard error; the caller learns nothing of the inside.
@@ -82,6 +86,13 @@ fn api_routes() -> Router<App> {
         .route("/analytics/summary", get(analytics::summary))
         .route("/analytics/export", get(analytics::export))
         .route("/audit", get(audit::list))
+}
+
+/// Works as part of the trace that the caller names, or of a new one.
+async fn traced(request: Request, next: Next) -> Response {
+    let named = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let trace = named.and_then(|header| TraceId::from_header(header).ok()).unwrap_or_else(TraceId::mint);
+    trace.scope(next.run(request)).await
 }
 
 async fn no_such_route() -> Problem {

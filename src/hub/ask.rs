@@ -79,20 +79,23 @@ impl Hub {
     /// When the caller may not ask, the input cannot be meant, the resource is unknown, or nobody could approve.
     pub async fn ask(&self, caller: &Principal, ask: Ask, key: Option<IdempotencyKey>) -> Result<Asked, HubError> {
         require(caller, &[Scope::Requester])?;
-        let body = body_digest(&ask)?;
-        let key = key.map(|key| Key { principal: caller.key(), operation: OPERATION, key: key.0 });
-        let mut session = self.store.read().await?;
-        if let Some(earlier) = replayed(&mut session, key.as_ref(), body).await? {
-            drop(session);
+        let key = match key {
+            Some(key) => {
+                let key = Key { principal: caller.key(), operation: OPERATION, key: key.0 };
+                Some((key, body_digest(&ask)?))
+            }
+            None => None,
+        };
+        if let Some(key) = &key
+            && let Some(earlier) = replayed(&mut self.store.read().await?, key).await?
+        {
             return Ok(Asked { request: self.view(self.settled(earlier).await?), replayed: true });
         }
-        let replaces = ask.replaces;
-        if let Some(earlier) = replaces {
-            let known = requests::get(&mut session, earlier).await?;
+        if let Some(earlier) = ask.replaces {
+            let known = requests::get(&mut self.store.read().await?, earlier).await?;
             let own = known.is_some_and(|known| super::query::is_own(caller, &known));
             own.then_some(()).ok_or(HubError::NotFound("request to replace"))?;
         }
-        drop(session);
         loop {
             let lookup = self.store.lookup();
             let version = lookup.version();
@@ -111,7 +114,7 @@ impl Hub {
                         if tx.configuration_version() != Some(version) {
                             return Ok(None);
                         }
-                        create(tx, request, by, key, body, &scene).await.map(Some)
+                        create(tx, request, by, key, &scene).await.map(Some)
                     })
                 })
                 .await?;
@@ -254,10 +257,9 @@ pub(super) struct Draft {
 }
 
 /// What an earlier call with the same key made.
-async fn replayed(session: &mut Session, key: Option<&Key>, body: Digest) -> Result<Option<Request>, HubError> {
-    let Some(key) = key else { return Ok(None) };
+async fn replayed(session: &mut Session, (key, body): &(Key, Digest)) -> Result<Option<Request>, HubError> {
     let Some(used) = idempotency::find(session, key).await? else { return Ok(None) };
-    if used.body != body {
+    if used.body != *body {
         let detail = "this Idempotency-Key was used with another body: use a new key for a new request";
         return Err(HubError::Conflict { code: "idempotency_key_reused", detail: detail.to_owned() });
     }
@@ -269,17 +271,18 @@ async fn create(
     tx: &mut Tx,
     mut request: Request,
     by: Option<Email>,
-    key: Option<Key>,
-    body: Digest,
+    key: Option<(Key, Digest)>,
     scene: &Scene,
 ) -> Result<(Request, bool), HubError> {
     // Looked at again where nobody else writes: two calls with one key may be under way.
-    if let Some(earlier) = replayed(tx.session(), key.as_ref(), body).await? {
+    if let Some(key) = &key
+        && let Some(earlier) = replayed(tx.session(), key).await?
+    {
         return Ok((earlier, true));
     }
     let now = request.created_at;
     requests::insert(tx.session(), &request)?;
-    if let Some(key) = key {
+    if let Some((key, body)) = key {
         let used = Used { body, subject: request.id.to_string() };
         idempotency::remember(tx.session(), &key, &used, now);
     }

@@ -133,6 +133,14 @@ impl Hub {
         Ok(token.filter(|token| !token.is_expired(self.clock.now())).map(Principal::Token))
     }
 
+    /// The delivery engine's figures, for who watches the hub.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn metrics(&self) -> Result<String, StoreError> {
+        self.dispatcher.metrics().await
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 use std::sync::OnceLock;
 
+use super::dialect::Dialect;
 use super::session::Arg;
 
 /// Rows of the largest statement, as a power of two.
@@ -21,38 +22,45 @@ pub(super) struct Bulk {
     types: Option<&'static [&'static str]>,
     /// What follows the values.
     rest: &'static str,
-    /// By how many rows it takes, as a power of two: few texts, so that the databases keep them prepared.
-    texts: [OnceLock<String>; LARGEST + 1],
+    /// By database, and by how many rows it takes, as a power of two: few texts, so that the databases keep them prepared.
+    texts: [[OnceLock<String>; LARGEST + 1]; 2],
 }
+
+const NO_TEXTS: [[OnceLock<String>; LARGEST + 1]; 2] = [const { [const { OnceLock::new() }; LARGEST + 1] }; 2];
 
 impl Bulk {
     pub(super) const fn new(order: u8, into: &'static str, columns: usize, rest: &'static str) -> Self {
-        Self { order, into, columns, types: None, rest, texts: [const { OnceLock::new() }; LARGEST + 1] }
+        Self { order, into, columns, types: None, rest, texts: NO_TEXTS }
     }
 
     /// A statement that goes through rows of such types, instead of inserting them.
     pub(super) const fn typed(into: &'static str, types: &'static [&'static str], rest: &'static str) -> Self {
         let columns = types.len();
-        Self { order: 0, into, columns, types: Some(types), rest, texts: [const { OnceLock::new() }; LARGEST + 1] }
+        Self { order: 0, into, columns, types: Some(types), rest, texts: NO_TEXTS }
     }
 
     /// The statements that take all of these rows.
-    pub(super) fn statements(&'static self, values: Vec<Arg>) -> Vec<Statement> {
+    pub(super) fn statements(&'static self, dialect: Dialect, values: Vec<Arg>) -> Vec<Statement> {
         let mut statements = Vec::new();
-        push_statements(&mut statements, self, values);
+        push_statements(&mut statements, dialect, self, values);
         statements
     }
 
     /// The statement for `1 << power` rows.
-    fn text(&'static self, power: usize) -> &'static str {
-        let text = self.texts.get(power).unwrap_or(&self.texts[0]);
-        text.get_or_init(|| {
+    fn text(&'static self, dialect: Dialect, power: usize) -> &'static str {
+        let [sqlite, postgres] = &self.texts;
+        let texts = match dialect {
+            Dialect::Sqlite => sqlite,
+            Dialect::Postgres => postgres,
+        };
+        let [one, ..] = texts;
+        texts.get(power).unwrap_or(one).get_or_init(|| {
             let row = |row: usize| {
                 let place = |column: usize| {
-                    let number = row * self.columns + column + 1;
+                    let place = dialect.place(row * self.columns + column + 1);
                     match self.types.and_then(|types| types.get(column)) {
-                        Some(sort) => format!("CAST(${number} AS {sort})"),
-                        None => format!("${number}"),
+                        Some(sort) => format!("CAST({place} AS {sort})"),
+                        None => place,
                     }
                 };
                 format!("({})", (0..self.columns).map(place).collect::<Vec<_>>().join(", "))
@@ -107,33 +115,33 @@ impl Gathered {
     }
 
     /// Takes the rows from before the mark, as statements.
-    pub(super) fn take_marked(&mut self) -> Vec<Statement> {
+    pub(super) fn take_marked(&mut self, dialect: Dialect) -> Vec<Statement> {
         let mut statements = Vec::new();
         for ((bulk, values), mark) in self.tables.iter_mut().zip(&mut self.marks) {
             let later = values.split_off((*mark).min(values.len()));
-            push_statements(&mut statements, bulk, std::mem::replace(values, later));
+            push_statements(&mut statements, dialect, bulk, std::mem::replace(values, later));
             *mark = 0;
         }
         statements
     }
 
     /// Takes all rows, as statements.
-    pub(super) fn take(&mut self) -> Vec<Statement> {
+    pub(super) fn take(&mut self, dialect: Dialect) -> Vec<Statement> {
         let mut statements = Vec::new();
         for ((bulk, values), mark) in self.tables.iter_mut().zip(&mut self.marks) {
-            push_statements(&mut statements, bulk, std::mem::take(values));
+            push_statements(&mut statements, dialect, bulk, std::mem::take(values));
             *mark = 0;
         }
         statements
     }
 }
 
-fn push_statements(statements: &mut Vec<Statement>, bulk: &'static Bulk, mut values: Vec<Arg>) {
+fn push_statements(statements: &mut Vec<Statement>, dialect: Dialect, bulk: &'static Bulk, mut values: Vec<Arg>) {
     let mut rows = values.len() / bulk.columns;
     while rows > 0 {
         let power = rows.ilog2().min(u32::try_from(LARGEST).unwrap_or(0)) as usize;
         let rest = values.split_off((1 << power) * bulk.columns);
-        statements.push((bulk.text(power), std::mem::replace(&mut values, rest)));
+        statements.push((bulk.text(dialect, power), std::mem::replace(&mut values, rest)));
         rows -= 1 << power;
     }
 }
@@ -155,10 +163,14 @@ mod tests {
         let mut gathered = Gathered::default();
         gathered.add(&CHILDREN, args!["c", "p"]);
         (0..75).for_each(|_| gathered.add(&PARENTS, args!["p"]));
-        let statements = gathered.take();
+        let statements = gathered.take(Dialect::Postgres);
         assert_eq!(rows(&statements), [("par", 64), ("par", 8), ("par", 2), ("par", 1), ("chi", 2)]);
         assert_eq!(statements[4].0, "INSERT INTO children (id, parent) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-        assert!(gathered.take().is_empty());
+        assert!(gathered.take(Dialect::Postgres).is_empty());
+        assert_eq!(
+            CHILDREN.text(Dialect::Sqlite, 0),
+            "INSERT INTO children (id, parent) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        );
     }
 
     #[test]
@@ -169,7 +181,7 @@ mod tests {
         gathered.add(&PARENTS, args!["two"]);
         gathered.add(&CHILDREN, args!["c", "two"]);
         gathered.forget_unmarked();
-        assert_eq!(rows(&gathered.take()), [("par", 1)]);
+        assert_eq!(rows(&gathered.take(Dialect::Postgres)), [("par", 1)]);
     }
 
     #[test]
@@ -179,7 +191,7 @@ mod tests {
         gathered.mark();
         gathered.add(&CHILDREN, args!["c", "two"]);
         gathered.add(&PARENTS, args!["two"]);
-        assert_eq!(rows(&gathered.take_marked()), [("chi", 2)]);
-        assert_eq!(rows(&gathered.take()), [("par", 1), ("chi", 2)]);
+        assert_eq!(rows(&gathered.take_marked(Dialect::Postgres)), [("chi", 2)]);
+        assert_eq!(rows(&gathered.take(Dialect::Postgres)), [("par", 1), ("chi", 2)]);
     }
 }

@@ -33,6 +33,22 @@ pub enum DeliveryState {
     Discarded,
 }
 
+impl DeliveryState {
+    /// As stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Leased => "leased",
+            Self::Delivered => "delivered",
+            Self::Accepted => "accepted",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
 /// A new delivery, due at once, or held by this process from the start.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {

@@ -25,6 +25,15 @@ impl Dialect {
         }
     }
 
+    /// How a statement of many values names the place of the `number`th. SQLite looks through all names for each numbered one;
+    /// PostgreSQL knows no others.
+    pub(super) fn place(self, number: usize) -> String {
+        match self {
+            Self::Sqlite => "?".to_owned(),
+            Self::Postgres => format!("${number}"),
+        }
+    }
+
     /// A column in a condition that so many rows meet that another condition has to choose the index. SQLite knows nothing of how
     /// many they are, and takes no index for an expression; PostgreSQL counts.
     pub(super) const fn common(self, column: &'static str, expression: &'static str) -> &'static str {

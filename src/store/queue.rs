@@ -12,7 +12,7 @@ use sqlx::AssertSqlSafe;
 use super::bulk::Bulk;
 use super::deliveries::{Attempt, DeliveryState};
 use super::events::Event;
-use super::requests::{unwire, wire};
+use super::requests::unwire;
 use super::session::{Arg, args, chunks};
 use super::{Session, StoreError};
 use crate::approval::Status;
@@ -337,7 +337,7 @@ pub async fn settle(
 ) -> Result<HashSet<DeliveryId>, StoreError> {
     let mut values = Vec::with_capacity(settlements.len() * 9);
     for settlement in settlements {
-        values.extend(settlement.row(now)?);
+        values.extend(settlement.row(now));
     }
     let rows: Vec<IdRow> = session.fetch_bulk(&SETTLE, values).await?;
     let held: HashSet<DeliveryId> =
@@ -361,7 +361,7 @@ pub async fn settle(
 }
 
 impl Settlement {
-    fn row(&self, now: Timestamp) -> Result<Vec<Arg>, StoreError> {
+    fn row(&self, now: Timestamp) -> Vec<Arg> {
         let (state, due, ended, reason) = match &self.next {
             Next::Retry(at) | Next::GiveBack(at) => (DeliveryState::Pending, Some(*at), None, None),
             Next::End { state, reason } => (*state, None, Some(now), reason.clone()),
@@ -371,17 +371,17 @@ impl Settlement {
             (Next::Retry(_), Tier::Fresh) => Tier::Retry,
             (_, tier) => tier,
         };
-        Ok(args![
+        args![
             &self.id,
             self.fence,
-            wire(&state).map_err(bad(&self.id.to_string(), "state"))?,
+            state.as_str(),
             self.attempts + made,
             self.uncharged + if self.charged { 0 } else { made },
             tier.number(),
             due,
             ended,
             reason,
-        ])
+        ]
     }
 }
 
@@ -450,4 +450,22 @@ pub async fn next_overrun(session: &mut Session) -> Result<Option<Timestamp>, St
     let sql = "SELECT MIN(lease_until) AS moment FROM deliveries WHERE state = 'leased'";
     let row: MomentRow = session.fetch_one(sql, args![]).await?;
     Ok(row.moment.map(Timestamp::from_micros))
+}
+
+/// How many deliveries wait though they are due, counted up to `most`, and since when the first of them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn overdue(session: &mut Session, now: Timestamp, most: u32) -> Result<(u64, Option<Timestamp>), StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Overdue {
+        due: i64,
+        oldest: Option<i64>,
+    }
+    let sql = "SELECT COUNT(*) AS due, MIN(next_attempt_at) AS oldest FROM (
+            SELECT next_attempt_at FROM deliveries WHERE state = 'pending' AND next_attempt_at <= $1
+            ORDER BY next_attempt_at LIMIT $2
+        ) waiting";
+    let row: Overdue = session.fetch_one(sql, args![now, most]).await?;
+    Ok((u64::try_from(row.due).unwrap_or(0), row.oldest.map(Timestamp::from_micros)))
 }

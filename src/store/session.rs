@@ -150,14 +150,14 @@ impl Session {
     /// # Errors
     /// When the database fails.
     pub(super) async fn write_gathered(&mut self) -> Result<(), StoreError> {
-        let statements = self.gathered.take();
+        let statements = self.gathered.take(self.dialect());
         self.run_all(statements).await
     }
 
     /// Makes sure that a statement finds all that was gathered, and that it can be undone.
     async fn prepare(&mut self) -> Result<(), StoreError> {
         if self.operation == Operation::Fresh {
-            let earlier = self.gathered.take_marked();
+            let earlier = self.gathered.take_marked(self.dialect());
             let saved = match self.run_all(earlier).await {
                 Ok(()) => self.command("SAVEPOINT operation").await,
                 Err(error) => Err(error),
@@ -219,7 +219,7 @@ impl Session {
         values: Vec<Arg>,
     ) -> Result<Vec<T>, StoreError> {
         let mut rows = Vec::new();
-        for (sql, values) in bulk.statements(values) {
+        for (sql, values) in bulk.statements(self.dialect(), values) {
             rows.extend(self.fetch_all(AssertSqlSafe(sql), values).await?);
         }
         Ok(rows)

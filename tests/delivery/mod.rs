@@ -1,6 +1,8 @@
 //! Notices: what is sent, how it is signed, tried again, and how it ends.
 
 mod cards;
+mod health;
+mod pacing;
 
 use std::time::Duration;
 
@@ -234,7 +236,7 @@ async fn a_name_that_points_inside_is_not_dialled() {
     // Every Debian machine resolves its own name to an address inside.
     let name = std::fs::read_to_string("/etc/hostname").unwrap();
     let input =
-        json!({"name": "self", "channel": "custom", "url": format!("http://{}:9/", name.trim()), "groups": ["dba"]});
+        json!({"name": "self", "channel": "custom", "url": format!("http://{}:8009/", name.trim()), "groups": ["dba"]});
     let made = hub.post("/v1/endpoints", &input).await.expect(201);
     hub.ask("orders", "x").await;
     let id = made["id"].as_str().unwrap();

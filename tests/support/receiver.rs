@@ -78,6 +78,11 @@ impl Receiver {
         self.state.script.lock().unwrap().extend(behaviours);
     }
 
+    /// From now on all is well.
+    pub(crate) fn heal(&self) {
+        self.state.script.lock().unwrap().clear();
+    }
+
     /// All messages so far.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.state.received.lock().unwrap().clone()

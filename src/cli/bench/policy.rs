@@ -46,7 +46,8 @@ pub(super) fn ask(mark: &str) -> Value {
              where customer_id = 4711\n   and status = 'open'\n   and shipped_at is null;"
         ),
         "context": {"ticket": "OPS-2231", "estimated_rows": 12, "database": "orders", "host": "orders-1.db.example.com"},
-        "reason": "Customer 4711 asked to cancel everything that has not shipped. Row count checked on the replica.",
+        "reason": "Customer 4711 asked to cancel everything that has not shipped. \
+            Row count checked on the replica, backup taken at 02:00, order list attached to the ticket.",
         "labels": {"change": "CHG-1042", "team": "fulfilment"},
         "requester": {"email": "nora@example.com", "name": "Nora Lind", "groups": ["fulfilment"]},
     })

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::stage::Outcome;
 
 /// How wide the column of names is.
-const NAMES: usize = 46;
+const NAMES: usize = 50;
 /// How wide the column of values is.
 const VALUES: usize = 12;
 

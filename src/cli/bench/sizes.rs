@@ -18,6 +18,8 @@ pub(super) struct Sizes {
     pub(super) warm_up: Extent,
     /// A closed loop that measures a rate.
     pub(super) busy: Extent,
+    /// The closed loops of `fanout`, of which there are many, each with four messages an ask to wait for.
+    pub(super) burst: Extent,
     /// The open loop of `latency`.
     pub(super) latency: Extent,
     /// The open loops of `fanout` and `drain`, of which there are more.
@@ -43,6 +45,7 @@ impl Sizes {
             clients: 128,
             warm_up: Extent::Seconds(2),
             busy: Extent::Seconds(seconds),
+            burst: Extent::Seconds(seconds.div_ceil(4)),
             latency: Extent::Count(3 * seconds * STEADY),
             steady: Extent::Seconds(seconds),
             rounds: 3,
@@ -61,6 +64,7 @@ impl Sizes {
             clients: 16,
             warm_up: Extent::Count(32),
             busy: Extent::Count(100),
+            burst: Extent::Count(100),
             latency: Extent::Count(50),
             steady: Extent::Count(25),
             rounds: 1,

@@ -50,7 +50,7 @@ pub(super) fn postgres_cpu_seconds() -> Option<f64> {
     (!ticks.is_empty()).then(|| seconds(ticks.iter().sum()))
 }
 
-/// The name, and the ticks: user and kernel, then those of children that ended (proc_pid_stat(5)).
+/// The name, and the ticks: user and kernel, then those of children that ended (`proc_pid_stat(5)`).
 fn fields(stat: &str) -> Option<(&str, [u64; 4])> {
     // The name may hold blanks and brackets itself.
     let (head, tail) = stat.rsplit_once(')')?;

@@ -1,7 +1,9 @@
-//! `/healthz` and `/readyz`: for load balancers and supervisors.
+//! `/healthz`, `/readyz` and `/metrics`: for load balancers, supervisors and whoever watches.
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -17,4 +19,9 @@ pub(in crate::http) async fn alive() -> Json<Value> {
 pub(in crate::http) async fn ready(State(app): State<App>) -> Answer<Json<Value>> {
     app.hub.ready().await.map_err(HubError::from)?;
     Ok(Json(json!({"status": "ready"})))
+}
+/// `GET /metrics`: figures in the OpenMetrics text format. They name nobody, so nobody is asked for a token.
+pub(in crate::http) async fn metrics(State(app): State<App>) -> Answer<impl IntoResponse> {
+    let text = app.hub.metrics().await.map_err(HubError::from)?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text))
 }

@@ -7,9 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use super::check_transport::check_transport;
 use crate::approval::{EndpointName, GroupName, ResourceName, limits};
-use crate::delivery::TargetPolicy;
+use crate::delivery::{TargetPolicy, check_transport};
 use crate::hub::{HubError, check};
 use crate::ids::EndpointId;
 use crate::random;
@@ -201,6 +200,7 @@ fn checked(endpoint: &Endpoint, targets: &TargetPolicy) -> Result<(), HubError> 
     check::count("/groups", endpoint.groups.len(), limits::ITEMS)?;
     check_events("/events", &endpoint.events)?;
     check_transport(&endpoint.transport, targets)
+        .map_err(|error| HubError::invalid("invalid_transport", error.pointer, error.detail))
 }
 
 /// Refuses kinds of events that there are none of.

@@ -1,6 +1,5 @@
 //! Endpoints: where notifications go.
 
-mod check_transport;
 mod input;
 mod life;
 mod sample;

@@ -48,7 +48,7 @@ async fn round(stage: &mut Stage, mode: Mode) -> anyhow::Result<Round> {
     let id = made.get("id").and_then(Value::as_str).context("the endpoint has no id")?;
     usage::forget_peak(stage.hub.process());
     let steady = stage.steady('a', STEADY, stage.sizes.steady, &HEALTHY).await?;
-    let busy = stage.busy('b', stage.sizes.busy, &HEALTHY).await?;
+    let busy = stage.busy('b', stage.sizes.burst, &HEALTHY).await?;
     let peak_kib = usage::memory(stage.hub.process())?.peak as f64;
     // What waits for it goes with it, and what it holds up is let go: the next round begins afresh.
     stage.hub.call(Method::DELETE, &format!("/v1/endpoints/{id}"), None).await?;

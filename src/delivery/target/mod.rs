@@ -1,14 +1,20 @@
 //! Where the hub may send to. A configured URL is data from outside: without a rule, anybody who may add an endpoint could have
 //! the hub call what stands behind the firewall (server-side request forgery).
 
+mod address;
+mod ports;
+
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
 use url::{Host, Url};
 
-/// What an operator opens: addresses, or a name with whatever addresses it has.
+/// Longest URL.
+const MAX_URL: usize = 4_096;
+
+/// What an operator opens, with all ports: addresses, or a name with whatever addresses it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowTarget {
     /// A range of addresses, or one.
@@ -29,12 +35,23 @@ pub enum TargetError {
     /// Not a URL that can be posted to.
     #[error("not a URL: expected something like https://hooks.example.com/path")]
     NotUrl,
+    /// Longer than any that is meant.
+    #[error("a URL may have at most {MAX_URL} bytes")]
+    TooLong,
     /// Neither http nor https.
     #[error("only http:// and https:// URLs can be posted to")]
     Scheme,
     /// A user name or password stands in it.
     #[error("a URL must not carry a user name or password")]
     UserInfo,
+    /// Written so that two programs may read it differently.
+    #[error("{0}")]
+    Odd(&'static str),
+    /// A port where something else than a web server listens.
+    #[error(
+        "port {0} is not one of web servers: an operator can open the host with all its ports with COUNTERSIGN_ALLOW_TARGETS"
+    )]
+    Port(u16),
     /// It points inside.
     #[error("{0} is an address inside this machine or network: an operator can open it with COUNTERSIGN_ALLOW_TARGETS")]
     Inside(String),
@@ -82,20 +99,34 @@ impl TargetPolicy {
     /// # Errors
     /// When it may not.
     pub fn check_url(&self, text: &str) -> Result<Url, TargetError> {
+        if text.len() > MAX_URL {
+            return Err(TargetError::TooLong);
+        }
         let url = Url::parse(text).map_err(|_| TargetError::NotUrl)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(TargetError::Scheme);
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(TargetError::UserInfo);
-        }
+        let authority = plain_authority(text)?;
         // The parser has read every spelling of a literal address (2130706433, 0x7f.1, [::ffff:7f00:1]) as what it means.
-        match url.host().ok_or(TargetError::NotUrl)? {
-            Host::Ipv4(address) => self.check_address(address.into(), None)?,
-            Host::Ipv6(address) => self.check_address(address.into(), None)?,
+        let opened = match url.host().ok_or(TargetError::NotUrl)? {
+            Host::Ipv4(address) => {
+                self.check_address(address.into(), None)?;
+                let host = authority.split(':').next().unwrap_or_default();
+                if host.parse() != Ok(address) {
+                    return Err(TargetError::Odd("an IPv4 address is written as four decimal numbers"));
+                }
+                self.opens(address.into(), None)
+            }
+            Host::Ipv6(address) => {
+                self.check_address(address.into(), None)?;
+                self.opens(address.into(), None)
+            }
             Host::Domain(name) => self.check_name(name)?,
+        };
+        match url.port_or_known_default() {
+            Some(port) if port == 0 || (ports::is_refused(port) && !opened) => Err(TargetError::Port(port)),
+            _ => Ok(url),
         }
-        Ok(url)
     }
 
     /// Whether one address may be dialled, for a host of that name when it has one.
@@ -103,22 +134,31 @@ impl TargetPolicy {
     /// # Errors
     /// When it may not.
     pub fn check_address(&self, address: IpAddr, name: Option<&str>) -> Result<(), TargetError> {
-        let address = address.to_canonical();
-        let open = self.allowed.iter().any(|allowed| match allowed {
-            AllowTarget::Net(net) => net.contains(&address),
-            AllowTarget::Name(allowed) => name.is_some_and(|name| name.eq_ignore_ascii_case(allowed)),
-        });
-        if open || is_public(address) { Ok(()) } else { Err(TargetError::Inside(address.to_string())) }
+        if address::is_public(address) || self.opens(address, name) {
+            Ok(())
+        } else {
+            Err(TargetError::Inside(address.to_canonical().to_string()))
+        }
     }
 
-    /// Names that mean this machine whatever a resolver says (RFC 6761 §6.3).
-    fn check_name(&self, name: &str) -> Result<(), TargetError> {
+    /// Whether an operator opened a name, whatever its addresses.
+    pub fn opens_name(&self, name: &str) -> bool {
+        let bare = name.trim_end_matches('.');
+        self.allowed.iter().any(|allowed| matches!(allowed, AllowTarget::Name(open) if open.eq_ignore_ascii_case(bare)))
+    }
+
+    fn opens(&self, address: IpAddr, name: Option<&str>) -> bool {
+        let address = address.to_canonical();
+        let in_net = |allowed: &AllowTarget| matches!(allowed, AllowTarget::Net(net) if net.contains(&address));
+        self.allowed.iter().any(in_net) || name.is_some_and(|name| self.opens_name(name))
+    }
+
+    /// Whether the name's ports are open too. Names that mean this machine do whatever a resolver says (RFC 6761 §6.3).
+    fn check_name(&self, name: &str) -> Result<bool, TargetError> {
         let bare = name.trim_end_matches('.').to_ascii_lowercase();
         let local = bare == "localhost" || bare.ends_with(".localhost");
-        if local && self.check_address(Ipv4Addr::LOCALHOST.into(), Some(&bare)).is_err() {
-            return Err(TargetError::Inside(name.to_owned()));
-        }
-        Ok(())
+        let opened = self.opens_name(&bare) || (local && self.opens(Ipv4Addr::LOCALHOST.into(), None));
+        if local && !opened { Err(TargetError::Inside(name.to_owned())) } else { Ok(opened) }
     }
 
     /// A URL fit to be shown: the path and query of a chat channel's URL are its secret.
@@ -130,46 +170,24 @@ impl TargetPolicy {
     }
 }
 
-/// Whether an address is one of the public internet (IANA special-purpose address registries, RFC 6890), also when it carries
-/// an IPv4 address inside (NAT64, 6to4).
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
+/// The host and port as they are written. The standard's parser forgives what others read differently, and drops it silently:
+/// nobody who means a target writes it so.
+fn plain_authority(text: &str) -> Result<&str, TargetError> {
+    if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f || byte == b'\\') {
+        return Err(TargetError::Odd("a URL holds no spaces, control characters or backslashes"));
     }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let special = matches!(
-        (a, b, c),
-        (0 | 10 | 127 | 224.., ..)
-            | (100, 64..=127, _)
-            | (169, 254, _)
-            | (172, 16..=31, _)
-            | (192, 0, 0 | 2)
-            | (192, 88, 99)
-            | (192, 168, _)
-            | (198, 18..=19, _)
-            | (198, 51, 100)
-            | (203, 0, 113)
-    );
-    !special
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let inner = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        is_public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match address.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => inner(high, low),
-        // Teredo, documentation, benchmarking, ORCHID, segment routing.
-        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] | [0x5f00, ..] => false,
-        // Global unicast is all there is to reach.
-        [0x2000..=0x3fff, ..] => true,
-        _ => false,
+    let (_, rest) = text.split_once("://").ok_or(TargetError::NotUrl)?;
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.is_empty() {
+        return Err(TargetError::NotUrl);
     }
+    if authority.contains('@') {
+        return Err(TargetError::UserInfo);
+    }
+    if authority.contains('%') {
+        return Err(TargetError::Odd("a host is written without percent signs"));
+    }
+    Ok(authority)
 }
 
 #[cfg(test)]
@@ -241,7 +259,40 @@ mod tests {
         assert_eq!(policy.check_url("ftp://example.com"), Err(TargetError::Scheme));
         assert_eq!(policy.check_url("file:///etc/passwd"), Err(TargetError::Scheme));
         assert_eq!(policy.check_url("https://a:b@example.com"), Err(TargetError::UserInfo));
+        assert_eq!(policy.check_url("https://@example.com"), Err(TargetError::UserInfo));
         assert_eq!(policy.check_url("example.com"), Err(TargetError::NotUrl));
+        assert_eq!(policy.check_url("https:///example.com"), Err(TargetError::NotUrl));
+        assert_eq!(policy.check_url("https:example.com"), Err(TargetError::NotUrl));
+        assert_eq!(policy.check_url(&format!("https://example.com/{}", "x".repeat(5_000))), Err(TargetError::TooLong));
+    }
+
+    #[test]
+    fn what_may_be_read_in_two_ways_is_refused() {
+        let policy = TargetPolicy::default();
+        for url in [
+            "https://exa\tmple.com/",
+            " https://example.com/",
+            "https://example.com\\@evil.example/",
+            "https:\\\\example.com/",
+            "https://ex%61mple.com/",
+            "https://134744072/",
+            "https://8.8.2056/",
+        ] {
+            assert!(matches!(policy.check_url(url), Err(TargetError::Odd(_))), "{url}: {:?}", policy.check_url(url));
+        }
+    }
+
+    #[test]
+    fn ports_of_others_are_refused_until_an_operator_means_them() {
+        let policy = TargetPolicy::new(vec!["10.0.0.0/8".parse().expect("net"), "db.internal".parse().expect("name")]);
+        assert_eq!(policy.check_url("https://example.com:25/"), Err(TargetError::Port(25)));
+        assert_eq!(policy.check_url("https://8.8.8.8:6379/"), Err(TargetError::Port(6_379)));
+        assert_eq!(policy.check_url("https://10.0.0.1:0/"), Err(TargetError::Port(0)));
+        for url in
+            ["https://example.com:8443/", "http://10.0.0.1:25/", "http://db.internal:25/", "http://db.internal.:25/"]
+        {
+            assert!(policy.check_url(url).is_ok(), "{url}");
+        }
     }
 
     #[test]

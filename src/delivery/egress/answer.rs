@@ -1,0 +1,92 @@
+//! What a target said.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use reqwest::header::{CONTENT_ENCODING, HeaderMap, LOCATION, RETRY_AFTER};
+
+use super::super::outcome::Control;
+use crate::time::Timestamp;
+
+/// Longest `Location` that is kept.
+const LOCATION_KEPT: usize = 200;
+
+/// What a target said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::delivery) struct Answer {
+    /// HTTP status.
+    pub(in crate::delivery) status: u16,
+    /// How long it asks to be left alone.
+    pub(in crate::delivery) retry_after: Option<Duration>,
+    /// Where a redirect points; never followed.
+    pub(in crate::delivery) location: Option<String>,
+    /// What it asks the hub to do, whether it may or not.
+    pub(in crate::delivery) control: Option<Control>,
+    /// The beginning of the body.
+    pub(in crate::delivery) body: String,
+}
+
+impl Answer {
+    /// Reads at most `limit` bytes of the body. When there is more, the connection is closed rather than drained.
+    pub(super) async fn read(mut response: reqwest::Response, limit: usize, now: Timestamp) -> reqwest::Result<Self> {
+        let mut bytes = Vec::new();
+        while bytes.len() < limit
+            && let Some(chunk) = response.chunk().await?
+        {
+            bytes.extend(chunk.iter().take(limit - bytes.len()));
+        }
+        let headers = response.headers();
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let body = match text(CONTENT_ENCODING.as_str()) {
+            // It was told to send no such thing.
+            Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
+                "(an encoded answer is not read)".to_owned()
+            }
+            _ => String::from_utf8_lossy(&bytes).into_owned(),
+        };
+        Ok(Self {
+            status: response.status().as_u16(),
+            retry_after: retry_after(headers, now),
+            location: text(LOCATION.as_str()).map(|text| text.chars().take(LOCATION_KEPT).collect()),
+            control: text("webhook-delivery").and_then(Control::parse),
+            body,
+        })
+    }
+}
+
+/// RFC 9110 §10.2.3: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some((Timestamp::default() + date).since(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_and_all_three_forms_of_a_date() {
+        // 1994-11-06T08:49:37Z
+        let now = Timestamp::from_micros((784_111_777 - 60) * 1_000_000);
+        let asked = |text: &'static str| {
+            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, text.parse().expect("a value"))]), now)
+        };
+        for date in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+            "60",
+            " 60 ",
+        ] {
+            assert_eq!(asked(date), Some(Duration::from_secs(60)), "{date}");
+        }
+        assert_eq!(asked("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO), "it lies behind");
+        assert_eq!(asked("18446744073709551615"), Some(Duration::from_secs(u64::MAX)));
+        for nonsense in ["", "-1", "1.5", "soon", "99999999999999999999999", "Sun, 99 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(asked(nonsense), None, "{nonsense}");
+        }
+    }
+}

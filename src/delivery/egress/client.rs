@@ -1,0 +1,64 @@
+//! HTTP clients: one for all endpoints, and one for each that brings its own certificates or proxy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy};
+
+use super::lookup::{JudgedResolver, Names};
+use crate::store::transport::{ClientCertificate, Transport};
+
+/// Connections kept open to one host while nothing is sent.
+const IDLE: usize = 64;
+/// For how long.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// The client that a transport needs. Connecting may take nearly all of the deadline, so that what fails in it is told apart.
+pub(super) fn build(names: &Arc<Names>, deadline: Duration, transport: &Transport) -> reqwest::Result<Client> {
+    let builder = Client::builder()
+        .dns_resolver(Arc::new(JudgedResolver(Arc::clone(names))))
+        .redirect(Policy::none())
+        .no_proxy()
+        .referer(false)
+        // A connection that has gone silent is given up with its request; HTTP/2 would send all others after it.
+        .http1_only()
+        .connect_timeout(deadline.mul_f32(0.9))
+        .pool_idle_timeout(IDLE_TIME)
+        .pool_max_idle_per_host(IDLE)
+        .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
+    let builder = with_authorities(builder, transport.ca_certificate.as_deref())?;
+    let builder = with_identity(builder, transport.client_certificate.as_ref())?;
+    match &transport.proxy {
+        Some(proxy) => builder.proxy(Proxy::all(proxy.expose())?),
+        None => builder,
+    }
+    .build()
+}
+
+/// Whether two transports can share a client.
+pub(super) fn is_same(one: &Transport, other: &Transport) -> bool {
+    one.proxy == other.proxy
+        && one.ca_certificate == other.ca_certificate
+        && one.client_certificate == other.client_certificate
+}
+
+/// Trusts these too.
+pub(in crate::delivery) fn with_authorities(
+    builder: ClientBuilder,
+    pem: Option<&str>,
+) -> reqwest::Result<ClientBuilder> {
+    let Some(pem) = pem else { return Ok(builder) };
+    let known = Certificate::from_pem_bundle(pem.as_bytes())?;
+    Ok(known.into_iter().fold(builder, ClientBuilder::add_root_certificate))
+}
+
+/// Shows this certificate.
+pub(in crate::delivery) fn with_identity(
+    builder: ClientBuilder,
+    own: Option<&ClientCertificate>,
+) -> reqwest::Result<ClientBuilder> {
+    let Some(own) = own else { return Ok(builder) };
+    let pem = format!("{}\n{}", own.certificate, own.key.expose());
+    Ok(builder.identity(Identity::from_pem(pem.as_bytes())?))
+}

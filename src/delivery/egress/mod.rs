@@ -1,0 +1,209 @@
+//! The way out: addresses judged when they are dialled, one deadline over everything, a bounded answer, no redirects, no proxy
+//! but an endpoint's own.
+
+mod answer;
+mod client;
+mod fault;
+mod lines;
+mod lookup;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::{Client, Method, Request};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+pub(super) use self::answer::Answer;
+pub(super) use self::client::{with_authorities, with_identity};
+pub use self::fault::EgressError;
+use self::fault::Way;
+pub(super) use self::lines::Line;
+use self::lines::Lines;
+pub use self::lookup::{Lookup, SystemLookup};
+use self::lookup::{NameError, Names};
+use super::TargetPolicy;
+use super::auth::{Token, Tokens};
+use super::route::Route;
+use crate::store::endpoints::Endpoint;
+use crate::store::transport::Transport;
+use crate::time::Timestamp;
+
+/// Bytes of an answer that are read; the rest is left unread.
+const ANSWER: usize = 8 * 1024;
+/// Bytes of a token's issuer's answer.
+const TOKEN_ANSWER: usize = 64 * 1024;
+
+/// Sends to endpoints.
+pub struct Egress {
+    names: Arc<Names>,
+    deadline: Duration,
+    /// Of all endpoints without certificates or a proxy of their own.
+    client: Client,
+    lines: Lines,
+}
+
+impl Egress {
+    /// A way out under a policy; `deadline` covers resolving, connecting, headers and body.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(policy: Arc<TargetPolicy>, deadline: Duration) -> Result<Self, EgressError> {
+        Self::with_lookup(policy, deadline, Arc::new(SystemLookup))
+    }
+
+    /// One that resolves names in another way.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn with_lookup(
+        policy: Arc<TargetPolicy>,
+        deadline: Duration,
+        lookup: Arc<dyn Lookup>,
+    ) -> Result<Self, EgressError> {
+        let names = Names::new(policy, lookup);
+        let client = client::build(&names, deadline, &Transport::default()).map_err(unbuilt)?;
+        Ok(Self { names, deadline, client, lines: Lines::default() })
+    }
+
+    /// Longest time that one send takes.
+    pub const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// The endpoint's line, made when there is none or its configuration changed.
+    pub(super) fn line(&self, endpoint: &Endpoint) -> Result<Arc<Line>, EgressError> {
+        let earlier = self.lines.get(endpoint.id);
+        if let Some(line) = &earlier
+            && line.route.is_of(endpoint)
+        {
+            return Ok(Arc::clone(line));
+        }
+        let route = Route::prepare(endpoint, self.names.policy())?;
+        let transport = route.transport();
+        // What has not changed goes on: open connections, a token that still holds.
+        let same_client = earlier.as_ref().filter(|line| client::is_same(line.route.transport(), transport));
+        let client = match same_client {
+            _ if client::is_same(transport, &Transport::default()) => self.client.clone(),
+            Some(line) => line.client.clone(),
+            None => client::build(&self.names, self.deadline, transport).map_err(unbuilt)?,
+        };
+        let same_tokens = earlier.as_ref().filter(|line| line.route.transport().auth == transport.auth);
+        let tokens = match same_tokens {
+            Some(line) => line.tokens.clone(),
+            None => Tokens::of(transport.auth.as_ref(), self.names.policy())?.map(Arc::new),
+        };
+        Ok(self.lines.put(endpoint, Arc::new(Line { route, client, tokens })))
+    }
+
+    /// Posts a message.
+    ///
+    /// # Errors
+    /// When there is no answer; an answer of any status is none.
+    pub(super) async fn post(
+        &self,
+        line: &Line,
+        mut headers: HeaderMap,
+        body: String,
+        now: Timestamp,
+    ) -> Result<Answer, EgressError> {
+        let end = Instant::now() + self.deadline;
+        let token = match &line.tokens {
+            Some(tokens) => Some((tokens, self.token(line, tokens, end, now).await?)),
+            None => None,
+        };
+        if let Some((_, token)) = &token {
+            headers.insert(AUTHORIZATION, token.header.clone());
+        }
+        let mut request = Request::new(Method::POST, line.route.url.clone());
+        *request.headers_mut() = headers;
+        *request.body_mut() = Some(body.into());
+        let answer = self.exchange(line, request, ANSWER, end, now).await?;
+        if let Some((tokens, token)) = &token {
+            tokens.heard(token, answer.status)?;
+        }
+        Ok(answer)
+    }
+
+    async fn token(
+        &self,
+        line: &Line,
+        tokens: &Tokens,
+        end: Instant,
+        now: Timestamp,
+    ) -> Result<Arc<Token>, EgressError> {
+        let token = tokens.get(now, |request| self.exchange(line, request, TOKEN_ANSWER, end, now));
+        let late = |_| Err(tokens.failure(&EgressError::Timeout(self.deadline).to_string()));
+        timeout_at(end, token).await.unwrap_or_else(late)
+    }
+
+    async fn exchange(
+        &self,
+        line: &Line,
+        request: Request,
+        limit: usize,
+        end: Instant,
+        now: Timestamp,
+    ) -> Result<Answer, EgressError> {
+        let proxy = line.route.transport().proxy.as_ref();
+        let way = match (proxy, request.url().scheme()) {
+            (None, _) => Way::Direct,
+            (Some(_), "https") => Way::Tunnelled,
+            (Some(_), _) => Way::Forwarded,
+        };
+        let name = request.url().domain().map(str::to_owned);
+        let unresolved = || self.unresolved(name.as_deref(), proxy.map(|proxy| proxy.expose()));
+        let fault = |error: reqwest::Error| match error.is_timeout().then(unresolved).flatten() {
+            Some(unresolved) => unresolved,
+            None => EgressError::of(&error, way),
+        };
+        let talk = async {
+            if let (Some(name), true) = (&name, way != Way::Direct) {
+                self.judge_behind_proxy(name).await?;
+            }
+            let response = line.client.execute(request).await.map_err(fault)?;
+            Answer::read(response, limit, now).await.map_err(fault)
+        };
+        let Ok(said) = timeout_at(end, talk).await else {
+            return Err(unresolved().unwrap_or(EgressError::Timeout(self.deadline)));
+        };
+        let answer = said?;
+        // A proxy that forwards answers in the target's place: it wants a password, or does not reach the target.
+        match answer.status {
+            status @ (407 | 502 | 504) if way == Way::Forwarded => {
+                Err(EgressError::Proxy(format!("it answered {status}")))
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    /// A proxy resolves the target's name itself. A name that points inside is not handed to it all the same, nor one of which
+    /// the hub cannot tell, unless an operator opened it.
+    async fn judge_behind_proxy(&self, name: &str) -> Result<(), EgressError> {
+        if self.names.policy().opens_name(name) {
+            return Ok(());
+        }
+        self.names.judged(name).await.map(drop).map_err(|error| match error {
+            NameError::Target(refused) => EgressError::Target(refused),
+            NameError::Unknown(why) => EgressError::Resolve(format!(
+                "{why}; what the hub itself cannot resolve goes to a proxy only when COUNTERSIGN_ALLOW_TARGETS names it"
+            )),
+        })
+    }
+
+    /// Whether it is a name server that took so long.
+    fn unresolved(&self, name: Option<&str>, proxy: Option<&str>) -> Option<EgressError> {
+        let unanswered = || "no answer from the name server in time".to_owned();
+        if name.is_some_and(|name| self.names.is_asking(name)) {
+            return Some(EgressError::Resolve(unanswered()));
+        }
+        let proxy = proxy.and_then(|text| Url::parse(text).ok());
+        let asking = proxy.as_ref().and_then(Url::domain).is_some_and(|name| self.names.is_asking(name));
+        asking.then(|| EgressError::Proxy(unanswered()))
+    }
+}
+
+fn unbuilt(error: reqwest::Error) -> EgressError {
+    EgressError::Setup(fault::text(&error))
+}

@@ -1,0 +1,164 @@
+//! What the engine counts about itself, in the OpenMetrics text format. No names of endpoints, resources or people stand in it:
+//! whoever watches need not be trusted with those.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::outcome::Class;
+use crate::store::deliveries::DeliveryState;
+use crate::store::endpoints::Channel;
+
+/// Upper bounds of the buckets, in seconds: from a millisecond to a day.
+const BUCKETS: [f64; 16] =
+    [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 3_600.0, 86_400.0];
+
+/// The engine's figures.
+pub struct Metrics {
+    registry: Registry,
+    attempts: Family<AttemptLabels, Counter>,
+    durations: Family<AttemptLabels, Histogram, Buckets>,
+    first_attempts: Family<ChannelLabel, Histogram, Buckets>,
+    ended: Family<StateLabel, Counter>,
+    under_way: Gauge,
+    held: Gauge,
+    due: Gauge,
+    oldest: Gauge<f64, AtomicU64>,
+}
+
+/// What of the queue is due.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many deliveries; counted up to a bound.
+    pub due: u64,
+    /// How long the first of them has been due.
+    pub oldest: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    channel: Name,
+    class: Name,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ChannelLabel {
+    channel: Name,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    state: Name,
+}
+
+/// One of a few names of our own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Name(&'static str);
+
+impl EncodeLabelValue for Name {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        EncodeLabelValue::encode(&self.0, encoder)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Buckets;
+
+impl MetricConstructor<Histogram> for Buckets {
+    fn new_metric(&self) -> Histogram {
+        Histogram::new(BUCKETS)
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("countersign");
+        let attempts = Family::default();
+        let durations = Family::new_with_constructor(Buckets);
+        let first_attempts = Family::new_with_constructor(Buckets);
+        let (ended, under_way, held, due) = (Family::default(), Gauge::default(), Gauge::default(), Gauge::default());
+        let oldest = Gauge::default();
+        registry.register("delivery_attempts", "Attempts to deliver, by how they were judged", attempts.clone());
+        let help = "Time that an attempt took";
+        registry.register_with_unit("delivery_attempt_duration", help, Unit::Seconds, durations.clone());
+        let help = "Time from what happened to the first attempt to tell of it";
+        registry.register_with_unit("delivery_first_attempt_delay", help, Unit::Seconds, first_attempts.clone());
+        registry.register("deliveries_ended", "Deliveries that ended, by how", ended.clone());
+        registry.register("deliveries_under_way", "Deliveries being sent by this process", under_way.clone());
+        registry.register("deliveries_held", "Deliveries that this process has leased", held.clone());
+        registry.register("deliveries_due", "Deliveries that wait in the database though they are due", due.clone());
+        let help = "How long the first of those has been due";
+        registry.register_with_unit("deliveries_oldest_due", help, Unit::Seconds, oldest.clone());
+        Self { registry, attempts, durations, first_attempts, ended, under_way, held, due, oldest }
+    }
+}
+
+impl Metrics {
+    /// Counts an attempt; `waited` is the time since what it tells of happened, when it is the first.
+    pub(super) fn attempted(&self, channel: Channel, class: Class, duration: Duration, waited: Option<Duration>) {
+        let (channel, class) = (Name(channel.as_str()), Name(class.as_str()));
+        let labels = AttemptLabels { channel, class };
+        self.attempts.get_or_create(&labels).inc();
+        self.durations.get_or_create(&labels).observe(duration.as_secs_f64());
+        if let Some(waited) = waited {
+            self.first_attempts.get_or_create(&ChannelLabel { channel }).observe(waited.as_secs_f64());
+        }
+    }
+
+    /// Counts a delivery that has ended.
+    pub(super) fn ended(&self, state: DeliveryState) {
+        self.ended.get_or_create(&StateLabel { state: Name(state.as_str()) }).inc();
+    }
+
+    /// All figures as text.
+    pub(super) fn text(&self, (under_way, held): (usize, usize), backlog: Backlog) -> String {
+        let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.under_way.set(whole(under_way));
+        self.held.set(whole(held));
+        self.due.set(i64::try_from(backlog.due).unwrap_or(i64::MAX));
+        self.oldest.set(backlog.oldest.as_secs_f64());
+        let mut text = String::new();
+        // Writing to a string fails only when a metric's own encoding does.
+        if encode(&mut text, &self.registry).is_err() {
+            tracing::error!("the metrics cannot be written");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_told_in_the_text_format() {
+        let metrics = Metrics::default();
+        let (took, waited) = (Duration::from_millis(30), Some(Duration::from_millis(3)));
+        metrics.attempted(Channel::Custom, Class::Success, took, waited);
+        metrics.attempted(Channel::Teams, Class::Throttled, took, None);
+        metrics.ended(DeliveryState::Delivered);
+        let text = metrics.text((1, 2), Backlog { due: 3, oldest: Duration::from_secs(4) });
+        for line in [
+            r#"countersign_delivery_attempts_total{channel="custom",class="success"} 1"#,
+            r#"countersign_delivery_attempts_total{channel="teams",class="throttled"} 1"#,
+            r#"countersign_delivery_attempt_duration_seconds_bucket{le="0.05",channel="custom",class="success"} 1"#,
+            r#"countersign_delivery_first_attempt_delay_seconds_bucket{le="0.005",channel="custom"} 1"#,
+            r#"countersign_deliveries_ended_total{state="delivered"} 1"#,
+            "countersign_deliveries_under_way 1",
+            "countersign_deliveries_held 2",
+            "countersign_deliveries_due 3",
+            "countersign_deliveries_oldest_due_seconds 4.0",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! An endpoint, made ready to be sent to: its URL judged, its headers built, its secrets decoded. Once per configuration, since
+//! it would cost more than the rest of a send.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::signature::Signer;
+use super::{EgressError, TargetPolicy};
+use crate::store::endpoints::{Endpoint, RetiringSecret};
+use crate::store::transport::{Auth, Transport};
+use crate::time::Timestamp;
+
+/// What a send to an endpoint needs that no message changes.
+pub struct Route {
+    pub(super) url: Url,
+    headers: HeaderMap,
+    signer: Option<Signer>,
+    of: Configuration,
+}
+
+/// What a route was made from.
+struct Configuration {
+    url: String,
+    secret: Option<String>,
+    retiring: Vec<RetiringSecret>,
+    transport: Transport,
+}
+
+impl Route {
+    /// Prepares sends to an endpoint.
+    ///
+    /// # Errors
+    /// When its URL, or its proxy's, may not be called, or something stored of it cannot be used.
+    pub fn prepare(endpoint: &Endpoint, policy: &TargetPolicy) -> Result<Self, EgressError> {
+        let url = policy.check_url(endpoint.url.expose_secret())?;
+        if let Some(proxy) = &endpoint.transport.proxy {
+            check_proxy(proxy.expose(), policy)?;
+        }
+        let of = Configuration {
+            url: endpoint.url.expose_secret().to_owned(),
+            secret: endpoint.secret.as_ref().map(|secret| secret.expose_secret().to_owned()),
+            retiring: endpoint.retiring.clone(),
+            transport: endpoint.transport.clone(),
+        };
+        let headers = headers(&endpoint.transport)?;
+        let signer = Signer::of(endpoint).map_err(|error| EgressError::Setup(error.to_string()))?;
+        Ok(Self { url, headers, signer, of })
+    }
+
+    /// Whether it is what the endpoint would be made into now.
+    pub fn is_of(&self, endpoint: &Endpoint) -> bool {
+        self.of.url == endpoint.url.expose_secret()
+            && self.of.secret.as_deref() == endpoint.secret.as_ref().map(|secret| secret.expose_secret())
+            && self.of.retiring == endpoint.retiring
+            && self.of.transport == endpoint.transport
+    }
+
+    /// How it is reached.
+    pub const fn transport(&self) -> &Transport {
+        &self.of.transport
+    }
+
+    /// The headers of one message.
+    pub(super) fn signed(&self, id: &str, now: Timestamp, body: &str) -> Result<HeaderMap, EgressError> {
+        let mut headers = self.headers.clone();
+        let Some(signer) = &self.signer else { return Ok(headers) };
+        headers.insert(HeaderName::from_static("webhook-id"), value(id)?);
+        headers.insert(HeaderName::from_static("webhook-timestamp"), HeaderValue::from(now.as_seconds()));
+        headers.insert(HeaderName::from_static("webhook-signature"), value(&signer.sign(id, now, body))?);
+        Ok(headers)
+    }
+}
+
+/// Judges a proxy's URL as a target's, but for the user and password that may stand in it.
+pub(super) fn check_proxy(text: &str, policy: &TargetPolicy) -> Result<Url, EgressError> {
+    let bare = match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => text.to_owned(),
+    };
+    Ok(policy.check_url(&bare)?)
+}
+
+fn headers(transport: &Transport) -> Result<HeaderMap, EgressError> {
+    let mut headers = HeaderMap::new();
+    for (name, text) in &transport.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| EgressError::Setup(error.to_string()))?;
+        headers.insert(name, secret(text.expose())?);
+    }
+    match &transport.auth {
+        Some(Auth::Basic { username, password }) => {
+            headers.insert(AUTHORIZATION, basic(username, password.expose())?);
+        }
+        Some(Auth::Bearer { token }) => {
+            headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", token.expose()))?);
+        }
+        // Its token is fetched when it is needed.
+        Some(Auth::Oauth2 { .. }) | None => {}
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Nothing is unpacked: answers are a few words, and what is never unpacked cannot swell.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok(headers)
+}
+
+/// RFC 7617.
+pub(super) fn basic(username: &str, password: &str) -> Result<HeaderValue, EgressError> {
+    secret(&format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
+}
+
+/// A header's value that no log shows.
+pub(super) fn secret(text: &str) -> Result<HeaderValue, EgressError> {
+    let mut value = value(text)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn value(text: &str) -> Result<HeaderValue, EgressError> {
+    HeaderValue::from_str(text).map_err(|error| EgressError::Setup(error.to_string()))
+}

@@ -1,0 +1,99 @@
+//! Endpoints that fail for long, and what becomes of them.
+
+use serde_json::{Value, json};
+
+use crate::support::{Behaviour, Database, Receiver, TestHub, on_both};
+
+const HOUR: u64 = 3_600;
+
+/// The newest message of that type, while time goes on: breakers and retries have their own waits.
+async fn told(hub: &TestHub, watcher: &Receiver, kind: &str) -> Value {
+    for _ in 0..200 {
+        let found = watcher.find(|message| {
+            let body = message.json();
+            (body["type"] == kind).then_some(body)
+        });
+        if let Some(body) = found {
+            return body;
+        }
+        hub.advance(61);
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+    }
+    panic!("{kind} was never told");
+}
+
+async fn failing(hub: &TestHub, receiver: &Receiver, watcher: &Receiver) -> String {
+    receiver.script((0..500).map(|_| Behaviour::Status(500)));
+    let ill = json!({"name": "ill", "channel": "custom", "url": receiver.url, "events": ["request.created", "ping"]});
+    let id = hub.post("/v1/endpoints", &ill).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let events = ["endpoint.failing", "endpoint.disabled", "endpoint.recovered"];
+    let other = json!({"name": "watcher", "channel": "custom", "url": watcher.url, "events": events});
+    hub.post("/v1/endpoints", &other).await.expect(201);
+    let not_meant =
+        json!({"name": "dba", "channel": "custom", "url": watcher.url, "events": events, "groups": ["dba"]});
+    hub.post("/v1/endpoints", &not_meant).await.expect(201);
+    id
+}
+
+on_both! {
+    async fn it_is_warned_about_switched_off_probed_and_switched_on(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let (receiver, watcher) = (Receiver::start().await, Receiver::start().await);
+        let ill = failing(&hub, &receiver, &watcher).await;
+        hub.ask("orders", "select 1").await;
+        receiver.wait_for(1).await;
+        hub.advance(HOUR);
+        hub.ask("orders", "select 2").await;
+        let warning = told(&hub, &watcher, "endpoint.failing").await;
+        let about = &warning["data"]["endpoint"];
+        assert_eq!((about["id"].as_str(), about["state"].as_str()), (Some(ill.as_str()), Some("active")));
+        assert_eq!(about["reason"], "the target answered 500");
+        assert!(about["failing_since"].is_string() && !about["url"].as_str().unwrap().contains("hook"), "{about}");
+
+        hub.advance(120 * HOUR);
+        hub.ask("orders", "select 3").await;
+        let off = told(&hub, &watcher, "endpoint.disabled").await;
+        assert_eq!(off["data"]["endpoint"]["reason"], "nothing arrived there for 120 hours; last: the target answered 500");
+        let shown = hub.get(&format!("/v1/endpoints/{ill}")).await.expect(200);
+        assert_eq!(shown["state"], "disabled");
+        let page = hub.get(&format!("/v1/endpoints/{ill}/deliveries")).await.expect(200);
+        let waiting = page["items"].as_array().unwrap().iter().find(|one| one["state"] == "pending" || one["state"] == "leased");
+        assert!(waiting.is_none(), "{waiting:?}");
+        hub.ask("orders", "select 4").await;
+        let before = page["items"].as_array().unwrap().len();
+        let page = hub.get(&format!("/v1/endpoints/{ill}/deliveries")).await.expect(200);
+        assert_eq!(page["items"].as_array().unwrap().len(), before, "nothing is meant for it any more");
+
+        receiver.heal();
+        let on = told(&hub, &watcher, "endpoint.recovered").await;
+        assert_eq!(on["data"]["endpoint"]["state"], "active");
+        let probe = receiver.find(|message| (message.json()["type"] == "ping").then(|| message.json()));
+        assert_eq!(probe.expect("a probe")["data"], json!({}));
+        hub.ask("orders", "select 5").await;
+        hub.delivery(&ill, "request.created", "delivered").await;
+        // Each was told once, to whoever is not bound to groups.
+        let kinds: Vec<String> = watcher.received().iter().map(|message| message.json()["type"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(kinds.iter().filter(|kind| *kind != "endpoint.failing").collect::<Vec<_>>(), ["endpoint.disabled", "endpoint.recovered"]);
+        let trail = hub.get("/v1/audit?limit=500").await.expect(200);
+        let actions: Vec<&str> = trail["items"].as_array().unwrap().iter().filter_map(|one| one["action"].as_str()).collect();
+        assert!(actions.contains(&"endpoint.disabled") && actions.contains(&"endpoint.recovered"), "{actions:?}");
+    }
+
+    async fn one_success_in_time_ends_it(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let (receiver, watcher) = (Receiver::start().await, Receiver::start().await);
+        let ill = failing(&hub, &receiver, &watcher).await;
+        hub.ask("orders", "select 1").await;
+        receiver.wait_for(1).await;
+        hub.advance(2 * HOUR);
+        hub.ask("orders", "select 2").await;
+        told(&hub, &watcher, "endpoint.failing").await;
+        receiver.heal();
+        hub.ask("orders", "select 3").await;
+        told(&hub, &watcher, "endpoint.recovered").await;
+        hub.advance(200 * HOUR);
+        hub.ask("orders", "select 4").await;
+        hub.delivery(&ill, "request.created", "delivered").await;
+        assert_eq!(hub.get(&format!("/v1/endpoints/{ill}")).await.expect(200)["state"], "active");
+    }
+}

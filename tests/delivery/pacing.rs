@@ -1,0 +1,116 @@
+//! How endpoints are kept apart: breakers, rates, and what is not sent any more.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Behaviour, Database, Receiver, TestHub, eventually, on_both};
+
+async fn deliveries(hub: &TestHub, endpoint: &str) -> Vec<Value> {
+    let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries?limit=500")).await.expect(200);
+    page["items"].as_array().unwrap().clone()
+}
+
+/// An endpoint that hears of new requests alone.
+async fn listener(hub: &TestHub, name: &str, channel: &str, url: &str) -> String {
+    let input = json!({"name": name, "channel": channel, "url": url, "events": ["request.created"]});
+    hub.post("/v1/endpoints", &input).await.expect(201)["id"].as_str().unwrap().to_owned()
+}
+
+/// Until nothing has arrived for a while.
+async fn settled(receiver: &Receiver) -> usize {
+    let mut before = usize::MAX;
+    loop {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let now = receiver.received().len();
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
+
+on_both! {
+    async fn a_row_of_failures_stops_the_rest_and_one_probe_lets_it_go_on(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script((0..6).map(|_| Behaviour::Status(500)));
+        let endpoint = listener(&hub, "ill", "custom", &receiver.url).await;
+        for number in 0..5 {
+            hub.ask("orders", &format!("select {number}")).await;
+            receiver.wait_for(number + 1).await;
+            eventually("it is recorded", || async {
+                (deliveries(&hub, &endpoint).await.iter().filter(|one| one["attempts"] == 1).count() == number + 1).then_some(())
+            }).await;
+        }
+        for number in 5..25 {
+            hub.ask("orders", &format!("select {number}")).await;
+        }
+        assert_eq!(settled(&receiver).await, 5, "nothing more is sent");
+        let waiting = deliveries(&hub, &endpoint).await;
+        assert!(waiting.iter().all(|one| one["state"] == "pending"), "{waiting:?}");
+        assert_eq!(waiting.iter().filter(|one| one["attempts"] == 0).count(), 20, "waiting uses up no tries");
+        hub.advance(2);
+        assert_eq!(settled(&receiver).await, 6, "one probe, which fails");
+        hub.advance(4);
+        settled(&receiver).await;
+        // What has been tried before has its own time to wait.
+        hub.advance(60);
+        eventually("all arrive", || async {
+            deliveries(&hub, &endpoint).await.iter().all(|one| one["state"] == "delivered").then_some(())
+        }).await;
+        assert_eq!(receiver.received().len(), 6 + 25);
+    }
+
+    async fn a_chat_channel_is_sent_no_more_than_it_takes(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let endpoint = listener(&hub, "flow", "teams", &receiver.url).await;
+        for number in 0..14 {
+            hub.ask("orders", &format!("select {number}")).await;
+        }
+        assert_eq!(settled(&receiver).await, 4, "a second's worth at once");
+        hub.advance(1);
+        assert_eq!(settled(&receiver).await, 8);
+        for _ in 0..3 {
+            hub.advance(1);
+            settled(&receiver).await;
+        }
+        eventually("all arrive", || async {
+            deliveries(&hub, &endpoint).await.iter().all(|one| one["state"] == "delivered").then_some(())
+        }).await;
+        assert!(deliveries(&hub, &endpoint).await.iter().all(|one| one["attempts"] == 1), "waiting is no try");
+    }
+
+    async fn who_asks_for_less_gets_less(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script([Behaviour::Raw("HTTP/1.1 429 Slow\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n".to_owned())]);
+        let endpoint = listener(&hub, "busy", "custom", &receiver.url).await;
+        hub.ask("orders", "select 0").await;
+        receiver.wait_for(1).await;
+        eventually("it is recorded", || async { (deliveries(&hub, &endpoint).await[0]["attempts"] == 1).then_some(()) }).await;
+        for number in 1..4 {
+            hub.ask("orders", &format!("select {number}")).await;
+        }
+        assert_eq!(settled(&receiver).await, 1, "the others wait too");
+        hub.advance(31);
+        receiver.wait_for(4).await;
+    }
+
+    async fn what_was_changed_is_not_asked_late(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script([Behaviour::Status(500)]);
+        let endpoint = listener(&hub, "late", "custom", &receiver.url).await;
+        let request = hub.ask("orders", "select 1").await;
+        receiver.wait_for(1).await;
+        eventually("it is recorded", || async { (deliveries(&hub, &endpoint).await[0]["attempts"] == 1).then_some(()) }).await;
+        let id = request["id"].as_str().unwrap();
+        hub.post(&format!("/v1/requests/{id}/revise"), &json!({"command": "select 2", "reason": "typo"})).await.expect(200);
+        hub.advance(60);
+        let ended = hub.delivery(&endpoint, "request.created", "superseded").await;
+        assert_eq!(ended["end_reason"], "the request was changed meanwhile");
+        assert_eq!(receiver.received().len(), 1);
+    }
+}

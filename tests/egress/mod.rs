@@ -1,0 +1,101 @@
+//! The way out: its bounds, whose fault a failure is, and the ways that an endpoint may ask for.
+
+mod answers;
+mod bounds;
+mod peer;
+mod proxy;
+mod tls;
+mod tokens;
+mod transport;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::delivery::{Class, Egress, Lookup, Outcome, SystemLookup, TargetPolicy, send};
+use countersign::ids::EndpointId;
+use countersign::store::endpoints::{Channel, Endpoint, EndpointState};
+use countersign::store::transport::Transport;
+use countersign::time::Timestamp;
+use futures_util::future::BoxFuture;
+
+/// 2024-01-01T00:00:00Z
+const NOW: Timestamp = Timestamp::from_micros(1_704_067_200_000_000);
+
+/// Answers what a function says of a name; none for never.
+struct Told(fn(&str) -> Option<Vec<IpAddr>>);
+
+impl Lookup for Told {
+    fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        let found = (self.0)(&name);
+        Box::pin(async move {
+            match found {
+                Some(found) => Ok(found),
+                None => std::future::pending().await,
+            }
+        })
+    }
+}
+
+/// Names under `.test` are this machine, `inside.test` is one behind the firewall, and of `silent.test` nobody says anything.
+fn names(name: &str) -> Option<Vec<IpAddr>> {
+    match name {
+        "silent.test" => None,
+        "inside.test" => Some(vec![[10, 0, 0, 1].into()]),
+        "mixed.test" => Some(vec![[127, 0, 0, 1].into(), [10, 0, 0, 1].into()]),
+        "nothing.test" => Some(Vec::new()),
+        _ => Some(vec![[127, 0, 0, 1].into()]),
+    }
+}
+
+fn policy() -> Arc<TargetPolicy> {
+    Arc::new(TargetPolicy::new(vec!["127.0.0.0/8".parse().unwrap()]))
+}
+
+/// A way out to this machine, with two seconds for everything.
+fn egress() -> Egress {
+    Egress::with_lookup(policy(), Duration::from_secs(2), Arc::new(Told(names))).unwrap()
+}
+
+fn endpoint(url: &str, transport: Transport) -> Endpoint {
+    Endpoint {
+        id: EndpointId::mint(NOW),
+        name: "target".parse().unwrap(),
+        channel: Channel::Custom,
+        url: url.to_owned().into(),
+        secret: None,
+        events: [].into(),
+        resources: [].into(),
+        groups: [].into(),
+        state: EndpointState::Active,
+        disabled_reason: None,
+        transport,
+        retiring: Vec::new(),
+        paused_at: None,
+        created_at: NOW,
+    }
+}
+
+async fn told(egress: &Egress, endpoint: &Endpoint) -> Outcome {
+    send(egress, endpoint, "evt_1", "{\"a\":1}".to_owned(), NOW).await
+}
+
+/// What an endpoint with such a transport is told, and how that goes.
+async fn try_once(url: &str, transport: Transport) -> Outcome {
+    told(&egress(), &endpoint(url, transport)).await
+}
+
+#[track_caller]
+fn assert_failed(outcome: &Outcome, class: Class, words: &str) {
+    let error = outcome.error.as_deref().unwrap_or_default();
+    assert!(outcome.class == class && error.contains(words), "{outcome:?} is not {class:?} with {words:?}");
+}
+
+#[tokio::test]
+async fn the_machines_own_names_are_judged_too() {
+    let egress = Egress::with_lookup(Arc::default(), Duration::from_secs(5), Arc::new(SystemLookup)).unwrap();
+    let name = std::fs::read_to_string("/etc/hostname").unwrap();
+    let outcome = told(&egress, &endpoint(&format!("http://{}:8009/", name.trim()), Transport::default())).await;
+    assert_failed(&outcome, Class::Forbidden, "COUNTERSIGN_ALLOW_TARGETS");
+}

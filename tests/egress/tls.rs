@@ -1,0 +1,110 @@
+//! Certificates, the target's and the hub's own.
+
+use std::sync::Arc;
+
+use countersign::delivery::{Class, Outcome};
+use countersign::store::transport::{ClientCertificate, Transport};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+use super::peer::{Peer, ok};
+use super::{assert_failed, try_once};
+
+pub(super) const AUTHORITY: &str = include_str!("certs/ca.pem");
+const SERVER: (&str, &str) = (include_str!("certs/server.pem"), include_str!("certs/server.key"));
+pub(super) const CLIENT: (&str, &str) = (include_str!("certs/client.pem"), include_str!("certs/client.key"));
+
+/// TLS as the target does it; `mutual` when it wants to know who comes.
+pub(super) fn acceptor(mutual: bool) -> TlsAcceptor {
+    let authority = CertificateDer::from_pem_slice(AUTHORITY.as_bytes()).unwrap();
+    let own = CertificateDer::from_pem_slice(SERVER.0.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(SERVER.1.as_bytes()).unwrap();
+    let builder = ServerConfig::builder();
+    let builder = if mutual {
+        let mut known = RootCertStore::empty();
+        known.add(authority).unwrap();
+        builder.with_client_cert_verifier(WebPkiClientVerifier::builder(Arc::new(known)).build().unwrap())
+    } else {
+        builder.with_no_client_auth()
+    };
+    TlsAcceptor::from(Arc::new(builder.with_single_cert(vec![own], key).unwrap()))
+}
+
+/// A target that speaks HTTPS.
+pub(super) async fn secure(mutual: bool) -> Peer {
+    let acceptor = acceptor(mutual);
+    Peer::start(move |stream, peer| {
+        let acceptor = acceptor.clone();
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                peer.serve(stream, ok).await;
+            }
+        }
+    })
+    .await
+}
+
+pub(super) fn trusting() -> Transport {
+    Transport { ca_certificate: Some(AUTHORITY.to_owned()), ..Transport::default() }
+}
+
+pub(super) fn own() -> Option<ClientCertificate> {
+    Some(ClientCertificate { certificate: CLIENT.0.to_owned(), key: CLIENT.1.to_owned().into() })
+}
+
+async fn at(peer: &Peer, host: &str, transport: Transport) -> Outcome {
+    try_once(&format!("https://{host}:{}/hook", peer.port), transport).await
+}
+
+#[tokio::test]
+async fn who_signed_the_target_must_be_known() {
+    let peer = secure(false).await;
+    let outcome = at(&peer, "target.test", Transport::default()).await;
+    assert_failed(
+        &outcome,
+        Class::Tls,
+        "TLS failed: invalid peer certificate: UnknownIssuer: nobody that this machine trusts",
+    );
+    assert!(outcome.class.is_retried() && outcome.class.is_charged());
+    assert_eq!(peer.requests().len(), 0);
+    for host in ["target.test", "127.0.0.1"] {
+        assert_eq!(at(&peer, host, trusting()).await.class, Class::Success, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn the_name_must_be_the_targets() {
+    let peer = secure(false).await;
+    assert_failed(&at(&peer, "other.test", trusting()).await, Class::Tls, "not valid for name");
+    assert_eq!(peer.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn a_target_may_want_to_know_who_comes() {
+    let peer = secure(true).await;
+    assert_failed(&at(&peer, "target.test", trusting()).await, Class::Tls, "the target wants a client_certificate");
+    let known = Transport { client_certificate: own(), ..trusting() };
+    assert_eq!(at(&peer, "target.test", known).await.class, Class::Success);
+    assert_eq!(peer.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn what_speaks_no_tls_is_told_apart() {
+    let plain = Peer::start(|mut stream, _| async move {
+        use tokio::io::AsyncWriteExt;
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap_or_default();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    })
+    .await;
+    assert_failed(
+        &at(&plain, "target.test", trusting()).await,
+        Class::Tls,
+        "is it https:// that is spoken at this port?",
+    );
+    let mute = Peer::start(|stream, _| async move { drop(stream) }).await;
+    let outcome = at(&mute, "target.test", trusting()).await;
+    assert!(matches!(outcome.class, Class::Tls | Class::Transient), "{outcome:?}");
+}
