@@ -3,6 +3,7 @@
 //! A command is read as every database might read it ([`sql`], [`lexis`]), each statement is put to the rules in order
 //! ([`compiled`]), and the strictest outcome wins. What cannot be read is never allowed.
 
+mod alike;
 mod compiled;
 mod examples;
 mod lexis;

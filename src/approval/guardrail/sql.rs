@@ -78,6 +78,14 @@ pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Read
     Reading { statements, unclear: pool.unclear, foreign: pool.foreign }
 }
 
+/// What one reading alone sees.
+#[cfg(test)]
+pub(super) fn read_in(lexis: &'static Lexis, text: &str, foreign: bool) -> Reading {
+    let mut pool = Pool { foreign, ..Pool::default() };
+    Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign }.read(text, 0, foreign);
+    Reading { statements: pool.statements.into_keys().collect(), unclear: pool.unclear, foreign: pool.foreign }
+}
+
 /// The words of an entry of `statements`, unless it is more than plain words.
 pub(super) fn words_of_entry(entry: &str) -> Option<Vec<String>> {
     let tokens = lexis::of_entries().read(entry);

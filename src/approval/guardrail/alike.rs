@@ -1,0 +1,127 @@
+//! Whether all databases read a text alike, so that one reading is enough: most commands hold nothing that they disagree about.
+//!
+//! Knows what every reading shares and nothing of what tells them apart: whatever is not on the list counts as a difference.
+
+/// Whether the text, and what it may run of its own strings, means the same in every reading.
+pub(super) fn in_all(text: &str) -> bool {
+    let Some(strings) = plain(text) else { return false };
+    // Strings may be run, alone or put together.
+    strings.iter().all(|inside| plain(inside).is_some()) && plain(&strings.concat()).is_some()
+}
+
+/// The text's strings, when it holds nothing but words, numbers, plain strings and marks that stand alone.
+fn plain(text: &str) -> Option<Vec<&str>> {
+    // An option of a program, which another word may be glued to.
+    if text.starts_with('-') || text.to_ascii_lowercase().contains("stdin") {
+        return None;
+    }
+    let mut strings = Vec::new();
+    let mut rest = text;
+    while let Some((code, from)) = rest.split_once('\'') {
+        let (inside, after) = from.split_once('\'')?;
+        // A letter before it makes another sort of string; a quote behind it belongs to it.
+        if !is_plain_code(code) || code.ends_with(is_of_word) || after.starts_with(['\'', '$']) || after.starts_with(is_of_word) {
+            return None;
+        }
+        strings.push(inside);
+        rest = after;
+    }
+    is_plain_code(rest).then_some(strings)
+}
+
+const fn is_of_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+const fn is_operator(c: char) -> bool {
+    matches!(c, '<' | '>' | '=' | '+' | '-' | '*' | '/')
+}
+
+fn is_plain_code(code: &str) -> bool {
+    let known = |c: char| is_of_word(c) || is_operator(c) || matches!(c, ' ' | '\n' | '\t' | '(' | ')' | ',' | ';' | '.' | ':');
+    code.chars().all(known)
+        && code.split(|c| !is_of_word(c)).all(is_plain_word)
+        && code.split(|c| !is_operator(c)).all(|run| run.len() < 2 || matches!(run, "<=" | ">=" | "<>"))
+        && !code.as_bytes().windows(2).any(|pair| match pair {
+            // Where a number ends, and a cast, a label or a parameter begins.
+            [b'0'..=b'9', b'.'] | [b'.', b'0'..=b'9'] | [b'.', b'.'] => true,
+            [b':', next] => !matches!(next, b' ' | b'\n' | b'\t' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z'),
+            _ => false,
+        })
+        && !code.ends_with(':')
+}
+
+/// A name, or a number without anything glued to it.
+fn is_plain_word(word: &str) -> bool {
+    !word.starts_with(|c: char| c.is_ascii_digit()) || word.chars().all(|c| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::super::{lexis, sql};
+    use super::*;
+
+    /// What each reading alone sees in a text.
+    fn seen(text: &str, foreign: bool) -> Vec<(bool, bool, BTreeSet<String>)> {
+        let one = |lexis| {
+            let reading = sql::read_in(lexis, text, foreign);
+            let texts = reading.statements.iter().map(|statement| format!("{statement:?}")).collect();
+            (reading.unclear, reading.foreign, texts)
+        };
+        lexis::all().map(one).collect()
+    }
+
+    #[test]
+    fn ordinary_commands_are_read_once() {
+        for text in [
+            "update orders\n   set status = 'cancelled', at = now(), note = 'bench:a:00000001:x'\n where id = 4711;",
+            "select a.b, count(*) from t1 where x <> '' and y <= 3; delete from u",
+            "drop table orders",
+            "",
+        ] {
+            assert!(in_all(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn whatever_databases_disagree_about_is_read_in_all_ways() {
+        for text in [
+            "select \"a\"", "select `a`", "select [a]", "select 1 # x", "select 1 -- x", "select 1 /* x */", "select $1",
+            "select e'x'", "select 'a''b'", "select '\\'", "select 1e5", "select 1edelete", "select .5", "select @a",
+            "copy t from stdin;\n1", "select 'é'", "select 'a", "select 'a'b", "select x'41'", "select a=-1", "a -> b",
+            "select '-cdrop'", "-c", "select '1', 'e5'", "select '-', '- x'", "do 'x /* y'", "select a::text", "select 1.e5",
+        ] {
+            assert!(!in_all(text), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_reads_alike_does(
+            bits in prop::collection::vec(prop::sample::select(vec![
+                "select", "drop", "table", "execute", "do", "a", "b1", "_c", "e", "x", "n", "q", "1", "23", "0", ".", ",", ";", ":",
+                "(", ")", "'", "'", "'", " ", " ", " ", "\n", "\t", "=", "<", ">", "+", "-", "*", "/", "psql", "stdin", "copy", "from",
+                "\r", "\u{a0}", "#", "$", "@", "\\", "\"", "`", "[", "|", "&", "!", "?", "%", "{", "é", "begin", "as", "E", "u",
+            ]), 0..40),
+            foreign in any::<bool>(),
+        ) {
+            // Mostly what the list knows: with anything else in it few texts would be judged at all.
+            let known = |bit: &&&str| bit.bytes().all(|b| !b"\r#$@\\\"`[|&!?%{".contains(&b)) && bit.is_ascii();
+            let calm: String = bits.iter().filter(known).copied().collect();
+            for text in [calm, bits.concat()] {
+                if in_all(&text) {
+                    let seen = seen(&text, foreign);
+                    for other in &seen {
+                        prop_assert_eq!(other, &seen[0], "{:?}", text);
+                    }
+                }
+            }
+        }
+    }
+}
