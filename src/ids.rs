@@ -32,6 +32,12 @@ macro_rules! id {
                 Self(mint(now))
             }
 
+            /// Less than every id that was minted at that moment or later, and greater than those of earlier milliseconds, which
+            /// is how finely ids tell time.
+            pub fn least(moment: Timestamp) -> Self {
+                Self(least(moment))
+            }
+
             /// The 16 bytes behind the prefix.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
@@ -127,6 +133,12 @@ fn mint(now: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(&CONTEXT, micros / 1_000_000, nanos))
 }
 
+fn least(moment: Timestamp) -> Uuid {
+    // The first 48 bits are the milliseconds (RFC 9562 §5.7).
+    let millis = u64::try_from(moment.as_micros() / 1_000).unwrap_or(0).min((1 << 48) - 1);
+    Uuid::from_u128(u128::from(millis) << 80)
+}
+
 fn parse(prefix: &str, text: &str) -> Option<Uuid> {
     let digits = text.strip_prefix(prefix)?;
     // `Uuid` would also take braces, hyphens and capitals: one thing must have one spelling.
@@ -158,5 +170,15 @@ mod tests {
         let ids: Vec<String> =
             (1..600).map(|n| EventId::mint(Timestamp::from_micros(n / 3 * 1_000)).to_string()).collect();
         assert!(ids.is_sorted());
+    }
+
+    #[test]
+    fn a_moment_lies_before_its_own_ids_and_behind_earlier_ones() {
+        let at = |millis: i64| Timestamp::from_micros(1_700_000_000_000_000 + millis * 1_000);
+        let earlier = DeliveryId::mint(at(0));
+        assert!(earlier < DeliveryId::least(at(1)) && DeliveryId::least(at(0)) < earlier);
+        assert!(DeliveryId::least(at(1)) < DeliveryId::mint(at(1)));
+        assert!(DeliveryId::least(Timestamp::from_micros(-1)) < DeliveryId::least(Timestamp::from_micros(i64::MAX)));
+        assert_eq!(DeliveryId::least(at(1)).to_string().parse(), Ok(DeliveryId::least(at(1))));
     }
 }

@@ -15,6 +15,7 @@ mod bench;
 mod crash;
 mod delivery;
 mod egress;
+mod endpoints;
 mod engine;
 mod exec;
 mod links;

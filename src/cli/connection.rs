@@ -134,6 +134,11 @@ impl Call {
         Self { key: Some(crate::random::secret_text()), ..self }
     }
 
+    /// With more time for the answer, since the hub has to wait for somebody else's.
+    pub(super) fn patient(self, seconds: u64) -> Self {
+        Self { hold: Duration::from_secs(seconds), ..self }
+    }
+
     /// As a long poll.
     pub(super) fn held(mut self, seconds: u64) -> Self {
         self.query.push(("wait", seconds.to_string()));

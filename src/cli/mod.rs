@@ -7,10 +7,12 @@ mod client;
 mod connection;
 mod decide;
 mod demo;
+mod endpoint;
 mod exec;
 mod exit;
 mod explain;
 mod output;
+mod pages;
 mod progress;
 mod request;
 mod serve;
@@ -59,6 +61,8 @@ enum Command {
     Reject(decide::Reject),
     /// Say why a request is as it is, and who can decide it
     Explain(explain::Explain),
+    /// Look at what endpoints are sent, try them out, hold them back, send again
+    Endpoint(endpoint::Endpoint),
     /// See how approving goes
     Analytics(analytics::Analytics),
     /// Measure what a hub does on this machine
@@ -98,6 +102,7 @@ pub fn main() -> ExitCode {
             Command::Approve(command) => done(command.run().await),
             Command::Reject(command) => done(command.run().await),
             Command::Explain(command) => done(command.run().await),
+            Command::Endpoint(command) => command.run().await,
             Command::Analytics(command) => done(command.run().await),
             Command::Bench(command) => command.run().await,
             Command::BenchSink(command) => done(command.run().await),

@@ -23,6 +23,7 @@ mod sender;
 mod signature;
 mod target;
 mod transport;
+mod trial;
 
 pub use attempt::send;
 pub use dispatcher::{Dispatcher, DispatcherParts};
@@ -35,3 +36,4 @@ pub use route::Route;
 pub use signature::{SigningError, sign};
 pub use target::{AllowTarget, TargetError, TargetPolicy};
 pub use transport::{TransportError, check_transport};
+pub use trial::{Answered, Posted, Trial};

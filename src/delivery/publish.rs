@@ -111,7 +111,9 @@ struct Place {
 
 impl Place {
     fn take(dispatcher: &Arc<Dispatcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Option<Self> {
-        let taken = !dispatcher.is_stopping() && dispatcher.board.reserve(endpoint, bytes);
+        // What is known in memory may still be how it was before it was paused.
+        let open = endpoint.paused_at.is_none() && !dispatcher.is_stopping();
+        let taken = open && dispatcher.board.reserve(endpoint, bytes);
         taken.then(|| Self {
             dispatcher: Arc::clone(dispatcher),
             endpoint: Arc::clone(endpoint),

@@ -12,7 +12,7 @@ use crate::random;
 use crate::store::deliveries::{Attempt, DeliveryState};
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::events::{ASKING, PING};
-use crate::store::queue::{Claimed, Next, RequestNow, Settlement};
+use crate::store::queue::{Claimed, Next, RequestNow, Settlement, Tier};
 
 /// Attempts that the schedule does not count, before a delivery is given up for them: about a week of them.
 const MOST_UNCHARGED: u32 = 200;
@@ -28,12 +28,7 @@ pub(super) struct Sent {
 }
 
 /// Sends one delivery, if it is still wanted.
-pub(super) async fn send(
-    parts: &DispatcherParts,
-    metrics: &Metrics,
-    endpoint: &Endpoint,
-    claimed: &Claimed,
-) -> Sent {
+pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &Endpoint, claimed: &Claimed) -> Sent {
     if let Some((state, reason)) = unwanted(endpoint, claimed) {
         let settlement = Settlement::untried(claimed, Next::End { state, reason: Some(reason) });
         return Sent { verdict: Verdict::Unknown, settlement, is_gone: None };
@@ -78,8 +73,9 @@ fn unwanted(endpoint: &Endpoint, claimed: &Claimed) -> Option<(DeliveryState, St
         return Some((DeliveryState::Discarded, "the endpoint is switched off".to_owned()));
     }
     // Whoever could not be reached in time is not asked late for what is decided by now: the outcome follows in a message of
-    // its own.
-    let now = claimed.now.filter(|_| ASKING.contains(&event.kind.as_str()))?;
+    // its own. But what somebody wants to be sent again is sent.
+    let asks_late = claimed.tier != Tier::Replay && ASKING.contains(&event.kind.as_str());
+    let now = claimed.now.filter(|_| asks_late)?;
     match now {
         RequestNow { status: Status::Expired, .. } => {
             Some((DeliveryState::Expired, "the request expired meanwhile".to_owned()))

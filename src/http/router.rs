@@ -34,7 +34,8 @@ pub fn router(app: App) -> Router {
 
 fn api_routes() -> Router<App> {
     use api::{
-        analytics, apply, audit, bulk, deliveries, endpoints, grants, groups, people, requests, resources, tokens,
+        analytics, apply, audit, bulk, deliveries, endpoints, grants, groups, people, replays, requests, resources,
+        tokens,
     };
 
     Router::new()
@@ -67,8 +68,18 @@ fn api_routes() -> Router<App> {
         .route("/resources/{name}", put(resources::put).get(resources::show).delete(resources::delete))
         .route("/endpoints", get(endpoints::list).post(endpoints::create))
         .route("/endpoints/{id}", get(endpoints::show).patch(endpoints::patch).delete(endpoints::delete))
+        .route("/endpoints/{id}/test", post(endpoints::test))
+        .route("/endpoints/{id}/pause", post(endpoints::pause))
+        .route("/endpoints/{id}/resume", post(endpoints::resume))
+        .route("/endpoints/{id}/rotate-secret", post(endpoints::rotate_secret))
         .route("/endpoints/{id}/deliveries", get(deliveries::list))
+        .route("/endpoints/{id}/attempts", get(deliveries::log))
+        .route("/endpoints/{id}/replay", post(replays::create))
+        .route("/endpoints/{id}/replays", get(replays::list))
         .route("/deliveries/{id}", get(deliveries::show))
+        .route("/deliveries/{id}/retry", post(deliveries::retry))
+        .route("/replays/{id}", get(replays::show))
+        .route("/replays/{id}/cancel", post(replays::cancel))
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{id}", axum::routing::delete(tokens::revoke))
         .route("/apply", post(apply::apply))

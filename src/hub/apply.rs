@@ -225,11 +225,14 @@ async fn put_endpoint(
         Some(known) if same_endpoint(known, &endpoint) => Verb::Keep,
         Some(_) => Verb::Update,
     };
-    match verb {
-        Verb::Create => services::save(tx, &endpoint, "endpoint.created", now, actor.clone()).await?,
-        Verb::Update => services::save(tx, &endpoint, "endpoint.updated", now, actor.clone()).await?,
-        Verb::Keep => {}
+    if let Some(known) = &known {
+        services::switched_on(tx.session(), known.state, &endpoint).await?;
     }
+    let endpoint = match verb {
+        Verb::Create => services::save(tx, endpoint, "endpoint.created", now, actor.clone()).await?,
+        Verb::Update => services::save(tx, endpoint, "endpoint.updated", now, actor.clone()).await?,
+        Verb::Keep => endpoint,
+    };
     // Shown when it is new: nobody could learn it otherwise.
     let is_new = known.is_none_or(|known| known.secret.is_none());
     let secret = endpoint.secret.as_ref().filter(|_| is_new);
@@ -258,6 +261,7 @@ fn same_endpoint(one: &Endpoint, other: &Endpoint) -> bool {
         && one.events == other.events
         && one.resources == other.resources
         && one.groups == other.groups
+        && one.transport == other.transport
         && one.state == other.state
 }
 

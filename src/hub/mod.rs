@@ -11,6 +11,7 @@ mod callback;
 mod check;
 mod configure;
 mod context;
+mod deliveries;
 mod emergency;
 mod endpoints;
 mod error;
@@ -19,6 +20,7 @@ mod follow;
 mod footguns;
 mod notify;
 mod query;
+mod replay;
 mod reports;
 mod revise;
 mod rules;
@@ -39,11 +41,16 @@ pub use bulk::{BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, Seen};
 pub use callback::{CallbackPage, LinkDecision};
 pub use check::IdempotencyKey;
 pub use configure::{GroupInput, PersonInput, ResourceInput, ResourceView};
+pub use deliveries::DeliveryDetail;
 pub use emergency::{GlassInput, ReviewInput};
-pub use endpoints::{EndpointInput, EndpointPatch, EndpointView, WithSecret};
+pub use endpoints::{
+    AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointView, RetiringView, RotateInput, TestInput,
+    WithSecret,
+};
 pub use error::{HubError, LinkProblem};
 pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};
-pub use query::{DeliveryDetail, ListFilter, Page};
+pub use query::{ListFilter, Page};
+pub use replay::{ReplayInput, Replayed, run_replayer};
 pub use reports::ReportFilter;
 pub use revise::ReviseInput;
 pub use timer::run_timer;
@@ -51,6 +58,8 @@ pub use tokens::{NewToken, TokenInput};
 pub use usage::{ClaimInput, Claimed, HeartbeatInput, Lease, ResultInput};
 pub use view::{ExecutionView, GrantView, RequestView, SlotView, VoteView};
 pub use vote::{CancelInput, VoteInput};
+
+use tokio::sync::Semaphore;
 
 use crate::delivery::{Dispatcher, TargetPolicy};
 use crate::identity::{BootstrapToken, Principal, Scope, digest_of_secret};
@@ -78,6 +87,7 @@ pub struct Hub {
     bootstrap: BootstrapToken,
     contexts: context::ContextSchemas,
     rules: rules::RuleBooks,
+    trials: Semaphore,
 }
 
 impl Hub {
@@ -101,6 +111,7 @@ impl Hub {
             bootstrap,
             contexts: context::ContextSchemas::default(),
             rules: rules::RuleBooks::default(),
+            trials: Semaphore::new(endpoints::AT_ONCE),
         }
     }
 

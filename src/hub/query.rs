@@ -1,4 +1,4 @@
-//! Looking: requests, deliveries, the trail.
+//! Looking: requests and the trail.
 
 use serde::Serialize;
 
@@ -6,8 +6,7 @@ use super::{Hub, HubError, RequestView, require};
 use crate::approval::{Command, Email, GroupName, Kind, Request, ResourceName, Status};
 use crate::audit::{Actor, Sealed};
 use crate::identity::{Principal, Scope};
-use crate::ids::{DeliveryId, EndpointId, RequestId};
-use crate::store::deliveries::{self, Attempt, Delivery};
+use crate::ids::RequestId;
 use crate::store::requests::Source;
 use crate::store::{Session, audit, groups, people, requests};
 use crate::time::Timestamp;
@@ -56,16 +55,6 @@ pub struct ListFilter {
     pub approver: Option<Email>,
     /// Who may still vote; one of `group`, `approver` and this.
     pub waiting_for: Option<Email>,
-}
-
-/// A delivery with its attempts.
-#[derive(Debug, Serialize)]
-pub struct DeliveryDetail {
-    /// Where it stands.
-    #[serde(flatten)]
-    pub delivery: Delivery,
-    /// How each attempt went.
-    pub attempt_log: Vec<Attempt>,
 }
 
 /// Whether the caller may know of a request: systems see what they asked, people what they asked or may decide.
@@ -192,37 +181,6 @@ impl Hub {
         let after = cursor.map(parse_cursor).transpose()?.unwrap_or(0);
         let found = audit::page(&mut self.store.read().await?, after, limit + 1).await?;
         Ok(Page::cut(found, limit, |sealed| sealed.seq.to_string()))
-    }
-
-    /// What was sent to an endpoint, newest first.
-    ///
-    /// # Errors
-    /// When the caller may not read it or there is no such endpoint.
-    pub async fn deliveries(
-        &self,
-        caller: &Principal,
-        endpoint: EndpointId,
-        limit: u32,
-        cursor: Option<&str>,
-    ) -> Result<Page<Delivery>, HubError> {
-        require(caller, &[Scope::Auditor])?;
-        let mut session = self.store.read().await?;
-        let known = crate::store::endpoints::any_state(&mut session, endpoint).await?;
-        known.ok_or(HubError::NotFound("endpoint"))?;
-        let before = cursor.map(parse_cursor).transpose()?;
-        let found = deliveries::of_endpoint(&mut session, endpoint, before, limit + 1).await?;
-        Ok(Page::cut(found, limit, |delivery| delivery.id.to_string()))
-    }
-
-    /// One delivery with its attempts.
-    ///
-    /// # Errors
-    /// When the caller may not read it or there is none.
-    pub async fn delivery(&self, caller: &Principal, id: DeliveryId) -> Result<DeliveryDetail, HubError> {
-        require(caller, &[Scope::Auditor])?;
-        let mut session = self.store.read().await?;
-        let delivery = deliveries::get(&mut session, id).await?.ok_or(HubError::NotFound("delivery"))?;
-        Ok(DeliveryDetail { delivery, attempt_log: deliveries::attempts(&mut session, id).await? })
     }
 }
 

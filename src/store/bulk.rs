@@ -167,7 +167,10 @@ mod tests {
         assert_eq!(rows(&statements), [("par", 64), ("par", 8), ("par", 2), ("par", 1), ("chi", 2)]);
         assert_eq!(statements[4].0, "INSERT INTO children (id, parent) VALUES ($1, $2) ON CONFLICT DO NOTHING");
         assert!(gathered.take(Dialect::Postgres).is_empty());
-        assert_eq!(CHILDREN.text(Dialect::Sqlite, 0), "INSERT INTO children (id, parent) VALUES (?, ?) ON CONFLICT DO NOTHING");
+        assert_eq!(
+            CHILDREN.text(Dialect::Sqlite, 0),
+            "INSERT INTO children (id, parent) VALUES (?, ?) ON CONFLICT DO NOTHING"
+        );
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! Deliveries: one event on its way to one endpoint, with its attempts. How they are claimed and settled is in
-//! [`queue`](super::queue).
+//! [`queue`](super::queue), how they are found in [`delivery_log`](super::delivery_log).
 
 use serde::{Deserialize, Serialize};
+use sqlx::AssertSqlSafe;
 
 use super::bulk::Bulk;
 use super::requests::unwire;
-use super::session::args;
+use super::session::{args, chunks};
 use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId, EventId, RequestId};
 use crate::time::Timestamp;
 
 /// Where a delivery stands. All but the first two are ends, and each delivery reaches exactly one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// Waits for its next attempt.
@@ -112,6 +113,8 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Attempts made.
     pub attempts: u32,
+    /// How often it was asked for again by hand.
+    pub replays: u32,
     /// When it is tried next.
     pub next_attempt_at: Option<Timestamp>,
     /// When it was made.
@@ -123,7 +126,7 @@ pub struct Delivery {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(super) struct Row {
     id: String,
     event_id: String,
     event: String,
@@ -131,6 +134,7 @@ struct Row {
     request_id: Option<String>,
     state: String,
     attempts: i64,
+    replays: i64,
     next_attempt_at: Option<i64>,
     created_at: i64,
     ended_at: Option<i64>,
@@ -172,42 +176,40 @@ pub async fn discard_waiting(
     session.execute(sql, args![now, reason, &endpoint]).await
 }
 
-/// The columns of a [`Row`], once.
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT d.id, d.event_id, e.type AS event, d.endpoint_id, d.request_id, d.state, d.attempts, ",
-            "d.next_attempt_at, d.created_at, d.ended_at, d.end_reason ",
-            "FROM deliveries d JOIN events e ON e.id = d.event_id ",
-            $rest
-        )
-    };
+/// Makes deliveries anew that have ended: they wait again, behind everything else, and their schedule begins from its start. Answers
+/// how many; those that have not ended stay as they are.
+///
+/// # Errors
+/// When the database fails.
+pub async fn reopen(session: &mut Session, ids: &[DeliveryId], now: Timestamp) -> Result<u64, StoreError> {
+    let mut count = 0;
+    for (places, mut values) in chunks(ids) {
+        values.push(now.into());
+        let sql = format!(
+            "UPDATE deliveries SET state = 'pending', tier = 2, next_attempt_at = ${}, ended_at = NULL, end_reason = NULL,
+                replays = replays + 1, uncharged = attempts
+            WHERE id IN ({places}) AND state NOT IN ('pending', 'leased')",
+            values.len()
+        );
+        count += session.execute(AssertSqlSafe(sql), values).await?;
+    }
+    Ok(count)
 }
+
+/// The columns of a [`Row`].
+pub(super) const SELECT: &str =
+    "SELECT d.id, d.event_id, e.type AS event, d.endpoint_id, d.request_id, d.state, d.attempts,
+        d.replays, d.next_attempt_at, d.created_at, d.ended_at, d.end_reason
+    FROM deliveries d JOIN events e ON e.id = d.event_id";
 
 /// One delivery.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn get(session: &mut Session, id: DeliveryId) -> Result<Option<Delivery>, StoreError> {
-    let row: Option<Row> = session.fetch_optional(select!("WHERE d.id = $1"), args![&id]).await?;
+    let sql = AssertSqlSafe(format!("{SELECT} WHERE d.id = $1"));
+    let row: Option<Row> = session.fetch_optional(sql, args![&id]).await?;
     row.map(Row::into_delivery).transpose()
-}
-
-/// Up to `limit` deliveries of an endpoint, newest first, older than `before`.
-///
-/// # Errors
-/// When the database fails or a row cannot be read.
-pub async fn of_endpoint(
-    session: &mut Session,
-    endpoint: EndpointId,
-    before: Option<DeliveryId>,
-    limit: u32,
-) -> Result<Vec<Delivery>, StoreError> {
-    // Above every id: `g` comes after the hex digits.
-    let before = before.map_or_else(|| "dlv_g".to_owned(), |id| id.to_string());
-    let sql = select!("WHERE d.endpoint_id = $1 AND d.id < $2 ORDER BY d.id DESC LIMIT $3");
-    let rows: Vec<Row> = session.fetch_all(sql, args![&endpoint, before, limit]).await?;
-    rows.into_iter().map(Row::into_delivery).collect()
 }
 
 /// Up to `limit` deliveries about a request, newest first.
@@ -215,7 +217,7 @@ pub async fn of_endpoint(
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn of_request(session: &mut Session, request: RequestId, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-    let sql = select!("WHERE e.request_id = $1 ORDER BY d.id DESC LIMIT $2");
+    let sql = AssertSqlSafe(format!("{SELECT} WHERE e.request_id = $1 ORDER BY d.id DESC LIMIT $2"));
     let rows: Vec<Row> = session.fetch_all(sql, args![&request, limit]).await?;
     rows.into_iter().map(Row::into_delivery).collect()
 }
@@ -225,39 +227,45 @@ pub async fn of_request(session: &mut Session, request: RequestId, limit: u32) -
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn attempts(session: &mut Session, id: DeliveryId) -> Result<Vec<Attempt>, StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct AttemptRow {
-        number: i64,
-        started_at: i64,
-        duration_us: i64,
-        class: String,
-        status: Option<i64>,
-        error: Option<String>,
-        answer: Option<String>,
-    }
     let sql = "SELECT number, started_at, duration_us, class, status, error, answer FROM attempts
         WHERE delivery_id = $1 ORDER BY number";
     let rows: Vec<AttemptRow> = session.fetch_all(sql, args![&id]).await?;
-    rows.into_iter()
-        .map(|row| {
-            let bad = |column| move |cause| StoreError::inconsistent("attempts", column, id, cause);
-            Ok(Attempt {
-                number: u32::try_from(row.number).map_err(bad("number"))?,
-                started_at: Timestamp::from_micros(row.started_at),
-                duration_us: row.duration_us,
-                class: row.class,
-                status: row.status.map(u16::try_from).transpose().map_err(bad("status"))?,
-                error: row.error,
-                answer: row.answer,
-            })
+    rows.into_iter().map(|row| row.into_attempt(&id)).collect()
+}
+
+#[derive(sqlx::FromRow)]
+pub(super) struct AttemptRow {
+    number: i64,
+    started_at: i64,
+    duration_us: i64,
+    class: String,
+    status: Option<i64>,
+    error: Option<String>,
+    answer: Option<String>,
+}
+
+impl AttemptRow {
+    pub(super) fn into_attempt(self, delivery: &impl ToString) -> Result<Attempt, StoreError> {
+        let bad = |column| move |cause| StoreError::inconsistent("attempts", column, delivery.to_string(), cause);
+        Ok(Attempt {
+            number: u32::try_from(self.number).map_err(bad("number"))?,
+            started_at: Timestamp::from_micros(self.started_at),
+            duration_us: self.duration_us,
+            class: self.class,
+            status: self.status.map(u16::try_from).transpose().map_err(bad("status"))?,
+            error: self.error,
+            answer: self.answer,
         })
-        .collect()
+    }
 }
 
 impl Row {
-    fn into_delivery(self) -> Result<Delivery, StoreError> {
+    pub(super) fn into_delivery(self) -> Result<Delivery, StoreError> {
         let id = self.id.as_str();
         let bad = |column| move |cause| StoreError::inconsistent("deliveries", column, id, cause);
+        let count = |column, count: i64| {
+            u32::try_from(count).map_err(|cause| StoreError::inconsistent("deliveries", column, id, cause))
+        };
         Ok(Delivery {
             id: id.parse().map_err(bad("id"))?,
             event_id: self.event_id.parse().map_err(bad("event_id"))?,
@@ -265,8 +273,8 @@ impl Row {
             endpoint_id: self.endpoint_id.parse().map_err(bad("endpoint_id"))?,
             request_id: self.request_id.map(|id| id.parse()).transpose().map_err(bad("request_id"))?,
             state: unwire(self.state).map_err(|cause| StoreError::inconsistent("deliveries", "state", id, cause))?,
-            attempts: u32::try_from(self.attempts)
-                .map_err(|cause| StoreError::inconsistent("deliveries", "attempts", id, cause))?,
+            attempts: count("attempts", self.attempts)?,
+            replays: count("replays", self.replays)?,
             next_attempt_at: self.next_attempt_at.map(Timestamp::from_micros),
             created_at: Timestamp::from_micros(self.created_at),
             ended_at: self.ended_at.map(Timestamp::from_micros),

@@ -6,11 +6,13 @@
 //!
 //! The store keeps and finds; it knows no rule of approval, no channel and no HTTP.
 
+pub mod attempts;
 pub mod audit;
 mod bell;
 mod bulk;
 mod configuration;
 pub mod deliveries;
+pub mod delivery_log;
 mod dialect;
 pub mod endpoints;
 mod error;
@@ -25,6 +27,7 @@ pub mod membership_checks;
 mod open;
 pub mod people;
 pub mod queue;
+pub mod replays;
 pub mod requests;
 pub mod resources;
 pub mod reviews;

@@ -139,7 +139,8 @@ impl Store {
         let write = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).test_before_acquire(false);
         let write = write.connect_with(options.clone()).await.map_err(OpenError::Connect)?;
         SQLITE_MIGRATIONS.run(&write).await.map_err(OpenError::Migrate)?;
-        let read = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE).test_before_acquire(false);
+        let read =
+            SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(ACQUIRE).test_before_acquire(false);
         let read = read.connect_with(options.read_only(true)).await.map_err(OpenError::Connect)?;
         Ok(Self::start(Dialect::Sqlite, Pools::Sqlite { read, write }, Some(lock)))
     }

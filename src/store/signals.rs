@@ -17,6 +17,8 @@ pub enum Signal {
     Configuration,
     /// A deadline may lie nearer than the timer thinks.
     Deadline,
+    /// There may be deliveries to make anew.
+    Replays,
     /// A request changed.
     Request(RequestId),
 }
@@ -26,6 +28,7 @@ pub enum Signal {
 pub struct Signals {
     deliveries: Notify,
     deadline: Notify,
+    replays: Notify,
     /// A std mutex: held for a map look-up, never across an await. Weak, so that an entry ends with its last listener.
     requests: Mutex<HashMap<RequestId, Weak<Notify>>>,
 }
@@ -36,6 +39,7 @@ impl Signals {
             // Who sends has to know at once whom not to send to.
             Signal::Deliveries | Signal::Configuration => self.deliveries.notify_one(),
             Signal::Deadline => self.deadline.notify_one(),
+            Signal::Replays => self.replays.notify_one(),
             Signal::Request(id) => {
                 let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(listeners) = requests.get(&id).and_then(Weak::upgrade) {
@@ -60,6 +64,11 @@ impl Signals {
     /// Resolves when a nearer deadline may have appeared.
     pub async fn deadline(&self) {
         self.deadline.notified().await;
+    }
+
+    /// Resolves when a replay may have a step to take.
+    pub async fn replays(&self) {
+        self.replays.notified().await;
     }
 
     /// Where changes of one request are announced. Register interest (`notified()` and `enable()`) *before* reading the

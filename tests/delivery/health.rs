@@ -44,7 +44,8 @@ async fn failing(hub: &TestHub, receiver: &Receiver, watcher: &Receiver) -> Stri
     let events = ["endpoint.failing", "endpoint.disabled", "endpoint.recovered"];
     let other = json!({"name": "watcher", "channel": "custom", "url": watcher.url, "events": events});
     hub.post("/v1/endpoints", &other).await.expect(201);
-    let not_meant = json!({"name": "dba", "channel": "custom", "url": watcher.url, "events": events, "groups": ["dba"]});
+    let not_meant =
+        json!({"name": "dba", "channel": "custom", "url": watcher.url, "events": events, "groups": ["dba"]});
     hub.post("/v1/endpoints", &not_meant).await.expect(201);
     id
 }

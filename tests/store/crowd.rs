@@ -29,11 +29,37 @@ pub(super) async fn start(database: Database) -> TestHub {
         let condition = format!("{from} = '{}'", approved["id"].as_str().unwrap());
         Database::run(&url, copies(sixths, into, &values, &condition)).await;
     }
+    copy_deliveries(&hub, &approved).await;
     if url.starts_with("postgres") {
         Database::run(&url, "VACUUM ANALYZE".to_owned()).await;
     }
     statements::tell_plans(&url).await;
     hub.restart().await
+}
+
+/// An event of each request that was approved, told to an endpoint; one in a thousand failed.
+async fn copy_deliveries(hub: &TestHub, approved: &Value) {
+    let url = &hub.database.url;
+    let sixths = Numbers { count: APPROVED, each: "n * 6" };
+    let (endpoint, _) = hub.endpoint("busy", "custom", "https://hooks.example.com/x", &[]).await;
+    hub.act_on(&endpoint, "pause").await.expect(200);
+    let condition = format!("requests WHERE id = '{}'", approved["id"].as_str().unwrap());
+    for (into, values) in [
+        ("events (id, type, request_id, at, subject, fanout)", "'evt_' || DIGITS, 'request.created', 'req_' || DIGITS, created_at, '{}', 1"),
+        (
+            "deliveries (id, event_id, endpoint_id, request_id, state, attempts, lost, fence, created_at, ended_at, end_reason, tier)",
+            "'dlv_' || DIGITS, 'evt_' || DIGITS, 'ENDPOINT', 'req_' || DIGITS, CASE WHEN i % 1000 = 0 THEN 'failed' ELSE 'delivered' END,
+             1, 0, 1, created_at, created_at, CASE WHEN i % 1000 = 0 THEN 'refused' END, 1",
+        ),
+        (
+            "attempts (delivery_id, endpoint_id, number, started_at, duration_us, class, status)",
+            "'dlv_' || DIGITS, 'ENDPOINT', 1, created_at + i, 5, CASE WHEN i % 1000 = 0 THEN 'permanent' ELSE 'success' END,
+             CASE WHEN i % 1000 = 0 THEN 404 ELSE 200 END",
+        ),
+    ] {
+        let values = values.replace("DIGITS", DIGITS).replace("ENDPOINT", &endpoint);
+        Database::run(url, copies(sixths, into, &values, &condition)).await;
+    }
 }
 
 /// What belongs to a request: into which columns, which values, and what they are copied from.

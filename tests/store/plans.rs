@@ -74,6 +74,15 @@ on_both! {
             faults.extend(all_faults(path, &ran));
             faults.extend(not_read_off(path, index, &ran));
         }
+        for (list, index) in OF_AN_ENDPOINT {
+            let endpoints = hub.get("/v1/endpoints").await.expect(200);
+            let path = format!("/v1/endpoints/{}/{list}", endpoints["items"][0]["id"].as_str().unwrap());
+            let ran = statements::during(&url, async {
+                assert!(!hub.get(&path).await.expect(200)["items"].as_array().unwrap().is_empty(), "{path}");
+            }).await;
+            faults.extend(all_faults(&path, &ran));
+            faults.extend(not_read_off(&path, index, &ran));
+        }
         let dana = json!({"name": "dana", "scope": "approver", "person": "dana@example.com"});
         hub.token = hub.post("/v1/tokens", &dana).await.expect(201)["secret"].as_str().unwrap().to_owned();
         for from in ["", "&cursor=req_00000000000000000000001000060000", "&cursor=req_00000000000000000000001000001000"] {
@@ -153,6 +162,16 @@ const LISTS: [(&str, &str); 18] = [
     ("/v1/grants?resource=orders", "grants_by_resource (resource=? AND id<?)"),
     ("/v1/grants?status=active", "grants_by_status (status=? AND id<?)"),
     ("/v1/people?limit=500", "PRIMARY KEY (email>?)"),
+];
+
+/// Lists of what an endpoint was sent, and the index that SQLite has to read each off.
+const OF_AN_ENDPOINT: [(&str, &str); 6] = [
+    ("deliveries?limit=500", "deliveries_by_endpoint (endpoint_id=? AND id>? AND id<?)"),
+    ("deliveries?state=delivered&event=request.created", "deliveries_by_endpoint (endpoint_id=? AND id>? AND id<?)"),
+    ("deliveries?state=failed", "deliveries_unsuccessful (endpoint_id=? AND id>? AND id<?)"),
+    ("attempts?limit=500", "attempts_by_endpoint (endpoint_id=? AND started_at>? AND started_at<?)"),
+    ("attempts?status=404", "attempts_by_endpoint (endpoint_id=? AND started_at>? AND started_at<?)"),
+    ("attempts?class=success&limit=500", "attempts_by_endpoint (endpoint_id=? AND started_at>? AND started_at<?)"),
 ];
 
 /// What SQLite has to read each of the timers off, when it looks for the next moment and for what is due.

@@ -1,13 +1,12 @@
 //! `countersign request list`
 
-use anyhow::Context as _;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::approval::{Email, GroupName, ResourceName};
 use crate::cli::client::Client;
-use crate::cli::connection::Call;
 use crate::cli::output;
+use crate::cli::pages::{self, Paging, Parameter, moment, text};
 use crate::time::Timestamp;
 
 const STATUSES: [&str; 6] = ["pending", "approved", "rejected", "expired", "cancelled", "superseded"];
@@ -46,15 +45,8 @@ pub(super) struct List {
     /// Only what that person can decide now; me is who the token belongs to
     #[arg(long, value_name = "EMAIL|me")]
     waiting_for: Option<String>,
-    /// How many, at most; with --all, how many with each call [default: the hub's]
-    #[arg(long, value_name = "COUNT")]
-    limit: Option<u32>,
-    /// All of them, and not only the newest
-    #[arg(long, conflicts_with = "cursor")]
-    all: bool,
-    /// Go on where an earlier list ended, as its `next_cursor` says
-    #[arg(long, value_name = "CURSOR")]
-    cursor: Option<String>,
+    #[command(flatten)]
+    paging: Paging,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -62,26 +54,13 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(&self, client: &Client) -> anyhow::Result<()> {
-        let hub = client.connect()?;
-        let (mut items, mut cursor) = (Vec::new(), self.cursor.clone());
-        loop {
-            let mut page = hub.send(&Call::get("/v1/requests").query(self.query(cursor.as_deref()))).await?;
-            let more = page.get_mut("items").and_then(Value::as_array_mut).context("the hub's answer is no list")?;
-            items.append(more);
-            let next = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
-            let stuck = next == cursor;
-            cursor = next;
-            anyhow::ensure!(cursor.is_none() || !stuck, "the hub's list does not come to an end");
-            if !self.all || cursor.is_none() {
-                break;
-            }
-        }
-        output::print_answer(self.json, &json!({"items": items, "next_cursor": cursor}), describe)
+        let page = self.paging.read(&client.connect()?, "/v1/requests", self.filters()).await?;
+        output::print_answer(self.json, &page, describe)
     }
 
-    fn query(&self, cursor: Option<&str>) -> Vec<(&'static str, String)> {
+    fn filters(&self) -> Vec<Parameter> {
         let text = |value: Option<&dyn ToString>| value.map(ToString::to_string);
-        let parts = [
+        vec![
             ("status", self.status.clone()),
             ("resource", text(self.resource.as_ref().map(|value| value as _))),
             ("requester", text(self.requester.as_ref().map(|value| value as _))),
@@ -91,35 +70,24 @@ impl List {
             ("from", text(self.from.as_ref().map(|value| value as _))),
             ("to", text(self.to.as_ref().map(|value| value as _))),
             ("waiting_for", self.waiting_for.clone()),
-            ("limit", text(self.limit.as_ref().map(|value| value as _))),
-            ("cursor", cursor.map(str::to_owned)),
-        ];
-        parts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
+        ]
     }
 }
 
 /// A line each.
 fn describe(page: &Value) -> String {
-    let mut lines = String::new();
-    for item in page.get("items").and_then(Value::as_array).into_iter().flatten() {
-        let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or("–");
-        let who =
-            [text("/requester/email"), text("/requester/name")].into_iter().find(|who| *who != "–").unwrap_or("–");
-        let at = text("/created_at").split('.').next().unwrap_or_default().trim_end_matches('Z').replace('T', " ");
-        lines.push_str(&format!(
-            "{}  {:<10}  {at}  {:<16}  {who:<24}  {}\n",
-            text("/id"),
-            text("/status"),
-            text("/resource"),
-            short(text("/command"))
-        ));
-    }
-    match page.get("next_cursor").and_then(Value::as_str) {
-        Some(cursor) => lines.push_str(&format!("there are more: --all, or --cursor {cursor}\n")),
-        None if lines.is_empty() => lines.push_str("none\n"),
-        None => {}
-    }
-    lines
+    pages::lines(page, |item| {
+        let who = ["/requester/email", "/requester/name"].map(|pointer| text(item, pointer));
+        let who = who.into_iter().find(|who| *who != "–").unwrap_or("–");
+        format!(
+            "{}  {:<10}  {}  {:<16}  {who:<24}  {}",
+            text(item, "/id"),
+            text(item, "/status"),
+            moment(item, "/created_at"),
+            text(item, "/resource"),
+            short(text(item, "/command"))
+        )
+    })
 }
 
 /// As much of a command as fits on the line.
@@ -131,6 +99,8 @@ fn short(command: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::cli::shown::tests::sample;
 

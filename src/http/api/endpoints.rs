@@ -5,9 +5,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::{Answer, Paging};
+use crate::delivery::Trial;
 use crate::http::App;
-use crate::http::extract::{Body, Caller, Idempotency, Params, Segment};
-use crate::hub::{EndpointInput, EndpointPatch, EndpointView, Page, WithSecret};
+use crate::http::extract::{Body, Caller, Idempotency, OptionalBody, Params, Segment};
+use crate::hub::{EndpointInput, EndpointPatch, EndpointView, Page, RotateInput, TestInput, WithSecret};
 use crate::ids::EndpointId;
 
 /// `POST /v1/endpoints`
@@ -56,4 +57,43 @@ pub(in crate::http) async fn delete(
 ) -> Answer<StatusCode> {
     app.hub.delete_endpoint(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /v1/endpoints/{id}/pause`
+pub(in crate::http) async fn pause(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+) -> Answer<Json<EndpointView>> {
+    Ok(Json(app.hub.pause_endpoint(&caller, id).await?))
+}
+
+/// `POST /v1/endpoints/{id}/resume`
+pub(in crate::http) async fn resume(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+) -> Answer<Json<EndpointView>> {
+    Ok(Json(app.hub.resume_endpoint(&caller, id).await?))
+}
+
+/// `POST /v1/endpoints/{id}/rotate-secret`
+pub(in crate::http) async fn rotate_secret(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+    Idempotency(key): Idempotency,
+    OptionalBody(input): OptionalBody<RotateInput>,
+) -> Answer<Json<WithSecret>> {
+    Ok(Json(app.hub.rotate_secret(&caller, id, input, key).await?))
+}
+
+/// `POST /v1/endpoints/{id}/test`
+pub(in crate::http) async fn test(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+    OptionalBody(input): OptionalBody<TestInput>,
+) -> Answer<Json<Trial>> {
+    Ok(Json(app.hub.test_endpoint(&caller, id, input).await?))
 }

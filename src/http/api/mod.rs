@@ -10,6 +10,7 @@ pub(super) mod grants;
 pub(super) mod groups;
 pub(super) mod health;
 pub(super) mod people;
+pub(super) mod replays;
 pub(super) mod requests;
 pub(super) mod resources;
 pub(super) mod tokens;

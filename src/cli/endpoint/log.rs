@@ -1,0 +1,149 @@
+//! `countersign endpoint deliveries` and `attempts`
+
+use clap::Args;
+use serde_json::Value;
+
+use super::One;
+use crate::cli::connection::Connection;
+use crate::cli::output;
+use crate::cli::pages::{self, Paging, moment, text};
+use crate::time::Timestamp;
+
+/// In which states a delivery may be.
+const STATES: [&str; 8] =
+    ["pending", "leased", "delivered", "accepted", "failed", "expired", "superseded", "discarded"];
+
+/// List what an endpoint was sent, newest first.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  countersign endpoint deliveries dba-teams --state failed --from 2026-11-21T00:00:00Z --all")]
+pub(super) struct Deliveries {
+    #[command(flatten)]
+    one: One,
+    /// Only in that state
+    #[arg(long, value_name = "STATE", value_parser = STATES)]
+    state: Option<String>,
+    /// Only of that kind of event
+    #[arg(long, value_name = "EVENT")]
+    event: Option<String>,
+    #[command(flatten)]
+    period: Period,
+    #[command(flatten)]
+    paging: Paging,
+}
+
+/// List every attempt to send something to an endpoint, newest first.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  countersign endpoint attempts dba-teams --status 429")]
+pub(super) struct Attempts {
+    #[command(flatten)]
+    one: One,
+    /// Only those judged so, for example transient
+    #[arg(long, value_name = "CLASS")]
+    class: Option<String>,
+    /// Only those that were answered with that HTTP status
+    #[arg(long, value_name = "STATUS")]
+    status: Option<u16>,
+    #[command(flatten)]
+    period: Period,
+    #[command(flatten)]
+    paging: Paging,
+}
+
+/// Of which time.
+#[derive(Debug, Args)]
+pub(super) struct Period {
+    /// From then on, for example 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(super) from: Option<Timestamp>,
+    /// Before then
+    #[arg(long, value_name = "TIME")]
+    pub(super) to: Option<Timestamp>,
+}
+
+impl Period {
+    fn parameters(&self) -> [pages::Parameter; 2] {
+        [("from", self.from.map(|time| time.to_string())), ("to", self.to.map(|time| time.to_string()))]
+    }
+}
+
+impl Deliveries {
+    pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<()> {
+        let [from, to] = self.period.parameters();
+        let filters = vec![("state", self.state.clone()), ("event", self.event.clone()), from, to];
+        let page = self.paging.read(hub, &self.one.path(hub, "/deliveries").await?, filters).await?;
+        output::print_answer(self.one.json, &page, |page| pages::lines(page, delivery))
+    }
+}
+
+impl Attempts {
+    pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<()> {
+        let [from, to] = self.period.parameters();
+        let status = self.status.map(|status| status.to_string());
+        let filters = vec![("class", self.class.clone()), ("status", status), from, to];
+        let page = self.paging.read(hub, &self.one.path(hub, "/attempts").await?, filters).await?;
+        output::print_answer(self.one.json, &page, |page| pages::lines(page, attempt))
+    }
+}
+
+/// A delivery's line, with what it waits for or why it ended.
+pub(super) fn delivery(item: &Value) -> String {
+    let why = match (text(item, "/state"), text(item, "/end_reason")) {
+        ("pending", _) => format!("  next at {}", moment(item, "/next_attempt_at")),
+        (_, "–") => String::new(),
+        (_, why) => format!("  {why}"),
+    };
+    let attempts = item.get("attempts").and_then(Value::as_u64).unwrap_or_default();
+    format!(
+        "{}  {:<10}  {}  {:<22}  attempts {attempts}{why}",
+        text(item, "/id"),
+        text(item, "/state"),
+        moment(item, "/created_at"),
+        text(item, "/event")
+    )
+}
+
+fn attempt(item: &Value) -> String {
+    let number = |name: &str| item.get(name).and_then(Value::as_u64);
+    let status = number("status").map_or_else(|| "–".to_owned(), |status| status.to_string());
+    let error = item.get("error").and_then(Value::as_str).map(|error| format!("  {error}")).unwrap_or_default();
+    format!(
+        "{}  {}  {:<22}  {:>2}.  {:<10}  {status:>3}  {:>6} ms{error}",
+        moment(item, "/started_at"),
+        text(item, "/delivery_id"),
+        text(item, "/event"),
+        number("number").unwrap_or_default(),
+        text(item, "/class"),
+        number("duration_us").unwrap_or_default() / 1_000
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_each() {
+        let mut item = json!({
+            "id": "dlv_1", "state": "failed", "created_at": "2026-11-21T22:00:00Z", "event": "request.created", "attempts": 12,
+            "end_reason": "given up after 12 attempts", "next_attempt_at": null,
+        });
+        let line =
+            "dlv_1  failed      2026-11-21 22:00:00  request.created         attempts 12  given up after 12 attempts";
+        assert_eq!(delivery(&item), line);
+        (item["state"], item["next_attempt_at"]) = (json!("pending"), json!("2026-11-21T22:05:00Z"));
+        assert!(delivery(&item).ends_with("attempts 12  next at 2026-11-21 22:05:00"));
+        let item = json!({
+            "delivery_id": "dlv_1", "event": "request.created", "number": 2, "started_at": "2026-11-21T22:00:00Z", "duration_us": 5_400,
+            "class": "transient", "status": null, "error": "cannot connect", "answer": null,
+        });
+        let line =
+            "2026-11-21 22:00:00  dlv_1  request.created          2.  transient     –       5 ms  cannot connect";
+        assert_eq!(attempt(&item), line);
+    }
+}

@@ -1,0 +1,121 @@
+//! `countersign endpoint list` and `show`
+
+use clap::Args;
+use serde_json::Value;
+
+use super::One;
+use crate::cli::connection::{Call, Connection};
+use crate::cli::output;
+use crate::cli::pages::{self, Paging, moment, text};
+
+/// All endpoints.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<()> {
+        let page = Paging::whole().read(hub, "/v1/endpoints", Vec::new()).await?;
+        output::print_answer(self.json, &page, |page| pages::lines(page, line))
+    }
+}
+
+/// Makes a call that answers an endpoint, and prints that.
+pub(super) async fn show(hub: &Connection, one: &One, call: Call) -> anyhow::Result<()> {
+    let answer = hub.send(&call).await?;
+    output::print_answer(one.json, &answer, describe)
+}
+
+/// How it is, in a word.
+fn standing(endpoint: &Value) -> &str {
+    let paused = endpoint.get("paused_at").is_some_and(Value::is_string);
+    if paused && text(endpoint, "/state") == "active" { "paused" } else { text(endpoint, "/state") }
+}
+
+fn line(endpoint: &Value) -> String {
+    format!(
+        "{}  {:<8}  {:<6}  {:<24}  {}",
+        text(endpoint, "/id"),
+        standing(endpoint),
+        text(endpoint, "/channel"),
+        text(endpoint, "/name"),
+        text(endpoint, "/url")
+    )
+}
+
+/// All that is known of an endpoint, field by field; what it does not have is left out.
+pub(super) fn describe(endpoint: &Value) -> String {
+    let mut lines = vec![format!("{}: {}", text(endpoint, "/name"), standing(endpoint))];
+    let mut field = |name: &str, value: String| lines.push(format!("  {name:<16}{value}"));
+    field("id", text(endpoint, "/id").to_owned());
+    field("sent to", format!("{} at {}", text(endpoint, "/channel"), text(endpoint, "/url")));
+    for (name, all) in [("events", "all"), ("resources", "all"), ("groups", "any, without links to decide")] {
+        let items = endpoint.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let items: Vec<&str> = items.collect();
+        field(name, if items.is_empty() { all.to_owned() } else { items.join(", ") });
+    }
+    for (name, title) in [
+        ("headers", "headers"),
+        ("auth", "auth"),
+        ("client_certificate", "certificate"),
+        ("ca_certificate", "authorities"),
+        ("proxy", "proxy"),
+        ("schedule", "schedule"),
+        ("rate_per_second", "rate a second"),
+        ("concurrency", "at once"),
+        ("answer_control", "answer control"),
+        ("disabled_reason", "disabled"),
+        ("retiring", "retiring"),
+    ] {
+        let value = endpoint.get(name).unwrap_or(&Value::Null);
+        let is_empty = value.is_null()
+            || *value == Value::Bool(false)
+            || value.as_array().is_some_and(Vec::is_empty)
+            || value.as_object().is_some_and(serde_json::Map::is_empty);
+        if !is_empty {
+            field(title, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        }
+    }
+    if standing(endpoint) == "paused" {
+        field("paused at", moment(endpoint, "/paused_at"));
+    }
+    field("made at", moment(endpoint, "/created_at"));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_line_or_a_page() {
+        let mut endpoint = json!({
+            "id": "ep_1", "name": "ops", "channel": "custom", "url": "https://hooks.example.com/…", "events": [], "resources": ["orders-db"],
+            "groups": [], "headers": {"x-key": "…"}, "auth": null, "proxy": null, "schedule": [1, 5], "answer_control": false,
+            "state": "active", "disabled_reason": null, "paused_at": "2026-11-21T22:00:00Z", "retiring": [],
+            "created_at": "2026-11-21T21:00:00.5Z",
+        });
+        assert_eq!(line(&endpoint), "ep_1  paused    custom  ops                       https://hooks.example.com/…");
+        let expected = "ops: paused
+  id              ep_1
+  sent to         custom at https://hooks.example.com/…
+  events          all
+  resources       orders-db
+  groups          any, without links to decide
+  headers         {\"x-key\":\"…\"}
+  schedule        [1,5]
+  paused at       2026-11-21 22:00:00
+  made at         2026-11-21 21:00:00
+";
+        assert_eq!(describe(&endpoint), expected);
+        endpoint["state"] = json!("disabled");
+        endpoint["disabled_reason"] = json!("it answered 410");
+        assert!(describe(&endpoint).starts_with("ops: disabled\n"), "whether it is paused is of no matter then");
+    }
+}

@@ -1,0 +1,84 @@
+//! `countersign endpoint test`
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::One;
+use crate::cli::connection::{Call, Connection};
+use crate::cli::output;
+use crate::cli::pages::text;
+use crate::cli::shown::indented;
+
+/// The longest that a hub may wait for a target.
+const LONGEST: u64 = 120;
+
+/// Send a sample event to an endpoint at once, also to one that is paused or disabled.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit code:
+  0    the endpoint took it
+  1    it did not, or the hub refuses
+
+Example:
+  countersign endpoint test dba-teams --event request.approved")]
+pub(super) struct Test {
+    #[command(flatten)]
+    one: One,
+    /// The kind of event [default: request.created]
+    #[arg(long, value_name = "EVENT")]
+    event: Option<String>,
+}
+
+impl Test {
+    pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<ExitCode> {
+        let body = self.event.as_ref().map_or_else(|| json!({}), |event| json!({"event": event}));
+        let call = Call::post(self.one.path(hub, "/test").await?, body).patient(LONGEST);
+        let answer = hub.send(&call).await?;
+        output::print_answer(self.one.json, &answer, describe)?;
+        let delivered = answer.get("delivered").and_then(Value::as_bool) == Some(true);
+        Ok(if delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// What was sent, what came back.
+fn describe(answer: &Value) -> String {
+    let delivered = answer.get("delivered").and_then(Value::as_bool) == Some(true);
+    let millis = answer.get("duration_us").and_then(Value::as_u64).unwrap_or_default() / 1_000;
+    let mut lines = match (delivered, text(answer, "/error")) {
+        (true, _) => format!("delivered in {millis} ms\n"),
+        (false, error) => format!("not delivered ({}) after {millis} ms: {error}\n", text(answer, "/class")),
+    };
+    if let Some(request) = answer.get("request").filter(|request| request.is_object()) {
+        lines.push_str(&format!("  {} {}\n", text(request, "/method"), text(request, "/url")));
+        for (name, value) in request.get("headers").and_then(Value::as_object).into_iter().flatten() {
+            lines.push_str(&format!("  {name}: {}\n", value.as_str().unwrap_or_default()));
+        }
+    }
+    if let Some(status) = answer.pointer("/answer/status").and_then(Value::as_u64) {
+        let body = answer.pointer("/answer/body").and_then(Value::as_str).map(indented).unwrap_or_default();
+        lines.push_str(&format!("  answered {status}{body}\n"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_is_told() {
+        let mut answer = json!({
+            "delivered": true, "class": "success", "error": null, "duration_us": 12_345,
+            "request": {"method": "POST", "url": "https://hooks.example.com/…", "headers": {"webhook-id": "evt_1"}, "body": "{}"},
+            "answer": {"status": 200, "body": "ok"},
+        });
+        let expected =
+            "delivered in 12 ms\n  POST https://hooks.example.com/…\n  webhook-id: evt_1\n  answered 200\n    ok\n";
+        assert_eq!(describe(&answer), expected);
+        answer["delivered"] = json!(false);
+        (answer["class"], answer["error"], answer["answer"]) = (json!("transient"), json!("no answer"), Value::Null);
+        assert!(describe(&answer).starts_with("not delivered (transient) after 12 ms: no answer\n"));
+    }
+}

@@ -1,0 +1,73 @@
+//! Lists, page by page.
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::connection::{Call, Connection};
+
+/// Which part of a list.
+#[derive(Debug, Args)]
+pub(super) struct Paging {
+    /// How many, at most; with --all, how many with each call [default: the hub's]
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<u32>,
+    /// All of them, and not only the newest
+    #[arg(long, conflicts_with = "cursor")]
+    all: bool,
+    /// Go on where an earlier list ended, as its `next_cursor` says
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+}
+
+/// A parameter that is sent when it is given.
+pub(super) type Parameter = (&'static str, Option<String>);
+
+impl Paging {
+    /// Every page.
+    pub(super) const fn whole() -> Self {
+        Self { limit: None, all: true, cursor: None }
+    }
+
+    /// The wanted part of a list, as if the hub had answered it at once.
+    pub(super) async fn read(&self, hub: &Connection, path: &str, filters: Vec<Parameter>) -> anyhow::Result<Value> {
+        let (mut items, mut cursor) = (Vec::new(), self.cursor.clone());
+        loop {
+            let own = [("limit", self.limit.map(|limit| limit.to_string())), ("cursor", cursor.clone())];
+            let given = filters.iter().cloned().chain(own);
+            let query = given.filter_map(|(name, value)| value.map(|value| (name, value))).collect();
+            let mut page = hub.send(&Call::get(path).query(query)).await?;
+            let more = page.get_mut("items").and_then(Value::as_array_mut).context("the hub's answer is no list")?;
+            items.append(more);
+            let next = page.get("next_cursor").and_then(Value::as_str).map(str::to_owned);
+            let stuck = next == cursor;
+            cursor = next;
+            anyhow::ensure!(cursor.is_none() || !stuck, "the hub's list does not come to an end");
+            if !self.all || cursor.is_none() {
+                return Ok(json!({"items": items, "next_cursor": cursor}));
+            }
+        }
+    }
+}
+
+/// The items, a line each, and how to see more of them.
+pub(super) fn lines(page: &Value, line: impl Fn(&Value) -> String) -> String {
+    let items = page.get("items").and_then(Value::as_array).into_iter().flatten();
+    let mut lines: String = items.map(|item| format!("{}\n", line(item))).collect();
+    match page.get("next_cursor").and_then(Value::as_str) {
+        Some(cursor) => lines.push_str(&format!("there are more: --all, or --cursor {cursor}\n")),
+        None if lines.is_empty() => lines.push_str("none\n"),
+        None => {}
+    }
+    lines
+}
+
+/// A part of an item.
+pub(super) fn text<'a>(item: &'a Value, pointer: &str) -> &'a str {
+    item.pointer(pointer).and_then(Value::as_str).unwrap_or("–")
+}
+
+/// A time, to the second.
+pub(super) fn moment(item: &Value, pointer: &str) -> String {
+    text(item, pointer).split('.').next().unwrap_or_default().trim_end_matches('Z').replace('T', " ")
+}

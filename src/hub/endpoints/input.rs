@@ -1,0 +1,250 @@
+//! Endpoints as they are given and changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+
+use crate::approval::{EndpointName, GroupName, ResourceName, limits};
+use crate::delivery::{TargetPolicy, check_transport};
+use crate::hub::{HubError, check};
+use crate::ids::EndpointId;
+use crate::random;
+use crate::store::endpoints::{Channel, Endpoint, EndpointState};
+use crate::store::events::KINDS as EVENTS;
+use crate::store::transport::{Auth, ClientCertificate, Secret, Transport};
+use crate::time::Timestamp;
+
+/// Longest URL.
+const MAX_URL: usize = 4 * 1024;
+/// Bytes of a signing secret (Standard Webhooks 1.0, "Symmetric").
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// An endpoint as given.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointInput {
+    /// What people call it.
+    pub name: EndpointName,
+    /// What is at the other end.
+    pub channel: Channel,
+    /// Where.
+    pub url: SecretString,
+    /// The signing secret, `whsec_…`; made when absent. Custom endpoints only.
+    #[serde(default)]
+    pub secret: Option<SecretString>,
+    /// Which events; empty for all.
+    #[serde(default)]
+    pub events: BTreeSet<String>,
+    /// Which resources; empty for all.
+    #[serde(default)]
+    pub resources: BTreeSet<ResourceName>,
+    /// For which deciding groups it speaks; empty for any request, without deciding links.
+    #[serde(default)]
+    pub groups: BTreeSet<GroupName>,
+    /// Sent with every message.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// How the hub says who it is.
+    #[serde(default)]
+    pub auth: Option<Auth>,
+    /// How the hub shows who it is when the connection is made.
+    #[serde(default)]
+    pub client_certificate: Option<ClientCertificate>,
+    /// Whose certificates are taken besides those that the machine trusts.
+    #[serde(default)]
+    pub ca_certificate: Option<String>,
+    /// The proxy to go through.
+    #[serde(default)]
+    pub proxy: Option<Secret>,
+    /// Seconds to wait after each failed attempt.
+    #[serde(default)]
+    pub schedule: Option<Vec<u32>>,
+    /// Most messages a second.
+    #[serde(default)]
+    pub rate_per_second: Option<f64>,
+    /// Most messages under way at once.
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+    /// Whether the target's answer may end a delivery, or the endpoint.
+    #[serde(default)]
+    pub answer_control: bool,
+}
+
+/// What to change of an endpoint; absent fields stay, and `null` takes away what an endpoint need not have.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the fields are those of EndpointInput")]
+pub struct EndpointPatch {
+    pub name: Option<EndpointName>,
+    pub url: Option<SecretString>,
+    pub events: Option<BTreeSet<String>>,
+    pub resources: Option<BTreeSet<ResourceName>>,
+    pub groups: Option<BTreeSet<GroupName>>,
+    #[serde(deserialize_with = "given")]
+    pub headers: Option<Option<BTreeMap<String, Secret>>>,
+    #[serde(deserialize_with = "given")]
+    pub auth: Option<Option<Auth>>,
+    #[serde(deserialize_with = "given")]
+    pub client_certificate: Option<Option<ClientCertificate>>,
+    #[serde(deserialize_with = "given")]
+    pub ca_certificate: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    pub proxy: Option<Option<Secret>>,
+    #[serde(deserialize_with = "given")]
+    pub schedule: Option<Option<Vec<u32>>>,
+    #[serde(deserialize_with = "given")]
+    pub rate_per_second: Option<Option<f64>>,
+    #[serde(deserialize_with = "given")]
+    pub concurrency: Option<Option<u32>>,
+    pub answer_control: Option<bool>,
+    /// `active` switches a disabled endpoint on again.
+    pub state: Option<EndpointState>,
+}
+
+/// Tells a field that is `null` from one that is absent.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+impl EndpointInput {
+    /// The endpoint that this describes; `known` when one of that name exists, whose identity and secret stay.
+    pub(in crate::hub) fn check(
+        self,
+        known: Option<&Endpoint>,
+        targets: &TargetPolicy,
+        now: Timestamp,
+    ) -> Result<Endpoint, HubError> {
+        let secret = match (self.channel, self.secret) {
+            (Channel::Teams, Some(_)) => return Err(no_secret(self.channel)),
+            (Channel::Teams, None) => None,
+            (Channel::Custom, Some(given)) => Some(checked_secret(given)?),
+            (Channel::Custom, None) => {
+                known.and_then(|known| known.secret.clone()).or_else(|| Some(new_signing_secret()))
+            }
+        };
+        let endpoint = Endpoint {
+            id: known.map_or_else(|| EndpointId::mint(now), |known| known.id),
+            name: self.name,
+            channel: self.channel,
+            url: self.url,
+            secret,
+            events: self.events,
+            resources: self.resources,
+            groups: self.groups,
+            state: EndpointState::Active,
+            disabled_reason: None,
+            transport: Transport {
+                headers: lower(self.headers)?,
+                auth: self.auth,
+                client_certificate: self.client_certificate,
+                ca_certificate: self.ca_certificate,
+                proxy: self.proxy,
+                schedule: self.schedule,
+                rate_per_second: self.rate_per_second,
+                concurrency: self.concurrency,
+                answer_control: self.answer_control,
+            },
+            retiring: known.map(|known| known.retiring.clone()).unwrap_or_default(),
+            paused_at: known.and_then(|known| known.paused_at),
+            created_at: known.map_or(now, |known| known.created_at),
+        };
+        checked(&endpoint, targets)?;
+        Ok(endpoint)
+    }
+}
+
+impl EndpointPatch {
+    /// The endpoint as it is to be.
+    pub(super) fn check(self, known: Endpoint, targets: &TargetPolicy) -> Result<Endpoint, HubError> {
+        let was = known.transport;
+        let transport = Transport {
+            headers: self.headers.map_or(Ok(was.headers), |headers| lower(headers.unwrap_or_default()))?,
+            auth: self.auth.unwrap_or(was.auth),
+            client_certificate: self.client_certificate.unwrap_or(was.client_certificate),
+            ca_certificate: self.ca_certificate.unwrap_or(was.ca_certificate),
+            proxy: self.proxy.unwrap_or(was.proxy),
+            schedule: self.schedule.unwrap_or(was.schedule),
+            rate_per_second: self.rate_per_second.unwrap_or(was.rate_per_second),
+            concurrency: self.concurrency.unwrap_or(was.concurrency),
+            answer_control: self.answer_control.unwrap_or(was.answer_control),
+        };
+        let (state, disabled_reason) = match self.state {
+            Some(_) => (EndpointState::Active, None),
+            None => (known.state, known.disabled_reason),
+        };
+        let changed = Endpoint {
+            name: self.name.unwrap_or(known.name),
+            url: self.url.unwrap_or(known.url),
+            events: self.events.unwrap_or(known.events),
+            resources: self.resources.unwrap_or(known.resources),
+            groups: self.groups.unwrap_or(known.groups),
+            state,
+            disabled_reason,
+            transport,
+            ..known
+        };
+        checked(&changed, targets)?;
+        Ok(changed)
+    }
+}
+
+/// Checks what types cannot, of a new endpoint or a changed one.
+fn checked(endpoint: &Endpoint, targets: &TargetPolicy) -> Result<(), HubError> {
+    let url = endpoint.url.expose_secret();
+    check::text("/url", url, MAX_URL)?;
+    targets.check_url(url).map_err(|error| HubError::invalid("invalid_url", "/url", error.to_string()))?;
+    check::count("/resources", endpoint.resources.len(), limits::SHORT)?;
+    check::count("/groups", endpoint.groups.len(), limits::ITEMS)?;
+    check_events("/events", &endpoint.events)?;
+    check_transport(&endpoint.transport, targets)
+        .map_err(|error| HubError::invalid("invalid_transport", error.pointer, error.detail))
+}
+
+/// Refuses kinds of events that there are none of.
+pub(in crate::hub) fn check_events<'e>(
+    pointer: &str,
+    events: impl IntoIterator<Item = &'e String>,
+) -> Result<(), HubError> {
+    match events.into_iter().find(|event| !EVENTS.contains(&event.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            let detail = format!("there is no event {unknown:?}; the events are {}", EVENTS.join(", "));
+            Err(HubError::invalid("unknown_event", pointer, detail))
+        }
+    }
+}
+
+/// Header names in lower case, as they are kept and compared.
+fn lower(headers: BTreeMap<String, Secret>) -> Result<BTreeMap<String, Secret>, HubError> {
+    let mut lowered = BTreeMap::new();
+    for (name, value) in headers {
+        let name = name.to_ascii_lowercase();
+        if let Some(_twice) = lowered.insert(name.clone(), value) {
+            let detail = format!("{name} stands here twice: case makes no difference in names of headers");
+            return Err(HubError::invalid("invalid_transport", "/headers", detail));
+        }
+    }
+    Ok(lowered)
+}
+
+/// What a channel that does not sign answers to whoever talks of signing secrets.
+pub(super) fn no_secret(channel: Channel) -> HubError {
+    let detail = format!("a {} endpoint has no signing secret: its URL is the secret", channel.as_str());
+    HubError::invalid("invalid_secret", "/secret", detail)
+}
+
+pub(super) fn checked_secret(secret: SecretString) -> Result<SecretString, HubError> {
+    let bytes = secret.expose_secret().strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+    if bytes.is_some_and(|bytes| SECRET_BYTES.contains(&bytes.len())) {
+        return Ok(secret);
+    }
+    let detail = "a signing secret is whsec_ and the base64 of 24 to 64 random bytes; leave it out to have one made";
+    Err(HubError::invalid("invalid_secret", "/secret", detail))
+}
+
+pub(super) fn new_signing_secret() -> SecretString {
+    format!("whsec_{}", STANDARD.encode(random::bytes::<32>())).into()
+}

@@ -1,0 +1,186 @@
+//! What may happen to an endpoint while it stays the same one: it is paused, it goes on, its signing secret is replaced.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::input::{checked_secret, new_signing_secret, no_secret};
+use super::view::{EndpointView, WithSecret};
+use super::{remember, replayed, save};
+use crate::approval::Digest;
+use crate::hub::{Hub, HubError, IdempotencyKey, require};
+use crate::identity::{Principal, Scope};
+use crate::ids::EndpointId;
+use crate::store::endpoints::{self, Endpoint, RetiringSecret};
+use crate::store::idempotency::Key;
+use crate::store::{Session, Signal};
+use crate::time::Timestamp;
+
+const OPERATION: &str = "rotate-secret";
+/// How long a replaced secret still signs, unless said otherwise: a day.
+const OVERLAP: u32 = 86_400;
+/// Longest overlap: 30 days.
+const MAX_OVERLAP: u32 = 30 * 86_400;
+/// Most secrets that sign at once: each is a signature in the header of every message.
+const MAX_LIVE: usize = 5;
+
+/// The new signing secret of an endpoint.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RotateInput {
+    /// `whsec_…`; made when absent.
+    pub secret: Option<SecretString>,
+    /// How long the old one still signs besides; 0 ends all earlier ones at once.
+    pub overlap_seconds: Option<u32>,
+}
+
+impl Hub {
+    /// Holds back what is meant for an endpoint. Deliveries are made as ever, and wait.
+    ///
+    /// # Errors
+    /// When the caller may not, or there is none.
+    pub async fn pause_endpoint(&self, caller: &Principal, id: EndpointId) -> Result<EndpointView, HubError> {
+        self.set_paused(caller, id, true).await
+    }
+
+    /// Lets an endpoint have what was held back.
+    ///
+    /// # Errors
+    /// When the caller may not, or there is none.
+    pub async fn resume_endpoint(&self, caller: &Principal, id: EndpointId) -> Result<EndpointView, HubError> {
+        self.set_paused(caller, id, false).await
+    }
+
+    async fn set_paused(&self, caller: &Principal, id: EndpointId, paused: bool) -> Result<EndpointView, HubError> {
+        require(caller, &[Scope::Admin])?;
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let known = known(tx.session(), id).await?;
+                    if known.paused_at.is_some() == paused {
+                        return Ok(EndpointView::new(&known));
+                    }
+                    let changed = Endpoint { paused_at: paused.then_some(now), ..known };
+                    let action = if paused { "endpoint.paused" } else { "endpoint.resumed" };
+                    let changed = save(tx, changed, action, now, actor).await?;
+                    tx.signal(Signal::Deliveries);
+                    Ok(EndpointView::new(&changed))
+                })
+            })
+            .await
+    }
+
+    /// Gives an endpoint a new signing secret; the answer alone shows it. Messages are signed with the old one too for a while, so
+    /// that the receiver can change over at its own time.
+    ///
+    /// # Errors
+    /// When the caller may not, there is none, it does not sign, or too many secrets are live already.
+    pub async fn rotate_secret(
+        &self,
+        caller: &Principal,
+        id: EndpointId,
+        input: RotateInput,
+        key: Option<IdempotencyKey>,
+    ) -> Result<WithSecret, HubError> {
+        require(caller, &[Scope::Admin])?;
+        let key = key.map(|key| Key { principal: caller.key(), operation: OPERATION, key: key.0 });
+        let RotateInput { secret, overlap_seconds } = input;
+        let given = secret.as_ref().map(|secret| secret.expose_secret());
+        let body = Digest::of(format!("{id} {given:?} {overlap_seconds:?}").as_bytes());
+        let overlap = overlap_seconds.unwrap_or(OVERLAP);
+        if overlap > MAX_OVERLAP {
+            let detail = format!("an overlap is 0 to {MAX_OVERLAP} seconds");
+            return Err(HubError::invalid("invalid_timeout", "/overlap_seconds", detail));
+        }
+        let secret = secret.map_or_else(|| Ok(new_signing_secret()), checked_secret)?;
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let known = known(tx.session(), id).await?;
+                    if replayed(tx.session(), key.as_ref(), body).await?.is_some() {
+                        return Ok(WithSecret::new(&known));
+                    }
+                    let changed = rotated(known, secret, overlap, now)?;
+                    let changed = save(tx, changed, "endpoint.secret_rotated", now, actor).await?;
+                    remember(tx.session(), key.as_ref(), body, id.to_string(), now);
+                    Ok(WithSecret::new(&changed))
+                })
+            })
+            .await
+    }
+}
+
+async fn known(session: &mut Session, id: EndpointId) -> Result<Endpoint, HubError> {
+    endpoints::get(session, id).await?.ok_or(HubError::NotFound("endpoint"))
+}
+
+/// The endpoint with its new secret, and the old one among those that still sign.
+fn rotated(known: Endpoint, secret: SecretString, overlap: u32, now: Timestamp) -> Result<Endpoint, HubError> {
+    let old = known.secret.as_ref().ok_or_else(|| no_secret(known.channel))?.expose_secret().to_owned();
+    if old == secret.expose_secret() {
+        return Err(HubError::invalid("invalid_secret", "/secret", "this is the endpoint's secret already"));
+    }
+    let mut retiring = known.retiring.clone();
+    // One that comes back is new again.
+    retiring.retain(|old| old.until > now && old.secret.expose() != secret.expose_secret());
+    if overlap == 0 {
+        retiring.clear();
+    } else {
+        let until = now + Duration::from_secs(overlap.into());
+        retiring.insert(0, RetiringSecret { secret: old.into(), until });
+    }
+    if retiring.len() >= MAX_LIVE {
+        let detail = format!(
+            "{MAX_LIVE} secrets sign already, with this one it would be one more: wait until one has retired, or end \
+             all earlier ones with overlap_seconds 0"
+        );
+        return Err(HubError::conflict("too_many_secrets", detail));
+    }
+    Ok(Endpoint { secret: Some(secret), retiring, ..known })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::endpoints::{Channel, EndpointState};
+    use crate::store::transport::Transport;
+
+    #[test]
+    fn secrets_retire_in_their_time_and_no_more_than_five_sign() {
+        let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
+        let mut endpoint = Endpoint {
+            id: EndpointId::mint(at(0)),
+            name: "ops".parse().unwrap(),
+            channel: Channel::Custom,
+            url: "https://hooks.example.com".to_owned().into(),
+            secret: Some("0".to_owned().into()),
+            events: Default::default(),
+            resources: Default::default(),
+            groups: Default::default(),
+            state: EndpointState::Active,
+            disabled_reason: None,
+            transport: Transport::default(),
+            retiring: Vec::new(),
+            paused_at: None,
+            created_at: at(0),
+        };
+        let rotate = |known: &Endpoint, secret: &str, overlap, second| {
+            rotated(known.clone(), secret.to_owned().into(), overlap, at(second))
+        };
+        for number in 1..MAX_LIVE {
+            endpoint = rotate(&endpoint, &number.to_string(), 100, 1).unwrap();
+        }
+        let old = |endpoint: &Endpoint| {
+            endpoint.retiring.iter().map(|old| old.secret.expose().to_owned()).collect::<Vec<_>>().concat()
+        };
+        assert_eq!(old(&endpoint), "3210");
+        assert!(rotate(&endpoint, "5", 100, 100).is_err());
+        assert_eq!(old(&rotate(&endpoint, "5", 100, 101).unwrap()), "4");
+        assert_eq!(old(&rotate(&endpoint, "5", 0, 1).unwrap()), "");
+        assert_eq!(old(&rotate(&endpoint, "0", 100, 1).unwrap()), "4321");
+        assert!(rotate(&endpoint, "4", 100, 1).is_err(), "it has that one");
+    }
+}

@@ -1,0 +1,203 @@
+//! Endpoints: where notifications go.
+
+mod input;
+mod life;
+mod sample;
+mod trial;
+mod view;
+
+use secrecy::ExposeSecret;
+use serde_json::json;
+
+pub(in crate::hub) use self::input::check_events;
+pub use self::input::{EndpointInput, EndpointPatch};
+pub use self::life::RotateInput;
+pub(in crate::hub) use self::trial::AT_ONCE;
+pub use self::trial::TestInput;
+pub use self::view::{AuthView, CertificateView, EndpointView, RetiringView, WithSecret};
+use super::query::parse_cursor;
+use super::{Hub, HubError, IdempotencyKey, Page, require};
+use crate::approval::Digest;
+use crate::audit::Entry;
+use crate::identity::{Principal, Scope};
+use crate::ids::EndpointId;
+use crate::store::endpoints::{Endpoint, EndpointState};
+use crate::store::idempotency::{Key, Used};
+use crate::store::{Session, Tx, deliveries, endpoints, health, idempotency};
+use crate::time::Timestamp;
+
+const OPERATION: &str = "endpoint";
+
+/// Refuses a name that another endpoint has.
+async fn check_name(session: &mut Session, endpoint: &Endpoint) -> Result<(), HubError> {
+    match endpoints::by_name(session, &endpoint.name).await? {
+        Some(other) if other.id != endpoint.id => {
+            let detail = format!("another endpoint is called {}", endpoint.name);
+            Err(HubError::Conflict { code: "name_taken", detail })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes an endpoint and the entry about it; signing secrets whose time is over go. Answers it as it is written.
+pub(super) async fn save(
+    tx: &mut Tx,
+    mut endpoint: Endpoint,
+    action: &str,
+    now: Timestamp,
+    actor: crate::audit::Actor,
+) -> Result<Endpoint, HubError> {
+    endpoint.retiring.retain(|old| old.until > now);
+    endpoints::put(tx.session(), &endpoint, now).await?;
+    let details = json!(EndpointView::new(&endpoint));
+    tx.record(&Entry { details, ..Entry::new(now, action, actor) })?;
+    Ok(endpoint)
+}
+
+/// Forgets how an endpoint fared before somebody switched it on again: it starts anew.
+pub(super) async fn switched_on(session: &mut Session, was: EndpointState, now: &Endpoint) -> Result<(), HubError> {
+    if was == EndpointState::Disabled && now.state == EndpointState::Active {
+        health::clear(session, now.id).await?;
+    }
+    Ok(())
+}
+
+impl Hub {
+    /// Creates an endpoint; the answer alone shows its signing secret.
+    ///
+    /// # Errors
+    /// When the caller may not, the input cannot be meant, or the name is taken.
+    pub async fn create_endpoint(
+        &self,
+        caller: &Principal,
+        input: EndpointInput,
+        key: Option<IdempotencyKey>,
+    ) -> Result<WithSecret, HubError> {
+        require(caller, &[Scope::Admin])?;
+        let key = key.map(|key| Key { principal: caller.key(), operation: OPERATION, key: key.0 });
+        let secret = input.secret.as_ref().map(|secret| secret.expose_secret());
+        let given = format!("{input:?} {} {secret:?}", input.url.expose_secret());
+        let (now, actor) = (self.clock.now(), caller.actor());
+        let endpoint = input.check(None, &self.targets, now)?;
+        let body = Digest::of(format!("{given} {}", json!(endpoint.transport)).as_bytes());
+        let saved = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if let Some(earlier) = replayed(tx.session(), key.as_ref(), body).await? {
+                        return made_earlier(tx.session(), &earlier).await;
+                    }
+                    check_name(tx.session(), &endpoint).await?;
+                    let endpoint = save(tx, endpoint, "endpoint.created", now, actor).await?;
+                    remember(tx.session(), key.as_ref(), body, endpoint.id.to_string(), now);
+                    Ok::<_, HubError>(endpoint)
+                })
+            })
+            .await?;
+        Ok(WithSecret::new(&saved))
+    }
+
+    /// One endpoint.
+    ///
+    /// # Errors
+    /// When the caller may not see it or there is none.
+    pub async fn endpoint(&self, caller: &Principal, id: EndpointId) -> Result<EndpointView, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let endpoint = endpoints::get(&mut self.store.read().await?, id).await?;
+        Ok(EndpointView::new(&endpoint.ok_or(HubError::NotFound("endpoint"))?))
+    }
+
+    /// Endpoints, oldest first.
+    ///
+    /// # Errors
+    /// When the caller may not see them, or the cursor is none of ours.
+    pub async fn endpoints(
+        &self,
+        caller: &Principal,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<EndpointView>, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let after = cursor.map(parse_cursor).transpose()?;
+        let found = endpoints::page(&mut self.store.read().await?, after, limit + 1).await?;
+        let page = Page::cut(found, limit, |endpoint| endpoint.id.to_string());
+        Ok(page.map(|endpoint| EndpointView::new(&endpoint)))
+    }
+
+    /// Changes an endpoint.
+    ///
+    /// # Errors
+    /// When the caller may not, there is none, or the change cannot be meant.
+    pub async fn patch_endpoint(
+        &self,
+        caller: &Principal,
+        id: EndpointId,
+        patch: EndpointPatch,
+    ) -> Result<EndpointView, HubError> {
+        require(caller, &[Scope::Admin])?;
+        if patch.state.is_some_and(|state| state != EndpointState::Active) {
+            let detail = "state can only be set to active: delete an endpoint to stop sending to it";
+            return Err(HubError::invalid("invalid_state", "/state", detail));
+        }
+        let (now, actor, targets) = (self.clock.now(), caller.actor(), self.targets.clone());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let known = endpoints::get(tx.session(), id).await?.ok_or(HubError::NotFound("endpoint"))?;
+                    let was = known.state;
+                    let changed = patch.check(known, &targets)?;
+                    switched_on(tx.session(), was, &changed).await?;
+                    check_name(tx.session(), &changed).await?;
+                    Ok(EndpointView::new(&save(tx, changed, "endpoint.updated", now, actor).await?))
+                })
+            })
+            .await
+    }
+
+    /// Takes an endpoint away; what waits for it is discarded.
+    ///
+    /// # Errors
+    /// When the caller may not, or there is none.
+    pub async fn delete_endpoint(&self, caller: &Principal, id: EndpointId) -> Result<(), HubError> {
+        require(caller, &[Scope::Admin])?;
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let known = endpoints::get(tx.session(), id).await?.ok_or(HubError::NotFound("endpoint"))?;
+                    let gone = Endpoint { state: EndpointState::Deleted, disabled_reason: None, ..known };
+                    save(tx, gone, "endpoint.deleted", now, actor).await?;
+                    deliveries::discard_waiting(tx.session(), id, "the endpoint was deleted", now).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+/// What was made when the same key came with the same body before.
+pub(super) async fn replayed(
+    session: &mut Session,
+    key: Option<&Key>,
+    body: Digest,
+) -> Result<Option<String>, HubError> {
+    let Some(key) = key else { return Ok(None) };
+    let Some(used) = idempotency::find(session, key).await? else { return Ok(None) };
+    if used.body != body {
+        let detail = "this Idempotency-Key was used with another body: use a new key for a new call";
+        return Err(HubError::conflict("idempotency_key_reused", detail));
+    }
+    Ok(Some(used.subject))
+}
+
+/// Remembers what was made with a key, if there is one.
+pub(super) fn remember(session: &mut Session, key: Option<&Key>, body: Digest, subject: String, now: Timestamp) {
+    if let Some(key) = key {
+        idempotency::remember(session, key, &Used { body, subject }, now);
+    }
+}
+
+async fn made_earlier(session: &mut Session, id: &str) -> Result<Endpoint, HubError> {
+    let id = id.parse().map_err(|_| HubError::NotFound("endpoint"))?;
+    endpoints::any_state(session, id).await?.ok_or(HubError::NotFound("endpoint"))
+}

@@ -1,0 +1,58 @@
+//! Trying an endpoint out.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::check_events;
+use super::sample::sample;
+use crate::audit::Entry;
+use crate::delivery::Trial;
+use crate::hub::{Hub, HubError, require};
+use crate::identity::{Principal, Scope};
+use crate::ids::EndpointId;
+use crate::store::endpoints;
+
+/// Test messages under way at once.
+pub(in crate::hub) const AT_ONCE: usize = 4;
+
+/// What to tell of.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TestInput {
+    /// The kind of event; `request.created` when absent.
+    pub event: Option<String>,
+}
+
+impl Hub {
+    /// Sends a sample event to an endpoint, also to one that is paused or disabled, and says how that went.
+    ///
+    /// # Errors
+    /// When the caller may not, there is no such endpoint or event, or as many tests as may be are under way.
+    pub async fn test_endpoint(&self, caller: &Principal, id: EndpointId, input: TestInput) -> Result<Trial, HubError> {
+        require(caller, &[Scope::Admin])?;
+        check_events("/event", input.event.as_ref())?;
+        let kind = input.event.unwrap_or_else(|| "request.created".to_owned());
+        let endpoint =
+            endpoints::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("endpoint"))?;
+        let Ok(_place) = self.trials.try_acquire() else {
+            let detail = format!("{AT_ONCE} tests are under way already: try again in a moment");
+            return Err(HubError::conflict("busy", detail));
+        };
+        let event = sample(&kind, &endpoint, &self.settings.public_url, self.clock.now());
+        let trial = self.dispatcher.try_out(&endpoint, event).await;
+        let (now, actor) = (self.clock.now(), caller.actor());
+        let details = json!({
+            "endpoint": id, "name": endpoint.name, "event": kind, "delivered": trial.delivered, "class": trial.class,
+            "status": trial.answer.as_ref().map(|answer| answer.status),
+        });
+        self.store
+            .write::<_, (), HubError>(move |tx| {
+                Box::pin(async move {
+                    tx.record(&Entry { details, ..Entry::new(now, "endpoint.tested", actor) })?;
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(trial)
+    }
+}

@@ -1,0 +1,157 @@
+//! Endpoints as they are shown: whatever may be a secret is masked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+
+use crate::approval::{Digest, EndpointName, GroupName, ResourceName};
+use crate::delivery::TargetPolicy;
+use crate::ids::EndpointId;
+use crate::store::endpoints::{Channel, Endpoint, EndpointState};
+use crate::store::transport::Auth;
+use crate::time::Timestamp;
+
+/// What stands in a secret's place. No header can hold it, so it cannot be sent back as a value by mistake.
+const MASK: &str = "…";
+const CERTIFICATE_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
+const CERTIFICATE_ENDS: &str = "-----END CERTIFICATE-----";
+
+/// An endpoint, shown. Its URL is masked: for a chat channel it is the secret.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "most fields are those of EndpointInput")]
+pub struct EndpointView {
+    pub id: EndpointId,
+    pub name: EndpointName,
+    pub channel: Channel,
+    pub url: String,
+    pub events: BTreeSet<String>,
+    pub resources: BTreeSet<ResourceName>,
+    pub groups: BTreeSet<GroupName>,
+    /// Their values may be secrets, and are masked.
+    pub headers: BTreeMap<String, &'static str>,
+    pub auth: Option<AuthView>,
+    pub client_certificate: Option<CertificateView>,
+    pub ca_certificate: Option<CertificateView>,
+    pub proxy: Option<String>,
+    pub schedule: Option<Vec<u32>>,
+    pub rate_per_second: Option<f64>,
+    pub concurrency: Option<u32>,
+    pub answer_control: bool,
+    pub state: EndpointState,
+    pub disabled_reason: Option<String>,
+    /// Since when what is meant for it is held back.
+    pub paused_at: Option<Timestamp>,
+    /// Signing secrets that were replaced, and still sign for a while.
+    pub retiring: Vec<RetiringView>,
+    pub created_at: Timestamp,
+}
+
+/// How the hub says who it is, without what would let anybody else say so.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are those of Auth")]
+pub enum AuthView {
+    Basic { username: String, password: &'static str },
+    Bearer { token: &'static str },
+    Oauth2 { token_url: String, client_id: String, client_secret: &'static str, scope: Option<String> },
+}
+
+/// Certificates, by their fingerprints: the first is the certificate itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct CertificateView {
+    /// SHA-256 of each.
+    pub sha256: Vec<String>,
+}
+
+/// A signing secret that was replaced.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct RetiringView {
+    /// It signs before this moment.
+    pub until: Timestamp,
+}
+
+/// An endpoint with its signing secret, which is shown this once.
+#[derive(Debug, Serialize)]
+pub struct WithSecret {
+    /// The endpoint.
+    #[serde(flatten)]
+    pub endpoint: EndpointView,
+    /// Its signing secret; absent for chat channels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+impl EndpointView {
+    pub(in crate::hub) fn new(endpoint: &Endpoint) -> Self {
+        let transport = &endpoint.transport;
+        let certificates = |pem: &String| CertificateView { sha256: fingerprints(pem) };
+        Self {
+            id: endpoint.id,
+            name: endpoint.name.clone(),
+            channel: endpoint.channel,
+            url: TargetPolicy::masked(endpoint.url.expose_secret()),
+            events: endpoint.events.clone(),
+            resources: endpoint.resources.clone(),
+            groups: endpoint.groups.clone(),
+            headers: transport.headers.keys().map(|name| (name.clone(), MASK)).collect(),
+            auth: transport.auth.as_ref().map(AuthView::new),
+            client_certificate: transport.client_certificate.as_ref().map(|own| certificates(&own.certificate)),
+            ca_certificate: transport.ca_certificate.as_ref().map(certificates),
+            proxy: transport.proxy.as_ref().map(|proxy| TargetPolicy::masked(proxy.expose())),
+            schedule: transport.schedule.clone(),
+            rate_per_second: transport.rate_per_second,
+            concurrency: transport.concurrency,
+            answer_control: transport.answer_control,
+            state: endpoint.state,
+            disabled_reason: endpoint.disabled_reason.clone(),
+            paused_at: endpoint.paused_at,
+            retiring: endpoint.retiring.iter().map(|old| RetiringView { until: old.until }).collect(),
+            created_at: endpoint.created_at,
+        }
+    }
+}
+
+impl AuthView {
+    fn new(auth: &Auth) -> Self {
+        match auth {
+            Auth::Basic { username, .. } => Self::Basic { username: username.clone(), password: MASK },
+            Auth::Bearer { .. } => Self::Bearer { token: MASK },
+            Auth::Oauth2 { token_url, client_id, scope, .. } => Self::Oauth2 {
+                token_url: TargetPolicy::masked(token_url),
+                client_id: client_id.clone(),
+                client_secret: MASK,
+                scope: scope.clone(),
+            },
+        }
+    }
+}
+
+impl WithSecret {
+    pub(super) fn new(endpoint: &Endpoint) -> Self {
+        let secret = endpoint.secret.as_ref().map(|secret| secret.expose_secret().to_owned());
+        Self { endpoint: EndpointView::new(endpoint), secret }
+    }
+}
+
+/// The fingerprint of each certificate, as `openssl x509 -fingerprint -sha256` has it, in lower case without colons.
+fn fingerprints(pem: &str) -> Vec<String> {
+    let blocks = pem.split(CERTIFICATE_BEGINS).skip(1).filter_map(|rest| rest.split_once(CERTIFICATE_ENDS));
+    let texts = blocks.map(|(base64, _)| base64.split_ascii_whitespace().collect::<String>());
+    texts.filter_map(|text| STANDARD.decode(text).ok()).map(|bytes| Digest::of(&bytes).to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_certificate_has_its_fingerprint() {
+        let one = format!("# mine\n{CERTIFICATE_BEGINS}\nYWJj\r\nZGVm\n{CERTIFICATE_ENDS}\n");
+        let two = format!("{one}{CERTIFICATE_BEGINS}\nYQ==\n{CERTIFICATE_ENDS}\n");
+        assert_eq!(fingerprints(&two), [Digest::of(b"abcdef").to_string(), Digest::of(b"a").to_string()]);
+        assert_eq!(fingerprints("none"), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,112 @@
+//! Carries replays on: a bounded step at a time, each judged anew inside the writer. So a replay is the same however often the hub
+//! is restarted, and whichever replica takes its next step.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::end;
+use crate::audit::Actor;
+use crate::hub::deliveries::{ever_known, why_off};
+use crate::hub::{Hub, HubError};
+use crate::ids::{DeliveryId, ReplayId};
+use crate::store::deliveries::{self, Delivery};
+use crate::store::replays::{self, Replay, ReplayState};
+use crate::store::{Signal, Tx, delivery_log};
+use crate::time::{SharedClock, Timestamp};
+
+/// Deliveries that one step makes anew, at most.
+const BATCH: u32 = 200;
+/// Deliveries that one step looks at.
+const PART: u32 = 1_000;
+/// Replays carried on before looking for more.
+const MANY: u32 = 64;
+/// How often the worker looks for itself: another replica may have left something.
+const LOOK: Duration = Duration::from_secs(5);
+/// Pause after a failure.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Carries replays on until told to stop.
+pub async fn run_replayer(hub: Arc<Hub>, stop: CancellationToken) {
+    loop {
+        let wake = hub.carry_replays_on().await.unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot carry replays on");
+            hub.clock.now() + RETRY
+        });
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = hub.clock.sleep_until(wake) => {}
+            () = hub.store.signals().replays() => {}
+        }
+    }
+}
+
+impl Hub {
+    /// Takes the steps that are due; answers when the next ones are.
+    async fn carry_replays_on(&self) -> Result<Timestamp, HubError> {
+        let mut failed = None;
+        for id in replays::due(&mut self.store.read().await?, self.clock.now(), MANY).await? {
+            let clock = Arc::clone(&self.clock);
+            let stepped = self.store.write(move |tx| Box::pin(async move { step(tx, id, &clock).await })).await;
+            // One that cannot go on must not keep the others from it.
+            if let Err(error) = stepped {
+                tracing::error!(replay = %id, error = &error as &dyn std::error::Error, "a step failed");
+                failed = Some(self.clock.now() + RETRY);
+            }
+        }
+        let look = self.clock.now() + LOOK;
+        let next = replays::next(&mut self.store.read().await?).await?;
+        Ok(failed.unwrap_or_else(|| next.map_or(look, |next| next.min(look))))
+    }
+}
+
+/// Takes the next step, unless another replica was faster or the replay has ended meanwhile.
+async fn step(tx: &mut Tx, id: ReplayId, clock: &SharedClock) -> Result<(), HubError> {
+    let now = clock.now();
+    let Some(mut replay) = replays::get(tx.session(), id).await? else { return Ok(()) };
+    if replay.step_at.is_none_or(|at| at > now) {
+        return Ok(());
+    }
+    if let Some(why) = why_off(&ever_known(tx.session(), replay.endpoint_id).await?) {
+        return end(tx, &mut replay, ReplayState::Cancelled, Some(why), Actor::Hub, now).await;
+    }
+    let Replay { endpoint_id, filter, after, until, .. } = &replay;
+    let part = delivery_log::walk(tx.session(), *endpoint_id, filter, after, *until, PART).await?;
+    let (chosen, last) = choose(&replay, &part);
+    let made = deliveries::reopen(tx.session(), &chosen, now).await?;
+    if made > 0 {
+        tx.signal(Signal::Deliveries);
+    }
+    replay.replayed += made;
+    if part.len() < PART as usize && last == part.last().map(|delivery| delivery.id) {
+        return end(tx, &mut replay, ReplayState::Finished, None, Actor::Hub, now).await;
+    }
+    if let Some(last) = last {
+        replay.after = last.to_string();
+    }
+    replay.step_at = Some(now + pace(&replay, made));
+    replays::advance(tx.session(), &replay).await?;
+    Ok(())
+}
+
+/// The next ones that match, no more than one step may make anew; and the last that was looked at for them.
+fn choose(replay: &Replay, part: &[Delivery]) -> (Vec<DeliveryId>, Option<DeliveryId>) {
+    let most = replay.rate_per_second.min(BATCH) as usize;
+    let (mut chosen, mut last) = (Vec::new(), None);
+    for delivery in part {
+        if chosen.len() == most {
+            break;
+        }
+        last = Some(delivery.id);
+        if replay.filter.wants(delivery) {
+            chosen.push(delivery.id);
+        }
+    }
+    (chosen, last)
+}
+
+/// How long to wait after so many.
+fn pace(replay: &Replay, made: u64) -> Duration {
+    Duration::from_secs(made) / replay.rate_per_second.max(1)
+}

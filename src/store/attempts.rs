@@ -1,0 +1,181 @@
+//! The log of an endpoint's attempts, over all its deliveries: read off an index, a part at a time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use super::deliveries::{Attempt, AttemptRow};
+use super::session::args;
+use super::{Session, StoreError};
+use crate::ids::{DeliveryId, EndpointId};
+use crate::time::Timestamp;
+
+/// Attempts looked at in one round of a list.
+const ROUND: u32 = 200;
+/// Most rounds of one call.
+const ROUNDS: usize = 25;
+
+/// Which attempts are wanted; absent fields want all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// How they are judged.
+    pub class: Option<String>,
+    /// What the target answered.
+    pub status: Option<u16>,
+    /// Begun at or after.
+    pub from: Option<Timestamp>,
+    /// Begun before.
+    pub to: Option<Timestamp>,
+}
+
+/// An attempt, with what it was about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Logged {
+    /// Of which delivery.
+    pub delivery_id: DeliveryId,
+    /// What it tells of.
+    pub event: String,
+    /// How it went.
+    #[serde(flatten)]
+    pub attempt: Attempt,
+}
+
+/// An attempt's place in the log.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    started_at: Timestamp,
+    /// Its delivery, or nothing for the place before all attempts of that moment.
+    delivery: Option<DeliveryId>,
+    number: u32,
+}
+
+/// A part of the log.
+#[derive(Debug)]
+pub struct Found {
+    /// The attempts.
+    pub attempts: Vec<Logged>,
+    /// What the next part comes after, when there may be more.
+    pub next: Option<Place>,
+}
+
+/// No cursor of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a place in the log of attempts")]
+pub struct InvalidPlace;
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let delivery = self.delivery.map(|id| id.to_string()).unwrap_or_default();
+        write!(f, "{}.{delivery}.{}", self.started_at.as_micros(), self.number)
+    }
+}
+
+impl FromStr for Place {
+    type Err = InvalidPlace;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPlace> {
+        let mut parts = text.split('.');
+        let (Some(at), Some(delivery), Some(number), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(InvalidPlace);
+        };
+        Ok(Self {
+            started_at: Timestamp::from_micros(at.parse().map_err(|_| InvalidPlace)?),
+            delivery: Some(delivery.parse().map_err(|_| InvalidPlace)?),
+            number: number.parse().map_err(|_| InvalidPlace)?,
+        })
+    }
+}
+
+impl Logged {
+    fn place(&self) -> Place {
+        let Self { delivery_id, attempt, .. } = self;
+        Place { started_at: attempt.started_at, delivery: Some(*delivery_id), number: attempt.number }
+    }
+}
+
+impl Filter {
+    fn wants(&self, logged: &Logged) -> bool {
+        self.class.as_ref().is_none_or(|class| logged.attempt.class == *class)
+            && self.status.is_none_or(|status| logged.attempt.status == Some(status))
+    }
+
+    /// Where those that it wants are over, before `end`.
+    fn end(&self, end: Option<Place>) -> Place {
+        let before = |started_at| Place { started_at, delivery: None, number: 0 };
+        let to = before(self.to.unwrap_or(Timestamp::from_micros(i64::MAX)));
+        end.map_or(to.clone(), |end| end.min(to))
+    }
+}
+
+/// Up to `limit` attempts of an endpoint that match, newest first, older than `before`.
+///
+/// However many there are, a call looks at no more than 5,000 of them: a list may be short and go on.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn page(
+    session: &mut Session,
+    endpoint: EndpointId,
+    filter: &Filter,
+    before: Option<Place>,
+    limit: u32,
+) -> Result<Found, StoreError> {
+    let (mut found, mut next) = (Vec::new(), before);
+    let all = filter.class.is_none() && filter.status.is_none();
+    let round = if all { limit + 1 } else { ROUND };
+    for _ in 0..ROUNDS {
+        let part = part(session, endpoint, filter, &filter.end(next), round).await?;
+        let through = part.len() < round as usize;
+        next = part.last().map(Logged::place);
+        for logged in part.into_iter().filter(|logged| filter.wants(logged)) {
+            if found.len() == limit as usize {
+                let next = found.last().map(Logged::place);
+                return Ok(Found { attempts: found, next });
+            }
+            found.push(logged);
+        }
+        if through {
+            return Ok(Found { attempts: found, next: None });
+        }
+    }
+    Ok(Found { attempts: found, next })
+}
+
+async fn part(
+    session: &mut Session,
+    endpoint: EndpointId,
+    filter: &Filter,
+    before: &Place,
+    limit: u32,
+) -> Result<Vec<Logged>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        delivery_id: String,
+        event: String,
+        #[sqlx(flatten)]
+        attempt: AttemptRow,
+    }
+    // The bound on the time alone is there for the index, which has no more than that on PostgreSQL.
+    let sql = "SELECT a.delivery_id, e.type AS event, a.number, a.started_at, a.duration_us, a.class, a.status, a.error, a.answer
+        FROM attempts a JOIN deliveries d ON d.id = a.delivery_id JOIN events e ON e.id = d.event_id
+        WHERE a.endpoint_id = $1 AND a.started_at >= $2 AND a.started_at <= $3
+            AND (a.started_at, a.delivery_id, a.number) < ($3, $4, $5)
+        ORDER BY a.started_at DESC, a.delivery_id DESC, a.number DESC LIMIT $6";
+    let values = args![
+        &endpoint,
+        filter.from.unwrap_or(Timestamp::from_micros(i64::MIN)),
+        before.started_at,
+        before.delivery.map(|id| id.to_string()).unwrap_or_default(),
+        before.number,
+        limit,
+    ];
+    let rows: Vec<Row> = session.fetch_all(sql, values).await?;
+    let logged = rows.into_iter().map(|row| {
+        let id = row.delivery_id.as_str();
+        let delivery_id = id.parse().map_err(|cause| StoreError::inconsistent("attempts", "delivery_id", id, cause))?;
+        Ok(Logged { delivery_id, event: row.event, attempt: row.attempt.into_attempt(&delivery_id)? })
+    });
+    logged.collect()
+}

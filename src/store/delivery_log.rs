@@ -1,0 +1,165 @@
+//! Finding deliveries of an endpoint: read off an index, a part at a time.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sqlx::AssertSqlSafe;
+
+use super::deliveries::{Delivery, DeliveryState, Row, SELECT};
+use super::session::args;
+use super::{Session, StoreError};
+use crate::ids::{DeliveryId, EndpointId};
+use crate::time::Timestamp;
+
+/// Deliveries looked at in one round of a list.
+const ROUND: u32 = 200;
+/// Most rounds of one call.
+const ROUNDS: usize = 25;
+/// Above every id: `g` comes after the hex digits.
+const END: &str = "dlv_g";
+/// Without an end that an endpoint's owner hopes for. They have an index of their own, whose condition this is word for word.
+const UNSUCCESSFUL: &str = "d.state IN ('failed', 'expired', 'superseded', 'discarded')";
+
+/// Which deliveries are wanted; what is empty or absent wants all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// Where they stand.
+    pub states: BTreeSet<DeliveryState>,
+    /// What they tell of.
+    pub events: BTreeSet<String>,
+    /// Made at or after.
+    pub from: Option<Timestamp>,
+    /// Made before.
+    pub to: Option<Timestamp>,
+}
+
+/// A part of a list.
+#[derive(Debug)]
+pub struct Found {
+    /// The deliveries.
+    pub deliveries: Vec<Delivery>,
+    /// What the next part comes after, when there may be more.
+    pub next: Option<DeliveryId>,
+}
+
+impl Filter {
+    /// Whether a delivery is one of them.
+    pub fn wants(&self, delivery: &Delivery) -> bool {
+        (self.states.is_empty() || self.states.contains(&delivery.state))
+            && (self.events.is_empty() || self.events.contains(&delivery.event))
+            && self.from.is_none_or(|from| from <= delivery.created_at)
+            && self.to.is_none_or(|to| delivery.created_at < to)
+    }
+
+    /// Whether it wants all that it can come across.
+    fn wants_all(&self) -> bool {
+        self.states.is_empty() && self.events.is_empty() && self.from.is_none() && self.to.is_none()
+    }
+
+    /// Where those that it wants begin: ids are in the order of their making.
+    pub fn begin(&self) -> String {
+        self.from.map(|from| DeliveryId::least(from).to_string()).unwrap_or_default()
+    }
+
+    /// Where they are over, before `end`.
+    fn end(&self, end: Option<DeliveryId>) -> String {
+        // The millisecond of `to` may hold some that were made before it.
+        let to = self.to.map(|to| DeliveryId::least(to + Duration::from_micros(999)));
+        let end = [to, end].into_iter().flatten().min();
+        end.map_or_else(|| END.to_owned(), |end| end.to_string())
+    }
+
+    fn condition(&self) -> String {
+        use DeliveryState::{Discarded, Expired, Failed, Superseded};
+
+        let unsuccessful = BTreeSet::from([Failed, Expired, Superseded, Discarded]);
+        let only = !self.states.is_empty() && self.states.is_subset(&unsuccessful);
+        let only = if only { format!(" AND {UNSUCCESSFUL}") } else { String::new() };
+        format!("WHERE d.endpoint_id = $1 AND d.id > $2 AND d.id < $3{only}")
+    }
+}
+
+/// Up to `limit` deliveries of an endpoint that match, newest first, older than `before`.
+///
+/// However many there are, a call looks at no more than 5,000 of them: a list may be short and go on.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn page(
+    session: &mut Session,
+    endpoint: EndpointId,
+    filter: &Filter,
+    before: Option<DeliveryId>,
+    limit: u32,
+) -> Result<Found, StoreError> {
+    let (mut found, mut next) = (Vec::new(), before);
+    let (begin, order) = (filter.begin(), "DESC");
+    let round = if filter.wants_all() { limit + 1 } else { ROUND };
+    for _ in 0..ROUNDS {
+        let part = part(session, endpoint, filter, (&begin, &filter.end(next)), order, round).await?;
+        let through = part.len() < round as usize;
+        next = part.last().map(|last| last.id);
+        for delivery in part.into_iter().filter(|delivery| filter.wants(delivery)) {
+            if found.len() == limit as usize {
+                let next = found.last().map(|last: &Delivery| last.id);
+                return Ok(Found { deliveries: found, next });
+            }
+            found.push(delivery);
+        }
+        if through {
+            return Ok(Found { deliveries: found, next: None });
+        }
+    }
+    Ok(Found { deliveries: found, next })
+}
+
+/// The next `limit` deliveries of an endpoint behind `after` and before `until`, oldest first, among which those that match are.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn walk(
+    session: &mut Session,
+    endpoint: EndpointId,
+    filter: &Filter,
+    after: &str,
+    until: DeliveryId,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    part(session, endpoint, filter, (after, &filter.end(Some(until))), "ASC", limit).await
+}
+
+/// How many deliveries made before `until` match.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn count(
+    session: &mut Session,
+    endpoint: EndpointId,
+    filter: &Filter,
+    until: DeliveryId,
+) -> Result<u64, StoreError> {
+    const PART: u32 = 1_000;
+    let (mut count, mut after) = (0, filter.begin());
+    loop {
+        let part = walk(session, endpoint, filter, &after, until, PART).await?;
+        count += part.iter().filter(|delivery| filter.wants(delivery)).count() as u64;
+        match part.last() {
+            Some(last) if part.len() == PART as usize => after = last.id.to_string(),
+            _ => return Ok(count),
+        }
+    }
+}
+
+async fn part(
+    session: &mut Session,
+    endpoint: EndpointId,
+    filter: &Filter,
+    (after, before): (&str, &str),
+    order: &'static str,
+    limit: u32,
+) -> Result<Vec<Delivery>, StoreError> {
+    let sql = format!("{SELECT} {} ORDER BY d.id {order} LIMIT $4", filter.condition());
+    let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), args![&endpoint, after, before, limit]).await?;
+    rows.into_iter().map(Row::into_delivery).collect()
+}

@@ -1,0 +1,67 @@
+//! `countersign endpoint …`: the program against a running hub.
+
+use serde_json::Value;
+
+use crate::support::{Behaviour, Database, HubProcess, Receiver, TestHub, on_both};
+
+impl TestHub {
+    /// Runs `countersign endpoint` to its end; what it printed, and what it told meanwhile.
+    async fn run(&self, args: &[&str], code: i32) -> (String, String) {
+        let mut program = HubProcess::command(self.database.folder.path());
+        program.arg("endpoint").args(args).env("COUNTERSIGN_URL", &self.url).env("COUNTERSIGN_TOKEN", &self.token);
+        let output = program.output().await.unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let (out, err) = (text(output.stdout), text(output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {out}{err}");
+        (out, err)
+    }
+
+    async fn run_json(&self, args: &[&str], code: i32) -> Value {
+        let (text, _) = self.run(&[args, &["--json"]].concat(), code).await;
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+    }
+}
+
+on_both! {
+    async fn from_a_failure_to_its_replay(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let (id, secret) = hub.endpoint("ops", "custom", &receiver.url, &["dba"]).await;
+        let (list, _) = hub.run(&["list"], 0).await;
+        assert!(list.starts_with(&format!("{id}  active    custom  ops")), "{list}");
+        assert_eq!(hub.run_json(&["show", "ops"], 0).await["id"], id.as_str());
+        assert_eq!(hub.run_json(&["show", &id], 0).await["name"], "ops");
+        let (_, error) = hub.run(&["show", "nobody"], 1).await;
+        assert!(error.contains("there is no endpoint \"nobody\""), "{error}");
+
+        receiver.script([404, 404, 404].map(Behaviour::Status));
+        let (told, _) = hub.run(&["test", "ops", "--event", "request.approved"], 1).await;
+        assert!(told.starts_with("not delivered (permanent) after") && told.contains("answered 404\n    ok\n"), "{told}");
+        hub.ask("orders", "x").await;
+        hub.delivery(&id, "request.created", "failed").await;
+        let failed = hub.run_json(&["deliveries", "ops", "--state", "failed", "--all"], 0).await;
+        let delivery = failed["items"][0]["id"].as_str().unwrap();
+        let (told, _) = hub.run(&["retry", delivery], 0).await;
+        assert!(told.starts_with(delivery) && told.contains("pending"), "{told}");
+        receiver.wait_for(3).await;
+        hub.delivery(&id, "request.created", "failed").await;
+        assert_eq!(hub.run(&["replay", "ops", "--dry-run"], 0).await.0, "1 deliveries match; nothing was sent\n");
+        let past = ["replay", "ops", "--to", "2020-01-01T00:00:00Z", "--state", "failed", "--dry-run"];
+        assert_eq!(hub.run_json(&past, 0).await["matched"], 0);
+        let (told, progress) = hub.run(&["replay", "ops", "--event", "request.created", "--rate", "10", "--wait"], 0).await;
+        assert!(told.contains("finished, 1 of 1 deliveries are made anew"), "{told}{progress}");
+        hub.delivery(&id, "request.created", "delivered").await;
+        let (attempts, _) = hub.run(&["attempts", "ops"], 0).await;
+        let classes: Vec<&str> = attempts.lines().map(|line| line.split_whitespace().nth(5).unwrap()).collect();
+        assert_eq!(classes, ["success", "permanent", "permanent"], "{attempts}");
+        let found = hub.run_json(&["attempts", "ops", "--status", "404", "--class", "permanent"], 0).await;
+        assert_eq!(found["items"].as_array().unwrap().len(), 2);
+
+        let (told, _) = hub.run(&["pause", "ops"], 0).await;
+        assert!(told.starts_with("ops: paused\n"), "{told}");
+        assert_eq!(hub.run_json(&["resume", "ops"], 0).await["paused_at"], Value::Null);
+        let (told, _) = hub.run(&["rotate-secret", "ops", "--overlap", "60"], 0).await;
+        assert!(told.contains("signing secret, shown this once: whsec_") && !told.contains(&secret), "{told}");
+        assert_eq!(hub.run_json(&["test", "ops"], 0).await["delivered"], true);
+    }
+}

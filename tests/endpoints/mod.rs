@@ -1,0 +1,40 @@
+//! What can be done with an endpoint: how it is reached, holding back, new secrets, what it was sent, sending it again.
+
+mod commands;
+mod kill;
+mod life;
+mod log;
+mod replay;
+mod transport;
+mod trial;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestHub};
+
+impl TestHub {
+    async fn patch_endpoint(&self, endpoint: &str, body: &Value) -> Answer {
+        let call = self.call(Method::PATCH, &format!("/v1/endpoints/{endpoint}"));
+        self.send(call.bearer_auth(&self.token).json(body)).await
+    }
+
+    /// Does something with an endpoint that needs no body.
+    pub(crate) async fn act_on(&self, endpoint: &str, action: &str) -> Answer {
+        self.post(&format!("/v1/endpoints/{endpoint}/{action}"), &json!({})).await
+    }
+
+    /// A token of that scope, in place of the admin's.
+    async fn token_of(&self, scope: &str) -> String {
+        let made = self.post("/v1/tokens", &json!({"name": scope, "scope": scope})).await.expect(201);
+        made["secret"].as_str().unwrap().to_owned()
+    }
+
+    /// What the audit trail says of the actions that begin so.
+    async fn audited(&self, action: &str) -> Vec<String> {
+        let trail = self.get("/v1/audit?limit=500").await.expect(200);
+        let actions =
+            trail["items"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap().to_owned());
+        actions.filter(|known| known.starts_with(action)).collect()
+    }
+}

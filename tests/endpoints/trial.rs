@@ -1,0 +1,113 @@
+//! Test messages: sent at once, as real ones are, and kept nowhere.
+
+use countersign::store::events::KINDS;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Behaviour, Database, Options, Receiver, TestHub, eventually, on_both};
+
+on_both! {
+    async fn a_test_message_goes_the_way_of_real_ones(database: Database) {
+        let mut hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let (id, secret) = hub.endpoint("ops", "custom", &receiver.url, &["dba"]).await;
+        let told = hub.act_on(&id, "test").await.expect(200);
+        let message = &receiver.wait_for(1).await[0];
+        assert_eq!((&told["delivered"], &told["class"], &told["error"]), (&json!(true), &json!("success"), &Value::Null));
+        assert_eq!(told["answer"], json!({"status": 200, "body": "ok"}));
+        let request = &told["request"];
+        assert_eq!((request["method"].as_str(), request["body"].as_str()), (Some("POST"), Some(message.body.as_str())));
+        assert!(request["url"].as_str().unwrap().ends_with("/…"));
+        for (name, value) in request["headers"].as_object().unwrap() {
+            assert_eq!(message.header(name), value.as_str().unwrap(), "{name}");
+        }
+        let webhook = standardwebhooks::Webhook::new(&secret).unwrap();
+        let at = message.header("webhook-timestamp").parse().unwrap();
+        let signature = webhook.sign(message.header("webhook-id"), at, message.body.as_bytes()).unwrap();
+        assert!(request["headers"]["webhook-signature"].as_str().unwrap().contains(&signature));
+        let data = &message.json()["data"];
+        assert_eq!((&data["request"]["command"], &data["request"]["resource"]), (&json!("-- test message from Countersign"), &json!("countersign-test")));
+        // Its links are whole, and lead nowhere.
+        for link in ["review", "approve"] {
+            assert_eq!(hub.get(data["links"][link].as_str().unwrap()).await.status, 404);
+        }
+        let decide = hub.post(data["links"]["approve"].as_str().unwrap(), &json!({"approver": "dana@example.com"})).await;
+        assert_eq!(decide.problem(404), "link_forged");
+        for list in ["deliveries", "attempts"] {
+            assert_eq!(hub.get(&format!("/v1/endpoints/{id}/{list}")).await.expect(200)["items"], json!([]), "nothing is kept");
+        }
+        assert_eq!(hub.get("/v1/requests").await.expect(200)["items"], json!([]));
+        assert_eq!(hub.audited("endpoint.tested").await.len(), 1);
+        let unknown = hub.post(&format!("/v1/endpoints/{id}/test"), &json!({"event": "request.exploded"})).await;
+        assert_eq!(unknown.problem(422), "unknown_event");
+        hub.token = hub.token_of("auditor").await;
+        assert_eq!(hub.act_on(&id, "test").await.problem(403), "forbidden");
+    }
+
+    async fn whatever_state_the_endpoint_is_in(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let (id, _) = hub.endpoint("ops", "custom", &receiver.url, &[]).await;
+        hub.act_on(&id, "pause").await.expect(200);
+        assert_eq!(hub.act_on(&id, "test").await.expect(200)["delivered"], true);
+        hub.act_on(&id, "resume").await.expect(200);
+        receiver.script([Behaviour::Status(410)]);
+        hub.ask("orders", "x").await;
+        hub.delivery(&id, "request.created", "failed").await;
+        receiver.script([Behaviour::Status(410)]);
+        let gone = hub.act_on(&id, "test").await.expect(200);
+        assert_eq!((&gone["delivered"], &gone["class"], &gone["answer"]["status"]), (&json!(false), &json!("gone"), &json!(410)));
+        assert_eq!(hub.act_on(&id, "test").await.expect(200)["delivered"], true);
+        assert_eq!(hub.get(&format!("/v1/endpoints/{id}")).await.expect(200)["state"], "disabled", "a test changes nothing");
+        hub.send(hub.call(Method::DELETE, &format!("/v1/endpoints/{id}")).bearer_auth(&hub.token)).await.expect(204);
+        assert_eq!(hub.act_on(&id, "test").await.problem(404), "not_found");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_event_has_a_sample_that_meets_its_schema() {
+    // What an operator's template renders is checked, what the built-in one renders is not.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("custom")).unwrap();
+    let built_in = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/notifications/custom/default.hbs");
+    std::fs::copy(built_in, folder.path().join("custom/default.hbs")).unwrap();
+    let options = Options { templates_dir: Some(folder.path().to_owned()), ..Options::default() };
+    let hub = TestHub::start_with(Database::sqlite(), options).await;
+    let receiver = Receiver::start().await;
+    for (channel, groups) in [("custom", &["dba"][..]), ("teams", &["dba", "security"]), ("teams", &[])] {
+        let (id, _) = hub.endpoint(&format!("{channel}{}", groups.len()), channel, &receiver.url, groups).await;
+        for kind in KINDS {
+            let told = hub.post(&format!("/v1/endpoints/{id}/test"), &json!({"event": kind})).await.expect(200);
+            assert_eq!(told["delivered"], true, "{channel} {kind}: {told}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_few_at_once_and_no_longer_than_an_attempt() {
+    let options = Options { delivery_timeout_sec: 2, ..Options::default() };
+    let hub = TestHub::start_with(Database::sqlite(), options).await;
+    let receiver = Receiver::start().await;
+    receiver.script((0..4).map(|_| Behaviour::Never));
+    let (id, _) = hub.endpoint("ops", "custom", &receiver.url, &[]).await;
+    let silent = futures_util::future::join_all((0..4).map(|_| hub.act_on(&id, "test")));
+    let busy = async {
+        receiver.wait_for(4).await;
+        eventually("one more is too many", || async {
+            let answer = hub.act_on(&id, "test").await;
+            (answer.status == 429).then(|| answer.problem(429))
+        })
+        .await
+    };
+    let (ended, code) = tokio::join!(silent, busy);
+    assert_eq!(code, "busy");
+    for told in ended {
+        let told = told.expect(200);
+        assert_eq!(
+            (&told["delivered"], &told["class"], &told["answer"]),
+            (&json!(false), &json!("transient"), &Value::Null)
+        );
+        assert_eq!(told["error"], "no complete answer within 2 s");
+    }
+    assert_eq!(hub.act_on(&id, "test").await.expect(200)["delivered"], true);
+}
