@@ -6,8 +6,6 @@
 use sqlparser::dialect::Dialect;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
 
-use super::alike;
-
 /// One way to read: the differences that move the bounds of strings, comments and words.
 #[derive(Debug)]
 pub(super) struct Lexis {
@@ -81,8 +79,7 @@ static READINGS: [Lexis; 10] = [
 /// The readings that can differ for a text.
 pub(super) fn readings(text: &str) -> impl Iterator<Item = &'static Lexis> {
     let lower = text.to_ascii_lowercase();
-    let enough = if alike::in_all(text) { 1 } else { READINGS.len() };
-    READINGS.iter().take(enough).filter(move |lexis| lower.contains(lexis.only_with))
+    READINGS.iter().filter(move |lexis| lower.contains(lexis.only_with))
 }
 
 /// All readings, whatever the text.

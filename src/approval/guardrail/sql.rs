@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::request::limits;
+use super::alike;
 use super::lexis::{self, Lexis, Piece};
 use super::text::{has_client_lines, plain, rough_words};
 use super::words;
@@ -46,7 +47,11 @@ pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Read
     if !clean {
         pool.add_rough(&text);
     }
-    for lexis in lexis::readings(&text) {
+    for (number, lexis) in lexis::readings(&text).enumerate() {
+        // Most commands hold nothing that databases disagree about.
+        if number == 1 && alike::in_all(&text, pool.runs_strings) {
+            break;
+        }
         Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign }.read(&text, 0, foreign);
     }
     if !foreign && has_client_lines(&text) {
@@ -80,10 +85,11 @@ pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Read
 
 /// What one reading alone sees.
 #[cfg(test)]
-pub(super) fn read_in(lexis: &'static Lexis, text: &str, foreign: bool) -> Reading {
+pub(super) fn read_in(lexis: &'static Lexis, text: &str, foreign: bool) -> (Reading, bool) {
     let mut pool = Pool { foreign, ..Pool::default() };
     Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign }.read(text, 0, foreign);
-    Reading { statements: pool.statements.into_keys().collect(), unclear: pool.unclear, foreign: pool.foreign }
+    let statements = pool.statements.into_keys().collect();
+    (Reading { statements, unclear: pool.unclear, foreign: pool.foreign }, pool.runs_strings)
 }
 
 /// The words of an entry of `statements`, unless it is more than plain words.
@@ -105,6 +111,8 @@ struct Pool {
     unclear: bool,
     foreign: bool,
     full: bool,
+    /// Something may run its strings.
+    runs_strings: bool,
 }
 
 impl Pool {
@@ -203,6 +211,7 @@ impl Reader<'_> {
         }
         // One statement may set a variable that the next one runs.
         let open = open || self.foreign || drafts.iter().any(Draft::runs_text);
+        self.pool.runs_strings |= open || !hidden.is_empty();
         if self.foreign {
             hidden.extend(comments);
         }
