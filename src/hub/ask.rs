@@ -304,7 +304,8 @@ async fn create(
     } else {
         conclude(tx, &mut request, None, scene, now).await?;
     }
-    tx.signal(Signal::Deadline);
+    let deadline = request.next_notice().map_or(request.expires_at, |notice| notice.min(request.expires_at));
+    tx.signal(Signal::DeadlineAt(deadline));
     Ok((request, false))
 }
 

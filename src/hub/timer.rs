@@ -149,6 +149,7 @@ async fn recheck_part(tx: &mut Tx, scene: &Scene) -> Result<usize, HubError> {
 /// Does what it is time for until told to stop.
 pub async fn run_timer(hub: Arc<Hub>, stop: CancellationToken) {
     loop {
+        hub.store.signals().looking();
         let done = hub.run_due().await;
         let wake = match done {
             Ok(_) => hub.next_look().await,
@@ -158,6 +159,7 @@ pub async fn run_timer(hub: Arc<Hub>, stop: CancellationToken) {
             tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for what it is time for");
             hub.clock.now() + RETRY
         });
+        hub.store.signals().looks_again_at(wake);
         tokio::select! {
             () = stop.cancelled() => return,
             () = hub.clock.sleep_until(wake) => {}

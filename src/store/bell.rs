@@ -21,6 +21,8 @@ pub(super) async fn ring(session: &mut Session, signals: &[Signal]) -> Result<()
         .iter()
         .filter_map(|signal| match signal {
             Signal::Deliveries | Signal::Replays => None,
+            // Whoever commits it waits for it; should that one die, the others look every few seconds.
+            Signal::DeadlineAt(_) => None,
             Signal::Deadline => Some("deadline".to_owned()),
             Signal::Configuration => Some("configuration".to_owned()),
             Signal::Request(id) => Some(id.to_string()),

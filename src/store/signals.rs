@@ -2,11 +2,13 @@
 //! replica may have written.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
 use crate::ids::RequestId;
+use crate::time::Timestamp;
 
 /// Something a committed operation wants others to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +21,19 @@ pub enum Signal {
     Deadline,
     /// There may be deliveries to make anew.
     Replays,
+    /// There is a deadline at that moment.
+    DeadlineAt(Timestamp),
     /// A request changed.
     Request(RequestId),
+}
+
+#[derive(Debug)]
+struct NextLook(AtomicI64);
+
+impl Default for NextLook {
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MAX))
+    }
 }
 
 /// The listeners.
@@ -28,6 +41,8 @@ pub enum Signal {
 pub struct Signals {
     deliveries: Notify,
     deadline: Notify,
+    /// When the timer looks again by itself, in microseconds; later than everything while it is looking.
+    next_look: NextLook,
     replays: Notify,
     /// A std mutex: held for a map look-up, never across an await. Weak, so that an entry ends with its last listener.
     requests: Mutex<HashMap<RequestId, Weak<Notify>>>,
@@ -39,6 +54,11 @@ impl Signals {
             // Who sends has to know at once whom not to send to.
             Signal::Deliveries | Signal::Configuration => self.deliveries.notify_one(),
             Signal::Deadline => self.deadline.notify_one(),
+            Signal::DeadlineAt(moment) => {
+                if moment.as_micros() < self.next_look.0.load(Ordering::Acquire) {
+                    self.deadline.notify_one();
+                }
+            }
             Signal::Replays => self.replays.notify_one(),
             Signal::Request(id) => {
                 let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,6 +79,16 @@ impl Signals {
     /// Wakes whoever sends, without a write: there is room again.
     pub fn wake_deliveries(&self) {
         self.deliveries.notify_one();
+    }
+
+    /// The timer looks for deadlines: whatever appears from now on may have escaped it.
+    pub fn looking(&self) {
+        self.next_look.0.store(i64::MAX, Ordering::Release);
+    }
+
+    /// The timer has looked, and looks again then.
+    pub fn looks_again_at(&self, moment: Timestamp) {
+        self.next_look.0.store(moment.as_micros(), Ordering::Release);
     }
 
     /// Resolves when a nearer deadline may have appeared.
