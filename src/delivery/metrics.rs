@@ -84,8 +84,7 @@ impl Default for Metrics {
         let attempts = Family::default();
         let durations = Family::new_with_constructor(Buckets);
         let first_attempts = Family::new_with_constructor(Buckets);
-        let (ended, under_way, held, due) =
-            (Family::default(), Gauge::default(), Gauge::default(), Gauge::default());
+        let (ended, under_way, held, due) = (Family::default(), Gauge::default(), Gauge::default(), Gauge::default());
         let oldest = Gauge::default();
         registry.register("delivery_attempts", "Attempts to deliver, by how they were judged", attempts.clone());
         let help = "Time that an attempt took";

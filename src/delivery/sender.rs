@@ -28,12 +28,7 @@ pub(super) struct Sent {
 }
 
 /// Sends one delivery, if it is still wanted.
-pub(super) async fn send(
-    parts: &DispatcherParts,
-    metrics: &Metrics,
-    endpoint: &Endpoint,
-    claimed: &Claimed,
-) -> Sent {
+pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &Endpoint, claimed: &Claimed) -> Sent {
     if let Some((state, reason)) = unwanted(endpoint, claimed) {
         let settlement = Settlement::untried(claimed, Next::End { state, reason: Some(reason) });
         return Sent { verdict: Verdict::Unknown, settlement, is_gone: None };

@@ -456,11 +456,7 @@ pub async fn next_overrun(session: &mut Session) -> Result<Option<Timestamp>, St
 ///
 /// # Errors
 /// When the database fails.
-pub async fn overdue(
-    session: &mut Session,
-    now: Timestamp,
-    most: u32,
-) -> Result<(u64, Option<Timestamp>), StoreError> {
+pub async fn overdue(session: &mut Session, now: Timestamp, most: u32) -> Result<(u64, Option<Timestamp>), StoreError> {
     #[derive(sqlx::FromRow)]
     struct Overdue {
         due: i64,
