@@ -61,10 +61,10 @@ fn at_receivers(lives: usize) -> impl Iterator<Item = Fault> {
 }
 
 fn on_sqlite(seed: u64, lives: usize) -> Vec<Fault> {
-    let flushes = (1..=2 * lives).map(|number| Fault::KilledAt("fsync,fdatasync", number));
-    let writes = (0..2 * lives).map(move |life| Fault::KilledAt("pwrite64", 1 + pick(seed, ("pwrite64", life), 120)));
+    let flushes = (1..=4 * lives).map(|number| Fault::KilledAt("fsync,fdatasync", number));
+    let writes = (0..4 * lives).map(move |life| Fault::KilledAt("pwrite64", 1 + pick(seed, ("pwrite64", life), 120)));
     let connections = (1..=lives.min(2)).map(|number| Fault::KilledAt("connect", number));
-    let sockets = (0..2 * lives).map(move |life| Fault::KilledAt(SOCKETS, 1 + pick(seed, ("sockets", life), 12)));
+    let sockets = (0..4 * lives).map(move |life| Fault::KilledAt(SOCKETS, 1 + pick(seed, ("sockets", life), 12)));
     flushes.chain(writes).chain(connections).chain(sockets).chain(at_receivers(lives)).collect()
 }
 
