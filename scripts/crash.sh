@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# The long run: 1,000 requests from 32 clients on each database, and again with 20 kills at random moments. Every message is then
-# verified with the Standard Webhooks libraries for Node and Python.
+# The long run: 1,000 requests from 32 clients on each database, and again with 20 kills at random moments; then the matrix of
+# `tests/crash`: kills at each step, disks that fail, replicas that are killed and stopped. CRASH_SEED repeats its choices. Every
+# message of the first two is then verified with the Standard Webhooks libraries for Node and Python.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export LOAD_REQUESTS=${LOAD_REQUESTS:-1000} CRASH_REQUESTS=${CRASH_REQUESTS:-1000} CRASH_KILLS=${CRASH_KILLS:-20}
+export CRASH_LIVES=${CRASH_LIVES:-20} CRASH_DISKS=${CRASH_DISKS:-10} CRASH_ROUNDS=${CRASH_ROUNDS:-8}
 export RECEIVED_DIR=$PWD/target/peers/long
 rm -rf "$RECEIVED_DIR"
 scripts/test.sh crash --profile long

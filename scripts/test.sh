@@ -93,6 +93,7 @@ need_packages() {
   have curl || missing+=(curl)
   [ "$(id -u)" -ne 0 ] || have ip || missing+=(iproute2) # root's tests make network namespaces
   have kill || missing+=(procps)
+  have strace || missing+=(strace)
   have psql || missing+=(postgresql-client)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
   if [ -z "${TEST_POSTGRES_URL:-}" ]; then

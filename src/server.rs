@@ -100,6 +100,7 @@ impl Server {
         };
         let stop = CancellationToken::new();
         let (dispatcher, dispatching) = Dispatcher::new(parts, stop.clone());
+        dispatcher.take_over().await;
         let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, dispatcher, bootstrap);
         let hub = Arc::new(hub);
         let app = App { hub: Arc::clone(&hub), stop: stop.clone() };

@@ -101,7 +101,6 @@ impl Dispatcher {
 
     /// Sends until told to stop, then waits for the sends under way: each ends within its deadline.
     async fn run(self: Arc<Self>, recorder: Recorder) {
-        self.take_over().await;
         let recording = AbortOnDropHandle::new(tokio::spawn(recorder.run()));
         while !self.stop.is_cancelled() {
             let wake = self.round().await.unwrap_or_else(|error| {
@@ -130,8 +129,9 @@ impl Dispatcher {
     }
 
     /// Takes over at once what a predecessor was sending when it died, where there can be no other owner; elsewhere the leases
-    /// run out.
-    async fn take_over(&self) {
+    /// run out. To be called before anything makes a delivery: one that is born leased would be taken for a predecessor's, and sent
+    /// twice.
+    pub async fn take_over(&self) {
         if !self.parts.store.is_exclusive() {
             return;
         }

@@ -19,7 +19,7 @@ pub struct Session {
 }
 
 /// How far the writer's operation is that uses the session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 enum Operation {
     /// None is under way.
     None,
@@ -27,8 +27,8 @@ enum Operation {
     Fresh,
     /// It has a savepoint.
     Saved,
-    /// What earlier operations gathered could not be written: nothing of the transaction may be kept.
-    Broken,
+    /// What earlier operations gathered could not be written, for that reason: nothing of the transaction may be kept.
+    Broken(StoreError),
 }
 
 pub(super) enum Connection {
@@ -141,7 +141,7 @@ impl Session {
                 self.command("ROLLBACK TO SAVEPOINT operation").await?;
                 self.command("RELEASE SAVEPOINT operation").await
             }
-            (Operation::Broken, _) => Err(StoreError::Panicked),
+            (Operation::Broken(cause), _) => Err(cause),
         }
     }
 
@@ -156,13 +156,14 @@ impl Session {
 
     /// Makes sure that a statement finds all that was gathered, and that it can be undone.
     async fn prepare(&mut self) -> Result<(), StoreError> {
-        if self.operation == Operation::Fresh {
+        if matches!(self.operation, Operation::Fresh) {
             let earlier = self.gathered.take_marked(self.dialect());
             let saved = match self.run_all(earlier).await {
                 Ok(()) => self.command("SAVEPOINT operation").await,
                 Err(error) => Err(error),
             };
-            self.operation = if saved.is_ok() { Operation::Saved } else { Operation::Broken };
+            self.operation =
+                saved.as_ref().map_or_else(|cause| Operation::Broken(cause.clone()), |()| Operation::Saved);
             saved?;
         }
         self.write_gathered().await

@@ -3,6 +3,16 @@
 //! Short by default; `CRASH_REQUESTS` and `CRASH_KILLS` make it long (`scripts/crash.sh`). With `RECEIVED_DIR` set, all messages
 //! are written there for other implementations to verify.
 
+mod client;
+mod cluster;
+mod faults;
+mod ledger;
+mod lives;
+mod matrix;
+mod replicas;
+mod wire;
+mod world;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +22,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use self::client::Client;
 use crate::analytics::{assert_agrees, rows};
 use crate::serve::free_port;
 use crate::support::{Behaviour, Database, HubProcess, Received, Receiver, TOKEN, on_both};
@@ -23,42 +34,10 @@ fn setting(name: &str, short: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(short)
 }
 
-/// Calls the hub as a careful system does: until it answers, with the same key.
-#[derive(Clone)]
-struct Client {
-    http: reqwest::Client,
-    url: String,
-}
-
 impl Client {
-    async fn call(&self, method: Method, path: &str, key: &str, body: &Value) -> (u16, Value) {
-        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) };
-        for _ in 0..2_000 {
-            let call =
-                self.http.request(method.clone(), &url).bearer_auth(TOKEN).header("Idempotency-Key", key).json(body);
-            if let Ok(response) = call.send().await {
-                let status = response.status().as_u16();
-                if let (Ok(body), true) = (response.json().await, status != 503) {
-                    return (status, body);
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("{method} {path} was never answered");
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let (status, body) = self.call(Method::GET, path, "-", &json!({})).await;
-        assert_eq!(status, 200, "{path}: {body}");
-        body
-    }
-
     /// Asks and decides once; answers the request's id and how it must have ended.
     async fn path(&self, number: usize, receiver: &Receiver) -> (String, &'static str) {
-        let ask = json!({"resource": "orders", "command": format!("select {number}"), "requester": {"email": "nora@example.com"}});
-        let (status, request) = self.call(Method::POST, "/v1/requests", &format!("ask-{number}"), &ask).await;
-        assert_eq!(status, 201, "{request}");
-        let id = request["id"].as_str().unwrap().to_owned();
+        let id = self.ask(number).await;
         let (verb, outcome) = if number.is_multiple_of(3) { ("reject", "rejected") } else { ("approve", "approved") };
         let (status, decided) = if number.is_multiple_of(2) {
             let vote = json!({"on_behalf_of": "dana@example.com"});
@@ -188,7 +167,7 @@ async fn run(database: Database, name: &str, count: usize, kills: usize) {
     let settings = [("COUNTERSIGN_DATABASE_URL", database.url.as_str()), ("COUNTERSIGN_DELIVERY_TIMEOUT_SEC", "2")];
     let port = free_port();
     let hub = HubProcess::start(&folder, port, &settings).await.expect("the hub starts");
-    let client = Client { url: hub.url.clone(), http: reqwest::Client::builder().no_proxy().build().unwrap() };
+    let client = Client::new(vec![hub.url.clone()]);
     let (dba, feed) = (Receiver::start().await, Receiver::start().await);
     // Some answers are bad, so that there are retries.
     let bad = |number: usize| if number % 7 == 3 { Behaviour::Status(500) } else { Behaviour::Status(200) };
@@ -232,7 +211,7 @@ async fn run(database: Database, name: &str, count: usize, kills: usize) {
     write_for_peers(&format!("{name}-feed"), &endpoints["feed"].1, &feed.received());
 
     let export =
-        client.http.get(format!("{}/v1/analytics/export", client.url)).bearer_auth(TOKEN).send().await.unwrap();
+        client.http.get(format!("{}/v1/analytics/export", client.urls[0])).bearer_auth(TOKEN).send().await.unwrap();
     let rows = rows(&export.text().await.unwrap());
     let exported: BTreeMap<String, &str> = rows.iter().map(|row| (row["id"].clone(), row["status"].as_str())).collect();
     assert_eq!(exported, decided, "what was acknowledged is what is kept");

@@ -8,7 +8,7 @@ mod receiver;
 pub(crate) use database::Database;
 pub(crate) use hub::{Answer, Options, TestHub};
 pub(crate) use process::{HubProcess, TOKEN};
-pub(crate) use receiver::{Behaviour, Received, Receiver};
+pub(crate) use receiver::{Behaviour, Hook, Received, Receiver};
 
 use std::future::Future;
 use std::time::Duration;

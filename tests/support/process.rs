@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -14,6 +15,8 @@ pub(crate) const TOKEN: &str = "cs_test_admin_token_0001";
 pub(crate) struct HubProcess {
     pub(crate) child: Child,
     pub(crate) url: String,
+    /// What it said on standard error.
+    pub(crate) said: Arc<Mutex<Vec<String>>>,
 }
 
 impl HubProcess {
@@ -49,6 +52,21 @@ impl HubProcess {
         Self::ready(shell).await
     }
 
+    /// Starts it under `strace`, which meddles with its system calls as `inject` says (strace(1), "Tampering").
+    pub(crate) async fn start_traced(
+        folder: &Path,
+        port: u16,
+        settings: &[(&str, &str)],
+        inject: &[&str],
+    ) -> Result<Self, String> {
+        let mut strace = Self::program("strace", folder);
+        // The tracer is a grandchild, so that the child is the hub itself.
+        strace.args(["-D", "-f", "-o", "/dev/null"]).args(inject);
+        strace.args([env!("CARGO_BIN_EXE_countersign"), "serve", "--listen", &format!("127.0.0.1:{port}")]);
+        strace.envs(settings.iter().copied());
+        Self::ready(strace).await
+    }
+
     async fn ready(mut command: Command) -> Result<Self, String> {
         command
             .env("COUNTERSIGN_ADMIN_TOKEN", TOKEN)
@@ -62,8 +80,8 @@ impl HubProcess {
                 let url = line.split(" ready at ").nth(1).unwrap_or_else(|| panic!("{line}")).to_owned();
                 // Nobody reads on: keep the pipe from filling or breaking.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                drain(&mut child);
-                Ok(Self { child, url })
+                let said = drain(&mut child);
+                Ok(Self { child, url, said })
             }
             None => {
                 let output = child.wait_with_output().await.expect("an end");
@@ -84,12 +102,16 @@ impl HubProcess {
     }
 }
 
-/// Passes what the hub says on to the test's output.
-fn drain(child: &mut Child) {
+/// Passes what the hub says on to the test's output, and keeps it.
+fn drain(child: &mut Child) -> Arc<Mutex<Vec<String>>> {
     let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&said);
     tokio::spawn(async move {
         while let Ok(Some(line)) = lines.next_line().await {
             eprintln!("hub: {line}");
+            kept.lock().unwrap().push(line);
         }
     });
+    said
 }

@@ -5,14 +5,20 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use countersign::time::{Clock, SystemClock, Timestamp};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::eventually;
 
+/// Something that happens by the way.
+pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
+/// What to do with a message that comes for the so-manieth time, by its `webhook-id`.
+type Choice = Arc<dyn Fn(&Received, usize) -> Behaviour + Send + Sync>;
+
 /// What to do with one message.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Behaviour {
     /// Answer with that status.
     Status(u16),
@@ -24,6 +30,18 @@ pub(crate) enum Behaviour {
     Reset,
     /// Keep the connection and say nothing.
     Never,
+    /// Answer with these raw bytes, which are a whole answer of 200.
+    Whole(Vec<u8>),
+    /// Answer with these raw bytes, which are no whole answer, and close the connection.
+    Half(Vec<u8>),
+    /// Answer 200 with a body of a kibibyte, a byte at a time with that pause in between.
+    Drip(Duration),
+    /// Answer 200 with a body that has no end.
+    Endless,
+    /// Answer 200, and do that at once.
+    Then(Hook),
+    /// Answer with that status once that is open.
+    Held(Arc<tokio::sync::Semaphore>, u16),
 }
 
 /// One message, as it came.
@@ -31,6 +49,11 @@ pub(crate) enum Behaviour {
 pub(crate) struct Received {
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
+    pub(crate) began: Timestamp,
+    /// When it was answered, or the connection broke. None while it is under way.
+    pub(crate) ended: Option<Timestamp>,
+    /// Whether all of an answer of 200 was written, to whoever was still there.
+    pub(crate) is_told: bool,
 }
 
 impl Received {
@@ -53,6 +76,8 @@ pub(crate) struct Receiver {
 #[derive(Default)]
 struct State {
     script: Mutex<VecDeque<Behaviour>>,
+    choice: Mutex<Option<Choice>>,
+    on_connection: Mutex<Option<Hook>>,
     received: Mutex<Vec<Received>>,
 }
 
@@ -66,6 +91,10 @@ impl Receiver {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let state = Arc::clone(&shared);
+                let hook = state.on_connection.lock().unwrap().clone();
+                if let Some(hook) = hook {
+                    hook();
+                }
                 // A hub that is killed breaks its connections: no failure of the receiver.
                 tokio::spawn(async move { serve(stream, &state).await.unwrap_or_default() });
             }
@@ -81,6 +110,16 @@ impl Receiver {
     /// From now on all is well.
     pub(crate) fn heal(&self) {
         self.state.script.lock().unwrap().clear();
+    }
+
+    /// What to do with each message that the script says nothing about.
+    pub(crate) fn choose(&self, choice: impl Fn(&Received, usize) -> Behaviour + Send + Sync + 'static) {
+        *self.state.choice.lock().unwrap() = Some(Arc::new(choice));
+    }
+
+    /// What to do whenever a connection is made, before anything is read from it.
+    pub(crate) fn on_connection(&self, hook: Hook) {
+        *self.state.on_connection.lock().unwrap() = Some(hook);
     }
 
     /// All messages so far.
@@ -107,21 +146,99 @@ impl Receiver {
 async fn serve(mut stream: TcpStream, state: &State) -> std::io::Result<()> {
     let mut buffer = Vec::new();
     while let Some(message) = read_message(&mut stream, &mut buffer).await? {
-        state.received.lock().unwrap().push(message);
-        let behaviour = state.script.lock().unwrap().pop_front().unwrap_or(Behaviour::Status(200));
-        let answer = match behaviour {
-            Behaviour::Status(status) => format!("HTTP/1.1 {status} Told\r\ncontent-length: 2\r\n\r\nok"),
-            Behaviour::Raw(raw) => raw,
-            Behaviour::Late(wait) => {
-                tokio::time::sleep(wait).await;
-                "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n".to_owned()
-            }
-            Behaviour::Reset => return Ok(()),
-            Behaviour::Never => std::future::pending().await,
-        };
-        stream.write_all(answer.as_bytes()).await?;
+        let (number, behaviour) = state.take(message);
+        let answered = answer(&mut stream, behaviour).await;
+        let received = &mut state.received.lock().unwrap()[number];
+        received.ended = Some(SystemClock.now());
+        received.is_told = matches!(answered, Ok(Answered { is_told: true, .. }));
+        if !answered?.is_kept {
+            return Ok(());
+        }
     }
     Ok(())
+}
+
+impl State {
+    /// Keeps a message; answers its number and what to do.
+    fn take(&self, message: Received) -> (usize, Behaviour) {
+        let mut received = self.received.lock().unwrap();
+        let id = message.header("webhook-id");
+        let times = received.iter().filter(|earlier| earlier.header("webhook-id") == id).count();
+        received.push(message.clone());
+        let number = received.len() - 1;
+        drop(received);
+        let scripted = self.script.lock().unwrap().pop_front();
+        let choice = self.choice.lock().unwrap().clone();
+        let behaviour = scripted.or_else(|| choice.map(|choose| choose(&message, times)));
+        (number, behaviour.unwrap_or(Behaviour::Status(200)))
+    }
+}
+
+/// How an answer went.
+struct Answered {
+    is_told: bool,
+    /// Whether the connection can be used further.
+    is_kept: bool,
+}
+
+async fn answer(stream: &mut TcpStream, behaviour: Behaviour) -> std::io::Result<Answered> {
+    const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    let mut is_told = true;
+    match behaviour {
+        Behaviour::Status(status) => {
+            let text = format!("HTTP/1.1 {status} Told\r\ncontent-length: 2\r\n\r\nok");
+            stream.write_all(text.as_bytes()).await?;
+            is_told = status == 200;
+        }
+        Behaviour::Raw(raw) => {
+            stream.write_all(raw.as_bytes()).await?;
+            is_told = raw.starts_with("HTTP/1.1 200");
+        }
+        Behaviour::Late(wait) => {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => stream.write_all(EMPTY.as_bytes()).await?,
+                () = gone(stream) => is_told = false,
+            }
+        }
+        Behaviour::Reset => return Ok(Answered { is_told: false, is_kept: false }),
+        Behaviour::Never => {
+            gone(stream).await;
+            is_told = false;
+        }
+        Behaviour::Whole(raw) => stream.write_all(&raw).await?,
+        Behaviour::Half(raw) => {
+            stream.write_all(&raw).await?;
+            return Ok(Answered { is_told: false, is_kept: false });
+        }
+        Behaviour::Drip(pause) => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1024\r\n\r\n").await?;
+            for _ in 0..1024 {
+                tokio::time::sleep(pause).await;
+                stream.write_all(b".").await?;
+            }
+        }
+        Behaviour::Endless => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+            loop {
+                stream.write_all(&[b'.'; 16 * 1024]).await?;
+            }
+        }
+        Behaviour::Then(hook) => {
+            stream.write_all(EMPTY.as_bytes()).await?;
+            hook();
+        }
+        Behaviour::Held(gate, status) => {
+            let _open = gate.acquire().await.expect("the gate stays");
+            stream.write_all(format!("HTTP/1.1 {status} Told\r\ncontent-length: 0\r\n\r\n").as_bytes()).await?;
+            is_told = status == 200;
+        }
+    }
+    Ok(Answered { is_told, is_kept: true })
+}
+
+/// Resolves when the other end closes the connection.
+async fn gone(stream: &mut TcpStream) {
+    while matches!(stream.read(&mut [0; 1024]).await, Ok(1..)) {}
 }
 
 async fn read_message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<Option<Received>> {
@@ -139,7 +256,8 @@ async fn read_message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
             if buffer.len() >= whole {
                 let body = String::from_utf8(buffer[end + 4..whole].to_vec()).expect("a UTF-8 body");
                 buffer.drain(..whole);
-                return Ok(Some(Received { headers, body }));
+                let began = SystemClock.now();
+                return Ok(Some(Received { headers, body, began, ended: None, is_told: false }));
             }
         }
         let mut chunk = [0; 16 * 1024];

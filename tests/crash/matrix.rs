@@ -1,0 +1,100 @@
+//! `kill -9` at each step of a delivery's way: accepted, claimed, sent, recorded, answered.
+//!
+//! On SQLite `strace` kills the hub at a system call: a write or a flush of the database, a connection, a write to a socket. On
+//! PostgreSQL a relay kills it around `COMMIT`. On both, receivers kill it before, while and after they have the message.
+//! `CRASH_LIVES` is how many lives each sort of kill takes.
+
+use std::sync::Arc;
+
+use super::lives::Fault;
+use super::world::{Plan, World, pick, seed, strace_works};
+use super::{ledger, setting};
+use crate::crash::wire::{Moment, Trigger};
+use crate::support::{Behaviour, Database, Hook, Receiver, on_both};
+
+/// Has the receiver tell the trigger what it sees; what it answers is up to `answer`, if it answers badly.
+pub(super) fn watched(
+    receiver: &Receiver,
+    trigger: &Arc<Trigger>,
+    bad: impl Fn(&str, usize) -> Option<Behaviour> + Send + Sync + 'static,
+) {
+    let notice = |moment| -> Hook {
+        let trigger = Arc::clone(trigger);
+        Arc::new(move || {
+            trigger.at(moment);
+        })
+    };
+    receiver.on_connection(notice(Moment::Connected));
+    let (received, answered) = (notice(Moment::Received), notice(Moment::Answered));
+    receiver.choose(move |message, times| {
+        received();
+        let what = format!("{} {}", message.json()["type"], message.json()["data"]["request"]["command"]);
+        bad(&what, times).unwrap_or_else(|| Behaviour::Then(Arc::clone(&answered)))
+    });
+}
+
+/// A receiver without fault, and one that fails now and then, at most twice for a message.
+pub(super) async fn two() -> Vec<Plan> {
+    vec![Plan::new("steady", Receiver::start().await), Plan::new("moody", Receiver::start().await)]
+}
+
+/// Of each message, one try in two or three fails, and no third one.
+pub(super) fn moods(seed: u64) -> impl Fn(&str, usize) -> Option<Behaviour> + Send + Sync + 'static {
+    move |what, times| match pick(seed, (what, times), 5) {
+        _ if times >= 2 => None,
+        0 => Some(Behaviour::Status(500)),
+        1 => Some(Behaviour::Reset),
+        2 => Some(Behaviour::Half(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_vec())),
+        _ => None,
+    }
+}
+
+/// Where a receiver stands in between.
+fn at_receivers(lives: usize) -> impl Iterator<Item = Fault> {
+    let moments = [Moment::Connected, Moment::Received, Moment::Answered];
+    moments.into_iter().flat_map(move |moment| {
+        // A hub connects to each of two receivers once.
+        (0..lives).map(move |life| {
+            Fault::Killed(moment, if moment == Moment::Connected { 1 + life % 2 } else { 1 + life * 3 })
+        })
+    })
+}
+
+fn on_sqlite(seed: u64, lives: usize) -> Vec<Fault> {
+    let flushes = (1..=4 * lives).map(|number| Fault::KilledAt("fsync,fdatasync", number));
+    let writes = (0..4 * lives).map(move |life| Fault::KilledAt("pwrite64", 1 + pick(seed, ("pwrite64", life), 120)));
+    let connections = (1..=lives.min(2)).map(|number| Fault::KilledAt("connect", number));
+    let sockets = (0..4 * lives).map(move |life| Fault::KilledAt(SOCKETS, 1 + pick(seed, ("sockets", life), 12)));
+    flushes.chain(writes).chain(connections).chain(sockets).chain(at_receivers(lives)).collect()
+}
+
+/// What the hub writes to sockets with.
+const SOCKETS: &str = "sendto,writev,sendmsg";
+
+fn on_postgres(_seed: u64, lives: usize) -> Vec<Fault> {
+    let around = |moment| (1..=2 * lives).map(move |times| Fault::Killed(moment, times));
+    let cut = |moment| (1..=lives).map(move |times| Fault::Cut(moment, 1 + times * 2));
+    around(Moment::Committing)
+        .chain(around(Moment::Committed))
+        .chain(cut(Moment::Committing))
+        .chain(cut(Moment::Committed))
+        .chain(at_receivers(lives))
+        .collect()
+}
+
+on_both! {
+    async fn killed_at_each_step(database: Database) {
+        strace_works().await;
+        let (seed, lives) = (seed(), setting("CRASH_LIVES", 2));
+        let faults =
+            if database.url.starts_with("sqlite") { on_sqlite(seed, lives) } else { on_postgres(seed, lives) };
+        let plans = two().await;
+        let world = World::make(database, plans.clone(), 1).await;
+        watched(&plans[0].receiver, &world.trigger, |_, _| None);
+        watched(&plans[1].receiver, &world.trigger, moods(seed));
+        let met = world.suffer(&faults).await;
+        world.kill(0).await;
+        ledger::check(&world).await;
+        assert!(met * 10 >= faults.len() * 8, "only {met} of {} faults were met", faults.len());
+    }
+}
