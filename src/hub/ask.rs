@@ -3,22 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::notify::announce;
+use super::create::{Prepared, create, replayed};
 use super::rules::digest;
-use super::transition::{Scene, carry_out, conclude};
 use super::{Hub, HubError, IdempotencyKey, RequestView, check, require};
 use crate::approval::{
-    Admission, Belonging, Command, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure,
-    Progress, Request, Requester, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
+    Admission, Belonging, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
+    Request, Requester, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
 };
-use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
-use crate::store::idempotency::{Key, Used};
+use crate::store::idempotency::Key;
 use crate::store::resources::Resource;
-use crate::store::{Lookup, Session, Signal, Tx, idempotency, requests, tokens};
+use crate::store::{Lookup, requests, tokens};
 
 const OPERATION: &str = "request";
 
@@ -107,6 +105,7 @@ impl Hub {
                 return Err(HubError::Unsatisfiable { resource: request.resource.to_string() });
             }
             let (scene, by, key) = (self.scene(caller.actor()), caller.person().cloned(), key.clone());
+            let prepared = Prepared::new(&request, &scene)?;
             let made = self
                 .store
                 .write::<_, _, HubError>(move |tx| {
@@ -114,7 +113,7 @@ impl Hub {
                         if tx.configuration_version() != Some(version) {
                             return Ok(None);
                         }
-                        create(tx, request, by, key, &scene).await.map(Some)
+                        create(tx, request, prepared, by, key, &scene).await.map(Some)
                     })
                 })
                 .await?;
@@ -254,72 +253,6 @@ pub(super) struct Draft {
     pub(super) satisfiable: bool,
     /// What the rules found.
     pub(super) judgement: Judgement,
-}
-
-/// What an earlier call with the same key made.
-async fn replayed(session: &mut Session, (key, body): &(Key, Digest)) -> Result<Option<Request>, HubError> {
-    let Some(used) = idempotency::find(session, key).await? else { return Ok(None) };
-    if used.body != *body {
-        let detail = "this Idempotency-Key was used with another body: use a new key for a new request";
-        return Err(HubError::Conflict { code: "idempotency_key_reused", detail: detail.to_owned() });
-    }
-    let id = used.subject.parse().map_err(|_| HubError::NotFound("request"))?;
-    requests::get(session, id).await?.map(Some).ok_or(HubError::NotFound("request"))
-}
-
-async fn create(
-    tx: &mut Tx,
-    mut request: Request,
-    by: Option<Email>,
-    key: Option<(Key, Digest)>,
-    scene: &Scene,
-) -> Result<(Request, bool), HubError> {
-    // Looked at again where nobody else writes: two calls with one key may be under way.
-    if let Some(key) = &key
-        && let Some(earlier) = replayed(tx.session(), key).await?
-    {
-        return Ok((earlier, true));
-    }
-    let now = request.created_at;
-    requests::insert(tx.session(), &request)?;
-    if let Some((key, body)) = key {
-        let used = Used { body, subject: request.id.to_string() };
-        idempotency::remember(tx.session(), &key, &used, now);
-    }
-    if let Some(earlier) = request.supersedes {
-        replace(tx, earlier, by, request.id, scene).await?;
-    }
-    tx.record(&Entry {
-        person: request.requester.email.clone(),
-        request: Some(request.id),
-        digest: Some(request.digest),
-        details: json!({
-            "resource": request.resource, "kind": request.kind, "expires_at": request.expires_at,
-            "acting_for": request.requester.acting_for, "beneficiary": request.beneficiary, "supersedes": request.supersedes,
-        }),
-        ..Entry::new(now, "request.created", scene.actor.clone())
-    })?;
-    if request.status == Status::Pending {
-        announce(tx, scene, "request.created", &request, &Roster::default(), now).await?;
-    } else {
-        conclude(tx, &mut request, None, scene, now).await?;
-    }
-    let deadline = request.next_notice().map_or(request.expires_at, |notice| notice.min(request.expires_at));
-    tx.signal(Signal::DeadlineAt(deadline));
-    Ok((request, false))
-}
-
-/// Lets the new request take the place of an earlier one; one that has expired stays expired.
-async fn replace(
-    tx: &mut Tx,
-    earlier: RequestId,
-    by: Option<Email>,
-    successor: RequestId,
-    scene: &Scene,
-) -> Result<(), HubError> {
-    let (_request, _always_ok) = carry_out(tx, earlier, Command::Expire, scene).await?;
-    let (request, answer) = carry_out(tx, earlier, Command::Supersede { by, successor }, scene).await?;
-    answer.map_err(|refusal| HubError::Refused { refusal, status: request.status, request: None })
 }
 
 fn check_bounds(ask: &Ask) -> Result<(), HubError> {

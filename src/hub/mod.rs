@@ -11,6 +11,7 @@ mod callback;
 mod check;
 mod configure;
 mod context;
+mod create;
 mod deliveries;
 mod emergency;
 mod endpoints;

@@ -20,15 +20,32 @@ pub(super) async fn announce(
     roster: &Roster,
     now: Timestamp,
 ) -> Result<(), HubError> {
+    let shown = shown(scene, request, roster)?;
+    announce_shown(tx, scene, kind, request, shown, now).await
+}
+
+/// A request as an event keeps it.
+pub(super) fn shown(scene: &Scene, request: &Request, roster: &Roster) -> Result<String, HubError> {
     let view = RequestView::new(request.clone(), &scene.public_url, Some(roster));
-    let shown = serde_json::to_string(&view).map_err(|cause| {
+    serde_json::to_string(&view).map_err(|cause| {
         HubError::Store(StoreError::Inconsistent {
             table: "events",
-            column: "request",
+            column: "subject",
             row: request.id.to_string(),
             cause: std::sync::Arc::new(cause),
         })
-    })?;
+    })
+}
+
+/// The same with the request already [`shown`].
+pub(super) async fn announce_shown(
+    tx: &mut Tx,
+    scene: &Scene,
+    kind: &str,
+    request: &Request,
+    shown: String,
+    now: Timestamp,
+) -> Result<(), HubError> {
     let news = News { kind, request_id: Some(request.id), subject: shown, at: now };
     publish(tx, &scene.dispatcher, news, |endpoint| wants(endpoint, kind, request)).await?;
     tx.signal(Signal::Request(request.id));

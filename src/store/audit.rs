@@ -8,7 +8,8 @@ use crate::audit::{Entry, Sealed, link};
 use crate::ids::RequestId;
 
 /// An entry that waits for the end of its transaction to be given its place.
-pub(super) struct NewEntry {
+#[derive(Debug)]
+pub struct NewEntry {
     request: Option<RequestId>,
     action: String,
     at: crate::time::Timestamp,
@@ -30,10 +31,25 @@ impl Tx {
     /// # Errors
     /// When it cannot be written as JSON.
     pub fn record(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        self.add_entry(NewEntry::of(entry)?);
+        Ok(())
+    }
+
+    /// The same with one that was written as JSON before.
+    pub fn add_entry(&mut self, entry: NewEntry) {
+        self.audit.push(entry);
+    }
+}
+
+impl NewEntry {
+    /// An entry as it is to be written.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn of(entry: &Entry) -> Result<Self, StoreError> {
         let text = serde_json::to_string(entry)
             .map_err(|cause| StoreError::inconsistent("audit_entries", "entry", &entry.action, cause))?;
-        self.audit.push(NewEntry { request: entry.request, action: entry.action.clone(), at: entry.at, text });
-        Ok(())
+        Ok(Self { request: entry.request, action: entry.action.clone(), at: entry.at, text })
     }
 }
 

@@ -22,7 +22,10 @@ use super::{Operation, Signals, StoreError, Tx, bell};
 const SQLITE_BUSY: Duration = Duration::from_secs(2);
 /// Pages of SQLite's log before they are copied into the database file. Most are written again and again: the more wait, the fewer
 /// are copied. Reading so many at a start takes a few milliseconds.
-const SQLITE_CHECKPOINT: &str = "4000";
+const SQLITE_CHECKPOINT: &str = "2000";
+/// Bytes of a page of a new database file. A request or an event takes one or two thousand: on smaller pages each has a page more of
+/// its own, which costs a sixth more time and half as much space again.
+const SQLITE_PAGE: u32 = 8_192;
 /// Pages that a connection keeps at most, as KiB when negative.
 const SQLITE_CACHE: &str = "-8000";
 /// A replica that hangs in the middle of a transaction must not hold up the others for long.
@@ -127,6 +130,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            .page_size(SQLITE_PAGE)
             .pragma("wal_autocheckpoint", SQLITE_CHECKPOINT)
             .pragma("cache_size", SQLITE_CACHE)
             .busy_timeout(SQLITE_BUSY);

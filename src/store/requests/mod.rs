@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use sqlx::AssertSqlSafe;
 
 use super::bulk::Bulk;
-use super::session::args;
+use super::session::{Arg, args};
 use super::{Session, StoreError, executions, grants, reviews, votes};
 use crate::approval::{Kind, Method, Payload, Progress, Request, Requester, Status};
 use crate::ids::RequestId;
@@ -64,45 +64,66 @@ static REQUESTS: Bulk = Bulk::new(
 );
 static GROUPS: Bulk = Bulk::new(2, "INSERT INTO request_groups (group_name, request_id, open)", 3, "");
 
+/// A request as it is to be written. Made outside of the writer, which everybody waits for.
+#[derive(Debug)]
+pub struct NewRequest {
+    row: Vec<Arg>,
+    groups: Vec<Vec<Arg>>,
+}
+
 /// Adds a request, as it stands: one that is decided at once is never seen pending.
 ///
 /// # Errors
 /// When a part of it cannot be written as JSON.
 pub fn insert(session: &mut Session, request: &Request) -> Result<(), StoreError> {
-    let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("requests", column, request.id, cause);
-    let is_pending = request.status == Status::Pending;
-    let values = args![
-        &request.id,
-        request.revision,
-        request.kind.as_str(),
-        &request.resource,
-        &request.payload.command,
-        request.payload.language.clone(),
-        request.payload.context.as_ref().map(serde_json::Value::to_string),
-        request.payload.duration_seconds.map(i64::from),
-        &request.digest,
-        request.requester.email.as_ref(),
-        request.requester.name.clone(),
-        serde_json::to_string(&request.requester.groups).map_err(bad("requester_groups"))?,
-        request.reason.clone(),
-        serde_json::to_string(&request.labels).map_err(bad("labels"))?,
-        request.status.as_str(),
-        request.created_at,
-        request.expires_at,
-        serde_json::to_string(&request.terms).map_err(bad("terms"))?,
-        &request.asked_by,
-        request.requester.acting_for.as_ref(),
-        request.beneficiary.as_ref(),
-        request.supersedes.as_ref(),
-        request.decided_at,
-        request.decision.as_ref().map(serde_json::to_string).transpose().map_err(bad("decision"))?,
-        request.next_notice().filter(|_| is_pending),
-    ];
-    session.add(&REQUESTS, values);
-    for group in request.terms.groups() {
-        session.add(&GROUPS, args![group, &request.id, i64::from(is_pending)]);
+    NewRequest::of(request).map(|new| add(session, new))
+}
+
+/// Adds a request.
+pub fn add(session: &mut Session, new: NewRequest) {
+    session.add(&REQUESTS, new.row);
+    new.groups.into_iter().for_each(|group| session.add(&GROUPS, group));
+}
+
+impl NewRequest {
+    /// A request as it is to be written.
+    ///
+    /// # Errors
+    /// When a part of it cannot be written as JSON.
+    pub fn of(request: &Request) -> Result<Self, StoreError> {
+        let bad =
+            |column| move |cause: serde_json::Error| StoreError::inconsistent("requests", column, request.id, cause);
+        let is_pending = request.status == Status::Pending;
+        let row = args![
+            &request.id,
+            request.revision,
+            request.kind.as_str(),
+            &request.resource,
+            &request.payload.command,
+            request.payload.language.clone(),
+            request.payload.context.as_ref().map(serde_json::Value::to_string),
+            request.payload.duration_seconds.map(i64::from),
+            &request.digest,
+            request.requester.email.as_ref(),
+            request.requester.name.clone(),
+            serde_json::to_string(&request.requester.groups).map_err(bad("requester_groups"))?,
+            request.reason.clone(),
+            serde_json::to_string(&request.labels).map_err(bad("labels"))?,
+            request.status.as_str(),
+            request.created_at,
+            request.expires_at,
+            serde_json::to_string(&request.terms).map_err(bad("terms"))?,
+            &request.asked_by,
+            request.requester.acting_for.as_ref(),
+            request.beneficiary.as_ref(),
+            request.supersedes.as_ref(),
+            request.decided_at,
+            request.decision.as_ref().map(serde_json::to_string).transpose().map_err(bad("decision"))?,
+            request.next_notice().filter(|_| is_pending),
+        ];
+        let group = |group| args![group, &request.id, i64::from(is_pending)];
+        Ok(Self { row, groups: request.terms.groups().into_iter().map(group).collect() })
     }
-    Ok(())
 }
 
 /// One request with all that belongs to it.
