@@ -144,8 +144,9 @@ fn holds_by_deaths(world: &World, what: &str, delivery: &Delivery) {
     };
     for attempt in delivery.attempts.iter().filter(|attempt| attempt.class == "lost") {
         let last = deaths.iter().filter(|death| (attempt.began..=attempt.ended).contains(*death)).max();
+        let span = attempt.began..=attempt.ended;
         let last =
-            last.unwrap_or_else(|| panic!("{what}: a result was lost though nobody died from {} on", attempt.began));
+            last.unwrap_or_else(|| panic!("{what}: a result was lost though nobody died in {span:?}: {deaths:?}"));
         let is_exclusive = world.database.url.starts_with("sqlite");
         assert!(!is_exclusive || attempt.ended - last < TAKEN_OVER, "{what}: its lease had to run out");
     }
