@@ -1,10 +1,13 @@
 //! One attempt: a message is sent, and the answer judged.
 
+use reqwest::header::HeaderValue;
+
 use super::egress::{Answer, Egress, EgressError};
 use super::outcome::{Class, Control, Outcome};
 use super::target::TargetPolicy;
 use crate::channels::text::cut;
 use crate::channels::{Channels, Success};
+use crate::random;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::Claimed;
@@ -22,20 +25,41 @@ pub(super) async fn attempt(
     now: Timestamp,
 ) -> Outcome {
     // The event's id, the same over all attempts: receivers tell repeats by it.
-    send(egress, endpoint, &claimed.event.id.to_string(), body, now).await
+    let id = claimed.event.id.to_string();
+    post(egress, endpoint, &id, body, claimed.event.trace.as_deref(), now).await
 }
 
 /// Sends one body under an id by which the target tells repeats.
 pub async fn send(egress: &Egress, endpoint: &Endpoint, id: &str, body: String, now: Timestamp) -> Outcome {
+    post(egress, endpoint, id, body, None, now).await
+}
+
+async fn post(
+    egress: &Egress,
+    endpoint: &Endpoint,
+    id: &str,
+    body: String,
+    trace: Option<&str>,
+    now: Timestamp,
+) -> Outcome {
     let sent = async {
         let line = egress.line(endpoint)?;
-        let headers = line.route.signed(id, now, &body)?;
+        let mut headers = line.route.signed(id, now, &body)?;
+        if let Some(value) = trace.and_then(|trace| HeaderValue::from_str(&traceparent(trace)).ok()) {
+            // An endpoint's own header of that name stands.
+            headers.entry("traceparent").or_insert(value);
+        }
         egress.post(&line, headers, body, now).await
     };
     match sent.await {
         Ok(answer) => judge(endpoint, answer),
         Err(error) => Outcome::unanswered(class_of(&error), error.to_string()),
     }
+}
+
+/// W3C Trace Context: this attempt as a span of the call that brought it about.
+fn traceparent(trace: &str) -> String {
+    format!("00-{trace}-{:016x}-01", u64::from_ne_bytes(random::bytes()) | 1)
 }
 
 fn judge(endpoint: &Endpoint, answer: Answer) -> Outcome {

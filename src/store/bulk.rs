@@ -26,17 +26,19 @@ pub(super) struct Bulk {
     texts: [[OnceLock<String>; LARGEST + 1]; 2],
 }
 
-const NO_TEXTS: [[OnceLock<String>; LARGEST + 1]; 2] = [const { [const { OnceLock::new() }; LARGEST + 1] }; 2];
+const fn no_texts() -> [[OnceLock<String>; LARGEST + 1]; 2] {
+    [const { [const { OnceLock::new() }; LARGEST + 1] }; 2]
+}
 
 impl Bulk {
     pub(super) const fn new(order: u8, into: &'static str, columns: usize, rest: &'static str) -> Self {
-        Self { order, into, columns, types: None, rest, texts: NO_TEXTS }
+        Self { order, into, columns, types: None, rest, texts: no_texts() }
     }
 
     /// A statement that goes through rows of such types, instead of inserting them.
     pub(super) const fn typed(into: &'static str, types: &'static [&'static str], rest: &'static str) -> Self {
         let columns = types.len();
-        Self { order: 0, into, columns, types: Some(types), rest, texts: NO_TEXTS }
+        Self { order: 0, into, columns, types: Some(types), rest, texts: no_texts() }
     }
 
     /// The statements that take all of these rows.

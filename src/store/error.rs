@@ -43,6 +43,15 @@ impl StoreError {
         Self::Inconsistent { table, column, row: row.to_string(), cause: Arc::from(cause.into()) }
     }
 
+    /// A statement that failed since the database had ended the transaction by itself, as SQLite does on a full or broken disk:
+    /// nothing is wrong with the statement.
+    pub(super) fn of_ended_transaction(self) -> Self {
+        match self {
+            Self::Statement(cause) => Self::Unavailable(cause),
+            other => other,
+        }
+    }
+
     /// Whether waiting may mend it.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Busy)

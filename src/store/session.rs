@@ -138,7 +138,8 @@ impl Session {
             (Operation::Saved, false) => {
                 // Fails when the database has ended the transaction itself, as SQLite does on a full disk: then nobody's
                 // operation in it survived, and everybody must be told.
-                self.command("ROLLBACK TO SAVEPOINT operation").await?;
+                let undone = self.command("ROLLBACK TO SAVEPOINT operation").await;
+                undone.map_err(StoreError::of_ended_transaction)?;
                 self.command("RELEASE SAVEPOINT operation").await
             }
             (Operation::Broken(cause), _) => Err(cause),
