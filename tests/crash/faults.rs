@@ -97,7 +97,7 @@ fn memory(process: u32) -> u64 {
 fn on_disks(rounds: usize) -> Vec<Fault> {
     let mut faults = Vec::new();
     for round in 0..rounds {
-        let first = 6 + 7 * round;
+        let first = 6 + 7 * (round % 5);
         faults.push(Fault::Fails("pwrite64,pwritev,ftruncate,fallocate", "ENOSPC", first * 3, first * 3 + 40));
         faults.push(Fault::Fails("fsync,fdatasync", "EIO", first, first + 6));
         faults.push(Fault::Fails("fsync,fdatasync", "EIO", first, 60_000));
