@@ -1,0 +1,161 @@
+//! Leasing what is due, and giving back what was leased for too long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::AssertSqlSafe;
+
+use super::{Claimed, IdRow, RequestNow, Room, Tier, bad};
+use crate::ids::{DeliveryId, EndpointId};
+use crate::store::events::Event;
+use crate::store::requests::unwire;
+use crate::store::session::{args, chunks};
+use crate::store::{Session, StoreError};
+use crate::time::Timestamp;
+
+/// Leases due deliveries of one endpoint until `now + lease`, tier by tier, as far as there is room.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn claim(
+    session: &mut Session,
+    endpoint: EndpointId,
+    now: Timestamp,
+    lease: Duration,
+    room: Room,
+) -> Result<Vec<Claimed>, StoreError> {
+    let mut ids: Vec<DeliveryId> = Vec::new();
+    for tier in Tier::ALL {
+        let most = if tier == Tier::Fresh { room.fresh } else { room.later };
+        let left = most.saturating_sub(u32::try_from(ids.len()).unwrap_or(u32::MAX));
+        if left > 0 {
+            ids.extend(claim_tier(session, endpoint, tier, now, lease, left).await?);
+        }
+    }
+    load(session, &ids).await
+}
+
+async fn claim_tier(
+    session: &mut Session,
+    endpoint: EndpointId,
+    tier: Tier,
+    now: Timestamp,
+    lease: Duration,
+    limit: u32,
+) -> Result<Vec<DeliveryId>, StoreError> {
+    let sql = "UPDATE deliveries SET state = 'leased', fence = fence + 1, lease_until = $1, leased_at = $3,
+            next_attempt_at = NULL
+        WHERE id IN (
+            SELECT id FROM deliveries WHERE endpoint_id = $2 AND state = 'pending' AND tier = $4 AND next_attempt_at <= $3
+            ORDER BY next_attempt_at LIMIT $5
+        ) RETURNING id";
+    let leased: Vec<IdRow> = session.fetch_all(sql, args![now + lease, &endpoint, now, tier.number(), limit]).await?;
+    leased.iter().map(|row| row.id.parse().map_err(bad(&row.id, "id"))).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct ClaimedRow {
+    id: String,
+    endpoint_id: String,
+    fence: i64,
+    lease_until: i64,
+    tier: i64,
+    attempts: i64,
+    uncharged: i64,
+    lost: i64,
+    created_at: i64,
+    event_id: String,
+    event_type: String,
+    event_at: i64,
+    request_id: Option<String>,
+    subject: String,
+    trace: Option<String>,
+    request_status: Option<String>,
+    request_revision: Option<i64>,
+}
+
+async fn load(session: &mut Session, ids: &[DeliveryId]) -> Result<Vec<Claimed>, StoreError> {
+    let mut claimed = Vec::with_capacity(ids.len());
+    for (places, values) in chunks(ids) {
+        let sql = format!(
+            "SELECT d.id, d.endpoint_id, d.fence, d.lease_until, d.tier, d.attempts, d.uncharged, d.lost, d.created_at,
+                d.event_id, e.type AS event_type, e.at AS event_at, e.request_id, e.subject, e.trace,
+                r.status AS request_status, r.revision AS request_revision
+            FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN requests r ON r.id = e.request_id
+            WHERE d.id IN ({places})"
+        );
+        let rows: Vec<ClaimedRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+        for row in rows {
+            claimed.push(row.into_claimed()?);
+        }
+    }
+    claimed.sort_by_key(|claimed| (claimed.tier, claimed.id));
+    Ok(claimed)
+}
+
+impl ClaimedRow {
+    fn into_claimed(self) -> Result<Claimed, StoreError> {
+        let id = self.id.as_str();
+        let number = |column, value: i64| u32::try_from(value).map_err(bad(id, column));
+        let now = match (self.request_status, self.request_revision) {
+            (Some(status), Some(revision)) => Some(RequestNow {
+                status: unwire(status).map_err(bad(id, "request_status"))?,
+                revision: number("request_revision", revision)?,
+            }),
+            _ => None,
+        };
+        let event = Event {
+            id: self.event_id.parse().map_err(bad(id, "event_id"))?,
+            kind: self.event_type,
+            request_id: self.request_id.map(|request| request.parse()).transpose().map_err(bad(id, "request_id"))?,
+            at: Timestamp::from_micros(self.event_at),
+            subject: self.subject,
+            fanout: 0,
+            trace: self.trace,
+        };
+        Ok(Claimed {
+            id: id.parse().map_err(bad(id, "id"))?,
+            endpoint_id: self.endpoint_id.parse().map_err(bad(id, "endpoint_id"))?,
+            fence: self.fence,
+            lease_until: Timestamp::from_micros(self.lease_until),
+            tier: Tier::ALL.into_iter().find(|tier| tier.number() == self.tier).unwrap_or(Tier::Retry),
+            attempts: number("attempts", self.attempts)?,
+            uncharged: number("uncharged", self.uncharged)?,
+            lost: number("lost", self.lost)?,
+            created_at: Timestamp::from_micros(self.created_at),
+            event: Arc::new(event),
+            now,
+        })
+    }
+}
+
+/// Gives deliveries whose owner let the lease run out back to the queue, and writes their attempts down as lost; answers how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release_overrun(session: &mut Session, now: Timestamp) -> Result<u64, StoreError> {
+    release(session, now, now).await
+}
+
+/// The same with all leased deliveries: for a process that has just found itself the only one on the database, so that whoever held
+/// them is gone.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release_all(session: &mut Session, now: Timestamp) -> Result<u64, StoreError> {
+    release(session, Timestamp::from_micros(i64::MAX), now).await
+}
+
+async fn release(session: &mut Session, until: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+    let sql = "INSERT INTO attempts (delivery_id, endpoint_id, number, started_at, duration_us, class, error)
+        SELECT id, endpoint_id, attempts + 1, leased_at, CASE WHEN leased_at < $2 THEN $2 - leased_at ELSE 0 END, 'lost',
+            'the hub ended before it could record how this went'
+        FROM deliveries WHERE state = 'leased' AND lease_until <= $1";
+    if session.execute(sql, args![until, now]).await? == 0 {
+        return Ok(0);
+    }
+    let sql = "UPDATE deliveries SET state = 'pending', next_attempt_at = $2, attempts = attempts + 1, lost = lost + 1,
+            tier = CASE WHEN tier = 0 THEN 1 ELSE tier END, lease_until = NULL, leased_at = NULL
+        WHERE state = 'leased' AND lease_until <= $1";
+    session.execute(sql, args![until, now]).await
+}

@@ -1,0 +1,69 @@
+//! Looking at the queue without taking anything out of it.
+
+use crate::ids::EndpointId;
+use crate::store::session::args;
+use crate::store::{Session, StoreError};
+use crate::time::Timestamp;
+
+/// When each endpoint's queue has something next, of those whose queue has. Three looks into an index for each endpoint, however
+/// long the queues are.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn moments(session: &mut Session) -> Result<Vec<(EndpointId, Timestamp)>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Moments {
+        id: String,
+        fresh: Option<i64>,
+        retry: Option<i64>,
+        replay: Option<i64>,
+    }
+    let sql = "SELECT e.id,
+            (SELECT MIN(d.next_attempt_at) FROM deliveries d
+             WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.tier = 0) AS fresh,
+            (SELECT MIN(d.next_attempt_at) FROM deliveries d
+             WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.tier = 1) AS retry,
+            (SELECT MIN(d.next_attempt_at) FROM deliveries d
+             WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.tier = 2) AS replay
+        FROM endpoints e";
+    let rows: Vec<Moments> = session.fetch_all(sql, args![]).await?;
+    let next = |row: &Moments| [row.fresh, row.retry, row.replay].into_iter().flatten().min();
+    rows.iter()
+        .filter_map(|row| next(row).map(|moment| (&row.id, Timestamp::from_micros(moment))))
+        .map(|(id, moment)| {
+            Ok((id.parse().map_err(|cause| StoreError::inconsistent("endpoints", "id", id, cause))?, moment))
+        })
+        .collect()
+}
+
+/// When the first lease runs out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn next_overrun(session: &mut Session) -> Result<Option<Timestamp>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct MomentRow {
+        moment: Option<i64>,
+    }
+    let sql = "SELECT MIN(lease_until) AS moment FROM deliveries WHERE state = 'leased'";
+    let row: MomentRow = session.fetch_one(sql, args![]).await?;
+    Ok(row.moment.map(Timestamp::from_micros))
+}
+
+/// How many deliveries wait though they are due, counted up to `most`, and since when the first of them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn overdue(session: &mut Session, now: Timestamp, most: u32) -> Result<(u64, Option<Timestamp>), StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Overdue {
+        due: i64,
+        oldest: Option<i64>,
+    }
+    let sql = "SELECT COUNT(*) AS due, MIN(next_attempt_at) AS oldest FROM (
+            SELECT next_attempt_at FROM deliveries WHERE state = 'pending' AND next_attempt_at <= $1
+            ORDER BY next_attempt_at LIMIT $2
+        ) waiting";
+    let row: Overdue = session.fetch_one(sql, args![now, most]).await?;
+    Ok((u64::try_from(row.due).unwrap_or(0), row.oldest.map(Timestamp::from_micros)))
+}

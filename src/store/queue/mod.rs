@@ -1,0 +1,156 @@
+//! Deliveries as a queue: what is due is leased, sent, and settled.
+//!
+//! A lease comes with a fencing number, which guards every later write: an owner whose lease ran out and was given to another can
+//! change nothing any more. Never tried ones come first, then those tried before, then what is asked for again by hand.
+
+mod claim;
+mod look;
+mod settle;
+
+pub use claim::{claim, release_all, release_overrun};
+pub use look::{moments, next_overrun, overdue};
+pub use settle::{extend, settle};
+
+use std::sync::Arc;
+
+use super::StoreError;
+use super::deliveries::{Attempt, DeliveryState};
+use super::events::Event;
+use crate::approval::Status;
+use crate::ids::{DeliveryId, EndpointId};
+use crate::time::Timestamp;
+
+/// Which part of an endpoint's queue a delivery stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Never tried.
+    Fresh,
+    /// Tried before.
+    Retry,
+    /// Asked for again by hand.
+    Replay,
+}
+
+impl Tier {
+    /// In the order in which they are sent.
+    pub const ALL: [Self; 3] = [Self::Fresh, Self::Retry, Self::Replay];
+
+    const fn number(self) -> i64 {
+        match self {
+            Self::Fresh => 0,
+            Self::Retry => 1,
+            Self::Replay => 2,
+        }
+    }
+}
+
+/// A delivery that this process may send, until its lease ends.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Its name.
+    pub id: DeliveryId,
+    /// To whom.
+    pub endpoint_id: EndpointId,
+    /// Guards every later write.
+    pub fence: i64,
+    /// Until when it is this process's.
+    pub lease_until: Timestamp,
+    /// Which part of the queue it stands in.
+    pub tier: Tier,
+    /// Attempts made before this one.
+    pub attempts: u32,
+    /// How many of them the schedule does not count.
+    pub uncharged: u32,
+    /// How many of them were never recorded by who made them: whether they were made at all nobody knows.
+    pub lost: u32,
+    /// When the delivery was made.
+    pub created_at: Timestamp,
+    /// What is told.
+    pub event: Arc<Event>,
+    /// The request that the event is about, as it stands now. None when nobody looked: what is sent at once is not held against
+    /// what it says a moment ago.
+    pub now: Option<RequestNow>,
+}
+
+/// How far a request is by now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RequestNow {
+    /// Where it stands.
+    pub status: Status,
+    /// Which version of its payload is asked for.
+    pub revision: u32,
+}
+
+/// What becomes of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Tried again at that moment.
+    Retry(Timestamp),
+    /// It ends there.
+    End {
+        /// How.
+        state: DeliveryState,
+        /// Why, when that is not plain.
+        reason: Option<String>,
+    },
+    /// Given back, as if it had never been taken: it is due at that moment.
+    GiveBack(Timestamp),
+}
+
+/// What is to be written down about a leased delivery.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// Which.
+    pub id: DeliveryId,
+    /// To whom.
+    pub endpoint_id: EndpointId,
+    /// As it was claimed.
+    pub fence: i64,
+    /// Which part of the queue it stood in.
+    pub tier: Tier,
+    /// Attempts made before.
+    pub attempts: u32,
+    /// How many of them the schedule does not count.
+    pub uncharged: u32,
+    /// The attempt that was made, if one was.
+    pub attempt: Option<Attempt>,
+    /// Whether the schedule counts it.
+    pub charged: bool,
+    /// What becomes of it.
+    pub next: Next,
+}
+
+impl Settlement {
+    /// Of a claimed delivery that was not tried.
+    pub const fn untried(claimed: &Claimed, next: Next) -> Self {
+        Self {
+            id: claimed.id,
+            endpoint_id: claimed.endpoint_id,
+            fence: claimed.fence,
+            tier: claimed.tier,
+            attempts: claimed.attempts,
+            uncharged: claimed.uncharged,
+            attempt: None,
+            charged: false,
+            next,
+        }
+    }
+}
+
+/// How many deliveries may be taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Room {
+    /// All in all.
+    pub fresh: u32,
+    /// Of those that are not [`Tier::Fresh`].
+    pub later: u32,
+}
+
+#[derive(sqlx::FromRow)]
+struct IdRow {
+    id: String,
+}
+
+fn bad<E: std::error::Error + Send + Sync + 'static>(id: &str, column: &'static str) -> impl Fn(E) -> StoreError {
+    move |cause| StoreError::inconsistent("deliveries", column, id, cause)
+}

@@ -1,0 +1,117 @@
+//! Writing down what came of deliveries, many at once, each by its own fence.
+
+use std::collections::HashSet;
+
+use super::{IdRow, Next, Settlement, Tier, bad};
+use crate::ids::DeliveryId;
+use crate::store::bulk::Bulk;
+use crate::store::deliveries::DeliveryState;
+use crate::store::session::{Arg, args};
+use crate::store::{Session, StoreError};
+use crate::time::Timestamp;
+
+/// A name for the given rows, so that a statement can go through them; both databases take it.
+macro_rules! rows_named {
+    ($names:literal) => {
+        concat!("WITH told (", $names, ") AS (")
+    };
+}
+
+static SETTLE: Bulk = Bulk::typed(
+    rows_named!("delivery, fenced, now_state, tries, not_counted, now_tier, due, over, why"),
+    &["TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT"],
+    ") UPDATE deliveries SET state = told.now_state, attempts = told.tries, uncharged = told.not_counted,
+        tier = told.now_tier, next_attempt_at = told.due, ended_at = told.over, end_reason = told.why,
+        lease_until = NULL, leased_at = NULL
+    FROM told WHERE deliveries.id = told.delivery AND deliveries.fence = told.fenced AND deliveries.state = 'leased'
+    RETURNING id",
+);
+
+static ATTEMPTS: Bulk = Bulk::new(
+    8,
+    "INSERT INTO attempts (delivery_id, endpoint_id, number, started_at, duration_us, class, status, error, answer)",
+    9,
+    "",
+);
+
+/// Writes down attempts and what comes next, all in one go; answers of which deliveries the lease still held. Of the others
+/// nothing is written.
+///
+/// # Errors
+/// When the database fails.
+pub async fn settle(
+    session: &mut Session,
+    settlements: &[Settlement],
+    now: Timestamp,
+) -> Result<HashSet<DeliveryId>, StoreError> {
+    let mut values = Vec::with_capacity(settlements.len() * 9);
+    for settlement in settlements {
+        values.extend(settlement.row(now));
+    }
+    let rows: Vec<IdRow> = session.fetch_bulk(&SETTLE, values).await?;
+    let held: HashSet<DeliveryId> =
+        rows.iter().map(|row| row.id.parse().map_err(bad(&row.id, "id"))).collect::<Result<_, _>>()?;
+    for settlement in settlements.iter().filter(|settlement| held.contains(&settlement.id)) {
+        let Some(attempt) = &settlement.attempt else { continue };
+        let values = args![
+            &settlement.id,
+            &settlement.endpoint_id,
+            attempt.number,
+            attempt.started_at,
+            attempt.duration_us,
+            &attempt.class,
+            attempt.status.map(i64::from),
+            attempt.error.clone(),
+            attempt.answer.clone(),
+        ];
+        session.add(&ATTEMPTS, values);
+    }
+    Ok(held)
+}
+
+impl Settlement {
+    fn row(&self, now: Timestamp) -> Vec<Arg> {
+        let (state, due, ended, reason) = match &self.next {
+            Next::Retry(at) | Next::GiveBack(at) => (DeliveryState::Pending, Some(*at), None, None),
+            Next::End { state, reason } => (*state, None, Some(now), reason.clone()),
+        };
+        let made = u32::from(self.attempt.is_some());
+        let tier = match (&self.next, self.tier) {
+            (Next::Retry(_), Tier::Fresh) => Tier::Retry,
+            (_, tier) => tier,
+        };
+        args![
+            &self.id,
+            self.fence,
+            state.as_str(),
+            self.attempts + made,
+            self.uncharged + if self.charged { 0 } else { made },
+            tier.number(),
+            due,
+            ended,
+            reason,
+        ]
+    }
+}
+
+static EXTEND: Bulk = Bulk::typed(
+    rows_named!("delivery, fenced, until"),
+    &["TEXT", "BIGINT", "BIGINT"],
+    ") UPDATE deliveries SET lease_until = told.until
+    FROM told WHERE deliveries.id = told.delivery AND deliveries.fence = told.fenced AND deliveries.state = 'leased'
+    RETURNING id",
+);
+
+/// Prolongs leases (delivery and fence) to `until`; answers which of them still held.
+///
+/// # Errors
+/// When the database fails.
+pub async fn extend(
+    session: &mut Session,
+    leases: &[(DeliveryId, i64)],
+    until: Timestamp,
+) -> Result<HashSet<DeliveryId>, StoreError> {
+    let values = leases.iter().flat_map(|(id, fence)| args![id, *fence, until]).collect();
+    let rows: Vec<IdRow> = session.fetch_bulk(&EXTEND, values).await?;
+    rows.iter().map(|row| row.id.parse().map_err(bad(&row.id, "id"))).collect()
+}
