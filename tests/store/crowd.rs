@@ -130,6 +130,20 @@ async fn copy_requests(url: &str, template: &Value, numbers: Numbers) {
     Database::run(url, copies(numbers, into, &values, &from)).await;
 }
 
+/// Very many deliveries of each endpoint that wait for another try, none of them before that day.
+pub(super) fn retries(day: &str) -> String {
+    let due: countersign::time::Timestamp = format!("{day}T00:00:00Z").parse().expect("a day");
+    let numbers = "WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < 100000)";
+    format!(
+        "INSERT INTO events (id, type, request_id, at, subject) {numbers}
+         SELECT 'evt_' || {DIGITS}, 'request.voted', request_id, at, '{{}}' FROM numbers, (SELECT * FROM events LIMIT 1) one;
+         INSERT INTO deliveries (id, event_id, endpoint_id, state, attempts, lost, next_attempt_at, fence, created_at, tier) {numbers}
+         SELECT 'dlv_' || {DIGITS}, 'evt_' || {DIGITS}, e.id, 'pending', 1, 0, {} + i, 1, 1, 1
+         FROM numbers, (SELECT id FROM endpoints ORDER BY id LIMIT 1) e",
+        due.as_micros()
+    )
+}
+
 /// Two resources, `wide` and `narrow`, of fifty slots each: whose groups have 200 members, and two.
 pub(super) fn broad_policies() -> Value {
     let mut groups = serde_json::Map::new();

@@ -1,7 +1,10 @@
 //! How the databases find what the hub asks for: by an index, and no more of it than is shown, however much there is.
 
+use std::time::Duration;
+
 use countersign::store::membership_checks::{self, Check};
-use countersign::store::timers;
+use countersign::store::queue::{self, Next, Room, Settlement};
+use countersign::store::{Store, StoreError, Tx, endpoints, timers};
 use serde_json::json;
 
 use super::crowd;
@@ -97,6 +100,46 @@ on_both! {
         faults.extend(all_faults("timers", &ran));
         faults.extend(TIMERS.iter().flat_map(|index| not_read_off("timers", index, &ran)));
         assert_eq!(faults, Vec::<String>::new(), "\n{}", faults.join("\n"));
+    }
+
+    async fn a_look_at_the_queue_costs_the_same_however_much_waits(database: Database) {
+        statements::listen();
+        let hub = TestHub::start(database).await.with_policy().await;
+        let input = json!({"name": "away", "channel": "custom", "url": "http://127.0.0.1:9/"});
+        hub.post("/v1/endpoints", &input).await.expect(201);
+        hub.post("/v1/endpoints", &json!({"name": "far", "channel": "custom", "url": "http://127.0.0.1:9/x"})).await.expect(201);
+        hub.ask("orders", "x").await;
+        let url = hub.database.url.clone();
+        let (server, database) = (hub.server, hub.database);
+        server.shut_down().await;
+        Database::run(&url, crowd::retries("2099-01-01")).await;
+        if url.starts_with("postgres") {
+            Database::run(&url, "VACUUM ANALYZE".to_owned()).await;
+        }
+        statements::tell_plans(&url).await;
+        let store = Store::open(&url).await.unwrap();
+        let endpoint = endpoints::all(&mut store.read().await.unwrap()).await.unwrap().remove(0).id;
+        let now = "2026-12-24T12:00:00Z".parse().unwrap();
+        let ran = statements::during(&url, async {
+            let session = &mut store.read().await.unwrap();
+            assert!(!queue::moments(session).await.unwrap().is_empty());
+            queue::next_overrun(session).await.unwrap();
+            queue::overdue(session, now, 1_000).await.unwrap();
+            let claimed = write!(store, |session| {
+                let room = Room { fresh: 64, later: 64 };
+                queue::release_overrun(session, now).await?;
+                queue::claim(session, endpoint, now, Duration::from_secs(9), room).await
+            }).unwrap();
+            let settlements: Vec<_> =
+                claimed.iter().map(|claimed| Settlement::untried(claimed, Next::GiveBack(now))).collect();
+            let held = write!(store, |session| queue::settle(session, &settlements, now).await).unwrap();
+            assert_eq!((claimed.len(), held.len()), (1, 1), "the rest is not due");
+        }).await;
+        assert_eq!(all_faults("queue", &ran), Vec::<String>::new());
+        for index in ["deliveries_due (endpoint_id=? AND tier=?", "deliveries USING PRIMARY KEY (id=?)"] {
+            assert_eq!(not_read_off("queue", index, &ran), None);
+        }
+        drop(database);
     }
 
     async fn a_vote_costs_the_same_however_large_the_groups_are(database: Database) {
