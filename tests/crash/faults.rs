@@ -188,7 +188,9 @@ const SERVER_FAULTS: [(&str, &str); 3] = [
 async fn the_servers_disk_is_full_or_broken() {
     strace_works().await;
     let mut cluster = Cluster::make().await;
-    let plans = two().await;
+    let mut plans = two().await;
+    // So that something always waits for a moment.
+    plans[0].rate = Some(20.0);
     let database = eventually("the server answers", || Database::on(cluster.url())).await;
     let world = World::make(database, plans.clone(), 1).await;
     watched(&plans[0].receiver, &world.trigger, |_, _| None);

@@ -37,6 +37,8 @@ pub(super) struct Plan {
     pub(super) schedule: Vec<u32>,
     /// Messages under way at once, if it does not take more.
     pub(super) concurrency: Option<u32>,
+    /// Messages a second.
+    pub(super) rate: Option<f64>,
     pub(super) ends: Ends,
     pub(super) receiver: Receiver,
 }
@@ -45,7 +47,7 @@ impl Plan {
     /// One that can be reached, with enough attempts for any fault that passes.
     pub(super) fn new(name: &'static str, receiver: Receiver) -> Self {
         let schedule = [[0; 10], [1; 10], [2; 10]].concat();
-        Self { name, url: None, schedule, concurrency: None, ends: Ends::Arrives, receiver }
+        Self { name, url: None, schedule, concurrency: None, rate: None, ends: Ends::Arrives, receiver }
     }
 }
 
@@ -141,7 +143,9 @@ impl World {
         }
         world.kill(0).await;
         for (id, plan) in &world.targets {
-            let transport = json!({"schedule": plan.schedule, "concurrency": plan.concurrency});
+            let transport = json!({
+                "schedule": plan.schedule, "concurrency": plan.concurrency, "rate_per_second": plan.rate,
+            });
             let sql = format!("UPDATE endpoints SET transport = '{transport}' WHERE id = '{id}'");
             Database::run(&world.database.url, sql).await;
         }
