@@ -190,7 +190,7 @@ async fn the_servers_disk_is_full_or_broken() {
     let mut cluster = Cluster::make().await;
     let mut plans = two().await;
     // So that something always waits for a moment.
-    plans[0].rate = Some(20.0);
+    plans[0].rate = Some(5.0);
     let database = eventually("the server answers", || Database::on(cluster.url())).await;
     let world = World::make(database, plans.clone(), 1).await;
     watched(&plans[0].receiver, &world.trigger, |_, _| None);
