@@ -105,6 +105,8 @@ impl Dispatcher {
         while !self.stop.is_cancelled() {
             let wake = self.round().await.unwrap_or_else(|error| {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for deliveries");
+                // Or moments that have passed would have it look again and again.
+                self.carry_out(self.board.due());
                 self.parts.clock.now() + LOOK
             });
             let wake = self.board.next_timer().map_or(wake, |timer| timer.min(wake));

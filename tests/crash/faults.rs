@@ -16,6 +16,8 @@ use crate::support::{Behaviour, Database, Receiver, eventually, on_both};
 const TOO_LATE: Duration = Duration::from_millis(1_500);
 /// How many requests the receivers hear of.
 const REQUESTS: usize = 3;
+/// Messages that wait for a receiver that takes half a second for each, one after the other.
+const LINE: usize = 45;
 /// Bytes that a small answer unpacks to.
 const BOMB: u64 = 64 * 1024 * 1024;
 /// Most memory that the hub may take, in KiB.
@@ -144,6 +146,23 @@ on_both! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_line_keeps_its_leases() {
+    let receiver = Receiver::start().await;
+    receiver.choose(|_, _| Behaviour::Late(Duration::from_millis(500)));
+    let plan = Plan { concurrency: Some(1), ..Plan::new("slow", receiver) };
+    let world = World::make(Database::postgres().await, vec![plan], 1).await;
+    world.run(0).await;
+    // Longer than a lease lasts, taken in while there is room.
+    for _ in 0..LINE {
+        world.ask_only().await;
+    }
+    world.quiet().await;
+    world.kill(0).await;
+    // Nobody died before, so none may have been lost.
+    ledger::check(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_disk_is_full_or_broken() {
     strace_works().await;
     let plans = two().await;
@@ -169,7 +188,9 @@ const SERVER_FAULTS: [(&str, &str); 3] = [
 async fn the_servers_disk_is_full_or_broken() {
     strace_works().await;
     let mut cluster = Cluster::make().await;
-    let plans = two().await;
+    let mut plans = two().await;
+    // So that something always waits for a moment.
+    plans[0].rate = Some(5.0);
     let database = eventually("the server answers", || Database::on(cluster.url())).await;
     let world = World::make(database, plans.clone(), 1).await;
     watched(&plans[0].receiver, &world.trigger, |_, _| None);
@@ -197,6 +218,12 @@ async fn the_servers_disk_is_full_or_broken() {
     }
     systems.stop().await;
     world.quiet().await;
+    let looks = world.look(0, |hub| {
+        let said = hub.said.lock().unwrap();
+        said.iter().filter(|line| line.contains("cannot look for deliveries")).count()
+    });
+    // A few each second that the server is away, and not as many as it can.
+    assert!(looks.await < 200, "the dispatcher spins while the server is away");
     world.kill(0).await;
     ledger::check(&world).await;
 }

@@ -103,7 +103,7 @@ async fn no_two_owners_at_once() {
     let plans = two().await;
     let world = World::make(Database::postgres().await, plans.clone(), 2).await;
     for plan in &plans {
-        let slow = move |what: &str, times: usize| match pick(seed, (what, times), 4) {
+        let slow = move |what: &str, times: usize| match pick(seed, (what, times), 8) {
             _ if times >= 3 => None,
             0 => Some(Behaviour::Late(Duration::from_millis(600))),
             1 => Some(Behaviour::Late(Duration::from_millis(1_500))),

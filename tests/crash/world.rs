@@ -35,6 +35,10 @@ pub(super) struct Plan {
     pub(super) url: Option<String>,
     /// Seconds between attempts.
     pub(super) schedule: Vec<u32>,
+    /// Messages under way at once, if it does not take more.
+    pub(super) concurrency: Option<u32>,
+    /// Messages a second.
+    pub(super) rate: Option<f64>,
     pub(super) ends: Ends,
     pub(super) receiver: Receiver,
 }
@@ -43,7 +47,7 @@ impl Plan {
     /// One that can be reached, with enough attempts for any fault that passes.
     pub(super) fn new(name: &'static str, receiver: Receiver) -> Self {
         let schedule = [[0; 10], [1; 10], [2; 10]].concat();
-        Self { name, url: None, schedule, ends: Ends::Arrives, receiver }
+        Self { name, url: None, schedule, concurrency: None, rate: None, ends: Ends::Arrives, receiver }
     }
 }
 
@@ -139,7 +143,9 @@ impl World {
         }
         world.kill(0).await;
         for (id, plan) in &world.targets {
-            let transport = json!({"schedule": plan.schedule});
+            let transport = json!({
+                "schedule": plan.schedule, "concurrency": plan.concurrency, "rate_per_second": plan.rate,
+            });
             let sql = format!("UPDATE endpoints SET transport = '{transport}' WHERE id = '{id}'");
             Database::run(&world.database.url, sql).await;
         }
