@@ -40,19 +40,20 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
         Err(error) => Outcome::ours(error.to_string()),
     };
     let duration = stopwatch.elapsed();
+    let duration_us = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     let number = claimed.attempts + 1;
     let waited = (claimed.attempts == 0).then(|| started_at.since(claimed.event.at));
     metrics.attempted(endpoint.channel, outcome.class, duration, waited);
     tracing::info!(
         delivery = %claimed.id, event = %claimed.event.kind, endpoint = %endpoint.name, attempt = number,
         class = outcome.class.as_str(), status = outcome.status, error = outcome.error,
-        duration_us = duration.as_micros(), trace = claimed.event.trace, "attempt"
+        duration_us, trace = claimed.event.trace, "attempt"
     );
     let settlement = Settlement {
         attempt: Some(Attempt {
             number,
             started_at,
-            duration_us: i64::try_from(duration.as_micros()).unwrap_or(i64::MAX),
+            duration_us,
             class: outcome.class.as_str().to_owned(),
             status: outcome.status,
             error: outcome.error.clone(),
