@@ -55,25 +55,27 @@ fn at_receivers(lives: usize) -> impl Iterator<Item = Fault> {
     moments.into_iter().flat_map(move |moment| {
         // A hub connects to each of two receivers once.
         (0..lives).map(move |life| {
-            Fault::Killed(moment, if moment == Moment::Connected { 1 + life % 2 } else { 1 + life * 3 })
+            Fault::Killed(moment, if moment == Moment::Connected { 1 + life % 2 } else { 1 + life * 3 % MOST })
         })
     })
 }
 
 fn on_sqlite(seed: u64, lives: usize) -> Vec<Fault> {
-    let flushes = (1..=4 * lives).map(|number| Fault::KilledAt("fsync,fdatasync", number));
+    let flushes = (1..=4 * lives).map(|number| Fault::KilledAt("fsync,fdatasync", 1 + (number - 1) % MOST));
     let writes = (0..4 * lives).map(move |life| Fault::KilledAt("pwrite64", 1 + pick(seed, ("pwrite64", life), 120)));
     let connections = (1..=lives.min(2)).map(|number| Fault::KilledAt("connect", number));
     let sockets = (0..4 * lives).map(move |life| Fault::KilledAt(SOCKETS, 1 + pick(seed, ("sockets", life), 12)));
     flushes.chain(writes).chain(connections).chain(sockets).chain(at_receivers(lives)).collect()
 }
 
+/// No life waits for more than so many of a thing, or it would not come to it in time.
+const MOST: usize = 20;
 /// What the hub writes to sockets with.
 const SOCKETS: &str = "sendto,writev,sendmsg";
 
 fn on_postgres(_seed: u64, lives: usize) -> Vec<Fault> {
-    let around = |moment| (1..=2 * lives).map(move |times| Fault::Killed(moment, times));
-    let cut = |moment| (1..=lives).map(move |times| Fault::Cut(moment, 1 + times * 2));
+    let around = |moment| (1..=2 * lives).map(move |times| Fault::Killed(moment, 1 + (times - 1) % MOST));
+    let cut = |moment| (1..=lives).map(move |times| Fault::Cut(moment, 1 + times * 2 % MOST));
     around(Moment::Committing)
         .chain(around(Moment::Committed))
         .chain(cut(Moment::Committing))
