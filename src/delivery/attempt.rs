@@ -1,5 +1,7 @@
 //! One attempt: a message is sent, and the answer judged.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 
 use super::egress::{Answer, Egress, EgressError};
@@ -11,10 +13,13 @@ use crate::random;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::Claimed;
+use crate::store::transport::{Auth, Transport};
 use crate::time::Timestamp;
 
 /// Bytes of an answer that are kept with the attempt.
 const KEPT: usize = 1_024;
+/// Shorter values are no secrets, and would be found in any text.
+const LEAST_SECRET: usize = 4;
 
 /// Sends the body of one delivery.
 pub(super) async fn attempt(
@@ -92,7 +97,8 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
         status: Some(status),
         error,
         // PostgreSQL takes no NUL in text.
-        answer: (!body.is_empty()).then(|| cut(&redacted(&body), KEPT).0.replace('\0', "\u{fffd}")),
+        answer: (!body.is_empty())
+            .then(|| cut(&redacted(&endpoint.transport, &body), KEPT).0.replace('\0', "\u{fffd}")),
         retry_after,
     };
     match status {
@@ -100,7 +106,7 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
             Success::Delivered => outcome(Class::Success, Some(DeliveryState::Delivered), None),
             Success::Accepted => outcome(Class::Success, Some(DeliveryState::Accepted), None),
             Success::Refused(text) => {
-                let text = redacted(&text);
+                let text = redacted(&endpoint.transport, &text);
                 outcome(Class::Transient, None, Some(format!("the target answered success but says: {text}")))
             }
         },
@@ -117,9 +123,46 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
     }
 }
 
-/// An answer fit to be kept: a target may echo what it was sent, and whoever reads attempts must not find live links, signatures
+/// An answer fit to be kept: without what the hub itself sent as a secret, as far as it is echoed, and without long codes.
+fn redacted(transport: &Transport, answer: &str) -> String {
+    let mut text = answer.to_owned();
+    for secret in secrets(transport).iter().filter(|secret| secret.len() >= LEAST_SECRET) {
+        text = text.replace(secret.as_str(), "[hidden]");
+    }
+    // Fetched tokens and signatures are not among them, but stand behind these.
+    for mark in ["Bearer ", "Basic ", "v1,"] {
+        let mut parts = text.split(mark);
+        let mut kept = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let is_code = |c: char| c.is_ascii_alphanumeric() || "_-+=/.~%".contains(c);
+            let rest = part.trim_start_matches(is_code);
+            kept.push_str(mark);
+            kept.push_str(if rest.len() < part.len() { "[hidden]" } else { "" });
+            kept.push_str(rest);
+        }
+        text = kept;
+    }
+    without_codes(&text)
+}
+
+/// What is sent to the target, or for it, as a secret.
+fn secrets(transport: &Transport) -> Vec<String> {
+    let mut secrets: Vec<String> = transport.headers.values().map(|value| value.expose().to_owned()).collect();
+    match &transport.auth {
+        Some(Auth::Basic { username, password }) => {
+            secrets.push(STANDARD.encode(format!("{username}:{}", password.expose())));
+            secrets.push(password.expose().to_owned());
+        }
+        Some(Auth::Bearer { token }) => secrets.push(token.expose().to_owned()),
+        Some(Auth::Oauth2 { client_secret, .. }) => secrets.push(client_secret.expose().to_owned()),
+        None => {}
+    }
+    secrets
+}
+
+/// An answer without long codes: a target may echo what it was sent, and whoever reads attempts must not find live links, signatures
 /// or tokens there. All of them are long runs of these characters, also once encoded again.
-fn redacted(answer: &str) -> String {
+fn without_codes(answer: &str) -> String {
     const SECRET: usize = 40;
     let is_code = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=' | '%');
     let mut kept = String::with_capacity(answer.len());
@@ -148,14 +191,25 @@ const fn class_of(error: &EgressError) -> Class {
 
 #[cfg(test)]
 mod tests {
-    use super::redacted;
+    use super::{Transport, redacted, without_codes};
 
     #[test]
     fn an_echo_gives_nothing_away() {
         let token = "AQAAAAEBogApZ6twmoq-w8y1QG5PAAAAATsEqDGpszGGAQGiACk4kXZutWAQIUD3";
         let echo = format!("error in {{\"approve\":\"https:\\/\\/hub.example.com\\/c\\/{token}\"}}: no such field é");
-        assert_eq!(redacted(&echo), echo.replace(token, "[hidden]"));
-        assert_eq!(redacted(&format!("tail of it {}", &token[20..])), "tail of it [hidden]");
-        assert_eq!(redacted("plain text, status=ok"), "plain text, status=ok");
+        assert_eq!(without_codes(&echo), echo.replace(token, "[hidden]"));
+        assert_eq!(without_codes(&format!("tail of it {}", &token[20..])), "tail of it [hidden]");
+        assert_eq!(without_codes("plain text, status=ok"), "plain text, status=ok");
+    }
+
+    #[test]
+    fn secrets_of_the_way_are_not_kept_when_they_are_echoed() {
+        let transport: Transport = serde_json::from_value(serde_json::json!({
+            "headers": {"x-api-key": "SEKRET"}, "auth": {"type": "basic", "username": "u", "password": "hunter22"},
+        }))
+        .expect("a transport");
+        let text = "x-api-key: SEKRET, authorization: Basic dTpodW50ZXIyMg==, or Bearer abc.d/e+f, v1,a/b+c= fine";
+        let said = redacted(&transport, text);
+        assert_eq!(said, "x-api-key: [hidden], authorization: Basic [hidden], or Bearer [hidden], v1,[hidden] fine");
     }
 }
