@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::board::bytes_of;
 use super::dispatcher::Dispatcher;
 use crate::ids::{DeliveryId, EventId, RequestId};
-use crate::store::deliveries::{self, FIRST_FENCE, NewDelivery};
+use crate::store::deliveries::{self, NewDelivery};
 use crate::store::endpoints::Endpoint;
 use crate::store::events::{self, Event, PING};
-use crate::store::queue::{Claimed, Tier};
+use crate::store::queue::Claimed;
 use crate::store::{StoreError, Tx};
 use crate::time::Timestamp;
 
@@ -84,19 +84,7 @@ fn make(tx: &mut Tx, dispatcher: &Dispatcher, event: &Arc<Event>, place: Result<
     };
     deliveries::insert(tx.session(), &new);
     let Ok(place) = place else { return };
-    let claimed = Claimed {
-        id: new.id,
-        endpoint_id,
-        fence: FIRST_FENCE,
-        lease_until,
-        tier: Tier::Fresh,
-        attempts: 0,
-        uncharged: 0,
-        lost: 0,
-        created_at: new.created_at,
-        event: Arc::clone(event),
-        now: None,
-    };
+    let claimed = Claimed::fresh(new.id, endpoint_id, Arc::clone(event), new.created_at, lease_until);
     tx.after_commit(move || place.send(claimed));
 }
 

@@ -18,7 +18,7 @@ use crate::ids::DeliveryId;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
 use crate::store::events::Event;
-use crate::store::queue::{Claimed, Tier};
+use crate::store::queue::Claimed;
 use crate::time::Timestamp;
 
 /// What stands in a secret's place.
@@ -68,7 +68,8 @@ impl Dispatcher {
     pub async fn try_out(&self, endpoint: &Endpoint, event: Event) -> Trial {
         let parts = &self.parts;
         let now = parts.clock.now();
-        let claimed = unqueued(endpoint, event, now);
+        // As if it were queued: what is made and signed takes no other form.
+        let claimed = Claimed::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now);
         let started = std::time::Instant::now();
         let (outcome, posted) = match compose(&claimed, endpoint, &parts.channels, &parts.keys, &parts.public_url) {
             Ok(body) => {
@@ -85,23 +86,6 @@ impl Dispatcher {
             answer: outcome.status.map(|status| Answered { status, body: outcome.answer }),
             duration_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         }
-    }
-}
-
-/// As if it had been claimed: what is made and signed takes no other form.
-fn unqueued(endpoint: &Endpoint, event: Event, now: Timestamp) -> Claimed {
-    Claimed {
-        id: DeliveryId::mint(now),
-        endpoint_id: endpoint.id,
-        fence: 0,
-        lease_until: now,
-        tier: Tier::Fresh,
-        attempts: 0,
-        uncharged: 0,
-        lost: 0,
-        created_at: now,
-        event: Arc::new(event),
-        now: None,
     }
 }
 

@@ -78,6 +78,28 @@ pub struct Endpoint {
     pub created_at: Timestamp,
 }
 
+impl Endpoint {
+    /// One that is switched on, wants everything, is reached in the ordinary way, and signs nothing yet.
+    pub fn new(name: EndpointName, channel: Channel, url: SecretString, now: Timestamp) -> Self {
+        Self {
+            id: EndpointId::mint(now),
+            name,
+            channel,
+            url,
+            secret: None,
+            events: BTreeSet::new(),
+            resources: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            state: EndpointState::Active,
+            disabled_reason: None,
+            transport: Transport::default(),
+            retiring: Vec::new(),
+            paused_at: None,
+            created_at: now,
+        }
+    }
+}
+
 /// A signing secret that was replaced.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RetiringSecret {

@@ -14,8 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::delivery::{Class, Egress, Lookup, Outcome, SystemLookup, TargetPolicy, send};
-use countersign::ids::EndpointId;
-use countersign::store::endpoints::{Channel, Endpoint, EndpointState};
+use countersign::store::endpoints::{Channel, Endpoint};
 use countersign::store::transport::Transport;
 use countersign::time::Timestamp;
 use futures_util::future::BoxFuture;
@@ -59,22 +58,8 @@ fn egress() -> Egress {
 }
 
 fn endpoint(url: &str, transport: Transport) -> Endpoint {
-    Endpoint {
-        id: EndpointId::mint(NOW),
-        name: "target".parse().unwrap(),
-        channel: Channel::Custom,
-        url: url.to_owned().into(),
-        secret: None,
-        events: [].into(),
-        resources: [].into(),
-        groups: [].into(),
-        state: EndpointState::Active,
-        disabled_reason: None,
-        transport,
-        retiring: Vec::new(),
-        paused_at: None,
-        created_at: NOW,
-    }
+    let url = url.to_owned().into();
+    Endpoint { transport, ..Endpoint::new("target".parse().unwrap(), Channel::Custom, url, NOW) }
 }
 
 async fn told(egress: &Egress, endpoint: &Endpoint) -> Outcome {

@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use countersign::delivery::{Class, Egress, SystemLookup, TargetPolicy, check_transport, send};
-use countersign::ids::EndpointId;
-use countersign::store::endpoints::{Channel, Endpoint, EndpointState};
+use countersign::store::endpoints::{Channel, Endpoint};
 use countersign::store::transport::{Auth, Transport};
 use countersign::time::Timestamp;
 use serde_json::json;
@@ -53,23 +52,7 @@ impl Trap {
 }
 
 fn endpoint(url: &str) -> Endpoint {
-    let now = Timestamp::default();
-    Endpoint {
-        id: EndpointId::mint(now),
-        name: "target".parse().unwrap(),
-        channel: Channel::Custom,
-        url: url.to_owned().into(),
-        secret: None,
-        events: BTreeSet::new(),
-        resources: BTreeSet::new(),
-        groups: BTreeSet::new(),
-        state: EndpointState::Active,
-        disabled_reason: None,
-        transport: Transport::default(),
-        retiring: Vec::new(),
-        paused_at: None,
-        created_at: now,
-    }
+    Endpoint::new("target".parse().unwrap(), Channel::Custom, url.to_owned().into(), Timestamp::default())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

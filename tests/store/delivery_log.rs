@@ -10,6 +10,7 @@ use countersign::store::delivery_log::{self, Filter};
 use countersign::store::events::{self, Event};
 use countersign::store::queue::{self, Next, Room, Settlement};
 use countersign::store::replays::{self, Replay, ReplayState};
+use countersign::store::requests::NewRequest;
 use countersign::store::{Store, StoreError, Tx, endpoints, requests};
 
 use super::{at, endpoint, request};
@@ -43,7 +44,7 @@ async fn some_deliveries(store: &Store, count: i64) -> (EndpointId, Vec<Delivery
         .collect();
     let ids = made.iter().map(|(_, new)| new.id).collect();
     write!(store, |session| {
-        requests::insert(session, &request)?;
+        requests::add(session, NewRequest::of(&request)?);
         endpoints::put(session, &endpoint, at(0)).await?;
         for (event, new) in &made {
             events::insert(session, event);

@@ -15,11 +15,10 @@ use countersign::store::events::{self, Event};
 use countersign::store::groups::{self, Group};
 use countersign::store::idempotency::{self, Key, Used};
 use countersign::store::people::{self, Person};
-use countersign::store::requests::Source;
+use countersign::store::requests::{NewRequest, Source};
 use countersign::store::resources::{self, Resource};
 use countersign::store::rollups::{self, Ended, Period};
 use countersign::store::timers::{self, Timer};
-use countersign::store::transport::Transport;
 use countersign::store::{Store, StoreError, Tx, requests, tokens, votes};
 use countersign::time::Timestamp;
 use serde_json::json;
@@ -107,21 +106,12 @@ fn decision(outcome: Status) -> Decision {
 }
 
 fn endpoint(name: &str) -> Endpoint {
+    let url = "https://hooks.example.com/x".to_owned().into();
     Endpoint {
-        id: EndpointId::mint(at(0)),
-        name: name.parse().unwrap(),
-        channel: Channel::Custom,
-        url: "https://hooks.example.com/x".to_owned().into(),
         secret: Some("whsec_x".to_owned().into()),
         events: BTreeSet::from(["request.created".to_owned()]),
-        resources: BTreeSet::new(),
         groups: BTreeSet::from(["dba".parse().unwrap()]),
-        state: EndpointState::Active,
-        disabled_reason: None,
-        transport: Transport::default(),
-        retiring: Vec::new(),
-        paused_at: None,
-        created_at: at(0),
+        ..Endpoint::new(name.parse().unwrap(), Channel::Custom, url, at(0))
     }
 }
 
@@ -147,7 +137,7 @@ async fn one_delivery(store: &Store) -> (Endpoint, NewDelivery) {
     };
     let (stored, target) = (new.clone(), endpoint.clone());
     write!(store, |session| {
-        requests::insert(session, &request)?;
+        requests::add(session, NewRequest::of(&request)?);
         endpoints::put(session, &target, at(0)).await?;
         events::insert(session, &event);
         deliveries::insert(session, &stored);
@@ -179,7 +169,7 @@ on_both! {
         };
         let (stored, cast) = (request.clone(), vote.clone());
         write!(store, |session| {
-            requests::insert(session, &stored)?;
+            requests::add(session, NewRequest::of(&stored)?);
             votes::insert(session, stored.id, &cast).await
         }).unwrap();
         request.votes.push(vote.clone());
@@ -203,7 +193,7 @@ on_both! {
         let stored = all.clone();
         write!(store, |session| {
             for request in &stored {
-                requests::insert(session, request)?;
+                requests::add(session, NewRequest::of(request)?);
             }
             requests::end(session, stored[1].id, &decision(Status::Approved), at(50)).await?;
             requests::end(session, stored[0].id, &decision(Status::Rejected), at(51)).await

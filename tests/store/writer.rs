@@ -5,6 +5,7 @@ use std::sync::Arc;
 use countersign::audit::{Actor, Entry};
 use countersign::ids::RequestId;
 use countersign::store::people::{self, Person};
+use countersign::store::requests::NewRequest;
 use countersign::store::{Store, StoreError, Tx, audit, requests};
 
 use super::{at, request};
@@ -38,11 +39,11 @@ on_both! {
         let store = Arc::new(Store::open(&database.url).await.unwrap());
         let twice = request(1);
         let stored = twice.clone();
-        write!(store, |session| requests::insert(session, &stored)).unwrap();
+        write!(store, |session| NewRequest::of(&stored).map(|new| requests::add(session, new))).unwrap();
         let (other, fresh) = (Arc::clone(&store), request(2));
-        let neighbour = tokio::spawn(async move { write!(other, |session| requests::insert(session, &fresh)) });
+        let neighbour = tokio::spawn(async move { write!(other, |session| NewRequest::of(&fresh).map(|new| requests::add(session, new))) });
         let refused = write!(store, |session| {
-            requests::insert(session, &twice)?;
+            requests::add(session, NewRequest::of(&twice)?);
             // It is written, and refused, before anything that could depend on it.
             requests::get(session, twice.id).await
         });

@@ -10,7 +10,6 @@ use serde::{Deserialize, Deserializer};
 use crate::approval::{EndpointName, GroupName, ResourceName, limits};
 use crate::delivery::{TargetPolicy, check_transport};
 use crate::hub::{HubError, check};
-use crate::ids::EndpointId;
 use crate::random;
 use crate::store::endpoints::{Channel, Endpoint, EndpointState};
 use crate::store::events::KINDS as EVENTS;
@@ -125,17 +124,13 @@ impl EndpointInput {
                 known.and_then(|known| known.secret.clone()).or_else(|| Some(new_signing_secret()))
             }
         };
+        let new = Endpoint::new(self.name, self.channel, self.url, now);
         let endpoint = Endpoint {
-            id: known.map_or_else(|| EndpointId::mint(now), |known| known.id),
-            name: self.name,
-            channel: self.channel,
-            url: self.url,
+            id: known.map_or(new.id, |known| known.id),
             secret,
             events: self.events,
             resources: self.resources,
             groups: self.groups,
-            state: EndpointState::Active,
-            disabled_reason: None,
             transport: Transport {
                 headers: lower(self.headers)?,
                 auth: self.auth,
@@ -150,6 +145,7 @@ impl EndpointInput {
             retiring: known.map(|known| known.retiring.clone()).unwrap_or_default(),
             paused_at: known.and_then(|known| known.paused_at),
             created_at: known.map_or(now, |known| known.created_at),
+            ..new
         };
         checked(&endpoint, targets)?;
         Ok(endpoint)

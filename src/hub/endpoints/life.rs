@@ -145,27 +145,15 @@ fn rotated(known: Endpoint, secret: SecretString, overlap: u32, now: Timestamp) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::endpoints::{Channel, EndpointState};
-    use crate::store::transport::Transport;
+    use crate::store::endpoints::Channel;
 
     #[test]
     fn secrets_retire_in_their_time_and_no_more_than_five_sign() {
         let at = |second: i64| Timestamp::from_micros(second * 1_000_000);
+        let url = "https://hooks.example.com".to_owned().into();
         let mut endpoint = Endpoint {
-            id: EndpointId::mint(at(0)),
-            name: "ops".parse().unwrap(),
-            channel: Channel::Custom,
-            url: "https://hooks.example.com".to_owned().into(),
             secret: Some("0".to_owned().into()),
-            events: Default::default(),
-            resources: Default::default(),
-            groups: Default::default(),
-            state: EndpointState::Active,
-            disabled_reason: None,
-            transport: Transport::default(),
-            retiring: Vec::new(),
-            paused_at: None,
-            created_at: at(0),
+            ..Endpoint::new("ops".parse().unwrap(), Channel::Custom, url, at(0))
         };
         let rotate = |known: &Endpoint, secret: &str, overlap, second| {
             rotated(known.clone(), secret.to_owned().into(), overlap, at(second))

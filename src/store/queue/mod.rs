@@ -14,7 +14,7 @@ pub use settle::{extend, settle};
 use std::sync::Arc;
 
 use super::StoreError;
-use super::deliveries::{Attempt, DeliveryState};
+use super::deliveries::{Attempt, DeliveryState, FIRST_FENCE};
 use super::events::Event;
 use crate::approval::Status;
 use crate::ids::{DeliveryId, EndpointId};
@@ -70,6 +70,31 @@ pub struct Claimed {
     /// The request that the event is about, as it stands now. None when nobody looked: what is sent at once is not held against
     /// what it says a moment ago.
     pub now: Option<RequestNow>,
+}
+
+impl Claimed {
+    /// One that was never tried and is this process's from its making on.
+    pub const fn fresh(
+        id: DeliveryId,
+        endpoint_id: EndpointId,
+        event: Arc<Event>,
+        created_at: Timestamp,
+        lease_until: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            endpoint_id,
+            fence: FIRST_FENCE,
+            lease_until,
+            tier: Tier::Fresh,
+            attempts: 0,
+            uncharged: 0,
+            lost: 0,
+            created_at,
+            event,
+            now: None,
+        }
+    }
 }
 
 /// How far a request is by now.

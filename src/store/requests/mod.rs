@@ -72,14 +72,6 @@ pub struct NewRequest {
 }
 
 /// Adds a request, as it stands: one that is decided at once is never seen pending.
-///
-/// # Errors
-/// When a part of it cannot be written as JSON.
-pub fn insert(session: &mut Session, request: &Request) -> Result<(), StoreError> {
-    NewRequest::of(request).map(|new| add(session, new))
-}
-
-/// Adds a request.
 pub fn add(session: &mut Session, new: NewRequest) {
     session.add(&REQUESTS, new.row);
     new.groups.into_iter().for_each(|group| session.add(&GROUPS, group));
