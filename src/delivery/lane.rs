@@ -151,10 +151,11 @@ impl Lane {
         self.backlog = more;
     }
 
-    /// Gives back a place; answers whether it is time to look for more in the database.
+    /// Gives back a place; answers whether it is time to look for more in the database: whenever another quarter of the window has
+    /// become free, and not at each place between.
     pub(super) fn release(&mut self) -> bool {
         self.held = self.held.saturating_sub(1);
-        self.backlog && (self.held == 0 || self.window() - self.window().min(self.held) >= self.window() / 4)
+        self.backlog && self.held.is_multiple_of((self.window() / 4).max(1))
     }
 
     pub(super) fn enqueue(&mut self, claimed: Claimed) {
@@ -241,10 +242,14 @@ impl Lane {
         self.queues.iter_mut().flatten()
     }
 
-    /// Takes out what waits here and is not wanted any more.
-    pub(super) fn retain(&mut self, keep: impl Fn(&Claimed) -> bool) -> usize {
-        let before: usize = self.queues.iter().map(VecDeque::len).sum();
-        self.queues.iter_mut().for_each(|queue| queue.retain(&keep));
-        before - self.queues.iter().map(VecDeque::len).sum::<usize>()
+    /// Takes out some of what waits here. Their places are still held.
+    pub(super) fn take_out(&mut self, which: impl Fn(&Claimed) -> bool) -> Vec<Claimed> {
+        let mut taken = Vec::new();
+        for queue in &mut self.queues {
+            let (out, stay): (VecDeque<_>, VecDeque<_>) = std::mem::take(queue).into_iter().partition(&which);
+            taken.extend(out);
+            *queue = stay;
+        }
+        taken
     }
 }
