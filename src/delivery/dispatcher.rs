@@ -4,7 +4,6 @@
 //! soon as its transaction has committed. The rest (retries, what found no place, what another process left) is claimed in
 //! batches by a look each second, or as soon as there is room for more.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -71,8 +70,6 @@ pub struct Dispatcher {
     records: mpsc::Sender<Option<Record>>,
     /// When the loop looks again, in microseconds.
     next_look: AtomicI64,
-    /// Endpoints that are known to fail. A std mutex: held for a look-up, never across an await.
-    pub(super) ill: Mutex<HashSet<EndpointId>>,
     sends: TaskTracker,
     stop: CancellationToken,
 }
@@ -90,7 +87,6 @@ impl Dispatcher {
             backlog: Mutex::default(),
             records,
             next_look: AtomicI64::new(0),
-            ill: Mutex::default(),
             sends: TaskTracker::new(),
             stop,
         });

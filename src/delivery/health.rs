@@ -1,6 +1,6 @@
 //! Endpoints that fail for long: warnings at steps, switched off in the end, probed, and switched on again when they work.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -26,6 +26,8 @@ const PROBED: Duration = HOUR;
 /// What results say about one endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Report {
+    /// It is on record as failing.
+    pub(super) is_failing: bool,
     /// Something arrived.
     pub(super) worked: bool,
     /// What went wrong last, if something did by the endpoint's fault.
@@ -72,11 +74,9 @@ pub(super) async fn judge(
         return switch_off(tx, dispatcher, id, &reason, None, now).await;
     }
     if report.worked {
-        let is_ill = dispatcher.ill.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        return if is_ill { recover(tx, dispatcher, id, now).await } else { Ok(()) };
+        return if report.is_failing { recover(tx, dispatcher, id, now).await } else { Ok(()) };
     }
     let Some(failure) = report.failure else { return Ok(()) };
-    dispatcher.ill.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     let known = health::get(tx.session(), id).await?;
     let Some(health) = known else {
         let begins = Health { failing_since: now, warned: 0, probe_at: None };
@@ -175,14 +175,10 @@ async fn tell(
     publish(tx, dispatcher, news, wants).await
 }
 
-/// Learns which endpoints fail, and probes those whose time has come.
+/// Probes the endpoints whose time has come.
 pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError> {
     let now = dispatcher.parts.clock.now();
-    let mut session = dispatcher.parts.store.read().await?;
-    let failing = health::failing(&mut session).await?;
-    let due = if failing.is_empty() { Vec::new() } else { health::due_probes(&mut session, now).await? };
-    drop(session);
-    dispatcher.ill.lock().unwrap_or_else(PoisonError::into_inner).extend(failing);
+    let due = health::due_probes(&mut dispatcher.parts.store.read().await?, now).await?;
     for id in due {
         let owner = Arc::clone(dispatcher);
         dispatcher.write(move |tx| Box::pin(async move { probe(tx, &owner, id, now).await })).await?;

@@ -9,9 +9,10 @@ use tokio::sync::mpsc;
 
 use super::dispatcher::Dispatcher;
 use super::health::{self, Report};
+use super::outcome::Class;
 use crate::ids::{DeliveryId, EndpointId};
 use crate::store::StoreError;
-use crate::store::deliveries::DeliveryState;
+use crate::store::health::failing;
 use crate::store::queue::{self, Next, Settlement};
 use crate::time::Timestamp;
 
@@ -94,7 +95,10 @@ impl Recorder {
                 Box::pin(async move {
                     let settlements: Vec<Settlement> = records.iter().map(|record| record.settlement.clone()).collect();
                     let held = queue::settle(tx.session(), &settlements, now).await?;
+                    // Read here, where nobody else writes: another replica may have recorded a failure a moment ago.
+                    let failing = failing(tx.session()).await?;
                     for (endpoint, report) in reports(&records, &held) {
+                        let report = Report { is_failing: failing.contains(&endpoint), ..report };
                         health::judge(tx, &dispatcher, endpoint, report, now).await?;
                     }
                     Ok(held)
@@ -111,10 +115,7 @@ fn reports(records: &[Record], held: &HashSet<DeliveryId>) -> BTreeMap<EndpointI
         let settlement = &record.settlement;
         let Some(attempt) = settlement.attempt.as_ref().filter(|_| settlement.charged) else { continue };
         let report = reports.entry(settlement.endpoint_id).or_default();
-        let worked = matches!(
-            settlement.next,
-            Next::End { state: DeliveryState::Delivered | DeliveryState::Accepted | DeliveryState::Discarded, .. }
-        );
+        let worked = attempt.class == Class::Success.as_str();
         report.worked |= worked;
         if !worked {
             report.failure.clone_from(&attempt.error);

@@ -71,7 +71,7 @@ pub async fn clear(session: &mut Session, endpoint: EndpointId) -> Result<(), St
     session.execute("DELETE FROM endpoint_health WHERE endpoint_id = $1", args![&endpoint]).await.map(drop)
 }
 
-/// All that fail.
+/// All that fail: few, if any.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
