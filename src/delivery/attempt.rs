@@ -3,6 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
+use secrecy::ExposeSecret;
+use url::Url;
 
 use super::egress::{Answer, Egress, EgressError};
 use super::outcome::{Class, Control, Outcome};
@@ -13,7 +15,7 @@ use crate::random;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::Claimed;
-use crate::store::transport::{Auth, Transport};
+use crate::store::transport::Auth;
 use crate::time::Timestamp;
 
 /// Bytes of an answer that are kept with the attempt.
@@ -97,8 +99,7 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
         status: Some(status),
         error,
         // PostgreSQL takes no NUL in text.
-        answer: (!body.is_empty())
-            .then(|| cut(&redacted(&endpoint.transport, &body), KEPT).0.replace('\0', "\u{fffd}")),
+        answer: (!body.is_empty()).then(|| cut(&redacted(endpoint, &body), KEPT).0.replace('\0', "\u{fffd}")),
         retry_after,
     };
     match status {
@@ -106,7 +107,7 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
             Success::Delivered => outcome(Class::Success, Some(DeliveryState::Delivered), None),
             Success::Accepted => outcome(Class::Success, Some(DeliveryState::Accepted), None),
             Success::Refused(text) => {
-                let text = redacted(&endpoint.transport, &text);
+                let text = redacted(endpoint, &text);
                 outcome(Class::Transient, None, Some(format!("the target answered success but says: {text}")))
             }
         },
@@ -124,9 +125,9 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
 }
 
 /// An answer fit to be kept: without what the hub itself sent as a secret, as far as it is echoed, and without long codes.
-fn redacted(transport: &Transport, answer: &str) -> String {
+fn redacted(endpoint: &Endpoint, answer: &str) -> String {
     let mut text = answer.to_owned();
-    for secret in secrets(transport).iter().filter(|secret| secret.len() >= LEAST_SECRET) {
+    for secret in secrets(endpoint).iter().filter(|secret| secret.len() >= LEAST_SECRET) {
         text = text.replace(secret.as_str(), "[hidden]");
     }
     // Fetched tokens and signatures are not among them, but stand behind these.
@@ -146,7 +147,8 @@ fn redacted(transport: &Transport, answer: &str) -> String {
 }
 
 /// What is sent to the target, or for it, as a secret.
-fn secrets(transport: &Transport) -> Vec<String> {
+fn secrets(endpoint: &Endpoint) -> Vec<String> {
+    let transport = &endpoint.transport;
     let mut secrets: Vec<String> = transport.headers.values().map(|value| value.expose().to_owned()).collect();
     match &transport.auth {
         Some(Auth::Basic { username, password }) => {
@@ -156,6 +158,10 @@ fn secrets(transport: &Transport) -> Vec<String> {
         Some(Auth::Bearer { token }) => secrets.push(token.expose().to_owned()),
         Some(Auth::Oauth2 { client_secret, .. }) => secrets.push(client_secret.expose().to_owned()),
         None => {}
+    }
+    // Of a chat channel's URL all behind the host is the secret.
+    if let Ok(url) = Url::parse(endpoint.url.expose_secret()) {
+        secrets.push(url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path())));
     }
     secrets
 }
@@ -191,7 +197,8 @@ const fn class_of(error: &EgressError) -> Class {
 
 #[cfg(test)]
 mod tests {
-    use super::{Transport, redacted, without_codes};
+    use super::{Endpoint, Timestamp, redacted, without_codes};
+    use crate::store::endpoints::Channel;
 
     #[test]
     fn an_echo_gives_nothing_away() {
@@ -204,12 +211,17 @@ mod tests {
 
     #[test]
     fn secrets_of_the_way_are_not_kept_when_they_are_echoed() {
-        let transport: Transport = serde_json::from_value(serde_json::json!({
+        let transport = serde_json::json!({
             "headers": {"x-api-key": "SEKRET"}, "auth": {"type": "basic", "username": "u", "password": "hunter22"},
-        }))
-        .expect("a transport");
-        let text = "x-api-key: SEKRET, authorization: Basic dTpodW50ZXIyMg==, or Bearer abc.d/e+f, v1,a/b+c= fine";
-        let said = redacted(&transport, text);
-        assert_eq!(said, "x-api-key: [hidden], authorization: Basic [hidden], or Bearer [hidden], v1,[hidden] fine");
+        });
+        let url = "https://hooks.example.com/T0/b1?sig=s".to_owned().into();
+        let endpoint = Endpoint {
+            transport: serde_json::from_value(transport).expect("a transport"),
+            ..Endpoint::new("x".parse().expect("a name"), Channel::Custom, url, Timestamp::default())
+        };
+        let text =
+            "x-api-key: SEKRET, authorization: Basic dTpodW50ZXIyMg==, or Bearer abc.d/e+f, v1,a/b+c= at /T0/b1?sig=s";
+        let said = "x-api-key: [hidden], authorization: Basic [hidden], or Bearer [hidden], v1,[hidden] at [hidden]";
+        assert_eq!(redacted(&endpoint, text), said);
     }
 }
