@@ -9,8 +9,8 @@ use crate::time::Timestamp;
 const THRESHOLD: u32 = 5;
 /// Shortest time that it stays open; doubled each time a probe fails.
 const SHORTEST: Duration = Duration::from_secs(2);
-/// Longest time that it stays open.
-const LONGEST: Duration = Duration::from_secs(60);
+/// Longest time that it stays open. Whatever comes meanwhile waits so long for a target that is back already.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// The breaker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -156,6 +156,6 @@ mod tests {
             breaker.probe();
             breaker.failed(at(0), 1.0);
         }
-        assert_eq!(breaker.admit(at(0)), Admission::NotBefore(at(60_000)));
+        assert_eq!(breaker.admit(at(0)), Admission::NotBefore(at(10_000)));
     }
 }
