@@ -91,7 +91,7 @@ fn judge(endpoint: &Endpoint, answer: Answer) -> Outcome {
 }
 
 fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
-    let Answer { status, retry_after, location, control: _, body } = answer;
+    let Answer { status, retry_after, location, control: _, body, overflows } = answer;
     let outcome = |class, end, error| Outcome {
         class,
         end,
@@ -101,6 +101,7 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
         // PostgreSQL takes no NUL in text.
         answer: (!body.is_empty()).then(|| cut(&redacted(endpoint, &body), KEPT).0.replace('\0', "\u{fffd}")),
         retry_after,
+        overflows,
     };
     match status {
         200..=299 => match Channels::judge_success(endpoint.channel, status, &body) {

@@ -69,7 +69,7 @@ impl Board {
         let mut work = Work::default();
         for endpoint in endpoints {
             let lane = board.lane(endpoint, &self.clock);
-            lane.configure(endpoint, &self.clock);
+            lane.configure(endpoint);
             if !lane.is_open() {
                 work.give_back.extend(lane.drain());
             }

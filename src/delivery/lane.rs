@@ -17,6 +17,8 @@ const WINDOW: usize = 1_024;
 const WINDOW_SECONDS: f64 = 2.0;
 /// How long an endpoint that is busy and does not say for how long is left alone.
 const BREATHER: Duration = Duration::from_secs(1);
+/// Messages a second to an endpoint whose answers overflow: each costs several times as much as one to another.
+const OVERFLOW_RATE: f64 = 50.0;
 /// Longest time for which one answer may keep everything else from an endpoint.
 const LONGEST_HOLD: Duration = Duration::from_secs(300);
 
@@ -25,6 +27,8 @@ const LONGEST_HOLD: Duration = Duration::from_secs(300);
 pub(super) enum Verdict {
     /// It works.
     Works,
+    /// It works, and answers more than is read, so that its connection cannot be used again.
+    Overflows,
     /// It answers, and refuses this one.
     Refuses,
     /// It wants less, for so long.
@@ -45,11 +49,14 @@ pub(super) struct Lane {
     under_way: usize,
     allowance: Allowance,
     limiter: Option<Limiter>,
+    /// While its answers overflow.
+    overflow: Option<Limiter>,
     breaker: Breaker,
     /// Nothing is sent before that moment, because the endpoint asked for it.
     hold_until: Option<Timestamp>,
     /// Whether the database may hold more that is due.
     backlog: bool,
+    clock: SharedClock,
 }
 
 /// Whether a lane has something that can set out.
@@ -75,9 +82,11 @@ impl Lane {
             queues: Default::default(),
             held: 0,
             under_way: 0,
+            overflow: None,
             breaker: Breaker::default(),
             hold_until: None,
             backlog: true,
+            clock: Arc::clone(clock),
             endpoint,
         }
     }
@@ -91,7 +100,7 @@ impl Lane {
     }
 
     /// Takes over what is configured anew.
-    pub(super) fn configure(&mut self, endpoint: &Arc<Endpoint>, clock: &SharedClock) {
+    pub(super) fn configure(&mut self, endpoint: &Arc<Endpoint>) {
         if Arc::ptr_eq(&self.endpoint, endpoint) {
             return;
         }
@@ -101,7 +110,7 @@ impl Lane {
             (self.breaker, self.hold_until) = (Breaker::default(), None);
         }
         if rate(endpoint) != self.limiter.as_ref().map(Limiter::rate) {
-            self.limiter = rate(endpoint).map(|rate| Limiter::new(rate, Arc::clone(clock)));
+            self.limiter = rate(endpoint).map(|rate| Limiter::new(rate, Arc::clone(&self.clock)));
         }
         self.allowance.rebound(endpoint);
         self.endpoint = Arc::clone(endpoint);
@@ -115,7 +124,8 @@ impl Lane {
     fn window(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small and positive")]
         let seconds = |rate: f64| (rate * WINDOW_SECONDS).ceil() as usize;
-        rate(&self.endpoint).map_or(WINDOW, |rate| seconds(rate).clamp(1, WINDOW))
+        let limiters = [&self.limiter, &self.overflow];
+        limiters.into_iter().flatten().map(|limiter| seconds(limiter.rate())).min().unwrap_or(WINDOW).clamp(1, WINDOW)
     }
 
     /// How many more can be taken, of those never tried and of the others. The others leave half of the window to them.
@@ -181,8 +191,10 @@ impl Lane {
             Admission::NotBefore(moment) => return Turn::At(moment),
             Admission::AfterProbe => return Turn::None,
         };
-        if let Some(Err(wait)) = self.limiter.as_mut().map(Limiter::take) {
-            return Turn::At(now + wait);
+        for limiter in [&mut self.overflow, &mut self.limiter].into_iter().flatten() {
+            if let Err(wait) = limiter.take() {
+                return Turn::At(now + wait);
+            }
         }
         let Some(claimed) = self.queues.iter_mut().find_map(VecDeque::pop_front) else { return Turn::None };
         if is_probe {
@@ -201,9 +213,10 @@ impl Lane {
     pub(super) fn ended(&mut self, verdict: Verdict, now: Timestamp) -> Option<Timestamp> {
         self.under_way = self.under_way.saturating_sub(1);
         match verdict {
-            Verdict::Works => {
+            Verdict::Works | Verdict::Overflows => {
                 self.breaker.succeeded();
                 self.allowance.succeeded();
+                self.note_overflow(verdict == Verdict::Overflows);
             }
             Verdict::Refuses => self.breaker.succeeded(),
             Verdict::Busy(wait) => {
@@ -221,6 +234,12 @@ impl Lane {
         match self.breaker.admit(now) {
             Admission::NotBefore(moment) => Some(moment),
             _ => self.hold_until.filter(|until| *until > now),
+        }
+    }
+
+    fn note_overflow(&mut self, overflows: bool) {
+        if overflows != self.overflow.is_some() {
+            self.overflow = overflows.then(|| Limiter::new(OVERFLOW_RATE, Arc::clone(&self.clock)));
         }
     }
 

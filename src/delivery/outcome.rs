@@ -111,12 +111,23 @@ pub struct Outcome {
     pub answer: Option<String>,
     /// How long the target asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// Whether the answer was longer than is read.
+    pub overflows: bool,
 }
 
 impl Outcome {
     /// An attempt without an answer.
     pub(super) const fn unanswered(class: Class, error: String) -> Self {
-        Self { class, end: None, control: None, status: None, error: Some(error), answer: None, retry_after: None }
+        Self {
+            class,
+            end: None,
+            control: None,
+            status: None,
+            error: Some(error),
+            answer: None,
+            retry_after: None,
+            overflows: false,
+        }
     }
 
     /// A failure that lies with the hub or its configuration: trying again would not help.

@@ -119,6 +119,7 @@ fn next(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed, outcome
 
 fn verdict(outcome: &Outcome) -> Verdict {
     match outcome.class {
+        Class::Success if outcome.overflows => Verdict::Overflows,
         Class::Success => Verdict::Works,
         Class::Permanent | Class::Gone => Verdict::Refuses,
         Class::Throttled if outcome.status == Some(429) || outcome.retry_after.is_some() => {

@@ -69,17 +69,31 @@ on_both! {
         for number in 0..14 {
             hub.ask("orders", &format!("select {number}")).await;
         }
-        assert_eq!(settled(&receiver).await, 4, "a second's worth at once");
-        hub.advance(1);
-        assert_eq!(settled(&receiver).await, 8);
-        for _ in 0..3 {
-            hub.advance(1);
-            settled(&receiver).await;
+        for sent in 1..=14 {
+            assert_eq!(settled(&receiver).await, sent, "four a second, one after the other");
+            hub.clock.advance(Duration::from_millis(250));
         }
         eventually("all arrive", || async {
             deliveries(&hub, &endpoint).await.iter().all(|one| one["state"] == "delivered").then_some(())
         }).await;
         assert!(deliveries(&hub, &endpoint).await.iter().all(|one| one["attempts"] == 1), "waiting is no try");
+    }
+
+    async fn whose_answers_overflow_is_sent_to_slowly(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let long = format!("HTTP/1.1 200 OK\r\ncontent-length: 20000\r\n\r\n{}", "x".repeat(20_000));
+        receiver.script((0..10).map(|_| Behaviour::Raw(long.clone())));
+        let endpoint = listener(&hub, "talks", "custom", &receiver.url).await;
+        hub.ask("orders", "select 0").await;
+        hub.delivery(&endpoint, "request.created", "delivered").await;
+        for number in 1..30 {
+            hub.ask("orders", &format!("select {number}")).await;
+        }
+        // A bucket of fifty a second holds five.
+        assert_eq!(settled(&receiver).await, 6);
+        hub.clock.advance(Duration::from_millis(100));
+        assert_eq!(settled(&receiver).await, 30, "it answers shortly again");
     }
 
     async fn who_asks_for_less_gets_less(database: Database) {

@@ -23,6 +23,8 @@ pub(in crate::delivery) struct Answer {
     pub(in crate::delivery) control: Option<Control>,
     /// The beginning of the body.
     pub(in crate::delivery) body: String,
+    /// Whether there was more than is read.
+    pub(in crate::delivery) overflows: bool,
 }
 
 impl Answer {
@@ -49,6 +51,7 @@ impl Answer {
             location: text(LOCATION.as_str()).map(|text| text.chars().take(LOCATION_KEPT).collect()),
             control: text("webhook-delivery").and_then(Control::parse),
             body,
+            overflows: bytes.len() >= limit,
         })
     }
 }
