@@ -1,6 +1,7 @@
 //! What a resource asks for before something may happen to it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -56,9 +57,9 @@ pub struct Policy {
     /// People who may never decide about this resource.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub conflicted: BTreeSet<Email>,
-    /// What a request takes with it.
+    /// What a request takes with it, without a copy for each.
     #[serde(flatten)]
-    pub procedure: Procedure,
+    pub procedure: Arc<Procedure>,
 }
 
 /// The part of a policy that a request takes with it: how its decision proceeds and what may follow.

@@ -1,6 +1,7 @@
 //! What one request is judged by: its resource's policy as it stood, and who may not decide it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,7 @@ pub struct Terms {
     pub askers: BTreeSet<Email>,
     /// How its decision proceeds and what may follow.
     #[serde(flatten)]
-    pub procedure: Procedure,
+    pub procedure: Arc<Procedure>,
 }
 
 /// A slot of a request.

@@ -1,13 +1,14 @@
 //! Asking: a request is made, told and remembered in one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::create::{Prepared, create, replayed};
 use super::rules::digest;
-use super::{Hub, HubError, IdempotencyKey, RequestView, check, require};
+use super::{Hub, HubError, IdempotencyKey, check, require};
 use crate::approval::{
     Admission, Belonging, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
     Request, Requester, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
@@ -64,8 +65,8 @@ pub struct Ask {
 /// The request made.
 #[derive(Debug)]
 pub struct Asked {
-    /// As it stands.
-    pub request: RequestView,
+    /// As it stands, as JSON: it was written so already, for those who are told of it.
+    pub request: String,
     /// Whether it was made by an earlier call with the same key.
     pub replayed: bool,
 }
@@ -87,7 +88,7 @@ impl Hub {
         if let Some(key) = &key
             && let Some(earlier) = replayed(&mut self.store.read().await?, key).await?
         {
-            return Ok(Asked { request: self.view(self.settled(earlier).await?), replayed: true });
+            return Ok(Asked { request: self.view(self.settled(earlier).await?).to_json()?, replayed: true });
         }
         if let Some(earlier) = ask.replaces {
             let known = requests::get(&mut self.store.read().await?, earlier).await?;
@@ -106,6 +107,7 @@ impl Hub {
             }
             let (scene, by, key) = (self.scene(caller.actor()), caller.person().cloned(), key.clone());
             let prepared = Prepared::new(&request, &scene)?;
+            let shown = (request.status == Status::Pending).then(|| prepared.shown().to_owned());
             let made = self
                 .store
                 .write::<_, _, HubError>(move |tx| {
@@ -118,7 +120,11 @@ impl Hub {
                 })
                 .await?;
             if let Some((request, replayed)) = made {
-                return Ok(Asked { request: self.view(request), replayed });
+                let request = match shown.filter(|_| !replayed) {
+                    Some(shown) => shown,
+                    None => self.view(request).to_json()?,
+                };
+                return Ok(Asked { request, replayed });
             }
             // What is configured changed since, perhaps by another replica: whoever may ask, and for what, is a new question.
             self.still_known(caller).await?;
@@ -336,7 +342,7 @@ async fn terms(
         policy_slots: policy.slots.clone(),
         conflicted: policy.conflicted.clone(),
         askers,
-        procedure: policy.procedure.clone(),
+        procedure: Arc::clone(&policy.procedure),
     };
     if asked {
         terms.slots = terms.slots_with(&added, &roster);

@@ -1,6 +1,7 @@
 //! Groups, people and resources.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -165,7 +166,7 @@ impl ResourceInput {
             exempt_groups: self.exempt_groups,
             requester_groups: self.requester_groups,
             conflicted: self.conflicted,
-            procedure: Procedure {
+            procedure: Arc::new(Procedure {
                 reject_needed: self.reject_needed.unwrap_or(1),
                 reject_reason_required: self.reject_reason_required,
                 allow_self_approval: self.allow_self_approval,
@@ -178,7 +179,7 @@ impl ResourceInput {
                 escalation,
                 working_hours: self.working_hours,
                 guardrails: self.guardrails,
-            },
+            }),
         };
         policy.validate().map_err(|error| HubError::invalid("invalid_policy", "", error.to_string()))?;
         check_guardrails(&policy)?;

@@ -51,6 +51,11 @@ impl Prepared {
             shown: shown(scene, request, &Roster::default())?,
         })
     }
+
+    /// The request as JSON.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
 }
 
 /// Writes a new request, unless its key was used before; answers also whether it was.

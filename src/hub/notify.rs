@@ -7,7 +7,7 @@ use super::{Hub, HubError, RequestView};
 use crate::approval::{Email, Request, Roster, Status};
 use crate::delivery::{News, publish};
 use crate::store::endpoints::Endpoint;
-use crate::store::{Signal, StoreError, Tx, groups};
+use crate::store::{Signal, Tx, groups};
 use crate::time::Timestamp;
 
 /// Writes down that `kind` happened to the request, for every endpoint that wants to hear of it, and wakes who waits for the
@@ -26,15 +26,7 @@ pub(super) async fn announce(
 
 /// A request as an event keeps it.
 pub(super) fn shown(scene: &Scene, request: &Request, roster: &Roster) -> Result<String, HubError> {
-    let view = RequestView::new(request.clone(), &scene.public_url, Some(roster));
-    serde_json::to_string(&view).map_err(|cause| {
-        HubError::Store(StoreError::Inconsistent {
-            table: "events",
-            column: "subject",
-            row: request.id.to_string(),
-            cause: std::sync::Arc::new(cause),
-        })
-    })
+    RequestView::new(request, &scene.public_url, Some(roster)).to_json()
 }
 
 /// The same with the request already [`shown`].
@@ -61,7 +53,7 @@ fn wants(endpoint: &Endpoint, kind: &str, request: &Request) -> bool {
 
 impl Hub {
     pub(super) fn view(&self, request: Request) -> RequestView {
-        RequestView::new(request, &self.settings.public_url, None)
+        RequestView::new(&request, &self.settings.public_url, None)
     }
 
     /// Shows a request by who is in its groups now: an approval of somebody who left no longer counts.
@@ -71,6 +63,6 @@ impl Hub {
             return Ok(self.view(request));
         }
         let roster = groups::roster_of(&mut self.store.read().await?, request.terms.groups(), &voters).await?;
-        Ok(RequestView::new(request, &self.settings.public_url, Some(&roster)))
+        Ok(RequestView::new(&request, &self.settings.public_url, Some(&roster)))
     }
 }

@@ -1,15 +1,18 @@
 //! A request as the API, the events and the pages show it (`schemas/request.json`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::HubError;
 use crate::approval::{
     Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, Execution, ExecutionStatus, Grant, GrantStatus,
     GroupName, Kind, Narrowing, Request, Requester, ResourceName, Review, Roster, Status, Vote, cover,
 };
 use crate::ids::{GrantId, RequestId, VoteId};
+use crate::store::StoreError;
 use crate::time::Timestamp;
 
 /// A request, shown.
@@ -148,42 +151,56 @@ pub struct VoteView {
 impl RequestView {
     /// Shows a request of the hub at `public_url`. While it waits, an approval counts as long as its voter is in the group by
     /// `roster`; without one, and once it has ended, by who was in the group when they voted.
-    pub fn new(request: Request, public_url: &str, roster: Option<&Roster>) -> Self {
+    pub fn new(request: &Request, public_url: &str, roster: Option<&Roster>) -> Self {
         Self {
-            slots: slots(&request, roster.filter(|_| request.status == Status::Pending)),
+            slots: slots(request, roster.filter(|_| request.status == Status::Pending)),
             votes: request.votes.iter().map(VoteView::new).collect(),
             url: format!("{public_url}/v1/requests/{}", request.id),
             id: request.id,
             revision: request.revision,
             kind: request.kind,
-            resource: request.resource,
-            command: request.payload.command,
-            language: request.payload.language,
-            context: request.payload.context,
+            resource: request.resource.clone(),
+            command: request.payload.command.clone(),
+            language: request.payload.language.clone(),
+            context: request.payload.context.clone(),
             duration_seconds: request.payload.duration_seconds,
             digest: request.digest,
-            requester: request.requester,
-            beneficiary: request.beneficiary,
-            reason: request.reason,
-            labels: request.labels,
+            requester: request.requester.clone(),
+            beneficiary: request.beneficiary.clone(),
+            reason: request.reason.clone(),
+            labels: request.labels.clone(),
             status: request.status,
             created_at: request.created_at,
             expires_at: request.expires_at,
             decided_at: request.decided_at,
-            decision: request.decision,
+            decision: request.decision.clone(),
             modified_by: request
                 .change
                 .as_ref()
                 .filter(|change| change.role == ChangeRole::Approver)
                 .and_then(|change| change.by.clone()),
-            change: request.change,
-            execution: request.execution.map(ExecutionView::from),
-            grant: request.grant.map(GrantView::from),
-            review: request.review,
+            change: request.change.clone(),
+            execution: request.execution.clone().map(ExecutionView::from),
+            grant: request.grant.clone().map(GrantView::from),
+            review: request.review.clone(),
             undecidable: request.undecidable,
             supersedes: request.supersedes,
             superseded_by: request.superseded_by,
         }
+    }
+    /// As JSON text.
+    ///
+    /// # Errors
+    /// When a part of it cannot be written as JSON.
+    pub(super) fn to_json(&self) -> Result<String, HubError> {
+        serde_json::to_string(self).map_err(|cause| {
+            HubError::Store(StoreError::Inconsistent {
+                table: "events",
+                column: "subject",
+                row: self.id.to_string(),
+                cause: Arc::new(cause),
+            })
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Changed commands: by who asks, and by who approves something else.
 
+use std::sync::Arc;
+
 use countersign::approval::{
     Ballot, ChangeRole, Choice, Command, Digest, Proposal, Refusal, Revision, Ruling, Status, VoidReason,
 };
@@ -177,7 +179,7 @@ fn nobody_changes_it_into_what_nobody_could_approve() {
 #[test]
 fn who_rejected_the_old_command_may_approve_the_new_one() {
     let mut desk = desk();
-    desk.request.terms.procedure.reject_needed = 2;
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(reject("dana"));
     desk.accept(revise(proposal("delete", asks_for(slot("dba", 3)))));
     for voter in ["dana", "erik", "fay"] {
@@ -189,7 +191,7 @@ fn who_rejected_the_old_command_may_approve_the_new_one() {
 #[test]
 fn who_asks_revises_and_every_vote_is_void() {
     let mut desk = desk();
-    desk.request.terms.procedure.reject_needed = 2;
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(approve("dana"));
     desk.accept(reject("erik"));
     let revised = desk.accept(revise(proposal("select 2", no_rule())));

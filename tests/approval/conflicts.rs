@@ -1,5 +1,7 @@
 //! Who may not decide: those who ask, those for whom it is asked, and those whom the resource lists.
 
+use std::sync::Arc;
+
 use countersign::approval::{Ballot, Choice, Command, Refusal, Status};
 
 use super::{Desk, approve, ballot, email, in_place_of, reject};
@@ -41,7 +43,7 @@ fn each_of_them_is_known_by_one_mark_alone() {
         assert_eq!(desk.refuse(approve(person)), Refusal::Conflict(email(person)));
         assert_eq!(plain.verdict(approve(person)).answer, Ok(()), "{person}");
         assert_eq!(desk.request.is_asker(&email(person)), person != "lisa");
-        desk.request.terms.procedure.allow_self_approval = true;
+        Arc::make_mut(&mut desk.request.terms.procedure).allow_self_approval = true;
         assert_eq!(desk.verdict(approve(person)).answer.is_ok(), person != "lisa");
     }
 }
@@ -49,7 +51,7 @@ fn each_of_them_is_known_by_one_mark_alone() {
 #[test]
 fn self_approval_where_allowed_is_for_those_who_ask_only() {
     let mut desk = entangled();
-    desk.request.terms.procedure.allow_self_approval = true;
+    Arc::make_mut(&mut desk.request.terms.procedure).allow_self_approval = true;
     for person in ["nora", "agnes", "bert", "tom"] {
         assert_eq!(desk.verdict(approve(person)).answer, Ok(()), "{person}");
     }
@@ -87,7 +89,7 @@ fn they_are_not_counted_on() {
     desk.staff(&[("dba", &EVERYBODY[..5])]);
     desk.accept(Command::Recheck);
     assert!(desk.request.undecidable);
-    desk.request.terms.procedure.allow_self_approval = true;
+    Arc::make_mut(&mut desk.request.terms.procedure).allow_self_approval = true;
     desk.accept(Command::Recheck);
     assert!(!desk.request.undecidable);
     desk.staff(&[("dba", &["lisa"])]);
@@ -103,7 +105,7 @@ fn eligible_people_are_counted_without_them() {
     let count = |desk: &Desk| desk.request.terms.slots_with(&[], &desk.roster)[0].eligible;
     assert_eq!(count(&desk), 1);
     let mut free = desk.clone();
-    free.request.terms.procedure.allow_self_approval = true;
+    Arc::make_mut(&mut free.request.terms.procedure).allow_self_approval = true;
     assert_eq!(count(&free), 5);
     // A stale ballot does not hide a conflict behind another answer, nor the other way round.
     let stale = Ballot { revision: Some(9), ..ballot("lisa", Choice::Approve) };

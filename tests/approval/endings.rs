@@ -1,5 +1,7 @@
 //! Ends other than by votes: taken back, replaced, and the glass broken.
 
+use std::sync::Arc;
+
 use countersign::approval::{BreakGlass, Command, Decision, Method, Refusal, Status, Transition};
 use countersign::ids::RequestId;
 
@@ -56,7 +58,7 @@ fn taken_back_once_and_only_while_it_waits() {
 #[test]
 fn what_has_ended_is_final() {
     for mut desk in ended() {
-        desk.request.terms.procedure.break_glass = Some(glass());
+        Arc::make_mut(&mut desk.request.terms.procedure).break_glass = Some(glass());
         let status = desk.status();
         let refusal = if status == Status::Expired { Refusal::Expired } else { Refusal::Decided(status) };
         let revise =
@@ -120,7 +122,7 @@ fn the_glass_is_for_those_who_have_the_right_with_a_reason_and_not_too_often() {
     let mut desk = desk();
     // Everything is wrong; each mended fault shows the next.
     assert_eq!(desk.refuse(break_glass("dana", " ", 2)), Refusal::NoBreakGlass(email("dana")), "nobody has the right");
-    desk.request.terms.procedure.break_glass = Some(glass());
+    Arc::make_mut(&mut desk.request.terms.procedure).break_glass = Some(glass());
     assert_eq!(desk.refuse(break_glass("dana", " ", 2)), Refusal::NoBreakGlass(email("dana")), "dana is not on call");
     assert_eq!(desk.refuse(break_glass("otto", " \u{200b}", 2)), Refusal::ReasonRequired);
     let too_often = Refusal::TooOften { person: email("otto"), per_day: 2 };
@@ -140,7 +142,7 @@ fn the_glass_is_for_those_who_have_the_right_with_a_reason_and_not_too_often() {
 #[test]
 fn who_asks_may_break_the_glass_but_not_when_it_is_too_late() {
     let mut desk = desk();
-    desk.request.terms.procedure.break_glass = Some(glass());
+    Arc::make_mut(&mut desk.request.terms.procedure).break_glass = Some(glass());
     assert_eq!(desk.verdict(break_glass("nora", "fire", 0)).answer, Ok(()), "an emergency has no second pair of eyes");
     desk.second = 100;
     let late = desk.verdict(break_glass("otto", "fire", 0));

@@ -1,5 +1,7 @@
 //! Reminders and escalation.
 
+use std::sync::Arc;
+
 use countersign::approval::{Command, Escalation, Notice, Procedure, Progress, Status, Transition, WorkingHours};
 use countersign::time::Timestamp;
 use serde_json::json;
@@ -13,11 +15,11 @@ fn desk() -> Desk {
         &[("dba", &["dana", "erik"]), ("ops", &["otto"]), ("boss", &["bea"]), ("board", &["bill"])],
     );
     let step = |after_seconds, slot: &str, add: &str| Escalation { after_seconds, slot: group(slot), add: group(add) };
-    desk.request.terms.procedure = Procedure {
+    desk.request.terms.procedure = Arc::new(Procedure {
         reminders: vec![10, 20, 30],
         escalation: vec![step(15, "dba", "boss"), step(40, "dba", "board")],
         ..Procedure::default()
-    };
+    });
     desk
 }
 
@@ -136,7 +138,7 @@ fn a_group_is_added_to_its_slot_once() {
     assert_eq!(notice(&mut desk, 15).added, []);
     assert_eq!(also(&desk, 0), ["boss"]);
     let mut twice = self::desk();
-    twice.request.terms.procedure.escalation[1].add = group("boss");
+    Arc::make_mut(&mut twice.request.terms.procedure).escalation[1].add = group("boss");
     assert_eq!(notice(&mut twice, 50).added, [(group("dba"), group("boss"))]);
     assert_eq!(also(&twice, 0), ["boss"]);
     // Nor again, when the slot has lost it.
@@ -151,8 +153,8 @@ fn a_group_is_added_to_its_slot_once() {
 #[test]
 fn nothing_is_due_at_or_after_the_end() {
     let mut desk = desk();
-    desk.request.terms.procedure.reminders = vec![99, 100];
-    desk.request.terms.procedure.escalation.clear();
+    Arc::make_mut(&mut desk.request.terms.procedure).reminders = vec![99, 100];
+    Arc::make_mut(&mut desk.request.terms.procedure).escalation.clear();
     assert_eq!(desk.request.next_notice(), Some(at(99)));
     notice(&mut desk, 99);
     assert_eq!(desk.request.next_notice(), None, "at the deadline it is over");
@@ -176,7 +178,7 @@ fn people_are_reminded_when_they_work_and_escalation_does_not_wait_for_that() {
     // Asked on a Monday, half an hour before work ends.
     desk.request.created_at = moment("2026-11-23T16:30:00Z");
     desk.request.expires_at = moment("2026-11-25T00:00:00Z");
-    let procedure = &mut desk.request.terms.procedure;
+    let procedure = Arc::make_mut(&mut desk.request.terms.procedure);
     (procedure.working_hours, procedure.reminders) = (Some(hours), vec![3_600]);
     procedure.escalation.truncate(1);
     procedure.escalation[0].after_seconds = 7_200;

@@ -1,5 +1,7 @@
 //! Votes: the order of checks and their answers, one by one.
 
+use std::sync::Arc;
+
 use countersign::approval::{
     Assurance, Ballot, Choice, Command, Decision, Digest, Kind, LinkUse, Method, Narrowing, Refusal, Status,
     Transition, Verdict, VoidReason, cover, with_added,
@@ -51,11 +53,11 @@ fn checks_come_in_the_promised_order() {
     };
     let mut earlier = Ballot { id: countersign::ids::VoteId::mint(at(0)), ..ballot("erik", Choice::Reject) };
     earlier.link.clone_from(&vote.link);
-    desk.request.terms.procedure.reject_needed = 3;
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 3;
     desk.second = 2;
     desk.accept(Command::Vote(earlier));
-    desk.request.terms.procedure.min_assurance = Some(Assurance::Delegated);
-    desk.request.terms.procedure.reject_reason_required = true;
+    Arc::make_mut(&mut desk.request.terms.procedure).min_assurance = Some(Assurance::Delegated);
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_reason_required = true;
     desk.second = 200;
     desk.request.status = Status::Cancelled;
     let ask = |desk: &Desk, vote: &Ballot| desk.verdict(Command::Vote(vote.clone())).answer;
@@ -121,7 +123,7 @@ fn a_named_group_is_the_only_one_a_vote_is_for() {
 fn so_many_rejects_as_the_policy_says_end_it() {
     for needed in 1..=3_u32 {
         let mut desk = dba(4);
-        desk.request.terms.procedure.reject_needed = needed;
+        Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = needed;
         for (number, voter) in (1..).zip(["dana", "erik", "fay"]) {
             if number > needed {
                 assert_eq!(desk.refuse(reject(voter)), Refusal::Decided(Status::Rejected));
@@ -142,7 +144,7 @@ fn so_many_rejects_as_the_policy_says_end_it() {
 #[test]
 fn a_reject_short_of_the_number_does_not_keep_others_from_approving() {
     let mut desk = dba(2);
-    desk.request.terms.procedure.reject_needed = 2;
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(reject("dana"));
     desk.accept(approve("erik"));
     desk.accept(approve("fay"));
@@ -152,7 +154,7 @@ fn a_reject_short_of_the_number_does_not_keep_others_from_approving() {
 #[test]
 fn minds_may_change_both_ways_and_the_old_vote_stays_visible() {
     let mut desk = dba(2);
-    desk.request.terms.procedure.reject_needed = 2;
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(approve("dana"));
     desk.is_no_news(approve("dana"));
     let changed = desk.accept(reject("dana"));
@@ -166,7 +168,7 @@ fn minds_may_change_both_ways_and_the_old_vote_stays_visible() {
     assert_eq!(voided, [true, true, false, false]);
 
     let mut desk = dba(2);
-    desk.request.terms.procedure.reject_needed = 2;
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(reject("dana"));
     desk.accept(approve("dana"));
     desk.accept(reject("erik"));
@@ -197,7 +199,7 @@ fn one_link_casts_one_vote() {
     let mut desk = dba(2);
     let link = Some(LinkUse { delivery: DeliveryId::mint(at(0)), group: group("dba") });
     let by_link = |voter: &str, choice| Command::Vote(Ballot { link: link.clone(), ..ballot(voter, choice) });
-    desk.request.terms.procedure.reject_needed = 2;
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(by_link("dana", Choice::Approve));
     desk.is_no_news(by_link("dana", Choice::Approve));
     assert_eq!(desk.refuse(by_link("erik", Choice::Approve)), Refusal::LinkUsed(email("dana")));
@@ -224,7 +226,7 @@ fn who_left_the_group_no_longer_counts_and_the_next_vote_says_so() {
 #[test]
 fn a_reject_of_who_left_the_group_no_longer_counts_either() {
     let mut desk = dba(2);
-    desk.request.terms.procedure.reject_needed = 2;
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(reject("dana"));
     desk.staff(&[("dba", &["erik", "fay"])]);
     desk.accept(reject("erik"));
@@ -260,7 +262,7 @@ fn who_moved_to_another_group_may_approve_again_for_that_one() {
 #[test]
 fn it_is_undecidable_when_too_few_are_left_and_says_so_once() {
     let mut desk = dba(2);
-    desk.request.terms.procedure.reject_needed = 2;
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.is_no_news(Command::Recheck);
     desk.accept(reject("fay"));
     desk.is_no_news(Command::Recheck);
@@ -274,7 +276,7 @@ fn it_is_undecidable_when_too_few_are_left_and_says_so_once() {
 
     // The reject of who left keeps nobody from approving.
     let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana", "erik"]), ("ops", &["dana", "erik"])]);
-    desk.request.terms.procedure.reject_needed = 2;
+    Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     let for_dba = Ballot { group: Some(group("dba")), ..ballot("dana", Choice::Reject) };
     desk.accept(Command::Vote(for_dba));
     desk.staff(&[("dba", &["erik"]), ("ops", &["dana"])]);
@@ -297,7 +299,7 @@ fn the_assurance_asked_for_is_enough_and_less_is_not() {
     for needed in all {
         for given in all {
             let mut desk = dba(1);
-            desk.request.terms.procedure.min_assurance = Some(needed);
+            Arc::make_mut(&mut desk.request.terms.procedure).min_assurance = Some(needed);
             let vote = Command::Vote(Ballot { assurance: given, ..ballot("dana", Choice::Approve) });
             let expected = if given < needed { Err(Refusal::AssuranceTooLow { given, needed }) } else { Ok(()) };
             assert_eq!(desk.verdict(vote).answer, expected);

@@ -39,7 +39,7 @@ on_both! {
         let of = |scenario: &str, key: &str| figures["scenarios"][scenario][key].as_f64().unwrap_or(0.0);
         for (scenario, key) in [
             ("rate", "deliveries_per_second"), ("rate", "cpu_seconds_per_1000_hub"), ("latency", "p99_ms"),
-            ("fanout", "hang_rate_ratio"), ("drain", "drain_ratio"), ("drain", "fresh_p50_ms"), ("idle", "filled_start_ms"),
+            ("fanout", "hang_rate_ratio"), ("drain", "drain_ratio"), ("drain", "fresh_p50_ms"), ("drain", "outage_peak_rss_kib"), ("idle", "filled_start_ms"),
         ] {
             assert!(of(scenario, key) > 0.0, "{scenario} {key}: {figures}");
         }

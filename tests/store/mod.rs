@@ -86,7 +86,7 @@ fn request(second: i64) -> Request {
                 also: Vec::new(),
             }],
             askers: BTreeSet::from(["nora@example.com".parse().unwrap()]),
-            procedure: Procedure { reject_reason_required: true, reminders: vec![30], ..Procedure::default() },
+            procedure: Procedure { reject_reason_required: true, reminders: vec![30], ..Procedure::default() }.into(),
             ..Terms::default()
         },
         votes: Vec::new(),
@@ -270,7 +270,7 @@ on_both! {
             timeout_seconds: Some(9),
             reason_required: true,
             exempt_groups: BTreeSet::from(["sre".parse().unwrap()]),
-            procedure: Procedure { reject_reason_required: true, high_risk: true, ..Procedure::default() },
+            procedure: Procedure { reject_reason_required: true, high_risk: true, ..Procedure::default() }.into(),
             ..Policy::default()
         };
         let resource = Resource {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
@@ -30,7 +30,9 @@ pub(in crate::http) async fn create(
 ) -> Answer<impl IntoResponse> {
     let asked = app.hub.ask(&caller, ask, key).await?;
     let replayed = if asked.replayed { "true" } else { "false" };
-    Ok((StatusCode::CREATED, [(HeaderName::from_static("idempotent-replayed"), replayed)], Json(asked.request)))
+    let headers =
+        [(header::CONTENT_TYPE, "application/json"), (HeaderName::from_static("idempotent-replayed"), replayed)];
+    Ok((StatusCode::CREATED, headers, asked.request))
 }
 
 /// Which requests, and which part of the list.

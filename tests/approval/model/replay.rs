@@ -1,6 +1,7 @@
 //! The core, taken through the same steps, and what can be seen of it in the model's terms.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::LazyLock;
 
 use countersign::approval::{
@@ -70,7 +71,7 @@ impl Replay {
             (0..GROUPS).filter(|group| bits >> group & 1 == 1).map(|group| NAMES.groups[group].clone()).collect()
         };
         let name = |group: usize| NAMES.groups[group].clone();
-        request.terms.procedure = Procedure {
+        request.terms.procedure = Arc::new(Procedure {
             reject_needed: world.reject_needed,
             allow_self_approval: world.self_approval,
             min_assurance: world.strict.then_some(Assurance::Delegated),
@@ -86,7 +87,7 @@ impl Replay {
                 review_within_seconds: 60,
             }),
             ..Procedure::default()
-        };
+        });
         let roster = roster(world);
         let (voids, happened) = (BTreeMap::new(), Vec::new());
         Self { world: world.clone(), now: 0, request, roster, voids, reminded: 0, happened }

@@ -4,7 +4,7 @@ use super::super::load::{Asked, Extent, Job, Pace};
 use super::super::sheet::Sheet;
 use super::super::sizes::FRESH;
 use super::super::stage::{Outcome, Site, Stage};
-use super::super::{per_second, say};
+use super::super::{per_second, say, usage};
 
 const PATHS: [&str; 1] = ["/healthy/1"];
 
@@ -23,8 +23,10 @@ pub(in crate::cli::bench) async fn run(site: &Site) -> anyhow::Result<Sheet> {
 
     say(&format!("drain: the target is away, {} asks are made", site.sizes.backlog));
     stage.close().await?;
+    usage::forget_peak(stage.hub.process());
     let extent = Extent::Count(site.sizes.backlog);
     let asked = stage.ask(Job { kind: BACKLOG, pace: Pace::Clients(site.sizes.clients), extent }).await?;
+    let peak_kib = usage::memory(stage.hub.process())?.peak;
     say("drain: the target is back");
     let opened = stage.open().await?;
     stage.begin(Job { kind: LATER, pace: Pace::PerSecond(FRESH), extent: Extent::UntilTold }).await?;
@@ -32,7 +34,9 @@ pub(in crate::cli::bench) async fn run(site: &Site) -> anyhow::Result<Sheet> {
     let later: Asked = stage.end().await?;
     let later = stage.arrival(LATER, later, &PATHS).await?;
     stage.clear().await?;
-    Ok(sheet(&busy, &steady, &backlog, &later, opened))
+    let mut sheet = sheet(&busy, &steady, &backlog, &later, opened);
+    sheet.whole("outage_peak_rss_kib", "KiB resident at most during the outage", peak_kib);
+    Ok(sheet)
 }
 
 fn sheet(busy: &Outcome, steady: &Outcome, backlog: &Outcome, later: &Outcome, opened: u64) -> Sheet {
