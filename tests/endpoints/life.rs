@@ -26,6 +26,24 @@ on_both! {
         assert_eq!(hub.audited("endpoint.r").await, ["endpoint.resumed"]);
     }
 
+    async fn no_name_can_be_taken_for_an_id(database: Database) {
+        let hub = TestHub::start(database).await;
+        let (id, _) = hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await;
+        for name in ["ep_00000000000000000000000000000000", id.as_str()] {
+            let endpoint = json!({"name": name, "channel": "custom", "url": "https://hooks.example.com/y"});
+            let made = hub.post("/v1/endpoints", &endpoint).await;
+            let applied = hub.post("/v1/apply", &json!({"endpoints": [endpoint]})).await;
+            let renamed = hub.patch_endpoint(&id, &json!({"name": name})).await;
+            for refused in [made, applied, renamed] {
+                assert_eq!(refused.problem(422), "invalid_name", "{name}");
+                assert!(refused.json()["pointer"].as_str().unwrap().ends_with("/name"), "{}", refused.text);
+            }
+        }
+        for name in ["ep_0", "EP_00000000000000000000000000000000", "ep_0000000000000000000000000000000g"] {
+            hub.patch_endpoint(&id, &json!({"name": name})).await.expect(200);
+        }
+    }
+
     async fn what_is_held_back_waits_and_then_goes(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;

@@ -36,7 +36,7 @@ pub(in crate::http) async fn list(
     Caller(caller): Caller,
     Params(paging): Params<Paging>,
 ) -> Answer<Json<Page<EndpointView>>> {
-    Ok(Json(app.hub.endpoints(&caller, paging.limit(), paging.cursor.as_deref()).await?))
+    Ok(Json(app.hub.endpoints(&caller, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 
 /// `PATCH /v1/endpoints/{id}`
