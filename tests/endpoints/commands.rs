@@ -65,3 +65,22 @@ on_both! {
         assert_eq!(hub.run_json(&["test", "ops"], 0).await["delivered"], true);
     }
 }
+
+#[tokio::test]
+async fn a_hub_that_is_busy_is_no_hub_that_is_away() {
+    let (busy, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
+    let id = "ep_00000000000000000000000000000000";
+    for (status, said, told) in [
+        (429, r#"{"code": "busy", "detail": "4 tests are under way"}"#, "4 tests are under way [busy]"),
+        (503, r#"{"code": "storage_unavailable", "detail": "try again"}"#, "try again [storage_unavailable]"),
+        (502, "bad gateway", "the answer was 502"),
+    ] {
+        let length = said.len();
+        busy.script([Behaviour::Raw(format!("HTTP/1.1 {status} No\r\ncontent-length: {length}\r\n\r\n{said}"))]);
+        let mut program = HubProcess::command(folder.path());
+        program.args(["endpoint", "test", id]).env("COUNTERSIGN_TOKEN", "cs_x");
+        let output = program.env("COUNTERSIGN_URL", busy.url.trim_end_matches("/hook")).output().await.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(error, format!("countersign: the hub cannot do this now: {told}\n"));
+    }
+}
