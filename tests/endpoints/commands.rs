@@ -36,7 +36,10 @@ on_both! {
 
         receiver.script([404, 404, 404].map(Behaviour::Status));
         let (told, _) = hub.run(&["test", "ops", "--event", "request.approved"], 1).await;
-        assert!(told.starts_with("not delivered (permanent) after") && told.contains("answered 404\n    ok\n"), "{told}");
+        assert!(told.starts_with("not delivered (permanent) after") && told.contains("  answered 404\n  content-length: 2\n\n    ok\n"), "{told}");
+        for part in ["  POST http://127.0.0.1:", "  content-type: application/json\n", "  user-agent: countersign/", "\n\n    {\"type\":\"request.approved\""] {
+            assert!(told.contains(part), "{part:?} in {told}");
+        }
         hub.ask("orders", "x").await;
         hub.delivery(&id, "request.created", "failed").await;
         let failed = hub.run_json(&["deliveries", "ops", "--state", "failed", "--all"], 0).await;
