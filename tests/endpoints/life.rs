@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Database, Receiver, TestHub, on_both};
+use crate::support::{Behaviour, Database, Receiver, TestHub, on_both};
 
 on_both! {
     async fn pausing_and_resuming_say_it_once(database: Database) {
@@ -24,6 +24,23 @@ on_both! {
         hub.act_on(&id, "resume").await.expect(200);
         assert_eq!(hub.audited("endpoint.p").await, ["endpoint.paused"]);
         assert_eq!(hub.audited("endpoint.r").await, ["endpoint.resumed"]);
+    }
+
+    async fn a_disabled_one_is_paused_once_too(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script([Behaviour::Status(410)]);
+        let (id, _) = hub.endpoint("ops", "custom", &receiver.url, &[]).await;
+        hub.ask("orders", "x").await;
+        hub.delivery(&id, "request.created", "failed").await;
+        hub.act_on(&id, "resume").await.expect(200);
+        let paused = hub.act_on(&id, "pause").await.expect(200);
+        assert_eq!((&paused["state"], &paused["paused_at"]), (&json!("disabled"), &json!(hub.now())));
+        hub.advance(10);
+        assert_eq!(hub.act_on(&id, "pause").await.expect(200), paused);
+        assert_eq!(hub.audited("endpoint.").await, ["endpoint.created", "endpoint.disabled", "endpoint.paused"]);
+        let on = hub.patch_endpoint(&id, &json!({"state": "active"})).await.expect(200);
+        assert_eq!((&on["state"], &on["paused_at"]), (&json!("active"), &paused["paused_at"]), "on again, and still held back");
     }
 
     async fn no_name_can_be_taken_for_an_id(database: Database) {
