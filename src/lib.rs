@@ -18,6 +18,7 @@ pub mod ids;
 pub mod links;
 pub mod random;
 pub mod server;
+pub mod shape;
 pub mod store;
 pub mod time;
 pub mod trace;

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use reqwest::Method;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::Client;
 use super::output;
+use crate::hub::Manifest;
+use crate::shape::Shaped;
 
 /// Make a running hub's groups, people, resources and endpoints what a file says. What the file does not name stays as it is.
 /// Everything is changed, or nothing.
@@ -32,7 +35,7 @@ impl Apply {
         let path = self.file.display();
         let text = std::fs::read_to_string(&self.file).with_context(|| format!("cannot read {path}"))?;
         // The hub's own reader first: it knows the line.
-        if let Err(error) = toml::from_str::<crate::hub::Manifest>(&text) {
+        if let Err(error) = read(&text) {
             anyhow::bail!("{path}: {}", error.to_string().trim_end());
         }
         let manifest: toml::Value = toml::from_str(&text).with_context(|| format!("cannot read {path}"))?;
@@ -44,6 +47,10 @@ impl Apply {
         }
         output::print(&describe(&plan))
     }
+}
+
+fn read(text: &str) -> Result<Manifest, toml::de::Error> {
+    Manifest::deserialize(Shaped(toml::Deserializer::parse(text)?))
 }
 
 fn describe(plan: &Value) -> String {
@@ -67,4 +74,22 @@ fn describe(plan: &Value) -> String {
     let applied = plan.get("applied").and_then(Value::as_bool).unwrap_or_default();
     lines.push_str(if applied { "applied\n" } else { "dry run: nothing was changed\n" });
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_is_read_and_its_faults_are_told_with_their_line() {
+        assert!(read(include_str!("../../examples/hub.toml")).is_ok());
+        for (text, line, says) in [
+            ("\nendpoints = 5", "line 2", "expected an array, not a number"),
+            ("[groups]\ndba = [\"dana@example.com\"]", "line 2", "expected an object, not an array"),
+            ("[[endpoints]]\nchannel = \"fax\"", "line 2", "unknown variant `fax`"),
+        ] {
+            let error = read(text).expect_err(text).to_string();
+            assert!(error.contains(line) && error.contains(says), "{error}");
+        }
+    }
 }

@@ -57,13 +57,19 @@ impl Default for Pace {
 /// Why a call brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
-    /// The hub may answer later: it is not there, is starting, or has too much to do.
+    /// There is no answer: the hub may be there later.
     #[error("cannot reach the hub at {url}: {why}")]
     Away {
         /// Where it should be.
         url: String,
         /// What happened instead of an answer.
         why: String,
+    },
+    /// The hub answers that it cannot do this now: it is starting, or has too much to do.
+    #[error("the hub cannot do this now: {problem}")]
+    Busy {
+        /// What it said.
+        problem: Box<Problem>,
         /// How long it asks to be left alone.
         retry_after: Duration,
     },
@@ -95,7 +101,7 @@ impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let detail = super::shown::one_line(&self.detail);
         match (detail.as_str(), self.pointer.as_str()) {
-            ("", _) => write!(f, "the hub answered {}", self.status),
+            ("", _) => write!(f, "the answer was {}", self.status),
             (detail, "") => write!(f, "{detail} [{}]", self.code),
             (detail, pointer) => write!(f, "{detail} (at {pointer}) [{}]", self.code),
         }
@@ -189,7 +195,7 @@ impl Connection {
         self.judge(status, retry_after, &bytes)
     }
 
-    /// Makes a call until it is answered, or the hub is still away when `patience` has run out.
+    /// Makes a call until it is answered, or the hub is still away or busy when `patience` has run out.
     pub(super) async fn insist(
         &self,
         call: &Call,
@@ -200,7 +206,9 @@ impl Connection {
         let mut outage = Outage::new(self.pace);
         loop {
             match self.send(call).await {
-                Err(error @ CallError::Away { .. }) => outage.sit_out(error, Some(until), progress).await?,
+                Err(error @ (CallError::Away { .. } | CallError::Busy { .. })) => {
+                    outage.sit_out(error, Some(until), progress).await?
+                }
                 answered => {
                     outage.over(progress);
                     return answered;
@@ -214,12 +222,12 @@ impl Connection {
             return serde_json::from_slice(bytes).map_err(|error| CallError::Nonsense(format!("no JSON: {error}")));
         }
         let problem: Problem = serde_json::from_slice(bytes).unwrap_or_default();
-        let problem = Problem { status: status.as_u16(), ..problem };
+        let problem = Box::new(Problem { status: status.as_u16(), ..problem });
         let busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
         if status.is_server_error() || busy {
-            return Err(CallError::Away { url: self.url.clone(), why: problem.to_string(), retry_after });
+            return Err(CallError::Busy { problem, retry_after });
         }
-        Err(CallError::Refused(Box::new(problem)))
+        Err(CallError::Refused(problem))
     }
 
     fn broken(&self, error: &reqwest::Error) -> CallError {
@@ -232,7 +240,7 @@ impl Connection {
         if error.is_builder() {
             return CallError::Nonsense(why);
         }
-        CallError::Away { url: self.url.clone(), why, retry_after: Duration::ZERO }
+        CallError::Away { url: self.url.clone(), why }
     }
 }
 
@@ -242,7 +250,7 @@ fn retry_after(answer: &reqwest::Response) -> Duration {
     Duration::from_secs(seconds.unwrap_or(0)).min(Duration::from_secs(60))
 }
 
-/// A time in which the hub does not answer, from the first failed call to the next answer.
+/// A time in which the hub does not serve, from the first failed call to the next that it serves.
 pub(super) struct Outage {
     pace: Pace,
     since: Option<(Instant, Box<dyn Iterator<Item = Duration> + Send>)>,
@@ -254,15 +262,19 @@ impl Outage {
         Self { pace, since: None }
     }
 
-    /// Waits before the next attempt and tells once that the hub is away. Gives the error back when it is away still at the end of
-    /// all patience.
+    /// Waits before the next attempt and tells once that the hub is away, or busy. Gives the error back when it is so still at the
+    /// end of all patience.
     pub(super) async fn sit_out(
         &mut self,
         error: CallError,
         until: Option<Instant>,
         progress: &Progress,
     ) -> Result<(), CallError> {
-        let CallError::Away { retry_after, .. } = error else { return Err(error) };
+        let retry_after = match &error {
+            CallError::Away { .. } => Duration::ZERO,
+            CallError::Busy { retry_after, .. } => *retry_after,
+            CallError::Refused(_) | CallError::Nonsense(_) => return Err(error),
+        };
         if self.since.is_none() {
             progress.tell("hub_away", json!({"error": error.to_string()}), &format!("{error}; trying again"));
         }
@@ -280,7 +292,7 @@ impl Outage {
     pub(super) fn over(&mut self, progress: &Progress) {
         if let Some((since, _)) = self.since.take() {
             let facts = json!({"away_seconds": since.elapsed().as_secs()});
-            progress.tell("hub_back", facts, "the hub answers again");
+            progress.tell("hub_back", facts, "the hub serves again");
         }
     }
 }

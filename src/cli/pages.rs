@@ -9,8 +9,8 @@ use super::connection::{Call, Connection};
 /// Which part of a list.
 #[derive(Debug, Args)]
 pub(super) struct Paging {
-    /// How many, at most; with --all, how many with each call [default: the hub's]
-    #[arg(long, value_name = "COUNT")]
+    /// How many, 500 at most; with --all, how many with each call [default: the hub's]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=500))]
     limit: Option<u32>,
     /// All of them, and not only the newest
     #[arg(long, conflicts_with = "cursor")]

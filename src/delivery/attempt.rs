@@ -23,6 +23,9 @@ const KEPT: usize = 1_024;
 /// Shorter values are no secrets, and would be found in any text.
 const LEAST_SECRET: usize = 4;
 
+/// What came of asking a target.
+pub(super) type Answered = Result<Answer, EgressError>;
+
 /// Sends the body of one delivery.
 pub(super) async fn attempt(
     egress: &Egress,
@@ -31,6 +34,17 @@ pub(super) async fn attempt(
     body: String,
     now: Timestamp,
 ) -> Outcome {
+    judge(endpoint, deliver(egress, endpoint, claimed, body, now).await)
+}
+
+/// The same, for whoever wants to see the answer before it is judged.
+pub(super) async fn deliver(
+    egress: &Egress,
+    endpoint: &Endpoint,
+    claimed: &Claimed,
+    body: String,
+    now: Timestamp,
+) -> Answered {
     // The event's id, the same over all attempts: receivers tell repeats by it.
     let id = claimed.event.id.to_string();
     post(egress, endpoint, &id, body, claimed.event.trace.as_deref(), now).await
@@ -38,7 +52,7 @@ pub(super) async fn attempt(
 
 /// Sends one body under an id by which the target tells repeats.
 pub async fn send(egress: &Egress, endpoint: &Endpoint, id: &str, body: String, now: Timestamp) -> Outcome {
-    post(egress, endpoint, id, body, None, now).await
+    judge(endpoint, post(egress, endpoint, id, body, None, now).await)
 }
 
 async fn post(
@@ -48,20 +62,14 @@ async fn post(
     body: String,
     trace: Option<&str>,
     now: Timestamp,
-) -> Outcome {
-    let sent = async {
-        let line = egress.line(endpoint)?;
-        let mut headers = line.route.signed(id, now, &body)?;
-        if let Some(value) = trace.and_then(|trace| HeaderValue::from_str(&traceparent(trace)).ok()) {
-            // An endpoint's own header of that name stands.
-            headers.entry("traceparent").or_insert(value);
-        }
-        egress.post(&line, headers, body, now).await
-    };
-    match sent.await {
-        Ok(answer) => judge(endpoint, answer),
-        Err(error) => Outcome::unanswered(class_of(&error), error.to_string()),
+) -> Answered {
+    let line = egress.line(endpoint)?;
+    let mut headers = line.route.signed(id, now, &body)?;
+    if let Some(value) = trace.and_then(|trace| HeaderValue::from_str(&traceparent(trace)).ok()) {
+        // An endpoint's own header of that name stands.
+        headers.entry("traceparent").or_insert(value);
     }
+    egress.post(&line, headers, body, now).await
 }
 
 /// W3C Trace Context: this attempt as a span of the call that brought it about.
@@ -69,7 +77,12 @@ fn traceparent(trace: &str) -> String {
     format!("00-{trace}-{:016x}-01", u64::from_ne_bytes(random::bytes()) | 1)
 }
 
-fn judge(endpoint: &Endpoint, answer: Answer) -> Outcome {
+/// What an attempt means for its delivery and its endpoint.
+pub(super) fn judge(endpoint: &Endpoint, answered: Answered) -> Outcome {
+    let answer = match answered {
+        Ok(answer) => answer,
+        Err(error) => return Outcome::unanswered(class_of(&error), error.to_string()),
+    };
     let control = answer.control.filter(|_| endpoint.transport.answer_control);
     let outcome = judge_status(endpoint, answer);
     match control {
@@ -91,7 +104,7 @@ fn judge(endpoint: &Endpoint, answer: Answer) -> Outcome {
 }
 
 fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
-    let Answer { status, retry_after, location, control: _, body, overflows } = answer;
+    let Answer { status, retry_after, location, control: _, headers: _, body, overflows } = answer;
     let outcome = |class, end, error| Outcome {
         class,
         end,
@@ -126,7 +139,7 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
 }
 
 /// An answer fit to be kept: without what the hub itself sent as a secret, as far as it is echoed, and without long codes.
-fn redacted(endpoint: &Endpoint, answer: &str) -> String {
+pub(super) fn redacted(endpoint: &Endpoint, answer: &str) -> String {
     let mut text = answer.to_owned();
     for secret in secrets(endpoint).iter().filter(|secret| secret.len() >= LEAST_SECRET) {
         text = text.replace(secret.as_str(), "[hidden]");

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::lane::{Lane, Turn, Verdict};
+use super::lane::{Held, Lane, Turn, Verdict};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::{Claimed, Room};
@@ -228,6 +228,14 @@ impl Board {
     pub(super) fn close(&self) -> Work {
         let mut board = self.lanes();
         Work { sends: Vec::new(), give_back: board.lanes.values_mut().flat_map(Lane::drain).collect() }
+    }
+
+    /// What keeps everything from these endpoints now, for those of which it is so.
+    pub(super) fn held(&self, endpoints: &[EndpointId]) -> HashMap<EndpointId, Held> {
+        let now = self.clock.now();
+        let board = self.lanes();
+        let held = |id: &EndpointId| Some((*id, board.lanes.get(id)?.held_by(now)?));
+        endpoints.iter().filter_map(held).collect()
     }
 
     /// Sends under way, and deliveries held.

@@ -4,6 +4,7 @@
 //! soon as its transaction has committed. The rest (retries, what found no place, what another process left) is claimed in
 //! batches by a look each second, or as soon as there is room for more.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use super::board::{Board, Work, bytes_of};
 use super::egress::Egress;
 use super::health;
-use super::lane::Verdict;
+use super::lane::{Held, Verdict};
 use super::metrics::{Backlog, Metrics};
 use super::recorder::{Record, Recorder};
 use super::retry::RetrySchedule;
@@ -164,6 +165,11 @@ impl Dispatcher {
             }
         };
         Ok(self.metrics.text(self.board.load(), backlog))
+    }
+
+    /// What keeps everything from these endpoints now, as far as this process has learnt.
+    pub fn held(&self, endpoints: &[EndpointId]) -> HashMap<EndpointId, Held> {
+        self.board.held(endpoints)
     }
 
     /// Whether nothing new is to be begun.

@@ -20,6 +20,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const WARNINGS: [Duration; 4] = [HOUR, HOUR.saturating_mul(6), HOUR.saturating_mul(24), HOUR.saturating_mul(72)];
 /// After so much time without a success an endpoint is switched off.
 const SWITCHED_OFF: Duration = HOUR.saturating_mul(120);
+/// Failures in a row before either: two that lie days apart say nothing about the days between.
+const LEAST_FAILURES: u32 = 10;
 /// How often it is tried then.
 const PROBED: Duration = HOUR;
 
@@ -30,7 +32,9 @@ pub(super) struct Report {
     pub(super) is_failing: bool,
     /// Something arrived.
     pub(super) worked: bool,
-    /// What went wrong last, if something did by the endpoint's fault.
+    /// How often something went wrong by the endpoint's fault.
+    pub(super) failures: u32,
+    /// What went wrong last.
     pub(super) failure: Option<String>,
     /// The target said that it wants nothing more, and why.
     pub(super) gone: Option<String>,
@@ -53,7 +57,9 @@ pub(super) fn is_on(endpoint: &Endpoint) -> bool {
 fn step(health: &Health, now: Timestamp) -> Step {
     let failing = now.since(health.failing_since);
     let due = u32::try_from(WARNINGS.iter().filter(|after| failing >= **after).count()).unwrap_or(0);
-    if failing >= SWITCHED_OFF {
+    if health.failures < LEAST_FAILURES {
+        Step::Nothing
+    } else if failing >= SWITCHED_OFF {
         Step::SwitchOff
     } else if due > health.warned {
         Step::Warn(due)
@@ -77,19 +83,19 @@ pub(super) async fn judge(
         return if report.is_failing { recover(tx, dispatcher, id, now).await } else { Ok(()) };
     }
     let Some(failure) = report.failure else { return Ok(()) };
-    let known = health::get(tx.session(), id).await?;
-    let Some(health) = known else {
-        let begins = Health { failing_since: now, warned: 0, probe_at: None };
-        return health::put(tx.session(), id, &begins, now).await;
-    };
+    let health = health::failed(tx.session(), id, report.failures, &failure, now).await?;
+    let step = step(&health, now);
+    if step == Step::Nothing {
+        return Ok(());
+    }
     // One that was switched off is probed, and that is all.
     let Some(endpoint) = endpoints::get(tx.session(), id).await?.filter(is_on) else { return Ok(()) };
-    match step(&health, now) {
+    match step {
         Step::Nothing => Ok(()),
         Step::Warn(warned) => {
+            let since = health.failing_since;
             health::put(tx.session(), id, &Health { warned, ..health }, now).await?;
-            let off_at = health.failing_since + SWITCHED_OFF;
-            tell(tx, dispatcher, &endpoint, "endpoint.failing", Some((&failure, health.failing_since, off_at)), now)
+            tell(tx, dispatcher, &endpoint, "endpoint.failing", Some((&failure, since, since + SWITCHED_OFF)), now)
                 .await
         }
         Step::SwitchOff => {
@@ -105,7 +111,7 @@ async fn recover(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now:
     let was = health::get(tx.session(), id).await?;
     health::clear(tx.session(), id).await?;
     let Some(endpoint) = endpoints::get(tx.session(), id).await? else { return Ok(()) };
-    let was_warned = was.is_some_and(|health| health.warned > 0);
+    let was_warned = was.as_ref().is_some_and(|health| health.warned > 0);
     let is_off = endpoint.state == EndpointState::Disabled && was.is_some_and(|health| health.probe_at.is_some());
     let endpoint = if is_off {
         let on = Endpoint { state: EndpointState::Active, disabled_reason: None, ..endpoint };
@@ -208,9 +214,12 @@ mod tests {
     #[test]
     fn warnings_come_once_each_and_then_the_end() {
         let hours = |hours: u64| Timestamp::from_micros(0) + HOUR * u32::try_from(hours).expect("few");
-        let of = |warned, now| step(&Health { failing_since: hours(0), warned, probe_at: None }, hours(now));
+        let failing =
+            |failures, warned| Health { failing_since: hours(0), failures, last_error: None, warned, probe_at: None };
+        let of = |warned, now| step(&failing(LEAST_FAILURES, warned), hours(now));
         assert_eq!([of(0, 0), of(0, 1), of(1, 1)], [Step::Nothing, Step::Warn(1), Step::Nothing]);
         assert_eq!([of(1, 30), of(3, 71), of(3, 72)], [Step::Warn(3), Step::Nothing, Step::Warn(4)]);
         assert_eq!([of(4, 119), of(4, 120), of(0, 120)], [Step::Nothing, Step::SwitchOff, Step::SwitchOff]);
+        assert_eq!(step(&failing(LEAST_FAILURES - 1, 0), hours(500)), Step::Nothing);
     }
 }

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::breaker::{Admission, Breaker};
 use super::pace::{Allowance, Limiter, rate};
 use crate::random;
@@ -37,6 +39,25 @@ pub(super) enum Verdict {
     Fails,
     /// Nothing: the fault was ours.
     Unknown,
+}
+
+/// What keeps everything from an endpoint for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// What it is.
+    pub by: HeldBy,
+    /// How long; unknown while a probe finds out.
+    pub until: Option<Timestamp>,
+}
+
+/// What may keep everything from an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeldBy {
+    /// Its circuit breaker.
+    Breaker,
+    /// It asked for time.
+    Throttled,
 }
 
 /// A lane.
@@ -248,6 +269,19 @@ impl Lane {
         !self.is_open()
             || self.hold_until.is_some_and(|until| until > now)
             || matches!(self.breaker.admit(now), Admission::NotBefore(_) | Admission::AfterProbe)
+    }
+
+    /// What keeps everything from the endpoint now: of two, the one that lasts longer.
+    pub(super) fn held_by(&self, now: Timestamp) -> Option<Held> {
+        let throttled = self.hold_until.filter(|until| *until > now);
+        match self.breaker.admit(now) {
+            _ if !self.is_open() => None,
+            Admission::AfterProbe => Some(Held { by: HeldBy::Breaker, until: None }),
+            Admission::NotBefore(until) if throttled.is_none_or(|asked| asked < until) => {
+                Some(Held { by: HeldBy::Breaker, until: Some(until) })
+            }
+            _ => throttled.map(|until| Held { by: HeldBy::Throttled, until: Some(until) }),
+        }
     }
 
     /// Takes out all that waits here.

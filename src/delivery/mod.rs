@@ -28,6 +28,7 @@ mod trial;
 pub use attempt::send;
 pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use egress::{Egress, EgressError, Lookup, SystemLookup};
+pub use lane::{Held, HeldBy};
 pub use metrics::{Backlog, Metrics};
 pub use outcome::{Class, Control, Outcome};
 pub use publish::{News, publish};

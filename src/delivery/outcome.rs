@@ -135,3 +135,18 @@ impl Outcome {
         Self::unanswered(Class::Setup, error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Class::{
+        Credentials, Forbidden, Gone, Permanent, Proxy, Resolve, Setup, Success, Throttled, Tls, Transient,
+    };
+    use crate::store::attempts::CLASSES;
+
+    #[test]
+    fn the_log_can_be_asked_for_every_class() {
+        let all = [Success, Permanent, Gone, Throttled, Transient, Tls, Forbidden, Resolve, Proxy, Credentials, Setup];
+        let names: Vec<&str> = all.iter().map(|class| class.as_str()).chain(["lost"]).collect();
+        assert_eq!(names, CLASSES);
+    }
+}

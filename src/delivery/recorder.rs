@@ -118,6 +118,7 @@ fn reports(records: &[Record], held: &HashSet<DeliveryId>) -> BTreeMap<EndpointI
         let worked = attempt.class == Class::Success.as_str();
         report.worked |= worked;
         if !worked {
+            report.failures += 1;
             report.failure.clone_from(&attempt.error);
         }
         report.gone = report.gone.take().or_else(|| record.is_gone.clone());

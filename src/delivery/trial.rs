@@ -4,16 +4,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_LOCATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use super::TargetPolicy;
-use super::attempt::attempt;
+use super::attempt::{deliver, judge, redacted};
 use super::compose::compose;
 use super::dispatcher::Dispatcher;
-use super::egress::{Egress, EgressError};
+use super::egress::{Egress, EgressError, added};
 use super::outcome::Outcome;
+use crate::channels::text::cut;
 use crate::ids::DeliveryId;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
@@ -23,6 +24,13 @@ use crate::time::Timestamp;
 
 /// What stands in a secret's place.
 const MASK: &str = "…";
+/// Headers of an answer that are shown.
+const HEADERS: usize = 50;
+/// Bytes that are shown of the name, and of the value, of each.
+const HEADER: usize = 256;
+/// What stands in names of headers whose values may be secrets.
+const TELLTALES: [&str; 9] =
+    ["auth", "cookie", "credential", "key", "password", "secret", "session", "signature", "token"];
 
 /// How it went.
 #[derive(Debug, Clone, Serialize)]
@@ -59,6 +67,8 @@ pub struct Posted {
 pub struct Answered {
     /// The HTTP status.
     pub status: u16,
+    /// Its headers, with whatever may be a secret masked.
+    pub headers: BTreeMap<String, String>,
     /// Its beginning, without what may be a secret.
     pub body: Option<String>,
 }
@@ -71,19 +81,22 @@ impl Dispatcher {
         // As if it were queued: what is made and signed takes no other form.
         let claimed = Claimed::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now);
         let started = std::time::Instant::now();
-        let (outcome, posted) = match compose(&claimed, endpoint, &parts.channels, &parts.keys, &parts.public_url) {
-            Ok(body) => {
-                let posted = posted(&parts.egress, endpoint, &claimed, &body, now).ok();
-                (attempt(&parts.egress, endpoint, &claimed, body, now).await, posted)
-            }
-            Err(error) => (Outcome::ours(error.to_string()), None),
-        };
+        let (outcome, posted, headers) =
+            match compose(&claimed, endpoint, &parts.channels, &parts.keys, &parts.public_url) {
+                Ok(body) => {
+                    let posted = posted(&parts.egress, endpoint, &claimed, &body, now).ok();
+                    let answered = deliver(&parts.egress, endpoint, &claimed, body, now).await;
+                    let headers = answered.as_ref().map(|answer| shown(endpoint, &answer.headers)).unwrap_or_default();
+                    (judge(endpoint, answered), posted, headers)
+                }
+                Err(error) => (Outcome::ours(error.to_string()), None, BTreeMap::new()),
+            };
         Trial {
             delivered: matches!(outcome.end, Some(DeliveryState::Delivered | DeliveryState::Accepted)),
             class: outcome.class.as_str(),
             error: outcome.error,
             request: posted,
-            answer: outcome.status.map(|status| Answered { status, body: outcome.answer }),
+            answer: outcome.status.map(|status| Answered { status, headers, body: outcome.answer }),
             duration_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         }
     }
@@ -97,18 +110,57 @@ fn posted(
     body: &str,
     now: Timestamp,
 ) -> Result<Posted, EgressError> {
-    let made = egress.line(endpoint)?.route.signed(&claimed.event.id.to_string(), now, body)?;
+    let line = egress.line(endpoint)?;
+    let mut sent = added(&line.route.url, body);
+    sent.extend(line.route.signed(&claimed.event.id.to_string(), now, body)?);
     let shown = |(name, value): (&HeaderName, &HeaderValue)| {
         let is_own = endpoint.transport.headers.contains_key(name.as_str());
         let hidden = is_own || value.is_sensitive();
-        let text = if hidden { MASK.to_owned() } else { String::from_utf8_lossy(value.as_bytes()).into_owned() };
-        (name.to_string(), text)
+        (name.to_string(), if hidden { MASK.to_owned() } else { text(value) })
     };
-    let mut headers: BTreeMap<String, String> = made.iter().map(shown).collect();
+    let mut headers: BTreeMap<String, String> = sent.iter().map(shown).collect();
     if endpoint.transport.auth.is_some() {
         // A token may be fetched only when the message is sent.
         headers.insert(AUTHORIZATION.to_string(), MASK.to_owned());
     }
     let url = TargetPolicy::masked(endpoint.url.expose_secret());
     Ok(Posted { method: "POST", url, headers, body: body.to_owned() })
+}
+
+fn text(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// The headers of an answer, as far as they are fit to be shown: of those that came more than once, the values in a row.
+fn shown(endpoint: &Endpoint, headers: &HeaderMap) -> BTreeMap<String, String> {
+    let mut shown: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| name.as_str().len() <= HEADER).take(HEADERS) {
+        let value = shown_value(endpoint, name, &text(value));
+        shown
+            .entry(name.to_string())
+            .and_modify(|earlier| {
+                earlier.push_str(", ");
+                earlier.push_str(&value);
+            })
+            .or_insert(value.clone());
+    }
+    shown
+}
+
+fn shown_value(endpoint: &Endpoint, name: &HeaderName, value: &str) -> String {
+    // An answer of 401 says there what it wants, and no secret.
+    let is_challenge = name == reqwest::header::WWW_AUTHENTICATE;
+    let is_telltale = !is_challenge && TELLTALES.iter().any(|part| name.as_str().contains(part));
+    if is_telltale || endpoint.transport.headers.contains_key(name.as_str()) {
+        return MASK.to_owned();
+    }
+    let value = if [LOCATION, CONTENT_LOCATION].contains(name) {
+        TargetPolicy::masked(value)
+    } else {
+        redacted(endpoint, value)
+    };
+    match cut(&value, HEADER) {
+        (whole, 0) => whole.to_owned(),
+        (begin, _) => format!("{begin}{MASK}"),
+    }
 }

@@ -9,7 +9,7 @@ use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 76] = [
+pub const CODES: [(&str, u16); 77] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -42,6 +42,7 @@ pub const CODES: [(&str, u16); 76] = [
     ("invalid_expiry", 422),
     ("invalid_idempotency_key", 422),
     ("invalid_json", 400),
+    ("invalid_name", 422),
     ("invalid_parameter", 400),
     ("invalid_payload", 422),
     ("invalid_period", 422),

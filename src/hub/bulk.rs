@@ -107,7 +107,7 @@ impl Hub {
     /// Rejects what waits and matches, as far as the caller may.
     ///
     /// # Errors
-    /// When the caller may not vote, or gives no reason.
+    /// When the caller may not vote, gives no reason, or the filter cannot be meant.
     pub async fn bulk_reject(&self, caller: &Principal, input: BulkReject) -> Result<BulkAnswer, HubError> {
         require(caller, &[Scope::Approver, Scope::Decider])?;
         check::text("/reason", &input.reason, limits::REASON)?;
@@ -115,6 +115,7 @@ impl Hub {
             return Err(HubError::invalid("reason_required", "/reason", "say why all of these are rejected"));
         }
         let BulkFilter { resource, requester, group, kind, from, to } = input.filter;
+        check::period("invalid_period", "/filter/to", from, to)?;
         // A person's token rejects what waits for that person; a system's, what waits at all.
         let voter = input.on_behalf_of.as_ref().or(caller.person()).cloned();
         let waiting_for = voter.clone().filter(|_| group.is_none());

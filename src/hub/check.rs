@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::HubError;
 use crate::approval::{Requester, limits};
+use crate::time::Timestamp;
 
 /// Longest `Idempotency-Key`.
 const MAX_KEY: usize = 255;
@@ -41,6 +42,34 @@ pub(super) fn text(pointer: &str, text: &str, max: usize) -> Result<(), HubError
 /// [`text`], when there is some.
 pub(super) fn optional(pointer: &str, value: Option<&String>, max: usize) -> Result<(), HubError> {
     value.map_or(Ok(()), |value| text(pointer, value, max))
+}
+
+/// Refuses a parameter of a query string that is none of those that there are.
+pub(super) fn parameter(name: &str, value: Option<&String>, known: &[&str]) -> Result<(), HubError> {
+    match value {
+        Some(value) if !known.contains(&value.as_str()) => {
+            Err(HubError::invalid("invalid_parameter", "", format!("{name} is one of {}", known.join(", "))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a period of a query string in which nothing could lie.
+pub(super) fn period_of_list(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<(), HubError> {
+    period("invalid_parameter", "", from, to)
+}
+
+/// Refuses a period in which nothing could lie.
+pub(super) fn period(
+    code: &'static str,
+    pointer: &str,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+) -> Result<(), HubError> {
+    if from.zip(to).is_some_and(|(from, to)| to < from) {
+        return Err(HubError::invalid(code, pointer, "to lies before from: nothing lies between them"));
+    }
+    Ok(())
 }
 
 /// Refuses context that is too long.

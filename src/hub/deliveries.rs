@@ -4,15 +4,19 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::query::parse_cursor;
-use super::{Hub, HubError, Page, require};
+use super::{Hub, HubError, Page, check, require};
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
 use crate::ids::{DeliveryId, EndpointId};
-use crate::store::attempts::{self, Logged};
+use crate::store::attempts::{self, CLASSES, Logged};
 use crate::store::deliveries::{self, Attempt, Delivery};
 use crate::store::delivery_log;
 use crate::store::endpoints::{self, Endpoint, EndpointState};
+use crate::store::events::KINDS as EVENTS;
 use crate::store::{Session, Signal};
+
+/// What a target may answer.
+const STATUSES: std::ops::RangeInclusive<u16> = 100..=599;
 
 /// A delivery with its attempts.
 #[derive(Debug, Serialize)]
@@ -55,7 +59,7 @@ impl Hub {
     /// What was sent to an endpoint, newest first.
     ///
     /// # Errors
-    /// When the caller may not read it, there is no such endpoint, or the cursor is none of ours.
+    /// When the caller may not read it, there is no such endpoint, or the filter or the cursor cannot be meant.
     pub async fn deliveries(
         &self,
         caller: &Principal,
@@ -65,6 +69,8 @@ impl Hub {
         cursor: Option<&str>,
     ) -> Result<Page<Delivery>, HubError> {
         require(caller, &[Scope::Auditor])?;
+        filter.events.iter().try_for_each(|event| check::parameter("event", Some(event), &EVENTS))?;
+        check::period_of_list(filter.from, filter.to)?;
         let before = cursor.map(parse_cursor).transpose()?;
         let session = &mut self.store.read().await?;
         ever_known(session, endpoint).await?;
@@ -75,7 +81,7 @@ impl Hub {
     /// Every attempt to send something to an endpoint, newest first.
     ///
     /// # Errors
-    /// When the caller may not read it, there is no such endpoint, or the cursor is none of ours.
+    /// When the caller may not read it, there is no such endpoint, or the filter or the cursor cannot be meant.
     pub async fn attempts(
         &self,
         caller: &Principal,
@@ -85,6 +91,12 @@ impl Hub {
         cursor: Option<&str>,
     ) -> Result<Page<Logged>, HubError> {
         require(caller, &[Scope::Auditor])?;
+        check::parameter("class", filter.class.as_ref(), &CLASSES)?;
+        if filter.status.is_some_and(|status| !STATUSES.contains(&status)) {
+            let detail = "status is an HTTP status: 100 to 599";
+            return Err(HubError::invalid("invalid_parameter", "", detail));
+        }
+        check::period_of_list(filter.from, filter.to)?;
         let before = cursor.map(parse_cursor).transpose()?;
         let session = &mut self.store.read().await?;
         ever_known(session, endpoint).await?;

@@ -45,8 +45,8 @@ pub use configure::{GroupInput, PersonInput, ResourceInput, ResourceView};
 pub use deliveries::DeliveryDetail;
 pub use emergency::{GlassInput, ReviewInput};
 pub use endpoints::{
-    AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointView, RetiringView, RotateInput, TestInput,
-    WithSecret,
+    AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView, RetiringView,
+    RotateInput, TestInput, WithSecret,
 };
 pub use error::{HubError, LinkProblem};
 pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};

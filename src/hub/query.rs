@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Hub, HubError, RequestView, require};
+use super::{Hub, HubError, RequestView, check, require};
 use crate::approval::{Command, Email, GroupName, Kind, Request, ResourceName, Status};
 use crate::audit::{Actor, Sealed};
 use crate::identity::{Principal, Scope};
@@ -116,7 +116,7 @@ impl Hub {
     /// Requests, newest first. A requester's token lists what it asked for.
     ///
     /// # Errors
-    /// When the caller may not list, or the cursor is none of ours.
+    /// When the caller may not list, or the filter or the cursor cannot be meant.
     pub async fn list(
         &self,
         caller: &Principal,
@@ -128,6 +128,7 @@ impl Hub {
         if !own_queue {
             require(caller, &[Scope::Requester, Scope::Decider, Scope::Analyst, Scope::Auditor])?;
         }
+        check::period_of_list(filter.from, filter.to)?;
         let session = &mut self.store.read().await?;
         let filter = requests::Filter {
             asked_by: (!own_queue && caller.has(Scope::Requester) && !caller.has(Scope::Admin)).then(|| caller.key()),

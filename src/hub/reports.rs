@@ -6,7 +6,7 @@ use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use serde::Deserialize;
 
-use super::{Hub, HubError, require};
+use super::{Hub, HubError, check, require};
 use crate::analytics::{Backlog, Summary, summarise, times};
 use crate::approval::{Request, ResourceName};
 use crate::identity::{Principal, Scope};
@@ -59,9 +59,10 @@ impl Hub {
     /// How approving went in a period. Costs the same however long the history is.
     ///
     /// # Errors
-    /// When the caller may not see it.
+    /// When the caller may not see it, or the period ends before it begins.
     pub async fn summary(&self, caller: &Principal, filter: &ReportFilter) -> Result<Summary, HubError> {
         require(caller, &[Scope::Analyst, Scope::Auditor])?;
+        check::period_of_list(filter.from, filter.to)?;
         let mut session = self.store.read().await?;
         let period = filter.period();
         let counts = rollups::counts(&mut session, &period).await?;
@@ -80,13 +81,14 @@ impl Hub {
     /// batch at a time.
     ///
     /// # Errors
-    /// When the caller may not see it.
+    /// When the caller may not see it, or the period ends before it begins.
     pub fn export(
         &self,
         caller: &Principal,
         filter: ReportFilter,
     ) -> Result<impl Stream<Item = Result<Vec<Request>, StoreError>> + Send + use<>, HubError> {
         require(caller, &[Scope::Analyst, Scope::Auditor])?;
+        check::period_of_list(filter.from, filter.to)?;
         let as_of = self.clock.now();
         let cursor = Cursor { store: self.store.clone(), filter, as_of, waiting: false, after: None };
         Ok(try_unfold(cursor, next_batch))

@@ -11,6 +11,22 @@ use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
 
+/// Every way in which an attempt is judged. `lost` are those that nobody could judge.
+pub const CLASSES: [&str; 12] = [
+    "success",
+    "permanent",
+    "gone",
+    "throttled",
+    "transient",
+    "tls",
+    "forbidden",
+    "resolve",
+    "proxy",
+    "credentials",
+    "setup",
+    "lost",
+];
+
 /// Attempts looked at in one round of a list.
 const ROUND: u32 = 200;
 /// Most rounds of one call.

@@ -6,10 +6,14 @@ use crate::ids::EndpointId;
 use crate::time::Timestamp;
 
 /// How an endpoint fares that fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// Since when nothing has worked.
     pub failing_since: Timestamp,
+    /// How often it has failed since then.
+    pub failures: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
     /// How many warnings were given.
     pub warned: u32,
     /// When it is tried whether it works again, after it was switched off for failing.
@@ -18,7 +22,10 @@ pub struct Health {
 
 #[derive(sqlx::FromRow)]
 struct Row {
+    endpoint_id: String,
     failing_since: i64,
+    failures: i64,
+    last_error: Option<String>,
     warned: i64,
     probe_at: Option<i64>,
 }
@@ -28,25 +35,60 @@ struct IdRow {
     endpoint_id: String,
 }
 
+/// The columns of a [`Row`], once.
+macro_rules! columns {
+    ($before:literal, $after:literal) => {
+        concat!($before, " endpoint_id, failing_since, failures, last_error, warned, probe_at ", $after)
+    };
+}
+
 /// How the endpoint fares, if it fails.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn get(session: &mut Session, endpoint: EndpointId) -> Result<Option<Health>, StoreError> {
-    let sql = "SELECT failing_since, warned, probe_at FROM endpoint_health WHERE endpoint_id = $1";
-    let row: Option<Row> = session.fetch_optional(sql, args![&endpoint]).await?;
-    row.map(|row| {
-        Ok(Health {
-            failing_since: Timestamp::from_micros(row.failing_since),
-            warned: u32::try_from(row.warned)
-                .map_err(|cause| StoreError::inconsistent("endpoint_health", "warned", endpoint, cause))?,
-            probe_at: row.probe_at.map(Timestamp::from_micros),
-        })
-    })
-    .transpose()
+    Ok(between(session, endpoint, endpoint).await?.pop().map(|(_, health)| health))
 }
 
-/// Writes down how it fares.
+/// How those fare that fail, of all endpoints from `first` to `last`, in the order of their ids.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn between(
+    session: &mut Session,
+    first: EndpointId,
+    last: EndpointId,
+) -> Result<Vec<(EndpointId, Health)>, StoreError> {
+    let sql =
+        columns!("SELECT", "FROM endpoint_health WHERE endpoint_id >= $1 AND endpoint_id <= $2 ORDER BY endpoint_id");
+    let rows: Vec<Row> = session.fetch_all(sql, args![&first, &last]).await?;
+    rows.into_iter().map(Row::into_health).collect()
+}
+
+/// Counts failures, the first of which makes the endpoint one that fails. Answers how it fares now.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn failed(
+    session: &mut Session,
+    endpoint: EndpointId,
+    failures: u32,
+    error: &str,
+    now: Timestamp,
+) -> Result<Health, StoreError> {
+    let sql = columns!(
+        "INSERT INTO endpoint_health (endpoint_id, failing_since, failures, last_error, warned, updated_at)
+            VALUES ($1, $2, $3, $4, 0, $2)
+        ON CONFLICT (endpoint_id) DO UPDATE SET failures = endpoint_health.failures + excluded.failures,
+            last_error = excluded.last_error, updated_at = excluded.updated_at
+        RETURNING",
+        ""
+    );
+    let row: Row = session.fetch_one(sql, args![&endpoint, now, failures, error]).await?;
+    row.into_health().map(|(_, health)| health)
+}
+
+/// Writes down what was done about it: warnings given, and when it is probed.
 ///
 /// # Errors
 /// When the database fails.
@@ -56,11 +98,8 @@ pub async fn put(
     health: &Health,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sql = "INSERT INTO endpoint_health (endpoint_id, failing_since, warned, probe_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (endpoint_id) DO UPDATE SET failing_since = excluded.failing_since, warned = excluded.warned,
-            probe_at = excluded.probe_at, updated_at = excluded.updated_at";
-    session.execute(sql, args![&endpoint, health.failing_since, health.warned, health.probe_at, now]).await.map(drop)
+    let sql = "UPDATE endpoint_health SET warned = $2, probe_at = $3, updated_at = $4 WHERE endpoint_id = $1";
+    session.execute(sql, args![&endpoint, health.warned, health.probe_at, now]).await.map(drop)
 }
 
 /// It is well again, or starts anew.
@@ -94,5 +133,22 @@ impl IdRow {
     fn id(&self) -> Result<EndpointId, StoreError> {
         let id = &self.endpoint_id;
         id.parse().map_err(|cause| StoreError::inconsistent("endpoint_health", "endpoint_id", id, cause))
+    }
+}
+
+impl Row {
+    fn into_health(self) -> Result<(EndpointId, Health), StoreError> {
+        let id = IdRow { endpoint_id: self.endpoint_id }.id()?;
+        let number = |column, value: i64| {
+            u32::try_from(value).map_err(|cause| StoreError::inconsistent("endpoint_health", column, id, cause))
+        };
+        let health = Health {
+            failing_since: Timestamp::from_micros(self.failing_since),
+            failures: number("failures", self.failures)?,
+            last_error: self.last_error,
+            warned: number("warned", self.warned)?,
+            probe_at: self.probe_at.map(Timestamp::from_micros),
+        };
+        Ok((id, health))
     }
 }

@@ -40,7 +40,12 @@ pub struct Transport {
 
 /// How the hub says who it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(
+    tag = "type",
+    rename_all = "snake_case",
+    deny_unknown_fields,
+    expecting = "an object whose `type` is basic, bearer or oauth2"
+)]
 pub enum Auth {
     /// RFC 7617.
     Basic {

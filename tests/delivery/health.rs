@@ -32,6 +32,20 @@ async fn calm(hub: &TestHub) {
     .await;
 }
 
+/// Until so many deliveries are given up, while time goes on.
+async fn given_up(hub: &TestHub, endpoint: &str, count: usize) {
+    for _ in 0..200 {
+        calm(hub).await;
+        let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries?state=failed")).await.expect(200);
+        if page["items"].as_array().unwrap().len() == count {
+            return;
+        }
+        hub.advance(61);
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+    }
+    panic!("it is never given up");
+}
+
 async fn pass(hub: &TestHub, hours: u64) {
     calm(hub).await;
     hub.advance(hours * HOUR);
@@ -55,8 +69,11 @@ on_both! {
         let hub = TestHub::start(database).await.with_policy().await;
         let (receiver, watcher) = (Receiver::start().await, Receiver::start().await);
         let ill = failing(&hub, &receiver, &watcher).await;
-        hub.ask("orders", "select 1").await;
-        receiver.wait_for(1).await;
+        // Eight failures: the next few are enough for a warning.
+        for times in 1..=2 {
+            hub.ask("orders", "select 1").await;
+            given_up(&hub, &ill, times).await;
+        }
         pass(&hub, 1).await;
         hub.ask("orders", "select 2").await;
         let warning = told(&hub, &watcher, "endpoint.failing").await;
@@ -98,8 +115,11 @@ on_both! {
         let hub = TestHub::start(database).await.with_policy().await;
         let (receiver, watcher) = (Receiver::start().await, Receiver::start().await);
         let ill = failing(&hub, &receiver, &watcher).await;
-        hub.ask("orders", "select 1").await;
-        receiver.wait_for(1).await;
+        // Eight failures: the next few are enough for a warning.
+        for times in 1..=2 {
+            hub.ask("orders", "select 1").await;
+            given_up(&hub, &ill, times).await;
+        }
         pass(&hub, 2).await;
         hub.ask("orders", "select 2").await;
         told(&hub, &watcher, "endpoint.failing").await;
@@ -110,5 +130,21 @@ on_both! {
         hub.ask("orders", "select 4").await;
         hub.delivery(&ill, "request.created", "delivered").await;
         assert_eq!(hub.get(&format!("/v1/endpoints/{ill}")).await.expect(200)["state"], "active");
+    }
+
+    async fn a_few_failures_days_apart_do_not_end_it(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let (receiver, watcher) = (Receiver::start().await, Receiver::start().await);
+        let ill = failing(&hub, &receiver, &watcher).await;
+        for times in 1..=2 {
+            hub.ask("orders", "select 1").await;
+            given_up(&hub, &ill, times).await;
+            pass(&hub, 121).await;
+        }
+        let shown = hub.get(&format!("/v1/endpoints/{ill}")).await.expect(200);
+        assert_eq!((shown["state"].as_str(), &shown["health"]["failures"]), (Some("active"), &json!(8)));
+        assert!(watcher.received().is_empty(), "nobody is warned of eight failures");
+        hub.ask("orders", "select 1").await;
+        told(&hub, &watcher, "endpoint.disabled").await;
     }
 }

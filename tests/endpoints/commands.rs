@@ -36,7 +36,10 @@ on_both! {
 
         receiver.script([404, 404, 404].map(Behaviour::Status));
         let (told, _) = hub.run(&["test", "ops", "--event", "request.approved"], 1).await;
-        assert!(told.starts_with("not delivered (permanent) after") && told.contains("answered 404\n    ok\n"), "{told}");
+        assert!(told.starts_with("not delivered (permanent) after") && told.contains("  answered 404\n  content-length: 2\n\n    ok\n"), "{told}");
+        for part in ["  POST http://127.0.0.1:", "  content-type: application/json\n", "  user-agent: countersign/", "\n\n    {\"type\":\"request.approved\""] {
+            assert!(told.contains(part), "{part:?} in {told}");
+        }
         hub.ask("orders", "x").await;
         hub.delivery(&id, "request.created", "failed").await;
         let failed = hub.run_json(&["deliveries", "ops", "--state", "failed", "--all"], 0).await;
@@ -63,5 +66,24 @@ on_both! {
         let (told, _) = hub.run(&["rotate-secret", "ops", "--overlap", "60"], 0).await;
         assert!(told.contains("signing secret, shown this once: whsec_") && !told.contains(&secret), "{told}");
         assert_eq!(hub.run_json(&["test", "ops"], 0).await["delivered"], true);
+    }
+}
+
+#[tokio::test]
+async fn a_hub_that_is_busy_is_no_hub_that_is_away() {
+    let (busy, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
+    let id = "ep_00000000000000000000000000000000";
+    for (status, said, told) in [
+        (429, r#"{"code": "busy", "detail": "4 tests are under way"}"#, "4 tests are under way [busy]"),
+        (503, r#"{"code": "storage_unavailable", "detail": "try again"}"#, "try again [storage_unavailable]"),
+        (502, "bad gateway", "the answer was 502"),
+    ] {
+        let length = said.len();
+        busy.script([Behaviour::Raw(format!("HTTP/1.1 {status} No\r\ncontent-length: {length}\r\n\r\n{said}"))]);
+        let mut program = HubProcess::command(folder.path());
+        program.args(["endpoint", "test", id]).env("COUNTERSIGN_TOKEN", "cs_x");
+        let output = program.env("COUNTERSIGN_URL", busy.url.trim_end_matches("/hook")).output().await.unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(error, format!("countersign: the hub cannot do this now: {told}\n"));
     }
 }

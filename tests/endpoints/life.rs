@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Database, Receiver, TestHub, on_both};
+use crate::support::{Behaviour, Database, Receiver, TestHub, on_both};
 
 on_both! {
     async fn pausing_and_resuming_say_it_once(database: Database) {
@@ -24,6 +24,41 @@ on_both! {
         hub.act_on(&id, "resume").await.expect(200);
         assert_eq!(hub.audited("endpoint.p").await, ["endpoint.paused"]);
         assert_eq!(hub.audited("endpoint.r").await, ["endpoint.resumed"]);
+    }
+
+    async fn a_disabled_one_is_paused_once_too(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script([Behaviour::Status(410)]);
+        let (id, _) = hub.endpoint("ops", "custom", &receiver.url, &[]).await;
+        hub.ask("orders", "x").await;
+        hub.delivery(&id, "request.created", "failed").await;
+        hub.act_on(&id, "resume").await.expect(200);
+        let paused = hub.act_on(&id, "pause").await.expect(200);
+        assert_eq!((&paused["state"], &paused["paused_at"]), (&json!("disabled"), &json!(hub.now())));
+        hub.advance(10);
+        assert_eq!(hub.act_on(&id, "pause").await.expect(200), paused);
+        assert_eq!(hub.audited("endpoint.").await, ["endpoint.created", "endpoint.disabled", "endpoint.paused"]);
+        let on = hub.patch_endpoint(&id, &json!({"state": "active"})).await.expect(200);
+        assert_eq!((&on["state"], &on["paused_at"]), (&json!("active"), &paused["paused_at"]), "on again, and still held back");
+    }
+
+    async fn no_name_can_be_taken_for_an_id(database: Database) {
+        let hub = TestHub::start(database).await;
+        let (id, _) = hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await;
+        for name in ["ep_00000000000000000000000000000000", id.as_str()] {
+            let endpoint = json!({"name": name, "channel": "custom", "url": "https://hooks.example.com/y"});
+            let made = hub.post("/v1/endpoints", &endpoint).await;
+            let applied = hub.post("/v1/apply", &json!({"endpoints": [endpoint]})).await;
+            let renamed = hub.patch_endpoint(&id, &json!({"name": name})).await;
+            for refused in [made, applied, renamed] {
+                assert_eq!(refused.problem(422), "invalid_name", "{name}");
+                assert!(refused.json()["pointer"].as_str().unwrap().ends_with("/name"), "{}", refused.text);
+            }
+        }
+        for name in ["ep_0", "EP_00000000000000000000000000000000", "ep_0000000000000000000000000000000g"] {
+            hub.patch_endpoint(&id, &json!({"name": name})).await.expect(200);
+        }
     }
 
     async fn what_is_held_back_waits_and_then_goes(database: Database) {

@@ -70,6 +70,20 @@ on_both! {
         ] {
             assert_eq!(hub.get(&format!("/v1/endpoints/{id}/{wrong}")).await.problem(400), code, "{wrong}");
         }
+        // What there is none of would find nothing, and look as if all were well.
+        for (wrong, says) in [
+            ("attempts?class=succes", "class is one of success, permanent,"),
+            ("attempts?status=99", "100 to 599"), ("attempts?status=600", "100 to 599"), ("attempts?status=0", "100 to 599"),
+            ("deliveries?event=request.approve", "event is one of request.created,"),
+            (&format!("attempts?from={later}&to={start}"), "to lies before from"),
+            (&format!("deliveries?from={later}&to={start}"), "to lies before from"),
+        ] {
+            let answer = hub.get(&format!("/v1/endpoints/{id}/{wrong}")).await;
+            assert_eq!(answer.problem(400), "invalid_parameter", "{wrong}");
+            assert!(answer.text.contains(says), "{wrong}: {}", answer.text);
+        }
+        assert_eq!(attempts(&format!("from={later}&to={later}")).await.len(), 0, "no time is a period too");
+        assert_eq!(attempts("class=lost").await.len(), 0);
         for list in ["attempts?cursor=1.2", "attempts?cursor=dlv_1", "deliveries?cursor=1"] {
             assert_eq!(hub.get(&format!("/v1/endpoints/{id}/{list}")).await.problem(422), "invalid_cursor");
         }

@@ -5,6 +5,7 @@ mod kill;
 mod life;
 mod log;
 mod replay;
+mod standing;
 mod transport;
 mod trial;
 

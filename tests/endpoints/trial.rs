@@ -14,13 +14,11 @@ on_both! {
         let told = hub.act_on(&id, "test").await.expect(200);
         let message = &receiver.wait_for(1).await[0];
         assert_eq!((&told["delivered"], &told["class"], &told["error"]), (&json!(true), &json!("success"), &Value::Null));
-        assert_eq!(told["answer"], json!({"status": 200, "body": "ok"}));
+        assert_eq!(told["answer"], json!({"status": 200, "headers": {"content-length": "2"}, "body": "ok"}));
         let request = &told["request"];
         assert_eq!((request["method"].as_str(), request["body"].as_str()), (Some("POST"), Some(message.body.as_str())));
         assert!(request["url"].as_str().unwrap().ends_with("/…"));
-        for (name, value) in request["headers"].as_object().unwrap() {
-            assert_eq!(message.header(name), value.as_str().unwrap(), "{name}");
-        }
+        assert_eq!(request["headers"], json!(message.headers), "all that went out");
         let webhook = standardwebhooks::Webhook::new(&secret).unwrap();
         let at = message.header("webhook-timestamp").parse().unwrap();
         let signature = webhook.sign(message.header("webhook-id"), at, message.body.as_bytes()).unwrap();
@@ -42,6 +40,40 @@ on_both! {
         assert_eq!(unknown.problem(422), "unknown_event");
         hub.token = hub.token_of("auditor").await;
         assert_eq!(hub.act_on(&id, "test").await.problem(403), "forbidden");
+    }
+
+    async fn the_answers_headers_are_shown_without_secrets(database: Database) {
+        let hub = TestHub::start(database).await;
+        let receiver = Receiver::start().await;
+        let endpoint = json!({
+            "name": "ops", "channel": "custom", "url": format!("{}/T0/secret-path", receiver.url),
+            "headers": {"X-Own": "own-secret", "accept": "text/plain", "user-agent": "me"}, "auth": {"type": "bearer", "token": "tok-secret"},
+        });
+        let id = hub.post("/v1/endpoints", &endpoint).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let long = "y z ".repeat(100);
+        let headers = [
+            "Server: peer", "Set-Cookie: sid=1", "set-cookie: sid=2", "Authorization: Bearer a", "X-Own: theirs", "X-Api-Key: k",
+            "Via: a", "via: b", "X-Echo: own-secret, Bearer tok-secret and /hook/T0/secret-path", "Location: https://other.example/token/abc",
+            "WWW-Authenticate: Digest realm=x", &format!("X-Long: {long}"), "content-length: 2",
+        ];
+        let many: String = (0..60).map(|n| format!("x-{n:02}: {n}\r\n")).collect();
+        let raw = |headers: &str| Behaviour::Raw(format!("HTTP/1.1 401 No\r\n{headers}\r\nok"));
+        receiver.script([raw(&format!("{}\r\n", headers.join("\r\n"))), raw(&format!("{many}content-length: 2\r\n"))]);
+        let told = hub.act_on(&id, "test").await.expect(200);
+        let expected = json!({
+            "server": "peer", "set-cookie": "…, …", "authorization": "…", "x-own": "…", "x-api-key": "…", "via": "a, b",
+            "x-echo": "[hidden], Bearer [hidden] and [hidden]", "location": "https://other.example/…",
+            "www-authenticate": "Digest realm=x", "x-long": format!("{}…", &long[..256]), "content-length": "2",
+        });
+        assert_eq!(told["answer"]["headers"], expected);
+        let message = receiver.wait_for(1).await.remove(0);
+        let names = |headers: &Value| headers.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&told["request"]["headers"]), message.headers.keys().cloned().collect::<Vec<_>>());
+        for own in ["x-own", "accept", "user-agent", "authorization"] {
+            assert_eq!(told["request"]["headers"][own], "…", "{own}");
+        }
+        let told = hub.act_on(&id, "test").await.expect(200);
+        assert_eq!(told["answer"]["headers"].as_object().unwrap().len(), 50);
     }
 
     async fn whatever_state_the_endpoint_is_in(database: Database) {

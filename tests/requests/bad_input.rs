@@ -96,6 +96,49 @@ on_both! {
         }
     }
 
+    async fn what_has_the_wrong_shape_is_told_what_belongs_there(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let (id, _) = hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await;
+        let of = |action: &str| format!("/v1/endpoints/{id}{action}");
+        let (endpoints, resource) = ("/v1/endpoints".to_owned(), "/v1/resources/orders".to_owned());
+        let with = |name: &str, value: Value| {
+            let mut endpoint = json!({"name": "new", "channel": "custom", "url": "https://hooks.example.com/x"});
+            endpoint[name] = value;
+            endpoint
+        };
+        // Serde would read each of these arrays, field by field.
+        let replay = json!([["failed"], [], null, null, true, 50]);
+        let ask = json!({"resource": "orders", "command": "x", "requester": ["nora@example.com", null, [], null]});
+        let auth = "expected an object whose `type` is basic, bearer or oauth2";
+        for (method, path, body, pointer, says) in [
+            ("POST", of("/replay"), replay, "", "expected an object, not an array"),
+            ("POST", of("/test"), json!(["ping"]), "", "expected an object, not an array"),
+            ("POST", of("/rotate-secret"), json!([null, 60]), "", "expected an object, not an array"),
+            ("PATCH", of(""), json!(["other"]), "", "expected an object, not an array"),
+            ("POST", "/v1/requests".to_owned(), ask, "/requester", "expected an object, not an array"),
+            ("PUT", resource.clone(), json!({"slots": [["dba", 1, false]]}), "/slots/0", "expected an object, not an array"),
+            ("POST", endpoints.clone(), json!("ops"), "", "expected an object, not a string"),
+            ("POST", of("/test"), Value::Null, "", "expected an object, not null"),
+            ("POST", endpoints.clone(), with("headers", json!([])), "/headers", "expected an object, not an array"),
+            ("POST", endpoints.clone(), with("channel", json!(5)), "/channel", "expected one of teams, custom, not a number"),
+            ("POST", endpoints.clone(), with("channel", json!({"teams": null})), "/channel", "expected one of teams, custom, not an object"),
+            ("POST", endpoints.clone(), with("events", json!("ping")), "/events", "expected an array, not a string"),
+            ("POST", endpoints.clone(), with("schedule", json!([-1])), "/schedule/0", "expected a whole number from 0 to 4294967295"),
+            ("POST", endpoints.clone(), with("rate_per_second", json!("1")), "/rate_per_second", "expected a number, not a string"),
+            ("POST", endpoints.clone(), with("answer_control", json!(1)), "/answer_control", "expected true or false, not a number"),
+            ("POST", endpoints, with("auth", json!(5)), "/auth", auth),
+            ("POST", "/v1/apply".to_owned(), json!({"groups": {"x": ["a@example.com"]}}), "/groups/x", "expected an object, not an array"),
+        ] {
+            let call = hub.call(method.parse().unwrap(), &path).bearer_auth(&hub.token).json(&body);
+            let answer = hub.send(call).await;
+            assert_eq!(answer.problem(400), "invalid_json", "{path} {body}");
+            let problem = answer.json();
+            assert_eq!(problem["pointer"].as_str().unwrap_or_default(), pointer, "{problem}");
+            assert!(problem["detail"].as_str().unwrap().contains(says), "{path} {body}: {problem}");
+        }
+        assert_eq!(hub.get("/v1/endpoints").await.expect(200)["items"].as_array().unwrap().len(), 1);
+    }
+
     async fn paths_methods_and_tokens(database: Database) {
         let mut hub = TestHub::start(database).await;
         assert_eq!(hub.get("/nowhere").await.problem(404), "not_found");
@@ -104,6 +147,22 @@ on_both! {
         assert_eq!(hub.get("/v1/requests?stat=x").await.problem(400), "invalid_parameter");
         assert_eq!(hub.get("/v1/requests?status=x").await.problem(400), "invalid_parameter");
         assert_eq!(hub.get("/v1/requests?cursor=x").await.problem(422), "invalid_cursor");
+        let of_endpoint = format!("/v1/endpoints/{}", hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await.0);
+        let of_endpoint = ["deliveries", "attempts", "replays"].map(|list| format!("{of_endpoint}/{list}"));
+        let lists = ["requests", "grants", "groups", "people", "resources", "endpoints", "tokens", "audit"].map(|list| format!("/v1/{list}"));
+        for list in lists.iter().chain(&of_endpoint) {
+            for limit in ["0", "501", "-1", "x"] {
+                assert_eq!(hub.get(&format!("{list}?limit={limit}")).await.problem(400), "invalid_parameter", "{list} {limit}");
+            }
+            hub.get(&format!("{list}?limit=500")).await.expect(200);
+        }
+        let backwards = "from=2026-11-22T00:00:00Z&to=2026-11-21T00:00:00Z";
+        for list in ["requests", "analytics/summary", "analytics/export"] {
+            assert_eq!(hub.get(&format!("/v1/{list}?{backwards}")).await.problem(400), "invalid_parameter", "{list}");
+        }
+        let filter = json!({"from": "2026-11-22T00:00:00Z", "to": "2026-11-21T00:00:00Z"});
+        let refused = hub.post("/v1/requests/bulk-reject", &json!({"filter": filter, "reason": "x", "on_behalf_of": "dana@example.com"})).await;
+        assert_eq!(refused.problem(422), "invalid_period");
         assert_eq!(hub.put("/v1/requests", &json!({})).await.problem(405), "method_not_allowed");
         hub.token = "cs_wrong".to_owned();
         let refused = hub.get("/v1/requests").await;

@@ -45,7 +45,7 @@ pub(super) struct Attempts {
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
     /// Only those that were answered with that HTTP status
-    #[arg(long, value_name = "STATUS")]
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=599))]
     status: Option<u16>,
     #[command(flatten)]
     period: Period,

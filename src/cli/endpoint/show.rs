@@ -7,6 +7,7 @@ use super::One;
 use crate::cli::connection::{Call, Connection};
 use crate::cli::output;
 use crate::cli::pages::{self, Paging, moment, text};
+use crate::cli::shown::one_line;
 
 /// All endpoints.
 #[derive(Debug, Args)]
@@ -36,14 +37,40 @@ fn standing(endpoint: &Value) -> &str {
 }
 
 fn line(endpoint: &Value) -> String {
+    let failing = failing(endpoint).map(|failing| format!("  failing {failing}")).unwrap_or_default();
+    let held = held(endpoint).map(|held| format!("  held by {held}")).unwrap_or_default();
     format!(
-        "{}  {:<8}  {:<6}  {:<24}  {}",
+        "{}  {:<8}  {:<6}  {:<24}  {}{failing}{held}",
         text(endpoint, "/id"),
         standing(endpoint),
         text(endpoint, "/channel"),
         text(endpoint, "/name"),
         text(endpoint, "/url")
     )
+}
+
+/// Since when nothing has arrived there, if it is so.
+fn failing(endpoint: &Value) -> Option<String> {
+    let health = endpoint.get("health").filter(|health| health.is_object())?;
+    let failures = health.get("failures").and_then(Value::as_u64).unwrap_or_default();
+    let probe = health.get("probe_at").filter(|probe| probe.is_string());
+    let probe = probe.map(|_| format!("; tried again at {}", moment(health, "/probe_at"))).unwrap_or_default();
+    let since = moment(health, "/failing_since");
+    Some(format!("since {since}, {failures} in a row, last: {}{probe}", one_line(text(health, "/last_error"))))
+}
+
+/// What keeps everything from it now, if anything does.
+fn held(endpoint: &Value) -> Option<String> {
+    let held = endpoint.get("held").filter(|held| held.is_object())?;
+    let by = match text(held, "/by") {
+        "breaker" => "its circuit breaker",
+        "throttled" => "its wish for time",
+        other => other,
+    };
+    let is_known = held.get("until").is_some_and(Value::is_string);
+    let until =
+        if is_known { format!("until {}", moment(held, "/until")) } else { "while a probe is under way".to_owned() };
+    Some(format!("{by} {until}"))
 }
 
 /// All that is known of an endpoint, field by field; what it does not have is left out.
@@ -77,6 +104,11 @@ pub(super) fn describe(endpoint: &Value) -> String {
             || value.as_object().is_some_and(serde_json::Map::is_empty);
         if !is_empty {
             field(title, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        }
+    }
+    for (title, told) in [("failing", failing(endpoint)), ("held by", held(endpoint))] {
+        if let Some(told) = told {
+            field(title, told);
         }
     }
     if standing(endpoint) == "paused" {
@@ -114,6 +146,13 @@ mod tests {
   made at         2026-11-21 21:00:00
 ";
         assert_eq!(describe(&endpoint), expected);
+        endpoint["health"] = json!({"failing_since": "2026-11-21T21:30:00Z", "failures": 7, "last_error": "it answered\n500", "probe_at": null});
+        endpoint["held"] = json!({"by": "breaker", "until": "2026-11-21T22:00:30.25Z"});
+        let failing = "since 2026-11-21 21:30:00, 7 in a row, last: it answered ⏎ 500";
+        let held = "its circuit breaker until 2026-11-21 22:00:30";
+        assert!(line(&endpoint).ends_with(&format!("/…  failing {failing}  held by {held}")), "{}", line(&endpoint));
+        let page = describe(&endpoint);
+        assert!(page.contains(&format!("\n  failing         {failing}\n  held by         {held}\n")), "{page}");
         endpoint["state"] = json!("disabled");
         endpoint["disabled_reason"] = json!("it answered 410");
         assert!(describe(&endpoint).starts_with("ops: disabled\n"), "whether it is paused is of no matter then");

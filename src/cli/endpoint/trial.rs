@@ -9,7 +9,7 @@ use super::One;
 use crate::cli::connection::{Call, Connection};
 use crate::cli::output;
 use crate::cli::pages::text;
-use crate::cli::shown::indented;
+use crate::cli::shown::{indented, one_line};
 
 /// The longest that a hub may wait for a target.
 const LONGEST: u64 = 120;
@@ -52,13 +52,23 @@ fn describe(answer: &Value) -> String {
     };
     if let Some(request) = answer.get("request").filter(|request| request.is_object()) {
         lines.push_str(&format!("  {} {}\n", text(request, "/method"), text(request, "/url")));
-        for (name, value) in request.get("headers").and_then(Value::as_object).into_iter().flatten() {
-            lines.push_str(&format!("  {name}: {}\n", value.as_str().unwrap_or_default()));
-        }
+        lines.push_str(&message(request));
     }
-    if let Some(status) = answer.pointer("/answer/status").and_then(Value::as_u64) {
-        let body = answer.pointer("/answer/body").and_then(Value::as_str).map(indented).unwrap_or_default();
-        lines.push_str(&format!("  answered {status}{body}\n"));
+    if let Some(answer) = answer.get("answer").filter(|answer| answer.is_object()) {
+        let status = answer.get("status").and_then(Value::as_u64).unwrap_or_default();
+        lines.push_str(&format!("  answered {status}\n{}", message(answer)));
+    }
+    lines
+}
+
+/// Headers and body; what stands in them was written by others, and must not look like a line of ours.
+fn message(part: &Value) -> String {
+    let headers = part.get("headers").and_then(Value::as_object).into_iter().flatten();
+    let headers = headers.map(|(name, value)| (name, value.as_str().unwrap_or_default()));
+    let mut lines: String =
+        headers.map(|(name, value)| format!("  {}\n", one_line(&format!("{name}: {value}")))).collect();
+    if let Some(body) = part.get("body").and_then(Value::as_str).filter(|body| !body.is_empty()) {
+        lines.push_str(&format!("{}\n", indented(body)));
     }
     lines
 }
@@ -72,10 +82,19 @@ mod tests {
         let mut answer = json!({
             "delivered": true, "class": "success", "error": null, "duration_us": 12_345,
             "request": {"method": "POST", "url": "https://hooks.example.com/…", "headers": {"webhook-id": "evt_1"}, "body": "{}"},
-            "answer": {"status": 200, "body": "ok"},
+            "answer": {"status": 200, "headers": {"server": "x\n  forged: y"}, "body": "ok\nwell"},
         });
-        let expected =
-            "delivered in 12 ms\n  POST https://hooks.example.com/…\n  webhook-id: evt_1\n  answered 200\n    ok\n";
+        let expected = "delivered in 12 ms
+  POST https://hooks.example.com/…
+  webhook-id: evt_1
+
+    {}
+  answered 200
+  server: x ⏎   forged: y
+
+    ok
+    well
+";
         assert_eq!(describe(&answer), expected);
         answer["delivered"] = json!(false);
         (answer["class"], answer["error"], answer["answer"]) = (json!("transient"), json!("no answer"), Value::Null);

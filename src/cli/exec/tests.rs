@@ -228,7 +228,7 @@ async fn every_call_is_repeated_and_the_command_runs_once() {
         "fence": 1, "status": "failed", "exit_code": 7, "output": "done\n", "output_digest": digest, "output_truncated": false,
     });
     assert_eq!(script.calls("result")[1].body, report);
-    assert_eq!(outcome.news.iter().filter(|line| line.ends_with("the hub answers again")).count(), 4);
+    assert_eq!(outcome.news.iter().filter(|line| line.ends_with("the hub serves again")).count(), 4);
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ pub(in crate::delivery) struct Answer {
     pub(in crate::delivery) location: Option<String>,
     /// What it asks the hub to do, whether it may or not.
     pub(in crate::delivery) control: Option<Control>,
+    /// All its headers.
+    pub(in crate::delivery) headers: HeaderMap,
     /// The beginning of the body.
     pub(in crate::delivery) body: String,
     /// Whether there was more than is read.
@@ -50,6 +52,7 @@ impl Answer {
             retry_after: retry_after(headers, now),
             location: text(LOCATION.as_str()).map(|text| text.chars().take(LOCATION_KEPT).collect()),
             control: text("webhook-delivery").and_then(Control::parse),
+            headers: std::mem::take(response.headers_mut()),
             body,
             overflows: bytes.len() >= limit,
         })

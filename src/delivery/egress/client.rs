@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy};
+use url::Url;
 
 use super::lookup::{JudgedResolver, Names};
 use crate::store::transport::{ClientCertificate, Transport};
@@ -13,6 +15,8 @@ use crate::store::transport::{ClientCertificate, Transport};
 const IDLE: usize = 64;
 /// For how long.
 const IDLE_TIME: Duration = Duration::from_secs(30);
+/// Who the hub says it is, where an endpoint says nothing else.
+const OWN_NAME: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
 /// The client that a transport needs. Connecting may take nearly all of the deadline, so that what fails in it is told apart.
 pub(super) fn build(names: &Arc<Names>, deadline: Duration, transport: &Transport) -> reqwest::Result<Client> {
@@ -26,7 +30,7 @@ pub(super) fn build(names: &Arc<Names>, deadline: Duration, transport: &Transpor
         .connect_timeout(deadline.mul_f32(0.9))
         .pool_idle_timeout(IDLE_TIME)
         .pool_max_idle_per_host(IDLE)
-        .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")));
+        .user_agent(OWN_NAME);
     let builder = with_authorities(builder, transport.ca_certificate.as_deref())?;
     let builder = with_identity(builder, transport.client_certificate.as_ref())?;
     match &transport.proxy {
@@ -34,6 +38,19 @@ pub(super) fn build(names: &Arc<Names>, deadline: Duration, transport: &Transpor
         None => builder,
     }
     .build()
+}
+
+/// The headers that the client adds to a message by itself, where the message has none of that name.
+pub(in crate::delivery) fn added(url: &Url, body: &str) -> HeaderMap {
+    let host = url.host_str().unwrap_or_default();
+    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let mut headers = HeaderMap::from_iter([
+        (ACCEPT, HeaderValue::from_static("*/*")),
+        (CONTENT_LENGTH, HeaderValue::from(body.len())),
+        (USER_AGENT, HeaderValue::from_static(OWN_NAME)),
+    ]);
+    headers.extend(HeaderValue::try_from(host).ok().map(|host| (HOST, host)));
+    headers
 }
 
 /// Whether two transports can share a client.

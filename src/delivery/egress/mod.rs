@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 pub(super) use self::answer::Answer;
-pub(super) use self::client::{with_authorities, with_identity};
+pub(super) use self::client::{added, with_authorities, with_identity};
 pub use self::fault::EgressError;
 use self::fault::Way;
 pub(super) use self::lines::Line;

@@ -15,5 +15,5 @@ pub(in crate::http) async fn list(
     Caller(caller): Caller,
     Params(paging): Params<Paging>,
 ) -> Answer<Json<Page<Sealed>>> {
-    Ok(Json(app.hub.audit(&caller, paging.limit(), paging.cursor.as_deref()).await?))
+    Ok(Json(app.hub.audit(&caller, paging.limit()?, paging.cursor.as_deref()).await?))
 }

@@ -35,7 +35,7 @@ pub(in crate::http) async fn list(
 ) -> Answer<Json<Page<Delivery>>> {
     let (states, events) = (state.into_iter().collect(), event.into_iter().collect());
     let (filter, paging) = (delivery_log::Filter { states, events, from, to }, Paging { limit, cursor });
-    Ok(Json(app.hub.deliveries(&caller, id, filter, paging.limit(), paging.cursor.as_deref()).await?))
+    Ok(Json(app.hub.deliveries(&caller, id, filter, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 
 /// Which attempts, and which part of the log.
@@ -58,7 +58,7 @@ pub(in crate::http) async fn log(
     Params(Log { class, status, from, to, limit, cursor }): Params<Log>,
 ) -> Answer<Json<Page<Logged>>> {
     let (filter, paging) = (attempts::Filter { class, status, from, to }, Paging { limit, cursor });
-    Ok(Json(app.hub.attempts(&caller, id, filter, paging.limit(), paging.cursor.as_deref()).await?))
+    Ok(Json(app.hub.attempts(&caller, id, filter, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 
 /// `GET /v1/deliveries/{id}`

@@ -8,7 +8,9 @@ use super::{Answer, Paging};
 use crate::delivery::Trial;
 use crate::http::App;
 use crate::http::extract::{Body, Caller, Idempotency, OptionalBody, Params, Segment};
-use crate::hub::{EndpointInput, EndpointPatch, EndpointView, Page, RotateInput, TestInput, WithSecret};
+use crate::hub::{
+    EndpointInput, EndpointPatch, EndpointStatus, EndpointView, Page, RotateInput, TestInput, WithSecret,
+};
 use crate::ids::EndpointId;
 
 /// `POST /v1/endpoints`
@@ -26,7 +28,7 @@ pub(in crate::http) async fn show(
     State(app): State<App>,
     Caller(caller): Caller,
     Segment(id): Segment<EndpointId>,
-) -> Answer<Json<EndpointView>> {
+) -> Answer<Json<EndpointStatus>> {
     Ok(Json(app.hub.endpoint(&caller, id).await?))
 }
 
@@ -35,8 +37,8 @@ pub(in crate::http) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
     Params(paging): Params<Paging>,
-) -> Answer<Json<Page<EndpointView>>> {
-    Ok(Json(app.hub.endpoints(&caller, paging.limit(), paging.cursor.as_deref()).await?))
+) -> Answer<Json<Page<EndpointStatus>>> {
+    Ok(Json(app.hub.endpoints(&caller, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 
 /// `PATCH /v1/endpoints/{id}`

@@ -46,7 +46,7 @@ pub(in crate::http) async fn list(
     Params(List { resource, requester, status, limit, cursor }): Params<List>,
 ) -> Answer<Json<Page<GrantView>>> {
     let (filter, paging) = (GrantFilter { resource, requester, status }, Paging { limit, cursor });
-    Ok(Json(app.hub.grants(&caller, filter, paging.limit(), paging.cursor.as_deref()).await?))
+    Ok(Json(app.hub.grants(&caller, filter, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 
 /// `GET /v1/grants/{id}`

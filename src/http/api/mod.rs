@@ -36,8 +36,13 @@ pub(in crate::http) struct Paging {
 }
 
 impl Paging {
-    fn limit(&self) -> u32 {
-        self.limit.unwrap_or(PAGE).clamp(1, MAX_PAGE)
+    /// How many items; a caller who asks for more than there may be would take the page for the whole list.
+    fn limit(&self) -> Answer<u32> {
+        let limit = self.limit.unwrap_or(PAGE);
+        if (1..=MAX_PAGE).contains(&limit) {
+            return Ok(limit);
+        }
+        Err(Problem::new("invalid_parameter", format!("limit is 1 to {MAX_PAGE}: go on with cursor for more")))
     }
 
     /// For lists in the order of names, whose cursor is the last name seen.

@@ -34,7 +34,7 @@ pub(in crate::http) async fn list(
     Segment(id): Segment<EndpointId>,
     Params(paging): Params<Paging>,
 ) -> Answer<Json<Page<Replay>>> {
-    Ok(Json(app.hub.replays(&caller, id, paging.limit(), paging.cursor.as_deref()).await?))
+    Ok(Json(app.hub.replays(&caller, id, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 
 /// `GET /v1/replays/{id}`

@@ -63,7 +63,7 @@ pub(in crate::http) async fn list(
     let waiting_for = waiting_for.map(|text| person(&caller, &text)).transpose()?;
     let filter = ListFilter { status, resource, requester, from, to, kind, group, approver, waiting_for };
     let paging = Paging { limit, cursor };
-    Ok(Json(app.hub.list(&caller, filter, paging.limit(), paging.cursor.as_deref()).await?))
+    Ok(Json(app.hub.list(&caller, filter, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 
 fn person(caller: &Principal, text: &str) -> Answer<Email> {

@@ -36,7 +36,7 @@ pub(in crate::http) async fn list(
     Caller(caller): Caller,
     Params(paging): Params<Paging>,
 ) -> Answer<Json<Page<ResourceView>>> {
-    Ok(Json(app.hub.resources(&caller, paging.limit(), paging.after()).await?))
+    Ok(Json(app.hub.resources(&caller, paging.limit()?, paging.after()).await?))
 }
 
 /// `DELETE /v1/resources/{name}`

@@ -27,7 +27,7 @@ pub(in crate::http) async fn list(
     Caller(caller): Caller,
     Params(paging): Params<Paging>,
 ) -> Answer<Json<Page<Token>>> {
-    Ok(Json(app.hub.tokens(&caller, paging.limit(), paging.cursor.as_deref()).await?))
+    Ok(Json(app.hub.tokens(&caller, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 
 /// `DELETE /v1/tokens/{id}`

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 use crate::approval::{EndpointName, GroupName, ResourceName, limits};
 use crate::delivery::{TargetPolicy, check_transport};
 use crate::hub::{HubError, check};
+use crate::ids::EndpointId;
 use crate::random;
 use crate::store::endpoints::{Channel, Endpoint, EndpointState};
 use crate::store::events::KINDS as EVENTS;
@@ -124,6 +125,9 @@ impl EndpointInput {
                 known.and_then(|known| known.secret.clone()).or_else(|| Some(new_signing_secret()))
             }
         };
+        if known.is_none() {
+            check_name(&self.name)?;
+        }
         let new = Endpoint::new(self.name, self.channel, self.url, now);
         let endpoint = Endpoint {
             id: known.map_or(new.id, |known| known.id),
@@ -155,6 +159,7 @@ impl EndpointInput {
 impl EndpointPatch {
     /// The endpoint as it is to be.
     pub(super) fn check(self, known: Endpoint, targets: &TargetPolicy) -> Result<Endpoint, HubError> {
+        self.name.as_ref().filter(|name| **name != known.name).map_or(Ok(()), check_name)?;
         let was = known.transport;
         let transport = Transport {
             headers: self.headers.map_or(Ok(was.headers), |headers| lower(headers.unwrap_or_default()))?,
@@ -185,6 +190,15 @@ impl EndpointPatch {
         checked(&changed, targets)?;
         Ok(changed)
     }
+}
+
+/// Refuses a new name that would be taken for an id wherever either may stand. Older ones stay.
+fn check_name(name: &EndpointName) -> Result<(), HubError> {
+    if name.as_str().parse::<EndpointId>().is_err() {
+        return Ok(());
+    }
+    let detail = "this name looks like the id of an endpoint: choose one that nobody takes for an id";
+    Err(HubError::invalid("invalid_name", "/name", detail))
 }
 
 /// Checks what types cannot, of a new endpoint or a changed one.

@@ -6,6 +6,8 @@ mod sample;
 mod trial;
 mod view;
 
+use std::collections::HashMap;
+
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -14,7 +16,7 @@ pub use self::input::{EndpointInput, EndpointPatch};
 pub use self::life::RotateInput;
 pub(in crate::hub) use self::trial::AT_ONCE;
 pub use self::trial::TestInput;
-pub use self::view::{AuthView, CertificateView, EndpointView, RetiringView, WithSecret};
+pub use self::view::{AuthView, CertificateView, EndpointStatus, EndpointView, HealthView, RetiringView, WithSecret};
 use super::query::parse_cursor;
 use super::{Hub, HubError, IdempotencyKey, Page, require};
 use crate::approval::Digest;
@@ -101,10 +103,11 @@ impl Hub {
     ///
     /// # Errors
     /// When the caller may not see it or there is none.
-    pub async fn endpoint(&self, caller: &Principal, id: EndpointId) -> Result<EndpointView, HubError> {
+    pub async fn endpoint(&self, caller: &Principal, id: EndpointId) -> Result<EndpointStatus, HubError> {
         require(caller, &[Scope::Auditor])?;
-        let endpoint = endpoints::get(&mut self.store.read().await?, id).await?;
-        Ok(EndpointView::new(&endpoint.ok_or(HubError::NotFound("endpoint"))?))
+        let session = &mut self.store.read().await?;
+        let endpoint = endpoints::get(session, id).await?;
+        self.with_status(session, endpoint.as_slice()).await?.pop().ok_or(HubError::NotFound("endpoint"))
     }
 
     /// Endpoints, oldest first.
@@ -116,12 +119,31 @@ impl Hub {
         caller: &Principal,
         limit: u32,
         cursor: Option<&str>,
-    ) -> Result<Page<EndpointView>, HubError> {
+    ) -> Result<Page<EndpointStatus>, HubError> {
         require(caller, &[Scope::Auditor])?;
         let after = cursor.map(parse_cursor).transpose()?;
-        let found = endpoints::page(&mut self.store.read().await?, after, limit + 1).await?;
+        let session = &mut self.store.read().await?;
+        let found = endpoints::page(session, after, limit + 1).await?;
         let page = Page::cut(found, limit, |endpoint| endpoint.id.to_string());
-        Ok(page.map(|endpoint| EndpointView::new(&endpoint)))
+        Ok(Page { items: self.with_status(session, &page.items).await?, next_cursor: page.next_cursor })
+    }
+
+    /// Endpoints in the order of their ids, with how they fare: one look at the database and one at the board for all of them.
+    async fn with_status(
+        &self,
+        session: &mut Session,
+        endpoints: &[Endpoint],
+    ) -> Result<Vec<EndpointStatus>, HubError> {
+        let (Some(first), Some(last)) = (endpoints.first(), endpoints.last()) else { return Ok(Vec::new()) };
+        let mut failing: HashMap<_, _> = health::between(session, first.id, last.id).await?.into_iter().collect();
+        let ids: Vec<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
+        let held = self.dispatcher.held(&ids);
+        let status = |endpoint: &Endpoint| EndpointStatus {
+            endpoint: EndpointView::new(endpoint),
+            health: failing.remove(&endpoint.id).map(HealthView::from),
+            held: held.get(&endpoint.id).copied(),
+        };
+        Ok(endpoints.iter().map(status).collect())
     }
 
     /// Changes an endpoint.

@@ -8,9 +8,10 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 
 use crate::approval::{Digest, EndpointName, GroupName, ResourceName};
-use crate::delivery::TargetPolicy;
+use crate::delivery::{Held, TargetPolicy};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Channel, Endpoint, EndpointState};
+use crate::store::health::Health;
 use crate::store::transport::Auth;
 use crate::time::Timestamp;
 
@@ -47,6 +48,31 @@ pub struct EndpointView {
     /// Signing secrets that were replaced, and still sign for a while.
     pub retiring: Vec<RetiringView>,
     pub created_at: Timestamp,
+}
+
+/// An endpoint, shown with how it fares.
+#[derive(Debug, Clone, Serialize)]
+pub struct EndpointStatus {
+    /// The endpoint.
+    #[serde(flatten)]
+    pub endpoint: EndpointView,
+    /// That it fails; none while all is well.
+    pub health: Option<HealthView>,
+    /// What keeps everything from it now, as far as the replica that answers has learnt.
+    pub held: Option<Held>,
+}
+
+/// How an endpoint fares that fails.
+#[derive(Debug, Clone, Serialize)]
+pub struct HealthView {
+    /// Since when nothing has arrived there.
+    pub failing_since: Timestamp,
+    /// How often it has failed in a row.
+    pub failures: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it is tried whether it works again, after it was switched off for failing.
+    pub probe_at: Option<Timestamp>,
 }
 
 /// How the hub says who it is, without what would let anybody else say so.
@@ -111,6 +137,12 @@ impl EndpointView {
             retiring: endpoint.retiring.iter().map(|old| RetiringView { until: old.until }).collect(),
             created_at: endpoint.created_at,
         }
+    }
+}
+
+impl From<Health> for HealthView {
+    fn from(Health { failing_since, failures, last_error, warned: _, probe_at }: Health) -> Self {
+        Self { failing_since, failures, last_error, probe_at }
     }
 }
 

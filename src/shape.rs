@@ -1,0 +1,301 @@
+//! Reads what comes from outside into types, and holds each value to its kind.
+//!
+//! What serde derives would take an array for an object, field by field, and says in Rust's words what it misses. Here an object is
+//! an object at every depth, and errors say in JSON's words what belongs there.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
+
+/// A source of data whose values are held to their kinds; also its parts, on their way.
+pub struct Shaped<T>(pub T);
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    Boolean,
+    Number,
+    Text,
+    Array,
+    Object,
+}
+
+/// What belongs in a place.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    /// Whatever its reader takes.
+    Anything,
+    Only(Kind),
+    /// A whole number between these.
+    Whole(i64, u64),
+    OneOf(&'static [&'static str]),
+}
+
+/// A reader who is handed nothing but what is wanted.
+struct Reader<V> {
+    visitor: V,
+    wanted: Wanted,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Boolean => "true or false",
+            Self::Number => "a number",
+            Self::Text => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        })
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anything => f.write_str("something else"),
+            Self::Only(kind) => kind.fmt(f),
+            Self::Whole(least, most) => write!(f, "a whole number from {least} to {most}"),
+            Self::OneOf(names) => write!(f, "one of {}", names.join(", ")),
+        }
+    }
+}
+
+impl Wanted {
+    fn check<E: de::Error>(self, found: Kind) -> Result<(), E> {
+        let is_wanted = match self {
+            Self::Anything => true,
+            Self::Only(kind) => kind == found,
+            Self::Whole(..) => found == Kind::Number,
+            Self::OneOf(_) => found == Kind::Text,
+        };
+        if is_wanted { Ok(()) } else { Err(E::custom(format!("expected {self}, not {found}"))) }
+    }
+
+    /// What a reader finds wrong with a value of the right kind.
+    fn explain<E: de::Error>(self, error: E) -> E {
+        match self {
+            Self::Whole(..) => E::custom(format!("expected {self}")),
+            Self::Anything | Self::Only(_) | Self::OneOf(_) => error,
+        }
+    }
+}
+
+macro_rules! wants {
+    ($($method:ident => $wanted:expr,)*) => {$(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+            self.0.deserialize_any(Reader { visitor, wanted: $wanted })
+        }
+    )*};
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Shaped<D> {
+    type Error = D::Error;
+
+    wants! {
+        deserialize_any => Wanted::Anything,
+        deserialize_bool => Wanted::Only(Kind::Boolean),
+        deserialize_str => Wanted::Only(Kind::Text),
+        deserialize_string => Wanted::Only(Kind::Text),
+        deserialize_seq => Wanted::Only(Kind::Array),
+        deserialize_map => Wanted::Only(Kind::Object),
+        deserialize_f64 => Wanted::Only(Kind::Number),
+        deserialize_u8 => Wanted::Whole(0, u8::MAX.into()),
+        deserialize_u16 => Wanted::Whole(0, u16::MAX.into()),
+        deserialize_u32 => Wanted::Whole(0, u32::MAX.into()),
+        deserialize_u64 => Wanted::Whole(0, u64::MAX),
+        deserialize_i32 => Wanted::Whole(i32::MIN.into(), i32::MAX.unsigned_abs().into()),
+        deserialize_i64 => Wanted::Whole(i64::MIN, i64::MAX.unsigned_abs()),
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.deserialize_map(visitor)
+    }
+
+    /// Of a name alone: no value from outside is an enum that holds more.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.0.deserialize_any(Reader { visitor, wanted: Wanted::OneOf(variants) })
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_option(Reader { visitor, wanted: Wanted::Anything })
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, D::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i128 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
+    }
+}
+
+macro_rules! takes {
+    ($($method:ident($value:ty) is $kind:ident,)*) => {$(
+        fn $method<E: de::Error>(self, value: $value) -> Result<V::Value, E> {
+            self.wanted.check(Kind::$kind)?;
+            self.visitor.$method(value).map_err(|error| self.wanted.explain(error))
+        }
+    )*};
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Reader<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.visitor.expecting(f)
+    }
+
+    takes! {
+        visit_bool(bool) is Boolean,
+        visit_i64(i64) is Number,
+        visit_u64(u64) is Number,
+        visit_f64(f64) is Number,
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<V::Value, E> {
+        self.wanted.check(Kind::Text)?;
+        match self.wanted {
+            Wanted::OneOf(_) => self.visitor.visit_enum(text.into_deserializer()),
+            _ => self.visitor.visit_str(text),
+        }
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
+        self.wanted.check(Kind::Null)?;
+        self.visitor.visit_unit()
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<V::Value, E> {
+        self.visitor.visit_none()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<V::Value, D::Error> {
+        self.visitor.visit_some(Shaped(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
+        self.wanted.check(Kind::Array)?;
+        self.visitor.visit_seq(Shaped(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<V::Value, A::Error> {
+        self.wanted.check(Kind::Object)?;
+        self.visitor.visit_map(Shaped(fields))
+    }
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Shaped<A> {
+    type Error = A::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        self.0.next_element_seed(Shaped(seed))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.0.size_hint()
+    }
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Shaped<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        self.0.next_key_seed(seed)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        self.0.next_value_seed(Shaped(seed))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.0.size_hint()
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Shaped<S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<S::Value, D::Error> {
+        self.0.deserialize(Shaped(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Given {
+        name: String,
+        kind: Option<Fruit>,
+        count: u32,
+        share: Option<f64>,
+        inner: Option<Box<Given>>,
+        list: Vec<Given>,
+        map: BTreeMap<String, Given>,
+        free: Value,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Fruit {
+        Apple,
+        Pear,
+    }
+
+    fn read(text: &str) -> Result<Given, String> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        Given::deserialize(Shaped(&mut json)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_has_its_shape_is_read_as_ever() {
+        let text = r#"{"name": "a\u00e9", "kind": "pear", "count": 3, "share": 1, "inner": {"kind": null}, "list": [{}, {"count": 1}],
+            "map": {"x": {"name": "y"}}, "free": [1, {"a": [null, 1.5]}]}"#;
+        assert_eq!(read(text), serde_json::from_str(text).map_err(|error| error.to_string()));
+    }
+
+    #[test]
+    fn what_has_another_is_refused_in_plain_words_at_every_depth() {
+        for (text, why) in [
+            (r#"["a", null, 3]"#, "expected an object, not an array"),
+            (r#"{"inner": ["a"]}"#, "expected an object, not an array"),
+            (r#"{"list": [["a"]]}"#, "expected an object, not an array"),
+            (r#"{"map": {"x": ["a"]}}"#, "expected an object, not an array"),
+            (r#"{"map": []}"#, "expected an object, not an array"),
+            (r#"{"list": {}}"#, "expected an array, not an object"),
+            (r#"{"name": 5}"#, "expected a string, not a number"),
+            (r#"{"name": null}"#, "expected a string, not null"),
+            (r#"{"count": "5"}"#, "expected a whole number from 0 to 4294967295, not a string"),
+            (r#"{"count": -1}"#, "expected a whole number from 0 to 4294967295"),
+            (r#"{"count": 1.5}"#, "expected a whole number from 0 to 4294967295"),
+            (r#"{"share": true}"#, "expected a number, not true or false"),
+            (r#"{"kind": 1}"#, "expected one of apple, pear, not a number"),
+            (r#"{"kind": {"pear": null}}"#, "expected one of apple, pear, not an object"),
+            (r#"{"kind": "plum"}"#, "unknown variant `plum`, expected `apple` or `pear`"),
+            (r#"{"name": "a", "name": "b"}"#, "duplicate field `name`"),
+        ] {
+            let error = read(text).expect_err(text);
+            assert!(error.starts_with(&format!("{why} at line 1 column ")), "{text}: {error}");
+        }
+    }
+}
