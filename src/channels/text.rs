@@ -3,6 +3,9 @@
 //! What an approver sees must be what would run: characters that show nothing, change the direction of text or look like a plain
 //! space are written out as `⟨U+202E⟩`.
 
+/// Shows nothing and allows no break. Put in after [`visible`] has written out every one that was there before.
+pub const WORD_JOINER: char = '\u{2060}';
+
 /// Text with every invisible or misleading character written out. Line feeds stay.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -55,6 +58,26 @@ pub fn plain_markdown(text: &str) -> String {
     escaped
 }
 
+/// Text whose `@here`, `@channel` and `@everyone` call nobody: a character that shows nothing stands behind the `@`.
+pub fn dead_mentions(text: &str) -> String {
+    const TO_ALL: [&str; 3] = ["here", "channel", "everyone"];
+    let mut dead = String::with_capacity(text.len());
+    for (place, character) in text.char_indices() {
+        dead.push(character);
+        let rest = text.get(place + character.len_utf8()..).unwrap_or_default();
+        let begins = |word: &&str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        if character == '@' && TO_ALL.iter().any(begins) {
+            dead.push(WORD_JOINER);
+        }
+    }
+    dead
+}
+
+/// Text in which no two backticks stand side by side, so that nothing ends a fenced code block.
+pub fn split_fences(text: &str) -> String {
+    text.replace("``", "`\u{2060}`").replace("``", "`\u{2060}`")
+}
+
 /// Text as the inside of a JSON string (RFC 8259 §7).
 pub fn in_json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
@@ -93,6 +116,19 @@ mod tests {
     #[test]
     fn markdown_is_dead() {
         assert_eq!(plain_markdown("[x](http://y) **b** <at>z</at>"), r"\[x\]\(http://y\) \*\*b\*\* \<at\>z\</at\>");
+    }
+
+    #[test]
+    fn mentions_and_fences_are_broken() {
+        assert_eq!(
+            dead_mentions("@here x@EVERYONE @channels a@b.c"),
+            "@\u{2060}here x@\u{2060}EVERYONE @\u{2060}channels a@b.c"
+        );
+        for count in 2..9 {
+            let split = split_fences(&"`".repeat(count));
+            assert!(!split.contains("``"), "{count}");
+            assert_eq!(split.matches('`').count(), count);
+        }
     }
 
     #[test]
