@@ -31,7 +31,7 @@ async fn migrate(database: &Database, count: usize) {
 }
 
 on_both! {
-    async fn endpoints_outlive_the_fourth(database: Database) {
+    async fn endpoints_outlive_new_channels(database: Database) {
         migrate(&database, 3).await;
         let (id, now) = (EndpointId::mint(Timestamp::from_micros(0)), 1);
         Database::run(
