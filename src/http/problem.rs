@@ -9,7 +9,7 @@ use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 76] = [
+pub const CODES: [(&str, u16); 77] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -38,6 +38,7 @@ pub const CODES: [(&str, u16); 76] = [
     ("in_use", 409),
     ("internal", 500),
     ("invalid_absence", 422),
+    ("invalid_channel", 422),
     ("invalid_cursor", 422),
     ("invalid_expiry", 422),
     ("invalid_idempotency_key", 422),
