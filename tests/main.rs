@@ -12,6 +12,7 @@ mod support;
 mod analytics;
 mod approval;
 mod bench;
+mod channels;
 mod crash;
 mod delivery;
 mod egress;

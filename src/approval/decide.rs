@@ -5,8 +5,8 @@ use super::cover::satisfiable;
 use super::request::is_blank;
 use super::schedule::{Notice, due};
 use super::{
-    Change, ChangeRole, Choice, Decision, Digest, Email, Method, Payload, Refusal, Request, Roster, Ruling, Status,
-    TermsSlot, Vote,
+    Change, ChangeRole, Choice, Decision, Digest, Email, Method, Payload, Refusal, Request, Roster, RuleName, Ruling,
+    Status, TermsSlot, Vote,
 };
 use crate::ids::{RequestId, VoteId};
 use crate::time::Timestamp;
@@ -97,6 +97,8 @@ pub struct Revision {
     pub digest: Digest,
     /// The slots to fill from now on.
     pub slots: Vec<TermsSlot>,
+    /// The rules that want people to be asked about it.
+    pub asking_rules: Vec<RuleName>,
     /// Who changed what.
     pub change: Change,
 }
@@ -209,17 +211,17 @@ pub(super) fn revise(
     if digest == request.digest {
         return Err(Refusal::NothingChanged);
     }
-    let added = match ruling {
+    let (added, asking_rules) = match ruling {
         Ruling::Denied { rule, reason } => return Err(Refusal::DeniedByRule { rule, reason }),
         // What a rule lets pass is still decided by people once they have been asked.
-        Ruling::Allowed { .. } => Vec::new(),
-        Ruling::Ask { slots, .. } => slots,
+        Ruling::Allowed { .. } => (Vec::new(), Vec::new()),
+        Ruling::Ask { slots, rules } => (slots, rules),
     };
     let slots = request.terms.slots_with(&added, roster);
     if !satisfiable(&slots, roster, |person| request.is_in_conflict(person)) {
         return Err(Refusal::Unsatisfiable);
     }
-    Ok(Revision { payload, digest, slots, change })
+    Ok(Revision { payload, digest, slots, asking_rules, change })
 }
 
 /// What is revised can be decided, be it that it could not before.

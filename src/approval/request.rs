@@ -372,6 +372,7 @@ impl Request {
             self.payload = revision.payload.clone();
             self.digest = revision.digest;
             self.terms.slots = revision.slots.clone();
+            self.terms.asking_rules = revision.asking_rules.clone();
             self.change = Some(revision.change.clone());
         }
         self.votes.extend(transition.vote.clone());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::policy::with_added;
-use super::{Email, GroupName, Procedure, Roster, Slot};
+use super::{Email, GroupName, Procedure, Roster, RuleName, Slot};
 
 /// The policy as it stood when the request was made: what this request is judged by.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Terms {
     /// Who asks, and for whom it is asked: they may decide only where self-approval is allowed.
     #[serde(default)]
     pub askers: BTreeSet<Email>,
+    /// The rules that want people to be asked about the present payload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asking_rules: Vec<RuleName>,
     /// How its decision proceeds and what may follow.
     #[serde(flatten)]
     pub procedure: Arc<Procedure>,

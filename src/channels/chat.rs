@@ -46,8 +46,10 @@ fn fitting(
     // Some limits are the schema's: how long a text of the message may be, how many there may be.
     validators.check(&name, declaration.schema, &body)?;
     let compact = body.to_string();
-    if compact.len() > declaration.budget {
-        return Err(RenderError::TooBig { name, size: compact.len(), budget: declaration.budget });
+    let budget = declaration.budget;
+    let size = (budget.of)(&body, &compact);
+    if size > budget.most {
+        return Err(RenderError::TooBig { name, size, budget: budget.most });
     }
     Ok(compact)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::declaration::built_in;
+use super::declaration::{Budget, built_in};
 use super::schema::EVENT;
 use super::text::{in_json, visible};
 use super::{Declaration, Notice, RenderError, Subject, Templates, Validators};
@@ -14,9 +14,10 @@ pub(super) const CUSTOM: Declaration = Declaration {
     escape: in_json,
     plain: |text| in_json(&visible(text)),
     code: |text| in_json(&visible(text)),
+    moment: |at| at.to_string(),
     schema: EVENT,
     // Standard Webhooks advises to stay small; a request's own limits keep well below this.
-    budget: 1024 * 1024,
+    budget: Budget::bytes(1024 * 1024),
     rate_per_second: None,
     concurrency: 32,
     room: None,
@@ -48,8 +49,8 @@ pub(super) fn render(
     validators.check(&name, EVENT, &body)?;
     // Sent compact, so that white space in a template costs nobody anything.
     let compact = body.to_string();
-    if compact.len() > CUSTOM.budget {
-        return Err(RenderError::TooBig { name, size: text.len(), budget: CUSTOM.budget });
+    if compact.len() > CUSTOM.budget.most {
+        return Err(RenderError::TooBig { name, size: text.len(), budget: CUSTOM.budget.most });
     }
     Ok(compact)
 }
@@ -68,9 +69,9 @@ fn plain(notice: &Notice<'_>) -> Result<String, RenderError> {
     };
     // Neither kinds of events nor times hold anything that JSON escapes.
     let body = format!("{{\"type\":\"{}\",\"timestamp\":\"{}\",\"data\":{data}}}", notice.kind, notice.at);
-    if body.len() > CUSTOM.budget {
+    if body.len() > CUSTOM.budget.most {
         let name = format!("custom/{}", notice.kind);
-        return Err(RenderError::TooBig { name, size: body.len(), budget: CUSTOM.budget });
+        return Err(RenderError::TooBig { name, size: body.len(), budget: CUSTOM.budget.most });
     }
     Ok(body)
 }

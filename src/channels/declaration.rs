@@ -1,8 +1,11 @@
 //! What a channel is. Each channel's file has one [`Declaration`]; whoever wants to know something of a channel asks it.
 
+use serde_json::Value;
+
 use super::view::Room;
 use super::{custom, discord, google_chat, slack, teams};
 use crate::store::endpoints::Channel;
+use crate::time::Timestamp;
 
 /// All that tells one channel from another.
 #[derive(Debug, Clone, Copy)]
@@ -14,10 +17,12 @@ pub struct Declaration {
     pub(super) plain: fn(&str) -> String,
     /// The same inside a block of code: `{{code …}}`.
     pub(super) code: fn(&str) -> String,
+    /// A moment, shown in the reader's zone where the channel can: `{{moment …}}`.
+    pub(super) moment: fn(Timestamp) -> String,
     /// The schema, one of [`super::SCHEMAS`], that each body meets.
     pub(super) schema: &'static str,
-    /// Most bytes of a body.
-    pub(super) budget: usize,
+    /// How large a body may be.
+    pub(super) budget: Budget,
     /// Messages a second that the target takes before it throttles, where that is known.
     pub rate_per_second: Option<f64>,
     /// Sends under way at once, where an endpoint says nothing else.
@@ -30,6 +35,22 @@ pub struct Declaration {
     pub(super) meaning: fn(u16, &str) -> Option<Meaning>,
     /// Query parameters that the channel wants in every endpoint's URL.
     pub query: &'static [(&'static str, &'static str)],
+}
+
+/// How large a body may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    /// Most of it.
+    pub(super) most: usize,
+    /// What is counted, of the body and its text.
+    pub(super) of: fn(&Value, &str) -> usize,
+}
+
+impl Budget {
+    /// So many bytes of JSON.
+    pub(super) const fn bytes(most: usize) -> Self {
+        Self { most, of: |_, text| text.len() }
+    }
 }
 
 /// What a target's answer means.

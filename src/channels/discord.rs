@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::declaration::{Budget, built_in_chat};
+use super::schema::DISCORD as SCHEMA;
 use super::text::{cut, dead_mentions, in_json, plain_markdown, split_fences, visible};
 use super::view::Room;
 use super::{Declaration, Meaning};
@@ -12,14 +14,18 @@ pub(super) const DISCORD: Declaration = Declaration {
     escape,
     plain,
     code,
-    schema: "discord-message.json",
-    // Discord counts characters, by text and over all texts of an embed; this bounds what it has no count for.
-    budget: 60_000,
+    moment: |at| format!("<t:{}:f>", at.as_seconds()),
+    schema: SCHEMA,
+    // Discord counts the characters of all texts of an embed.
+    budget: Budget { most: 6_000, of: |body, _| embedded(body) },
     // Five in two seconds for each webhook, as its answers' headers say.
     rate_per_second: Some(2.0),
     concurrency: 1,
-    room: Some(Room { text: 3_000, lines: 40, slots: 5, facts: 6 }),
-    templates: &[],
+    room: Some(Room { text: 2_400, lines: 40, slots: 5, facts: 6 }),
+    templates: built_in_chat!(
+        "discord",
+        ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_color"]
+    ),
     meaning,
     // To be answered when the message is saved; and link buttons are dropped without a word otherwise.
     query: &[("wait", "true"), ("with_components", "true")],
@@ -38,6 +44,18 @@ fn plain(text: &str) -> String {
 /// Between the fences of a code block.
 fn code(text: &str) -> String {
     in_json(&split_fences(&dead_mentions(&visible(text))))
+}
+
+/// Characters, as JavaScript counts them, of whatever Discord adds up.
+fn embedded(body: &Value) -> usize {
+    let length = |text: Option<&Value>| text.and_then(Value::as_str).map_or(0, |text| text.encode_utf16().count());
+    let list = |value: &Value, name| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let of_field = |field: &Value| length(field.get("name")) + length(field.get("value"));
+    let of_embed = |embed: &Value| {
+        let texts = length(embed.get("title")) + length(embed.get("description"));
+        texts + length(embed.pointer("/footer/text")) + list(embed, "fields").iter().map(of_field).sum::<usize>()
+    };
+    list(body, "embeds").iter().map(of_embed).sum()
 }
 
 /// Discord numbers what is wrong.

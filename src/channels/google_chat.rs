@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use super::text::{cut, in_json, visible};
+use super::declaration::{Budget, built_in_chat};
+use super::schema::GOOGLE_CHAT as SCHEMA;
+use super::text::{cut, in_json, utc, visible};
 use super::view::Room;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
@@ -12,14 +14,16 @@ pub(super) const GOOGLE_CHAT: Declaration = Declaration {
     escape,
     plain: escape,
     code,
-    schema: "google-chat-message.json",
+    // A card has no function for it.
+    moment: utc,
+    schema: SCHEMA,
     // Google Chat's own limit.
-    budget: 32_000,
+    budget: Budget::bytes(32_000),
     // One a second for each space, over all its webhooks.
     rate_per_second: Some(1.0),
     concurrency: 1,
     room: Some(Room { text: 6_000, lines: 40, slots: 6, facts: 6 }),
-    templates: &[],
+    templates: built_in_chat!("google_chat", ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons"]),
     meaning,
     // The key and the token stand there already; order and encoding make no difference to Google.
     query: &[],
@@ -30,9 +34,11 @@ fn escape(text: &str) -> String {
     in_json(&entities(&visible(text).replace('\n', " ⏎ ")))
 }
 
-/// The same over lines, with spaces that are not folded.
+/// A line of code: a card has no other font, but may keep its spaces.
 fn code(text: &str) -> String {
-    in_json(&entities(&visible(text)).replace("  ", "\u{a0} ").replace('\n', "<br>"))
+    const HARD_SPACE: char = '\u{a0}';
+    let text = entities(&visible(text)).replace("  ", "\u{a0}\u{a0}").replace('\n', "<br>");
+    in_json(&text.strip_prefix(' ').map_or_else(|| text.clone(), |rest| format!("{HARD_SPACE}{rest}")))
 }
 
 fn entities(text: &str) -> String {
@@ -62,7 +68,7 @@ mod tests {
             escape("<a href='x'>y</a>\n&lt; <users/all>"),
             "&lt;a href='x'&gt;y&lt;/a&gt; ⏎ &amp;lt; &lt;users/all&gt;"
         );
-        assert_eq!(code("a\n    <b>"), "a<br>\u{a0} \u{a0} &lt;b&gt;");
+        assert_eq!(code("a\n    <b>"), "a<br>\u{a0}\u{a0}\u{a0}\u{a0}&lt;b&gt;");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) fn register(registry: &mut Handlebars<'_>, channel: &Declaration) {
     registry.register_helper("code", Box::new(Written(channel.code)));
     registry.register_helper("exact", Box::new(exact));
     registry.register_helper("json", Box::new(json));
-    registry.register_helper("moment", Box::new(moment));
+    registry.register_helper("moment", Box::new(Moment(channel.moment)));
 }
 
 type Rendering<'reg, 'rc> = RenderContext<'reg, 'rc>;
@@ -70,18 +70,23 @@ fn json(
     Ok(())
 }
 
-/// Adaptive Cards' own date and time functions, which want whole seconds.
-fn moment(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut Rendering<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    let text = text_of(parameter(helper)?);
-    let at: Timestamp =
-        text.parse().map_err(|_| RenderErrorReason::Other(format!("moment wants an RFC 3339 time, not {text:?}")))?;
-    let seconds = Timestamp::from_micros(at.as_seconds() * 1_000_000);
-    out.write(&format!("{{{{DATE({seconds}, SHORT)}}}} {{{{TIME({seconds})}}}}"))?;
-    Ok(())
+/// Writes a time in the channel's way.
+struct Moment(fn(Timestamp) -> String);
+
+impl HelperDef for Moment {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut Rendering<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let text = text_of(parameter(helper)?);
+        let at: Timestamp = text
+            .parse()
+            .map_err(|_| RenderErrorReason::Other(format!("moment wants an RFC 3339 time, not {text:?}")))?;
+        out.write(&in_json(&(self.0)(at)))?;
+        Ok(())
+    }
 }

@@ -8,10 +8,13 @@ use serde_json::Value;
 use super::RenderError;
 
 /// Every schema file: its name under `/schemas/` and its text.
-pub const SCHEMAS: [(&str, &str); 3] = [
+pub const SCHEMAS: [(&str, &str); 6] = [
     (EVENT, include_str!("../../schemas/event.json")),
     (REQUEST, include_str!("../../schemas/request.json")),
     (TEAMS, include_str!("../../schemas/teams-message.json")),
+    (SLACK, include_str!("../../schemas/slack-message.json")),
+    (DISCORD, include_str!("../../schemas/discord-message.json")),
+    (GOOGLE_CHAT, include_str!("../../schemas/google-chat-message.json")),
 ];
 
 /// The body of a custom endpoint.
@@ -20,6 +23,12 @@ pub(super) const EVENT: &str = "event.json";
 const REQUEST: &str = "request.json";
 /// The body of a Teams workflow.
 pub(super) const TEAMS: &str = "teams-message.json";
+/// What Slack is sent.
+pub(super) const SLACK: &str = "slack-message.json";
+/// The body of a Discord webhook.
+pub(super) const DISCORD: &str = "discord-message.json";
+/// The body of a Google Chat webhook.
+pub(super) const GOOGLE_CHAT: &str = "google-chat-message.json";
 
 /// A schema that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,10 +2,13 @@
 //!
 //! Text that a requester wrote goes into `plain_text` objects, or into a code block, where Slack reads no marks.
 
-use super::text::{dead_mentions, in_json, split_fences, visible};
+use super::declaration::{Budget, built_in_chat};
+use super::schema::SLACK as SCHEMA;
+use super::text::{dead_mentions, in_json, split_fences, utc, visible};
 use super::view::Room;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
+use crate::time::Timestamp;
 
 /// By an incoming webhook.
 pub(super) const SLACK: Declaration = Declaration {
@@ -13,14 +16,15 @@ pub(super) const SLACK: Declaration = Declaration {
     escape,
     plain,
     code,
-    schema: "slack-message.json",
+    moment,
+    schema: SCHEMA,
     // Slack's limits are those of each text and of the number of blocks; all of them together stay below this.
-    budget: 60_000,
+    budget: Budget::bytes(60_000),
     // "1 per second", short bursts allowed.
     rate_per_second: Some(1.0),
     concurrency: 1,
     room: Some(Room { text: 2_800, lines: 40, slots: 6, facts: 6 }),
-    templates: &[],
+    templates: built_in_chat!("slack", ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons"]),
     meaning,
     query: &[],
 };
@@ -58,6 +62,12 @@ fn plain(text: &str) -> String {
 /// Between the fences of a code block in `mrkdwn`.
 fn code(text: &str) -> String {
     in_json(&entities(&split_fences(&dead_mentions(&visible(text)))))
+}
+
+/// Slack's own date function, which only `mrkdwn` has; old clients show what stands behind the bar.
+fn moment(at: Timestamp) -> String {
+    let seconds = at.as_seconds();
+    format!("<!date^{seconds}^{{date_short_pretty}} {{time}}|{}>", utc(at))
 }
 
 /// The three characters that control sequences are made of: mentions, links, dates.

@@ -2,26 +2,28 @@
 //!
 //! Text that a requester wrote goes into `TextRun`s, which no client reads as Markdown.
 
-use super::declaration::built_in_chat;
+use super::declaration::{Budget, built_in_chat};
 use super::schema::TEAMS as SCHEMA;
 use super::text::{WORD_JOINER, cut, in_json, plain_markdown, visible};
 use super::view::Room;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
+use crate::time::Timestamp;
 
 pub(super) const TEAMS: Declaration = Declaration {
     channel: Channel::Teams,
     escape,
     plain,
     code: plain,
+    moment,
     schema: SCHEMA,
     // Teams takes 28 KB of re-encoded properties; this leaves room for the re-encoding.
-    budget: 20_000,
+    budget: Budget::bytes(20_000),
     // Beyond that, a connector is throttled.
     rate_per_second: Some(4.0),
     concurrency: 4,
     room: Some(Room { text: 6_000, lines: 40, slots: 6, facts: 6 }),
-    templates: built_in_chat!("teams", ["_ask", "_outcome", "_endpoint"]),
+    templates: built_in_chat!("teams", ["_card", "_ask", "_outcome", "_endpoint", "_command"]),
     meaning,
     // A workflow's URL is opaque: it is called as it was copied.
     query: &[],
@@ -34,6 +36,12 @@ fn escape(text: &str) -> String {
 /// In a `TextRun`.
 fn plain(text: &str) -> String {
     in_json(&for_text_run(&visible(text)))
+}
+
+/// Adaptive Cards' own date and time functions, which want whole seconds; only a `TextBlock` reads them.
+fn moment(at: Timestamp) -> String {
+    let seconds = Timestamp::from_micros(at.as_seconds() * 1_000_000);
+    format!("{{{{DATE({seconds}, SHORT)}}}} {{{{TIME({seconds})}}}}")
 }
 
 /// What a `TextRun` needs beyond [`visible`]: clients put dates in place of `{{DATE(…)}}` there too, do not break long words, and

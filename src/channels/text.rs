@@ -3,6 +3,8 @@
 //! What an approver sees must be what would run: characters that show nothing, change the direction of text or look like a plain
 //! space are written out as `⟨U+202E⟩`.
 
+use crate::time::Timestamp;
+
 /// Shows nothing and allows no break. Put in after [`visible`] has written out every one that was there before.
 pub const WORD_JOINER: char = '\u{2060}';
 
@@ -84,6 +86,15 @@ pub fn in_json(text: &str) -> String {
     quoted.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or_default().to_owned()
 }
 
+/// A moment for people, to the minute: `2026-11-21 13:00 UTC`.
+pub fn utc(at: Timestamp) -> String {
+    let text = at.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(date), Some(time)) => format!("{date} {time} UTC"),
+        _ => text,
+    }
+}
+
 /// A length of time in its largest two units.
 pub fn duration(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
@@ -129,6 +140,11 @@ mod tests {
             assert!(!split.contains("``"), "{count}");
             assert_eq!(split.matches('`').count(), count);
         }
+    }
+
+    #[test]
+    fn moments_are_shown_to_the_minute() {
+        assert_eq!(utc("2026-11-21T13:05:59.25Z".parse().expect("a time")), "2026-11-21 13:05 UTC");
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub const CODES: [(&str, u16); 77] = [
     ("in_use", 409),
     ("internal", 500),
     ("invalid_absence", 422),
+    ("invalid_channel", 422),
     ("invalid_cursor", 422),
     ("invalid_expiry", 422),
     ("invalid_idempotency_key", 422),

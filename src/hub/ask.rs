@@ -331,9 +331,9 @@ async fn terms(
     admission: &Admission,
 ) -> Result<(Terms, Roster, bool), HubError> {
     let policy = &resource.policy;
-    let (asked, added) = match admission {
-        Admission::Ask { slots, .. } => (true, slots.clone()),
-        Admission::NotVisible | Admission::Decided(_) => (false, Vec::new()),
+    let (asked, added, asking_rules) = match admission {
+        Admission::Ask { slots, rules } => (true, slots.clone(), rules.clone()),
+        Admission::NotVisible | Admission::Decided(_) => (false, Vec::new(), Vec::new()),
     };
     let asked_groups: Vec<&GroupName> = added.iter().map(|slot| &slot.group).collect();
     let roster = lookup.roster(&asked_groups).await?;
@@ -342,6 +342,7 @@ async fn terms(
         policy_slots: policy.slots.clone(),
         conflicted: policy.conflicted.clone(),
         askers,
+        asking_rules,
         procedure: Arc::clone(&policy.procedure),
     };
     if asked {

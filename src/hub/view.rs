@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::HubError;
 use crate::approval::{
     Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, Execution, ExecutionStatus, Grant, GrantStatus,
-    GroupName, Kind, Narrowing, Request, Requester, ResourceName, Review, Roster, Status, Vote, cover,
+    GroupName, Kind, Narrowing, Request, Requester, ResourceName, Review, Roster, RuleName, Status, Vote, cover,
 };
 use crate::ids::{GrantId, RequestId, VoteId};
 use crate::store::StoreError;
@@ -38,6 +38,7 @@ pub struct RequestView {
     pub decided_at: Option<Timestamp>,
     pub decision: Option<Decision>,
     pub slots: Vec<SlotView>,
+    pub asking_rules: Vec<AskingRule>,
     pub votes: Vec<VoteView>,
     pub modified_by: Option<Email>,
     pub change: Option<Change>,
@@ -63,6 +64,15 @@ pub struct SlotView {
     pub eligible: u32,
     /// Groups that escalation added: their members may fill it too.
     pub also: Vec<GroupName>,
+}
+
+/// A guardrail that wants people to be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AskingRule {
+    /// Its name.
+    pub rule: RuleName,
+    /// What it says.
+    pub reason: Option<String>,
 }
 
 /// The use of an approved action, shown. Who claimed it by which key stays inside.
@@ -154,6 +164,7 @@ impl RequestView {
     pub fn new(request: &Request, public_url: &str, roster: Option<&Roster>) -> Self {
         Self {
             slots: slots(request, roster.filter(|_| request.status == Status::Pending)),
+            asking_rules: asking_rules(request),
             votes: request.votes.iter().map(VoteView::new).collect(),
             url: format!("{public_url}/v1/requests/{}", request.id),
             id: request.id,
@@ -260,6 +271,15 @@ impl From<Grant> for GrantView {
             reason: grant.reason,
         }
     }
+}
+
+/// The rules by name, with what each says: both as the request keeps them.
+fn asking_rules(request: &Request) -> Vec<AskingRule> {
+    let reason = |rule: &RuleName| {
+        let spec = request.terms.procedure.guardrails.iter().find(|spec| spec.name == *rule);
+        spec.and_then(|spec| spec.reason.clone())
+    };
+    request.terms.asking_rules.iter().map(|rule| AskingRule { rule: rule.clone(), reason: reason(rule) }).collect()
 }
 
 /// How far each slot is filled.

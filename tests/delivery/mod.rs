@@ -1,6 +1,5 @@
 //! Notices: what is sent, how it is signed, tried again, and how it ends.
 
-mod cards;
 mod health;
 mod pacing;
 

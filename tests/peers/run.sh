@@ -26,17 +26,22 @@ judge='
 const report = JSON.parse(require("node:fs").readFileSync(0));
 const wrong = ["warnings", "links", "images", "blocked"].filter((kind) => report[kind].length > 0);
 const strange = report.actions.filter(({ url }) => !/^https?:\/\/(hub[.]example[.]com|127[.]0[.]0[.]1:\d+)\/c\//.test(url ?? ""));
-if (wrong.length > 0 || strange.length > 0 || report.actions.length === 0) {
+// An endpoint in trouble has no page, and a ping is about nothing.
+const hasButtons = !/^(endpoint[.]|ping)/.test(process.argv[1]);
+if (wrong.length > 0 || strange.length > 0 || (report.actions.length > 0) !== hasButtons) {
   console.error(JSON.stringify(report, null, 2));
   process.exit(1);
 }'
 for card in "${drawn[@]}"; do
   name=$(basename "$card" .json)
   for theme in light dark; do
-    node card.mjs "$card" "$shots/$name-$theme.png" --theme "$theme" --width 360 | node -e "$judge"
+    node card.mjs "$card" "$shots/$name-$theme.png" --theme "$theme" --width 360 | node -e "$judge" "$name"
   done
   echo "card $name: drawn, light and dark"
 done
+
+slack=$("$PWD/.venv/bin/python" slack_blocks.py "$cards/slack")
+echo "Slack: $slack"
 
 rm -f "$shots/demo.json" # of an earlier run
 "$root/target/debug/countersign" demo --json --every 1 --listen 127.0.0.1:0 --receiver 127.0.0.1:0 >"$shots/demo.json" &

@@ -5,12 +5,13 @@
 mod payload;
 mod people;
 mod state;
+mod wording;
 
 use serde_json::{Value, json};
 
-use self::payload::{asks, diff_line, facts, lines, or_dash};
-use self::people::{decided_by, newest_vote, or_system, requester};
-use self::state::{note, slots};
+use self::payload::{asks, diff_line, facts, lines, or_dash, what};
+use self::people::{decided_by, or_system, requester, votes};
+use self::state::{findings, note, slots, time_left};
 use super::text::cut;
 use super::{Notice, SlotLinks};
 
@@ -36,24 +37,30 @@ impl Room {
 
 /// A request.
 pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Value {
-    let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let text = |pointer: &str| text(request, pointer);
     let (command, command_cut) = lines(text("/command"), room.text, room.lines);
     let (reason, reason_cut) = cut(text("/reason"), room.text / 4);
-    let (decision_reason, _) = cut(text("/decision/reason"), room.text / 4);
     // A change is told once: afterwards it is what is asked for.
     let diff = if notice.kind == "request.revised" { text("/change/diff") } else { "" };
     let (diff, diff_cut) = lines(diff, room.text / 2, room.lines);
+    let wording = wording::of(notice.kind, request);
+    let links = &notice.links.slots;
     json!({
         "event": {"id": notice.id, "type": notice.kind, "at": notice.at},
+        "word": wording.word,
+        "said": wording.said,
+        "tone": wording.tone,
+        "about": text("/resource"),
         "resource": text("/resource"),
         "id": text("/id"),
         "digest": cut(text("/digest"), 12).0,
         "expires_at": text("/expires_at"),
+        "time_left": time_left(request, notice.at),
         "url": text("/url"),
         "requester": requester(request),
+        "what": what(request),
         "asks": asks(request),
         "note": note(request),
-        "newest_vote": newest_vote(request),
         "revision": request.pointer("/revision").map(Value::to_string).unwrap_or_default(),
         "changed_by": if diff.is_empty() { "" } else { or_system(text("/change/by")) },
         "diff": diff.iter().map(|line| diff_line(line)).collect::<Vec<_>>(),
@@ -63,24 +70,36 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "reason": reason,
         "reason_cut": reason_cut,
         "facts": facts(request, room.text / 8, room.facts),
-        "slots": slots(request),
-        "decision_reason": decision_reason,
-        "decided_by": decided_by(request),
-        "several": notice.links.slots.len() > 1,
-        "links": notice.links.slots.iter().take(room.slots).map(buttons).collect::<Vec<_>>(),
+        "findings": findings(request),
+        "slots": slots(request, room.text / 8),
+        "votes": votes(request, room.text / 8),
+        "decision_reason": shortened(text("/decision/reason"), room.text / 4),
+        "decided_by": decided_by(request, room.text / 8),
+        "several": links.len() > 1,
+        "links": links.iter().take(room.slots).map(buttons).collect::<Vec<_>>(),
+        "links_cut": links.len().saturating_sub(room.slots),
     })
 }
 
 /// An endpoint that is in trouble, or no longer.
 pub(super) fn of_endpoint(notice: &Notice<'_>, endpoint: &Value) -> Value {
-    let text = |pointer: &str| endpoint.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let text = |pointer: &str| text(endpoint, pointer);
+    let wording = wording::of(notice.kind, endpoint);
     json!({
         "event": {"id": notice.id, "type": notice.kind, "at": notice.at},
+        "word": wording.word,
+        "said": wording.said,
+        "tone": wording.tone,
+        "about": text("/name"),
         "name": or_dash(text("/name")),
-        "id": or_dash(text("/id")),
-        "reason": cut(text("/reason"), 1_000).0,
+        // A ping is about nothing but itself.
+        "id": if text("/id").is_empty() { notice.id.to_string() } else { text("/id").to_owned() },
+        "reason": shortened(text("/reason"), 400),
         "since": text("/failing_since"),
         "off_at": text("/disabled_at_latest"),
+        "several": false,
+        "links": [],
+        "links_cut": 0,
     })
 }
 
@@ -92,4 +111,48 @@ fn buttons(slot: &SlotLinks) -> Value {
         "approve": slot.approve.as_deref().unwrap_or_default(),
         "reject": slot.reject.as_deref().unwrap_or_default(),
     })
+}
+
+fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn items<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A text of which the end may be missing, and shows that it is.
+fn shortened(text: &str, budget: usize) -> String {
+    match cut(text, budget) {
+        (kept, 0) => kept.to_owned(),
+        (kept, _) => format!("{kept}…"),
+    }
+}
+
+/// As many as fit, one at least, and how many more there are.
+fn listed(all: Vec<String>, budget: usize) -> String {
+    let mut shown = String::new();
+    for (number, one) in all.iter().enumerate() {
+        if number > 0 && shown.len() + one.len() > budget {
+            return format!("{shown} and {} more", all.len() - number);
+        }
+        shown.push_str(if number > 0 { ", " } else { "" });
+        shown.push_str(one);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_say_how_many_more_there_are() {
+        let all = |count: usize| (0..count).map(|number| format!("g{number}")).collect();
+        assert_eq!(listed(all(3), 40), "g0, g1, g2");
+        assert_eq!(listed(all(20), 10), "g0, g1, g2 and 17 more");
+        assert_eq!(listed(all(2), 0), "g0 and 1 more");
+        assert_eq!(listed(Vec::new(), 0), "");
+        assert_eq!(shortened("abcdé", 5), "abcd…");
+    }
 }

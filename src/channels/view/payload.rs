@@ -2,16 +2,38 @@
 
 use serde_json::{Map, Value, json};
 
+use super::{shortened, text};
 use crate::channels::text::{cut, duration};
 
-/// What is asked for, before the command itself.
+/// What is asked for, as a heading of the command.
+pub(super) fn what(request: &Value) -> String {
+    let (whose, language) = (whose(request), language(request));
+    match request.pointer("/duration_seconds").and_then(Value::as_u64) {
+        Some(seconds) => format!("Access{whose} for {}{language}", duration(seconds)),
+        None => format!("Run{whose}{language}"),
+    }
+}
+
+/// The same behind whoever asks.
 pub(super) fn asks(request: &Value) -> String {
-    let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let language = text("/language").map(|language| format!(" ({language})")).unwrap_or_default();
-    let whose = text("/beneficiary").map(|person| format!(" for {person}")).unwrap_or_default();
+    let (whose, language) = (whose(request), language(request));
     match request.pointer("/duration_seconds").and_then(Value::as_u64) {
         Some(seconds) => format!("asks for access{whose} for {}{language}", duration(seconds)),
-        None => format!("asks to run{whose}{language}:"),
+        None => format!("asks to run{whose}{language}"),
+    }
+}
+
+fn whose(request: &Value) -> String {
+    match text(request, "/beneficiary") {
+        "" => String::new(),
+        person => format!(" for {person}"),
+    }
+}
+
+fn language(request: &Value) -> String {
+    match text(request, "/language") {
+        "" => String::new(),
+        language => format!(" ({})", shortened(language, 60)),
     }
 }
 
@@ -49,9 +71,10 @@ pub(super) fn facts(request: &Value, budget: usize, most: usize) -> Vec<Value> {
         .iter()
         .filter_map(|(name, value)| Some((name, fact(value)?)))
         .take(most)
-        .map(
-            |(name, value)| json!({"name": or_dash(cut(name, 40).0), "value": or_dash(cut(&value, budget.min(200)).0)}),
-        )
+        .map(|(name, value)| {
+            let (name, value) = (shortened(name, 40), shortened(&value, budget.min(200)));
+            json!({"name": or_dash(&name), "value": or_dash(&value)})
+        })
         .collect()
 }
 
@@ -68,7 +91,7 @@ fn fact(value: &Value) -> Option<String> {
     }
 }
 
-/// Something to show in place of nothing: a card takes no empty text.
+/// Something to show in place of nothing: most messages take no empty text.
 pub(super) const fn or_dash(text: &str) -> &str {
     if text.is_empty() { "–" } else { text }
 }

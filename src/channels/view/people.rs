@@ -1,19 +1,28 @@
-//! Who asks, who decided, who voted.
+//! Who asks, who voted, who decided.
 
 use serde_json::Value;
 
-use crate::channels::text::cut;
+use super::{items, listed, shortened, text};
 
-/// Who asks.
+/// Bytes of a person's name.
+const NAME: usize = 100;
+/// Bytes of whatever stands for a person otherwise.
+const ADDRESS: usize = 254;
+
+/// Who asks, and in whose name.
 pub(super) fn requester(request: &Value) -> String {
     let part = |name: &str| {
         let text = request.pointer(&format!("/requester/{name}")).and_then(Value::as_str);
         text.filter(|text| !text.trim().is_empty())
     };
-    match (part("name"), part("email")) {
-        (Some(name), Some(email)) => format!("{} ({email})", cut(name, 100).0),
-        (Some(one), None) | (None, Some(one)) => cut(one, 254).0.to_owned(),
+    let who = match (part("name"), part("email")) {
+        (Some(name), Some(email)) => format!("{} ({email})", shortened(name, NAME)),
+        (Some(one), None) | (None, Some(one)) => shortened(one, ADDRESS),
         (None, None) => "a system".to_owned(),
+    };
+    match part("acting_for") {
+        Some(human) => format!("{who}, acting for {human}"),
+        None => who,
     }
 }
 
@@ -23,22 +32,33 @@ pub(super) const fn or_system(person: &str) -> &str {
 }
 
 /// Who decided, or what.
-pub(super) fn decided_by(request: &Value) -> String {
-    let people = request.pointer("/decision/by").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let named: Vec<&str> = people.iter().take(8).filter_map(Value::as_str).collect();
-    let more = if people.len() > named.len() { ", …" } else { "" };
-    let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str);
-    match (named.is_empty(), text("/decision/rule"), text("/decision/group")) {
-        (true, Some(rule), _) => format!("rule {rule}"),
-        (true, None, Some(group)) => format!("nobody: members of {group} need no approval"),
-        _ => format!("{}{more}", named.join(", ")),
+pub(super) fn decided_by(request: &Value, budget: usize) -> String {
+    let people = items(request, "/decision/by").iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let named = listed(people, budget);
+    match (named.as_str(), text(request, "/decision/rule"), text(request, "/decision/group")) {
+        ("", "", "") => String::new(),
+        ("", "", group) => format!("nobody: members of {group} need no approval"),
+        ("", rule, _) => format!("rule {rule}"),
+        _ => named,
     }
+}
+
+/// Who has voted, and how: votes that count.
+pub(super) fn votes(request: &Value, budget: usize) -> String {
+    let is_live = |vote: &&Value| vote.get("voided").and_then(Value::as_bool) != Some(true);
+    let shown = |vote: &Value| {
+        let mark = if text(vote, "/decision") == "reject" { "👎" } else { "👍" };
+        match text(vote, "/on_behalf_of") {
+            "" => format!("{mark} {}", text(vote, "/person")),
+            absent => format!("{mark} {} for {absent}", text(vote, "/person")),
+        }
+    };
+    listed(items(request, "/votes").iter().filter(is_live).map(shown).collect(), budget)
 }
 
 /// What the newest vote was, when it decided nothing.
 pub(super) fn newest_vote(request: &Value) -> &'static str {
-    let votes = request.pointer("/votes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    match votes.last().and_then(|vote| vote.get("decision")).and_then(Value::as_str) {
+    match items(request, "/votes").last().map(|vote| text(vote, "/decision")) {
         Some("reject") => "👎 One more rejection",
         _ => "👍 One more approval",
     }

@@ -1,33 +1,62 @@
-//! How it stands: how far the slots are filled, and how using it went.
+//! How it stands: how far the slots are filled, how long there is left, what rules found, how using it went.
 
 use serde_json::Value;
 
-/// How many approvals each slot has.
-pub(super) fn slots(request: &Value) -> String {
-    let slots = request.pointer("/slots").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let named: Vec<String> = slots
-        .iter()
-        .take(8)
-        .map(|slot| {
-            let number = |name: &str| slot.get(name).and_then(Value::as_u64).unwrap_or_default();
-            let group = slot.get("group").and_then(Value::as_str).unwrap_or_default();
-            format!("{group}: {} of {}", number("approved"), number("needed"))
-        })
-        .collect();
-    let more = if slots.len() > named.len() { ", …" } else { "" };
-    format!("{}{more}", named.join(", "))
+use super::{items, listed, shortened, text};
+use crate::channels::text::duration;
+use crate::time::Timestamp;
+
+/// Bytes of what a rule says.
+const FINDING: usize = 200;
+/// Rules named.
+const FINDINGS: usize = 6;
+
+/// How many approvals each slot has, and who may give them besides.
+pub(super) fn slots(request: &Value, budget: usize) -> String {
+    let shown = |slot: &Value| {
+        let number = |name: &str| slot.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let also: Vec<&str> = items(slot, "/also").iter().filter_map(Value::as_str).collect();
+        let also = if also.is_empty() { String::new() } else { format!(" (also {})", also.join(", ")) };
+        format!("{}{also}: {} of {}", text(slot, "/group"), number("approved"), number("needed"))
+    };
+    listed(items(request, "/slots").iter().map(shown).collect(), budget)
+}
+
+/// From when it was told until it is too late; empty when it is.
+pub(super) fn time_left(request: &Value, told: Timestamp) -> String {
+    let Ok(end) = text(request, "/expires_at").parse::<Timestamp>() else { return String::new() };
+    if end <= told { String::new() } else { duration(end.since(told).as_secs().max(1)) }
+}
+
+/// The guardrails that want people to look at it, and what each says.
+pub(super) fn findings(request: &Value) -> Vec<String> {
+    let shown = |finding: &Value| match text(finding, "/reason") {
+        "" => text(finding, "/rule").to_owned(),
+        reason => format!("{}: {}", text(finding, "/rule"), shortened(reason, FINDING)),
+    };
+    let all = items(request, "/asking_rules");
+    let mut named: Vec<String> = all.iter().take(FINDINGS).map(shown).collect();
+    if all.len() > FINDINGS {
+        named.push(format!("and {} more", all.len() - FINDINGS));
+    }
+    named
 }
 
 /// How using it went, and until when access lasts.
 pub(super) fn note(request: &Value) -> String {
-    let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str);
-    let execution = text("/execution/status").map(|status| {
-        let code = request.pointer("/execution/exit_code").and_then(Value::as_i64);
-        format!("Use: {status}{}", code.map(|code| format!(", exit code {code}")).unwrap_or_default())
-    });
-    let grant = text("/grant/status").map(|status| {
-        let (from, to) = (text("/grant/starts_at").unwrap_or_default(), text("/grant/ends_at").unwrap_or_default());
-        format!("Access of {}: {status}, {from} to {to}", text("/grant/requester").unwrap_or_default())
-    });
-    execution.or(grant).unwrap_or_default()
+    let execution = match text(request, "/execution/status") {
+        "" => None,
+        status => {
+            let code = request.pointer("/execution/exit_code").and_then(Value::as_i64);
+            Some(format!("Use: {status}{}", code.map(|code| format!(", exit code {code}")).unwrap_or_default()))
+        }
+    };
+    let grant = || match text(request, "/grant/status") {
+        "" => String::new(),
+        status => {
+            let (from, to) = (text(request, "/grant/starts_at"), text(request, "/grant/ends_at"));
+            format!("Access of {}: {status}, {from} to {to}", text(request, "/grant/requester"))
+        }
+    };
+    execution.unwrap_or_else(grant)
 }

@@ -215,8 +215,9 @@ fn read_element(element: &Value, inside: &str, blocks: &mut Vec<Block>) {
             blocks.push(Block { look, runs: items(element, "inlines").iter().map(run).collect() });
         }
         "Container" => {
+            let style = text(element, "style");
             for item in items(element, "items") {
-                read_element(item, "emphasis", blocks);
+                read_element(item, &style, blocks);
             }
         }
         _ => {}

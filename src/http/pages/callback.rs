@@ -282,6 +282,7 @@ mod tests {
                 eligible: 3,
                 also: Vec::new(),
             }],
+            asking_rules: Vec::new(),
             votes: vec![crate::hub::VoteView {
                 id: VoteId::from_bytes([2; 16]),
                 person: email("dana@example.com"),

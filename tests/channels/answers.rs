@@ -1,0 +1,51 @@
+//! Real sends to targets that answer as each service does.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Behaviour, Database, Receiver, TestHub, on_both};
+
+fn answer(status: u16, body: &str) -> Behaviour {
+    Behaviour::Raw(format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+}
+
+on_both! {
+    async fn each_service_is_understood_by_its_own_words(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        for (name, channel, said, state, told) in [
+            ("slack-ok", "slack", answer(200, "ok"), "delivered", ""),
+            ("slack-refuses", "slack", answer(400, "invalid_blocks"), "failed", "Slack: invalid_blocks"),
+            ("slack-gone", "slack", answer(404, "no_service"), "failed", "Slack: no_service"),
+            ("discord-ok", "discord", answer(200, r#"{"id": "1"}"#), "delivered", ""),
+            ("discord-blind", "discord", Behaviour::Status(204), "accepted", ""),
+            ("discord-gone", "discord", answer(404, r#"{"message": "Unknown Webhook", "code": 10015}"#), "failed", "Discord: 10015"),
+            ("google-ok", "google_chat", answer(200, r#"{"name": "spaces/x/messages/y"}"#), "delivered", ""),
+            ("google-refuses", "google_chat", answer(400, r#"{"error": {"status": "INVALID_ARGUMENT", "message": "no card"}}"#), "failed", "INVALID_ARGUMENT: no card"),
+        ] {
+            let receiver = Receiver::start().await;
+            receiver.script([said]);
+            let (endpoint, secret) = hub.endpoint(name, channel, &receiver.url, &["dba"]).await;
+            assert_eq!(secret, "", "{name}: its URL is the secret");
+            hub.ask("orders", "select 1").await;
+            let delivery = hub.delivery(&endpoint, "request.created", state).await;
+            assert!(delivery["attempt_log"].to_string().contains(told), "{name}: {delivery}");
+            let shown = hub.get(&format!("/v1/endpoints/{endpoint}")).await.expect(200);
+            assert_eq!(shown["state"] == "disabled", name.ends_with("-gone"), "{name}: {shown}");
+            let sent = receiver.received()[0].clone();
+            assert!(!sent.headers.contains_key("webhook-signature"), "{name}");
+            assert!(sent.body.contains("Approval needed"), "{name}: {}", sent.body);
+            hub.send(hub.call(Method::DELETE, &format!("/v1/endpoints/{endpoint}")).bearer_auth(&hub.token)).await.expect(204);
+        }
+    }
+
+    async fn what_cannot_be_meant_is_refused(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let app = json!({"name": "app", "channel": "slack_app", "url": "https://slack.example.com/api"});
+        let refused = hub.post("/v1/endpoints", &app).await.expect(422);
+        assert_eq!((refused["code"].as_str(), refused["pointer"].as_str()), (Some("invalid_channel"), Some("/channel")));
+        for channel in ["teams", "slack", "discord", "google_chat"] {
+            let secret = json!({"name": "x", "channel": channel, "url": "https://hooks.example.com/x", "secret": "whsec_x"});
+            assert_eq!(hub.post("/v1/endpoints", &secret).await.expect(422)["code"], "invalid_secret");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What each channel is sent: every event in every sort, valid, within the channel's limits, and dead to hostile text.
+
+mod answers;
+mod cards;
+mod hostile;
+
+use countersign::channels::samples::{Example, Sample};
+use countersign::channels::{Channels, Declaration};
+use countersign::store::endpoints::Channel;
+use countersign::store::events::KINDS;
+use serde_json::Value;
+
+/// The channels that have built-in templates for people.
+fn chat_channels() -> impl Iterator<Item = Channel> {
+    Channel::ALL.into_iter().filter(|channel| Declaration::of(*channel).is_chat() && *channel != Channel::SlackApp)
+}
+
+fn message(channels: &Channels, channel: Channel, kind: &str, sample: Sample) -> Value {
+    let example = Example::new(kind, sample);
+    let body = channels.render(channel, &example.notice());
+    let body = body.unwrap_or_else(|error| panic!("{} {kind}, {}: {error}", channel.as_str(), sample.as_str()));
+    serde_json::from_str(&body).unwrap()
+}
+
+/// Every text of a message, and where it stands.
+fn texts(value: &Value) -> Vec<(String, String)> {
+    fn walk(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
+        match value {
+            Value::String(text) => found.push((path.to_owned(), text.clone())),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(n, item)| walk(item, &format!("{path}/{n}"), found))
+            }
+            Value::Object(members) => {
+                members.iter().for_each(|(name, value)| walk(value, &format!("{path}/{name}"), found))
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk(value, "", &mut found);
+    found
+}
+
+#[test]
+fn messages_look_as_they_did() {
+    let channels = Channels::new(None).unwrap();
+    for channel in chat_channels() {
+        for kind in KINDS {
+            let message = message(&channels, channel, kind, Sample::Plain);
+            insta::assert_json_snapshot!(format!("{}-{kind}", channel.as_str()), message);
+        }
+        for sample in [Sample::Hostile, Sample::Empty, Sample::RightToLeft, Sample::ManyGroups] {
+            let message = message(&channels, channel, "request.created", sample);
+            insta::assert_json_snapshot!(format!("{}-request.created-{}", channel.as_str(), sample.as_str()), message);
+        }
+    }
+}
+
+/// Rendering checks each body against its schema and its budget; the custom channel's too.
+#[test]
+fn every_event_of_every_sort_is_what_its_channel_takes() {
+    let channels = Channels::new(None).unwrap();
+    for channel in chat_channels().chain([Channel::Custom]) {
+        for kind in KINDS {
+            for sample in Sample::ALL {
+                message(&channels, channel, kind, sample);
+            }
+        }
+    }
+}
+
+/// Whatever is asked, nothing is cut without a word.
+#[test]
+fn what_is_cut_is_said() {
+    let channels = Channels::new(None).unwrap();
+    for channel in chat_channels() {
+        for kind in ["request.created", "request.revised", "request.approved"] {
+            let long = message(&channels, channel, kind, Sample::Long).to_string();
+            assert!(long.contains("cut here: "), "{} {kind}", channel.as_str());
+        }
+        let many = message(&channels, channel, "request.created", Sample::ManyGroups).to_string();
+        assert!(many.contains("groups more are asked") && many.contains(" more\"") || many.contains(" more"), "{many}");
+    }
+}
+
+/// The same facts on every channel.
+#[test]
+fn every_channel_tells_the_same_facts() {
+    let channels = Channels::new(None).unwrap();
+    for channel in chat_channels() {
+        let told =
+            message(&channels, channel, "request.created", Sample::Plain).to_string().replace(['\\', '\u{2060}'], "");
+        for fact in [
+            "Approval needed",
+            "orders-db",
+            "Run (sql)",
+            "update orders",
+            "Nora Lind",
+            "nora@example.com",
+            "Because it is needed.",
+            "ticket",
+            "OPS-1",
+            "rm -rf /tmp/x",
+            "writes-without-limit: it may touch every row",
+            "1 h 0 min left",
+            "dba: 0 of 1, security: 0 of 1",
+            "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa",
+            "digest ba7816bf8f01",
+        ] {
+            assert!(told.contains(fact), "{} does not tell {fact:?}: {told}", channel.as_str());
+        }
+        assert!(!told.contains("not shown"), "{}", channel.as_str());
+        let voted = message(&channels, channel, "request.rejected", Sample::Plain).to_string();
+        assert!(voted.contains("👍 dana") && voted.contains("👎 erik"), "{voted}");
+    }
+}
