@@ -21,3 +21,4 @@ pub mod server;
 pub mod store;
 pub mod time;
 pub mod trace;
+mod unicode;

@@ -18,6 +18,7 @@ mod egress;
 mod endpoints;
 mod engine;
 mod exec;
+mod hostile;
 mod links;
 mod races;
 mod requests;
