@@ -2,12 +2,28 @@
 
 use serde_json::{Value, json};
 
+use super::declaration::built_in;
 use super::schema::EVENT;
-use super::{Notice, RenderError, Subject, Templates, Validators};
+use super::text::{in_json, visible};
+use super::{Declaration, Notice, RenderError, Subject, Templates, Validators};
 use crate::store::endpoints::Channel;
 
-/// Standard Webhooks advises to stay small; a request's own limits keep well below this.
-const BUDGET: usize = 1024 * 1024;
+pub(super) const CUSTOM: Declaration = Declaration {
+    channel: Channel::Custom,
+    // A program reads it: nothing but JSON is markup to it.
+    escape: in_json,
+    plain: |text| in_json(&visible(text)),
+    code: |text| in_json(&visible(text)),
+    schema: EVENT,
+    // Standard Webhooks advises to stay small; a request's own limits keep well below this.
+    budget: 1024 * 1024,
+    rate_per_second: None,
+    concurrency: 32,
+    room: None,
+    templates: built_in!("custom", ["default"]),
+    meaning: |_, _| None,
+    query: &[],
+};
 
 pub(super) fn render(
     templates: &Templates,
@@ -32,8 +48,8 @@ pub(super) fn render(
     validators.check(&name, EVENT, &body)?;
     // Sent compact, so that white space in a template costs nobody anything.
     let compact = body.to_string();
-    if compact.len() > BUDGET {
-        return Err(RenderError::TooBig { name, size: text.len(), budget: BUDGET });
+    if compact.len() > CUSTOM.budget {
+        return Err(RenderError::TooBig { name, size: text.len(), budget: CUSTOM.budget });
     }
     Ok(compact)
 }
@@ -52,9 +68,9 @@ fn plain(notice: &Notice<'_>) -> Result<String, RenderError> {
     };
     // Neither kinds of events nor times hold anything that JSON escapes.
     let body = format!("{{\"type\":\"{}\",\"timestamp\":\"{}\",\"data\":{data}}}", notice.kind, notice.at);
-    if body.len() > BUDGET {
+    if body.len() > CUSTOM.budget {
         let name = format!("custom/{}", notice.kind);
-        return Err(RenderError::TooBig { name, size: body.len(), budget: BUDGET });
+        return Err(RenderError::TooBig { name, size: body.len(), budget: CUSTOM.budget });
     }
     Ok(body)
 }

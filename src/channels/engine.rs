@@ -1,7 +1,7 @@
 //! Templates: Handlebars text that renders JSON, one registry per channel, since each channel has an escape of its own.
 //!
 //! `{{…}}` is always escaped and `{{{…}}}` refused, so that no template can let a requester's text out raw. Helpers: `plain`
-//! (made visible, for text that no Markdown is read in), `exact` (unchanged, for URLs), `json` (any value as JSON, exact), `moment` (a time that the reader's
+//! (for text that no markup is read in), `code` (inside a block of code), `exact` (unchanged, for URLs), `json` (any value as JSON, exact), `moment` (a time that the reader's
 //! client shows in the reader's zone).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,8 +14,7 @@ use handlebars::template::{DecoratorTemplate, HelperTemplate, Template, Template
 use serde_json::Value;
 
 use super::schema::SchemaError;
-use super::text::{in_json, plain_markdown, visible};
-use super::{helpers, lines};
+use super::{Declaration, helpers, lines};
 use crate::store::endpoints::Channel;
 use crate::store::events::KINDS;
 
@@ -23,49 +22,6 @@ use crate::store::events::KINDS;
 const DEFAULT: &str = "default";
 /// Largest template file, in bytes.
 const MAX_TEMPLATE: u64 = 256 * 1024;
-/// A built-in template: channel, event, text.
-macro_rules! built_in {
-    ($($channel:ident, $folder:literal, [$($event:literal),* $(,)?];)*) => {
-        &[$($((
-            Channel::$channel,
-            $event,
-            include_str!(concat!("../../templates/notifications/", $folder, "/", $event, ".hbs")),
-        ),)*)*]
-    };
-}
-
-/// Built-in templates.
-const BUILT_IN: &[(Channel, &str, &str)] = built_in! {
-    Custom, "custom", ["default"];
-    Teams, "teams", [
-        "_ask",
-        "_outcome",
-        "request.created",
-        "request.revised",
-        "request.voted",
-        "request.approved",
-        "request.rejected",
-        "request.expired",
-        "request.cancelled",
-        "request.reminded",
-        "request.escalated",
-        "request.superseded",
-        "request.undecidable",
-        "request.self_approved",
-        "request.glass_broken",
-        "request.review_due",
-        "execution.claimed",
-        "execution.finished",
-        "grant.started",
-        "grant.ended",
-        "grant.revoked",
-        "_endpoint",
-        "endpoint.failing",
-        "endpoint.disabled",
-        "endpoint.recovered",
-        "ping",
-    ];
-};
 
 /// All templates, compiled.
 pub struct Templates {
@@ -163,17 +119,18 @@ pub enum RenderError {
 impl Templates {
     /// The built-in templates, overridden by `folder/<channel>/<event>.hbs`.
     pub(super) fn load(folder: Option<&Path>) -> Result<Self, TemplatesError> {
-        let mut registries = BTreeMap::from([
-            (Channel::Teams.as_str(), registry(|text| in_json(&plain_markdown(&visible(text))))),
-            (Channel::Custom.as_str(), registry(in_json)),
-        ]);
-        for &(channel, event, text) in BUILT_IN {
-            register(&mut registries, channel.as_str(), event, text)?;
+        let mut registries = BTreeMap::new();
+        for channel in Channel::ALL {
+            let declaration = Declaration::of(channel);
+            registries.insert(channel.as_str(), registry(declaration));
+            for (event, text) in declaration.templates {
+                register(&mut registries, channel.as_str(), event, text)?;
+            }
         }
         let mut overridden = BTreeSet::new();
         if let Some(folder) = folder {
             fs::read_dir(folder).map_err(|cause| TemplatesError::Io { path: folder.to_owned(), cause })?;
-            for channel in [Channel::Teams, Channel::Custom] {
+            for channel in Channel::ALL {
                 for (event, text) in read_folder(&folder.join(channel.as_str()))? {
                     overridden.insert(channel.as_str());
                     register(&mut registries, channel.as_str(), &event, &text)?;
@@ -214,11 +171,11 @@ impl Templates {
     }
 }
 
-fn registry(escape: fn(&str) -> String) -> Handlebars<'static> {
+fn registry(channel: &Declaration) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
-    registry.register_escape_fn(escape);
-    helpers::register(&mut registry);
+    registry.register_escape_fn(channel.escape);
+    helpers::register(&mut registry, channel);
     registry
 }
 

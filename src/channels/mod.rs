@@ -3,15 +3,22 @@
 //!
 //! A channel turns a [`Notice`] into a body and judges an answer. It sends nothing and knows neither endpoints nor deliveries.
 
+mod chat;
 mod custom;
+mod declaration;
+mod discord;
 mod engine;
+mod google_chat;
 mod helpers;
 mod lines;
 mod notice;
 mod schema;
+mod slack;
 mod teams;
 pub mod text;
+mod view;
 
+pub use declaration::{Declaration, Meaning};
 pub use engine::{RenderError, Templates, TemplatesError};
 pub use notice::{Links, Notice, SlotLinks, Subject};
 pub use schema::{SCHEMAS, SchemaError, Validators};
@@ -22,17 +29,6 @@ use crate::store::endpoints::Channel;
 pub struct Channels {
     templates: Templates,
     validators: Validators,
-}
-
-/// How a target's answer is to be read when its HTTP status says success.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Success {
-    /// It has the message.
-    Delivered,
-    /// It took the message; what becomes of it shows elsewhere.
-    Accepted,
-    /// It says yes and means no.
-    Refused(String),
 }
 
 impl Channels {
@@ -49,17 +45,10 @@ impl Channels {
     /// # Errors
     /// When the template fails, or what it renders is no JSON, not what the channel takes, or too big for it.
     pub fn render(&self, channel: Channel, notice: &Notice<'_>) -> Result<String, RenderError> {
-        match channel {
-            Channel::Teams => teams::render(&self.templates, &self.validators, notice),
-            Channel::Custom => custom::render(&self.templates, &self.validators, notice),
-        }
-    }
-
-    /// What a 2xx answer means on that channel.
-    pub fn judge_success(channel: Channel, status: u16, answer: &str) -> Success {
-        match channel {
-            Channel::Teams => teams::judge_success(status, answer),
-            Channel::Custom => Success::Delivered,
+        let declaration = Declaration::of(channel);
+        match declaration.room {
+            Some(room) => chat::render(declaration, room, &self.templates, &self.validators, notice),
+            None => custom::render(&self.templates, &self.validators, notice),
         }
     }
 }

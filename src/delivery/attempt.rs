@@ -10,7 +10,7 @@ use super::egress::{Answer, Egress, EgressError};
 use super::outcome::{Class, Control, Outcome};
 use super::target::TargetPolicy;
 use crate::channels::text::cut;
-use crate::channels::{Channels, Success};
+use crate::channels::{Declaration, Meaning};
 use crate::random;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
@@ -102,15 +102,20 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
         answer: (!body.is_empty()).then(|| cut(&redacted(endpoint, &body), KEPT).0.replace('\0', "\u{fffd}")),
         retry_after,
     };
-    match status {
-        200..=299 => match Channels::judge_success(endpoint.channel, status, &body) {
-            Success::Delivered => outcome(Class::Success, Some(DeliveryState::Delivered), None),
-            Success::Accepted => outcome(Class::Success, Some(DeliveryState::Accepted), None),
-            Success::Refused(text) => {
-                let text = redacted(endpoint, &text);
-                outcome(Class::Transient, None, Some(format!("the target answered success but says: {text}")))
+    if let Some(meaning) = Declaration::of(endpoint.channel).meaning(status, &body) {
+        let said = |text: String| Some(redacted(endpoint, &text).replace('\0', "\u{fffd}"));
+        return match meaning {
+            Meaning::Delivered => outcome(Class::Success, Some(DeliveryState::Delivered), None),
+            Meaning::Accepted => outcome(Class::Success, Some(DeliveryState::Accepted), None),
+            Meaning::Untrue(text) => {
+                outcome(Class::Transient, None, said(format!("the target answered success but says: {text}")))
             }
-        },
+            Meaning::Refused(text) => outcome(Class::Permanent, None, said(text)),
+            Meaning::Gone(text) => outcome(Class::Gone, None, said(text)),
+        };
+    }
+    match status {
+        200..=299 => outcome(Class::Success, Some(DeliveryState::Delivered), None),
         300..=399 => {
             let target = location.as_deref().map_or_else(|| "nowhere".to_owned(), TargetPolicy::masked);
             outcome(Class::Permanent, None, Some(format!("redirects are not followed: it points to {target}")))

@@ -8,15 +8,10 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use crate::store::endpoints::{Channel, Endpoint};
+use crate::channels::Declaration;
+use crate::store::endpoints::Endpoint;
 use crate::time::{SharedClock, Timestamp};
 
-/// Messages a second that the chat services take before they throttle.
-const TEAMS_RATE: f64 = 4.0;
-/// Sends under way at once, where an endpoint says nothing else.
-const CONCURRENCY: u32 = 32;
-/// The same for chat services, which are slow and want their messages in order.
-const CHAT_CONCURRENCY: u32 = 4;
 /// Where the allowance of an endpoint that was not heard of yet begins.
 const CAUTIOUS: u32 = 4;
 
@@ -54,20 +49,12 @@ impl Allowance {
 }
 
 fn most(endpoint: &Endpoint) -> u32 {
-    let default = match endpoint.channel {
-        Channel::Teams => CHAT_CONCURRENCY,
-        Channel::Custom => CONCURRENCY,
-    };
-    endpoint.transport.concurrency.unwrap_or(default).max(1)
+    endpoint.transport.concurrency.unwrap_or(Declaration::of(endpoint.channel).concurrency).max(1)
 }
 
 /// Messages a second, where there is a bound.
 pub(super) fn rate(endpoint: &Endpoint) -> Option<f64> {
-    let default = match endpoint.channel {
-        Channel::Teams => Some(TEAMS_RATE),
-        Channel::Custom => None,
-    };
-    endpoint.transport.rate_per_second.or(default)
+    endpoint.transport.rate_per_second.or(Declaration::of(endpoint.channel).rate_per_second)
 }
 
 /// A token bucket of one second's messages.

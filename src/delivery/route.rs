@@ -9,6 +9,7 @@ use url::Url;
 
 use super::signature::Signer;
 use super::{EgressError, TargetPolicy};
+use crate::channels::Declaration;
 use crate::store::endpoints::{Endpoint, RetiringSecret};
 use crate::store::transport::{Auth, Transport};
 use crate::time::Timestamp;
@@ -35,7 +36,7 @@ impl Route {
     /// # Errors
     /// When its URL, or its proxy's, may not be called, or something stored of it cannot be used.
     pub fn prepare(endpoint: &Endpoint, policy: &TargetPolicy) -> Result<Self, EgressError> {
-        let url = policy.check_url(endpoint.url.expose_secret())?;
+        let url = with_query(policy.check_url(endpoint.url.expose_secret())?, Declaration::of(endpoint.channel).query);
         if let Some(proxy) = &endpoint.transport.proxy {
             check_proxy(proxy.expose(), policy)?;
         }
@@ -72,6 +73,16 @@ impl Route {
         headers.insert(HeaderName::from_static("webhook-signature"), value(&signer.sign(id, now, body))?);
         Ok(headers)
     }
+}
+
+/// Adds the parameters that the channel wants and the URL does not have; what it has is left as it is.
+fn with_query(mut url: Url, wanted: &[(&str, &str)]) -> Url {
+    for (name, value) in wanted {
+        if !url.query_pairs().any(|(known, _)| known == *name) {
+            url.query_pairs_mut().append_pair(name, value);
+        }
+    }
+    url
 }
 
 /// Judges a proxy's URL as a target's, but for the user and password that may stand in it.
@@ -124,4 +135,18 @@ pub(super) fn secret(text: &str) -> Result<HeaderValue, EgressError> {
 
 fn value(text: &str) -> Result<HeaderValue, EgressError> {
     HeaderValue::from_str(text).map_err(|error| EgressError::Setup(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channels_parameters_are_added_where_they_are_absent() {
+        let with = |url: &str| with_query(url.parse().expect("a URL"), &[("wait", "true")]).to_string();
+        assert_eq!(with("https://x.example/a"), "https://x.example/a?wait=true");
+        assert_eq!(with("https://x.example/a?thread_id=1&wait=false"), "https://x.example/a?thread_id=1&wait=false");
+        let opaque = "https://x.example/a%20b?sp=%2Ftriggers%2Fm&sig=a%2fb";
+        assert_eq!(with_query(opaque.parse().expect("a URL"), &[]).to_string(), opaque);
+    }
 }

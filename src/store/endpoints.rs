@@ -19,15 +19,31 @@ use crate::time::Timestamp;
 pub enum Channel {
     /// A Microsoft Teams workflow ("when a webhook request is received").
     Teams,
+    /// A Slack incoming webhook.
+    Slack,
+    /// A Slack app, which posts by its token and hears of clicks.
+    SlackApp,
+    /// A Discord webhook.
+    Discord,
+    /// A Google Chat webhook.
+    GoogleChat,
     /// Any program that speaks Standard Webhooks.
     Custom,
 }
 
 impl Channel {
+    /// All there are.
+    pub const ALL: [Self; 6] =
+        [Self::Teams, Self::Slack, Self::SlackApp, Self::Discord, Self::GoogleChat, Self::Custom];
+
     /// As written on the wire; also the folder of its templates.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Teams => "teams",
+            Self::Slack => "slack",
+            Self::SlackApp => "slack_app",
+            Self::Discord => "discord",
+            Self::GoogleChat => "google_chat",
             Self::Custom => "custom",
         }
     }

@@ -41,6 +41,7 @@ macro_rules! write {
 
 mod crowd;
 mod delivery_log;
+mod migrations;
 mod plans;
 mod queue;
 mod statements;

@@ -30,7 +30,7 @@ fn boundary(text: &str, end: usize) -> usize {
     let around = text.get(from..to).unwrap_or_default();
     let found = around.grapheme_indices(true).map(|(place, _)| from + place);
     // Where the look begins need be none; and at the text's own beginning, nothing would be left.
-    found.filter(|place| *place > from && *place <= end).last().unwrap_or(end)
+    found.filter(|place| *place > from && *place <= end).next_back().unwrap_or(end)
 }
 
 #[cfg(test)]

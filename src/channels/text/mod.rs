@@ -9,6 +9,7 @@ mod cut;
 mod html;
 mod json;
 mod markdown;
+mod mentions;
 mod span;
 mod terminal;
 mod visible;
@@ -16,7 +17,11 @@ mod visible;
 pub use cut::{cut, shortened};
 pub use html::Html;
 pub use json::{ascii_json, in_json};
-pub use markdown::plain_markdown;
+pub use markdown::{plain_markdown, split_fences};
+pub use mentions::dead_mentions;
 pub use span::duration;
 pub use terminal::{indented, one_line};
 pub use visible::visible;
+
+/// Shows nothing and allows no break. Put in after [`visible`] has written out every one that was there before.
+pub const WORD_JOINER: char = '\u{2060}';

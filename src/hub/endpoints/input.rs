@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
 use crate::approval::{EndpointName, GroupName, ResourceName, limits};
+use crate::channels::Declaration;
 use crate::delivery::{TargetPolicy, check_transport};
 use crate::hub::{HubError, check};
 use crate::random;
@@ -116,13 +117,15 @@ impl EndpointInput {
         targets: &TargetPolicy,
         now: Timestamp,
     ) -> Result<Endpoint, HubError> {
-        let secret = match (self.channel, self.secret) {
-            (Channel::Teams, Some(_)) => return Err(no_secret(self.channel)),
-            (Channel::Teams, None) => None,
-            (Channel::Custom, Some(given)) => Some(checked_secret(given)?),
-            (Channel::Custom, None) => {
-                known.and_then(|known| known.secret.clone()).or_else(|| Some(new_signing_secret()))
-            }
+        if self.channel == Channel::SlackApp {
+            let detail = "this version has no slack_app endpoints: use slack, with the URL of an incoming webhook";
+            return Err(HubError::invalid("invalid_channel", "/channel", detail));
+        }
+        let secret = match (Declaration::of(self.channel).is_chat(), self.secret) {
+            (true, Some(_)) => return Err(no_secret(self.channel)),
+            (true, None) => None,
+            (false, Some(given)) => Some(checked_secret(given)?),
+            (false, None) => known.and_then(|known| known.secret.clone()).or_else(|| Some(new_signing_secret())),
         };
         let new = Endpoint::new(self.name, self.channel, self.url, now);
         let endpoint = Endpoint {

@@ -1,0 +1,53 @@
+//! How a chat channel renders: with less text until the message fits.
+
+use serde_json::Value;
+
+use super::view::{Room, of_endpoint, of_request};
+use super::{Declaration, Notice, RenderError, Subject, Templates, Validators};
+
+/// Times that the texts are halved before giving up.
+const HALVINGS: u32 = 6;
+
+pub(super) fn render(
+    declaration: &Declaration,
+    room: Room,
+    templates: &Templates,
+    validators: &Validators,
+    notice: &Notice<'_>,
+) -> Result<String, RenderError> {
+    let (request, endpoint) = match notice.subject {
+        Subject::Request(text) => (Some(notice.read(text)?), Value::Null),
+        Subject::Endpoint(text) => (None, notice.read(text)?),
+        Subject::Nothing => (None, Value::Null),
+    };
+    let mut refused = RenderError::Missing(notice.kind.to_owned());
+    for halvings in 0..=HALVINGS {
+        let data = match &request {
+            Some(request) => of_request(notice, request, room.halved(halvings)),
+            None => of_endpoint(notice, &endpoint),
+        };
+        match fitting(declaration, templates, validators, notice.kind, &data) {
+            Err(error @ (RenderError::TooBig { .. } | RenderError::Schema { .. })) => refused = error,
+            result => return result,
+        }
+    }
+    Err(refused)
+}
+
+/// The body, when it is what the channel takes.
+fn fitting(
+    declaration: &Declaration,
+    templates: &Templates,
+    validators: &Validators,
+    kind: &str,
+    data: &Value,
+) -> Result<String, RenderError> {
+    let (name, _, body) = templates.render(declaration.channel, kind, data)?;
+    // Some limits are the schema's: how long a text of the message may be, how many there may be.
+    validators.check(&name, declaration.schema, &body)?;
+    let compact = body.to_string();
+    if compact.len() > declaration.budget {
+        return Err(RenderError::TooBig { name, size: compact.len(), budget: declaration.budget });
+    }
+    Ok(compact)
+}

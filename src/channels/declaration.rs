@@ -1,0 +1,116 @@
+//! What a channel is. Each channel's file has one [`Declaration`]; whoever wants to know something of a channel asks it.
+
+use super::view::Room;
+use super::{custom, discord, google_chat, slack, teams};
+use crate::store::endpoints::Channel;
+
+/// All that tells one channel from another.
+#[derive(Debug, Clone, Copy)]
+pub struct Declaration {
+    pub(super) channel: Channel,
+    /// Makes any text harmless in the channel's markup, and in JSON: what `{{…}}` writes.
+    pub(super) escape: fn(&str) -> String,
+    /// The same where no markup is read: `{{plain …}}`.
+    pub(super) plain: fn(&str) -> String,
+    /// The same inside a block of code: `{{code …}}`.
+    pub(super) code: fn(&str) -> String,
+    /// The schema, one of [`super::SCHEMAS`], that each body meets.
+    pub(super) schema: &'static str,
+    /// Most bytes of a body.
+    pub(super) budget: usize,
+    /// Messages a second that the target takes before it throttles, where that is known.
+    pub rate_per_second: Option<f64>,
+    /// Sends under way at once, where an endpoint says nothing else.
+    pub concurrency: u32,
+    /// Of chat channels, how much a message has room for.
+    pub(super) room: Option<Room>,
+    /// Built-in templates: the event, or the part's name, and the text.
+    pub(super) templates: &'static [(&'static str, &'static str)],
+    /// What an answer means by its status and text, where the channel knows more of it than HTTP does.
+    pub(super) meaning: fn(u16, &str) -> Option<Meaning>,
+    /// Query parameters that the channel wants in every endpoint's URL.
+    pub query: &'static [(&'static str, &'static str)],
+}
+
+/// What a target's answer means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// It has the message.
+    Delivered,
+    /// It took the message; what becomes of it shows elsewhere.
+    Accepted,
+    /// It says yes and means no; the next time may go better.
+    Untrue(String),
+    /// It refuses this message, and would again.
+    Refused(String),
+    /// There is nothing to send to any more.
+    Gone(String),
+}
+
+impl Declaration {
+    /// That of a channel.
+    pub const fn of(channel: Channel) -> &'static Self {
+        match channel {
+            Channel::Teams => &teams::TEAMS,
+            Channel::Slack => &slack::SLACK,
+            Channel::SlackApp => &slack::SLACK_APP,
+            Channel::Discord => &discord::DISCORD,
+            Channel::GoogleChat => &google_chat::GOOGLE_CHAT,
+            Channel::Custom => &custom::CUSTOM,
+        }
+    }
+
+    /// Whether people read it. The URL of a chat channel is the secret: nothing is signed.
+    pub const fn is_chat(&self) -> bool {
+        self.room.is_some()
+    }
+
+    /// What an answer means, if the channel has a word about it.
+    pub fn meaning(&self, status: u16, answer: &str) -> Option<Meaning> {
+        (self.meaning)(status, answer)
+    }
+}
+
+/// Built-in templates of a folder.
+macro_rules! built_in {
+    ($folder:literal, [$($name:literal),* $(,)?]) => {
+        &[$((
+            $name,
+            include_str!(concat!("../../templates/notifications/", $folder, "/", $name, ".hbs")),
+        ),)*]
+    };
+}
+
+/// Built-in templates of a chat channel: the given parts, and one for each kind of event.
+macro_rules! built_in_chat {
+    ($folder:literal, [$($part:literal),* $(,)?]) => {
+        $crate::channels::declaration::built_in!($folder, [
+            $($part,)*
+            "request.created",
+            "request.revised",
+            "request.voted",
+            "request.approved",
+            "request.rejected",
+            "request.expired",
+            "request.cancelled",
+            "request.superseded",
+            "request.reminded",
+            "request.escalated",
+            "request.undecidable",
+            "request.self_approved",
+            "request.glass_broken",
+            "request.review_due",
+            "execution.claimed",
+            "execution.finished",
+            "grant.started",
+            "grant.ended",
+            "grant.revoked",
+            "endpoint.failing",
+            "endpoint.disabled",
+            "endpoint.recovered",
+            "ping",
+        ])
+    };
+}
+
+pub(super) use {built_in, built_in_chat};

@@ -1,0 +1,84 @@
+//! Discord, by a webhook: an embed with link buttons.
+
+use serde_json::Value;
+
+use super::text::{cut, dead_mentions, in_json, plain_markdown, split_fences, visible};
+use super::view::Room;
+use super::{Declaration, Meaning};
+use crate::store::endpoints::Channel;
+
+pub(super) const DISCORD: Declaration = Declaration {
+    channel: Channel::Discord,
+    escape,
+    plain,
+    code,
+    schema: "discord-message.json",
+    // Discord counts characters, by text and over all texts of an embed; this bounds what it has no count for.
+    budget: 60_000,
+    // Five in two seconds for each webhook, as its answers' headers say.
+    rate_per_second: Some(2.0),
+    concurrency: 1,
+    room: Some(Room { text: 3_000, lines: 40, slots: 5, facts: 6 }),
+    templates: &[],
+    meaning,
+    // To be answered when the message is saved; and link buttons are dropped without a word otherwise.
+    query: &[("wait", "true"), ("with_components", "true")],
+};
+
+/// In Markdown, on one line. `://` too, or any address would become a link.
+fn escape(text: &str) -> String {
+    in_json(&plain_markdown(&dead_mentions(&visible(text))).replace(':', "\\:"))
+}
+
+/// Where no Markdown is read: titles and buttons.
+fn plain(text: &str) -> String {
+    in_json(&dead_mentions(&visible(text)).replace('\n', " ⏎ "))
+}
+
+/// Between the fences of a code block.
+fn code(text: &str) -> String {
+    in_json(&split_fences(&dead_mentions(&visible(text))))
+}
+
+/// Discord numbers what is wrong.
+fn meaning(status: u16, answer: &str) -> Option<Meaning> {
+    const UNKNOWN_CHANNEL: i64 = 10_003;
+    const UNKNOWN_WEBHOOK: i64 = 10_015;
+    // Without `wait`, which an operator may have set otherwise, nobody learns whether it was saved.
+    if status == 204 {
+        return Some(Meaning::Accepted);
+    }
+    if !(400..500).contains(&status) || status == 429 {
+        return None;
+    }
+    let said: Value = serde_json::from_str(answer).ok()?;
+    let code = said.get("code").and_then(Value::as_i64)?;
+    let text = cut(said.get("message").and_then(Value::as_str).unwrap_or_default(), 200).0;
+    let text = format!("Discord: {code}: {text}");
+    Some(if matches!(code, UNKNOWN_CHANNEL | UNKNOWN_WEBHOOK) { Meaning::Gone(text) } else { Meaning::Refused(text) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mark_mention_or_link_survives() {
+        let bold = r"\\*\\*b\\*\\* \\[x\\]\\(http\\://y\\)";
+        assert_eq!(escape("**b** [x](http://y)"), bold);
+        assert_eq!(escape("@everyone <@1>"), "@\u{2060}everyone \\\\<@1\\\\>");
+        assert_eq!(escape("||s|| ~~x~~ `c` # h - l > q"), r"\\|\\|s\\|\\| \\~\\~x\\~\\~ \\`c\\` \\# h \\- l \\> q");
+        assert_eq!(code("```\n@here"), "`\u{2060}`\u{2060}`\\n@\u{2060}here");
+    }
+
+    #[test]
+    fn a_number_says_what_is_wrong() {
+        let gone = meaning(404, r#"{"message": "Unknown Webhook", "code": 10015}"#);
+        assert_eq!(gone, Some(Meaning::Gone("Discord: 10015: Unknown Webhook".to_owned())));
+        let refused = meaning(400, r#"{"message": "Invalid Form Body", "code": 50035, "errors": {}}"#);
+        assert!(matches!(refused, Some(Meaning::Refused(_))));
+        assert_eq!(meaning(204, ""), Some(Meaning::Accepted));
+        assert_eq!(meaning(429, r#"{"message": "You are being rate limited.", "retry_after": 0.3, "code": 0}"#), None);
+        assert_eq!(meaning(502, "<html>"), None);
+    }
+}

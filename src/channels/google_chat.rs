@@ -1,0 +1,76 @@
+//! Google Chat, by a webhook: a card with buttons that open links.
+
+use serde_json::Value;
+
+use super::text::{cut, in_json, visible};
+use super::view::Room;
+use super::{Declaration, Meaning};
+use crate::store::endpoints::Channel;
+
+pub(super) const GOOGLE_CHAT: Declaration = Declaration {
+    channel: Channel::GoogleChat,
+    escape,
+    plain: escape,
+    code,
+    schema: "google-chat-message.json",
+    // Google Chat's own limit.
+    budget: 32_000,
+    // One a second for each space, over all its webhooks.
+    rate_per_second: Some(1.0),
+    concurrency: 1,
+    room: Some(Room { text: 6_000, lines: 40, slots: 6, facts: 6 }),
+    templates: &[],
+    meaning,
+    // The key and the token stand there already; order and encoding make no difference to Google.
+    query: &[],
+};
+
+/// In a card's text, which reads a few HTML tags and nothing else.
+fn escape(text: &str) -> String {
+    in_json(&entities(&visible(text).replace('\n', " ⏎ ")))
+}
+
+/// The same over lines, with spaces that are not folded.
+fn code(text: &str) -> String {
+    in_json(&entities(&visible(text)).replace("  ", "\u{a0} ").replace('\n', "<br>"))
+}
+
+fn entities(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Google says what is wrong by its own name of the status.
+fn meaning(status: u16, answer: &str) -> Option<Meaning> {
+    if !(400..500).contains(&status) || status == 429 {
+        return None;
+    }
+    let said: Value = serde_json::from_str(answer).ok()?;
+    let name = said.pointer("/error/status").and_then(Value::as_str)?;
+    let text = said.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
+    let text = format!("Google Chat: {}: {}", cut(name, 50).0, cut(text, 200).0);
+    // The space, or the webhook in it, was deleted.
+    Some(if name == "NOT_FOUND" { Meaning::Gone(text) } else { Meaning::Refused(text) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_tag_survives() {
+        assert_eq!(
+            escape("<a href='x'>y</a>\n&lt; <users/all>"),
+            "&lt;a href='x'&gt;y&lt;/a&gt; ⏎ &amp;lt; &lt;users/all&gt;"
+        );
+        assert_eq!(code("a\n    <b>"), "a<br>\u{a0} \u{a0} &lt;b&gt;");
+    }
+
+    #[test]
+    fn a_name_says_what_is_wrong() {
+        let gone = meaning(404, r#"{"error": {"code": 404, "message": "No such space.", "status": "NOT_FOUND"}}"#);
+        assert_eq!(gone, Some(Meaning::Gone("Google Chat: NOT_FOUND: No such space.".to_owned())));
+        let refused = meaning(400, r#"{"error": {"code": 400, "message": "Bad card.", "status": "INVALID_ARGUMENT"}}"#);
+        assert!(matches!(refused, Some(Meaning::Refused(_))));
+        assert_eq!(meaning(429, r#"{"error": {"status": "RESOURCE_EXHAUSTED"}}"#), None);
+    }
+}

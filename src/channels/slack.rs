@@ -1,0 +1,115 @@
+//! Slack: Block Kit, by an incoming webhook or as an app.
+//!
+//! Text that a requester wrote goes into `plain_text` objects, or into a code block, where Slack reads no marks.
+
+use super::text::{dead_mentions, in_json, split_fences, visible};
+use super::view::Room;
+use super::{Declaration, Meaning};
+use crate::store::endpoints::Channel;
+
+/// By an incoming webhook.
+pub(super) const SLACK: Declaration = Declaration {
+    channel: Channel::Slack,
+    escape,
+    plain,
+    code,
+    schema: "slack-message.json",
+    // Slack's limits are those of each text and of the number of blocks; all of them together stay below this.
+    budget: 60_000,
+    // "1 per second", short bursts allowed.
+    rate_per_second: Some(1.0),
+    concurrency: 1,
+    room: Some(Room { text: 2_800, lines: 40, slots: 6, facts: 6 }),
+    templates: &[],
+    meaning,
+    query: &[],
+};
+
+/// By an app's token.
+pub(super) const SLACK_APP: Declaration = Declaration { channel: Channel::SlackApp, ..SLACK };
+
+/// In `mrkdwn`, on one line. It has no escape for its marks: those that could begin or end something give way to their lookalikes.
+fn escape(text: &str) -> String {
+    let text = dead_mentions(&visible(text)).replace('\n', " ");
+    let mut escaped = String::with_capacity(text.len() + 8);
+    let mut characters = text.chars().peekable();
+    let mut previous = ' ';
+    while let Some(character) = characters.next() {
+        let next = characters.peek().copied().unwrap_or(' ');
+        // Inside a word they are no marks: `order_items`.
+        let is_inside = previous.is_alphanumeric() && next.is_alphanumeric();
+        escaped.push(match character {
+            '*' if !is_inside => '∗',
+            '_' if !is_inside => 'ˍ',
+            '~' if !is_inside => '∼',
+            '`' => 'ˋ',
+            plain => plain,
+        });
+        previous = character;
+    }
+    in_json(&entities(&escaped))
+}
+
+/// In a `plain_text` object.
+fn plain(text: &str) -> String {
+    in_json(&entities(&dead_mentions(&visible(text)).replace('\n', " ⏎ ")))
+}
+
+/// Between the fences of a code block in `mrkdwn`.
+fn code(text: &str) -> String {
+    in_json(&entities(&split_fences(&dead_mentions(&visible(text)))))
+}
+
+/// The three characters that control sequences are made of: mentions, links, dates.
+fn entities(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Slack says what is wrong in a word of plain text.
+fn meaning(status: u16, answer: &str) -> Option<Meaning> {
+    let word = answer.trim();
+    let refused = |what: &str| Some(Meaning::Refused(format!("Slack: {word}: {what}")));
+    let gone = |what: &str| Some(Meaning::Gone(format!("Slack: {word}: {what}")));
+    match (status, word) {
+        (200..=299, "" | "ok") => Some(Meaning::Delivered),
+        (_, "no_service" | "no_service_id") => gone("the webhook was removed or switched off"),
+        (_, "channel_is_archived") => gone("the channel is archived"),
+        (_, "channel_not_found") => gone("the channel is no longer there"),
+        (_, "no_team" | "team_disabled") => gone("the workspace is no longer there"),
+        (_, "invalid_payload" | "invalid_blocks" | "invalid_attachments" | "no_text" | "too_many_attachments") => {
+            refused("it does not take this message")
+        }
+        (_, "action_prohibited" | "posting_to_general_channel_denied" | "user_not_found" | "invalid_token") => {
+            refused("the webhook may not post there")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_mark_mention_or_link_survives() {
+        assert_eq!(escape("*b* _i_ ~s~ `c` order_items 2*3"), "∗b∗ ˍiˍ ∼s∼ ˋcˋ order_items 2*3");
+        assert_eq!(
+            escape("<!channel> <@U1> <http://x|y> & @here"),
+            "&lt;!channel&gt; &lt;@U1&gt; &lt;http://x|y&gt; &amp; @\u{2060}here"
+        );
+        assert_eq!(plain("a\n<!here>*b*"), "a ⏎ &lt;!here&gt;*b*");
+        assert_eq!(code("a\n```\n<!here>"), "a\\n`\u{2060}`\u{2060}`\\n&lt;!here&gt;");
+    }
+
+    #[test]
+    fn a_word_says_what_is_wrong() {
+        assert_eq!(meaning(200, "ok"), Some(Meaning::Delivered));
+        assert!(matches!(meaning(410, "channel_is_archived"), Some(Meaning::Gone(_))));
+        assert!(matches!(meaning(404, "no_service\n"), Some(Meaning::Gone(_))));
+        assert!(
+            matches!(meaning(400, "invalid_blocks"), Some(Meaning::Refused(text)) if text.contains("invalid_blocks"))
+        );
+        assert_eq!(meaning(500, "rollup_error"), None);
+        assert_eq!(meaning(429, "rate_limited"), None);
+    }
+}
