@@ -22,3 +22,4 @@ pub mod shape;
 pub mod store;
 pub mod time;
 pub mod trace;
+mod unicode;

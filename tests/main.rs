@@ -19,6 +19,7 @@ mod egress;
 mod endpoints;
 mod engine;
 mod exec;
+mod hostile;
 mod links;
 mod races;
 mod requests;

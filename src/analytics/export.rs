@@ -1,6 +1,7 @@
 //! Requests as rows of a file that opens in a spreadsheet.
 
 use crate::approval::{ChangeRole, Request, Requester};
+use crate::unicode::is_hidden;
 
 /// The columns, in order.
 pub const COLUMNS: [&str; 24] = [
@@ -101,9 +102,7 @@ fn word(value: &impl serde::Serialize) -> String {
 /// Text that no spreadsheet takes for a formula: one that begins like a formula gets an apostrophe in front (OWASP, "CSV
 /// Injection"), also when white space or characters that show nothing come first, which some programs skip.
 fn defused(text: &str) -> String {
-    let skipped = |c: char| {
-        c.is_whitespace() || c.is_control() || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
-    };
+    let skipped = |c: char| c.is_whitespace() || is_hidden(c);
     let begins = text
         .trim_start_matches(skipped)
         .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫']);

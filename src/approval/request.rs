@@ -9,6 +9,7 @@ use super::{
 };
 use crate::ids::RequestId;
 use crate::time::Timestamp;
+use crate::unicode::is_hidden;
 use std::collections::BTreeMap;
 
 /// How much of each thing a request may carry.
@@ -119,12 +120,7 @@ impl Payload {
 
 /// Whether there is nothing to see in a text: white space and characters that show nothing.
 pub fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| c.is_whitespace() || c.is_control() || shows_nothing(c))
-}
-
-/// Whether a character is there without being seen: joiners, marks of direction, fillers.
-pub(super) fn shows_nothing(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}')
+    text.chars().all(|c| c.is_whitespace() || is_hidden(c))
 }
 
 fn has_unsafe_integer(value: &Value) -> bool {

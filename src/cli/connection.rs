@@ -99,7 +99,7 @@ pub(super) struct Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let detail = super::shown::one_line(&self.detail);
+        let detail = crate::channels::text::one_line(&self.detail);
         match (detail.as_str(), self.pointer.as_str()) {
             ("", _) => write!(f, "the answer was {}", self.status),
             (detail, "") => write!(f, "{detail} [{}]", self.code),

@@ -7,9 +7,10 @@ use super::client::Client;
 use super::connection::Call;
 use super::output;
 use super::request::summary;
-use super::shown::{Shown, Standing, indented};
+use super::shown::{Shown, Standing};
 use super::waiting::path;
 use crate::approval::{Digest, Email, GroupName};
+use crate::channels::text::indented;
 use crate::ids::RequestId;
 
 /// Approve a request, or something else in its place

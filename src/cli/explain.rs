@@ -7,6 +7,7 @@ use super::client::Client;
 use super::connection::Call;
 use super::output;
 use super::waiting::path;
+use crate::channels::text::one_line;
 use crate::ids::RequestId;
 
 /// Say why a request is as it is: what is missing, who can decide, who was told and how that went
@@ -61,8 +62,7 @@ fn describe(id: RequestId, answer: &Value) -> String {
         lines.extend(text(answer, "next_notice_at").map(|at| format!("  next notice at {at}")));
         lines.extend(text(answer, "expires_at").map(|at| format!("  too late from {at} on")));
     }
-    lines.push(String::new());
-    lines.join("\n")
+    lines.iter().map(|line| format!("{}\n", one_line(line))).collect()
 }
 
 fn person(person: &Value) -> String {

@@ -5,6 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::connection::{Call, Connection};
+use crate::channels::text::one_line;
 
 /// Which part of a list.
 #[derive(Debug, Args)]
@@ -53,7 +54,7 @@ impl Paging {
 /// The items, a line each, and how to see more of them.
 pub(super) fn lines(page: &Value, line: impl Fn(&Value) -> String) -> String {
     let items = page.get("items").and_then(Value::as_array).into_iter().flatten();
-    let mut lines: String = items.map(|item| format!("{}\n", line(item))).collect();
+    let mut lines: String = items.map(|item| format!("{}\n", one_line(&line(item)))).collect();
     match page.get("next_cursor").and_then(Value::as_str) {
         Some(cursor) => lines.push_str(&format!("there are more: --all, or --cursor {cursor}\n")),
         None if lines.is_empty() => lines.push_str("none\n"),

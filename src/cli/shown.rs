@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::connection::CallError;
 use crate::approval::{Digest, Payload};
+use crate::channels::text::one_line;
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
@@ -239,16 +240,6 @@ impl Vote {
             "person": self.person, "decision": self.decision, "group": self.group, "reason": self.reason, "revision": self.revision,
         })
     }
-}
-
-/// On one line: what somebody wrote must not look like a line of ours.
-pub(super) fn one_line(text: &str) -> String {
-    text.replace("\r\n", "\n").replace(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'], " ⏎ ")
-}
-
-/// A text of several lines, set off.
-pub(super) fn indented(text: &str) -> String {
-    text.trim_end_matches('\n').lines().map(|line| format!("\n    {line}")).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::connection::{Call, CallError, Connection, Outage};
 use super::progress::Progress;
-use super::shown::{Shown, Standing, indented, one_line};
+use super::shown::{Shown, Standing};
+use crate::channels::text::{indented, one_line};
 use crate::ids::RequestId;
 
 /// A long poll for a request that still lacks several approvals is shorter, since the hub answers it only at the end, and the

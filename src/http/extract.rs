@@ -147,11 +147,19 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     path.iter().take(DEPTH).filter_map(part).collect()
 }
 
+/// What the reader says, and where it says so in words that only it understands, what that means.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let is_half = ["lone leading surrogate", "unexpected end of hex escape"].iter().any(|said| text.starts_with(said));
+    if is_half { format!("{text}: half of a surrogate pair, which is no character") } else { text }
+}
+
 /// Reads JSON; an error says where in it.
 pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(Shaped(&mut json)).map_err(|error| {
-        Problem::new("invalid_json", format!("the body cannot be read: {}", error.inner())).at(pointer(error.path()))
+        Problem::new("invalid_json", format!("the body cannot be read: {}", reason(error.inner())))
+            .at(pointer(error.path()))
     })?;
     json.end().map_err(|error| Problem::new("invalid_json", format!("the body cannot be read: {error}")))?;
     Ok(value)

@@ -9,7 +9,7 @@ use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 77] = [
+pub const CODES: [(&str, u16); 78] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),

@@ -1,5 +1,6 @@
 //! House rules that a machine can hold: who may know whom, and how long a file may be.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 fn sources() -> Vec<(PathBuf, String)> {
@@ -81,6 +82,25 @@ fn data_flows_downwards() {
 fn one_place_reads_the_machines_time() {
     let readers = offenders("", &["SystemTime::now", "jiff::Timestamp::now"]);
     assert_eq!(readers, ["time.rs knows jiff::Timestamp::now"]);
+}
+
+/// What others wrote is made safe to look at by `channels/text`; whoever cuts, prints or logs without it has to be one of these.
+#[test]
+fn text_of_others_goes_one_way() {
+    let cutters = offenders("", &["floor_char_boundary", "ceil_char_boundary"]);
+    let files: BTreeSet<&str> = cutters.iter().filter_map(|found| found.split(' ').next()).collect();
+    let expected = ["approval/diff.rs", "channels/lines.rs", "channels/text/cut.rs", "cli/exec/capture.rs"];
+    assert_eq!(files, expected.into());
+    let printers = offenders("", &["std::io::stdout", " io::stdout()", "io::stderr()"]);
+    let files: BTreeSet<&str> = printers.iter().filter_map(|found| found.split(' ').next()).collect();
+    assert_eq!(files, ["cli/exec/mod.rs", "cli/output.rs", "cli/telemetry.rs"].into());
+    assert_eq!(offenders("", &["tracing_subscriber::fmt"]), ["cli/telemetry.rs knows tracing_subscriber::fmt"]);
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/pages");
+    for page in std::fs::read_dir(pages).unwrap() {
+        let path = page.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("safe"), "{} writes something unescaped", path.display());
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Texts before they are tokens, or when they cannot be.
 
-use super::super::request::shows_nothing;
+use crate::unicode::is_hidden;
 
 /// A text with white space that every database knows, and whether it was so. Databases disagree on what other white space,
 /// control characters and invisible characters are.
@@ -12,7 +12,7 @@ pub(super) fn plain(text: &str) -> (String, bool) {
         match c {
             ' ' | '\t' | '\n' => plain.push(c),
             '\r' if chars.peek() == Some(&'\n') => {}
-            _ if c.is_whitespace() || c.is_control() || shows_nothing(c) => {
+            _ if c.is_whitespace() || is_hidden(c) => {
                 clean = false;
                 plain.push(if c == '\r' { '\n' } else { ' ' });
             }

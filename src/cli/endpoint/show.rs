@@ -4,10 +4,10 @@ use clap::Args;
 use serde_json::Value;
 
 use super::One;
+use crate::channels::text::one_line;
 use crate::cli::connection::{Call, Connection};
 use crate::cli::output;
 use crate::cli::pages::{self, Paging, moment, text};
-use crate::cli::shown::one_line;
 
 /// All endpoints.
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ fn held(endpoint: &Value) -> Option<String> {
 /// All that is known of an endpoint, field by field; what it does not have is left out.
 pub(super) fn describe(endpoint: &Value) -> String {
     let mut lines = vec![format!("{}: {}", text(endpoint, "/name"), standing(endpoint))];
-    let mut field = |name: &str, value: String| lines.push(format!("  {name:<16}{value}"));
+    let mut field = |name: &str, value: String| lines.push(format!("  {name:<16}{}", one_line(&value)));
     field("id", text(endpoint, "/id").to_owned());
     field("sent to", format!("{} at {}", text(endpoint, "/channel"), text(endpoint, "/url")));
     for (name, all) in [("events", "all"), ("resources", "all"), ("groups", "any, without links to decide")] {

@@ -6,10 +6,10 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::One;
+use crate::channels::text::{indented, one_line};
 use crate::cli::connection::{Call, Connection};
 use crate::cli::output;
 use crate::cli::pages::text;
-use crate::cli::shown::{indented, one_line};
 
 /// The longest that a hub may wait for a target.
 const LONGEST: u64 = 120;

@@ -24,9 +24,10 @@ use super::connection::{Call, CallError, Connection};
 use super::exit::Stopped;
 use super::progress::Progress;
 use super::request::{label, parse_json};
-use super::shown::{Shown, Standing, indented};
+use super::shown::{Shown, Standing};
 use super::waiting;
 use crate::approval::{Email, ResourceName, limits};
+use crate::channels::text::indented;
 
 /// Run a command once it is approved: asks, waits, and then runs exactly what was approved, without a shell.
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::approval::{Email, GroupName, ResourceName};
+use crate::channels::text::cut;
 use crate::cli::client::Client;
 use crate::cli::output;
 use crate::cli::pages::{self, Paging, Parameter, moment, text};
@@ -92,9 +93,10 @@ fn describe(page: &Value) -> String {
 
 /// As much of a command as fits on the line.
 fn short(command: &str) -> String {
-    let mut characters = command.chars().map(|character| if character == '\n' { ' ' } else { character });
-    let first: String = characters.by_ref().take(60).collect();
-    if characters.next().is_some() { format!("{first}…") } else { first }
+    match cut(command, 60) {
+        (whole, 0) => whole.to_owned(),
+        (first, _) => format!("{first}…"),
+    }
 }
 
 #[cfg(test)]
@@ -109,7 +111,7 @@ mod tests {
         let item = sample("select 1;\nselect 2;", &Value::Null, "pending");
         let text = describe(&json!({"items": [item], "next_cursor": "req_9"}));
         let line = "req_0190c0de0190c0de0190c0de0190c0de  pending     2026-11-21 22:00:00  orders-db         \
-                    nora@example.com          select 1; select 2;\nthere are more: --all, or --cursor req_9\n";
+                    nora@example.com          select 1; ⏎ select 2;\nthere are more: --all, or --cursor req_9\n";
         assert_eq!(text, line);
         assert_eq!(describe(&json!({"items": [], "next_cursor": null})), "none\n");
         assert_eq!(short(&"x".repeat(61)), format!("{}…", "x".repeat(60)));

@@ -1,7 +1,7 @@
 //! A request as a person reads it at the terminal.
 
-use crate::channels::text::duration;
-use crate::cli::shown::{Execution, Grant, Shown, Standing, indented};
+use crate::channels::text::{duration, indented, one_line};
+use crate::cli::shown::{Execution, Grant, Shown, Standing};
 
 /// Longest diff and output that are shown; all of it is in the JSON.
 const MAX_LINES: usize = 200;
@@ -28,14 +28,14 @@ pub(in crate::cli) fn summary(request: &Shown) -> String {
         field(&mut text, "language", language);
     }
     if !request.command.is_empty() {
-        field(&mut text, "command", &indented(&request.command));
+        block(&mut text, "command", &request.command);
     }
     if let Some(context) = &request.context {
-        field(&mut text, "context", &indented(&format!("{context:#}")));
+        block(&mut text, "context", &format!("{context:#}"));
     }
     field(&mut text, "digest", &format!("{} (revision {})", request.digest, request.revision));
     if let Some(change) = &request.change {
-        field(&mut text, "changed by", &format!("{}{}", change.who(), indented(&first_lines(&change.diff))));
+        lines(&mut text, "changed by", &change.who(), &first_lines(&change.diff));
     }
     for slot in &request.slots {
         field(&mut text, "needs", &format!("{} of {}, has {}", slot.needed, slot.groups(), slot.approved));
@@ -44,7 +44,7 @@ pub(in crate::cli) fn summary(request: &Shown) -> String {
         field(&mut text, "vote", &vote.describe());
     }
     if let Some(execution) = &request.execution {
-        field(&mut text, "use", &used(execution));
+        lines(&mut text, "use", &used(execution), &execution.output.as_deref().map(first_lines).unwrap_or_default());
     }
     if let Some(grant) = &request.grant {
         field(&mut text, "access", &access(grant));
@@ -54,9 +54,16 @@ pub(in crate::cli) fn summary(request: &Shown) -> String {
 }
 
 fn field(text: &mut String, name: &str, value: &str) {
-    let gap = if value.starts_with('\n') { "" } else { "  " };
-    let name = if value.starts_with('\n') { name.to_owned() } else { format!("{name:<10}") };
-    text.push_str(&format!("  {name}{gap}{value}\n"));
+    lines(text, name, value, "");
+}
+
+/// A field with lines below it.
+fn lines(text: &mut String, name: &str, value: &str, below: &str) {
+    text.push_str(&format!("  {name:<10}  {}{}\n", one_line(value), indented(below)));
+}
+
+fn block(text: &mut String, name: &str, value: &str) {
+    text.push_str(&format!("  {name}{}\n", indented(value)));
 }
 
 fn used(execution: &Execution) -> String {
@@ -70,9 +77,6 @@ fn used(execution: &Execution) -> String {
     }
     if let Some(digest) = &execution.output_digest {
         text.push_str(&format!(", output {digest}"));
-    }
-    if let Some(output) = execution.output.as_ref().filter(|output| !output.is_empty()) {
-        text.push_str(&indented(&first_lines(output)));
     }
     text
 }

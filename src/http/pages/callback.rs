@@ -1,4 +1,5 @@
-//! The page behind a link: what is asked, by whom and why, and the form to decide.
+//! The page behind a link: what is asked, by whom and why, and the form to decide. What shows nothing is written out by the escape of
+//! all pages.
 
 use askama::Template;
 
@@ -108,8 +109,7 @@ impl DecisionPage {
             mood,
             outcome: request.decision.as_ref().map(|decision| {
                 let by: Vec<&str> = decision.by.iter().map(|person| person.as_str()).collect();
-                let reason =
-                    decision.reason.as_ref().map(|reason| format!(": {}", visible(reason))).unwrap_or_default();
+                let reason = decision.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
                 if by.is_empty() {
                     format!("{heading}{reason}")
                 } else {
@@ -118,18 +118,18 @@ impl DecisionPage {
             }),
             resource: request.resource.to_string(),
             requester: match (&request.requester.name, &request.requester.email) {
-                (Some(name), Some(email)) => format!("{} ({email})", visible(name)),
-                _ => visible(request.requester.label()),
+                (Some(name), Some(email)) => format!("{name} ({email})"),
+                _ => request.requester.label().to_owned(),
             },
-            reason: request.reason.as_deref().map(visible),
+            reason: request.reason.clone(),
             asks: asks(&request),
-            command: visible(&request.command),
+            command: request.command.clone(),
             change: request.change.as_ref().map(ChangeLines::new),
             // What a text field does not show, nobody can edit.
             editable: Some(request.command.clone()).filter(|text| !text.is_empty() && visible(text) == *text),
             duration: request.duration_seconds,
-            context: request.context.as_ref().map(|context| visible(&format!("{context:#}"))),
-            labels: request.labels.iter().map(|(key, value)| (visible(key), visible(value))).collect(),
+            context: request.context.as_ref().map(|context| format!("{context:#}")),
+            labels: request.labels.clone().into_iter().collect(),
             slots: request
                 .slots
                 .iter()
@@ -137,7 +137,7 @@ impl DecisionPage {
                 .collect(),
             votes: request.votes.iter().map(VoteLine::new).collect(),
             group,
-            members: members.into_iter().map(|member| (member.email.to_string(), visible(&member.name))).collect(),
+            members: members.into_iter().map(|member| (member.email.to_string(), member.name)).collect(),
             used_by: used_by.map(|person| person.to_string()),
             nonce,
             reject_first: intent == Intent::Reject,
@@ -164,15 +164,15 @@ impl ChangeLines {
                 ChangeRole::Approver => format!("{by}, who approved it so"),
                 ChangeRole::Requester => format!("{by}, who asks"),
             },
-            reason: change.reason.as_deref().map(visible),
-            lines: change.diff.lines().map(|line| DiffLine { sort: sort(line), text: visible(line) }).collect(),
+            reason: change.reason.clone(),
+            lines: change.diff.lines().map(|line| DiffLine { sort: sort(line), text: line.to_owned() }).collect(),
         }
     }
 }
 
 /// What is asked for, before the command itself.
 fn asks(request: &RequestView) -> String {
-    let language = request.language.as_deref().map(|language| format!(" ({})", visible(language))).unwrap_or_default();
+    let language = request.language.as_deref().map(|language| format!(" ({language})")).unwrap_or_default();
     let whose = request.beneficiary.as_ref().map(|person| format!(" for {person}")).unwrap_or_default();
     match request.duration_seconds {
         Some(seconds) => format!("asks for access{whose} for {}{language}", duration(u64::from(seconds))),
@@ -192,7 +192,7 @@ impl VoteLine {
                 Choice::Reject => "rejected",
             },
             group: vote.group.as_ref().map(ToString::to_string),
-            reason: vote.reason.as_deref().map(visible),
+            reason: vote.reason.clone(),
             how: match vote.assurance {
                 Assurance::Link => "by a link, named themselves",
                 Assurance::Delegated => "through a trusted system",

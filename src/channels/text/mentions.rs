@@ -1,0 +1,31 @@
+//! Mentions, made to call nobody.
+
+use super::WORD_JOINER;
+
+/// Text whose `@here`, `@channel` and `@everyone` call nobody: a character that shows nothing stands behind the `@`.
+pub fn dead_mentions(text: &str) -> String {
+    const TO_ALL: [&str; 3] = ["here", "channel", "everyone"];
+    let mut dead = String::with_capacity(text.len());
+    for (place, character) in text.char_indices() {
+        dead.push(character);
+        let rest = text.get(place + character.len_utf8()..).unwrap_or_default();
+        let begins = |word: &&str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        if character == '@' && TO_ALL.iter().any(begins) {
+            dead.push(WORD_JOINER);
+        }
+    }
+    dead
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mentions_are_broken() {
+        assert_eq!(
+            dead_mentions("@here x@EVERYONE @channels a@b.c"),
+            "@\u{2060}here x@\u{2060}EVERYONE @\u{2060}channels a@b.c"
+        );
+    }
+}

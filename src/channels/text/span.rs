@@ -1,0 +1,33 @@
+//! Lengths of time, for people.
+
+use crate::time::Timestamp;
+
+/// A length of time in its largest two units.
+pub fn duration(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min {} s", seconds % 60),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// A moment for people, to the minute: `2026-11-21 13:00 UTC`.
+pub fn utc(at: Timestamp) -> String {
+    let text = at.to_string();
+    match (text.get(..10), text.get(11..16)) {
+        (Some(date), Some(time)) => format!("{date} {time} UTC"),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_shown_to_the_minute() {
+        assert_eq!(utc("2026-11-21T13:05:59.25Z".parse().expect("a time")), "2026-11-21 13:05 UTC");
+    }
+}

@@ -1,0 +1,70 @@
+//! What a reader sees of a character, by Unicode's own tables.
+
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
+/// Whether a character can stand in a text without being seen for what it is: control and format characters (among them those that
+/// turn the direction of text), default-ignorable and private ones, those that Unicode does not know, spaces and separators other
+/// than the plain space, and blanks that count as letters or symbols.
+pub(crate) fn is_hidden(character: char) -> bool {
+    use GeneralCategory::{
+        Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Surrogate, Unassigned,
+    };
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
+    match CodePointMapData::<GeneralCategory>::new().get(character) {
+        Control | Format | Surrogate | PrivateUse | Unassigned | LineSeparator | ParagraphSeparator
+        | SpaceSeparator => true,
+        _ => is_blank(character) || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character),
+    }
+}
+
+/// Blanks of which no property tells: the object's stand-in, the Braille pattern without dots, fillers and blanks of Khitan and
+/// Egyptian script, the note head that is not drawn.
+const fn is_blank(character: char) -> bool {
+    matches!(character, '\u{fffc}' | '\u{2800}' | '\u{16fe4}' | '\u{13441}' | '\u{13442}' | '\u{1d159}')
+}
+
+/// Whether a character is drawn onto the one before it, and takes no room of its own.
+pub(crate) fn is_stacked(character: char) -> bool {
+    let category = || CodePointMapData::<GeneralCategory>::new().get(character);
+    !character.is_ascii() && matches!(category(), GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_shows_nothing_is_taken_for_text() {
+        // A sample of each sort, told by hand: what the tables say has to be what is meant.
+        let hidden = [
+            "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}", // controls, and CSI in one character
+            "\u{a0}\u{1680}\u{2000}\u{2003}\u{200a}\u{202f}\u{205f}\u{3000}", // spaces
+            "\u{2028}\u{2029}",                 // separators
+            "\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}", // directions
+            "\u{ad}\u{200b}\u{200c}\u{200d}\u{2060}\u{2064}\u{206f}\u{feff}\u{180e}", // joiners and the like
+            "\u{34f}\u{17b4}\u{17b5}\u{fe00}\u{fe0f}\u{180b}\u{e0100}\u{e01ef}", // ignorable marks, variation selectors
+            "\u{e0001}\u{e0020}\u{e0041}\u{e007f}\u{e0080}\u{e0fff}", // tags, and what is kept free beside them
+            "\u{115f}\u{1160}\u{3164}\u{ffa0}", // Hangul fillers
+            "\u{fff0}\u{fff9}\u{fffa}\u{fffb}\u{fffc}", // interlinear annotation
+            "\u{1bca0}\u{1d159}\u{1d173}\u{1d17a}\u{13430}\u{13441}\u{16fe4}\u{2800}", // of single scripts
+            "\u{600}\u{6dd}\u{70f}\u{8e2}\u{110bd}", // marks before numbers
+            "\u{e000}\u{f8ff}\u{f0000}\u{10fffd}\u{fdd0}\u{ffff}\u{10ffff}\u{378}", // private, and none at all
+        ];
+        for character in hidden.concat().chars() {
+            assert!(is_hidden(character), "U+{:04X}", u32::from(character));
+        }
+        for character in "azAZ09 !~éßçñ中文日本語한국어עבריתالعربيةไทยहिन्दी🙂👍🏽€…–“”✂⏎⟨⟩\u{301}\u{fffd}".chars()
+        {
+            assert!(!is_hidden(character), "U+{:04X}", u32::from(character));
+        }
+    }
+
+    #[test]
+    fn marks_that_take_no_room() {
+        assert!("\u{301}\u{20dd}\u{489}\u{e31}\u{5b0}".chars().all(is_stacked));
+        assert!(!"aé\u{903} 中🏽".chars().any(is_stacked));
+    }
+}

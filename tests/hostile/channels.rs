@@ -1,0 +1,113 @@
+//! Every channel and every text that a requester, an approver or an executor can write.
+
+use countersign::channels::text::visible;
+use countersign::channels::{Channels, Links, Notice, SlotLinks, Subject};
+use countersign::ids::EventId;
+use countersign::store::endpoints::Channel;
+use serde_json::{Value, json};
+
+use super::{JOINERS, assert_no_markdown, assert_nothing_hides, corpus, named};
+
+const CHANNELS: [Channel; 2] = [Channel::Teams, Channel::Custom];
+const KINDS: [&str; 6] =
+    ["request.created", "request.revised", "request.voted", "request.rejected", "execution.finished", "grant.revoked"];
+
+/// A request whose every free text is this one.
+fn request(text: &str) -> Value {
+    let (digest, at) = ("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "2026-11-21T12:00:00Z");
+    let person = "dana@example.com";
+    json!({
+        "id": "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "revision": 2, "kind": "action", "resource": "orders-db", "command": text,
+        "language": text, "context": {text: text, "list": [text], "deep": {"er": {text: [text]}}}, "duration_seconds": null,
+        "digest": digest, "requester": {"email": null, "name": text, "groups": [], "acting_for": null}, "beneficiary": null,
+        "reason": text, "labels": {text: text}, "status": "rejected", "created_at": at, "expires_at": "2026-11-21T13:00:00Z",
+        "decided_at": at,
+        "decision": {"outcome": "rejected", "method": "votes", "reason": text, "by": [person], "rule": null, "group": null},
+        "slots": [{"group": "dba", "needed": 1, "approved": 0, "eligible": 2, "also": []}],
+        "votes": [{
+            "id": "vot_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "person": person, "decision": "reject", "group": "dba", "reason": text,
+            "assurance": "link", "channel": "teams", "at": at, "revision": 2, "digest": digest, "on_behalf_of": null,
+            "narrowing": null, "voided": false,
+        }],
+        "modified_by": null,
+        "change": {
+            "by": person, "role": "requester", "at": at, "from_revision": 1, "reason": text,
+            "diff": format!("@@ -1 +1 @@\n-{text}\n+{text}"),
+        },
+        "execution": {
+            "status": "failed", "use_by": at, "claimed_at": at, "lease_expires_at": at, "finished_at": at, "exit_code": 1,
+            "output": text, "output_truncated": false, "output_digest": null, "reason": text, "revoked_by": null,
+        },
+        "grant": null, "review": null, "undecidable": false, "supersedes": null, "superseded_by": null,
+        "url": "https://hub.example.com/v1/requests/req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa",
+    })
+}
+
+fn body(channels: &Channels, channel: Channel, kind: &str, subject: &str) -> Value {
+    let slot = SlotLinks {
+        group: "dba".to_owned(),
+        review: "https://hub.example.com/c/r".to_owned(),
+        approve: Some("https://hub.example.com/c/a".to_owned()),
+        reject: Some("https://hub.example.com/c/j".to_owned()),
+    };
+    let id: EventId = "evt_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa".parse().unwrap();
+    let at = "2026-11-21T12:00:00Z".parse().unwrap();
+    let notice = Notice { id, kind, at, subject: Subject::Request(subject), links: Links::of(vec![slot]) };
+    let body = channels.render(channel, &notice).unwrap_or_else(|error| panic!("{} {kind}: {error}", channel.as_str()));
+    serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} in {body}"))
+}
+
+/// Every string of a JSON value, with the object that it stands in.
+fn each_text<'v>(value: &'v Value, holder: &'v Value, see: &mut impl FnMut(&'v Value, &'v str)) {
+    match value {
+        Value::String(text) => see(holder, text),
+        Value::Array(items) => items.iter().for_each(|item| each_text(item, holder, see)),
+        Value::Object(members) => members.values().for_each(|member| each_text(member, value, see)),
+        _ => {}
+    }
+}
+
+/// How often the channel's own date function stands in a card: a requester's must not be among them.
+fn dates(card: &Value) -> usize {
+    card.to_string().matches("{{").count()
+}
+
+#[test]
+fn no_channel_lets_anything_live_through() {
+    let channels = Channels::new(None).unwrap();
+    let tame = request("x").to_string();
+    for text in corpus() {
+        let subject = request(&text);
+        let stored = subject.to_string();
+        // A megabyte is as hostile in one event as in six.
+        let kinds = if text.len() > 100_000 { &KINDS[..1] } else { &KINDS[..] };
+        for (kind, channel) in kinds.iter().flat_map(|kind| CHANNELS.map(|channel| (kind, channel))) {
+            let about = format!("{} {kind}: {}", channel.as_str(), named(&text));
+            if channel == Channel::Custom && text.len() > 100_000 {
+                // Beyond its budget: refused by name, never cut. No request gets that long.
+                continue;
+            }
+            let sent = body(&channels, channel, kind, &stored);
+            if channel == Channel::Custom {
+                assert_eq!(sent["data"]["request"], subject, "{about}: exact, for a program");
+                continue;
+            }
+            let mut shown = String::new();
+            each_text(&sent, &sent, &mut |holder, text| {
+                assert_nothing_hides(text, &JOINERS, &about);
+                if holder["type"] == "TextBlock" && text == holder["text"] {
+                    assert_no_markdown(text, &about);
+                }
+                shown.extend(
+                    text.chars()
+                        .filter(|c| !"\u{200b}\u{2060}".contains(*c))
+                        .map(|c| if c == '\u{a0}' { ' ' } else { c }),
+                );
+                shown.push('\n');
+            });
+            assert_eq!(dates(&sent), dates(&body(&channels, channel, kind, &tame)), "{about}: a date of its own");
+            let is_whole = visible(&text).lines().all(|line| shown.contains(line));
+            assert!(is_whole || shown.contains("bytes more"), "{about}: left out unsaid");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The page behind a link, for every hostile text that the hub takes.
+
+use std::collections::BTreeSet;
+
+use countersign::channels::text::visible;
+use reqwest::Method;
+use serde_json::json;
+
+use super::{assert_nothing_hides, corpus, named};
+use crate::support::{Answer, Database, Receiver, TestHub};
+
+/// What a page's markup is made of: the names of its tags, and of their attributes.
+fn markup(page: &str) -> BTreeSet<String> {
+    let tags = page.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default());
+    let names = tags.flat_map(|tag| {
+        // Values are quoted, so what stands outside of quotes is names.
+        let outside: String = tag.split('"').step_by(2).collect();
+        outside.split_ascii_whitespace().map(|name| name.trim_end_matches('=').to_owned()).collect::<Vec<_>>()
+    });
+    names.collect()
+}
+
+fn in_html(text: &str) -> String {
+    let entity = |c: char| match c {
+        '<' | '>' | '&' | '"' | '\'' => format!("&#{};", u32::from(c)),
+        plain => plain.to_string(),
+    };
+    text.chars().map(entity).collect()
+}
+
+/// Asks with a text wherever one may stand.
+async fn ask(hub: &TestHub, text: &str) -> Answer {
+    let short = text.get(..text.floor_char_boundary(256)).unwrap_or_default();
+    let ask = json!({
+        "resource": "orders", "command": text, "reason": text.get(..text.floor_char_boundary(4_096)), "language": short,
+        "context": {text: [text]}, "labels": {short: short}, "requester": {"email": "nora@example.com", "name": short},
+    });
+    hub.post("/v1/requests", &ask).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_page_lets_anything_live_through() {
+    let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
+    let receiver = Receiver::start().await;
+    hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
+    let mut known: Option<BTreeSet<String>> = None;
+    let mut shown = 0;
+    for text in std::iter::once("x".to_owned()).chain(corpus()) {
+        let about = named(&text);
+        let answer = ask(&hub, &text).await;
+        if answer.status != 201 {
+            // Too long, blank, or no text at all: said so.
+            let code = answer.json()["code"].as_str().unwrap().to_owned();
+            let refused = ["body_too_large", "too_long", "invalid_text", "invalid_payload"];
+            assert!(refused.contains(&code.as_str()), "{about}: {}", answer.text);
+            continue;
+        }
+        shown += 1;
+        let request = answer.json();
+        let id = request["id"].as_str().unwrap();
+        receiver.wait_for(shown).await;
+        let link = receiver.find(|sent| sent.body.contains(id).then(|| sent.json()["data"]["links"]["review"].clone()));
+        let page = hub.send(hub.call(Method::GET, link.unwrap().as_str().unwrap())).await;
+        assert_eq!(page.status, 200);
+        assert_nothing_hides(&page.text, &['\n'], &about);
+        assert!(page.text.contains(&in_html(&visible(&text))), "{about}: the command is not there to the letter");
+        let markup = markup(&page.text);
+        match &known {
+            None => known = Some(markup),
+            Some(known) => {
+                let more: Vec<_> = markup.difference(known).collect();
+                assert!(more.is_empty(), "{about}: {more:?}");
+            }
+        }
+    }
+    assert!(shown > 400, "{shown}");
+}
