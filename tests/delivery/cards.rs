@@ -96,7 +96,7 @@ fn card(kind: &str, request: &Value, groups: &[&str]) -> Value {
         Some(("endpoint", _)) => Subject::Endpoint(&about),
         Some(_) => Subject::Request(&text),
     };
-    let notice = Notice { id, kind, at, subject, links: links(groups) };
+    let notice = Notice { id, kind, at, subject, withheld: None, links: links(groups) };
     let body = channels.render(Channel::Teams, &notice).unwrap_or_else(|error| panic!("{kind}: {error}"));
     assert!(body.len() <= 20_000);
     serde_json::from_str(&body).unwrap()

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use self::payload::{asks, diff_line, facts, lines, or_dash};
 use self::people::{decided_by, newest_vote, or_system, requester};
 use self::state::{note, slots};
-use super::text::cut;
+use super::text::{cut, shortened};
 use super::{Notice, SlotLinks};
 
 /// How much of a request a message has room for.
@@ -39,7 +39,8 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
     let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (command, command_cut) = lines(text("/command"), room.text, room.lines);
     let (reason, reason_cut) = cut(text("/reason"), room.text / 4);
-    let (decision_reason, _) = cut(text("/decision/reason"), room.text / 4);
+    let decision_reason = shortened(text("/decision/reason"), room.text / 4);
+    let withheld = notice.withheld.map(|withheld| withheld.told()).unwrap_or_default();
     // A change is told once: afterwards it is what is asked for.
     let diff = if notice.kind == "request.revised" { text("/change/diff") } else { "" };
     let (diff, diff_cut) = lines(diff, room.text / 2, room.lines);
@@ -51,8 +52,9 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "expires_at": text("/expires_at"),
         "url": text("/url"),
         "requester": requester(request),
-        "asks": asks(request),
-        "note": note(request),
+        "asks": asks(request, notice.withheld),
+        "note": note(request, &withheld),
+        "withheld": withheld,
         "newest_vote": newest_vote(request),
         "revision": request.pointer("/revision").map(Value::to_string).unwrap_or_default(),
         "changed_by": if diff.is_empty() { "" } else { or_system(text("/change/by")) },
@@ -62,7 +64,7 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "command_cut": command_cut,
         "reason": reason,
         "reason_cut": reason_cut,
-        "facts": facts(request, room.text / 8, room.facts),
+        "facts": facts(request, &withheld, room.text / 8, room.facts),
         "slots": slots(request),
         "decision_reason": decision_reason,
         "decided_by": decided_by(request),
@@ -78,7 +80,7 @@ pub(super) fn of_endpoint(notice: &Notice<'_>, endpoint: &Value) -> Value {
         "event": {"id": notice.id, "type": notice.kind, "at": notice.at},
         "name": or_dash(text("/name")),
         "id": or_dash(text("/id")),
-        "reason": cut(text("/reason"), 1_000).0,
+        "reason": shortened(text("/reason"), 1_000),
         "since": text("/failing_since"),
         "off_at": text("/disabled_at_latest"),
     })

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::channels::text::cut;
+use crate::channels::text::shortened;
 
 /// Who asks.
 pub(super) fn requester(request: &Value) -> String {
@@ -11,8 +11,8 @@ pub(super) fn requester(request: &Value) -> String {
         text.filter(|text| !text.trim().is_empty())
     };
     match (part("name"), part("email")) {
-        (Some(name), Some(email)) => format!("{} ({email})", cut(name, 100).0),
-        (Some(one), None) | (None, Some(one)) => cut(one, 254).0.to_owned(),
+        (Some(name), Some(email)) => format!("{} ({email})", shortened(name, 100)),
+        (Some(one), None) | (None, Some(one)) => shortened(one, 254),
         (None, None) => "a system".to_owned(),
     }
 }

@@ -18,8 +18,8 @@ pub(super) fn slots(request: &Value) -> String {
     format!("{}{more}", named.join(", "))
 }
 
-/// How using it went, and until when access lasts.
-pub(super) fn note(request: &Value) -> String {
+/// How using it went, and until when access lasts; and what is kept back.
+pub(super) fn note(request: &Value, withheld: &str) -> String {
     let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str);
     let execution = text("/execution/status").map(|status| {
         let code = request.pointer("/execution/exit_code").and_then(Value::as_i64);
@@ -29,5 +29,10 @@ pub(super) fn note(request: &Value) -> String {
         let (from, to) = (text("/grant/starts_at").unwrap_or_default(), text("/grant/ends_at").unwrap_or_default());
         format!("Access of {}: {status}, {from} to {to}", text("/grant/requester").unwrap_or_default())
     });
-    execution.or(grant).unwrap_or_default()
+    let used = execution.or(grant).unwrap_or_default();
+    match (used.is_empty(), withheld.is_empty()) {
+        (_, true) => used,
+        (true, false) => format!("Kept back: {withheld}"),
+        (false, false) => format!("{used}. Kept back: {withheld}"),
+    }
 }
