@@ -22,6 +22,7 @@ mod exec;
 mod hostile;
 mod links;
 mod races;
+mod redaction;
 mod requests;
 mod serve;
 mod ssrf;

@@ -7,6 +7,7 @@ mod admit;
 mod ballot;
 mod cover;
 mod decide;
+mod detail;
 mod diff;
 mod digest;
 mod execution;
@@ -25,6 +26,7 @@ mod working_hours;
 pub use admit::{Admission, Belonging, admit};
 pub use cover::{Roster, cover, indispensable, satisfiable};
 pub use decide::{Command, Proposal, Revision, Transition, Verdict, Void, VoidReason, decide};
+pub use detail::Detail;
 pub use diff::unified;
 pub use digest::{Digest, InvalidDigest};
 pub use execution::{

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assurance, Email, GroupName, Guardrail, WorkingHours};
+use super::{Assurance, Detail, Email, GroupName, Guardrail, WorkingHours};
 
 /// Deadline of a request when neither it, its resource nor the settings name one.
 pub const DEFAULT_TIMEOUT_SECONDS: u32 = 3_600;
@@ -86,6 +86,9 @@ pub struct Procedure {
     /// Never approved in bulk.
     #[serde(default)]
     pub high_risk: bool,
+    /// How much of a request leaves for a channel.
+    #[serde(default)]
+    pub detail: Detail,
     /// Who may go ahead in an emergency, and what follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlass>,
@@ -139,6 +142,7 @@ impl Default for Procedure {
             use_within_seconds: None,
             max_duration_seconds: None,
             high_risk: false,
+            detail: Detail::Full,
             break_glass: None,
             reminders: Vec::new(),
             escalation: Vec::new(),

@@ -44,6 +44,7 @@ pub(super) fn render(
         "request": request,
         "endpoint": endpoint,
         "links": notice.links,
+        "redaction": notice.withheld,
     });
     let (name, text, body) = templates.render(Channel::Custom, notice.kind, &data)?;
     validators.check(&name, EVENT, &body)?;
@@ -62,7 +63,13 @@ fn plain(notice: &Notice<'_>) -> Result<String, RenderError> {
     let data = match notice.subject {
         Subject::Request(text) => {
             let links = serde_json::to_string(&notice.links).map_err(unreadable)?;
-            format!("{{\"request\":{text},\"links\":{links}}}")
+            let redaction = match &notice.withheld {
+                Some(withheld) => {
+                    format!(",\"redaction\":{}", serde_json::to_string(withheld).map_err(unreadable)?)
+                }
+                None => String::new(),
+            };
+            format!("{{\"request\":{text},\"links\":{links}{redaction}}}")
         }
         Subject::Endpoint(text) => format!("{{\"endpoint\":{text}}}"),
         Subject::Nothing => "{}".to_owned(),
@@ -78,14 +85,16 @@ fn plain(notice: &Notice<'_>) -> Result<String, RenderError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::redact::Withheld;
     use super::super::{Links, SlotLinks};
     use super::*;
+    use crate::approval::Detail;
     use crate::ids::EventId;
     use crate::time::Timestamp;
 
     fn notice<'n>(kind: &'n str, subject: Subject<'n>, links: Links) -> Notice<'n> {
         let at = Timestamp::from_micros(1_700_000_000_000_001);
-        Notice { id: EventId::mint(at), kind, at, subject, links }
+        Notice { id: EventId::mint(at), kind, at, subject, withheld: None, links }
     }
 
     #[test]
@@ -102,6 +111,10 @@ mod tests {
         for notice in [
             notice("request.created", Subject::Request(text), Links::of(vec![slot])),
             notice("request.approved", Subject::Request(text), Links::default()),
+            Notice {
+                withheld: Some(Withheld { detail: Detail::Redacted, hidden: 3 }),
+                ..notice("request.approved", Subject::Request(text), Links::default())
+            },
             notice("endpoint.disabled", Subject::Endpoint(endpoint), Links::default()),
             notice("ping", Subject::Nothing, Links::default()),
         ] {
@@ -113,7 +126,9 @@ mod tests {
                 Subject::Nothing => (Value::Null, Value::Null),
             };
             let event = json!({"id": notice.id, "type": notice.kind, "at": notice.at});
-            let data = json!({"event": event, "request": request, "endpoint": endpoint, "links": notice.links});
+            let data = json!({
+                "event": event, "request": request, "endpoint": endpoint, "links": notice.links, "redaction": notice.withheld,
+            });
             let (_, _, long) = templates.render(Channel::Custom, notice.kind, &data).expect("renders");
             assert_eq!(short, long, "{}", notice.kind);
             if !matches!(notice.subject, Subject::Request(_)) {

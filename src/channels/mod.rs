@@ -12,6 +12,7 @@ mod google_chat;
 mod helpers;
 mod lines;
 mod notice;
+pub mod redact;
 pub mod samples;
 mod schema;
 mod slack;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::RenderError;
+use super::redact::Withheld;
 use crate::ids::EventId;
 use crate::time::Timestamp;
 
@@ -18,6 +19,8 @@ pub struct Notice<'a> {
     pub at: Timestamp,
     /// What it is about.
     pub subject: Subject<'a>,
+    /// What the subject does not hold of what it is about; none when it holds all.
+    pub withheld: Option<Withheld>,
     /// The links of the slots that the endpoint serves.
     pub links: Links,
 }

@@ -98,7 +98,7 @@ impl Example {
             Some(text) if self.kind.starts_with("endpoint.") => Subject::Endpoint(text),
             Some(text) => Subject::Request(text),
         };
-        Notice { id: EventId::least(at), kind: &self.kind, at, subject, links: self.links.clone() }
+        Notice { id: EventId::least(at), kind: &self.kind, at, subject, withheld: None, links: self.links.clone() }
     }
 }
 

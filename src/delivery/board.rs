@@ -316,6 +316,7 @@ mod tests {
             request_id: None,
             at: now,
             subject: "0123456789".to_owned(),
+            detail: crate::approval::Detail::Full,
             fanout: 1,
             trace: None,
         };

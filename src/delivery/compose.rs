@@ -2,12 +2,15 @@
 //!
 //! Everything is derived from what is stored, so that a retry sends the same body and the same links.
 
-use crate::approval::{Digest, GroupName, Status};
+use std::borrow::Cow;
+
+use crate::approval::{Detail, Digest, GroupName, Status};
+use crate::channels::redact::{self, Withheld};
 use crate::channels::{Channels, Links, Notice, RenderError, SlotLinks, Subject};
 use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
 use crate::store::endpoints::Endpoint;
-use crate::store::events::{ASKING, PING};
+use crate::store::events::{ASKING, Event, PING};
 use crate::store::queue::Claimed;
 use crate::time::Timestamp;
 
@@ -69,13 +72,27 @@ pub(super) fn compose(
         }
         _ => Links::default(),
     };
+    let detail = event.detail.max(endpoint.detail);
+    let (text, withheld) = let_through(event, detail)?;
     let subject = match event.request_id {
-        Some(_) => Subject::Request(&event.subject),
+        Some(_) => Subject::Request(&text),
         None if event.kind == PING => Subject::Nothing,
-        None => Subject::Endpoint(&event.subject),
+        None => Subject::Endpoint(&text),
     };
-    let notice = Notice { id: event.id, kind: &event.kind, at: event.at, subject, links };
+    let notice = Notice { id: event.id, kind: &event.kind, at: event.at, subject, withheld, links };
     Ok(channels.render(endpoint.channel, &notice)?)
+}
+
+/// What the event is about, as far as it may leave, and what was kept back.
+fn let_through(event: &Event, detail: Detail) -> Result<(Cow<'_, str>, Option<Withheld>), serde_json::Error> {
+    if detail == Detail::Full || event.kind == PING {
+        return Ok((Cow::Borrowed(&event.subject), None));
+    }
+    if event.request_id.is_none() {
+        return Ok((redact::endpoint(&event.subject)?.into(), None));
+    }
+    let (text, withheld) = redact::request(&event.subject, detail)?;
+    Ok((text.into(), Some(withheld)))
 }
 
 fn links(subject: &Asked, claimed: &Claimed, endpoint: &Endpoint, keys: &KeyRing, public_url: &str) -> Links {

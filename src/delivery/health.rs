@@ -8,6 +8,7 @@ use serde_json::json;
 use super::TargetPolicy;
 use super::dispatcher::Dispatcher;
 use super::publish::{News, publish, send_probe};
+use crate::approval::Detail;
 use crate::audit::{Actor, Entry};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{self, Endpoint, EndpointState};
@@ -170,7 +171,7 @@ async fn tell(
         "url": TargetPolicy::masked(about.url.expose_secret()),
         "reason": reason, "failing_since": since, "disabled_at_latest": off_at,
     });
-    let news = News { kind, request_id: None, subject: subject.to_string(), at: now };
+    let news = News { kind, request_id: None, subject: subject.to_string(), detail: Detail::Full, at: now };
     // Whoever listens to some groups or some resources only wants to hear of those.
     let wants = |other: &Endpoint| {
         other.id != about.id

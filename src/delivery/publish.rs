@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::board::bytes_of;
 use super::dispatcher::Dispatcher;
+use crate::approval::Detail;
 use crate::ids::{DeliveryId, EventId, RequestId};
 use crate::store::deliveries::{self, NewDelivery};
 use crate::store::endpoints::Endpoint;
@@ -20,6 +21,8 @@ pub struct News<'a> {
     pub request_id: Option<RequestId>,
     /// The request or endpoint as the API shows it, as JSON text.
     pub subject: String,
+    /// How much of it leaves for a channel, whatever an endpoint says.
+    pub detail: Detail,
     /// When it happened.
     pub at: Timestamp,
 }
@@ -47,7 +50,7 @@ pub async fn publish(
 
 /// Sends a `ping` to an endpoint that is switched off, to see whether it works again.
 pub(super) fn send_probe(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, endpoint: Arc<Endpoint>, now: Timestamp) {
-    let news = News { kind: PING, request_id: None, subject: "{}".to_owned(), at: now };
+    let news = News { kind: PING, request_id: None, subject: "{}".to_owned(), detail: Detail::Full, at: now };
     let event = new_event(tx, news, 1);
     let place = Place::out_of_turn(dispatcher, &endpoint);
     make(tx, dispatcher, &event, Ok(place));
@@ -60,6 +63,7 @@ fn new_event(tx: &mut Tx, news: News<'_>, fanout: usize) -> Arc<Event> {
         request_id: news.request_id,
         at: news.at,
         subject: news.subject,
+        detail: news.detail,
         fanout: u32::try_from(fanout).unwrap_or(u32::MAX),
         trace: tx.trace().map(|trace| trace.to_string()),
     });

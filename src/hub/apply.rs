@@ -261,6 +261,8 @@ fn same_endpoint(one: &Endpoint, other: &Endpoint) -> bool {
         && one.events == other.events
         && one.resources == other.resources
         && one.groups == other.groups
+        && one.recipient == other.recipient
+        && one.detail == other.detail
         && one.transport == other.transport
         && one.state == other.state
 }

@@ -2,7 +2,7 @@
 
 use super::{Hub, HubError, LinkProblem, RequestView, check};
 use crate::approval::{
-    Assurance, Ballot, Choice, Command, Email, GroupName, LinkUse, Narrowing, Request, Status, limits,
+    Assurance, Ballot, Choice, Command, Detail, Email, GroupName, LinkUse, Narrowing, Request, Status, limits,
 };
 use crate::audit::Actor;
 use crate::ids::VoteId;
@@ -26,6 +26,8 @@ pub struct CallbackPage {
     pub used_by: Option<Email>,
     /// For the form; absent when there is nothing to decide.
     pub nonce: Option<String>,
+    /// How much of the request the message held that brought the link.
+    pub detail: Detail,
     /// The moment that the page was made for.
     pub now: Timestamp,
 }
@@ -61,7 +63,10 @@ impl Hub {
         let spent = LinkUse { delivery: link.delivery, group: link.group.clone() };
         let used_by = request.link_spent_by(&spent).cloned();
         let open = request.status == Status::Pending && used_by.is_none();
+        let detail = request.terms.procedure.detail;
         let members = self.who_may_vote(&request, &link.group, now).await?;
+        let endpoint = endpoints::any_state(&mut self.store.read().await?, link.endpoint).await?;
+        let sent = endpoint.map_or(Detail::Full, |endpoint| endpoint.detail);
         Ok(CallbackPage {
             request: self.view_now(request).await?,
             group: link.group.to_string(),
@@ -69,6 +74,7 @@ impl Hub {
             members,
             used_by,
             nonce: open.then(|| Link::form_nonce(token, &self.keys, now)),
+            detail: sent.max(detail),
             now,
         })
     }

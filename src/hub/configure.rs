@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::footguns::warnings;
 use super::{Hub, HubError, Page, check, context, require};
 use crate::approval::{
-    Absence, Assurance, BreakGlass, Email, Escalation, GroupName, Guardrail, Guardrails, Policy, Procedure,
+    Absence, Assurance, BreakGlass, Detail, Email, Escalation, GroupName, Guardrail, Guardrails, Policy, Procedure,
     ResourceName, Slot, WorkingHours, limits, validate_slots, with_added,
 };
 use crate::audit::Entry;
@@ -88,6 +88,9 @@ pub struct ResourceInput {
     /// Never approved in bulk.
     #[serde(default)]
     pub high_risk: bool,
+    /// How much of a request leaves for a channel.
+    #[serde(default)]
+    pub detail: Detail,
     /// Who may go ahead in an emergency.
     #[serde(default)]
     pub break_glass: Option<BreakGlass>,
@@ -174,6 +177,7 @@ impl ResourceInput {
                 use_within_seconds: self.use_within_seconds,
                 max_duration_seconds: self.max_duration_seconds,
                 high_risk: self.high_risk,
+                detail: self.detail,
                 break_glass: self.break_glass,
                 reminders,
                 escalation,

@@ -38,7 +38,8 @@ pub(super) async fn announce_shown(
     shown: String,
     now: Timestamp,
 ) -> Result<(), HubError> {
-    let news = News { kind, request_id: Some(request.id), subject: shown, at: now };
+    let detail = request.terms.procedure.detail;
+    let news = News { kind, request_id: Some(request.id), subject: shown, detail, at: now };
     publish(tx, &scene.dispatcher, news, |endpoint| wants(endpoint, kind, request)).await?;
     tx.signal(Signal::Request(request.id));
     Ok(())

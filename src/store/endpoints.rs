@@ -9,7 +9,7 @@ use super::requests::{unwire, wire};
 use super::session::args;
 use super::transport::{Secret, Transport};
 use super::{Session, StoreError};
-use crate::approval::{EndpointName, GroupName, ResourceName};
+use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName};
 use crate::ids::EndpointId;
 use crate::time::Timestamp;
 
@@ -80,6 +80,10 @@ pub struct Endpoint {
     pub resources: BTreeSet<ResourceName>,
     /// For which deciding groups it speaks; empty for any request, without deciding links.
     pub groups: BTreeSet<GroupName>,
+    /// The one person who reads it, when that is so: its links are theirs alone.
+    pub recipient: Option<Email>,
+    /// How much of a request it is sent.
+    pub detail: Detail,
     /// Whether it is sent anything.
     pub state: EndpointState,
     /// Why it is disabled.
@@ -106,6 +110,8 @@ impl Endpoint {
             events: BTreeSet::new(),
             resources: BTreeSet::new(),
             groups: BTreeSet::new(),
+            recipient: None,
+            detail: Detail::Full,
             state: EndpointState::Active,
             disabled_reason: None,
             transport: Transport::default(),
@@ -135,6 +141,8 @@ struct Row {
     events: String,
     resources: String,
     groups: String,
+    recipient: Option<String>,
+    detail: String,
     state: String,
     disabled_reason: Option<String>,
     transport: String,
@@ -147,7 +155,7 @@ struct Row {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, channel, url, secret, events, resources, groups, state, disabled_reason, transport, ",
+            "SELECT id, name, channel, url, secret, events, resources, groups, recipient, detail, state, disabled_reason, transport, ",
             "retiring, paused_at, created_at FROM endpoints ",
             $rest
         )
@@ -161,12 +169,13 @@ macro_rules! select {
 pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> Result<(), StoreError> {
     let bad =
         |column| move |cause: serde_json::Error| StoreError::inconsistent("endpoints", column, endpoint.id, cause);
-    let sql = "INSERT INTO endpoints (id, name, channel, url, secret, events, resources, groups, state,
-            disabled_reason, transport, retiring, paused_at, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    let sql = "INSERT INTO endpoints (id, name, channel, url, secret, events, resources, groups, recipient, detail,
+            state, disabled_reason, transport, retiring, paused_at, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, channel = excluded.channel, url = excluded.url,
             secret = excluded.secret, events = excluded.events, resources = excluded.resources,
-            groups = excluded.groups, state = excluded.state, disabled_reason = excluded.disabled_reason,
+            groups = excluded.groups, recipient = excluded.recipient, detail = excluded.detail,
+            state = excluded.state, disabled_reason = excluded.disabled_reason,
             transport = excluded.transport, retiring = excluded.retiring, paused_at = excluded.paused_at,
             updated_at = excluded.updated_at";
     let values = args![
@@ -178,6 +187,8 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
         serde_json::to_string(&endpoint.events).map_err(bad("events"))?,
         serde_json::to_string(&endpoint.resources).map_err(bad("resources"))?,
         serde_json::to_string(&endpoint.groups).map_err(bad("groups"))?,
+        endpoint.recipient.as_ref(),
+        endpoint.detail.as_str(),
         wire(&endpoint.state).map_err(bad("state"))?,
         endpoint.disabled_reason.clone(),
         serde_json::to_string(&endpoint.transport).map_err(bad("transport"))?,
@@ -253,6 +264,12 @@ impl Row {
             events: serde_json::from_str(&self.events).map_err(bad("events"))?,
             resources: serde_json::from_str(&self.resources).map_err(bad("resources"))?,
             groups: serde_json::from_str(&self.groups).map_err(bad("groups"))?,
+            recipient: self
+                .recipient
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(|cause| StoreError::inconsistent("endpoints", "recipient", id, cause))?,
+            detail: unwire(self.detail).map_err(bad("detail"))?,
             state: unwire(self.state).map_err(bad("state"))?,
             disabled_reason: self.disabled_reason,
             transport: serde_json::from_str(&self.transport).map_err(bad("transport"))?,

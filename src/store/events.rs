@@ -3,6 +3,7 @@
 use super::Session;
 use super::bulk::Bulk;
 use super::session::args;
+use crate::approval::Detail;
 use crate::ids::{EventId, RequestId};
 use crate::time::Timestamp;
 
@@ -53,13 +54,16 @@ pub struct Event {
     pub at: Timestamp,
     /// The request (or the endpoint) as the API showed it at that moment, as JSON text.
     pub subject: String,
+    /// How much of it leaves for a channel, whatever an endpoint says.
+    pub detail: Detail,
     /// How many deliveries are made for it.
     pub fanout: u32,
     /// The trace (W3C Trace Context, 32 hex digits) of the call that brought it about.
     pub trace: Option<String>,
 }
 
-static EVENTS: Bulk = Bulk::new(3, "INSERT INTO events (id, type, request_id, at, subject, fanout, trace)", 7, "");
+static EVENTS: Bulk =
+    Bulk::new(3, "INSERT INTO events (id, type, request_id, at, subject, detail, fanout, trace)", 8, "");
 
 /// Adds an event.
 pub fn insert(session: &mut Session, event: &Event) {
@@ -69,6 +73,7 @@ pub fn insert(session: &mut Session, event: &Event) {
         event.request_id.as_ref(),
         event.at,
         &event.subject,
+        event.detail.as_str(),
         event.fanout,
         event.trace.clone(),
     ];

@@ -30,7 +30,7 @@ fn card(kind: &str, request: &Value, groups: &[String]) -> Value {
     let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     let text = request.to_string();
     let links = Links::of(groups.iter().map(slot).collect());
-    let notice = Notice { id: EventId::least(at), kind, at, subject: Subject::Request(&text), links };
+    let notice = Notice { id: EventId::least(at), kind, at, subject: Subject::Request(&text), withheld: None, links };
     let body = Channels::new(None).unwrap().render(Channel::Teams, &notice).unwrap();
     assert!(body.len() <= 20_000);
     serde_json::from_str(&body).unwrap()

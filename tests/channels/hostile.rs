@@ -141,7 +141,7 @@ proptest! {
         };
         let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
         for channel in chat_channels() {
-            let notice = Notice { id: EventId::least(at), kind, at, subject, links: Links::of(vec![slot.clone()]) };
+            let notice = Notice { id: EventId::least(at), kind, at, subject, withheld: None, links: Links::of(vec![slot.clone()]) };
             let body = CHANNELS.render(channel, &notice);
             prop_assert!(body.is_ok(), "{}: {:?}", channel.as_str(), body);
             let message: Value = serde_json::from_str(&body.unwrap()).unwrap();

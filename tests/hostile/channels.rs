@@ -52,7 +52,8 @@ fn body(channels: &Channels, channel: Channel, kind: &str, subject: &str) -> Val
     };
     let id: EventId = "evt_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa".parse().unwrap();
     let at = "2026-11-21T12:00:00Z".parse().unwrap();
-    let notice = Notice { id, kind, at, subject: Subject::Request(subject), links: Links::of(vec![slot]) };
+    let notice =
+        Notice { id, kind, at, subject: Subject::Request(subject), withheld: None, links: Links::of(vec![slot]) };
     let body = channels.render(channel, &notice).unwrap_or_else(|error| panic!("{} {kind}: {error}", channel.as_str()));
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} in {body}"))
 }

@@ -28,6 +28,7 @@ async fn some_deliveries(store: &Store, count: i64) -> (EndpointId, Vec<Delivery
                 request_id: Some(request.id),
                 at: at(second),
                 subject: "{}".to_owned(),
+                detail: countersign::approval::Detail::Full,
                 fanout: 1,
                 trace: None,
             };

@@ -125,6 +125,7 @@ async fn one_delivery(store: &Store) -> (Endpoint, NewDelivery) {
         request_id: Some(request.id),
         at: at(1),
         subject: "{}".to_owned(),
+        detail: countersign::approval::Detail::Full,
         fanout: 1,
         trace: None,
     };

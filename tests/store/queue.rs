@@ -58,6 +58,7 @@ async fn more(store: &Store, like: &NewDelivery, count: i64) -> Vec<DeliveryId> 
                 request_id: like.request_id,
                 at: at(2),
                 subject,
+                detail: countersign::approval::Detail::Full,
                 fanout: 1,
                 trace: None,
             };

@@ -28,9 +28,9 @@ fn boundary(text: &str, end: usize) -> usize {
     // The character behind the end says whether there is a boundary.
     let to = text.ceil_char_boundary(end.saturating_add(1));
     let around = text.get(from..to).unwrap_or_default();
-    let found = around.grapheme_indices(true).map(|(place, _)| from + place);
+    let mut found = around.grapheme_indices(true).map(|(place, _)| from + place);
     // Where the look begins need be none; and at the text's own beginning, nothing would be left.
-    found.filter(|place| *place > from && *place <= end).next_back().unwrap_or(end)
+    found.rfind(|place| *place > from && *place <= end).unwrap_or(end)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use self::payload::{asks, diff_line, facts, lines, or_dash, what};
 use self::people::{decided_by, or_system, requester, votes};
 use self::state::{findings, note, slots, time_left};
-use super::text::cut;
+use super::text::{cut, shortened};
 use super::{Notice, SlotLinks};
 
 /// How much of a request a message has room for.
@@ -40,6 +40,7 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
     let text = |pointer: &str| text(request, pointer);
     let (command, command_cut) = lines(text("/command"), room.text, room.lines);
     let (reason, reason_cut) = cut(text("/reason"), room.text / 4);
+    let withheld = notice.withheld.map(|withheld| withheld.told()).unwrap_or_default();
     // A change is told once: afterwards it is what is asked for.
     let diff = if notice.kind == "request.revised" { text("/change/diff") } else { "" };
     let (diff, diff_cut) = lines(diff, room.text / 2, room.lines);
@@ -58,9 +59,10 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "time_left": time_left(request, notice.at),
         "url": text("/url"),
         "requester": requester(request),
-        "what": what(request),
-        "asks": asks(request),
-        "note": note(request),
+        "what": what(request, notice.withheld),
+        "asks": asks(request, notice.withheld),
+        "note": note(request, &withheld),
+        "withheld": withheld,
         "revision": request.pointer("/revision").map(Value::to_string).unwrap_or_default(),
         "changed_by": if diff.is_empty() { "" } else { or_system(text("/change/by")) },
         "diff": diff.iter().map(|line| diff_line(line)).collect::<Vec<_>>(),
@@ -69,7 +71,7 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "command_cut": command_cut,
         "reason": reason,
         "reason_cut": reason_cut,
-        "facts": facts(request, room.text / 8, room.facts),
+        "facts": facts(request, &withheld, room.text / 8, room.facts),
         "findings": findings(request),
         "slots": slots(request, room.text / 8),
         "votes": votes(request, room.text / 8),
@@ -119,14 +121,6 @@ fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
 
 fn items<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
     value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// A text of which the end may be missing, and shows that it is.
-fn shortened(text: &str, budget: usize) -> String {
-    match cut(text, budget) {
-        (kept, 0) => kept.to_owned(),
-        (kept, _) => format!("{kept}…"),
-    }
 }
 
 /// As many as fit, one at least, and how many more there are.

@@ -2,25 +2,32 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{shortened, text};
-use crate::channels::text::{cut, duration};
+use super::text;
+use crate::approval::Detail;
+use crate::channels::redact::Withheld;
+use crate::channels::text::{cut, duration, shortened};
 
 /// What is asked for, as a heading of the command.
-pub(super) fn what(request: &Value) -> String {
+pub(super) fn what(request: &Value, withheld: Option<Withheld>) -> String {
     let (whose, language) = (whose(request), language(request));
     match request.pointer("/duration_seconds").and_then(Value::as_u64) {
         Some(seconds) => format!("Access{whose} for {}{language}", duration(seconds)),
-        None => format!("Run{whose}{language}"),
+        None => format!("Run{}{whose}{language}", something(withheld)),
     }
 }
 
 /// The same behind whoever asks.
-pub(super) fn asks(request: &Value) -> String {
+pub(super) fn asks(request: &Value, withheld: Option<Withheld>) -> String {
     let (whose, language) = (whose(request), language(request));
     match request.pointer("/duration_seconds").and_then(Value::as_u64) {
         Some(seconds) => format!("asks for access{whose} for {}{language}", duration(seconds)),
-        None => format!("asks to run{whose}{language}"),
+        None => format!("asks to run{}{whose}{language}", something(withheld)),
     }
+}
+
+/// What is run, when no command follows that says it.
+fn something(withheld: Option<Withheld>) -> &'static str {
+    if withheld.is_some_and(|withheld| withheld.detail == Detail::LinkOnly) { " something" } else { "" }
 }
 
 fn whose(request: &Value) -> String {
@@ -64,18 +71,25 @@ pub(super) fn diff_line(line: &str) -> Value {
     json!({"change": change, "text": line})
 }
 
-/// Plain values of the context, as name and value.
-pub(super) fn facts(request: &Value, budget: usize, most: usize) -> Vec<Value> {
-    let members = request.pointer("/context").and_then(Value::as_object).cloned().unwrap_or_else(Map::new);
-    members
-        .iter()
-        .filter_map(|(name, value)| Some((name, fact(value)?)))
-        .take(most)
-        .map(|(name, value)| {
-            let (name, value) = (shortened(name, 40), shortened(&value, budget.min(200)));
-            json!({"name": or_dash(&name), "value": or_dash(&value)})
-        })
-        .collect()
+/// What is kept back, plain values of the context as name and value, and last how many values there are besides.
+pub(super) fn facts(request: &Value, withheld: &str, budget: usize, most: usize) -> Vec<Value> {
+    let back = Some(withheld).filter(|text| !text.is_empty()).map(|text| json!({"name": "Kept back", "value": text}));
+    let members = request.pointer("/context").and_then(Value::as_object);
+    back.into_iter().chain(members.into_iter().flat_map(|members| values(members, budget, most))).collect()
+}
+
+fn values(members: &Map<String, Value>, budget: usize, most: usize) -> Vec<Value> {
+    let plain = members.iter().filter_map(|(name, value)| Some((name, fact(value)?))).take(most);
+    let shown = |(name, value): (&String, String)| {
+        let (name, value) = (shortened(name, 40), shortened(&value, budget.min(200)));
+        json!({"name": or_dash(&name), "value": or_dash(&value)})
+    };
+    let mut facts: Vec<Value> = plain.map(shown).collect();
+    let more = members.len() - facts.len();
+    if more > 0 {
+        facts.push(json!({"name": "More context", "value": format!("{more} not shown here")}));
+    }
+    facts
 }
 
 /// A plain value as text, and a list of plain values: the words of a program are what approvers have to see.

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{items, listed, shortened, text};
+use super::{items, listed, text};
+use crate::channels::text::shortened;
 
 /// Bytes of a person's name.
 const NAME: usize = 100;

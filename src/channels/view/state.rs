@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{items, listed, shortened, text};
-use crate::channels::text::duration;
+use super::{items, listed, text};
+use crate::channels::text::{duration, shortened};
 use crate::time::Timestamp;
 
 /// Bytes of what a rule says.
@@ -42,8 +42,8 @@ pub(super) fn findings(request: &Value) -> Vec<String> {
     named
 }
 
-/// How using it went, and until when access lasts.
-pub(super) fn note(request: &Value) -> String {
+/// How using it went, and until when access lasts; and what is kept back.
+pub(super) fn note(request: &Value, withheld: &str) -> String {
     let execution = match text(request, "/execution/status") {
         "" => None,
         status => {
@@ -58,5 +58,10 @@ pub(super) fn note(request: &Value) -> String {
             format!("Access of {}: {status}, {from} to {to}", text(request, "/grant/requester"))
         }
     };
-    execution.unwrap_or_else(grant)
+    let used = execution.unwrap_or_else(grant);
+    match (used.is_empty(), withheld.is_empty()) {
+        (_, true) => used,
+        (true, false) => format!("Kept back: {withheld}"),
+        (false, false) => format!("{used}. Kept back: {withheld}"),
+    }
 }

@@ -3,7 +3,8 @@
 
 use askama::Template;
 
-use crate::approval::{Assurance, Change, ChangeRole, Choice, Status};
+use crate::approval::{Assurance, Change, ChangeRole, Choice, Detail, Status};
+use crate::channels::redact;
 use crate::channels::text::{duration, visible};
 use crate::http::assets::style_path;
 use crate::hub::{CallbackPage, RequestView};
@@ -37,6 +38,8 @@ pub(in crate::http) struct DecisionPage {
     labels: Vec<(String, String)>,
     slots: Vec<SlotLine>,
     votes: Vec<VoteLine>,
+    /// What messages about the request do not hold.
+    hidden: Vec<String>,
     outcome: Option<String>,
     group: String,
     members: Vec<(String, String)>,
@@ -99,7 +102,7 @@ impl MessagePage {
 impl DecisionPage {
     /// Shows what a link leads to; `error` when the form has just been refused.
     pub(in crate::http) fn new(token: &str, page: CallbackPage, error: Option<String>) -> Self {
-        let CallbackPage { request, group, intent, members, used_by, nonce, now } = page;
+        let CallbackPage { request, group, intent, members, used_by, nonce, detail, now } = page;
         let (heading, mood) = headline(request.status);
         Self {
             style: style_path(),
@@ -125,6 +128,7 @@ impl DecisionPage {
             asks: asks(&request),
             command: request.command.clone(),
             change: request.change.as_ref().map(ChangeLines::new),
+            hidden: if detail == Detail::Redacted { hidden(&request) } else { Vec::new() },
             // What a text field does not show, nobody can edit.
             editable: Some(request.command.clone()).filter(|text| !text.is_empty() && visible(text) == *text),
             duration: request.duration_seconds,
@@ -168,6 +172,12 @@ impl ChangeLines {
             lines: change.diff.lines().map(|line| DiffLine { sort: sort(line), text: line.to_owned() }).collect(),
         }
     }
+}
+
+/// What was hidden in messages, each as what it looks like and where it stands.
+fn hidden(request: &RequestView) -> Vec<String> {
+    let found = serde_json::to_value(request).map(redact::findings).unwrap_or_default();
+    found.into_iter().map(|found| format!("{} ({})", found.kind.named(), found.place)).collect()
 }
 
 /// What is asked for, before the command itself.
@@ -315,6 +325,7 @@ mod tests {
             members: vec![NamedMember { email: email("erik@example.com"), name: hostile }],
             used_by: None,
             nonce: (status == Status::Pending).then(|| "NONCE".to_owned()),
+            detail: Detail::Full,
             now,
         }
     }
@@ -350,6 +361,18 @@ mod tests {
         let html = page.render().expect("renders");
         assert!(!html.contains("<script") && !html.contains('\u{202e}') && !html.contains("<b>"));
         insta::assert_snapshot!("decision-changed", html);
+    }
+
+    #[test]
+    fn what_messages_hide_is_told_here() {
+        for (detail, is_told) in [(Detail::Redacted, true), (Detail::Full, false), (Detail::LinkOnly, false)] {
+            let mut page = page(Status::Pending);
+            page.request.command = "PGPASSWORD=hunter2 psql".to_owned();
+            page.detail = detail;
+            let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+            assert!(html.contains("hunter2"));
+            assert_eq!(html.contains("password or other named secret (command)"), is_told, "{detail:?}");
+        }
     }
 
     #[test]

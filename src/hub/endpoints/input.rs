@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use crate::approval::{EndpointName, GroupName, ResourceName, limits};
+use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName, limits};
 use crate::channels::Declaration;
 use crate::delivery::{TargetPolicy, check_transport};
 use crate::hub::{HubError, check};
@@ -45,6 +45,12 @@ pub struct EndpointInput {
     /// For which deciding groups it speaks; empty for any request, without deciding links.
     #[serde(default)]
     pub groups: BTreeSet<GroupName>,
+    /// The one person who reads it: links are theirs alone.
+    #[serde(default)]
+    pub recipient: Option<Email>,
+    /// How much of a request it is sent.
+    #[serde(default)]
+    pub detail: Detail,
     /// Sent with every message.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
@@ -84,6 +90,9 @@ pub struct EndpointPatch {
     pub events: Option<BTreeSet<String>>,
     pub resources: Option<BTreeSet<ResourceName>>,
     pub groups: Option<BTreeSet<GroupName>>,
+    #[serde(deserialize_with = "given")]
+    pub recipient: Option<Option<Email>>,
+    pub detail: Option<Detail>,
     #[serde(deserialize_with = "given")]
     pub headers: Option<Option<BTreeMap<String, Secret>>>,
     #[serde(deserialize_with = "given")]
@@ -138,6 +147,8 @@ impl EndpointInput {
             events: self.events,
             resources: self.resources,
             groups: self.groups,
+            recipient: self.recipient,
+            detail: self.detail,
             transport: Transport {
                 headers: lower(self.headers)?,
                 auth: self.auth,
@@ -185,6 +196,8 @@ impl EndpointPatch {
             events: self.events.unwrap_or(known.events),
             resources: self.resources.unwrap_or(known.resources),
             groups: self.groups.unwrap_or(known.groups),
+            recipient: self.recipient.unwrap_or(known.recipient),
+            detail: self.detail.unwrap_or(known.detail),
             state,
             disabled_reason,
             transport,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::approval::Digest;
+use crate::approval::{Detail, Digest};
 use crate::delivery::TargetPolicy;
 use crate::ids::{EventId, GrantId, RequestId};
 use crate::store::endpoints::Endpoint;
@@ -26,7 +26,16 @@ pub(super) fn sample(kind: &str, endpoint: &Endpoint, public_url: &str, now: Tim
         _ => (Some(id), request(kind, id, endpoint, public_url, now)),
     };
     let subject = subject.to_string();
-    Event { id: EventId::mint(now), kind: kind.to_owned(), request_id, at: now, subject, fanout: 0, trace: None }
+    Event {
+        id: EventId::mint(now),
+        kind: kind.to_owned(),
+        request_id,
+        at: now,
+        subject,
+        detail: Detail::Full,
+        fanout: 0,
+        trace: None,
+    }
 }
 
 fn about(endpoint: &Endpoint) -> Value {

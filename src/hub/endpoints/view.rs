@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use crate::approval::{Digest, EndpointName, GroupName, ResourceName};
+use crate::approval::{Detail, Digest, Email, EndpointName, GroupName, ResourceName};
 use crate::delivery::{Held, TargetPolicy};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Channel, Endpoint, EndpointState};
@@ -31,6 +31,8 @@ pub struct EndpointView {
     pub events: BTreeSet<String>,
     pub resources: BTreeSet<ResourceName>,
     pub groups: BTreeSet<GroupName>,
+    pub recipient: Option<Email>,
+    pub detail: Detail,
     /// Their values may be secrets, and are masked.
     pub headers: BTreeMap<String, &'static str>,
     pub auth: Option<AuthView>,
@@ -122,6 +124,8 @@ impl EndpointView {
             events: endpoint.events.clone(),
             resources: endpoint.resources.clone(),
             groups: endpoint.groups.clone(),
+            recipient: endpoint.recipient.clone(),
+            detail: endpoint.detail,
             headers: transport.headers.keys().map(|name| (name.clone(), MASK)).collect(),
             auth: transport.auth.as_ref().map(AuthView::new),
             client_certificate: transport.client_certificate.as_ref().map(|own| certificates(&own.certificate)),

@@ -69,6 +69,7 @@ struct ClaimedRow {
     event_at: i64,
     request_id: Option<String>,
     subject: String,
+    detail: String,
     trace: Option<String>,
     request_status: Option<String>,
     request_revision: Option<i64>,
@@ -79,7 +80,8 @@ async fn load(session: &mut Session, ids: &[DeliveryId]) -> Result<Vec<Claimed>,
     for (places, values) in chunks(ids) {
         let sql = format!(
             "SELECT d.id, d.endpoint_id, d.fence, d.lease_until, d.tier, d.attempts, d.uncharged, d.lost, d.created_at,
-                d.event_id, e.type AS event_type, e.at AS event_at, e.request_id, e.subject, e.trace,
+                d.event_id, e.type AS event_type, e.at AS event_at, e.request_id, e.subject, e.detail,
+                e.trace,
                 r.status AS request_status, r.revision AS request_revision
             FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN requests r ON r.id = e.request_id
             WHERE d.id IN ({places})"
@@ -110,6 +112,7 @@ impl ClaimedRow {
             request_id: self.request_id.map(|request| request.parse()).transpose().map_err(bad(id, "request_id"))?,
             at: Timestamp::from_micros(self.event_at),
             subject: self.subject,
+            detail: unwire(self.detail).map_err(bad(id, "detail"))?,
             fanout: 0,
             trace: self.trace,
         };

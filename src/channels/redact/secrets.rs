@@ -1,0 +1,172 @@
+//! Finds secrets in a text.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::{Regex, RegexSet};
+
+use super::HIDDEN;
+use super::patterns::{FLAG_VALUE, NAME, PATTERNS, VALUE};
+
+/// What a secret looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is said in words by `named`")]
+pub enum Kind {
+    PrivateKey,
+    AwsKey,
+    GoogleKey,
+    AzureKey,
+    GitHubToken,
+    GitLabToken,
+    SlackToken,
+    DiscordToken,
+    StripeKey,
+    WebhookSecret,
+    NpmToken,
+    PyPiToken,
+    ModelKey,
+    ServiceToken,
+    Jwt,
+    Authorization,
+    UrlPassword,
+    Password,
+    Card,
+}
+
+impl Kind {
+    /// For people.
+    pub const fn named(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "private key",
+            Self::AwsKey => "AWS key",
+            Self::GoogleKey => "Google Cloud key",
+            Self::AzureKey => "Azure key",
+            Self::GitHubToken => "GitHub token",
+            Self::GitLabToken => "GitLab token",
+            Self::SlackToken => "Slack token",
+            Self::DiscordToken => "Discord webhook",
+            Self::StripeKey => "Stripe key",
+            Self::WebhookSecret => "webhook signing secret",
+            Self::NpmToken => "npm token",
+            Self::PyPiToken => "PyPI token",
+            Self::ModelKey => "AI provider's key",
+            Self::ServiceToken => "service token",
+            Self::Jwt => "JSON Web Token",
+            Self::Authorization => "authorization header",
+            Self::UrlPassword => "password in a URL",
+            Self::Password => "password or other named secret",
+            Self::Card => "payment card number",
+        }
+    }
+}
+
+/// All patterns: the set says in one pass which of them are in a text at all, and as a rule none is.
+struct Compiled {
+    any: RegexSet,
+    each: Vec<(Kind, Regex)>,
+    name: Regex,
+    flag: Regex,
+}
+
+#[expect(clippy::expect_used, reason = "the patterns are constants, and compiled in tests")]
+static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
+    let assigned = format!("(?i)(?-u:\\b){NAME}{VALUE}");
+    let flagged = format!("(?i)(?:^|[\\s\"'])--?{NAME}{FLAG_VALUE}");
+    let named = [(Kind::Password, assigned.as_str()), (Kind::Password, flagged.as_str())];
+    let all: Vec<(Kind, &str)> = PATTERNS.iter().copied().chain(named).collect();
+    Compiled {
+        any: RegexSet::new(all.iter().map(|(_, pattern)| *pattern)).expect("patterns compile"),
+        each: all.iter().map(|(kind, pattern)| (*kind, Regex::new(pattern).expect("a pattern compiles"))).collect(),
+        name: Regex::new(&format!("(?i)^{NAME}$")).expect("a name compiles"),
+        flag: Regex::new(&format!("(?i)^--?{NAME}$")).expect("a flag compiles"),
+    }
+});
+
+/// Whether what goes by that name is a secret.
+pub(super) fn is_secret_name(name: &str) -> bool {
+    COMPILED.name.is_match(name)
+}
+
+/// Whether a word of a command line says that the next is a secret.
+pub(super) fn is_secret_flag(word: &str) -> bool {
+    COMPILED.flag.is_match(word)
+}
+
+/// The text without its secrets, and what they look like, in their order.
+pub(super) fn redact(text: &str) -> (String, Vec<Kind>) {
+    let found = find(text);
+    let mut kept = String::with_capacity(text.len());
+    let mut end = 0;
+    for (place, _) in &found {
+        kept.push_str(text.get(end..place.start).unwrap_or_default());
+        kept.push_str(HIDDEN);
+        end = place.end;
+    }
+    kept.push_str(text.get(end..).unwrap_or_default());
+    (kept, found.into_iter().map(|(_, kind)| kind).collect())
+}
+
+/// Where secrets are; those that overlap are one.
+fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
+    let mut places: Vec<(Range<usize>, usize)> = Vec::new();
+    for number in COMPILED.any.matches(text) {
+        let Some((kind, pattern)) = COMPILED.each.get(number) else { continue };
+        for found in pattern.captures_iter(text) {
+            let caught = found.iter().skip(1).flatten().filter(|caught| is_meant(*kind, caught.as_str()));
+            places.extend(caught.map(|caught| (caught.range(), number)));
+        }
+    }
+    places.sort_by_key(|(place, number)| (place.start, *number));
+    let mut merged: Vec<(Range<usize>, usize)> = Vec::new();
+    for (place, number) in places {
+        match merged.last_mut() {
+            Some((last, first)) if place.start < last.end => {
+                last.end = last.end.max(place.end);
+                *first = (*first).min(number);
+            }
+            _ => merged.push((place, number)),
+        }
+    }
+    let kind = |number: usize| COMPILED.each.get(number).map_or(Kind::Password, |(kind, _)| *kind);
+    merged.into_iter().map(|(place, number)| (place, kind(number))).collect()
+}
+
+/// Whether what a pattern caught is a value: names for one stand in many commands.
+pub(super) fn is_meant(kind: Kind, caught: &str) -> bool {
+    match kind {
+        Kind::Card => is_card(caught),
+        Kind::Password | Kind::UrlPassword | Kind::Authorization => !is_stand_in(caught),
+        _ => true,
+    }
+}
+
+/// `$1`, `${NAME}`, `$NAME` in capitals, `?`, `%s`, `:name`, nothing at all, and what a program has hidden before.
+fn is_stand_in(text: &str) -> bool {
+    let is_variable = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    };
+    let braced = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+    let parameter =
+        text.strip_prefix(':').is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    braced.is_some()
+        || parameter
+        || text.strip_prefix('$').is_some_and(is_variable)
+        || matches!(text, "" | "?" | "%s" | "null" | "NULL" | "None" | "true" | "false" | "$")
+        || text == HIDDEN
+        || text.chars().all(|c| c == '*' || c == 'x' || c == '…')
+}
+
+/// The check digit of ISO/IEC 7812-1, Annex B, which every card's number has.
+fn is_card(text: &str) -> bool {
+    let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
+    let doubled = |(place, digit): (usize, &u32)| match (place % 2, digit * 2) {
+        (0, _) => *digit,
+        (_, twice) if twice > 9 => twice - 9,
+        (_, twice) => twice,
+    };
+    let sum: u32 = digits.iter().rev().enumerate().map(doubled).sum();
+    (13..=19).contains(&digits.len()) && sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! Goes through a request's texts, field by field.
+
+use serde_json::{Map, Value};
+
+use super::secrets::{Kind, is_meant, is_secret_flag, is_secret_name, redact as redact_text};
+use super::{Found, HIDDEN};
+
+/// Free texts of a request, and what a person calls them. What is left out here holds names, times and numbers of the hub's.
+const TEXTS: [(&str, &str); 10] = [
+    ("/command", "command"),
+    ("/language", "language"),
+    ("/reason", "reason"),
+    ("/requester/name", "requester"),
+    ("/decision/reason", "decision"),
+    ("/change/reason", "change"),
+    ("/change/diff", "change"),
+    ("/execution/output", "output"),
+    ("/execution/reason", "use"),
+    ("/grant/reason", "access"),
+];
+
+/// Hides the secrets of a request; answers them.
+pub(super) fn redact(request: &mut Value) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut see = |place: &'static str, value: &mut Value, depth: Depth| {
+        let mut kinds = Vec::new();
+        hide(value, depth, &mut kinds);
+        found.extend(kinds.into_iter().map(|kind| Found { kind, place }));
+    };
+    for (pointer, place) in TEXTS {
+        if let Some(text) = request.pointer_mut(pointer) {
+            see(place, text, Depth::Plain);
+        }
+    }
+    for vote in request.pointer_mut("/votes").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(reason) = vote.get_mut("reason") {
+            see("vote", reason, Depth::Plain);
+        }
+    }
+    for (pointer, place) in
+        [("/context", "context"), ("/labels", "labels"), ("/requester/groups", "requester"), ("/review/note", "review")]
+    {
+        if let Some(value) = request.pointer_mut(pointer) {
+            see(place, value, Depth::Plain);
+        }
+    }
+    found
+}
+
+/// Takes away all that somebody wrote. What stays says what sort of thing is asked for, on which resource, by whom, and how it stands.
+pub(super) fn empty(request: &mut Value) {
+    for (pointer, nothing) in [
+        ("/command", Value::from("")),
+        ("/language", Value::Null),
+        ("/context", Value::Null),
+        ("/reason", Value::Null),
+        ("/labels", Value::Object(Map::new())),
+        ("/decision/reason", Value::Null),
+        ("/change/reason", Value::Null),
+        ("/change/diff", Value::from("")),
+        ("/execution/output", Value::Null),
+        ("/execution/reason", Value::Null),
+        ("/grant/reason", Value::Null),
+        ("/review/note", Value::Null),
+    ] {
+        if let Some(value) = request.pointer_mut(pointer) {
+            *value = nothing;
+        }
+    }
+    for vote in request.pointer_mut("/votes").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(reason) = vote.get_mut("reason") {
+            *reason = Value::Null;
+        }
+    }
+}
+
+/// Whether what a value belongs to is called a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    Plain,
+    Secret,
+}
+
+fn hide(value: &mut Value, depth: Depth, found: &mut Vec<Kind>) {
+    match value {
+        Value::String(text) if depth == Depth::Secret && is_meant(Kind::Password, text) => {
+            HIDDEN.clone_into(text);
+            found.push(Kind::Password);
+        }
+        Value::Number(_) if depth == Depth::Secret => {
+            *value = HIDDEN.into();
+            found.push(Kind::Password);
+        }
+        Value::String(text) => {
+            let (kept, kinds) = redact_text(text);
+            if !kinds.is_empty() {
+                *text = kept;
+                found.extend(kinds);
+            }
+        }
+        Value::Array(items) => {
+            // As the words of a command line stand in a list.
+            let mut next = depth;
+            for item in items {
+                hide(item, next, found);
+                let is_flag = item.as_str().is_some_and(is_secret_flag);
+                next = if is_flag { Depth::Secret } else { depth };
+            }
+        }
+        Value::Object(members) => *members = hide_members(std::mem::take(members), depth, found),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Names may hold secrets too; none of the members may be lost for it.
+fn hide_members(members: Map<String, Value>, depth: Depth, found: &mut Vec<Kind>) -> Map<String, Value> {
+    let mut kept = Map::new();
+    for (name, mut value) in members {
+        let inside = if is_secret_name(&name) { Depth::Secret } else { depth };
+        hide(&mut value, inside, found);
+        let (mut shown, kinds) = redact_text(&name);
+        found.extend(kinds);
+        while kept.contains_key(&shown) {
+            shown.push('\'');
+        }
+        kept.insert(shown, value);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_text_of_a_request_is_looked_at() {
+        let secret = "ghp_aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09";
+        let mut request = json!({
+            "id": "req_1", "digest": "d", "command": secret, "language": secret, "reason": secret,
+            "requester": {"email": "a@b.c", "name": secret, "groups": [secret]}, "labels": {secret: secret},
+            "context": {"argv": ["x", "--password", "hunter2", secret], "password": "p", "pin_token": 1234, "deep": {"n": [1, secret]}},
+            "decision": {"reason": secret}, "votes": [{"reason": secret}, {"reason": null}], "change": {"reason": secret, "diff": secret},
+            "execution": {"output": secret, "reason": secret}, "grant": {"reason": secret}, "review": {"note": secret},
+        });
+        let found = redact(&mut request);
+        let text = request.to_string();
+        assert!(!text.contains("ghp_") && !text.contains("hunter2") && !text.contains("1234"), "{text}");
+        assert_eq!(found.len(), 20, "{found:?}");
+        assert_eq!(request["context"]["argv"], json!(["x", "--password", "[hidden]", "[hidden]"]));
+        assert_eq!(request["context"]["password"], "[hidden]");
+        assert_eq!((&request["id"], &request["digest"]), (&json!("req_1"), &json!("d")));
+        empty(&mut request);
+        assert!(!request.to_string().contains("hidden]\"},\"dig"), "{request}");
+    }
+
+    #[test]
+    fn no_member_is_lost_for_its_name() {
+        let mut context = json!({
+            "ghp_aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09": 1, "ghp_bZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09": 2, "[hidden]": 3,
+        });
+        let mut found = Vec::new();
+        hide(&mut context, Depth::Plain, &mut found);
+        assert_eq!((context.as_object().map(Map::len), found.len()), (Some(3), 2));
+    }
+}
