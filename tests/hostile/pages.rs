@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use countersign::channels::text::visible;
+use countersign::http::MAX_BODY;
 use reqwest::Method;
 use serde_json::json;
 
@@ -46,6 +47,10 @@ async fn no_page_lets_anything_live_through() {
     let mut known: Option<BTreeSet<String>> = None;
     let mut shown = 0;
     for text in std::iter::once("x".to_owned()).chain(corpus()) {
+        // What is longer than a body may be is refused before it is read whole, and never becomes a page.
+        if text.len() > MAX_BODY {
+            continue;
+        }
         let about = named(&text);
         let answer = ask(&hub, &text).await;
         if answer.status != 201 {

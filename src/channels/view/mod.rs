@@ -147,6 +147,6 @@ mod tests {
         assert_eq!(listed(all(20), 10), "g0, g1, g2 and 17 more");
         assert_eq!(listed(all(2), 0), "g0 and 1 more");
         assert_eq!(listed(Vec::new(), 0), "");
-        assert_eq!(shortened("abcdé", 5), "abcd…");
+        assert_eq!(shortened("abcdé", 5), "abcd ✂ 2 bytes more");
     }
 }

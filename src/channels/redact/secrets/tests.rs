@@ -168,9 +168,13 @@ fn a_look_takes_time_in_proportion_to_the_text() {
     for start in starts {
         let time = |count: usize| {
             let text = start.repeat(count / start.len());
-            let began = Instant::now();
-            let _kept = redact(&text);
-            began.elapsed()
+            let once = || {
+                let began = Instant::now();
+                let _kept = redact(&text);
+                began.elapsed()
+            };
+            // The best of some: others use the machine too.
+            (0..3).map(|_| once()).min().unwrap_or_default()
         };
         time(1_000);
         let (short, long) = (time(16_000), time(256_000));
