@@ -22,6 +22,7 @@ mod links;
 mod races;
 mod requests;
 mod serve;
+mod slack;
 mod ssrf;
 mod store;
 mod tidy;

@@ -2,6 +2,7 @@
 //!
 //! Text that a requester wrote goes into `plain_text` objects, or into a code block, where Slack reads no marks.
 
+use super::declaration::built_in_chat;
 use super::text::{dead_mentions, in_json, split_fences, visible};
 use super::view::Room;
 use super::{Declaration, Meaning};
@@ -20,16 +21,24 @@ pub(super) const SLACK: Declaration = Declaration {
     rate_per_second: Some(1.0),
     concurrency: 1,
     room: Some(Room { text: 2_800, lines: 40, slots: 6, facts: 6 }),
-    templates: &[],
+    templates: built_in_chat!("slack", ["_ask", "_outcome", "_endpoint"]),
     meaning,
     query: &[],
+    receipt: None,
 };
 
-/// By an app's token.
-pub(super) const SLACK_APP: Declaration = Declaration { channel: Channel::SlackApp, ..SLACK };
+/// Text that somebody wrote, between the fences of a code block that no template renders.
+pub fn code_for_people(text: &str) -> String {
+    entities(&split_fences(&dead_mentions(&visible(text))))
+}
 
 /// In `mrkdwn`, on one line. It has no escape for its marks: those that could begin or end something give way to their lookalikes.
 fn escape(text: &str) -> String {
+    in_json(&text_for_people(text))
+}
+
+/// Text that somebody wrote, for `mrkdwn` that no template renders: on one line, and nothing of it is a mark.
+pub fn text_for_people(text: &str) -> String {
     let text = dead_mentions(&visible(text)).replace('\n', " ");
     let mut escaped = String::with_capacity(text.len() + 8);
     let mut characters = text.chars().peekable();
@@ -47,7 +56,7 @@ fn escape(text: &str) -> String {
         });
         previous = character;
     }
-    in_json(&entities(&escaped))
+    entities(&escaped)
 }
 
 /// In a `plain_text` object.
@@ -57,7 +66,7 @@ fn plain(text: &str) -> String {
 
 /// Between the fences of a code block in `mrkdwn`.
 fn code(text: &str) -> String {
-    in_json(&entities(&split_fences(&dead_mentions(&visible(text)))))
+    in_json(&code_for_people(text))
 }
 
 /// The three characters that control sequences are made of: mentions, links, dates.

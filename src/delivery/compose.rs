@@ -2,6 +2,9 @@
 //!
 //! Everything is derived from what is stored, so that a retry sends the same body and the same links.
 
+use std::collections::BTreeSet;
+
+use super::turn::Turn;
 use crate::approval::{Digest, GroupName, Status};
 use crate::channels::{Channels, Links, Notice, RenderError, SlotLinks, Subject};
 use crate::ids::RequestId;
@@ -54,18 +57,29 @@ pub(super) fn revision_of(subject: &str) -> Result<u32, serde_json::Error> {
     serde_json::from_str::<Revision>(subject).map(|subject| subject.revision)
 }
 
-/// The body for one delivery.
+/// What is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Composed {
+    /// Of an API, which of its methods is called.
+    pub(super) method: Option<&'static str>,
+    /// JSON.
+    pub(super) body: String,
+}
+
+/// The body for one delivery; `turn` is its turn at the message that it goes into, where the channel has such.
 pub(super) fn compose(
     claimed: &Claimed,
     endpoint: &Endpoint,
+    turn: Option<&Turn>,
     channels: &Channels,
     keys: &KeyRing,
     public_url: &str,
-) -> Result<String, ComposeError> {
+) -> Result<Composed, ComposeError> {
     let event = &claimed.event;
+    let groups = turn.map_or(&endpoint.groups, |turn| &turn.groups);
     let links = match event.request_id {
-        Some(_) if !endpoint.groups.is_empty() => {
-            links(&serde_json::from_str(&event.subject)?, claimed, endpoint, keys, public_url)
+        Some(_) if !groups.is_empty() => {
+            links(&serde_json::from_str(&event.subject)?, claimed, groups, keys, public_url)
         }
         _ => Links::default(),
     };
@@ -75,12 +89,18 @@ pub(super) fn compose(
         None => Subject::Endpoint(&event.subject),
     };
     let notice = Notice { id: event.id, kind: &event.kind, at: event.at, subject, links };
-    Ok(channels.render(endpoint.channel, &notice)?)
+    Ok(match turn {
+        None => Composed { method: None, body: channels.render(endpoint.channel, &notice)? },
+        Some(turn) => {
+            let call = channels.call(&notice, &turn.posting)?;
+            Composed { method: Some(call.method), body: call.body }
+        }
+    })
 }
 
-fn links(subject: &Asked, claimed: &Claimed, endpoint: &Endpoint, keys: &KeyRing, public_url: &str) -> Links {
+fn links(subject: &Asked, claimed: &Claimed, groups: &BTreeSet<GroupName>, keys: &KeyRing, public_url: &str) -> Links {
     let decidable = ASKING.contains(&claimed.event.kind.as_str()) && subject.status == Status::Pending;
-    let serves = |slot: &&AskedSlot| slot.groups().any(|group| endpoint.groups.contains(group));
+    let serves = |slot: &&AskedSlot| slot.groups().any(|group| groups.contains(group));
     let served = subject.slots.iter().filter(serves).map(|slot| &slot.group);
     let of_slot = |group: &GroupName| {
         let url = |intent| {
@@ -90,7 +110,7 @@ fn links(subject: &Asked, claimed: &Claimed, endpoint: &Endpoint, keys: &KeyRing
                 digest_prefix: Link::prefix_of(&subject.digest),
                 group: group.clone(),
                 intent,
-                endpoint: endpoint.id,
+                endpoint: claimed.endpoint_id,
                 delivery: claimed.id,
                 issued_at: claimed.created_at,
                 expires_at: subject.expires_at,

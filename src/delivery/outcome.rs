@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::channels::Receipt;
 use crate::store::deliveries::DeliveryState;
 
 /// How an attempt is judged. The names are stored and shown.
@@ -111,12 +112,23 @@ pub struct Outcome {
     pub answer: Option<String>,
     /// How long the target asks to be left alone.
     pub retry_after: Option<Duration>,
+    /// What the answer says of a message, where it does.
+    pub receipt: Option<Receipt>,
 }
 
 impl Outcome {
     /// An attempt without an answer.
     pub(super) const fn unanswered(class: Class, error: String) -> Self {
-        Self { class, end: None, control: None, status: None, error: Some(error), answer: None, retry_after: None }
+        Self {
+            class,
+            end: None,
+            control: None,
+            status: None,
+            error: Some(error),
+            answer: None,
+            retry_after: None,
+            receipt: None,
+        }
     }
 
     /// A failure that lies with the hub or its configuration: trying again would not help.

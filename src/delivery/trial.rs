@@ -14,6 +14,7 @@ use super::compose::compose;
 use super::dispatcher::Dispatcher;
 use super::egress::{Egress, EgressError};
 use super::outcome::Outcome;
+use super::turn::Turn;
 use crate::ids::DeliveryId;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
@@ -71,10 +72,12 @@ impl Dispatcher {
         // As if it were queued: what is made and signed takes no other form.
         let claimed = Claimed::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now);
         let started = std::time::Instant::now();
-        let (outcome, posted) = match compose(&claimed, endpoint, &parts.channels, &parts.keys, &parts.public_url) {
-            Ok(body) => {
-                let posted = posted(&parts.egress, endpoint, &claimed, &body, now).ok();
-                (attempt(&parts.egress, endpoint, &claimed, body, now).await, posted)
+        let turn = Turn::at_trial(endpoint);
+        let said = compose(&claimed, endpoint, turn.as_ref(), &parts.channels, &parts.keys, &parts.public_url);
+        let (outcome, posted) = match said {
+            Ok(said) => {
+                let posted = posted(&parts.egress, endpoint, &claimed, &said.body, now).ok();
+                (attempt(&parts.egress, endpoint, &claimed, said, now).await, posted)
             }
             Err(error) => (Outcome::ours(error.to_string()), None),
         };
