@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::delivery::{Dispatcher, DispatcherParts, Egress, EgressError, RetrySchedule, TargetPolicy};
 use crate::http::{App, router, serve};
-use crate::hub::{Hub, HubSettings, run_replayer, run_timer};
+use crate::hub::{Hub, HubSettings, run_replayer, run_slack_jobs, run_timer};
 use crate::identity::BootstrapToken;
 use crate::store::{OpenError, Store};
 use crate::time::SharedClock;
@@ -108,6 +108,7 @@ impl Server {
             ("http", tokio::spawn(serve(listener, router(app), stop.clone()))),
             ("timer", tokio::spawn(run_timer(Arc::clone(&hub), stop.clone()))),
             ("replayer", tokio::spawn(run_replayer(Arc::clone(&hub), stop.clone()))),
+            ("slack", tokio::spawn(run_slack_jobs(Arc::clone(&hub), stop.clone()))),
             ("dispatcher", tokio::spawn(dispatching)),
         ];
         Ok(Self { public_url, admin_token, hub, store, stop, tasks, drain: attempt + DRAIN })

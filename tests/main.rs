@@ -25,6 +25,7 @@ mod races;
 mod redaction;
 mod requests;
 mod serve;
+mod slack;
 mod ssrf;
 mod store;
 mod tidy;

@@ -24,6 +24,8 @@ pub enum Assurance {
     Link,
     /// A trusted system's token said who.
     Delegated,
+    /// Their chat said who, and the account there is theirs.
+    Chat,
     /// The person's own token.
     Token,
 }
@@ -34,6 +36,7 @@ impl Assurance {
         match self {
             Self::Link => "link",
             Self::Delegated => "delegated",
+            Self::Chat => "chat",
             Self::Token => "token",
         }
     }

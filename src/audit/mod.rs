@@ -26,6 +26,13 @@ pub enum Actor {
         /// The endpoint that was sent the link.
         endpoint: String,
     },
+    /// Somebody in a chat, by an account of theirs.
+    Chat {
+        /// The endpoint whose app heard of it.
+        endpoint: String,
+        /// Workspace and member.
+        account: String,
+    },
     /// The hub itself: a timer.
     Hub,
 }

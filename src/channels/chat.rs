@@ -15,6 +15,17 @@ pub(super) fn render(
     validators: &Validators,
     notice: &Notice<'_>,
 ) -> Result<String, RenderError> {
+    fitted(declaration, room, templates, validators, notice).map(|(body, _)| body.to_string())
+}
+
+/// The body, and what the template saw.
+pub(super) fn fitted(
+    declaration: &Declaration,
+    room: Room,
+    templates: &Templates,
+    validators: &Validators,
+    notice: &Notice<'_>,
+) -> Result<(Value, Value), RenderError> {
     let (request, endpoint) = match notice.subject {
         Subject::Request(text) => (Some(notice.read(text)?), Value::Null),
         Subject::Endpoint(text) => (None, notice.read(text)?),
@@ -28,7 +39,7 @@ pub(super) fn render(
         };
         match fitting(declaration, templates, validators, notice.kind, &data) {
             Err(error @ (RenderError::TooBig { .. } | RenderError::Schema { .. })) => refused = error,
-            result => return result,
+            result => return result.map(|body| (body, data)),
         }
     }
     Err(refused)
@@ -41,7 +52,7 @@ fn fitting(
     validators: &Validators,
     kind: &str,
     data: &Value,
-) -> Result<String, RenderError> {
+) -> Result<Value, RenderError> {
     let (name, _, body) = templates.render(declaration.channel, kind, data)?;
     // Some limits are the schema's: how long a text of the message may be, how many there may be.
     validators.check(&name, declaration.schema, &body)?;
@@ -51,5 +62,5 @@ fn fitting(
     if size > budget.most {
         return Err(RenderError::TooBig { name, size, budget: budget.most });
     }
-    Ok(compact)
+    Ok(body)
 }

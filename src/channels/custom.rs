@@ -24,6 +24,7 @@ pub(super) const CUSTOM: Declaration = Declaration {
     templates: built_in!("custom", ["default"]),
     meaning: |_, _| None,
     query: &[],
+    receipt: None,
 };
 
 pub(super) fn render(

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::view::Room;
-use super::{custom, discord, google_chat, slack, teams};
+use super::{custom, discord, google_chat, slack, slack_app, teams};
 use crate::store::endpoints::Channel;
 use crate::time::Timestamp;
 
@@ -35,6 +35,22 @@ pub struct Declaration {
     pub(super) meaning: fn(u16, &str) -> Option<Meaning>,
     /// Query parameters that the channel wants in every endpoint's URL.
     pub query: &'static [(&'static str, &'static str)],
+    /// Of a channel that is spoken to by calls of an API, and whose messages are changed later: what an answer says of a message.
+    pub receipt: Option<fn(&str) -> Option<Receipt>>,
+}
+
+/// What an answer says of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Receipt {
+    /// There it is.
+    Posted {
+        /// In which channel.
+        channel: String,
+        /// What it is called there.
+        ts: String,
+    },
+    /// The one that was to be changed is not there any more.
+    Vanished,
 }
 
 /// How large a body may be.
@@ -66,6 +82,12 @@ pub enum Meaning {
     Refused(String),
     /// There is nothing to send to any more.
     Gone(String),
+    /// It wants less.
+    Busy(String),
+    /// It does not know the hub by what it was shown.
+    Stranger(String),
+    /// What it was sent is none of what it takes: the hub is at fault.
+    Malformed(String),
 }
 
 impl Declaration {
@@ -74,7 +96,7 @@ impl Declaration {
         match channel {
             Channel::Teams => &teams::TEAMS,
             Channel::Slack => &slack::SLACK,
-            Channel::SlackApp => &slack::SLACK_APP,
+            Channel::SlackApp => &slack_app::SLACK_APP,
             Channel::Discord => &discord::DISCORD,
             Channel::GoogleChat => &google_chat::GOOGLE_CHAT,
             Channel::Custom => &custom::CUSTOM,

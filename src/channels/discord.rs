@@ -29,6 +29,7 @@ pub(super) const DISCORD: Declaration = Declaration {
     meaning,
     // To be answered when the message is saved; and link buttons are dropped without a word otherwise.
     query: &[("wait", "true"), ("with_components", "true")],
+    receipt: None,
 };
 
 /// In Markdown, on one line. `://` too, or any address would become a link.

@@ -27,6 +27,7 @@ pub(super) const GOOGLE_CHAT: Declaration = Declaration {
     meaning,
     // The key and the token stand there already; order and encoding make no difference to Google.
     query: &[],
+    receipt: None,
 };
 
 /// In a card's text, which reads a few HTML tags and nothing else.

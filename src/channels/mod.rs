@@ -16,14 +16,17 @@ pub mod redact;
 pub mod samples;
 mod schema;
 mod slack;
+mod slack_app;
 mod teams;
 pub mod text;
 mod view;
 
-pub use declaration::{Declaration, Meaning};
+pub use declaration::{Declaration, Meaning, Receipt};
 pub use engine::{RenderError, Templates, TemplatesError};
 pub use notice::{Links, Notice, SlotLinks, Subject};
 pub use schema::{SCHEMAS, SchemaError, Validators};
+pub use slack::{code_for_people as slack_code, text_for_people as slack_text};
+pub use slack_app::{Call, Posting, Way, addressed, is_aside};
 
 use crate::store::endpoints::Channel;
 
@@ -40,6 +43,14 @@ impl Channels {
     /// When a template cannot be read or is not a template.
     pub fn new(folder: Option<&std::path::Path>) -> Result<Self, TemplatesError> {
         Ok(Self { templates: Templates::load(folder)?, validators: Validators::new()? })
+    }
+
+    /// The call of Slack's API that says it.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn call(&self, notice: &Notice<'_>, posting: &Posting) -> Result<Call, RenderError> {
+        slack_app::render(&self.templates, &self.validators, notice, posting)
     }
 
     /// The body to send.

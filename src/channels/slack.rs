@@ -27,13 +27,21 @@ pub(super) const SLACK: Declaration = Declaration {
     templates: built_in_chat!("slack", ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons"]),
     meaning,
     query: &[],
+    receipt: None,
 };
 
-/// By an app's token.
-pub(super) const SLACK_APP: Declaration = Declaration { channel: Channel::SlackApp, ..SLACK };
+/// Text that somebody wrote, between the fences of a code block that no template renders.
+pub fn code_for_people(text: &str) -> String {
+    entities(&split_fences(&dead_mentions(&visible(text))))
+}
 
 /// In `mrkdwn`, on one line. It has no escape for its marks: those that could begin or end something give way to their lookalikes.
 fn escape(text: &str) -> String {
+    in_json(&text_for_people(text))
+}
+
+/// Text that somebody wrote, for `mrkdwn` that no template renders: on one line, and nothing of it is a mark.
+pub fn text_for_people(text: &str) -> String {
     let text = dead_mentions(&visible(text)).replace('\n', " ");
     let mut escaped = String::with_capacity(text.len() + 8);
     let mut characters = text.chars().peekable();
@@ -51,7 +59,7 @@ fn escape(text: &str) -> String {
         });
         previous = character;
     }
-    in_json(&entities(&escaped))
+    entities(&escaped)
 }
 
 /// In a `plain_text` object.
@@ -61,7 +69,7 @@ fn plain(text: &str) -> String {
 
 /// Between the fences of a code block in `mrkdwn`.
 fn code(text: &str) -> String {
-    in_json(&entities(&split_fences(&dead_mentions(&visible(text)))))
+    in_json(&code_for_people(text))
 }
 
 /// Slack's own date function, which only `mrkdwn` has; old clients show what stands behind the bar.

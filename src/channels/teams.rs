@@ -27,6 +27,7 @@ pub(super) const TEAMS: Declaration = Declaration {
     meaning,
     // A workflow's URL is opaque: it is called as it was copied.
     query: &[],
+    receipt: None,
 };
 
 fn escape(text: &str) -> String {

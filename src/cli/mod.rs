@@ -17,6 +17,7 @@ mod progress;
 mod request;
 mod serve;
 mod shown;
+mod slack;
 mod telemetry;
 mod waiting;
 
@@ -63,6 +64,8 @@ enum Command {
     Explain(explain::Explain),
     /// Look at what endpoints are sent, try them out, hold them back, send again
     Endpoint(endpoint::Endpoint),
+    /// Say that an account in Slack is yours
+    Slack(slack::Slack),
     /// See how approving goes
     Analytics(analytics::Analytics),
     /// Measure what a hub does on this machine
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
             Command::Reject(command) => done(command.run().await),
             Command::Explain(command) => done(command.run().await),
             Command::Endpoint(command) => command.run().await,
+            Command::Slack(command) => done(command.run().await),
             Command::Analytics(command) => done(command.run().await),
             Command::Bench(command) => command.run().await,
             Command::BenchSink(command) => done(command.run().await),

@@ -6,6 +6,7 @@ use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use url::Url;
 
+use super::compose::Composed;
 use super::egress::{Answer, Egress, EgressError};
 use super::outcome::{Class, Control, Outcome};
 use super::target::TargetPolicy;
@@ -26,15 +27,15 @@ const LEAST_SECRET: usize = 4;
 /// What came of asking a target.
 pub(super) type Answered = Result<Answer, EgressError>;
 
-/// Sends the body of one delivery.
+/// Sends what one delivery says.
 pub(super) async fn attempt(
     egress: &Egress,
     endpoint: &Endpoint,
     claimed: &Claimed,
-    body: String,
+    said: Composed,
     now: Timestamp,
 ) -> Outcome {
-    judge(endpoint, deliver(egress, endpoint, claimed, body, now).await)
+    judge(endpoint, deliver(egress, endpoint, claimed, said, now).await)
 }
 
 /// The same, for whoever wants to see the answer before it is judged.
@@ -42,34 +43,45 @@ pub(super) async fn deliver(
     egress: &Egress,
     endpoint: &Endpoint,
     claimed: &Claimed,
-    body: String,
+    said: Composed,
     now: Timestamp,
 ) -> Answered {
     // The event's id, the same over all attempts: receivers tell repeats by it.
     let id = claimed.event.id.to_string();
-    post(egress, endpoint, &id, body, claimed.event.trace.as_deref(), now).await
+    post(egress, endpoint, &id, said, claimed.event.trace.as_deref(), now).await
 }
 
 /// Sends one body under an id by which the target tells repeats.
 pub async fn send(egress: &Egress, endpoint: &Endpoint, id: &str, body: String, now: Timestamp) -> Outcome {
-    judge(endpoint, post(egress, endpoint, id, body, None, now).await)
+    judge(endpoint, post(egress, endpoint, id, Composed { method: None, body }, None, now).await)
+}
+
+/// Makes one call of the target's API.
+pub(super) async fn call(
+    egress: &Egress,
+    endpoint: &Endpoint,
+    method: &'static str,
+    body: String,
+    now: Timestamp,
+) -> Outcome {
+    judge(endpoint, post(egress, endpoint, "", Composed { method: Some(method), body }, None, now).await)
 }
 
 async fn post(
     egress: &Egress,
     endpoint: &Endpoint,
     id: &str,
-    body: String,
+    said: Composed,
     trace: Option<&str>,
     now: Timestamp,
 ) -> Answered {
     let line = egress.line(endpoint)?;
-    let mut headers = line.route.signed(id, now, &body)?;
+    let mut headers = line.route.signed(id, now, &said.body)?;
     if let Some(value) = trace.and_then(|trace| HeaderValue::from_str(&traceparent(trace)).ok()) {
         // An endpoint's own header of that name stands.
         headers.entry("traceparent").or_insert(value);
     }
-    egress.post(&line, headers, body, now).await
+    egress.post(&line, headers, said, now).await
 }
 
 /// W3C Trace Context: this attempt as a span of the call that brought it about.
@@ -104,6 +116,7 @@ pub(super) fn judge(endpoint: &Endpoint, answered: Answered) -> Outcome {
 }
 
 fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
+    let declaration = Declaration::of(endpoint.channel);
     let Answer { status, retry_after, location, control: _, headers: _, body, overflows } = answer;
     let outcome = |class, end, error| Outcome {
         class,
@@ -115,8 +128,9 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
         answer: (!body.is_empty()).then(|| cut(&redacted(endpoint, &body), KEPT).0.replace('\0', "\u{fffd}")),
         retry_after,
         overflows,
+        receipt: declaration.receipt.and_then(|read| read(&body)),
     };
-    if let Some(meaning) = Declaration::of(endpoint.channel).meaning(status, &body) {
+    if let Some(meaning) = declaration.meaning(status, &body) {
         let said = |text: String| Some(redacted(endpoint, &text).replace('\0', "\u{fffd}"));
         return match meaning {
             Meaning::Delivered => outcome(Class::Success, Some(DeliveryState::Delivered), None),
@@ -126,6 +140,9 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
             }
             Meaning::Refused(text) => outcome(Class::Permanent, None, said(text)),
             Meaning::Gone(text) => outcome(Class::Gone, None, said(text)),
+            Meaning::Busy(text) => outcome(Class::Throttled, None, said(text)),
+            Meaning::Stranger(text) => outcome(Class::Credentials, None, said(text)),
+            Meaning::Malformed(text) => outcome(Class::Setup, None, said(text)),
         };
     }
     match status {
@@ -177,6 +194,9 @@ fn secrets(endpoint: &Endpoint) -> Vec<String> {
         Some(Auth::Bearer { token }) => secrets.push(token.expose().to_owned()),
         Some(Auth::Oauth2 { client_secret, .. }) => secrets.push(client_secret.expose().to_owned()),
         None => {}
+    }
+    if let Some(app) = &transport.slack {
+        secrets.extend([&app.bot_token, &app.signing_secret].map(|secret| secret.expose().to_owned()));
     }
     // Of a chat channel's URL all behind the host is the secret.
     if let Ok(url) = Url::parse(endpoint.url.expose_secret()) {

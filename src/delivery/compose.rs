@@ -3,7 +3,9 @@
 //! Everything is derived from what is stored, so that a retry sends the same body and the same links.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
+use super::turn::Turn;
 use crate::approval::{Detail, Digest, GroupName, Status};
 use crate::channels::redact::{self, Withheld};
 use crate::channels::{Channels, Links, Notice, RenderError, SlotLinks, Subject};
@@ -57,18 +59,29 @@ pub(super) fn revision_of(subject: &str) -> Result<u32, serde_json::Error> {
     serde_json::from_str::<Revision>(subject).map(|subject| subject.revision)
 }
 
-/// The body for one delivery.
+/// What is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Composed {
+    /// Of an API, which of its methods is called.
+    pub(super) method: Option<&'static str>,
+    /// JSON.
+    pub(super) body: String,
+}
+
+/// The body for one delivery; `turn` is its turn at the message that it goes into, where the channel has such.
 pub(super) fn compose(
     claimed: &Claimed,
     endpoint: &Endpoint,
+    turn: Option<&Turn>,
     channels: &Channels,
     keys: &KeyRing,
     public_url: &str,
-) -> Result<String, ComposeError> {
+) -> Result<Composed, ComposeError> {
     let event = &claimed.event;
+    let groups = turn.map_or(&endpoint.groups, |turn| &turn.groups);
     let links = match event.request_id {
-        Some(_) if !endpoint.groups.is_empty() => {
-            links(&serde_json::from_str(&event.subject)?, claimed, endpoint, keys, public_url)
+        Some(_) if !groups.is_empty() => {
+            links(&serde_json::from_str(&event.subject)?, claimed, groups, keys, public_url)
         }
         _ => Links::default(),
     };
@@ -80,7 +93,13 @@ pub(super) fn compose(
         None => Subject::Endpoint(&text),
     };
     let notice = Notice { id: event.id, kind: &event.kind, at: event.at, subject, withheld, links };
-    Ok(channels.render(endpoint.channel, &notice)?)
+    Ok(match turn {
+        None => Composed { method: None, body: channels.render(endpoint.channel, &notice)? },
+        Some(turn) => {
+            let call = channels.call(&notice, &turn.posting)?;
+            Composed { method: Some(call.method), body: call.body }
+        }
+    })
 }
 
 /// What the event is about, as far as it may leave, and what was kept back.
@@ -95,9 +114,9 @@ fn let_through(event: &Event, detail: Detail) -> Result<(Cow<'_, str>, Option<Wi
     Ok((text.into(), Some(withheld)))
 }
 
-fn links(subject: &Asked, claimed: &Claimed, endpoint: &Endpoint, keys: &KeyRing, public_url: &str) -> Links {
+fn links(subject: &Asked, claimed: &Claimed, groups: &BTreeSet<GroupName>, keys: &KeyRing, public_url: &str) -> Links {
     let decidable = ASKING.contains(&claimed.event.kind.as_str()) && subject.status == Status::Pending;
-    let serves = |slot: &&AskedSlot| slot.groups().any(|group| endpoint.groups.contains(group));
+    let serves = |slot: &&AskedSlot| slot.groups().any(|group| groups.contains(group));
     let served = subject.slots.iter().filter(serves).map(|slot| &slot.group);
     let of_slot = |group: &GroupName| {
         let url = |intent| {
@@ -107,7 +126,7 @@ fn links(subject: &Asked, claimed: &Claimed, endpoint: &Endpoint, keys: &KeyRing
                 digest_prefix: Link::prefix_of(&subject.digest),
                 group: group.clone(),
                 intent,
-                endpoint: endpoint.id,
+                endpoint: claimed.endpoint_id,
                 delivery: claimed.id,
                 issued_at: claimed.created_at,
                 expires_at: subject.expires_at,

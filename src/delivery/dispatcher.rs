@@ -272,7 +272,7 @@ impl Dispatcher {
         let now = self.parts.clock.now();
         for claimed in work.give_back {
             let settlement = Settlement::untried(&claimed, Next::GiveBack(now));
-            self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None });
+            self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None, report: None });
         }
         if let Some(timer) = self.board.next_timer() {
             self.look_at(timer);
@@ -285,7 +285,7 @@ impl Dispatcher {
         let sent = sender::send(&self.parts, &self.metrics, endpoint, &claimed).await;
         place.verdict = Some(sent.verdict);
         drop(place);
-        self.record(Record { settlement: sent.settlement, bytes, is_gone: sent.is_gone });
+        self.record(Record { settlement: sent.settlement, bytes, is_gone: sent.is_gone, report: sent.report });
     }
 
     fn record(&self, record: Record) {

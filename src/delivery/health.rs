@@ -179,7 +179,7 @@ async fn tell(
             && other.resources.is_empty()
             && (other.events.is_empty() || other.events.contains(kind))
     };
-    publish(tx, dispatcher, news, wants).await
+    publish(tx, dispatcher, news, &[], wants).await
 }
 
 /// Probes the endpoints whose time has come.

@@ -7,6 +7,7 @@ mod attempt;
 mod auth;
 mod board;
 mod breaker;
+mod chat_call;
 mod compose;
 mod dispatcher;
 mod egress;
@@ -24,8 +25,10 @@ mod signature;
 mod target;
 mod transport;
 mod trial;
+mod turn;
 
 pub use attempt::send;
+pub use chat_call::CallError;
 pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use egress::{Egress, EgressError, Lookup, SystemLookup};
 pub use lane::{Held, HeldBy};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::channels::Receipt;
 use crate::store::deliveries::DeliveryState;
 
 /// How an attempt is judged. The names are stored and shown.
@@ -113,6 +114,8 @@ pub struct Outcome {
     pub retry_after: Option<Duration>,
     /// Whether the answer was longer than is read.
     pub overflows: bool,
+    /// What the answer says of a message, where it does.
+    pub receipt: Option<Receipt>,
 }
 
 impl Outcome {
@@ -127,6 +130,7 @@ impl Outcome {
             answer: None,
             retry_after: None,
             overflows: false,
+            receipt: None,
         }
     }
 

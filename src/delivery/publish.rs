@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::board::bytes_of;
 use super::dispatcher::Dispatcher;
 use crate::approval::Detail;
-use crate::ids::{DeliveryId, EventId, RequestId};
+use crate::ids::{DeliveryId, EndpointId, EventId, RequestId};
 use crate::store::deliveries::{self, NewDelivery};
 use crate::store::endpoints::Endpoint;
 use crate::store::events::{self, Event, PING};
@@ -27,7 +27,8 @@ pub struct News<'a> {
     pub at: Timestamp,
 }
 
-/// Writes an event with a delivery for each endpoint that is switched on and wants it.
+/// Writes an event with a delivery for each endpoint that is switched on and wants it, and for each of the `further` addresses within
+/// endpoints that are switched on.
 ///
 /// # Errors
 /// When the database fails.
@@ -35,15 +36,18 @@ pub async fn publish(
     tx: &mut Tx,
     dispatcher: &Arc<Dispatcher>,
     news: News<'_>,
+    further: &[(EndpointId, String)],
     wants: impl Fn(&Endpoint) -> bool,
 ) -> Result<(), StoreError> {
     let endpoints = tx.endpoints().await?;
-    let listeners: Vec<&Arc<Endpoint>> =
-        endpoints.iter().filter(|endpoint| super::health::is_on(endpoint) && wants(endpoint)).collect();
+    let on = |id: &EndpointId| endpoints.iter().find(|endpoint| endpoint.id == *id && super::health::is_on(endpoint));
+    let own = endpoints.iter().filter(|endpoint| super::health::is_on(endpoint) && wants(endpoint));
+    let further = further.iter().filter_map(|(id, address)| Some((on(id)?, address.as_str())));
+    let listeners: Vec<(&Arc<Endpoint>, &str)> = own.map(|endpoint| (endpoint, "")).chain(further).collect();
     let event = new_event(tx, news, listeners.len());
-    for endpoint in listeners {
+    for (endpoint, address) in listeners {
         let place = Place::take(dispatcher, endpoint, event.subject.len());
-        make(tx, dispatcher, &event, place.ok_or(endpoint));
+        make(tx, dispatcher, &event, place.ok_or(endpoint), address);
     }
     Ok(())
 }
@@ -53,7 +57,7 @@ pub(super) fn send_probe(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, endpoint: Ar
     let news = News { kind: PING, request_id: None, subject: "{}".to_owned(), detail: Detail::Full, at: now };
     let event = new_event(tx, news, 1);
     let place = Place::out_of_turn(dispatcher, &endpoint);
-    make(tx, dispatcher, &event, Ok(place));
+    make(tx, dispatcher, &event, Ok(place), "");
 }
 
 fn new_event(tx: &mut Tx, news: News<'_>, fanout: usize) -> Arc<Event> {
@@ -72,7 +76,7 @@ fn new_event(tx: &mut Tx, news: News<'_>, fanout: usize) -> Arc<Event> {
 }
 
 /// Makes a delivery: leased and sent after the commit where there is a place for it, waiting otherwise.
-fn make(tx: &mut Tx, dispatcher: &Dispatcher, event: &Arc<Event>, place: Result<Place, &Arc<Endpoint>>) {
+fn make(tx: &mut Tx, dispatcher: &Dispatcher, event: &Arc<Event>, place: Result<Place, &Arc<Endpoint>>, address: &str) {
     let endpoint_id = match &place {
         Ok(place) => place.endpoint.id,
         Err(endpoint) => endpoint.id,
@@ -85,10 +89,14 @@ fn make(tx: &mut Tx, dispatcher: &Dispatcher, event: &Arc<Event>, place: Result<
         request_id: event.request_id,
         created_at: event.at,
         lease_until: place.is_ok().then_some(lease_until),
+        address: address.to_owned(),
     };
     deliveries::insert(tx.session(), &new);
     let Ok(place) = place else { return };
-    let claimed = Claimed::fresh(new.id, endpoint_id, Arc::clone(event), new.created_at, lease_until);
+    let claimed = Claimed {
+        address: new.address,
+        ..Claimed::fresh(new.id, endpoint_id, Arc::clone(event), new.created_at, lease_until)
+    };
     tx.after_commit(move || place.send(claimed));
 }
 

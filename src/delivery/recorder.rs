@@ -14,6 +14,7 @@ use crate::ids::{DeliveryId, EndpointId};
 use crate::store::StoreError;
 use crate::store::health::failing;
 use crate::store::queue::{self, Next, Settlement};
+use crate::store::slack::messages;
 use crate::time::Timestamp;
 
 /// Most results in one operation: larger ones would keep others waiting for their commit.
@@ -27,6 +28,8 @@ pub(super) struct Record {
     pub(super) bytes: usize,
     /// Why the endpoint is to be switched off, when the target said so.
     pub(super) is_gone: Option<String>,
+    /// What became of the message that it went into.
+    pub(super) report: Option<messages::Report>,
 }
 
 pub(super) struct Recorder {
@@ -95,6 +98,11 @@ impl Recorder {
                 Box::pin(async move {
                     let settlements: Vec<Settlement> = records.iter().map(|record| record.settlement.clone()).collect();
                     let held = queue::settle(tx.session(), &settlements, now).await?;
+                    for record in records.iter().filter(|record| held.contains(&record.settlement.id)) {
+                        if let Some(report) = &record.report {
+                            messages::settle(tx.session(), report).await?;
+                        }
+                    }
                     // Read here, where nobody else writes: another replica may have recorded a failure a moment ago.
                     let failing = failing(tx.session()).await?;
                     for (endpoint, report) in reports(&records, &held) {

@@ -64,6 +64,15 @@ impl Route {
         &self.of.transport
     }
 
+    /// Where a message goes, or a call of an API whose methods stand below the endpoint's URL.
+    pub(super) fn url_of(&self, method: Option<&str>) -> Url {
+        let mut url = self.url.clone();
+        if let (Some(method), Ok(mut path)) = (method, url.path_segments_mut()) {
+            path.pop_if_empty().push(method);
+        }
+        url
+    }
+
     /// The headers of one message.
     pub(super) fn signed(&self, id: &str, now: Timestamp, body: &str) -> Result<HeaderMap, EgressError> {
         let mut headers = self.headers.clone();
@@ -115,7 +124,13 @@ fn headers(transport: &Transport) -> Result<HeaderMap, EgressError> {
         // Its token is fetched when it is needed.
         Some(Auth::Oauth2 { .. }) | None => {}
     }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut kind = "application/json";
+    if let Some(app) = &transport.slack {
+        headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", app.bot_token.expose()))?);
+        // Slack warns of JSON that does not say so.
+        kind = "application/json; charset=utf-8";
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     // Nothing is unpacked: answers are a few words, and what is never unpacked cannot swell.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)

@@ -7,12 +7,14 @@ use super::lane::Verdict;
 use super::metrics::Metrics;
 use super::outcome::{Class, Control, Outcome};
 use super::retry::{Schedule, next_delay};
+use super::turn::{self, Took};
 use crate::approval::Status;
 use crate::random;
 use crate::store::deliveries::{Attempt, DeliveryState};
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::events::{ASKING, PING};
 use crate::store::queue::{Claimed, Next, RequestNow, Settlement, Tier};
+use crate::store::slack::messages::Report;
 
 /// Attempts that the schedule does not count, before a delivery is given up for them: about a week of them.
 const MOST_UNCHARGED: u32 = 200;
@@ -25,19 +27,35 @@ pub(super) struct Sent {
     pub(super) settlement: Settlement,
     /// What the target asked to be done about the endpoint.
     pub(super) is_gone: Option<String>,
+    /// What became of the message that it went into.
+    pub(super) report: Option<Report>,
+}
+
+impl Sent {
+    /// Nothing was sent.
+    const fn untried(claimed: &Claimed, next: Next) -> Self {
+        let settlement = Settlement::untried(claimed, next);
+        Self { verdict: Verdict::Unknown, settlement, is_gone: None, report: None }
+    }
 }
 
 /// Sends one delivery, if it is still wanted.
 pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &Endpoint, claimed: &Claimed) -> Sent {
     if let Some((state, reason)) = unwanted(endpoint, claimed) {
-        let settlement = Settlement::untried(claimed, Next::End { state, reason: Some(reason) });
-        return Sent { verdict: Verdict::Unknown, settlement, is_gone: None };
+        return Sent::untried(claimed, Next::End { state, reason: Some(reason) });
     }
+    let turn = match turn::take(parts, endpoint, claimed).await {
+        Took::None => None,
+        Took::Turn(turn) => Some(turn),
+        Took::Not(next) => return Sent::untried(claimed, next),
+    };
     let started_at = parts.clock.now();
     let stopwatch = std::time::Instant::now();
-    let outcome = match compose(claimed, endpoint, &parts.channels, &parts.keys, &parts.public_url) {
-        Ok(body) => attempt(&parts.egress, endpoint, claimed, body, started_at).await,
-        Err(error) => Outcome::ours(error.to_string()),
+    let said = compose(claimed, endpoint, turn.as_ref(), &parts.channels, &parts.keys, &parts.public_url);
+    let outcome = match (said, &turn) {
+        (Ok(said), Some(turn)) => turn.attempt(parts, endpoint, claimed, said, started_at).await,
+        (Ok(said), None) => attempt(&parts.egress, endpoint, claimed, said, started_at).await,
+        (Err(error), _) => Outcome::ours(error.to_string()),
     };
     let duration = stopwatch.elapsed();
     let duration_us = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
@@ -64,7 +82,8 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
     };
     let wants_no_more = outcome.class == Class::Gone || outcome.control == Some(Control::Disable);
     let is_gone = wants_no_more.then(|| outcome.error.clone()).flatten();
-    Sent { verdict: verdict(&outcome), settlement, is_gone }
+    let report = turn.and_then(|turn| turn.report(claimed, &outcome));
+    Sent { verdict: verdict(&outcome), settlement, is_gone, report }
 }
 
 /// Why this delivery is not to be sent any more.

@@ -8,7 +8,7 @@ use reqwest::{Certificate, Client, ClientBuilder};
 use super::egress::{with_authorities, with_identity};
 use super::route::check_proxy;
 use super::target::TargetPolicy;
-use crate::store::transport::{Auth, Transport};
+use crate::store::transport::{Auth, SlackApp, Transport};
 
 /// Most headers of an endpoint's own.
 const HEADERS: usize = 20;
@@ -64,6 +64,9 @@ pub fn check_transport(transport: &Transport, policy: &TargetPolicy) -> Checked 
         let url = check_proxy(proxy.expose(), policy).map_err(|error| refused("/proxy", error.to_string()))?;
         held(url.path() == "/" && url.query().is_none(), "/proxy", "a proxy's URL has no path")?;
         reqwest::Proxy::all(proxy.expose()).map_err(|_| refused("/proxy", "not the URL of a proxy"))?;
+    }
+    if let Some(app) = &transport.slack {
+        check_slack(app, transport)?;
     }
     check_pace(transport)
 }
@@ -123,6 +126,29 @@ fn check_auth(auth: &Auth, policy: &TargetPolicy) -> Checked {
             held(printable, "/auth/scope", "a scope is printable ASCII")
         }
     }
+}
+
+fn check_slack(app: &SlackApp, transport: &Transport) -> Checked {
+    let held_by_token = transport.auth.is_none() && !transport.headers.contains_key(AUTHORIZATION.as_str());
+    held(held_by_token, "/auth", "a Slack app says who it is by its bot token: leave auth and authorization out")?;
+    let token = app.bot_token.expose();
+    let is_token = !token.is_empty() && is_printable(token) && !token.contains(' ');
+    held(is_token, "/slack/bot_token", "the bot token of the app's OAuth page, xoxb-…")?;
+    let secret = app.signing_secret.expose();
+    let is_secret = (16..=256).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic());
+    held(is_secret, "/slack/signing_secret", "the signing secret of the app's page of basic information")?;
+    let is_name = |text: &str| text.strip_prefix('#').is_some_and(|name| !name.is_empty() && name.len() <= 80);
+    let is_channel = is_slack_id(&app.channel, &['C', 'G', 'D']) || is_name(&app.channel);
+    held(is_channel, "/slack/channel", "a channel's id, such as C0123ABCD, or #name")?;
+    let is_team = app.team.as_deref().is_none_or(|team| is_slack_id(team, &['T', 'E']));
+    held(is_team, "/slack/team", "a workspace's id, such as T0123ABCD")
+}
+
+/// Whether it looks like one of Slack's ids of those kinds.
+fn is_slack_id(text: &str, kinds: &[char]) -> bool {
+    text.strip_prefix(kinds).is_some_and(|rest| {
+        (1..=30).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    })
 }
 
 fn check_certificates(transport: &Transport) -> Checked {

@@ -14,6 +14,7 @@ use super::compose::compose;
 use super::dispatcher::Dispatcher;
 use super::egress::{Egress, EgressError, added};
 use super::outcome::Outcome;
+use super::turn::Turn;
 use crate::channels::text::cut;
 use crate::ids::DeliveryId;
 use crate::store::deliveries::DeliveryState;
@@ -81,16 +82,17 @@ impl Dispatcher {
         // As if it were queued: what is made and signed takes no other form.
         let claimed = Claimed::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now);
         let started = std::time::Instant::now();
-        let (outcome, posted, headers) =
-            match compose(&claimed, endpoint, &parts.channels, &parts.keys, &parts.public_url) {
-                Ok(body) => {
-                    let posted = posted(&parts.egress, endpoint, &claimed, &body, now).ok();
-                    let answered = deliver(&parts.egress, endpoint, &claimed, body, now).await;
-                    let headers = answered.as_ref().map(|answer| shown(endpoint, &answer.headers)).unwrap_or_default();
-                    (judge(endpoint, answered), posted, headers)
-                }
-                Err(error) => (Outcome::ours(error.to_string()), None, BTreeMap::new()),
-            };
+        let turn = Turn::at_trial(endpoint);
+        let said = compose(&claimed, endpoint, turn.as_ref(), &parts.channels, &parts.keys, &parts.public_url);
+        let (outcome, posted, headers) = match said {
+            Ok(said) => {
+                let posted = posted(&parts.egress, endpoint, &claimed, &said.body, now).ok();
+                let answered = deliver(&parts.egress, endpoint, &claimed, said, now).await;
+                let headers = answered.as_ref().map(|answer| shown(endpoint, &answer.headers)).unwrap_or_default();
+                (judge(endpoint, answered), posted, headers)
+            }
+            Err(error) => (Outcome::ours(error.to_string()), None, BTreeMap::new()),
+        };
         Trial {
             delivered: matches!(outcome.end, Some(DeliveryState::Delivered | DeliveryState::Accepted)),
             class: outcome.class.as_str(),

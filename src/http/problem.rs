@@ -9,7 +9,7 @@ use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 78] = [
+pub const CODES: [(&str, u16); 82] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -19,6 +19,7 @@ pub const CODES: [(&str, u16); 78] = [
     ("assurance_too_low", 403),
     ("body_too_large", 413),
     ("busy", 429),
+    ("code_invalid", 404),
     ("conflict_of_interest", 403),
     ("context_invalid", 422),
     ("decision_required", 422),
@@ -35,6 +36,7 @@ pub const CODES: [(&str, u16); 78] = [
     ("guardrail_example", 422),
     ("high_risk", 403),
     ("idempotency_key_reused", 409),
+    ("identity_taken", 409),
     ("in_use", 409),
     ("internal", 500),
     ("invalid_absence", 422),
@@ -75,6 +77,8 @@ pub const CODES: [(&str, u16); 78] = [
     ("replay_running", 409),
     ("revision_stale", 412),
     ("seat_taken", 409),
+    ("signature_invalid", 401),
+    ("signature_used", 409),
     ("storage_unavailable", 503),
     ("too_long", 422),
     ("too_many", 422),

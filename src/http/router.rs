@@ -34,8 +34,8 @@ pub fn router(app: App) -> Router {
 
 fn api_routes() -> Router<App> {
     use api::{
-        analytics, apply, audit, bulk, deliveries, endpoints, grants, groups, people, replays, requests, resources,
-        tokens,
+        analytics, apply, audit, bulk, deliveries, endpoints, grants, groups, identities, people, replays, requests,
+        resources, slack, tokens,
     };
 
     Router::new()
@@ -64,6 +64,10 @@ fn api_routes() -> Router<App> {
         .route("/groups/{name}", put(groups::put).get(groups::show).delete(groups::delete))
         .route("/people", get(people::list))
         .route("/people/{email}", put(people::put).get(people::show).delete(people::delete))
+        .route("/people/{email}/chat-identities", put(identities::put).get(identities::show))
+        .route("/me/chat-identities", post(identities::confirm))
+        .route("/slack/interactions", post(slack::interactions))
+        .route("/slack/commands", post(slack::commands))
         .route("/resources", get(resources::list))
         .route("/resources/{name}", put(resources::put).get(resources::show).delete(resources::delete))
         .route("/endpoints", get(endpoints::list).post(endpoints::create))

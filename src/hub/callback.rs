@@ -162,7 +162,7 @@ impl Hub {
     }
 
     /// The link's fields and its request, if the link still stands for what waits or was decided.
-    async fn follow(&self, token: &str) -> Result<(Link, Request), HubError> {
+    pub(super) async fn follow(&self, token: &str) -> Result<(Link, Request), HubError> {
         let link = Link::verify(token, &self.keys).map_err(|_| LinkProblem::Forged)?;
         let request = requests::get(&mut self.store.read().await?, link.request).await?;
         let request = self.settled(request.ok_or(LinkProblem::Forged)?).await?;

@@ -19,12 +19,14 @@ mod error;
 mod explain;
 mod follow;
 mod footguns;
+mod identities;
 mod notify;
 mod query;
 mod replay;
 mod reports;
 mod revise;
 mod rules;
+mod slack;
 mod timer;
 mod tokens;
 mod transition;
@@ -46,14 +48,16 @@ pub use deliveries::DeliveryDetail;
 pub use emergency::{GlassInput, ReviewInput};
 pub use endpoints::{
     AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView, RetiringView,
-    RotateInput, TestInput, WithSecret,
+    RotateInput, SlackInput, SlackPatch, SlackView, TestInput, WithSecret,
 };
 pub use error::{HubError, LinkProblem};
 pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};
+pub use identities::{BoundAccount, ChatIdentities, LinkCode};
 pub use query::{ListFilter, Page};
 pub use replay::{ReplayInput, Replayed, run_replayer};
 pub use reports::ReportFilter;
 pub use revise::ReviseInput;
+pub use slack::{Signed, SlackAnswer, run_slack_jobs};
 pub use timer::run_timer;
 pub use tokens::{NewToken, TokenInput};
 pub use usage::{ClaimInput, Claimed, HeartbeatInput, Lease, ResultInput};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::slack::further;
 use super::transition::Scene;
 use super::{Hub, HubError, RequestView};
 use crate::approval::{Email, Request, Roster, Status};
@@ -40,16 +41,22 @@ pub(super) async fn announce_shown(
 ) -> Result<(), HubError> {
     let detail = request.terms.procedure.detail;
     let news = News { kind, request_id: Some(request.id), subject: shown, detail, at: now };
-    publish(tx, &scene.dispatcher, news, |endpoint| wants(endpoint, kind, request)).await?;
+    let further = further(tx, kind, request).await?;
+    publish(tx, &scene.dispatcher, news, &further, |endpoint| wants(endpoint, kind, request)).await?;
     tx.signal(Signal::Request(request.id));
     Ok(())
 }
 
 /// All filters of an endpoint must match: its events, its resources, and a slot of one of its groups.
-fn wants(endpoint: &Endpoint, kind: &str, request: &Request) -> bool {
+pub(super) fn wants(endpoint: &Endpoint, kind: &str, request: &Request) -> bool {
+    hears_of(endpoint, kind, request)
+        && (endpoint.groups.is_empty() || request.terms.groups().iter().any(|group| endpoint.groups.contains(*group)))
+}
+
+/// The filters that do not look at groups.
+pub(super) fn hears_of(endpoint: &Endpoint, kind: &str, request: &Request) -> bool {
     (endpoint.events.is_empty() || endpoint.events.contains(kind))
         && (endpoint.resources.is_empty() || endpoint.resources.contains(&request.resource))
-        && (endpoint.groups.is_empty() || request.terms.groups().iter().any(|group| endpoint.groups.contains(*group)))
 }
 
 impl Hub {

@@ -104,7 +104,20 @@ impl Hub {
         if may_see(caller, request) {
             return Ok(true);
         }
-        let Some(person) = caller.person() else { return Ok(false) };
+        match caller.person() {
+            Some(person) => self.person_decides(person, request).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Whether a person may see a request: what they asked, or what was asked for them, or what they may decide.
+    pub(super) async fn person_sees(&self, person: &Email, request: &Request) -> Result<bool, HubError> {
+        let for_them = request.requester.is(person) || request.beneficiary.as_ref() == Some(person);
+        Ok(for_them || self.person_decides(person, request).await?)
+    }
+
+    /// Whether somebody is in a group that the request asks, or stands in for a member.
+    async fn person_decides(&self, person: &Email, request: &Request) -> Result<bool, HubError> {
         let session = &mut self.store.read().await?;
         let mut people = people::delegators(session, person, self.clock.now()).await?;
         people.push(person.clone());

@@ -15,12 +15,12 @@ const NAMED: usize = 100;
 /// Pause before listening again after the connection was lost.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Rings for what the transaction changed, when it commits. Deliveries and replays need no bell: who committed them sees to them.
+/// Rings for what the transaction changed, when it commits. Deliveries, replays and jobs need no bell: who committed them sees to them.
 pub(super) async fn ring(session: &mut Session, signals: &[Signal]) -> Result<(), StoreError> {
     let mut words: Vec<String> = signals
         .iter()
         .filter_map(|signal| match signal {
-            Signal::Deliveries | Signal::Replays => None,
+            Signal::Deliveries | Signal::Replays | Signal::SlackJobs => None,
             // Whoever commits it waits for it; should that one die, the others look every few seconds.
             Signal::DeadlineAt(_) => None,
             Signal::Deadline => Some("deadline".to_owned()),

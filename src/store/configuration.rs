@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::endpoints::{self, Endpoint};
 use super::resources::{self, Resource};
 use super::session::args;
+use super::slack::subscriptions::{self, Subscription};
 use super::{Session, Store, StoreError, groups, tokens};
 use crate::approval::{Digest, Email, GroupName, ResourceName, Roster};
 use crate::identity::Token;
@@ -23,6 +24,8 @@ const MOST: usize = 50_000;
 
 /// Endpoints, shared.
 pub type Endpoints = Arc<[Arc<Endpoint>]>;
+/// Subscriptions, shared.
+pub type Subscriptions = Arc<[Subscription]>;
 
 #[derive(Debug, Default)]
 pub(super) struct Configuration {
@@ -42,6 +45,7 @@ struct Kept {
     groups_of: HashMap<Email, Arc<BTreeSet<GroupName>>>,
     members: HashMap<GroupName, Arc<BTreeSet<Email>>>,
     endpoints: Option<Endpoints>,
+    subscriptions: Option<Subscriptions>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -191,6 +195,19 @@ impl Lookup<'_> {
         Ok(read)
     }
 
+    /// All subscriptions.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be read.
+    pub async fn subscriptions(&self) -> Result<Subscriptions, StoreError> {
+        if let Some(known) = self.known(|kept| kept.subscriptions.clone()) {
+            return Ok(known);
+        }
+        let read: Subscriptions = subscriptions::all(&mut self.store.read().await?).await?.into();
+        self.keep(read.len(), |kept| kept.subscriptions = Some(Arc::clone(&read)));
+        Ok(read)
+    }
+
     fn known<T>(&self, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
         self.store.configuration().find(self.version, pick)
     }
@@ -223,6 +240,23 @@ impl super::Tx {
         }
         let read = read_endpoints(self.session()).await?;
         configuration.keep(version, read.len(), |kept| kept.endpoints = Some(Arc::clone(&read)));
+        Ok(read)
+    }
+
+    /// All subscriptions, as the transaction sees them.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be read.
+    pub async fn subscriptions(&mut self) -> Result<Subscriptions, StoreError> {
+        let Some(version) = self.configuration_version() else {
+            return Ok(subscriptions::all(self.session()).await?.into());
+        };
+        let configuration = Arc::clone(&self.configuration);
+        if let Some(known) = configuration.find(version, |kept| kept.subscriptions.clone()) {
+            return Ok(known);
+        }
+        let read: Subscriptions = subscriptions::all(self.session()).await?.into();
+        configuration.keep(version, read.len(), |kept| kept.subscriptions = Some(Arc::clone(&read)));
         Ok(read)
     }
 }

@@ -64,6 +64,8 @@ pub struct NewDelivery {
     pub created_at: Timestamp,
     /// Until when it is this process's, which sends it as soon as it is committed; its fence is [`FIRST_FENCE`] then.
     pub lease_until: Option<Timestamp>,
+    /// Where within the target; empty for where the endpoint points to.
+    pub address: String,
 }
 
 /// Of a delivery that is held from the start.
@@ -72,8 +74,8 @@ pub const FIRST_FENCE: i64 = 1;
 static DELIVERIES: Bulk = Bulk::new(
     4,
     "INSERT INTO deliveries (id, event_id, endpoint_id, request_id, state, attempts, lost, next_attempt_at, fence,
-        leased_at, lease_until, created_at)",
-    12,
+        leased_at, lease_until, created_at, address)",
+    13,
     "",
 );
 
@@ -107,6 +109,9 @@ pub struct Delivery {
     pub event: String,
     /// To whom.
     pub endpoint_id: EndpointId,
+    /// Where within the target, when that is not where the endpoint points to: a channel or a member of a Slack workspace.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub address: String,
     /// About what.
     pub request_id: Option<RequestId>,
     /// Where it stands.
@@ -131,6 +136,7 @@ pub(super) struct Row {
     event_id: String,
     event: String,
     endpoint_id: String,
+    address: String,
     request_id: Option<String>,
     state: String,
     attempts: i64,
@@ -157,6 +163,7 @@ pub fn insert(session: &mut Session, new: &NewDelivery) {
         held.then_some(new.created_at),
         new.lease_until,
         new.created_at,
+        &new.address,
     ];
     session.add(&DELIVERIES, values);
 }
@@ -198,7 +205,7 @@ pub async fn reopen(session: &mut Session, ids: &[DeliveryId], now: Timestamp) -
 
 /// The columns of a [`Row`].
 pub(super) const SELECT: &str =
-    "SELECT d.id, d.event_id, e.type AS event, d.endpoint_id, d.request_id, d.state, d.attempts,
+    "SELECT d.id, d.event_id, e.type AS event, d.endpoint_id, d.address, d.request_id, d.state, d.attempts,
         d.replays, d.next_attempt_at, d.created_at, d.ended_at, d.end_reason
     FROM deliveries d JOIN events e ON e.id = d.event_id";
 
@@ -271,6 +278,7 @@ impl Row {
             event_id: self.event_id.parse().map_err(bad("event_id"))?,
             event: self.event,
             endpoint_id: self.endpoint_id.parse().map_err(bad("endpoint_id"))?,
+            address: self.address,
             request_id: self.request_id.map(|id| id.parse()).transpose().map_err(bad("request_id"))?,
             state: unwire(self.state).map_err(|cause| StoreError::inconsistent("deliveries", "state", id, cause))?,
             attempts: count("attempts", self.attempts)?,

@@ -21,6 +21,8 @@ pub enum Signal {
     Deadline,
     /// There may be deliveries to make anew.
     Replays,
+    /// Somebody did something in Slack.
+    SlackJobs,
     /// There is a deadline at that moment.
     DeadlineAt(Timestamp),
     /// A request changed.
@@ -44,6 +46,7 @@ pub struct Signals {
     /// When the timer looks again by itself, in microseconds; later than everything while it is looking.
     next_look: NextLook,
     replays: Notify,
+    slack_jobs: Notify,
     /// A std mutex: held for a map look-up, never across an await. Weak, so that an entry ends with its last listener.
     requests: Mutex<HashMap<RequestId, Weak<Notify>>>,
 }
@@ -60,6 +63,7 @@ impl Signals {
                 }
             }
             Signal::Replays => self.replays.notify_one(),
+            Signal::SlackJobs => self.slack_jobs.notify_one(),
             Signal::Request(id) => {
                 let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(listeners) = requests.get(&id).and_then(Weak::upgrade) {
@@ -99,6 +103,11 @@ impl Signals {
     /// Resolves when a replay may have a step to take.
     pub async fn replays(&self) {
         self.replays.notified().await;
+    }
+
+    /// Resolves when there may be something that was done in Slack.
+    pub async fn slack_jobs(&self) {
+        self.slack_jobs.notified().await;
     }
 
     /// Where changes of one request are announced. Register interest (`notified()` and `enable()`) *before* reading the

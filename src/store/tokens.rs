@@ -3,7 +3,7 @@
 use super::requests::{unwire, wire};
 use super::session::args;
 use super::{Session, StoreError};
-use crate::approval::Digest;
+use crate::approval::{Digest, Email};
 use crate::identity::Token;
 use crate::ids::TokenId;
 use crate::time::Timestamp;
@@ -50,6 +50,17 @@ pub async fn exists(session: &mut Session, id: TokenId) -> Result<bool, StoreErr
     let row: Option<Row> = session
         .fetch_optional("SELECT id, name, scope, person, created_at, expires_at FROM tokens WHERE id = $1", args![&id])
         .await?;
+    Ok(row.is_some())
+}
+
+/// Whether the person has an admin's token.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_admin(session: &mut Session, person: &Email, now: Timestamp) -> Result<bool, StoreError> {
+    let sql = "SELECT id, name, scope, person, created_at, expires_at FROM tokens
+        WHERE person = $1 AND scope = 'admin' AND (expires_at IS NULL OR expires_at > $2) LIMIT 1";
+    let row: Option<Row> = session.fetch_optional(sql, args![person, now]).await?;
     Ok(row.is_some())
 }
 

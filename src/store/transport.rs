@@ -36,6 +36,26 @@ pub struct Transport {
     /// Whether the target may end a delivery, or the endpoint, by the answer header `webhook-delivery`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub answer_control: bool,
+    /// Of a Slack app: as whom, and where to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slack: Option<SlackApp>,
+}
+
+/// A Slack app, installed in a workspace.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlackApp {
+    /// `xoxb-…`: as whom it posts.
+    pub bot_token: Secret,
+    /// What Slack signs what it sends with.
+    pub signing_secret: Secret,
+    /// Where it posts.
+    pub channel: String,
+    /// The workspace, `T…`: members of others are not heard. Of any workspace when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    /// Whether requesters are told the outcome in a message to them alone.
+    pub direct_messages: bool,
 }
 
 /// How the hub says who it is.

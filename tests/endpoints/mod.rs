@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, TestHub};
 
 impl TestHub {
-    async fn patch_endpoint(&self, endpoint: &str, body: &Value) -> Answer {
+    pub(crate) async fn patch_endpoint(&self, endpoint: &str, body: &Value) -> Answer {
         let call = self.call(Method::PATCH, &format!("/v1/endpoints/{endpoint}"));
         self.send(call.bearer_auth(&self.token).json(body)).await
     }

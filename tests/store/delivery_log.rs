@@ -39,6 +39,7 @@ async fn some_deliveries(store: &Store, count: i64) -> (EndpointId, Vec<Delivery
                 request_id: Some(request.id),
                 created_at: at(second),
                 lease_until: None,
+                address: String::new(),
             };
             (event, new)
         })

@@ -136,6 +136,7 @@ async fn one_delivery(store: &Store) -> (Endpoint, NewDelivery) {
         request_id: Some(request.id),
         created_at: at(1),
         lease_until: None,
+        address: String::new(),
     };
     let (stored, target) = (new.clone(), endpoint.clone());
     write!(store, |session| {

@@ -117,6 +117,12 @@ impl TestHub {
         Self::start_at(database, Options::default(), clock).await
     }
 
+    /// Stops the hub; answers what it leaves.
+    pub(crate) async fn stop(self) -> (Database, ManualClock) {
+        self.server.shut_down().await;
+        (self.database, self.clock)
+    }
+
     /// Another hub on the same PostgreSQL database, whose clock shows the same but moves by itself.
     pub(crate) async fn replica(&self) -> Self {
         let folder = tempfile::tempdir().expect("a folder");

@@ -10,7 +10,7 @@ mod lookup;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Request};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -25,6 +25,7 @@ pub use self::lookup::{Lookup, SystemLookup};
 use self::lookup::{NameError, Names};
 use super::TargetPolicy;
 use super::auth::{Token, Tokens};
+use super::compose::Composed;
 use super::route::Route;
 use crate::store::endpoints::Endpoint;
 use crate::store::transport::Transport;
@@ -32,6 +33,8 @@ use crate::time::Timestamp;
 
 /// Bytes of an answer that are read; the rest is left unread.
 const ANSWER: usize = 8 * 1024;
+/// Bytes of the answer to a call of an API: it may hold all of the message, and where that is stands at any place of it.
+const API_ANSWER: usize = 512 * 1024;
 /// Bytes of a token's issuer's answer.
 const TOKEN_ANSWER: usize = 64 * 1024;
 
@@ -105,7 +108,7 @@ impl Egress {
         &self,
         line: &Line,
         mut headers: HeaderMap,
-        body: String,
+        said: Composed,
         now: Timestamp,
     ) -> Result<Answer, EgressError> {
         let end = Instant::now() + self.deadline;
@@ -116,14 +119,34 @@ impl Egress {
         if let Some((_, token)) = &token {
             headers.insert(AUTHORIZATION, token.header.clone());
         }
-        let mut request = Request::new(Method::POST, line.route.url.clone());
+        let limit = if said.method.is_some() { API_ANSWER } else { ANSWER };
+        let mut request = Request::new(Method::POST, line.route.url_of(said.method));
         *request.headers_mut() = headers;
-        *request.body_mut() = Some(body.into());
-        let answer = self.exchange(line, request, ANSWER, end, now).await?;
+        *request.body_mut() = Some(said.body.into());
+        let answer = self.exchange(line, request, limit, end, now).await?;
         if let Some((tokens, token)) = &token {
             tokens.heard(token, answer.status)?;
         }
         Ok(answer)
+    }
+
+    /// Posts to a URL that an endpoint's target gave for one answer, by the endpoint's way. It is judged as every target, and shown
+    /// nothing that the endpoint itself is shown.
+    ///
+    /// # Errors
+    /// As [`Self::post`], and when the URL may not be called.
+    pub(super) async fn post_to(
+        &self,
+        line: &Line,
+        url: &str,
+        body: String,
+        now: Timestamp,
+    ) -> Result<Answer, EgressError> {
+        let mut request = Request::new(Method::POST, self.names.policy().check_url(url)?);
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        *request.body_mut() = Some(body.into());
+        self.exchange(line, request, ANSWER, Instant::now() + self.deadline, now).await
     }
 
     async fn token(

@@ -9,10 +9,12 @@ pub(super) mod endpoints;
 pub(super) mod grants;
 pub(super) mod groups;
 pub(super) mod health;
+pub(super) mod identities;
 pub(super) mod people;
 pub(super) mod replays;
 pub(super) mod requests;
 pub(super) mod resources;
+pub(super) mod slack;
 pub(super) mod tokens;
 
 use serde::Deserialize;

@@ -206,6 +206,7 @@ impl VoteLine {
             how: match vote.assurance {
                 Assurance::Link => "by a link, named themselves",
                 Assurance::Delegated => "through a trusted system",
+                Assurance::Chat => "in their chat, by an account of theirs",
                 Assurance::Token => "with their own token",
             },
             at: to_the_minute(vote.at),

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
+use super::slack::{SlackInput, SlackPatch, changed_target, target};
 use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName, limits};
 use crate::channels::Declaration;
 use crate::delivery::{TargetPolicy, check_transport};
@@ -31,8 +32,12 @@ pub struct EndpointInput {
     pub name: EndpointName,
     /// What is at the other end.
     pub channel: Channel,
-    /// Where.
-    pub url: SecretString,
+    /// Where. Of all but Slack apps.
+    #[serde(default)]
+    pub url: Option<SecretString>,
+    /// Of a Slack app: as whom, and where to.
+    #[serde(default)]
+    pub slack: Option<SlackInput>,
     /// The signing secret, `whsec_…`; made when absent. Custom endpoints only.
     #[serde(default)]
     pub secret: Option<SecretString>,
@@ -87,6 +92,7 @@ pub struct EndpointInput {
 pub struct EndpointPatch {
     pub name: Option<EndpointName>,
     pub url: Option<SecretString>,
+    pub slack: Option<SlackPatch>,
     pub events: Option<BTreeSet<String>>,
     pub resources: Option<BTreeSet<ResourceName>>,
     pub groups: Option<BTreeSet<GroupName>>,
@@ -127,10 +133,7 @@ impl EndpointInput {
         targets: &TargetPolicy,
         now: Timestamp,
     ) -> Result<Endpoint, HubError> {
-        if self.channel == Channel::SlackApp {
-            let detail = "this version has no slack_app endpoints: use slack, with the URL of an incoming webhook";
-            return Err(HubError::invalid("invalid_channel", "/channel", detail));
-        }
+        let (url, slack) = target(self.channel, self.url, self.slack)?;
         let secret = match (Declaration::of(self.channel).is_chat(), self.secret) {
             (true, Some(_)) => return Err(no_secret(self.channel)),
             (true, None) => None,
@@ -140,7 +143,7 @@ impl EndpointInput {
         if known.is_none() {
             check_name(&self.name)?;
         }
-        let new = Endpoint::new(self.name, self.channel, self.url, now);
+        let new = Endpoint::new(self.name, self.channel, url, now);
         let endpoint = Endpoint {
             id: known.map_or(new.id, |known| known.id),
             secret,
@@ -159,6 +162,7 @@ impl EndpointInput {
                 rate_per_second: self.rate_per_second,
                 concurrency: self.concurrency,
                 answer_control: self.answer_control,
+                slack,
             },
             retiring: known.map(|known| known.retiring.clone()).unwrap_or_default(),
             paused_at: known.and_then(|known| known.paused_at),
@@ -175,6 +179,7 @@ impl EndpointPatch {
     pub(super) fn check(self, known: Endpoint, targets: &TargetPolicy) -> Result<Endpoint, HubError> {
         self.name.as_ref().filter(|name| **name != known.name).map_or(Ok(()), check_name)?;
         let was = known.transport;
+        let (url, slack) = changed_target(self.url, self.slack, (known.url, was.slack))?;
         let transport = Transport {
             headers: self.headers.map_or(Ok(was.headers), |headers| lower(headers.unwrap_or_default()))?,
             auth: self.auth.unwrap_or(was.auth),
@@ -185,6 +190,7 @@ impl EndpointPatch {
             rate_per_second: self.rate_per_second.unwrap_or(was.rate_per_second),
             concurrency: self.concurrency.unwrap_or(was.concurrency),
             answer_control: self.answer_control.unwrap_or(was.answer_control),
+            slack,
         };
         let (state, disabled_reason) = match self.state {
             Some(_) => (EndpointState::Active, None),
@@ -192,7 +198,7 @@ impl EndpointPatch {
         };
         let changed = Endpoint {
             name: self.name.unwrap_or(known.name),
-            url: self.url.unwrap_or(known.url),
+            url,
             events: self.events.unwrap_or(known.events),
             resources: self.resources.unwrap_or(known.resources),
             groups: self.groups.unwrap_or(known.groups),

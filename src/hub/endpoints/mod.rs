@@ -3,6 +3,7 @@
 mod input;
 mod life;
 mod sample;
+mod slack;
 mod trial;
 mod view;
 
@@ -14,6 +15,7 @@ use serde_json::json;
 pub(in crate::hub) use self::input::check_events;
 pub use self::input::{EndpointInput, EndpointPatch};
 pub use self::life::RotateInput;
+pub use self::slack::{SlackInput, SlackPatch, SlackView};
 pub(in crate::hub) use self::trial::AT_ONCE;
 pub use self::trial::TestInput;
 pub use self::view::{AuthView, CertificateView, EndpointStatus, EndpointView, HealthView, RetiringView, WithSecret};
@@ -78,7 +80,8 @@ impl Hub {
         require(caller, &[Scope::Admin])?;
         let key = key.map(|key| Key { principal: caller.key(), operation: OPERATION, key: key.0 });
         let secret = input.secret.as_ref().map(|secret| secret.expose_secret());
-        let given = format!("{input:?} {} {secret:?}", input.url.expose_secret());
+        let url = input.url.as_ref().map(|url| url.expose_secret());
+        let given = format!("{input:?} {url:?} {secret:?}");
         let (now, actor) = (self.clock.now(), caller.actor());
         let endpoint = input.check(None, &self.targets, now)?;
         let body = Digest::of(format!("{given} {}", json!(endpoint.transport)).as_bytes());

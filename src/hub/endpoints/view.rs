@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use super::slack::SlackView;
 use crate::approval::{Detail, Digest, Email, EndpointName, GroupName, ResourceName};
 use crate::delivery::{Held, TargetPolicy};
 use crate::ids::EndpointId;
@@ -16,7 +17,7 @@ use crate::store::transport::Auth;
 use crate::time::Timestamp;
 
 /// What stands in a secret's place. No header can hold it, so it cannot be sent back as a value by mistake.
-const MASK: &str = "…";
+pub(super) const MASK: &str = "…";
 const CERTIFICATE_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
 const CERTIFICATE_ENDS: &str = "-----END CERTIFICATE-----";
 
@@ -43,6 +44,9 @@ pub struct EndpointView {
     pub rate_per_second: Option<f64>,
     pub concurrency: Option<u32>,
     pub answer_control: bool,
+    /// Of a Slack app.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slack: Option<SlackView>,
     pub state: EndpointState,
     pub disabled_reason: Option<String>,
     /// Since when what is meant for it is held back.
@@ -135,6 +139,7 @@ impl EndpointView {
             rate_per_second: transport.rate_per_second,
             concurrency: transport.concurrency,
             answer_control: transport.answer_control,
+            slack: transport.slack.as_ref().map(|app| SlackView::new(app, endpoint.url.expose_secret())),
             state: endpoint.state,
             disabled_reason: endpoint.disabled_reason.clone(),
             paused_at: endpoint.paused_at,

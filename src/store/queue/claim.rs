@@ -64,6 +64,7 @@ struct ClaimedRow {
     uncharged: i64,
     lost: i64,
     created_at: i64,
+    address: String,
     event_id: String,
     event_type: String,
     event_at: i64,
@@ -79,9 +80,8 @@ async fn load(session: &mut Session, ids: &[DeliveryId]) -> Result<Vec<Claimed>,
     let mut claimed = Vec::with_capacity(ids.len());
     for (places, values) in chunks(ids) {
         let sql = format!(
-            "SELECT d.id, d.endpoint_id, d.fence, d.lease_until, d.tier, d.attempts, d.uncharged, d.lost, d.created_at,
-                d.event_id, e.type AS event_type, e.at AS event_at, e.request_id, e.subject, e.detail,
-                e.trace,
+            "SELECT d.id, d.endpoint_id, d.fence, d.lease_until, d.tier, d.attempts, d.uncharged, d.lost, d.created_at, d.address,
+                d.event_id, e.type AS event_type, e.at AS event_at, e.request_id, e.subject, e.detail, e.trace,
                 r.status AS request_status, r.revision AS request_revision
             FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN requests r ON r.id = e.request_id
             WHERE d.id IN ({places})"
@@ -126,6 +126,7 @@ impl ClaimedRow {
             uncharged: number("uncharged", self.uncharged)?,
             lost: number("lost", self.lost)?,
             created_at: Timestamp::from_micros(self.created_at),
+            address: self.address,
             event: Arc::new(event),
             now,
         })

@@ -65,6 +65,8 @@ pub struct Claimed {
     pub lost: u32,
     /// When the delivery was made.
     pub created_at: Timestamp,
+    /// Where within the target; empty for where the endpoint points to.
+    pub address: String,
     /// What is told.
     pub event: Arc<Event>,
     /// The request that the event is about, as it stands now. None when nobody looked: what is sent at once is not held against
@@ -91,6 +93,7 @@ impl Claimed {
             uncharged: 0,
             lost: 0,
             created_at,
+            address: String::new(),
             event,
             now: None,
         }

@@ -1,0 +1,286 @@
+//! Slack as an app: the messages of the webhook, posted by calls of the Web API. They are changed in place as their request goes on,
+//! and their buttons decide in place.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::chat::fitted;
+use super::slack::SLACK;
+use super::{Declaration, Meaning, Notice, Receipt, RenderError, Templates, Validators};
+use crate::store::endpoints::Channel;
+
+/// Most that Slack takes as a button's value.
+const MAX_VALUE: usize = 2_000;
+
+pub(super) const SLACK_APP: Declaration =
+    Declaration { channel: Channel::SlackApp, meaning, receipt: Some(receipt), ..SLACK };
+
+/// Where a message goes, and what its buttons may do there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// A channel, or a member.
+    pub address: String,
+    /// Anew, or to one that is there.
+    pub way: Way,
+    /// Whether whoever sees the message may have its signed links. Elsewhere members ask for one, and are asked who they are.
+    pub shows_links: bool,
+    /// Whether an approval takes a look at the page.
+    pub needs_page: bool,
+}
+
+/// How a message relates to the one that shows the request already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// It is the first.
+    New,
+    /// It takes its place.
+    Edit {
+        /// In which channel.
+        channel: String,
+        /// What it is called there.
+        ts: String,
+    },
+    /// It is said beside it.
+    Reply {
+        /// In which channel.
+        channel: String,
+        /// What it is called there.
+        ts: String,
+    },
+}
+
+/// A call of the Web API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// For example `chat.postMessage`.
+    pub method: &'static str,
+    /// JSON.
+    pub body: String,
+}
+
+/// Whether an event says something beside how its request stands, which a change of the message alone would tell to nobody: Slack
+/// notifies of new messages, not of changed ones.
+pub fn is_aside(kind: &str) -> bool {
+    matches!(
+        kind,
+        "request.reminded"
+            | "request.escalated"
+            | "request.undecidable"
+            | "request.self_approved"
+            | "request.glass_broken"
+            | "request.review_due"
+    )
+}
+
+/// A body that goes to another channel than it was made for.
+pub fn addressed(body: &str, channel: &str) -> Option<String> {
+    let mut body: Map<String, Value> = serde_json::from_str(body).ok()?;
+    body.insert("channel".to_owned(), channel.into());
+    Some(Value::Object(body).to_string())
+}
+
+pub(super) fn render(
+    templates: &Templates,
+    validators: &Validators,
+    notice: &Notice<'_>,
+    posting: &Posting,
+) -> Result<Call, RenderError> {
+    let room = SLACK_APP.room.ok_or_else(|| RenderError::Missing(notice.kind.to_owned()))?;
+    let (mut body, seen) = fitted(&SLACK_APP, room, templates, validators, notice)?;
+    let members = body.as_object_mut().ok_or_else(|| RenderError::Missing(notice.kind.to_owned()))?;
+    let buttons = Buttons { notice, posting, in_place: !posting.needs_page && is_whole(&seen) };
+    members
+        .get_mut("blocks")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+        .for_each(|block| buttons.change(block));
+    // Or Slack would fetch every link.
+    members.extend(["unfurl_links", "unfurl_media"].map(|name| (name.to_owned(), false.into())));
+    let mut put = |name: &str, value: &str| members.insert(name.to_owned(), value.into());
+    let method = match &posting.way {
+        Way::New => {
+            put("channel", &posting.address);
+            "chat.postMessage"
+        }
+        Way::Edit { channel, ts } => {
+            put("channel", channel);
+            put("ts", ts);
+            "chat.update"
+        }
+        Way::Reply { channel, ts } => {
+            put("channel", channel);
+            put("thread_ts", ts);
+            members.insert("reply_broadcast".to_owned(), true.into());
+            // The message itself stands above it.
+            members.remove("blocks");
+            "chat.postMessage"
+        }
+    };
+    Ok(Call { method, body: body.to_string() })
+}
+
+/// Whether the message shows all of the command as it would run.
+fn is_whole(seen: &Value) -> bool {
+    let is_uncut = seen.get("command_cut").and_then(Value::as_u64).unwrap_or(0) == 0;
+    let is_unhidden = seen.get("withheld").and_then(Value::as_str).is_none_or(str::is_empty);
+    is_uncut && is_unhidden
+}
+
+/// Makes buttons that open a link into such that act in place.
+struct Buttons<'n> {
+    notice: &'n Notice<'n>,
+    posting: &'n Posting,
+    /// Whether an approval may be one of them.
+    in_place: bool,
+}
+
+impl Buttons<'_> {
+    fn change(&self, block: &mut Value) {
+        if let Some(accessory) = block.get_mut("accessory") {
+            self.change_button(accessory);
+        }
+        if block.get("type").is_some_and(|kind| kind == "actions") {
+            block.get_mut("elements").and_then(Value::as_array_mut).into_iter().flatten().for_each(|button| {
+                self.change_button(button);
+            });
+        }
+    }
+
+    fn change_button(&self, button: &mut Value) {
+        let Some(button) = button.as_object_mut() else { return };
+        let Some(url) = button.get("url").and_then(Value::as_str).map(str::to_owned) else { return };
+        let Some((action, slot)) = self.action(&url) else { return };
+        // What names a link is its last part.
+        let Some(token) = url.rsplit('/').next().filter(|token| token.len() <= MAX_VALUE) else { return };
+        button.remove("url");
+        button.insert("value".to_owned(), token.into());
+        button.insert("action_id".to_owned(), format!("{action}:{slot}").into());
+    }
+
+    /// What a button with that link does in place, and for which slot. None when it is to open the link.
+    fn action(&self, url: &str) -> Option<(&'static str, usize)> {
+        let slots = self.notice.links.slots.iter().enumerate();
+        slots.into_iter().find_map(|(place, slot)| {
+            let opens = (!self.posting.shows_links).then_some("open");
+            let action = if slot.approve.as_deref() == Some(url) {
+                if self.in_place { Some("approve") } else { opens.map(|_| "open-approve") }
+            } else if slot.reject.as_deref() == Some(url) {
+                Some("reject")
+            } else {
+                (slot.review == url).then_some(opens).flatten()
+            };
+            action.map(|action| (action, place))
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    ok: bool,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    channel: Value,
+    #[serde(default)]
+    ts: String,
+}
+
+fn receipt(answer: &str) -> Option<Receipt> {
+    let answer: Answer = serde_json::from_str(answer).ok()?;
+    if !answer.ok {
+        let vanished = matches!(&*answer.error, "message_not_found" | "cant_update_message" | "edit_window_closed");
+        return vanished.then_some(Receipt::Vanished);
+    }
+    let channel = answer.channel.as_str().or_else(|| answer.channel.get("id")?.as_str())?.to_owned();
+    Some(Receipt::Posted { channel, ts: answer.ts })
+}
+
+/// Slack answers 200 and says in the body whether it did it.
+fn meaning(status: u16, answer: &str) -> Option<Meaning> {
+    let answer = match serde_json::from_str::<Answer>(answer) {
+        Ok(answer) => answer,
+        Err(_) if status == 200 => return Some(Meaning::Untrue("nothing that Slack's Web API would".to_owned())),
+        Err(_) => return None,
+    };
+    if answer.ok {
+        return (status == 200).then_some(Meaning::Delivered);
+    }
+    // A word of Slack's own; whatever else stands there is not repeated.
+    let is_word =
+        answer.error.len() <= 60 && answer.error.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+    let word = if is_word { &*answer.error } else { "an unknown error" };
+    let said = |what: &str| format!("Slack: {word}: {what}");
+    Some(match word {
+        "ratelimited" | "rate_limited" | "message_limit_exceeded" => Meaning::Busy(said("it wants fewer messages")),
+        "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
+            Meaning::Stranger(said("it does not know the bot token (any more)"))
+        }
+        "channel_not_found" | "not_in_channel" | "is_archived" | "user_not_found" | "users_not_found"
+        | "user_disabled" | "cannot_dm_bot" => {
+            Meaning::Refused(said("the app cannot post there: is it in the channel?"))
+        }
+        "missing_scope"
+        | "no_permission"
+        | "restricted_action"
+        | "ekm_access_denied"
+        | "access_denied"
+        | "team_access_not_granted" => Meaning::Refused(said("the app may not do this: see its scopes")),
+        "msg_too_long"
+        | "invalid_blocks"
+        | "invalid_blocks_format"
+        | "no_text"
+        | "invalid_arguments"
+        | "invalid_json"
+        | "msg_blocks_too_long"
+        | "too_many_attachments" => Meaning::Malformed(said("it does not take this message")),
+        // The next attempt posts it anew.
+        "message_not_found" | "cant_update_message" | "edit_window_closed" => {
+            Meaning::Untrue(said("the message is not there to be changed"))
+        }
+        "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" | "team_added_to_org" => {
+            Meaning::Untrue(said("it failed"))
+        }
+        _ => Meaning::Refused(said("it refuses this")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn slacks_words_are_told_apart() {
+        let of = |word: &str| meaning(200, &json!({"ok": false, "error": word}).to_string()).expect("a meaning");
+        assert!(matches!(of("ratelimited"), Meaning::Busy(_)));
+        for word in ["invalid_auth", "account_inactive", "token_revoked"] {
+            assert!(matches!(of(word), Meaning::Stranger(_)), "{word}");
+        }
+        for word in ["channel_not_found", "not_in_channel", "is_archived", "something_new"] {
+            assert!(matches!(of(word), Meaning::Refused(_)), "{word}");
+        }
+        for word in ["msg_too_long", "invalid_blocks"] {
+            assert!(matches!(of(word), Meaning::Malformed(_)), "{word}");
+        }
+        for word in ["fatal_error", "internal_error", "service_unavailable", "message_not_found"] {
+            assert!(matches!(of(word), Meaning::Untrue(_)), "{word}");
+        }
+        assert_eq!(meaning(200, r#"{"ok":true}"#), Some(Meaning::Delivered));
+        assert!(matches!(meaning(200, "<html>"), Some(Meaning::Untrue(_))));
+        assert_eq!(meaning(502, "<html>"), None);
+        let said = of("xoxb-a-Token!");
+        assert!(matches!(said, Meaning::Refused(text) if !text.contains("xoxb")));
+    }
+
+    #[test]
+    fn an_answer_says_where_the_message_is() {
+        let posted = |channel: &str| Some(Receipt::Posted { channel: channel.to_owned(), ts: "1.2".to_owned() });
+        assert_eq!(receipt(r#"{"ok":true,"channel":"C1","ts":"1.2","message":{}}"#), posted("C1"));
+        assert_eq!(receipt(r#"{"ok":true,"channel":{"id":"D1"},"ts":"1.2"}"#), posted("D1"));
+        assert_eq!(receipt(r#"{"ok":false,"error":"message_not_found"}"#), Some(Receipt::Vanished));
+        assert_eq!(receipt(r#"{"ok":false,"error":"fatal_error"}"#), None);
+        assert_eq!(receipt("no"), None);
+    }
+}

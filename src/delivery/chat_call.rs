@@ -1,0 +1,54 @@
+//! Calls to a chat that answer somebody there: no deliveries, since whoever waits for the answer asks again.
+
+use serde_json::Value;
+
+use super::attempt::call;
+use super::dispatcher::Dispatcher;
+use super::outcome::Class;
+use crate::store::endpoints::Endpoint;
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct CallError {
+    /// Whether another call may go better.
+    pub may_be_tried_again: bool,
+    /// In words, without any secret.
+    pub text: String,
+}
+
+impl Dispatcher {
+    /// Makes a call of the API that an endpoint speaks.
+    ///
+    /// # Errors
+    /// When it is not carried out, or nobody knows.
+    pub async fn call_chat(&self, endpoint: &Endpoint, method: &'static str, body: &Value) -> Result<(), CallError> {
+        let now = self.parts.clock.now();
+        let outcome = call(&self.parts.egress, endpoint, method, body.to_string(), now).await;
+        if outcome.class == Class::Success {
+            return Ok(());
+        }
+        let text = outcome.error.unwrap_or_else(|| outcome.class.as_str().to_owned());
+        Err(CallError { may_be_tried_again: outcome.class.is_retried(), text })
+    }
+
+    /// Answers by the URL that came with a question.
+    ///
+    /// # Errors
+    /// When it may not be called, or the answer was not taken.
+    pub async fn answer_chat(&self, endpoint: &Endpoint, url: &str, body: &Value) -> Result<(), CallError> {
+        let egress = &self.parts.egress;
+        let failed = |may_be_tried_again, text: String| Err(CallError { may_be_tried_again, text });
+        let sent = async {
+            let line = egress.line(endpoint)?;
+            egress.post_to(&line, url, body.to_string(), self.parts.clock.now()).await
+        };
+        match sent.await {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            Ok(answer) => {
+                failed(answer.status == 429 || answer.status >= 500, format!("Slack answered {}", answer.status))
+            }
+            Err(error) => failed(true, error.to_string()),
+        }
+    }
+}

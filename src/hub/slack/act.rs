@@ -1,0 +1,107 @@
+//! Deciding in Slack: the person behind the account votes, through the same door as everybody.
+
+use super::jobs::{Plan, Step};
+use super::payload::{Deed, Memory, Work};
+use super::reply::{Reply, form, stranger};
+use crate::approval::{Assurance, Ballot, Choice, Command, Email, Request};
+use crate::audit::Actor;
+use crate::hub::{Hub, HubError, check};
+use crate::ids::VoteId;
+use crate::links::Link;
+use crate::store::chat_identities;
+use crate::store::endpoints::Endpoint;
+
+impl Hub {
+    /// What is to be done about it. Nothing is changed yet.
+    pub(super) async fn plan(&self, endpoint: &Endpoint, work: &Work) -> Result<Plan, HubError> {
+        let account = &work.member.account;
+        let person = chat_identities::person_of(&mut self.store.read().await?, account).await?;
+        let actor =
+            Actor::Chat { endpoint: endpoint.name.to_string(), account: format!("{}/{}", account.team, account.user) };
+        let step = match (&work.deed, person) {
+            (Deed::Command { text }, person) => self.plan_command(endpoint, &work.member, text, person).await?,
+            (_, None) => Step::Say(stranger(account)),
+            (Deed::Approve { token }, Some(person)) => self.approve(token, person).await?,
+            (Deed::AskWhy { token, trigger }, Some(person)) => self.ask_why(work, token, trigger, &person).await?,
+            (Deed::Reject { token, reason }, Some(person)) => self.reject(token, reason, person).await?,
+            (Deed::Open { token }, Some(person)) => self.show_link(token, &person).await?,
+        };
+        Ok(Plan { step, actor })
+    }
+
+    async fn approve(&self, token: &str, person: Email) -> Result<Step, HubError> {
+        let (link, request) = self.follow(token).await?;
+        if request.terms.procedure.high_risk {
+            return self.show_link(token, &person).await;
+        }
+        Ok(self.ballot_on(&link, &request, person, Choice::Approve, None))
+    }
+
+    async fn reject(&self, token: &str, reason: &str, person: Email) -> Result<Step, HubError> {
+        let (link, request) = self.follow(token).await?;
+        let reason = Some(reason.to_owned()).filter(|reason| !reason.trim().is_empty());
+        check::optional("/reason", reason.as_ref(), crate::approval::limits::REASON)?;
+        Ok(self.ballot_on(&link, &request, person, Choice::Reject, reason))
+    }
+
+    /// The vote on what the message showed. Its link only says what that was: who votes, Slack says.
+    fn ballot_on(&self, link: &Link, request: &Request, person: Email, choice: Choice, reason: Option<String>) -> Step {
+        let ballot = Ballot {
+            id: VoteId::mint(self.clock.now()),
+            voter: person,
+            choice,
+            group: Some(link.group.clone()),
+            reason,
+            revision: Some(link.revision),
+            digest: Some(request.digest),
+            assurance: Assurance::Chat,
+            channel: "slack_app".to_owned(),
+            link: None,
+            on_behalf_of: None,
+            narrowing: None,
+            proposal: None,
+        };
+        Step::Vote(request.id, Box::new(Command::Vote(ballot)))
+    }
+
+    async fn ask_why(&self, work: &Work, token: &str, trigger: &str, person: &Email) -> Result<Step, HubError> {
+        let (_, request) = self.follow(token).await?;
+        if !self.person_sees(person, &request).await? {
+            return Err(not_theirs());
+        }
+        let memory = Memory {
+            token: token.to_owned(),
+            channel: work.member.channel.clone(),
+            required: request.terms.procedure.reject_reason_required,
+        };
+        Ok(Step::Say(Reply::Form {
+            trigger: trigger.to_owned(),
+            view: form(&request, &memory),
+            otherwise: format!(
+                "The form could not be opened in time. Click again, or {}.",
+                self.link_to(token, "decide here")
+            ),
+        }))
+    }
+
+    /// The page, for somebody who may see the request.
+    async fn show_link(&self, token: &str, person: &Email) -> Result<Step, HubError> {
+        let (_, request) = self.follow(token).await?;
+        if !self.person_sees(person, &request).await? {
+            return Err(not_theirs());
+        }
+        Ok(Step::Say(Reply::Text(format!(
+            "{}, for you alone.",
+            self.link_to(token, "Look at the whole request and decide")
+        ))))
+    }
+
+    /// A link in Slack's markup. A token that was verified holds none of its marks.
+    fn link_to(&self, token: &str, words: &str) -> String {
+        format!("<{}/c/{token}|{words}>", self.settings.public_url)
+    }
+}
+
+fn not_theirs() -> HubError {
+    HubError::Forbidden("you are in none of the groups that decide this request".to_owned())
+}

@@ -1,0 +1,244 @@
+//! `/countersign …`
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::jobs::Step;
+use super::payload::Member;
+use super::reply::{Reply, stranger};
+use crate::approval::{Choice, Digest, Email, GroupName, Request, Status};
+use crate::audit::Entry;
+use crate::channels::text::{cut, duration};
+use crate::channels::{slack_code, slack_text};
+use crate::hub::transition::Scene;
+use crate::hub::{Hub, HubError, ListFilter};
+use crate::ids::RequestId;
+use crate::random;
+use crate::store::chat_identities::{self, Account};
+use crate::store::endpoints::Endpoint;
+use crate::store::slack::subscriptions::{self, Subscription};
+use crate::store::{Tx, groups, requests, tokens};
+use crate::time::Timestamp;
+
+/// How long a code is good for.
+const CODE_LIFE: Duration = Duration::from_secs(600);
+/// Most channels and groups that subscribe to one endpoint.
+const MAX_SUBSCRIPTIONS: usize = 200;
+/// Requests that are listed.
+const LISTED: u32 = 10;
+/// Bytes of a command in a list, and by itself.
+const SHORT: usize = 80;
+const LONG: usize = 2_000;
+
+const HELP: &str = "\
+`/countersign pending`: what waits for you
+`/countersign show ID`: one request
+`/countersign subscribe [GROUP]`: tell this channel of a group's requests
+`/countersign unsubscribe [GROUP]`: no more of that
+`/countersign link`: say who you are";
+
+/// What a command changes.
+pub(super) enum Change {
+    /// A code is made for an account.
+    Code {
+        /// Whose.
+        account: Account,
+        /// What they are called there.
+        name: String,
+        /// The code.
+        code: String,
+    },
+    /// A channel subscribes, or no longer does.
+    Subscription {
+        /// Which.
+        subscription: Subscription,
+        /// By whom.
+        person: Email,
+        /// Whether it does.
+        wanted: bool,
+    },
+}
+
+impl Hub {
+    pub(super) async fn plan_command(
+        &self,
+        endpoint: &Endpoint,
+        member: &Member,
+        text: &str,
+        person: Option<Email>,
+    ) -> Result<Step, HubError> {
+        let mut words = text.split_whitespace();
+        let (verb, rest) = (words.next().unwrap_or("help").to_lowercase(), words.next());
+        let said = |reply| Ok(Step::Say(reply));
+        match (verb.as_str(), person) {
+            ("help", _) => said(Reply::Text(HELP.to_owned())),
+            ("link", None) => {
+                let code: String = random::secret_text().chars().filter(char::is_ascii_alphanumeric).take(20).collect();
+                Ok(Step::Change(Change::Code { account: member.account.clone(), name: member.name.clone(), code }))
+            }
+            ("link", Some(person)) => said(Reply::plain(&format!("You are {person} here already."))),
+            ("pending" | "show" | "subscribe" | "unsubscribe", None) => said(stranger(&member.account)),
+            ("pending", Some(person)) => said(self.pending(person).await?),
+            ("show", Some(person)) => said(self.shown(&person, rest).await?),
+            ("subscribe", Some(person)) => self.subscribe(endpoint, member, person, rest, true).await,
+            ("unsubscribe", Some(person)) => self.subscribe(endpoint, member, person, rest, false).await,
+            _ => said(Reply::Text(format!("There is no such command.\n{HELP}"))),
+        }
+    }
+
+    async fn pending(&self, person: Email) -> Result<Reply, HubError> {
+        let filter = ListFilter { waiting_for: Some(person), status: Some(Status::Pending), ..ListFilter::default() };
+        let (found, more) = self.found(&filter, LISTED).await?;
+        let now = self.clock.now();
+        let mut lines: Vec<String> =
+            found.iter().filter(|request| !request.is_overdue(now)).map(|request| line(request, now)).collect();
+        if lines.is_empty() {
+            return Ok(Reply::Text("Nothing waits for you.".to_owned()));
+        }
+        if more {
+            lines.push("… and more".to_owned());
+        }
+        Ok(Reply::Text(lines.join("\n")))
+    }
+
+    async fn shown(&self, person: &Email, id: Option<&str>) -> Result<Reply, HubError> {
+        let id: RequestId = id
+            .and_then(|id| id.parse().ok())
+            .ok_or_else(|| HubError::invalid("invalid_parameter", "", "say which: /countersign show ID"))?;
+        let unknown = || HubError::NotFound("request");
+        let request = requests::get(&mut self.store.read().await?, id).await?.ok_or_else(unknown)?;
+        if !self.person_sees(person, &request).await? {
+            return Err(unknown());
+        }
+        Ok(Reply::Text(whole(&self.settled(request).await?, self.clock.now())))
+    }
+
+    async fn subscribe(
+        &self,
+        endpoint: &Endpoint,
+        member: &Member,
+        person: Email,
+        group: Option<&str>,
+        wanted: bool,
+    ) -> Result<Step, HubError> {
+        let refused = |detail: &str| Err(HubError::Forbidden(detail.to_owned()));
+        let Some(channel) = member.channel.clone().filter(|id| id.starts_with(['C', 'G'])) else {
+            return refused("only channels subscribe: type it in one");
+        };
+        let session = &mut self.store.read().await?;
+        let own = groups::of_person(session, &person).await?;
+        let is_admin = tokens::is_admin(session, &person, self.clock.now()).await?;
+        let group = match (group.map(str::parse::<GroupName>), own.len()) {
+            (Some(Ok(group)), _) => group,
+            (None, 1) => own.iter().next().cloned().ok_or(HubError::NotFound("group"))?,
+            (None, 0) => return refused("say which group: you are in none"),
+            (None, _) => {
+                let names: Vec<&str> = own.iter().map(GroupName::as_str).collect();
+                return refused(&format!("say which group; yours are {}", names.join(", ")));
+            }
+            (Some(Err(_)), _) => return Err(HubError::NotFound("group")),
+        };
+        let may = own.contains(&group) || (is_admin && groups::get(session, &group).await?.is_some());
+        if !may {
+            return refused("only a group's members, and admins, subscribe a channel to it");
+        }
+        let subscription = Subscription { endpoint: endpoint.id, channel, group };
+        Ok(Step::Change(Change::Subscription { subscription, person, wanted }))
+    }
+}
+
+impl Change {
+    pub(super) async fn carry_out(self, tx: &mut Tx, scene: &Scene) -> Result<Reply, HubError> {
+        let now = scene.clock.now();
+        match self {
+            Self::Code { account, name, code } => {
+                let digest = Digest::of(code.as_bytes());
+                chat_identities::put_code(tx.session(), &digest, &account, &name, (now, now + CODE_LIFE)).await?;
+                Ok(Reply::Text(format!(
+                    "Whoever confirms this code says that this account of Slack is theirs. Give it to nobody. Within 10 \
+                     minutes, with your own token:\n```countersign slack link {code}```"
+                )))
+            }
+            Self::Subscription { subscription, person, wanted } => {
+                subscribe(tx, subscription, person, wanted, scene).await
+            }
+        }
+    }
+}
+
+async fn subscribe(
+    tx: &mut Tx,
+    subscription: Subscription,
+    person: Email,
+    wanted: bool,
+    scene: &Scene,
+) -> Result<Reply, HubError> {
+    let now = scene.clock.now();
+    let group = subscription.group.clone();
+    let known = tx.subscriptions().await?.iter().filter(|known| known.endpoint == subscription.endpoint).count();
+    if wanted && known >= MAX_SUBSCRIPTIONS {
+        return Err(HubError::conflict("too_many", format!("{MAX_SUBSCRIPTIONS} subscriptions are the most")));
+    }
+    let changed = if wanted {
+        subscriptions::add(tx.session(), &subscription, &person, now).await?
+    } else {
+        subscriptions::remove(tx.session(), &subscription).await?
+    };
+    if changed {
+        let action = if wanted { "slack.subscribed" } else { "slack.unsubscribed" };
+        let details =
+            json!({"endpoint": subscription.endpoint, "channel": subscription.channel, "group": subscription.group});
+        tx.record(&Entry { person: Some(person), details, ..Entry::new(now, action, scene.actor.clone()) })?;
+    }
+    Ok(Reply::plain(&match (wanted, changed) {
+        (true, true) => format!("This channel hears of requests to {group} from now on. Invite me if I am not in it."),
+        (true, false) => format!("This channel hears of requests to {group} already."),
+        (false, true) => format!("This channel hears of requests to {group} no longer."),
+        (false, false) => format!("This channel does not subscribe to {group}."),
+    }))
+}
+
+/// A request in one line.
+fn line(request: &Request, now: Timestamp) -> String {
+    let left = duration(request.expires_at.since(now).as_secs());
+    let (command, more) = cut(&request.payload.command, SHORT);
+    let command = command.replace(['\n', '`'], " ");
+    let command = if command.is_empty() { String::new() } else { format!(" `{}`", slack_code(&command)) };
+    let rest = if more > 0 { "…" } else { "" };
+    format!(
+        "• *{}*, {}:{command}{rest} ({left} left): `/countersign show {}`",
+        request.resource,
+        slack_text(request.requester.label()),
+        request.id
+    )
+}
+
+/// A request as it stands.
+fn whole(request: &Request, now: Timestamp) -> String {
+    let (command, more) = cut(&request.payload.command, LONG);
+    let rest = if more > 0 { format!("\n✂ *cut here: {more} bytes more*") } else { String::new() };
+    let command = if command.is_empty() { String::new() } else { format!("\n```{}```{rest}", slack_code(command)) };
+    let reason = request.reason.as_deref().map(|reason| format!("\n*Why:* {}", slack_text(cut(reason, LONG).0)));
+    let end = match request.status {
+        Status::Pending => format!("{} left", duration(request.expires_at.since(now).as_secs())),
+        status => status.as_str().to_owned(),
+    };
+    let votes: Vec<String> = request
+        .live_votes()
+        .take(20)
+        .map(|vote| {
+            let word = if vote.choice == Choice::Approve { "approved" } else { "rejected" };
+            format!("\n{word} by {}", slack_text(vote.voter.as_str()))
+        })
+        .collect();
+    format!(
+        "*{}*, asked by {} ({end}){command}{}{}\n{} · revision {}",
+        request.resource,
+        slack_text(request.requester.label()),
+        reason.unwrap_or_default(),
+        votes.concat(),
+        request.id,
+        request.revision
+    )
+}

@@ -1,0 +1,144 @@
+//! What somebody did in Slack: written down before Slack is answered, carried out afterwards, said once.
+//!
+//! What is to be done and what is to be said about it are plain text here, for the services to read. Both are forgotten at the end.
+
+use crate::approval::Digest;
+use crate::ids::EndpointId;
+use crate::store::session::args;
+use crate::store::{Session, StoreError};
+use crate::time::Timestamp;
+
+/// A job that this process may work on for a while.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The digest of the signature that it came with.
+    pub id: Digest,
+    /// To whom it came.
+    pub endpoint: EndpointId,
+    /// What to do.
+    pub work: String,
+    /// What to say, once it is done.
+    pub reply: Option<String>,
+    /// How often it has been taken up, this time included; guards what is written about it.
+    pub attempts: u32,
+    /// When it came.
+    pub created_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    endpoint_id: String,
+    work: String,
+    reply: Option<String>,
+    attempts: i64,
+    created_at: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Due {
+    run_at: Option<i64>,
+}
+
+/// Adds a job that is due at once; answers whether it has not come before.
+///
+/// # Errors
+/// When the database fails.
+pub async fn add(
+    session: &mut Session,
+    id: &Digest,
+    endpoint: EndpointId,
+    work: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO slack_jobs (id, endpoint_id, work, attempts, run_at, created_at)
+        VALUES ($1, $2, $3, 0, $4, $4) ON CONFLICT (id) DO NOTHING";
+    Ok(session.execute(sql, args![id, &endpoint, work, now]).await? == 1)
+}
+
+/// Takes up to `limit` jobs that are due; they are due again at `until` unless they have ended by then.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn take(session: &mut Session, now: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {
+    let sql = "UPDATE slack_jobs SET attempts = attempts + 1, run_at = $2 WHERE id IN (
+            SELECT id FROM slack_jobs WHERE run_at <= $1 ORDER BY run_at LIMIT $3
+        ) RETURNING id, endpoint_id, work, reply, attempts, created_at";
+    let rows: Vec<Row> = session.fetch_all(sql, args![now, until, limit]).await?;
+    rows.into_iter().map(Row::into_job).collect()
+}
+
+/// When the next one is due.
+///
+/// # Errors
+/// When the database fails.
+pub async fn next(session: &mut Session) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT MIN(run_at) AS run_at FROM slack_jobs WHERE run_at IS NOT NULL";
+    let row: Due = session.fetch_one(sql, args![]).await?;
+    Ok(row.run_at.map(Timestamp::from_micros))
+}
+
+/// Makes all that are open due: for a process that has just found itself the only one on the database.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_over(session: &mut Session, now: Timestamp) -> Result<(), StoreError> {
+    session.execute("UPDATE slack_jobs SET run_at = $1 WHERE run_at > $1", args![now]).await.map(drop)
+}
+
+/// Writes down that the job is done, and what is to be said about it. Answers whether the job was still this process's: if not,
+/// nothing of the transaction may be kept.
+///
+/// # Errors
+/// When the database fails.
+pub async fn done(session: &mut Session, job: &Job, reply: &str) -> Result<bool, StoreError> {
+    let sql = "UPDATE slack_jobs SET reply = $3 WHERE id = $1 AND attempts = $2 AND reply IS NULL AND ended_at IS NULL";
+    Ok(session.execute(sql, args![&job.id, job.attempts, reply]).await? == 1)
+}
+
+/// Ends the job; `reason` says why when it did not end well.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end(session: &mut Session, job: &Job, reason: Option<String>, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE slack_jobs SET work = '', reply = NULL, run_at = NULL, ended_at = $3, end_reason = $4
+        WHERE id = $1 AND attempts = $2 AND ended_at IS NULL";
+    session.execute(sql, args![&job.id, job.attempts, now, reason]).await.map(drop)
+}
+
+/// Lets the job be taken up again at that moment.
+///
+/// # Errors
+/// When the database fails.
+pub async fn again(session: &mut Session, job: &Job, at: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE slack_jobs SET run_at = $3 WHERE id = $1 AND attempts = $2 AND ended_at IS NULL";
+    session.execute(sql, args![&job.id, job.attempts, at]).await.map(drop)
+}
+
+/// Forgets up to `limit` jobs that ended before that moment.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(session: &mut Session, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    let sql =
+        "DELETE FROM slack_jobs WHERE id IN (SELECT id FROM slack_jobs WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)";
+    session.execute(sql, args![before, limit]).await
+}
+
+impl Row {
+    fn into_job(self) -> Result<Job, StoreError> {
+        let id = self.id.as_str();
+        Ok(Job {
+            id: id.parse().map_err(|cause| StoreError::inconsistent("slack_jobs", "id", id, cause))?,
+            endpoint: self
+                .endpoint_id
+                .parse()
+                .map_err(|cause| StoreError::inconsistent("slack_jobs", "endpoint_id", id, cause))?,
+            attempts: u32::try_from(self.attempts)
+                .map_err(|cause| StoreError::inconsistent("slack_jobs", "attempts", id, cause))?,
+            created_at: Timestamp::from_micros(self.created_at),
+            work: self.work,
+            reply: self.reply,
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! A Slack of the tests' own: it knows its bot token, its channels and what stands in them, and it can be slow, busy or broken.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::support::eventually;
+
+pub(super) const BOT_TOKEN: &str = "xoxb-SECRET-token";
+
+/// What goes wrong with the next call of a method.
+#[derive(Clone)]
+pub(super) enum Fault {
+    /// It is refused with that word.
+    Refused(&'static str),
+    /// It is refused as one of too many, for so many seconds.
+    Limited(u64),
+    /// It is answered with that status and no JSON.
+    Status(u16),
+    /// It is heard at once, and carried out when that opens.
+    Held(Arc<Semaphore>),
+    /// It is carried out, and the answer comes after that time.
+    Slow(Duration),
+}
+
+/// A call of the Web API.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) method: String,
+    pub(super) body: Value,
+    /// Whether it was carried out.
+    pub(super) ok: bool,
+}
+
+#[derive(Default)]
+struct Workspace {
+    channels: BTreeSet<String>,
+    archived: BTreeSet<String>,
+    /// By channel and time stamp.
+    messages: BTreeMap<(String, String), Value>,
+    calls: Vec<Call>,
+    faults: BTreeMap<String, VecDeque<Fault>>,
+    /// What response URLs were told, by their last part.
+    responses: Vec<(String, Value)>,
+    triggers: BTreeSet<String>,
+    clock: u64,
+}
+
+#[derive(Clone)]
+pub(super) struct FakeSlack {
+    pub(super) url: String,
+    workspace: Arc<Mutex<Workspace>>,
+}
+
+impl FakeSlack {
+    pub(super) async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let workspace = Workspace {
+            channels: ["C1", "C2"].map(str::to_owned).into(),
+            clock: 1_700_000_000,
+            ..Workspace::default()
+        };
+        let slack = Self { url, workspace: Arc::new(Mutex::new(workspace)) };
+        let router = Router::new()
+            .route("/api/{method}", post(api))
+            .route("/respond/{id}", post(respond))
+            .with_state(slack.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
+        slack
+    }
+
+    pub(super) fn api_url(&self) -> String {
+        format!("{}/api", self.url)
+    }
+
+    pub(super) fn response_url(&self, id: &str) -> String {
+        format!("{}/respond/{id}", self.url)
+    }
+
+    /// What goes wrong with the next calls of that method, in order.
+    pub(super) fn fail(&self, method: &str, faults: impl IntoIterator<Item = Fault>) {
+        self.workspace.lock().unwrap().faults.entry(method.to_owned()).or_default().extend(faults);
+    }
+
+    pub(super) fn archive(&self, channel: &str) {
+        self.workspace.lock().unwrap().archived.insert(channel.to_owned());
+    }
+
+    /// Somebody takes a message away.
+    pub(super) fn delete(&self, channel: &str, ts: &str) {
+        self.workspace.lock().unwrap().messages.remove(&(channel.to_owned(), ts.to_owned()));
+    }
+
+    /// A trigger that opens one form.
+    pub(super) fn trigger(&self) -> String {
+        let mut workspace = self.workspace.lock().unwrap();
+        workspace.clock += 1;
+        let trigger = format!("{}.trigger", workspace.clock);
+        workspace.triggers.insert(trigger.clone());
+        trigger
+    }
+
+    pub(super) fn calls(&self, method: &str) -> Vec<Call> {
+        self.workspace.lock().unwrap().calls.iter().filter(|call| call.method == method).cloned().collect()
+    }
+
+    /// What stands in a channel, oldest first.
+    pub(super) fn messages(&self, channel: &str) -> Vec<Value> {
+        let workspace = self.workspace.lock().unwrap();
+        workspace
+            .messages
+            .iter()
+            .filter(|((place, _), _)| place == channel)
+            .map(|(_, message)| message.clone())
+            .collect()
+    }
+
+    /// What was said to somebody alone, by that response URL.
+    pub(super) fn said(&self, id: &str) -> Vec<Value> {
+        let workspace = self.workspace.lock().unwrap();
+        workspace.responses.iter().filter(|(to, _)| to == id).map(|(_, body)| body.clone()).collect()
+    }
+
+    /// The only message of a channel, once it holds all of these words.
+    pub(super) async fn shows(&self, channel: &str, words: &[&str]) -> Value {
+        eventually(&format!("{channel} shows {words:?}"), || async {
+            let messages = self.messages(channel);
+            let [message] = messages.as_slice() else { return None };
+            let text = message.to_string();
+            words.iter().all(|word| text.contains(word)).then(|| message.clone())
+        })
+        .await
+    }
+
+    /// The text that was said to somebody alone.
+    pub(super) async fn answers(&self, id: &str) -> String {
+        let said = eventually(&format!("{id} is answered"), || async { self.said(id).first().cloned() }).await;
+        assert_eq!(said["response_type"], "ephemeral");
+        assert_ne!(said["replace_original"], true);
+        said["text"].as_str().expect("a text").to_owned()
+    }
+}
+
+async fn api(State(slack): State<FakeSlack>, Path(method): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    assert_eq!(text("content-type"), "application/json; charset=utf-8");
+    let fault = slack.workspace.lock().unwrap().faults.get_mut(&method).and_then(VecDeque::pop_front);
+    let body: Value = serde_json::from_slice(&body).expect("JSON");
+    let log = |ok| {
+        let call = Call { method: method.clone(), body: body.clone(), ok };
+        slack.workspace.lock().unwrap().calls.push(call);
+    };
+    let refused = |word: &str| {
+        log(false);
+        Json(json!({"ok": false, "error": word})).into_response()
+    };
+    match fault {
+        Some(Fault::Refused(word)) => return refused(word),
+        Some(Fault::Limited(seconds)) => {
+            let mut response = refused("ratelimited");
+            *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+            response.headers_mut().insert("retry-after", seconds.into());
+            return response;
+        }
+        Some(Fault::Status(status)) => {
+            log(false);
+            return (StatusCode::from_u16(status).expect("a status"), "<html>").into_response();
+        }
+        Some(Fault::Held(gate)) => {
+            log(false);
+            // The caller may be gone by then: it is carried out all the same.
+            let (slack, method) = (slack.clone(), method.clone());
+            let carried = tokio::spawn(async move {
+                gate.acquire().await.expect("the gate stays").forget();
+                carry_out(&slack, &method, &body)
+            });
+            return Json(carried.await.expect("an answer")).into_response();
+        }
+        Some(Fault::Slow(wait)) => {
+            let answer = carry_out(&slack, &method, &body);
+            log(answer["ok"] == true);
+            tokio::time::sleep(wait).await;
+            return Json(answer).into_response();
+        }
+        None => {}
+    }
+    if text("authorization") != format!("Bearer {BOT_TOKEN}") {
+        return refused("invalid_auth");
+    }
+    let answer = carry_out(&slack, &method, &body);
+    log(answer["ok"] == true);
+    Json(answer).into_response()
+}
+
+fn carry_out(slack: &FakeSlack, method: &str, body: &Value) -> Value {
+    let mut workspace = slack.workspace.lock().unwrap();
+    let word = |word: &str| json!({"ok": false, "error": word});
+    let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    let channel = field("channel");
+    match method {
+        "chat.postMessage" | "chat.postEphemeral" | "chat.update" if !workspace.channels.contains(&channel) => {
+            word("channel_not_found")
+        }
+        "chat.postMessage" | "chat.update" if workspace.archived.contains(&channel) => word("is_archived"),
+        "chat.postMessage" => {
+            workspace.clock += 1;
+            let ts = format!("{}.000100", workspace.clock);
+            let mut message = body.clone();
+            message["ts"] = json!(ts);
+            workspace.messages.insert((channel.clone(), ts.clone()), message.clone());
+            // Slack repeats the message, and more.
+            json!({"ok": true, "channel": channel, "message": message, "padding": "x".repeat(20_000), "ts": ts})
+        }
+        "chat.update" => {
+            let ts = field("ts");
+            match workspace.messages.get_mut(&(channel.clone(), ts.clone())) {
+                None => word("message_not_found"),
+                Some(message) => {
+                    *message = body.clone();
+                    json!({"ok": true, "channel": channel, "ts": ts, "text": body["text"]})
+                }
+            }
+        }
+        "chat.postEphemeral" => {
+            let user = field("user");
+            workspace.responses.push((user, json!({"response_type": "ephemeral", "text": body["text"]})));
+            json!({"ok": true, "message_ts": "1.2"})
+        }
+        "conversations.open" => {
+            let direct = field("users").replace('U', "D");
+            workspace.channels.insert(direct.clone());
+            json!({"ok": true, "channel": {"id": direct}})
+        }
+        "views.open" if workspace.triggers.remove(&field("trigger_id")) => json!({"ok": true, "view": {"id": "V1"}}),
+        "views.open" => word("expired_trigger_id"),
+        _ => word("unknown_method"),
+    }
+}
+
+async fn respond(
+    State(slack): State<FakeSlack>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> StatusCode {
+    assert!(!headers.contains_key("authorization"), "the bot token is for Slack's API alone");
+    let mut workspace = slack.workspace.lock().unwrap();
+    let fault = workspace.faults.get_mut("respond").and_then(VecDeque::pop_front);
+    if let Some(Fault::Status(status)) = fault {
+        return StatusCode::from_u16(status).expect("a status");
+    }
+    if workspace.responses.iter().filter(|(known, _)| *known == id).count() >= 5 {
+        return StatusCode::NOT_FOUND;
+    }
+    workspace.responses.push((id, body));
+    StatusCode::OK
+}
