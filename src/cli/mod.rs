@@ -11,6 +11,7 @@ mod endpoint;
 mod exec;
 mod exit;
 mod explain;
+mod keys;
 mod output;
 mod pages;
 mod progress;
@@ -63,6 +64,8 @@ enum Command {
     Explain(explain::Explain),
     /// Look at what endpoints are sent, try them out, hold them back, send again
     Endpoint(endpoint::Endpoint),
+    /// Look at the keys that links are signed with, and replace them
+    Keys(keys::Keys),
     /// See how approving goes
     Analytics(analytics::Analytics),
     /// Measure what a hub does on this machine
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
             Command::Reject(command) => done(command.run().await),
             Command::Explain(command) => done(command.run().await),
             Command::Endpoint(command) => command.run().await,
+            Command::Keys(command) => done(command.run()),
             Command::Analytics(command) => done(command.run().await),
             Command::Bench(command) => command.run().await,
             Command::BenchSink(command) => done(command.run().await),

@@ -106,6 +106,7 @@ fn links(subject: &Asked, claimed: &Claimed, endpoint: &Endpoint, keys: &KeyRing
                 revision: subject.revision,
                 digest_prefix: Link::prefix_of(&subject.digest),
                 group: group.clone(),
+                recipient: endpoint.recipient.clone(),
                 intent,
                 endpoint: endpoint.id,
                 delivery: claimed.id,
