@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channels::{Channels, TemplatesError};
 use crate::config::Settings;
-use crate::data_dir::{DataDir, DataDirError};
+use crate::data_dir::{DataDir, DataDirError, watch_keys};
 use crate::delivery::{Dispatcher, DispatcherParts, Egress, EgressError, RetrySchedule, TargetPolicy};
 use crate::http::{App, router, serve};
-use crate::hub::{Hub, HubSettings, run_replayer, run_slack_jobs, run_timer};
+use crate::hub::{Hub, HubSettings, run_link_log, run_replayer, run_slack_jobs, run_timer};
 use crate::identity::BootstrapToken;
+use crate::links::KeyRing;
 use crate::store::{OpenError, Store};
 use crate::time::SharedClock;
 
@@ -71,7 +72,9 @@ impl Server {
     pub async fn start(settings: &Settings, clock: SharedClock, schedule: RetrySchedule) -> Result<Self, StartError> {
         let data = DataDir::open(&settings.data_dir)?;
         let channels = Arc::new(Channels::new(settings.templates_dir.as_deref())?);
-        let keys = Arc::new(data.keys()?);
+        let seen = data.key_stamp();
+        let (live, next) = data.keys(clock.now())?;
+        let keys = Arc::new(KeyRing::new(live));
         let admin_token = match &settings.admin_token {
             Some(token) => (token.clone(), None),
             None => data.admin_token().map(|(token, file)| (token, Some(file)))?,
@@ -101,6 +104,7 @@ impl Server {
         let stop = CancellationToken::new();
         let (dispatcher, dispatching) = Dispatcher::new(parts, stop.clone());
         dispatcher.take_over().await;
+        let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), (seen, next), stop.clone());
         let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, dispatcher, bootstrap);
         let hub = Arc::new(hub);
         let app = App { hub: Arc::clone(&hub), stop: stop.clone() };
@@ -110,6 +114,8 @@ impl Server {
             ("replayer", tokio::spawn(run_replayer(Arc::clone(&hub), stop.clone()))),
             ("slack", tokio::spawn(run_slack_jobs(Arc::clone(&hub), stop.clone()))),
             ("dispatcher", tokio::spawn(dispatching)),
+            ("link log", tokio::spawn(run_link_log(Arc::clone(&hub), stop.clone()))),
+            ("keys", tokio::spawn(watching)),
         ];
         Ok(Self { public_url, admin_token, hub, store, stop, tasks, drain: attempt + DRAIN })
     }

@@ -22,6 +22,8 @@ pub enum Choice {
 pub enum Assurance {
     /// Held a channel's link and named themselves from the group's members.
     Link,
+    /// Held a link that was sent to them alone.
+    Recipient,
     /// A trusted system's token said who.
     Delegated,
     /// Their chat said who, and the account there is theirs.
@@ -35,6 +37,7 @@ impl Assurance {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Link => "link",
+            Self::Recipient => "recipient",
             Self::Delegated => "delegated",
             Self::Chat => "chat",
             Self::Token => "token",

@@ -57,12 +57,28 @@ fn describe(id: RequestId, answer: &Value) -> String {
         let attempts = told.get("attempts").and_then(Value::as_u64).unwrap_or_default();
         let (event, endpoint, state) = (part("event"), part("endpoint"), part("state"));
         lines.push(format!("  told {endpoint} of {event}: {state}, attempts {attempts}{error}"));
+        lines.extend(items(told, "links").map(|link| format!("    {}", uses(link))));
     }
     if text(answer, "status") == Some("pending") {
         lines.extend(text(answer, "next_notice_at").map(|at| format!("  next notice at {at}")));
         lines.extend(text(answer, "expires_at").map(|at| format!("  too late from {at} on")));
     }
     lines.iter().map(|line| format!("{}\n", one_line(line))).collect()
+}
+
+/// Who looked at the links of a slot, and what came of them.
+fn uses(link: &Value) -> String {
+    let times =
+        |name: &str| link.get(name).and_then(|times| times.get("count")).and_then(Value::as_u64).unwrap_or_default();
+    let last = ["acted", "viewed", "fetched"].into_iter().find_map(|name| text(link.get(name)?, "last_at"));
+    format!(
+        "links for {}: fetched {} times, drawn by browsers {}, votes {}; last at {}",
+        text(link, "group").unwrap_or_default(),
+        times("fetched"),
+        times("viewed"),
+        times("acted"),
+        last.unwrap_or("–")
+    )
 }
 
 fn person(person: &Value) -> String {

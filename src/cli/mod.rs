@@ -11,6 +11,7 @@ mod endpoint;
 mod exec;
 mod exit;
 mod explain;
+mod keys;
 mod output;
 mod pages;
 mod progress;
@@ -66,6 +67,8 @@ enum Command {
     Endpoint(endpoint::Endpoint),
     /// Say that an account in Slack is yours
     Slack(slack::Slack),
+    /// Look at the keys that links are signed with, and replace them
+    Keys(keys::Keys),
     /// See how approving goes
     Analytics(analytics::Analytics),
     /// Measure what a hub does on this machine
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
             Command::Explain(command) => done(command.run().await),
             Command::Endpoint(command) => command.run().await,
             Command::Slack(command) => done(command.run().await),
+            Command::Keys(command) => done(command.run()),
             Command::Analytics(command) => done(command.run().await),
             Command::Bench(command) => command.run().await,
             Command::BenchSink(command) => done(command.run().await),

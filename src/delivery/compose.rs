@@ -81,7 +81,7 @@ pub(super) fn compose(
     let groups = turn.map_or(&endpoint.groups, |turn| &turn.groups);
     let links = match event.request_id {
         Some(_) if !groups.is_empty() => {
-            links(&serde_json::from_str(&event.subject)?, claimed, groups, keys, public_url)
+            links(&serde_json::from_str(&event.subject)?, claimed, endpoint, groups, keys, public_url)
         }
         _ => Links::default(),
     };
@@ -114,7 +114,14 @@ fn let_through(event: &Event, detail: Detail) -> Result<(Cow<'_, str>, Option<Wi
     Ok((text.into(), Some(withheld)))
 }
 
-fn links(subject: &Asked, claimed: &Claimed, groups: &BTreeSet<GroupName>, keys: &KeyRing, public_url: &str) -> Links {
+fn links(
+    subject: &Asked,
+    claimed: &Claimed,
+    endpoint: &Endpoint,
+    groups: &BTreeSet<GroupName>,
+    keys: &KeyRing,
+    public_url: &str,
+) -> Links {
     let decidable = ASKING.contains(&claimed.event.kind.as_str()) && subject.status == Status::Pending;
     let serves = |slot: &&AskedSlot| slot.groups().any(|group| groups.contains(group));
     let served = subject.slots.iter().filter(serves).map(|slot| &slot.group);
@@ -125,8 +132,9 @@ fn links(subject: &Asked, claimed: &Claimed, groups: &BTreeSet<GroupName>, keys:
                 revision: subject.revision,
                 digest_prefix: Link::prefix_of(&subject.digest),
                 group: group.clone(),
+                recipient: endpoint.recipient.clone(),
                 intent,
-                endpoint: claimed.endpoint_id,
+                endpoint: endpoint.id,
                 delivery: claimed.id,
                 issued_at: claimed.created_at,
                 expires_at: subject.expires_at,

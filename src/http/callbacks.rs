@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -10,7 +10,11 @@ use super::extract::{media_type, parse_json, read_body};
 use super::pages::{DecisionPage, MessagePage, page_response};
 use super::{App, Problem};
 use crate::approval::{Choice, Email};
-use crate::hub::{HubError, LinkDecision, LinkProblem};
+use crate::hub::{HubError, LinkDecision, LinkEvent, LinkProblem};
+
+/// A GIF of one transparent point.
+const POINT: [u8; 43] =
+    *b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\0\0\0!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 
 /// What a program posts.
 #[derive(Debug, Deserialize)]
@@ -67,10 +71,29 @@ fn as_typed(text: &str) -> String {
 
 /// `GET /c/{token}`, and HEAD
 pub(super) async fn show(State(app): State<App>, Path(token): Path<String>) -> Response {
+    // A link that is none is told so below.
+    let _forged = app.hub.saw_link(&token, LinkEvent::Fetched);
     match app.hub.open_link(&token).await {
         Ok(page) => page_response(StatusCode::OK, &DecisionPage::new(&token, page, None)),
         Err(error) => failure(error, None),
     }
+}
+
+/// `GET /c/{token}/seen`: a picture of one transparent point that the page holds. Whoever asks for it has drawn the page, as browsers
+/// do and programs that only fetch do not.
+pub(super) async fn seen(
+    State(app): State<App>,
+    Path(token): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    // A browser that fetches ahead says so, and nobody looks at what it draws.
+    let says = |name: &str| headers.get(name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch"));
+    if method == Method::GET && !says("sec-purpose") && !says("purpose") {
+        app.hub.saw_link(&token, LinkEvent::Viewed)?;
+    }
+    let picture = [(header::CONTENT_TYPE, HeaderValue::from_static("image/gif"))];
+    Ok((private(), picture, &POINT[..]).into_response())
 }
 
 /// `OPTIONS /c/{token}`
@@ -159,6 +182,7 @@ fn failure(error: HubError, token: Option<&str>) -> Response {
         HubError::Link(LinkProblem::Forged) => "This link does not work",
         HubError::Link(LinkProblem::Expired) => "Too late",
         HubError::Link(LinkProblem::Revised) => "This request was changed",
+        HubError::Link(LinkProblem::NotYours) => "This link is somebody else's",
         HubError::Link(LinkProblem::StaleForm) => "Please look again",
         _ => "That did not work",
     };

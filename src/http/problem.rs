@@ -9,7 +9,7 @@ use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 82] = [
+pub const CODES: [(&str, u16); 83] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -62,6 +62,7 @@ pub const CODES: [(&str, u16); 82] = [
     ("link_already_used", 409),
     ("link_expired", 410),
     ("link_forged", 404),
+    ("link_not_yours", 403),
     ("link_revised", 412),
     ("method_not_allowed", 405),
     ("name_taken", 409),
@@ -236,6 +237,7 @@ const fn link_code(problem: LinkProblem) -> &'static str {
         LinkProblem::Forged => "link_forged",
         LinkProblem::Expired => "link_expired",
         LinkProblem::Revised => "link_revised",
+        LinkProblem::NotYours => "link_not_yours",
         LinkProblem::StaleForm => "form_stale",
     }
 }

@@ -17,6 +17,7 @@ pub fn router(app: App) -> Router {
         .route("/assets/{file}", get(assets::asset))
         .route("/schemas/{file}", get(assets::schema))
         .route("/c/{token}", get(callbacks::show).post(callbacks::decide).options(callbacks::options))
+        .route("/c/{token}/seen", get(callbacks::seen))
         .route("/healthz", get(api::health::alive))
         .route("/readyz", get(api::health::ready))
         .route("/metrics", get(api::health::metrics))

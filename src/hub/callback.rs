@@ -8,6 +8,7 @@ use crate::audit::Actor;
 use crate::ids::VoteId;
 use crate::links::{Intent, Link};
 use crate::store::groups::NamedMember;
+use crate::store::link_events::LinkEvent;
 use crate::store::{endpoints, groups, people, requests};
 use crate::time::Timestamp;
 
@@ -22,6 +23,8 @@ pub struct CallbackPage {
     pub intent: Intent,
     /// Who may vote with it.
     pub members: Vec<NamedMember>,
+    /// The one person that the link is for.
+    pub recipient: Option<Email>,
     /// Who has cast the one vote that this link is good for.
     pub used_by: Option<Email>,
     /// For the form; absent when there is nothing to decide.
@@ -64,7 +67,11 @@ impl Hub {
         let used_by = request.link_spent_by(&spent).cloned();
         let open = request.status == Status::Pending && used_by.is_none();
         let detail = request.terms.procedure.detail;
-        let members = self.who_may_vote(&request, &link.group, now).await?;
+        let mut members = self.who_may_vote(&request, &link.group, now).await?;
+        let is_for_all = link.recipient.is_none();
+        members.retain(|member| link.recipient.as_ref().is_none_or(|one| *one == member.email));
+        // A person's link is a form for them or for nobody.
+        let may_vote = is_for_all || !members.is_empty();
         let endpoint = endpoints::any_state(&mut self.store.read().await?, link.endpoint).await?;
         let sent = endpoint.map_or(Detail::Full, |endpoint| endpoint.detail);
         Ok(CallbackPage {
@@ -72,8 +79,9 @@ impl Hub {
             group: link.group.to_string(),
             intent: link.intent,
             members,
+            recipient: link.recipient,
             used_by,
-            nonce: open.then(|| Link::form_nonce(token, &self.keys, now)),
+            nonce: (open && may_vote).then(|| Link::form_nonce(token, &self.keys, now)),
             detail: sent.max(detail),
             now,
         })
@@ -103,10 +111,15 @@ impl Hub {
         let choice = choice.ok_or_else(|| {
             HubError::invalid("decision_required", "/decision", "say in decision whether to approve or to reject")
         })?;
-        let voter = decision.approver.ok_or_else(|| {
+        // A form says whom it means also where that can be only one: a scanner presses buttons, and chooses nobody.
+        let named = decision.approver.or_else(|| link.recipient.clone().filter(|_| !by_form));
+        let voter = named.ok_or_else(|| {
             let detail = format!("say in approver who you are: the e-mail address of a member of {}", link.group);
             HubError::invalid("approver_required", "/approver", detail)
         })?;
+        if link.recipient.as_ref().is_some_and(|one| *one != voter) {
+            return Err(LinkProblem::NotYours.into());
+        }
         let endpoint = endpoints::any_state(&mut self.store.read().await?, link.endpoint).await?;
         let (name, channel) = endpoint.map_or_else(
             || ("unknown".to_owned(), "link".to_owned()),
@@ -125,15 +138,28 @@ impl Hub {
             reason: decision.reason.filter(|reason| !reason.trim().is_empty()),
             revision: Some(link.revision),
             digest: Some(request.digest),
-            assurance: Assurance::Link,
+            assurance: if link.recipient.is_some() { Assurance::Recipient } else { Assurance::Link },
             channel,
-            link: Some(LinkUse { delivery: link.delivery, group: link.group }),
+            link: Some(LinkUse { delivery: link.delivery, group: link.group.clone() }),
             on_behalf_of: None,
             narrowing: Some(narrowing).filter(|_| choice == Choice::Approve && narrowing != Narrowing::default()),
             proposal,
         };
         let outcome = self.command(request.id, Command::Vote(ballot), Actor::Link { endpoint: name }).await?;
+        if outcome.1.is_ok() {
+            self.link_log.note(&link, LinkEvent::Acted, self.clock.now());
+        }
         self.answered(outcome).await
+    }
+
+    /// Notes that a link was looked at, if it is one of ours.
+    ///
+    /// # Errors
+    /// When it is forged.
+    pub fn saw_link(&self, token: &str, event: LinkEvent) -> Result<(), HubError> {
+        let link = Link::verify(token, &self.keys).map_err(|_| LinkProblem::Forged)?;
+        self.link_log.note(&link, event, self.clock.now());
+        Ok(())
     }
 
     /// Who may vote for a slot: its members and who stands in for them, those in conflict left out.

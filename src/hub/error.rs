@@ -16,6 +16,9 @@ pub enum LinkProblem {
     /// The request was changed since.
     #[error("this request was changed after the link was sent: use the link in the newest message")]
     Revised,
+    /// It is another person's.
+    #[error("this link was sent to one person, and only they can decide with it")]
+    NotYours,
     /// The form was open for too long, or did not come from the hub's page.
     #[error("this form is no longer valid: open the link again and decide there")]
     StaleForm,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::ask::{Ask, Draft};
+use super::link_log::{LinkUses, link_uses};
 use super::{Hub, HubError, require};
 use crate::approval::{
     Admission, Choice, Email, Finding, GroupName, Method, Request, Roster, RuleName, Ruling, Status, Vote, cover,
@@ -139,6 +140,8 @@ pub struct Told {
     pub error: Option<String>,
     /// When it was made.
     pub at: Timestamp,
+    /// What happened to its links, slot by slot, as far as anything did.
+    pub links: Vec<LinkUses>,
 }
 
 impl Hub {
@@ -289,6 +292,7 @@ fn explain_person(request: &Request, email: &Email, known: Option<&Person>, now:
 
 async fn told(session: &mut Session, id: RequestId) -> Result<Vec<Told>, HubError> {
     let found = deliveries::of_request(session, id, MAX_TOLD).await?;
+    let mut links = link_uses(session, id).await?;
     let mut names: BTreeMap<EndpointId, String> = BTreeMap::new();
     let mut told = Vec::new();
     for delivery in found {
@@ -314,6 +318,7 @@ async fn told(session: &mut Session, id: RequestId) -> Result<Vec<Told>, HubErro
             attempts: delivery.attempts,
             error: last.and_then(|attempt| attempt.error).or(delivery.end_reason),
             at: delivery.created_at,
+            links: links.remove(&delivery.id).unwrap_or_default(),
         });
     }
     Ok(told)

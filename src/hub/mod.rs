@@ -20,6 +20,7 @@ mod explain;
 mod follow;
 mod footguns;
 mod identities;
+mod link_log;
 mod notify;
 mod query;
 mod replay;
@@ -37,6 +38,7 @@ mod wait;
 
 use std::sync::Arc;
 
+pub use crate::store::link_events::LinkEvent;
 pub use access::{Access, GrantFilter};
 pub use apply::{Change, Manifest, Plan, Verb};
 pub use ask::{Ask, Asked};
@@ -53,6 +55,7 @@ pub use endpoints::{
 pub use error::{HubError, LinkProblem};
 pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};
 pub use identities::{BoundAccount, ChatIdentities, LinkCode};
+pub use link_log::{LinkUses, Times, run_link_log};
 pub use query::{ListFilter, Page};
 pub use replay::{ReplayInput, Replayed, run_replayer};
 pub use reports::ReportFilter;
@@ -93,6 +96,7 @@ pub struct Hub {
     contexts: context::ContextSchemas,
     rules: rules::RuleBooks,
     trials: Semaphore,
+    link_log: link_log::LinkLog,
 }
 
 impl Hub {
@@ -117,6 +121,7 @@ impl Hub {
             contexts: context::ContextSchemas::default(),
             rules: rules::RuleBooks::default(),
             trials: Semaphore::new(endpoints::AT_ONCE),
+            link_log: link_log::LinkLog::default(),
         }
     }
 

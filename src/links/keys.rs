@@ -1,5 +1,7 @@
 //! The keys that links and form nonces are signed with.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
@@ -13,9 +15,16 @@ pub struct LinkKey {
     pub secret: SecretBox<[u8; 32]>,
 }
 
-/// All live keys: the first signs, any checks.
+/// All live keys: the first signs, any checks. They can be replaced while the hub runs.
 #[derive(Debug)]
 pub struct KeyRing {
+    /// Held for a copy of the pointer.
+    live: RwLock<Arc<LiveKeys>>,
+}
+
+/// The keys of one moment.
+#[derive(Debug)]
+pub struct LiveKeys {
     signing: LinkKey,
     older: Vec<LinkKey>,
 }
@@ -28,7 +37,24 @@ pub(super) enum Purpose {
 }
 
 impl KeyRing {
-    /// A ring that signs with `signing` and still honours `older`.
+    /// A ring of these keys.
+    pub fn new(keys: LiveKeys) -> Self {
+        Self { live: RwLock::new(Arc::new(keys)) }
+    }
+
+    /// Puts other keys in place of those there are.
+    pub fn replace(&self, keys: LiveKeys) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// The keys of this moment: whoever signs names the key and signs with the same.
+    pub(super) fn live(&self) -> Arc<LiveKeys> {
+        Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl LiveKeys {
+    /// `signing` signs, and `older` are still honoured.
     pub const fn new(signing: LinkKey, older: Vec<LinkKey>) -> Self {
         Self { signing, older }
     }

@@ -1,5 +1,6 @@
 //! What a link says, and its text.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -7,12 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::KeyRing;
 use super::keys::Purpose;
-use crate::approval::{Digest, GroupName};
+use crate::approval::{Digest, Email, GroupName};
 use crate::ids::{DeliveryId, EndpointId, RequestId};
 use crate::time::Timestamp;
 
-/// Layout of the token. Raised when it changes.
-const VERSION: u8 = 1;
+/// Layout of a token for whoever has it.
+const BEARER: u8 = 1;
+/// Layout of a token for one person: theirs comes last.
+const PERSONAL: u8 = 2;
 /// Bytes of the digest that a link carries: enough to tell revisions apart, the signature does the rest.
 const DIGEST_PREFIX: usize = 8;
 const TAG: usize = 32;
@@ -43,6 +46,8 @@ pub struct Link {
     pub digest_prefix: [u8; DIGEST_PREFIX],
     /// The slot it votes in.
     pub group: GroupName,
+    /// The one person that it is for; without one, any member of the slot's groups may vote with it.
+    pub recipient: Option<Email>,
     /// What its button promised.
     pub intent: Intent,
     /// The endpoint that was sent it.
@@ -68,6 +73,7 @@ impl Link {
 
     /// The token's text: the same fields under the same key give the same text.
     pub fn sign(&self, keys: &KeyRing) -> String {
+        let keys = keys.live();
         let mut bytes = self.encode(keys.signing_id());
         let tag = keys.sign(Purpose::Link, &bytes);
         bytes.extend_from_slice(&tag);
@@ -82,19 +88,17 @@ impl Link {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidLink)?;
         let (message, tag) = bytes.split_last_chunk::<TAG>().ok_or(InvalidLink)?;
         let mut fields = Fields(message);
-        if fields.take::<1>()? != [VERSION] {
-            return Err(InvalidLink);
-        }
+        let [version] = fields.take::<1>()?;
         let key = u32::from_be_bytes(fields.take()?);
-        if !keys.verify(key, Purpose::Link, message, tag) {
+        if !matches!(version, BEARER | PERSONAL) || !keys.live().verify(key, Purpose::Link, message, tag) {
             return Err(InvalidLink);
         }
-        Self::decode(fields)
+        Self::decode(version, fields)
     }
 
     /// A nonce for the form on this link's page, shown at `now`.
     pub fn form_nonce(text: &str, keys: &KeyRing, now: Timestamp) -> String {
-        let shown = now.as_seconds().to_be_bytes();
+        let (keys, shown) = (keys.live(), now.as_seconds().to_be_bytes());
         let tag = keys.sign(Purpose::Form, &[&shown, text.as_bytes()].concat());
         URL_SAFE_NO_PAD.encode([&keys.signing_id().to_be_bytes()[..], &shown, &tag].concat())
     }
@@ -106,7 +110,7 @@ impl Link {
             let mut fields = Fields(&bytes);
             let key = u32::from_be_bytes(fields.take().ok()?);
             let shown: [u8; 8] = fields.take().ok()?;
-            let genuine = keys.verify(key, Purpose::Form, &[&shown, text.as_bytes()].concat(), fields.0);
+            let genuine = keys.live().verify(key, Purpose::Form, &[&shown, text.as_bytes()].concat(), fields.0);
             let age = now.as_seconds().checked_sub(i64::from_be_bytes(shown))?;
             Some(genuine && u64::try_from(age).is_ok_and(|age| age < FORM_LIFE.as_secs()))
         };
@@ -115,8 +119,9 @@ impl Link {
 
     fn encode(&self, key: u32) -> Vec<u8> {
         let group = self.group.as_str().as_bytes();
-        let mut bytes = Vec::with_capacity(FIXED + group.len() + TAG);
-        bytes.push(VERSION);
+        let recipient = self.recipient.as_ref().map(|person| person.as_str().as_bytes());
+        let mut bytes = Vec::with_capacity(FIXED + group.len() + recipient.map_or(0, <[u8]>::len) + 1 + TAG);
+        bytes.push(if recipient.is_some() { PERSONAL } else { BEARER });
         bytes.extend(key.to_be_bytes());
         bytes.extend(self.request.as_bytes());
         bytes.extend(self.revision.to_be_bytes());
@@ -130,13 +135,15 @@ impl Link {
         bytes.extend(self.delivery.as_bytes());
         bytes.extend(self.issued_at.as_micros().to_be_bytes());
         bytes.extend(self.expires_at.as_micros().to_be_bytes());
-        // A name has at most 64 bytes.
-        bytes.push(u8::try_from(group.len()).unwrap_or(u8::MAX));
-        bytes.extend(group);
+        // A name has at most 64 bytes, an address 254.
+        for text in std::iter::once(group).chain(recipient) {
+            bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+            bytes.extend(text);
+        }
         bytes
     }
 
-    fn decode(mut fields: Fields<'_>) -> Result<Self, InvalidLink> {
+    fn decode(version: u8, mut fields: Fields<'_>) -> Result<Self, InvalidLink> {
         let link = Self {
             request: RequestId::from_bytes(fields.take()?),
             revision: u32::from_be_bytes(fields.take()?),
@@ -151,40 +158,40 @@ impl Link {
             delivery: DeliveryId::from_bytes(fields.take()?),
             issued_at: Timestamp::from_micros(i64::from_be_bytes(fields.take()?)),
             expires_at: Timestamp::from_micros(i64::from_be_bytes(fields.take()?)),
-            group: {
-                let [length] = fields.take::<1>()?;
-                let text = fields.rest(length.into())?;
-                std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(InvalidLink)?
-            },
+            group: fields.text()?,
+            recipient: (version == PERSONAL).then(|| fields.text()).transpose()?,
         };
-        Ok(link)
+        if fields.0.is_empty() { Ok(link) } else { Err(InvalidLink) }
     }
 }
 
 /// Bytes taken from the front.
 struct Fields<'b>(&'b [u8]);
 
-impl<'b> Fields<'b> {
+impl Fields<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], InvalidLink> {
         let (first, rest) = self.0.split_first_chunk::<N>().ok_or(InvalidLink)?;
         self.0 = rest;
         Ok(*first)
     }
 
-    /// All that is left, which must be `length` bytes.
-    fn rest(self, length: usize) -> Result<&'b [u8], InvalidLink> {
-        if self.0.len() == length { Ok(self.0) } else { Err(InvalidLink) }
+    /// A text behind its length.
+    fn text<T: FromStr>(&mut self) -> Result<T, InvalidLink> {
+        let [length] = self.take::<1>()?;
+        let (text, rest) = self.0.split_at_checked(length.into()).ok_or(InvalidLink)?;
+        self.0 = rest;
+        std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(InvalidLink)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::LinkKey;
+    use super::super::{LinkKey, LiveKeys};
     use super::*;
 
     fn ring(ids: &[u32]) -> KeyRing {
         let key = |id: u32| LinkKey { id, secret: Box::new([u8::try_from(id).expect("small"); 32]).into() };
-        KeyRing::new(key(ids[0]), ids[1..].iter().map(|id| key(*id)).collect())
+        KeyRing::new(LiveKeys::new(key(ids[0]), ids[1..].iter().map(|id| key(*id)).collect()))
     }
 
     fn link() -> Link {
@@ -194,6 +201,7 @@ mod tests {
             revision: 3,
             digest_prefix: Link::prefix_of(&Digest::of(b"x")),
             group: "dba".parse().expect("a name"),
+            recipient: None,
             intent: Intent::Approve,
             endpoint: EndpointId::mint(at),
             delivery: DeliveryId::mint(at),
@@ -211,9 +219,31 @@ mod tests {
     }
 
     #[test]
+    fn keys_change_while_the_ring_is_in_use() {
+        let keys = ring(&[1]);
+        let before = link().sign(&keys);
+        let key = |id: u8| LinkKey { id: id.into(), secret: Box::new([id; 32]).into() };
+        keys.replace(LiveKeys::new(key(2), vec![key(1)]));
+        let after = link().sign(&keys);
+        assert_ne!(before, after);
+        assert!(Link::verify(&before, &keys).is_ok() && Link::verify(&after, &keys).is_ok());
+        keys.replace(LiveKeys::new(key(2), Vec::new()));
+        assert!(Link::verify(&before, &keys).is_err() && Link::verify(&after, &keys).is_ok());
+    }
+
+    #[test]
+    fn a_personal_link_names_its_person() {
+        let keys = ring(&[1]);
+        let personal = Link { recipient: Some("dana@example.com".parse().expect("an address")), ..link() };
+        let text = personal.sign(&keys);
+        assert_eq!(Link::verify(&text, &keys).map(|link| link.recipient), Ok(personal.recipient));
+        assert_eq!(Link::verify(&link().sign(&keys), &keys).map(|link| link.recipient), Ok(None));
+    }
+
+    #[test]
     fn every_changed_character_is_noticed() {
         let keys = ring(&[1]);
-        let text = link().sign(&keys);
+        let text = Link { recipient: Some("dana@example.com".parse().expect("an address")), ..link() }.sign(&keys);
         for place in 0..text.len() {
             let mut forged = text.clone().into_bytes();
             forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };

@@ -23,6 +23,7 @@ pub mod grants;
 pub mod groups;
 pub mod health;
 pub mod idempotency;
+pub mod link_events;
 mod lock;
 pub mod membership_checks;
 mod open;

@@ -1,5 +1,9 @@
 //! Signed links: looking changes nothing, deciding takes a POST, and dead links say why.
 
+mod keys;
+mod personal;
+mod telemetry;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 

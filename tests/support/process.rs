@@ -43,6 +43,13 @@ impl HubProcess {
         Self::ready(command).await
     }
 
+    /// Starts it on a free port, with that log filter.
+    pub(crate) async fn start_logging(folder: &Path, filter: &str, settings: &[(&str, &str)]) -> Result<Self, String> {
+        let mut command = Self::command(folder);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--log", filter]).envs(settings.iter().copied());
+        Self::ready(command).await
+    }
+
     /// Starts it where no file can grow beyond so many KiB.
     pub(crate) async fn start_limited(folder: &Path, port: u16, kib: u32) -> Result<Self, String> {
         let program = env!("CARGO_BIN_EXE_countersign");

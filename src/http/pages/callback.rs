@@ -44,6 +44,8 @@ pub(in crate::http) struct DecisionPage {
     group: String,
     members: Vec<(String, String)>,
     used_by: Option<String>,
+    /// The one person that the link is for.
+    recipient: Option<String>,
     nonce: Option<String>,
     reject_first: bool,
     id: String,
@@ -102,7 +104,7 @@ impl MessagePage {
 impl DecisionPage {
     /// Shows what a link leads to; `error` when the form has just been refused.
     pub(in crate::http) fn new(token: &str, page: CallbackPage, error: Option<String>) -> Self {
-        let CallbackPage { request, group, intent, members, used_by, nonce, detail, now } = page;
+        let CallbackPage { request, group, intent, members, recipient, used_by, nonce, detail, now } = page;
         let (heading, mood) = headline(request.status);
         Self {
             style: style_path(),
@@ -143,6 +145,7 @@ impl DecisionPage {
             group,
             members: members.into_iter().map(|member| (member.email.to_string(), member.name)).collect(),
             used_by: used_by.map(|person| person.to_string()),
+            recipient: recipient.map(|person| person.to_string()),
             nonce,
             reject_first: intent == Intent::Reject,
             id: request.id.to_string(),
@@ -205,6 +208,7 @@ impl VoteLine {
             reason: vote.reason.clone(),
             how: match vote.assurance {
                 Assurance::Link => "by a link, named themselves",
+                Assurance::Recipient => "by a link that was sent to them alone",
                 Assurance::Delegated => "through a trusted system",
                 Assurance::Chat => "in their chat, by an account of theirs",
                 Assurance::Token => "with their own token",
@@ -324,6 +328,7 @@ mod tests {
             group: "dba".to_owned(),
             intent: Intent::Approve,
             members: vec![NamedMember { email: email("erik@example.com"), name: hostile }],
+            recipient: None,
             used_by: None,
             nonce: (status == Status::Pending).then(|| "NONCE".to_owned()),
             detail: Detail::Full,

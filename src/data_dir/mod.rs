@@ -1,18 +1,19 @@
 //! The data folder: the SQLite database, the signing keys, the admin token. Nobody but the hub's own user may read it.
 
+mod keys;
+mod watch;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
 use crate::identity::new_token_secret;
-use crate::links::{KeyRing, LinkKey};
-use crate::random;
+
+pub use self::keys::{KeyStamp, KeyView};
+pub use self::watch::watch_keys;
 
 const KEYS: &str = "keys.json";
 const ADMIN_TOKEN: &str = "admin-token";
@@ -36,6 +37,12 @@ pub enum DataDirError {
         #[source]
         cause: io::Error,
     },
+    /// There are no keys: a hub makes them when it starts first.
+    #[error("there is no {path}: name the data folder of a hub that has run, with --data-dir or COUNTERSIGN_DATA_DIR")]
+    NoKeys {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The key file is not one.
     #[error(
         "{path} is not a key file of countersign ({detail}): restore it from a backup, or remove it to have new keys \
@@ -47,21 +54,6 @@ pub enum DataDirError {
         /// Why.
         detail: String,
     },
-}
-
-/// The key file: the first key signs, the others are honoured still.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyFile {
-    links: Vec<KeyEntry>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyEntry {
-    id: u32,
-    /// 32 bytes in base64.
-    secret: String,
 }
 
 impl DataDir {
@@ -79,6 +71,17 @@ impl DataDir {
         Ok(Self { path })
     }
 
+    /// A folder that is there already.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn existing(path: &Path) -> Result<Self, DataDirError> {
+        if !path.is_dir() {
+            return Err(DataDirError::NoKeys { path: path.join(KEYS) });
+        }
+        Self::open(path)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -90,33 +93,6 @@ impl DataDir {
         let path: String =
             url::form_urlencoded::byte_serialize(self.path.join(DATABASE).as_os_str().as_encoded_bytes()).collect();
         format!("sqlite://{}", path.replace("%2F", "/").replace('+', "%20"))
-    }
-
-    /// The keys, made at the first start.
-    ///
-    /// # Errors
-    /// When they cannot be read or written.
-    pub fn keys(&self) -> Result<KeyRing, DataDirError> {
-        let path = self.path.join(KEYS);
-        let bad = |detail: String| DataDirError::Keys { path: path.clone(), detail };
-        let text = match self.read(KEYS)? {
-            Some(text) => text,
-            None => {
-                let first = KeyEntry { id: 1, secret: STANDARD.encode(random::bytes::<32>()) };
-                let text =
-                    serde_json::to_string_pretty(&KeyFile { links: vec![first] }).map_err(|e| bad(e.to_string()))?;
-                self.write_secret(KEYS, &text)?;
-                text
-            }
-        };
-        let file: KeyFile = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
-        let mut keys = file.links.into_iter().map(|entry| {
-            let bytes = STANDARD.decode(&entry.secret).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-            let secret = bytes.ok_or_else(|| bad(format!("key {} is not 32 bytes in base64", entry.id)))?;
-            Ok(LinkKey { id: entry.id, secret: Box::new(secret).into() })
-        });
-        let signing = keys.next().ok_or_else(|| bad("it holds no key".to_owned()))??;
-        Ok(KeyRing::new(signing, keys.collect::<Result<_, _>>()?))
     }
 
     /// The admin token kept in the folder, made at the first start; and the file that holds it.
@@ -163,6 +139,9 @@ impl DataDir {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
+
+    const NOW: Timestamp = Timestamp::from_micros(0);
 
     #[test]
     fn secrets_are_made_once_and_only_the_owner_reads_them() {
@@ -171,9 +150,9 @@ mod tests {
         let (first, file) = data.admin_token().expect("made");
         let (second, _) = data.admin_token().expect("read");
         assert_eq!(first.expose_secret(), second.expose_secret());
-        data.keys().expect("made");
+        data.keys(NOW).expect("made");
         let keys = fs::read_to_string(data.path().join(KEYS)).expect("a file");
-        data.keys().expect("read");
+        data.keys(NOW).expect("read");
         assert_eq!(fs::read_to_string(data.path().join(KEYS)).expect("a file"), keys);
         for path in [file, data.path().join(KEYS)] {
             assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600, "{}", path.display());
@@ -186,7 +165,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(folder.path()).expect("opens");
         fs::write(folder.path().join(KEYS), "{\"links\": []}").expect("writes");
-        assert!(matches!(data.keys(), Err(DataDirError::Keys { .. })));
+        assert!(matches!(data.keys(NOW), Err(DataDirError::Keys { .. })));
         assert_eq!(fs::read_to_string(folder.path().join(KEYS)).expect("a file"), "{\"links\": []}");
     }
 }

@@ -1,0 +1,197 @@
+//! The key file: keys that links are signed with. The first signs, the others are honoured until their time is over.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::{DataDir, DataDirError, KEYS};
+use crate::links::{LinkKey, LiveKeys};
+use crate::random;
+use crate::time::Timestamp;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyFile {
+    links: Vec<KeyEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyEntry {
+    id: u32,
+    /// 32 bytes in base64.
+    secret: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made_at: Option<Timestamp>,
+    /// Links under it are honoured before this moment; without one, for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+}
+
+/// A key, without its secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct KeyView {
+    /// Stands in every link under it.
+    pub id: u32,
+    /// Whether it signs.
+    pub signs: bool,
+    /// When it was made, when that is known.
+    pub made_at: Option<Timestamp>,
+    /// Links under it are honoured before this moment.
+    pub until: Option<Timestamp>,
+}
+
+/// What tells one state of the key file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyStamp {
+    inode: u64,
+    changed: (i64, i64),
+    size: u64,
+}
+
+impl DataDir {
+    /// The keys that are live at `now`, made at the first start; and when the next of them is over.
+    ///
+    /// # Errors
+    /// When they cannot be read or written.
+    pub fn keys(&self, now: Timestamp) -> Result<(LiveKeys, Option<Timestamp>), DataDirError> {
+        let file = match self.key_file()? {
+            Some(file) => file,
+            None => {
+                let file = KeyFile { links: vec![new_key(1, now)] };
+                self.write_key_file(&file)?;
+                file
+            }
+        };
+        let next = file.links.iter().filter_map(|entry| entry.until).filter(|until| *until > now).min();
+        let mut keys = file.links.iter().filter(|entry| entry.is_live(now)).map(|entry| {
+            let bytes = STANDARD.decode(&entry.secret).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+            let detail = || format!("key {} is not 32 bytes in base64", entry.id);
+            let secret = bytes.ok_or_else(|| self.bad_keys(detail()))?;
+            Ok(LinkKey { id: entry.id, secret: Box::new(secret).into() })
+        });
+        let signing = keys.next().ok_or_else(|| self.bad_keys("it holds no live key".to_owned()))??;
+        Ok((LiveKeys::new(signing, keys.collect::<Result<_, _>>()?), next))
+    }
+
+    /// The keys, without their secrets.
+    ///
+    /// # Errors
+    /// When there are none, or they cannot be read.
+    pub fn list_keys(&self, now: Timestamp) -> Result<Vec<KeyView>, DataDirError> {
+        let file = self.key_file()?.ok_or_else(|| self.no_keys())?;
+        Ok(views(&file, now))
+    }
+
+    /// Lets a new key sign, and honours the others for `overlap` from now on, or for as long as they were to be honoured anyway,
+    /// if that is less. Those whose time is over are taken out.
+    ///
+    /// # Errors
+    /// When there are none, or the file cannot be read or written.
+    pub fn rotate_keys(&self, overlap: Duration, now: Timestamp) -> Result<Vec<KeyView>, DataDirError> {
+        // Two at once would lose one's key, which may have signed by then.
+        let folder = File::open(self.path()).and_then(|folder| folder.lock().map(|()| folder));
+        let _locked = folder.map_err(|cause| DataDirError::Io { path: self.path().to_owned(), cause })?;
+        let mut file = self.key_file()?.ok_or_else(|| self.no_keys())?;
+        let newest = file.links.iter().map(|entry| entry.id).max().unwrap_or(0);
+        let id = newest.checked_add(1).ok_or_else(|| self.bad_keys("there is no number left".to_owned()))?;
+        for entry in &mut file.links {
+            let until = now + overlap;
+            entry.until = Some(entry.until.map_or(until, |known| known.min(until)));
+        }
+        file.links.retain(|entry| entry.is_live(now));
+        file.links.insert(0, new_key(id, now));
+        self.write_key_file(&file)?;
+        Ok(views(&file, now))
+    }
+
+    /// Which state the key file is in; none when there is no file.
+    pub fn key_stamp(&self) -> Option<KeyStamp> {
+        let found = fs::metadata(self.path().join(KEYS)).ok()?;
+        Some(KeyStamp { inode: found.ino(), changed: (found.mtime(), found.mtime_nsec()), size: found.len() })
+    }
+
+    fn key_file(&self) -> Result<Option<KeyFile>, DataDirError> {
+        let Some(text) = self.read(KEYS)? else { return Ok(None) };
+        serde_json::from_str(&text).map(Some).map_err(|error| self.bad_keys(error.to_string()))
+    }
+
+    fn write_key_file(&self, file: &KeyFile) -> Result<(), DataDirError> {
+        let text = serde_json::to_string_pretty(file).map_err(|error| self.bad_keys(error.to_string()))?;
+        self.write_secret(KEYS, &text)
+    }
+
+    fn bad_keys(&self, detail: String) -> DataDirError {
+        DataDirError::Keys { path: self.path().join(KEYS), detail }
+    }
+
+    fn no_keys(&self) -> DataDirError {
+        DataDirError::NoKeys { path: self.path().join(KEYS) }
+    }
+}
+
+impl KeyEntry {
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+fn new_key(id: u32, now: Timestamp) -> KeyEntry {
+    KeyEntry { id, secret: STANDARD.encode(random::bytes::<32>()), made_at: Some(now), until: None }
+}
+
+fn views(file: &KeyFile, now: Timestamp) -> Vec<KeyView> {
+    let live = file.links.iter().filter(|entry| entry.is_live(now)).enumerate();
+    live.map(|(place, entry)| KeyView { id: entry.id, signs: place == 0, made_at: entry.made_at, until: entry.until })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn a_new_key_signs_and_the_old_one_is_honoured_for_a_while() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(folder.path()).expect("opens");
+        let now = Timestamp::from_micros(1_700_000_000_000_000);
+        assert!(matches!(data.rotate_keys(DAY, now), Err(DataDirError::NoKeys { .. })));
+        data.keys(now).expect("made");
+        let before = data.key_stamp();
+        let ids = |keys: Vec<KeyView>| keys.iter().map(|key| (key.id, key.signs)).collect::<Vec<_>>();
+        let rotated = data.rotate_keys(DAY, now).expect("rotated");
+        assert_eq!(rotated.last().and_then(|key| key.until), Some(now + DAY));
+        assert_eq!(ids(rotated), [(2, true), (1, false)]);
+        assert_ne!(data.key_stamp(), before);
+        assert_eq!(data.keys(now).expect("read").1, Some(now + DAY), "when to look again");
+        let path = folder.path().join(KEYS);
+        assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
+        // An overlap is never prolonged, and what is over goes.
+        assert_eq!(
+            ids(data.rotate_keys(DAY * 9, now + DAY / 2).expect("rotated")),
+            [(3, true), (2, false), (1, false)]
+        );
+        assert_eq!(ids(data.list_keys(now + DAY).expect("read")), [(3, true), (2, false)]);
+        assert_eq!(ids(data.rotate_keys(Duration::ZERO, now + DAY).expect("rotated")), [(4, true)]);
+        assert!(!fs::read_to_string(path).expect("text").contains("\"id\": 3"));
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_version_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataDir::open(folder.path()).expect("opens");
+        let secret = STANDARD.encode([7; 32]);
+        let text = format!(r#"{{"links": [{{"id": 2, "secret": "{secret}"}}, {{"id": 1, "secret": "{secret}"}}]}}"#);
+        fs::write(folder.path().join(KEYS), text).expect("writes");
+        let keys = data.list_keys(Timestamp::default()).expect("read");
+        assert_eq!(keys.iter().map(|key| (key.id, key.until)).collect::<Vec<_>>(), [(2, None), (1, None)]);
+    }
+}
