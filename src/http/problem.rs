@@ -9,7 +9,7 @@ use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 83] = [
+pub const CODES: [(&str, u16); 82] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -40,7 +40,6 @@ pub const CODES: [(&str, u16); 83] = [
     ("in_use", 409),
     ("internal", 500),
     ("invalid_absence", 422),
-    ("invalid_channel", 422),
     ("invalid_cursor", 422),
     ("invalid_expiry", 422),
     ("invalid_idempotency_key", 422),
