@@ -6,7 +6,7 @@ use crate::approval::{Digest, GroupName, Status};
 use crate::channels::{Channels, Links, Notice, RenderError, SlotLinks, Subject};
 use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
-use crate::store::endpoints::Endpoint;
+use crate::store::endpoints::{Endpoint, Format};
 use crate::store::events::{ASKING, PING};
 use crate::store::queue::Claimed;
 use crate::time::Timestamp;
@@ -75,7 +75,10 @@ pub(super) fn compose(
         None => Subject::Endpoint(&event.subject),
     };
     let notice = Notice { id: event.id, kind: &event.kind, at: event.at, subject, links };
-    Ok(channels.render(endpoint.channel, &notice)?)
+    Ok(match endpoint.format {
+        Format::Standard => channels.render(endpoint.channel, &notice)?,
+        Format::Cloudevents => channels.render_cloudevent(&notice, public_url)?,
+    })
 }
 
 fn links(subject: &Asked, claimed: &Claimed, endpoint: &Endpoint, keys: &KeyRing, public_url: &str) -> Links {

@@ -262,6 +262,8 @@ fn same_endpoint(one: &Endpoint, other: &Endpoint) -> bool {
         && one.resources == other.resources
         && one.groups == other.groups
         && one.transport == other.transport
+        && one.format == other.format
+        && one.heartbeat_seconds == other.heartbeat_seconds
         && one.state == other.state
 }
 

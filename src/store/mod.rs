@@ -21,6 +21,7 @@ pub mod executions;
 pub mod grants;
 pub mod groups;
 pub mod health;
+pub mod heartbeats;
 pub mod idempotency;
 mod lock;
 pub mod membership_checks;

@@ -1,6 +1,7 @@
 //! What can be done with an endpoint: how it is reached, holding back, new secrets, what it was sent, sending it again.
 
 mod commands;
+mod heartbeat;
 mod kill;
 mod life;
 mod log;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, TestHub};
 
 impl TestHub {
-    async fn patch_endpoint(&self, endpoint: &str, body: &Value) -> Answer {
+    pub(crate) async fn patch_endpoint(&self, endpoint: &str, body: &Value) -> Answer {
         let call = self.call(Method::PATCH, &format!("/v1/endpoints/{endpoint}"));
         self.send(call.bearer_auth(&self.token).json(body)).await
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::approval::{Digest, EndpointName, GroupName, ResourceName};
 use crate::delivery::TargetPolicy;
 use crate::ids::EndpointId;
-use crate::store::endpoints::{Channel, Endpoint, EndpointState};
+use crate::store::endpoints::{Channel, Endpoint, EndpointState, Format};
 use crate::store::transport::Auth;
 use crate::time::Timestamp;
 
@@ -40,6 +40,8 @@ pub struct EndpointView {
     pub rate_per_second: Option<f64>,
     pub concurrency: Option<u32>,
     pub answer_control: bool,
+    pub format: Format,
+    pub heartbeat_seconds: Option<u32>,
     pub state: EndpointState,
     pub disabled_reason: Option<String>,
     /// Since when what is meant for it is held back.
@@ -105,6 +107,8 @@ impl EndpointView {
             rate_per_second: transport.rate_per_second,
             concurrency: transport.concurrency,
             answer_control: transport.answer_control,
+            format: endpoint.format,
+            heartbeat_seconds: endpoint.heartbeat_seconds,
             state: endpoint.state,
             disabled_reason: endpoint.disabled_reason.clone(),
             paused_at: endpoint.paused_at,
