@@ -35,6 +35,27 @@ pub(super) fn render(
     if templates.are_built_in(Channel::Custom) {
         return plain(notice);
     }
+    // Sent compact, so that white space in a template costs nobody anything.
+    let (name, body) = by_template(templates, validators, notice)?;
+    within_budget(name, body.to_string())
+}
+
+/// `data` of the body, as JSON text.
+pub(super) fn data(templates: &Templates, validators: &Validators, notice: &Notice<'_>) -> Result<String, RenderError> {
+    if templates.are_built_in(Channel::Custom) {
+        return plain_data(notice);
+    }
+    let (_, body) = by_template(templates, validators, notice)?;
+    // The schema has seen that it is there.
+    Ok(body.get("data").unwrap_or(&Value::Null).to_string())
+}
+
+/// What an operator's template makes of it, and the template's name.
+fn by_template(
+    templates: &Templates,
+    validators: &Validators,
+    notice: &Notice<'_>,
+) -> Result<(String, Value), RenderError> {
     let (request, endpoint) = match notice.subject {
         Subject::Request(text) => (notice.read(text)?, Value::Null),
         Subject::Endpoint(text) => (Value::Null, notice.read(text)?),
@@ -47,21 +68,23 @@ pub(super) fn render(
         "links": notice.links,
         "redaction": notice.withheld,
     });
-    let (name, text, body) = templates.render(Channel::Custom, notice.kind, &data)?;
+    let (name, _, body) = templates.render(Channel::Custom, notice.kind, &data)?;
     validators.check(&name, EVENT, &body)?;
-    // Sent compact, so that white space in a template costs nobody anything.
-    let compact = body.to_string();
-    if compact.len() > CUSTOM.budget.most {
-        return Err(RenderError::TooBig { name, size: text.len(), budget: CUSTOM.budget.most });
-    }
-    Ok(compact)
+    Ok((name, body))
 }
 
 /// What the built-in template says, without reading the request first: most of what the hub ever sends. That it is the same, and
 /// valid, is tested.
 fn plain(notice: &Notice<'_>) -> Result<String, RenderError> {
+    let data = plain_data(notice)?;
+    // Neither kinds of events nor times hold anything that JSON escapes.
+    let body = format!("{{\"type\":\"{}\",\"timestamp\":\"{}\",\"data\":{data}}}", notice.kind, notice.at);
+    within_budget(format!("custom/{}", notice.kind), body)
+}
+
+fn plain_data(notice: &Notice<'_>) -> Result<String, RenderError> {
     let unreadable = |error: serde_json::Error| RenderError::Subject(error.to_string());
-    let data = match notice.subject {
+    Ok(match notice.subject {
         Subject::Request(text) => {
             let links = serde_json::to_string(&notice.links).map_err(unreadable)?;
             let redaction = match &notice.withheld {
@@ -74,12 +97,14 @@ fn plain(notice: &Notice<'_>) -> Result<String, RenderError> {
         }
         Subject::Endpoint(text) => format!("{{\"endpoint\":{text}}}"),
         Subject::Nothing => "{}".to_owned(),
-    };
-    // Neither kinds of events nor times hold anything that JSON escapes.
-    let body = format!("{{\"type\":\"{}\",\"timestamp\":\"{}\",\"data\":{data}}}", notice.kind, notice.at);
-    if body.len() > CUSTOM.budget.most {
-        let name = format!("custom/{}", notice.kind);
-        return Err(RenderError::TooBig { name, size: body.len(), budget: CUSTOM.budget.most });
+    })
+}
+
+/// The body, unless it is too big.
+pub(super) fn within_budget(name: String, body: String) -> Result<String, RenderError> {
+    let budget = CUSTOM.budget.most;
+    if body.len() > budget {
+        return Err(RenderError::TooBig { name, size: body.len(), budget });
     }
     Ok(body)
 }

@@ -4,6 +4,7 @@
 //! A channel turns a [`Notice`] into a body and judges an answer. It sends nothing and knows neither endpoints nor deliveries.
 
 mod chat;
+mod cloudevents;
 mod custom;
 mod declaration;
 mod discord;
@@ -63,5 +64,13 @@ impl Channels {
             Some(room) => chat::render(declaration, room, &self.templates, &self.validators, notice),
             None => custom::render(&self.templates, &self.validators, notice),
         }
+    }
+
+    /// The body to send to a custom endpoint that wants CloudEvents from the hub at `source`.
+    ///
+    /// # Errors
+    /// As [`Channels::render`].
+    pub fn render_cloudevent(&self, notice: &Notice<'_>, source: &str) -> Result<String, RenderError> {
+        cloudevents::render(&self.templates, &self.validators, notice, source)
     }
 }

@@ -8,8 +8,9 @@ use serde_json::Value;
 use super::RenderError;
 
 /// Every schema file: its name under `/schemas/` and its text.
-pub const SCHEMAS: [(&str, &str); 6] = [
+pub const SCHEMAS: [(&str, &str); 7] = [
     (EVENT, include_str!("../../schemas/event.json")),
+    (CLOUDEVENT, include_str!("../../schemas/cloudevent.json")),
     (REQUEST, include_str!("../../schemas/request.json")),
     (TEAMS, include_str!("../../schemas/teams-message.json")),
     (SLACK, include_str!("../../schemas/slack-message.json")),
@@ -19,6 +20,8 @@ pub const SCHEMAS: [(&str, &str); 6] = [
 
 /// The body of a custom endpoint.
 pub(super) const EVENT: &str = "event.json";
+/// The same in another envelope; what is in it is checked before.
+const CLOUDEVENT: &str = "cloudevent.json";
 /// A request as the API shows it.
 const REQUEST: &str = "request.json";
 /// The body of a Teams workflow.
@@ -43,8 +46,10 @@ pub struct Validators {
 impl Validators {
     pub(super) fn new() -> Result<Self, SchemaError> {
         let request: Value = parse(include_str!("../../schemas/request.json"))?;
+        let event: Value = parse(include_str!("../../schemas/event.json"))?;
         let registry = jsonschema::Registry::new()
             .add("https://countersign.invalid/schemas/request.json", request)
+            .and_then(|registry| registry.add("https://countersign.invalid/schemas/event.json", event))
             .and_then(jsonschema::RegistryBuilder::prepare)
             .map_err(|error| SchemaError(error.to_string()))?;
         let mut by_name = BTreeMap::new();

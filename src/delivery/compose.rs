@@ -11,7 +11,7 @@ use crate::channels::redact::{self, Withheld};
 use crate::channels::{Channels, Links, Notice, RenderError, SlotLinks, Subject};
 use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
-use crate::store::endpoints::Endpoint;
+use crate::store::endpoints::{Endpoint, Format};
 use crate::store::events::{ASKING, Event, PING};
 use crate::store::queue::Claimed;
 use crate::time::Timestamp;
@@ -93,9 +93,12 @@ pub(super) fn compose(
         None => Subject::Endpoint(&text),
     };
     let notice = Notice { id: event.id, kind: &event.kind, at: event.at, subject, withheld, links };
-    Ok(match turn {
-        None => Composed { method: None, body: channels.render(endpoint.channel, &notice)? },
-        Some(turn) => {
+    Ok(match (turn, endpoint.format) {
+        (None, Format::Standard) => Composed { method: None, body: channels.render(endpoint.channel, &notice)? },
+        (None, Format::Cloudevents) => {
+            Composed { method: None, body: channels.render_cloudevent(&notice, public_url)? }
+        }
+        (Some(turn), _) => {
             let call = channels.call(&notice, &turn.posting)?;
             Composed { method: Some(call.method), body: call.body }
         }

@@ -16,6 +16,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use super::board::{Board, Work, bytes_of};
 use super::egress::Egress;
 use super::health;
+use super::heartbeat;
 use super::lane::{Held, Verdict};
 use super::metrics::{Backlog, Metrics};
 use super::recorder::{Record, Recorder};
@@ -191,6 +192,7 @@ impl Dispatcher {
         self.carry_out(self.board.due());
         self.prolong().await?;
         health::look(self).await?;
+        heartbeat::look(self).await?;
 
         let now = self.parts.clock.now();
         let mut session = store.read().await?;

@@ -12,6 +12,7 @@ mod compose;
 mod dispatcher;
 mod egress;
 mod health;
+mod heartbeat;
 mod lane;
 mod metrics;
 mod outcome;

@@ -52,12 +52,22 @@ pub async fn publish(
     Ok(())
 }
 
+/// Sends a `ping` to an endpoint, whatever it listens to.
+pub(super) fn send_ping(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, endpoint: &Arc<Endpoint>, now: Timestamp) {
+    let event = new_ping(tx, now);
+    let place = Place::take(dispatcher, endpoint, event.subject.len());
+    make(tx, dispatcher, &event, place.ok_or(endpoint), "");
+}
+
 /// Sends a `ping` to an endpoint that is switched off, to see whether it works again.
 pub(super) fn send_probe(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, endpoint: Arc<Endpoint>, now: Timestamp) {
-    let news = News { kind: PING, request_id: None, subject: "{}".to_owned(), detail: Detail::Full, at: now };
-    let event = new_event(tx, news, 1);
+    let event = new_ping(tx, now);
     let place = Place::out_of_turn(dispatcher, &endpoint);
     make(tx, dispatcher, &event, Ok(place), "");
+}
+
+fn new_ping(tx: &mut Tx, now: Timestamp) -> Arc<Event> {
+    new_event(tx, News { kind: PING, request_id: None, subject: "{}".to_owned(), detail: Detail::Full, at: now }, 1)
 }
 
 fn new_event(tx: &mut Tx, news: News<'_>, fanout: usize) -> Arc<Event> {

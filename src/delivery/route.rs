@@ -10,7 +10,7 @@ use url::Url;
 use super::signature::Signer;
 use super::{EgressError, TargetPolicy};
 use crate::channels::Declaration;
-use crate::store::endpoints::{Endpoint, RetiringSecret};
+use crate::store::endpoints::{Endpoint, Format, RetiringSecret};
 use crate::store::transport::{Auth, Transport};
 use crate::time::Timestamp;
 
@@ -28,6 +28,7 @@ struct Configuration {
     secret: Option<String>,
     retiring: Vec<RetiringSecret>,
     transport: Transport,
+    format: Format,
 }
 
 impl Route {
@@ -45,8 +46,9 @@ impl Route {
             secret: endpoint.secret.as_ref().map(|secret| secret.expose_secret().to_owned()),
             retiring: endpoint.retiring.clone(),
             transport: endpoint.transport.clone(),
+            format: endpoint.format,
         };
-        let headers = headers(&endpoint.transport)?;
+        let headers = headers(&endpoint.transport, endpoint.format)?;
         let signer = Signer::of(endpoint).map_err(|error| EgressError::Setup(error.to_string()))?;
         Ok(Self { url, headers, signer, of })
     }
@@ -57,6 +59,7 @@ impl Route {
             && self.of.secret.as_deref() == endpoint.secret.as_ref().map(|secret| secret.expose_secret())
             && self.of.retiring == endpoint.retiring
             && self.of.transport == endpoint.transport
+            && self.of.format == endpoint.format
     }
 
     /// How it is reached.
@@ -108,7 +111,7 @@ pub(super) fn check_proxy(text: &str, policy: &TargetPolicy) -> Result<Url, Egre
     Ok(policy.check_url(&bare)?)
 }
 
-fn headers(transport: &Transport) -> Result<HeaderMap, EgressError> {
+fn headers(transport: &Transport, format: Format) -> Result<HeaderMap, EgressError> {
     let mut headers = HeaderMap::new();
     for (name, text) in &transport.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| EgressError::Setup(error.to_string()))?;
@@ -124,7 +127,10 @@ fn headers(transport: &Transport) -> Result<HeaderMap, EgressError> {
         // Its token is fetched when it is needed.
         Some(Auth::Oauth2 { .. }) | None => {}
     }
-    let mut kind = "application/json";
+    let mut kind = match format {
+        Format::Standard => "application/json",
+        Format::Cloudevents => "application/cloudevents+json",
+    };
     if let Some(app) = &transport.slack {
         headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", app.bot_token.expose()))?);
         // Slack warns of JSON that does not say so.

@@ -9,7 +9,7 @@ use crate::approval::{Refusal, UseRefusal};
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 82] = [
+pub const CODES: [(&str, u16); 83] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -42,6 +42,7 @@ pub const CODES: [(&str, u16); 82] = [
     ("invalid_absence", 422),
     ("invalid_cursor", 422),
     ("invalid_expiry", 422),
+    ("invalid_format", 422),
     ("invalid_idempotency_key", 422),
     ("invalid_json", 400),
     ("invalid_name", 422),

@@ -264,6 +264,8 @@ fn same_endpoint(one: &Endpoint, other: &Endpoint) -> bool {
         && one.recipient == other.recipient
         && one.detail == other.detail
         && one.transport == other.transport
+        && one.format == other.format
+        && one.heartbeat_seconds == other.heartbeat_seconds
         && one.state == other.state
 }
 

@@ -49,6 +49,17 @@ impl Channel {
     }
 }
 
+/// How a custom endpoint's messages are laid out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Format {
+    /// As Standard Webhooks 1.0 lays them out.
+    #[default]
+    Standard,
+    /// As CloudEvents 1.0 does, in structured mode.
+    Cloudevents,
+}
+
 /// Whether an endpoint is sent anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -94,6 +105,10 @@ pub struct Endpoint {
     pub retiring: Vec<RetiringSecret>,
     /// Since when what is meant for it is held back.
     pub paused_at: Option<Timestamp>,
+    /// How messages are laid out; custom endpoints only.
+    pub format: Format,
+    /// After so long without a message it is sent a `ping`.
+    pub heartbeat_seconds: Option<u32>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -117,6 +132,8 @@ impl Endpoint {
             transport: Transport::default(),
             retiring: Vec::new(),
             paused_at: None,
+            format: Format::Standard,
+            heartbeat_seconds: None,
             created_at: now,
         }
     }
@@ -148,6 +165,8 @@ struct Row {
     transport: String,
     retiring: String,
     paused_at: Option<i64>,
+    format: String,
+    heartbeat_seconds: Option<i64>,
     created_at: i64,
 }
 
@@ -156,7 +175,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, channel, url, secret, events, resources, groups, recipient, detail, state, disabled_reason, transport, ",
-            "retiring, paused_at, created_at FROM endpoints ",
+            "retiring, paused_at, format, heartbeat_seconds, created_at FROM endpoints ",
             $rest
         )
     };
@@ -170,14 +189,14 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
     let bad =
         |column| move |cause: serde_json::Error| StoreError::inconsistent("endpoints", column, endpoint.id, cause);
     let sql = "INSERT INTO endpoints (id, name, channel, url, secret, events, resources, groups, recipient, detail,
-            state, disabled_reason, transport, retiring, paused_at, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            state, disabled_reason, transport, retiring, paused_at, format, heartbeat_seconds, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, channel = excluded.channel, url = excluded.url,
             secret = excluded.secret, events = excluded.events, resources = excluded.resources,
             groups = excluded.groups, recipient = excluded.recipient, detail = excluded.detail,
             state = excluded.state, disabled_reason = excluded.disabled_reason,
             transport = excluded.transport, retiring = excluded.retiring, paused_at = excluded.paused_at,
-            updated_at = excluded.updated_at";
+            format = excluded.format, heartbeat_seconds = excluded.heartbeat_seconds, updated_at = excluded.updated_at";
     let values = args![
         &endpoint.id,
         &endpoint.name,
@@ -194,6 +213,8 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
         serde_json::to_string(&endpoint.transport).map_err(bad("transport"))?,
         serde_json::to_string(&endpoint.retiring).map_err(bad("retiring"))?,
         endpoint.paused_at,
+        wire(&endpoint.format).map_err(bad("format"))?,
+        endpoint.heartbeat_seconds.map(i64::from),
         endpoint.created_at,
         now,
     ];
@@ -275,6 +296,12 @@ impl Row {
             transport: serde_json::from_str(&self.transport).map_err(bad("transport"))?,
             retiring: serde_json::from_str(&self.retiring).map_err(bad("retiring"))?,
             paused_at: self.paused_at.map(Timestamp::from_micros),
+            format: unwire(self.format).map_err(bad("format"))?,
+            heartbeat_seconds: self
+                .heartbeat_seconds
+                .map(u32::try_from)
+                .transpose()
+                .map_err(|cause| StoreError::inconsistent("endpoints", "heartbeat_seconds", id, cause))?,
             created_at: Timestamp::from_micros(self.created_at),
         })
     }

@@ -22,6 +22,7 @@ pub mod executions;
 pub mod grants;
 pub mod groups;
 pub mod health;
+pub mod heartbeats;
 pub mod idempotency;
 pub mod link_events;
 mod lock;

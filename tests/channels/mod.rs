@@ -2,6 +2,7 @@
 
 mod answers;
 mod cards;
+mod cloudevents;
 mod hostile;
 
 use countersign::channels::samples::{Example, Sample};

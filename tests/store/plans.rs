@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign::store::membership_checks::{self, Check};
 use countersign::store::queue::{self, Next, Room, Settlement};
-use countersign::store::{Store, StoreError, Tx, endpoints, timers};
+use countersign::store::{Store, StoreError, Tx, endpoints, heartbeats, timers};
 use serde_json::json;
 
 use super::crowd;
@@ -218,7 +218,7 @@ const OF_AN_ENDPOINT: [(&str, &str); 6] = [
 ];
 
 /// What SQLite has to read each of the timers off, when it looks for the next moment and for what is due.
-const TIMERS: [&str; 7] = [
+const TIMERS: [&str; 9] = [
     "requests_pending (status=?)",
     "requests_pending (status=? AND expires_at<?)",
     "requests_notice (notice_at",
@@ -226,6 +226,8 @@ const TIMERS: [&str; 7] = [
     "grants_due (due_at",
     "reviews_due (due_at",
     "request_groups_open (group_name=? AND request_id>?)",
+    "endpoint_heartbeats_due (due_at",
+    "attempts_by_endpoint (endpoint_id=?",
 ];
 
 /// All that the timers ask for, and a part of the check of a group whose members have changed.
@@ -234,6 +236,9 @@ async fn look_at_timers(hub: &TestHub) {
     let session = &mut hub.server.store().read().await.unwrap();
     assert!(timers::next(session).await.unwrap().is_some());
     assert_eq!(membership_checks::next(session).await.unwrap(), None);
+    let endpoint = endpoints::all(session).await.unwrap().remove(0).id;
+    heartbeats::due(session, "2026-12-24T12:00:00Z".parse().unwrap()).await.unwrap();
+    assert!(heartbeats::last_attempt(session, endpoint).await.unwrap().is_some());
     let check = Check { group: "dba".parse().unwrap(), after: "req_00000000000000000000001000050000".to_owned() };
     assert_eq!(membership_checks::part(session, &check, 64).await.unwrap().len(), 64);
 }

@@ -94,6 +94,8 @@ pub(super) fn describe(endpoint: &Value) -> String {
         ("rate_per_second", "rate a second"),
         ("concurrency", "at once"),
         ("answer_control", "answer control"),
+        ("format", "format"),
+        ("heartbeat_seconds", "heartbeat after (s)"),
         ("disabled_reason", "disabled"),
         ("retiring", "retiring"),
     ] {

@@ -14,7 +14,7 @@ use crate::delivery::{TargetPolicy, check_transport};
 use crate::hub::{HubError, check};
 use crate::ids::EndpointId;
 use crate::random;
-use crate::store::endpoints::{Channel, Endpoint, EndpointState};
+use crate::store::endpoints::{Channel, Endpoint, EndpointState, Format};
 use crate::store::events::KINDS as EVENTS;
 use crate::store::transport::{Auth, ClientCertificate, Secret, Transport};
 use crate::time::Timestamp;
@@ -23,6 +23,9 @@ use crate::time::Timestamp;
 const MAX_URL: usize = 4 * 1024;
 /// Bytes of a signing secret (Standard Webhooks 1.0, "Symmetric").
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// How long an endpoint may be silent before its heartbeat, in seconds: an hour to a week.
+const HEARTBEAT_SECONDS: std::ops::RangeInclusive<u32> = 3_600..=604_800;
 
 /// An endpoint as given.
 #[derive(Debug, Clone, Deserialize)]
@@ -83,6 +86,12 @@ pub struct EndpointInput {
     /// Whether the target's answer may end a delivery, or the endpoint.
     #[serde(default)]
     pub answer_control: bool,
+    /// How messages are laid out. Custom endpoints only.
+    #[serde(default)]
+    pub format: Format,
+    /// After so long without a message it is sent a `ping`.
+    #[serde(default)]
+    pub heartbeat_seconds: Option<u32>,
 }
 
 /// What to change of an endpoint; absent fields stay, and `null` takes away what an endpoint need not have.
@@ -116,6 +125,9 @@ pub struct EndpointPatch {
     #[serde(deserialize_with = "given")]
     pub concurrency: Option<Option<u32>>,
     pub answer_control: Option<bool>,
+    pub format: Option<Format>,
+    #[serde(deserialize_with = "given")]
+    pub heartbeat_seconds: Option<Option<u32>>,
     /// `active` switches a disabled endpoint on again.
     pub state: Option<EndpointState>,
 }
@@ -166,6 +178,8 @@ impl EndpointInput {
             },
             retiring: known.map(|known| known.retiring.clone()).unwrap_or_default(),
             paused_at: known.and_then(|known| known.paused_at),
+            format: self.format,
+            heartbeat_seconds: self.heartbeat_seconds,
             created_at: known.map_or(now, |known| known.created_at),
             ..new
         };
@@ -207,6 +221,8 @@ impl EndpointPatch {
             state,
             disabled_reason,
             transport,
+            format: self.format.unwrap_or(known.format),
+            heartbeat_seconds: self.heartbeat_seconds.unwrap_or(known.heartbeat_seconds),
             ..known
         };
         checked(&changed, targets)?;
@@ -231,6 +247,15 @@ fn checked(endpoint: &Endpoint, targets: &TargetPolicy) -> Result<(), HubError> 
     check::count("/resources", endpoint.resources.len(), limits::SHORT)?;
     check::count("/groups", endpoint.groups.len(), limits::ITEMS)?;
     check_events("/events", &endpoint.events)?;
+    if endpoint.format != Format::Standard && Declaration::of(endpoint.channel).is_chat() {
+        let detail =
+            format!("a {} endpoint has no other format: messages are its service's", endpoint.channel.as_str());
+        return Err(HubError::invalid("invalid_format", "/format", detail));
+    }
+    if endpoint.heartbeat_seconds.is_some_and(|seconds| !HEARTBEAT_SECONDS.contains(&seconds)) {
+        let detail = "a heartbeat comes after 3600 to 604800 seconds without a message";
+        return Err(HubError::invalid("invalid_timeout", "/heartbeat_seconds", detail));
+    }
     check_transport(&endpoint.transport, targets)
         .map_err(|error| HubError::invalid("invalid_transport", error.pointer, error.detail))
 }

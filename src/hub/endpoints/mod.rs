@@ -27,7 +27,7 @@ use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::idempotency::{Key, Used};
-use crate::store::{Session, Tx, deliveries, endpoints, health, idempotency};
+use crate::store::{Session, Tx, deliveries, endpoints, health, heartbeats, idempotency};
 use crate::time::Timestamp;
 
 const OPERATION: &str = "endpoint";
@@ -53,6 +53,7 @@ pub(super) async fn save(
 ) -> Result<Endpoint, HubError> {
     endpoint.retiring.retain(|old| old.until > now);
     endpoints::put(tx.session(), &endpoint, now).await?;
+    heartbeats::follow(tx.session(), &endpoint, now).await?;
     let details = json!(EndpointView::new(&endpoint));
     tx.record(&Entry { details, ..Entry::new(now, action, actor) })?;
     Ok(endpoint)

@@ -11,7 +11,7 @@ use super::slack::SlackView;
 use crate::approval::{Detail, Digest, Email, EndpointName, GroupName, ResourceName};
 use crate::delivery::{Held, TargetPolicy};
 use crate::ids::EndpointId;
-use crate::store::endpoints::{Channel, Endpoint, EndpointState};
+use crate::store::endpoints::{Channel, Endpoint, EndpointState, Format};
 use crate::store::health::Health;
 use crate::store::transport::Auth;
 use crate::time::Timestamp;
@@ -47,6 +47,8 @@ pub struct EndpointView {
     /// Of a Slack app.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slack: Option<SlackView>,
+    pub format: Format,
+    pub heartbeat_seconds: Option<u32>,
     pub state: EndpointState,
     pub disabled_reason: Option<String>,
     /// Since when what is meant for it is held back.
@@ -140,6 +142,8 @@ impl EndpointView {
             concurrency: transport.concurrency,
             answer_control: transport.answer_control,
             slack: transport.slack.as_ref().map(|app| SlackView::new(app, endpoint.url.expose_secret())),
+            format: endpoint.format,
+            heartbeat_seconds: endpoint.heartbeat_seconds,
             state: endpoint.state,
             disabled_reason: endpoint.disabled_reason.clone(),
             paused_at: endpoint.paused_at,

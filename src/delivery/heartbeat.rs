@@ -1,0 +1,44 @@
+//! Heartbeats: an endpoint that was sent nothing for long is sent a `ping`, so that people notice when none comes. A Teams workflow
+//! that has stopped posting still answers 202.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dispatcher::Dispatcher;
+use super::health::is_on;
+use super::publish::send_ping;
+use crate::ids::EndpointId;
+use crate::store::{StoreError, Tx, endpoints, heartbeats};
+use crate::time::Timestamp;
+
+/// Sends the heartbeats whose time has come.
+pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError> {
+    let now = dispatcher.parts.clock.now();
+    let due = heartbeats::due(&mut dispatcher.parts.store.read().await?, now).await?;
+    for id in due {
+        let owner = Arc::clone(dispatcher);
+        dispatcher.write(move |tx| Box::pin(async move { beat(tx, &owner, id, now).await })).await?;
+    }
+    Ok(())
+}
+
+async fn beat(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
+    // Another replica may have been faster.
+    if heartbeats::due_at(tx.session(), id).await?.is_none_or(|moment| moment > now) {
+        return Ok(());
+    }
+    let endpoint = endpoints::get(tx.session(), id).await?;
+    let every = endpoint.as_ref().and_then(|endpoint| endpoint.heartbeat_seconds);
+    let (Some(endpoint), Some(seconds)) = (endpoint, every) else { return heartbeats::forget(tx.session(), id).await };
+    let every = Duration::from_secs(seconds.into());
+    let last = heartbeats::last_attempt(tx.session(), id).await?;
+    if let Some(next) = last.map(|last| last + every).filter(|next| *next > now) {
+        return heartbeats::put_off(tx.session(), id, next).await;
+    }
+    heartbeats::put_off(tx.session(), id, now + every).await?;
+    // One that is switched off or paused is meant to be silent.
+    if is_on(&endpoint) && endpoint.paused_at.is_none() {
+        send_ping(tx, dispatcher, &Arc::new(endpoint), now);
+    }
+    Ok(())
+}

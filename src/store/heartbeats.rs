@@ -1,0 +1,87 @@
+//! Endpoints that want to hear from the hub now and then, and when each is looked at next.
+//!
+//! A send writes nothing here: whoever finds a moment come asks the log of attempts when the endpoint was sent something last.
+
+use std::time::Duration;
+
+use super::endpoints::{Endpoint, EndpointState};
+use super::session::args;
+use super::{Session, StoreError};
+use crate::ids::EndpointId;
+use crate::time::Timestamp;
+
+#[derive(sqlx::FromRow)]
+struct IdRow {
+    endpoint_id: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct MomentRow {
+    moment: Option<i64>,
+}
+
+/// Follows an endpoint that was made, changed or taken away.
+///
+/// # Errors
+/// When the database fails.
+pub async fn follow(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> Result<(), StoreError> {
+    let wanted = endpoint.heartbeat_seconds.filter(|_| endpoint.state != EndpointState::Deleted);
+    let Some(seconds) = wanted else { return forget(session, endpoint.id).await };
+    // A shorter one begins at once; whether a longer one is due is found out when the old moment comes.
+    let sql = "INSERT INTO endpoint_heartbeats (endpoint_id, due_at) VALUES ($1, $2)
+        ON CONFLICT (endpoint_id) DO UPDATE SET due_at = CASE WHEN excluded.due_at < endpoint_heartbeats.due_at
+            THEN excluded.due_at ELSE endpoint_heartbeats.due_at END";
+    let due = now + Duration::from_secs(seconds.into());
+    session.execute(sql, args![&endpoint.id, due]).await.map(drop)
+}
+
+/// Looks at it no more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget(session: &mut Session, endpoint: EndpointId) -> Result<(), StoreError> {
+    session.execute("DELETE FROM endpoint_heartbeats WHERE endpoint_id = $1", args![&endpoint]).await.map(drop)
+}
+
+/// Those whose moment has come.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn due(session: &mut Session, now: Timestamp) -> Result<Vec<EndpointId>, StoreError> {
+    let sql = "SELECT endpoint_id FROM endpoint_heartbeats WHERE due_at <= $1 ORDER BY due_at LIMIT 64";
+    let rows: Vec<IdRow> = session.fetch_all(sql, args![now]).await?;
+    let id = |row: &IdRow| {
+        let id = &row.endpoint_id;
+        id.parse().map_err(|cause| StoreError::inconsistent("endpoint_heartbeats", "endpoint_id", id, cause))
+    };
+    rows.iter().map(id).collect()
+}
+
+/// When one is looked at next, if it is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn due_at(session: &mut Session, endpoint: EndpointId) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT MIN(due_at) AS moment FROM endpoint_heartbeats WHERE endpoint_id = $1";
+    let row: MomentRow = session.fetch_one(sql, args![&endpoint]).await?;
+    Ok(row.moment.map(Timestamp::from_micros))
+}
+
+/// When anything was sent there last, whatever came of it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn last_attempt(session: &mut Session, endpoint: EndpointId) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT MAX(started_at) AS moment FROM attempts WHERE endpoint_id = $1";
+    let row: MomentRow = session.fetch_one(sql, args![&endpoint]).await?;
+    Ok(row.moment.map(Timestamp::from_micros))
+}
+
+/// Looks at it again then.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_off(session: &mut Session, endpoint: EndpointId, until: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE endpoint_heartbeats SET due_at = $2 WHERE endpoint_id = $1";
+    session.execute(sql, args![&endpoint, until]).await.map(drop)
+}

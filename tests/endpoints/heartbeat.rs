@@ -1,0 +1,82 @@
+//! Heartbeats: an endpoint that is silent for long is sent a ping.
+
+use serde_json::{Value, json};
+
+use crate::support::{Database, Receiver, TestHub, eventually, on_both};
+
+const HOUR: u64 = 3_600;
+
+async fn moment(hub: &TestHub, endpoint: &str) -> i64 {
+    let sql = format!("SELECT endpoint_id, due_at FROM endpoint_heartbeats WHERE endpoint_id = '{endpoint}'");
+    Database::tally(&hub.database.url, sql).await.get(endpoint).copied().unwrap_or_default()
+}
+
+/// Until the moment that has come was looked at.
+async fn looked(hub: &TestHub, endpoint: &str, before: i64) -> i64 {
+    eventually("the heartbeat is looked at", || async {
+        let now = moment(hub, endpoint).await;
+        (now != before).then_some(now)
+    })
+    .await
+}
+
+fn kinds(receiver: &Receiver) -> Vec<Value> {
+    receiver.received().iter().map(|message| message.json()["type"].clone()).collect()
+}
+
+on_both! {
+    async fn silence_is_broken_by_a_ping_and_nothing_else_is(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let input = json!({
+            "name": "quiet", "channel": "custom", "url": receiver.url, "events": ["request.created"], "heartbeat_seconds": 2 * HOUR,
+        });
+        let made = hub.post("/v1/endpoints", &input).await.expect(201);
+        assert_eq!(made["heartbeat_seconds"], 2 * HOUR);
+        let id = made["id"].as_str().unwrap();
+        let first = moment(&hub, id).await;
+
+        // Something is sent meanwhile: the heartbeat is put off.
+        hub.advance(HOUR);
+        hub.ask("orders", "select 1").await;
+        receiver.wait_for(1).await;
+        hub.delivery(id, "request.created", "delivered").await;
+        hub.advance(HOUR + 1);
+        let second = looked(&hub, id, first).await;
+        assert_eq!(second, first + 1_000_000 * i64::try_from(HOUR).unwrap());
+        assert_eq!(kinds(&receiver), ["request.created"]);
+
+        // Nothing is: a ping, though its filter wants none, and the next one later.
+        hub.advance(HOUR);
+        let third = looked(&hub, id, second).await;
+        assert!(third > second);
+        receiver.wait_for(2).await;
+        hub.delivery(id, "ping", "delivered").await;
+        assert_eq!(kinds(&receiver), ["request.created", "ping"]);
+
+        // One that is paused stays silent.
+        hub.act_on(id, "pause").await.expect(200);
+        hub.advance(2 * HOUR + 1);
+        looked(&hub, id, third).await;
+        assert_eq!(kinds(&receiver).len(), 2);
+
+        let patched = hub.patch_endpoint(id, &json!({"heartbeat_seconds": null})).await.expect(200);
+        assert_eq!(patched["heartbeat_seconds"], Value::Null);
+        assert_eq!(moment(&hub, id).await, 0);
+        for seconds in [0, 3_599, 604_801] {
+            let refused = hub.patch_endpoint(id, &json!({"heartbeat_seconds": seconds})).await.expect(422);
+            assert_eq!((&refused["code"], &refused["pointer"]), (&json!("invalid_timeout"), &json!("/heartbeat_seconds")));
+        }
+    }
+
+    async fn a_heartbeat_outlives_a_restart(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let input = json!({"name": "quiet", "channel": "teams", "url": receiver.url, "heartbeat_seconds": HOUR});
+        hub.post("/v1/endpoints", &input).await.expect(201);
+        let hub = hub.restart().await;
+        hub.advance(HOUR + 1);
+        let sent = receiver.wait_for(1).await;
+        assert!(sent[0].body.contains("Countersign is there"), "{}", sent[0].body);
+    }
+}
