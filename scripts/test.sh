@@ -210,8 +210,8 @@ else
   run cargo nextest run --no-run || die "the tests do not compile: see above"
   step "documentation tests" cargo test --doc
   # What the tests leave there, the peers look at.
-  export CARDS_DIR="$PWD/target/peers/cards" RECEIVED_DIR="$PWD/target/peers/received"
-  rm -rf "$CARDS_DIR" "$RECEIVED_DIR"
+  export CARDS_DIR="$PWD/target/peers/cards" RECEIVED_DIR="$PWD/target/peers/received" SLACK_DIR="$PWD/target/peers/slack"
+  rm -rf "$CARDS_DIR" "$RECEIVED_DIR" "$SLACK_DIR"
   step "tests" cargo nextest run --no-fail-fast
   step "peers" tests/peers/run.sh
 fi

@@ -42,6 +42,9 @@ done
 
 slack=$("$PWD/.venv/bin/python" slack_blocks.py "$cards/slack")
 echo "Slack: $slack"
+said=("${SLACK_DIR:-$root/target/peers/slack}"/*.ndjson)
+[ ${#said[@]} -gt 0 ] || { echo "no calls of Slack's API: run the tests with SLACK_DIR set" >&2 && exit 1; }
+echo "Slack: $(.venv/bin/python slack.py blocks "${said[@]}")"
 
 rm -f "$shots/demo.json" # of an earlier run
 "$root/target/debug/countersign" demo --json --every 1 --listen 127.0.0.1:0 --receiver 127.0.0.1:0 >"$shots/demo.json" &
@@ -54,6 +57,7 @@ done
 field() { node -p "JSON.parse(require('node:fs').readFileSync(process.argv[1])).$1" "$shots/demo.json"; }
 hub=$(field hub)
 receiver=$(field receiver)
+echo "Slack: $(.venv/bin/python slack.py sign "$hub" "$(field token)")"
 link=''
 for _ in {1..100}; do
   link=$(curl -fsS "$receiver" | grep -o "$hub/c/[A-Za-z0-9_-]*" | head -n 1 || true)

@@ -1,6 +1,7 @@
 //! A Slack of the tests' own: it knows its bot token, its channels and what stands in them, and it can be slow, busy or broken.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -203,6 +204,7 @@ async fn api(State(slack): State<FakeSlack>, Path(method): Path<String>, headers
 }
 
 fn carry_out(slack: &FakeSlack, method: &str, body: &Value) -> Value {
+    keep_for_peers(method, body);
     let mut workspace = slack.workspace.lock().unwrap();
     let word = |word: &str| json!({"ok": false, "error": word});
     let field = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
@@ -245,6 +247,16 @@ fn carry_out(slack: &FakeSlack, method: &str, body: &Value) -> Value {
         "views.open" => word("expired_trigger_id"),
         _ => word("unknown_method"),
     }
+}
+
+/// With `SLACK_DIR` set, all that Slack is to show is kept there, for its SDK to look at.
+fn keep_for_peers(method: &str, body: &Value) {
+    let Some(folder) = std::env::var_os("SLACK_DIR").map(std::path::PathBuf::from) else { return };
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join(format!("{}.ndjson", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file).expect("a file");
+    let line = format!("{}\n", json!({"method": method, "body": body}));
+    file.write_all(line.as_bytes()).expect("a line");
 }
 
 async fn respond(

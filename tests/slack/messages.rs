@@ -14,6 +14,7 @@ use crate::support::{Database, Options, TestHub, eventually, on_both};
 async fn ended(hub: &TestHub, endpoint: &str, event: &str) -> Value {
     eventually(&format!("{event} ends"), || async {
         hub.advance(1);
+        tokio::time::sleep(Duration::from_millis(20)).await;
         let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries")).await.expect(200);
         let items = page["items"].as_array().unwrap().clone();
         items.into_iter().find(|item| item["event"] == event && !item["ended_at"].is_null())
@@ -107,6 +108,23 @@ on_both! {
         slack.shows("C1", &["⛔ Rejected"]).await;
         assert_eq!(ended(&hub, &endpoint, "request.voted").await["state"], "superseded");
         slack.shows("C1", &["⛔ Rejected"]).await;
+    }
+
+    async fn what_was_shown_is_not_taken_back_by_an_earlier_outcome(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let slack = FakeSlack::start().await;
+        let endpoint = hub.with_app(&slack, &["dba"]).await;
+        let request = hub.ask("orders", "x").await;
+        hub.delivery(&endpoint, "request.created", "delivered").await;
+        slack.fail("chat.update", [Fault::Limited(60)]);
+        hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+        eventually("the outcome was refused", || async { (slack.calls("chat.update").len() == 1).then_some(()) }).await;
+        let path = format!("/v1/requests/{}/claim", request["id"].as_str().unwrap());
+        hub.post(&path, &json!({"digest": request["digest"]})).await.expect(200);
+        // What was never tried goes first.
+        let late = ended(&hub, &endpoint, "request.approved").await;
+        assert_eq!((&late["state"], late["end_reason"].as_str()), (&json!("superseded"), Some("the message shows something newer already")));
+        slack.shows("C1", &["Being run"]).await;
     }
 
     async fn one_change_at_a_time_and_an_older_one_is_superseded(database: Database) {

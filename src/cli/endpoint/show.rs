@@ -85,6 +85,8 @@ pub(super) fn describe(endpoint: &Value) -> String {
         field(name, if items.is_empty() { all.to_owned() } else { items.join(", ") });
     }
     for (name, title) in [
+        ("recipient", "recipient"),
+        ("detail", "detail"),
         ("headers", "headers"),
         ("auth", "auth"),
         ("client_certificate", "certificate"),
