@@ -28,7 +28,7 @@ pub(super) const PATTERNS: &[(Kind, &str)] = &[
     (Kind::WebhookSecret, r"(?-u:\b)(whsec_[A-Za-z0-9+/=]{16,})"),
     (Kind::NpmToken, r"(?-u:\b)(npm_[A-Za-z0-9]{36,})"),
     (Kind::PyPiToken, r"(?-u:\b)(pypi-[A-Za-z0-9_-]{16,})"),
-    (Kind::ModelKey, r"(?-u:\b)(sk-(?:[a-z]+[0-9]*-)*[A-Za-z0-9_-]{20,})"),
+    (Kind::ModelKey, r"(?-u:\b)(sk-[A-Za-z0-9_-]{20,})"),
     (Kind::ServiceToken, r"(?-u:\b)(SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,})"),
     (Kind::ServiceToken, r"(?-u:\b)(hv[sbr]\.[A-Za-z0-9_-]{20,})"),
     (

@@ -23,5 +23,5 @@ pub use span::{duration, utc};
 pub use terminal::{indented, one_line};
 pub use visible::visible;
 
-/// Shows nothing and allows no break. Put in after [`visible`] has written out every one that was there before.
+/// Shows nothing and allows no break. Put in after [`visible()`] has written out every one that was there before.
 pub const WORD_JOINER: char = '\u{2060}';

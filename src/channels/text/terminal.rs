@@ -1,4 +1,4 @@
-//! Text on terminals and in log lines. What would steer a terminal is written out by [`visible`](super::visible).
+//! Text on terminals and in log lines. What would steer a terminal is written out by [`visible`](super::visible()).
 
 /// On one line: what somebody wrote must not look like a line of ours.
 pub fn one_line(text: &str) -> String {
