@@ -9,14 +9,33 @@ use crate::time::Timestamp;
 
 /// Adds all helpers, as the channel has them.
 pub(super) fn register(registry: &mut Handlebars<'_>, channel: &Declaration) {
-    registry.register_helper("plain", Box::new(Written(channel.plain)));
-    registry.register_helper("code", Box::new(Written(channel.code)));
-    registry.register_helper("exact", Box::new(exact));
-    registry.register_helper("json", Box::new(json));
-    registry.register_helper("moment", Box::new(Moment(channel.moment)));
+    let Declaration { plain, code, moment, .. } = *channel;
+    registry.register_helper("plain", Box::new(Writes(move |value: &Value| Ok(plain(&text_of(value))))));
+    registry.register_helper("code", Box::new(Writes(move |value: &Value| Ok(code(&text_of(value))))));
+    registry.register_helper("exact", Box::new(Writes(|value: &Value| Ok(in_json(&text_of(value))))));
+    registry.register_helper("json", Box::new(Writes(|value: &Value| Ok(value.to_string()))));
+    registry.register_helper("moment", Box::new(Writes(move |value: &Value| Ok(in_json(&moment(time_of(value)?))))));
 }
 
-type Rendering<'reg, 'rc> = RenderContext<'reg, 'rc>;
+/// A helper that writes what it makes of its one parameter.
+struct Writes<F>(F);
+
+impl<F> HelperDef for Writes<F>
+where
+    F: Fn(&Value) -> Result<String, RenderErrorReason> + Send + Sync,
+{
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        out.write(&(self.0)(parameter(helper)?)?)?;
+        Ok(())
+    }
+}
 
 fn parameter<'rc>(helper: &'rc Helper<'_>) -> Result<&'rc Value, RenderErrorReason> {
     let parameter = helper.param(0).ok_or(RenderErrorReason::ParamNotFoundForIndex("helper", 0))?;
@@ -31,62 +50,7 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Writes text in the channel's way.
-struct Written(fn(&str) -> String);
-
-impl HelperDef for Written {
-    fn call<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        _: &'reg Handlebars<'reg>,
-        _: &'rc Context,
-        _: &mut Rendering<'reg, 'rc>,
-        out: &mut dyn Output,
-    ) -> HelperResult {
-        out.write(&(self.0)(&text_of(parameter(helper)?)))?;
-        Ok(())
-    }
-}
-
-fn exact(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut Rendering<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&in_json(&text_of(parameter(helper)?)))?;
-    Ok(())
-}
-
-fn json(
-    helper: &Helper<'_>,
-    _: &Handlebars<'_>,
-    _: &Context,
-    _: &mut Rendering<'_, '_>,
-    out: &mut dyn Output,
-) -> HelperResult {
-    out.write(&parameter(helper)?.to_string())?;
-    Ok(())
-}
-
-/// Writes a time in the channel's way.
-struct Moment(fn(Timestamp) -> String);
-
-impl HelperDef for Moment {
-    fn call<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        _: &'reg Handlebars<'reg>,
-        _: &'rc Context,
-        _: &mut Rendering<'reg, 'rc>,
-        out: &mut dyn Output,
-    ) -> HelperResult {
-        let text = text_of(parameter(helper)?);
-        let at: Timestamp = text
-            .parse()
-            .map_err(|_| RenderErrorReason::Other(format!("moment wants an RFC 3339 time, not {text:?}")))?;
-        out.write(&in_json(&(self.0)(at)))?;
-        Ok(())
-    }
+fn time_of(value: &Value) -> Result<Timestamp, RenderErrorReason> {
+    let text = text_of(value);
+    text.parse().map_err(|_| RenderErrorReason::Other(format!("moment wants an RFC 3339 time, not {text:?}")))
 }
