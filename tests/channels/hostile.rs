@@ -16,12 +16,12 @@ use super::{chat_channels, message, texts};
 static CHANNELS: LazyLock<Channels> = LazyLock::new(|| Channels::new(None).unwrap());
 
 /// Places of URLs, which are the hub's own.
-fn is_link(path: &str) -> bool {
+pub(crate) fn is_link(path: &str) -> bool {
     path.ends_with("/url")
 }
 
 /// What would be read as more than text where it stands.
-fn live(channel: Channel, path: &str, text: &str, message: &Value) -> Option<&'static str> {
+pub(crate) fn live(channel: Channel, path: &str, text: &str, message: &Value) -> Option<&'static str> {
     let found = |marks: &[&'static str]| marks.iter().copied().find(|mark| text.contains(*mark));
     let calls_everybody = matches!(channel, Channel::Slack | Channel::Discord);
     let everybody = found(&["@everyone", "@here", "@channel"]).filter(|_| calls_everybody);

@@ -81,7 +81,7 @@ pub(super) fn facts(request: &Value, withheld: &str, budget: usize, most: usize)
 fn values(members: &Map<String, Value>, budget: usize, most: usize) -> Vec<Value> {
     let plain = members.iter().filter_map(|(name, value)| Some((name, fact(value)?))).take(most);
     let shown = |(name, value): (&String, String)| {
-        let (name, value) = (shortened(name, 40), shortened(&value, budget.min(200)));
+        let (name, value) = (shortened(name, (budget / 7).min(40)), shortened(&value, budget.min(200)));
         json!({"name": or_dash(&name), "value": or_dash(&value)})
     };
     let mut facts: Vec<Value> = plain.map(shown).collect();

@@ -5,20 +5,20 @@ use serde_json::Value;
 use super::{items, listed, text};
 use crate::channels::text::shortened;
 
-/// Bytes of a person's name.
+/// Most bytes of a name. An address is never cut: it is ASCII, and takes no more room than it has characters.
 const NAME: usize = 100;
-/// Bytes of whatever stands for a person otherwise.
-const ADDRESS: usize = 254;
 
 /// Who asks, and in whose name.
-pub(super) fn requester(request: &Value) -> String {
+pub(super) fn requester(request: &Value, budget: usize) -> String {
+    let name = |name: &str| shortened(name, budget.min(NAME));
     let part = |name: &str| {
         let text = request.pointer(&format!("/requester/{name}")).and_then(Value::as_str);
         text.filter(|text| !text.trim().is_empty())
     };
     let who = match (part("name"), part("email")) {
-        (Some(name), Some(email)) => format!("{} ({email})", shortened(name, NAME)),
-        (Some(one), None) | (None, Some(one)) => shortened(one, ADDRESS),
+        (Some(known), Some(email)) => format!("{} ({email})", name(known)),
+        (Some(known), None) => name(known),
+        (None, Some(email)) => email.to_owned(),
         (None, None) => "a system".to_owned(),
     };
     match part("acting_for") {

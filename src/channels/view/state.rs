@@ -6,7 +6,7 @@ use super::{items, listed, text};
 use crate::channels::text::{duration, shortened};
 use crate::time::Timestamp;
 
-/// Bytes of what a rule says.
+/// Most bytes of what a rule says.
 const FINDING: usize = 200;
 /// Rules named.
 const FINDINGS: usize = 6;
@@ -29,10 +29,10 @@ pub(super) fn time_left(request: &Value, told: Timestamp) -> String {
 }
 
 /// The guardrails that want people to look at it, and what each says.
-pub(super) fn findings(request: &Value) -> Vec<String> {
+pub(super) fn findings(request: &Value, budget: usize) -> Vec<String> {
     let shown = |finding: &Value| match text(finding, "/reason") {
         "" => text(finding, "/rule").to_owned(),
-        reason => format!("{}: {}", text(finding, "/rule"), shortened(reason, FINDING)),
+        reason => format!("{}: {}", text(finding, "/rule"), shortened(reason, budget.min(FINDING))),
     };
     let all = items(request, "/asking_rules");
     let mut named: Vec<String> = all.iter().take(FINDINGS).map(shown).collect();
