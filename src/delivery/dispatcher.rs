@@ -274,7 +274,7 @@ impl Dispatcher {
         let now = self.parts.clock.now();
         for claimed in work.give_back {
             let settlement = Settlement::untried(&claimed, Next::GiveBack(now));
-            self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None, report: None });
+            self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None, turn: None });
         }
         if let Some(timer) = self.board.next_timer() {
             self.look_at(timer);
@@ -287,7 +287,7 @@ impl Dispatcher {
         let sent = sender::send(&self.parts, &self.metrics, endpoint, &claimed).await;
         place.verdict = Some(sent.verdict);
         drop(place);
-        self.record(Record { settlement: sent.settlement, bytes, is_gone: sent.is_gone, report: sent.report });
+        self.record(Record { settlement: sent.settlement, bytes, is_gone: sent.is_gone, turn: sent.turn });
     }
 
     fn record(&self, record: Record) {

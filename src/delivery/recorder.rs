@@ -14,7 +14,7 @@ use crate::ids::{DeliveryId, EndpointId};
 use crate::store::StoreError;
 use crate::store::health::failing;
 use crate::store::queue::{self, Next, Settlement};
-use crate::store::slack::messages;
+use crate::store::slack::messages::{self, TurnEnd};
 use crate::time::Timestamp;
 
 /// Most results in one operation: larger ones would keep others waiting for their commit.
@@ -28,8 +28,16 @@ pub(super) struct Record {
     pub(super) bytes: usize,
     /// Why the endpoint is to be switched off, when the target said so.
     pub(super) is_gone: Option<String>,
-    /// What became of the message that it went into.
-    pub(super) report: Option<messages::Report>,
+    /// What became of its turn at a message.
+    pub(super) turn: Option<TurnEnd>,
+}
+
+/// What was written down.
+struct Written {
+    /// Of which deliveries the lease still held.
+    held: HashSet<DeliveryId>,
+    /// When others are due by that.
+    due: Option<Timestamp>,
 }
 
 pub(super) struct Recorder {
@@ -65,9 +73,11 @@ impl Recorder {
             .with_min_delay(Duration::from_millis(20))
             .with_max_delay(Duration::from_secs(2))
             .with_max_times(20);
+        let mut passed_on = None;
         let written = (|| self.write_once(Arc::clone(&records))).retry(retried).when(StoreError::is_transient).await;
         match written {
-            Ok(held) => {
+            Ok(Written { held, due }) => {
+                passed_on = due;
                 for record in records.iter().filter(|record| held.contains(&record.settlement.id)) {
                     if let Next::End { state, .. } = record.settlement.next {
                         self.dispatcher.metrics.ended(state);
@@ -85,12 +95,12 @@ impl Recorder {
         for record in &*records {
             self.dispatcher.release(record.settlement.endpoint_id, record.bytes);
         }
-        if let Some(moment) = records.iter().filter_map(|record| record.due()).min() {
+        if let Some(moment) = records.iter().filter_map(|record| record.due()).chain(passed_on).min() {
             self.dispatcher.look_at(moment);
         }
     }
 
-    async fn write_once(&self, records: Arc<[Record]>) -> Result<HashSet<DeliveryId>, StoreError> {
+    async fn write_once(&self, records: Arc<[Record]>) -> Result<Written, StoreError> {
         let dispatcher = Arc::clone(&self.dispatcher);
         let now = dispatcher.parts.clock.now();
         self.dispatcher
@@ -98,10 +108,19 @@ impl Recorder {
                 Box::pin(async move {
                     let settlements: Vec<Settlement> = records.iter().map(|record| record.settlement.clone()).collect();
                     let held = queue::settle(tx.session(), &settlements, now).await?;
-                    for record in records.iter().filter(|record| held.contains(&record.settlement.id)) {
-                        if let Some(report) = &record.report {
+                    let turns = || {
+                        let held = records.iter().filter(|record| held.contains(&record.settlement.id));
+                        held.filter_map(|record| record.turn.as_ref())
+                    };
+                    for turn in turns() {
+                        if let TurnEnd::Over(report) = turn {
                             messages::settle(tx.session(), report).await?;
                         }
+                    }
+                    // One that missed its turn may be written down after the turn was over.
+                    let mut passed_on = 0;
+                    for turn in turns() {
+                        passed_on += messages::pass_on(tx.session(), turn.place(), now).await?;
                     }
                     // Read here, where nobody else writes: another replica may have recorded a failure a moment ago.
                     let failing = failing(tx.session()).await?;
@@ -109,7 +128,7 @@ impl Recorder {
                         let report = Report { is_failing: failing.contains(&endpoint), ..report };
                         health::judge(tx, &dispatcher, endpoint, report, now).await?;
                     }
-                    Ok(held)
+                    Ok(Written { held, due: (passed_on > 0).then_some(now) })
                 })
             })
             .await
@@ -138,7 +157,7 @@ impl Record {
     /// When the delivery is due again.
     const fn due(&self) -> Option<Timestamp> {
         match self.settlement.next {
-            Next::Retry(moment) => Some(moment),
+            Next::Retry(moment) | Next::Wait(moment) => Some(moment),
             Next::GiveBack(_) | Next::End { .. } => None,
         }
     }

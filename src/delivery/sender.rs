@@ -14,7 +14,7 @@ use crate::store::deliveries::{Attempt, DeliveryState};
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::events::{ASKING, PING};
 use crate::store::queue::{Claimed, Next, RequestNow, Settlement, Tier};
-use crate::store::slack::messages::Report;
+use crate::store::slack::messages::TurnEnd;
 
 /// Attempts that the schedule does not count, before a delivery is given up for them: about a week of them.
 const MOST_UNCHARGED: u32 = 200;
@@ -27,15 +27,15 @@ pub(super) struct Sent {
     pub(super) settlement: Settlement,
     /// What the target asked to be done about the endpoint.
     pub(super) is_gone: Option<String>,
-    /// What became of the message that it went into.
-    pub(super) report: Option<Report>,
+    /// What became of its turn at a message.
+    pub(super) turn: Option<TurnEnd>,
 }
 
 impl Sent {
     /// Nothing was sent.
     const fn untried(claimed: &Claimed, next: Next) -> Self {
         let settlement = Settlement::untried(claimed, next);
-        Self { verdict: Verdict::Unknown, settlement, is_gone: None, report: None }
+        Self { verdict: Verdict::Unknown, settlement, is_gone: None, turn: None }
     }
 }
 
@@ -47,6 +47,10 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
     let turn = match turn::take(parts, endpoint, claimed).await {
         Took::None => None,
         Took::Turn(turn) => Some(turn),
+        Took::Busy(place, until) => {
+            let sent = Sent::untried(claimed, Next::Wait(until));
+            return Sent { turn: Some(TurnEnd::Missed(place)), ..sent };
+        }
         Took::Not(next) => return Sent::untried(claimed, next),
     };
     let started_at = parts.clock.now();
@@ -82,8 +86,8 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
     };
     let wants_no_more = outcome.class == Class::Gone || outcome.control == Some(Control::Disable);
     let is_gone = wants_no_more.then(|| outcome.error.clone()).flatten();
-    let report = turn.and_then(|turn| turn.report(claimed, &outcome));
-    Sent { verdict: verdict(&outcome), settlement, is_gone, report }
+    let turn = turn.and_then(|turn| turn.report(claimed, &outcome));
+    Sent { verdict: verdict(&outcome), settlement, is_gone, turn }
 }
 
 /// Why this delivery is not to be sent any more.
@@ -119,7 +123,8 @@ fn next(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed, outcome
         return failed(outcome.error.clone());
     }
     let charged = outcome.class.is_charged();
-    let made = (claimed.attempts - claimed.uncharged.min(claimed.attempts)) + u32::from(charged);
+    // Lost ones are nobody's failure that is known of: after a kill, waits do not begin where they left off.
+    let made = claimed.attempts.saturating_sub(claimed.uncharged + claimed.lost) + u32::from(charged);
     let schedule = Schedule::of(endpoint, &parts.schedule);
     let retry_after = outcome.retry_after;
     let delay = if charged {

@@ -15,7 +15,7 @@ use crate::channels::{Declaration, Posting, Receipt, Way, addressed, is_aside};
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::{Claimed, Next};
-use crate::store::slack::messages::{self, Change, Claimant, Message, Place, Report};
+use crate::store::slack::messages::{self, Change, Claimant, Message, Place, Report, TurnEnd};
 use crate::store::{StoreError, requests};
 use crate::time::Timestamp;
 
@@ -38,6 +38,8 @@ pub(super) enum Took {
     None,
     /// The turn.
     Turn(Turn),
+    /// It is another's; this one looks again at that moment.
+    Busy(Place, Timestamp),
     /// No turn, and what becomes of the delivery instead.
     Not(Next),
 }
@@ -53,12 +55,11 @@ pub(super) async fn take(parts: &DispatcherParts, endpoint: &Endpoint, claimed: 
     if Declaration::of(endpoint.channel).receipt.is_none() {
         return Took::None;
     }
-    let later = |now: Timestamp| Took::Not(Next::GiveBack(now + LATER));
     match try_take(parts, endpoint, claimed).await {
         Ok(took) => took,
         Err(error) => {
             tracing::warn!(delivery = %claimed.id, error = &error as &dyn std::error::Error, "cannot take a turn");
-            later(parts.clock.now())
+            Took::Not(Next::Wait(parts.clock.now() + LATER))
         }
     }
 }
@@ -93,7 +94,7 @@ async fn try_take(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claime
     let Found { turn, is_high_risk } = find(parts, place.clone(), claimed, rewrites).await?;
     let posting = Posting { needs_page: is_high_risk, ..posting };
     Ok(match turn {
-        messages::Turn::Busy(until) => Took::Not(Next::GiveBack(until.min(parts.clock.now() + LATER))),
+        messages::Turn::Busy(until) => Took::Busy(place, until.min(parts.clock.now() + LATER)),
         messages::Turn::Overtaken => {
             let reason = Some("the message shows something newer already".to_owned());
             Took::Not(Next::End { state: DeliveryState::Superseded, reason })
@@ -193,7 +194,7 @@ impl Turn {
     }
 
     /// What became of the message.
-    pub(super) fn report(self, claimed: &Claimed, outcome: &Outcome) -> Option<Report> {
+    pub(super) fn report(self, claimed: &Claimed, outcome: &Outcome) -> Option<TurnEnd> {
         let change = match (&outcome.receipt, outcome.class) {
             (Some(Receipt::Posted { channel, ts }), Class::Success) => match self.posting.way {
                 Way::Reply { .. } => Change::None,
@@ -204,6 +205,6 @@ impl Turn {
             (_, Class::Transient) if outcome.status.is_none() => Change::Unknown,
             _ => Change::None,
         };
-        Some(Report { place: self.place?, delivery: claimed.id, event: claimed.event.id, change })
+        Some(TurnEnd::Over(Report { place: self.place?, delivery: claimed.id, event: claimed.event.id, change }))
     }
 }

@@ -127,4 +127,26 @@ on_both! {
         assert_eq!(ended["end_reason"], "the request was changed meanwhile");
         assert_eq!(receiver.received().len(), 1);
     }
+
+    async fn attempts_that_nobody_recorded_use_up_no_tries(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script([Behaviour::Status(500), Behaviour::Status(500)]);
+        let endpoint = listener(&hub, "killed", "custom", &receiver.url).await;
+        hub.patch_endpoint(&endpoint, &json!({"schedule": [1, 1]})).await.expect(200);
+        let attempts = |count: u64| {
+            let (hub, endpoint) = (&hub, &endpoint);
+            eventually("it is recorded", move || async move {
+                (deliveries(hub, endpoint).await.first()?["attempts"] == count).then_some(())
+            })
+        };
+        hub.ask("orders", "select 1").await;
+        attempts(1).await;
+        // As many kills while it was sent.
+        Database::run(&hub.database.url, "UPDATE deliveries SET attempts = 7, lost = 6".to_owned()).await;
+        hub.advance(2);
+        attempts(8).await;
+        hub.advance(2);
+        hub.delivery(&endpoint, "request.created", "delivered").await;
+    }
 }

@@ -123,6 +123,8 @@ pub enum Next {
     },
     /// Given back, as if it had never been taken: it is due at that moment.
     GiveBack(Timestamp),
+    /// The same, but only for a wait: its owner looks for it again at that moment.
+    Wait(Timestamp),
 }
 
 /// What is to be written down about a leased delivery.

@@ -72,7 +72,7 @@ pub async fn settle(
 impl Settlement {
     fn row(&self, now: Timestamp) -> Vec<Arg> {
         let (state, due, ended, reason) = match &self.next {
-            Next::Retry(at) | Next::GiveBack(at) => (DeliveryState::Pending, Some(*at), None, None),
+            Next::Retry(at) | Next::GiveBack(at) | Next::Wait(at) => (DeliveryState::Pending, Some(*at), None, None),
             Next::End { state, reason } => (*state, None, Some(now), reason.clone()),
         };
         let made = u32::from(self.attempt.is_some());

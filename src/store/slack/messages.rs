@@ -41,6 +41,25 @@ pub struct Claimant {
     pub until: Timestamp,
 }
 
+/// How a delivery's part in a turn ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnEnd {
+    /// It had the turn.
+    Over(Report),
+    /// It was another's.
+    Missed(Place),
+}
+
+impl TurnEnd {
+    /// The message that it was about.
+    pub const fn place(&self) -> &Place {
+        match self {
+            Self::Over(report) => &report.place,
+            Self::Missed(place) => place,
+        }
+    }
+}
+
 /// Whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
@@ -149,4 +168,19 @@ pub async fn settle(session: &mut Session, report: &Report) -> Result<(), StoreE
         ),
     };
     session.execute(sql, values).await.map(drop)
+}
+
+/// Makes those due at once that wait for their turn at the message and were never tried, if nobody has it; answers how many. Those
+/// tried before have a moment of their own.
+///
+/// # Errors
+/// When the database fails.
+pub async fn pass_on(session: &mut Session, place: &Place, now: Timestamp) -> Result<u64, StoreError> {
+    let Place { endpoint, request, address } = place;
+    let sql = "UPDATE deliveries SET next_attempt_at = $4
+        WHERE event_id IN (SELECT id FROM events WHERE request_id = $2) AND endpoint_id = $1 AND address = $3
+            AND state = 'pending' AND attempts = 0 AND next_attempt_at > $4
+            AND NOT EXISTS (SELECT 1 FROM chat_messages
+                WHERE endpoint_id = $1 AND request_id = $2 AND address = $3 AND held_until > $4)";
+    session.execute(sql, args![endpoint, request, address, now]).await
 }
