@@ -72,6 +72,8 @@ pub struct Dispatcher {
     records: mpsc::Sender<Option<Record>>,
     /// When the loop looks again, in microseconds.
     next_look: AtomicI64,
+    /// The first moment that was written down since the loop began to look, in microseconds: it may have looked before.
+    told: AtomicI64,
     sends: TaskTracker,
     stop: CancellationToken,
 }
@@ -89,6 +91,7 @@ impl Dispatcher {
             backlog: Mutex::default(),
             records,
             next_look: AtomicI64::new(0),
+            told: AtomicI64::new(i64::MAX),
             sends: TaskTracker::new(),
             stop,
         });
@@ -101,6 +104,7 @@ impl Dispatcher {
     async fn run(self: Arc<Self>, recorder: Recorder) {
         let recording = AbortOnDropHandle::new(tokio::spawn(recorder.run()));
         while !self.stop.is_cancelled() {
+            self.told.store(i64::MAX, Ordering::SeqCst);
             let wake = self.round().await.unwrap_or_else(|error| {
                 tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for deliveries");
                 // Or moments that have passed would have it look again and again.
@@ -108,9 +112,10 @@ impl Dispatcher {
                 self.parts.clock.now() + LOOK
             });
             let wake = self.board.next_timer().map_or(wake, |timer| timer.min(wake));
-            self.next_look.store(wake.as_micros(), Ordering::Release);
+            self.next_look.store(wake.as_micros(), Ordering::SeqCst);
             // What came in between saw the moment before.
             let wake = self.board.next_timer().map_or(wake, |timer| timer.min(wake));
+            let wake = wake.min(Timestamp::from_micros(self.told.load(Ordering::SeqCst)));
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = self.parts.clock.sleep_until(wake) => {}
@@ -305,9 +310,15 @@ impl Dispatcher {
         }
     }
 
+    /// Something was written down that is due at that moment.
+    pub(super) fn told(&self, moment: Timestamp) {
+        self.told.fetch_min(moment.as_micros(), Ordering::SeqCst);
+        self.look_at(moment);
+    }
+
     /// Sees to it that the next look is not later than that.
     pub(super) fn look_at(&self, moment: Timestamp) {
-        if moment.as_micros() < self.next_look.load(Ordering::Acquire) {
+        if moment.as_micros() < self.next_look.load(Ordering::SeqCst) {
             self.parts.store.signals().wake_deliveries();
         }
     }

@@ -96,7 +96,7 @@ impl Recorder {
             self.dispatcher.release(record.settlement.endpoint_id, record.bytes);
         }
         if let Some(moment) = records.iter().filter_map(|record| record.due()).chain(passed_on).min() {
-            self.dispatcher.look_at(moment);
+            self.dispatcher.told(moment);
         }
     }
 
