@@ -104,6 +104,11 @@ id!(
     "dlv_"
 );
 id!(
+    /// One version of an operator's template.
+    TemplateId,
+    "tpl_"
+);
+id!(
     /// One person's approve or reject.
     VoteId,
     "vot_"

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::view::{Room, of_endpoint, of_request};
-use super::{Declaration, Notice, RenderError, Subject, Templates, Validators};
+use super::{Declaration, Notice, RenderError, Subject, TemplateSet, Validators};
 
 /// Times that the texts are halved before giving up.
 const HALVINGS: u32 = 6;
@@ -11,18 +11,18 @@ const HALVINGS: u32 = 6;
 pub(super) fn render(
     declaration: &Declaration,
     room: Room,
-    templates: &Templates,
+    set: &TemplateSet,
     validators: &Validators,
     notice: &Notice<'_>,
 ) -> Result<String, RenderError> {
-    fitted(declaration, room, templates, validators, notice).map(|(body, _)| body.to_string())
+    fitted(declaration, room, set, validators, notice).map(|(body, _)| body.to_string())
 }
 
 /// The body, and what the template saw.
 pub(super) fn fitted(
     declaration: &Declaration,
     room: Room,
-    templates: &Templates,
+    set: &TemplateSet,
     validators: &Validators,
     notice: &Notice<'_>,
 ) -> Result<(Value, Value), RenderError> {
@@ -33,11 +33,11 @@ pub(super) fn fitted(
     };
     let mut refused = RenderError::Missing(notice.kind.to_owned());
     for halvings in 0..=HALVINGS {
-        let data = match &request {
+        let mut data = match &request {
             Some(request) => of_request(notice, request, room.halved(halvings)),
             None => of_endpoint(notice, &endpoint),
         };
-        match fitting(declaration, templates, validators, notice.kind, &data) {
+        match fitting(declaration, set, validators, notice.kind, &mut data) {
             Err(error @ (RenderError::TooBig { .. } | RenderError::Schema { .. })) => refused = error,
             result => return result.map(|body| (body, data)),
         }
@@ -48,19 +48,18 @@ pub(super) fn fitted(
 /// The body, when it is what the channel takes.
 fn fitting(
     declaration: &Declaration,
-    templates: &Templates,
+    set: &TemplateSet,
     validators: &Validators,
     kind: &str,
-    data: &Value,
+    data: &mut Value,
 ) -> Result<Value, RenderError> {
-    let (name, _, body) = templates.render(declaration.channel, kind, data)?;
+    let output = set.render(kind, data)?;
     // Some limits are the schema's: how long a text of the message may be, how many there may be.
-    validators.check(&name, declaration.schema, &body)?;
-    let compact = body.to_string();
+    validators.check(&output, declaration.schema, data)?;
     let budget = declaration.budget;
-    let size = (budget.of)(&body, &compact);
+    let size = (budget.of)(&output.body, &output.body.to_string());
     if size > budget.most {
-        return Err(RenderError::TooBig { name, size, budget: budget.most });
+        return Err(RenderError::TooBig { name: output.name(), size, budget: budget.most });
     }
-    Ok(body)
+    Ok(output.body)
 }

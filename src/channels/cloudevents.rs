@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::custom::{data, within_budget};
-use super::{Notice, RenderError, Subject, Templates, Validators};
+use super::{Notice, RenderError, Subject, TemplateSet, Validators};
 
 /// Before the kind of event. Types of events are told apart over all sources.
 const TYPE_PREFIX: &str = "countersign.";
@@ -24,13 +24,13 @@ struct CloudEvent<'a> {
 }
 
 pub(super) fn render(
-    templates: &Templates,
+    set: &TemplateSet,
     validators: &Validators,
     notice: &Notice<'_>,
     source: &str,
 ) -> Result<String, RenderError> {
     let unreadable = |error: serde_json::Error| RenderError::Subject(error.to_string());
-    let data = RawValue::from_string(data(templates, validators, notice)?).map_err(unreadable)?;
+    let data = RawValue::from_string(data(set, validators, notice)?).map_err(unreadable)?;
     let event = CloudEvent {
         specversion: "1.0",
         id: notice.id.to_string(),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::declaration::{Budget, built_in};
 use super::schema::EVENT;
 use super::text::{in_json, visible};
-use super::{Declaration, Notice, RenderError, Subject, Templates, Validators};
+use super::{Declaration, Notice, RenderError, Subject, TemplateSet, Validators};
 use crate::store::endpoints::Channel;
 
 pub(super) const CUSTOM: Declaration = Declaration {
@@ -15,6 +15,8 @@ pub(super) const CUSTOM: Declaration = Declaration {
     plain: |text| in_json(&visible(text)),
     code: |text| in_json(&visible(text)),
     moment: |at| at.to_string(),
+    // It has no links that read otherwise.
+    link: |url, _| in_json(url),
     schema: EVENT,
     // Standard Webhooks advises to stay small; a request's own limits keep well below this.
     budget: Budget::bytes(1024 * 1024),
@@ -27,32 +29,28 @@ pub(super) const CUSTOM: Declaration = Declaration {
     receipt: None,
 };
 
-pub(super) fn render(
-    templates: &Templates,
-    validators: &Validators,
-    notice: &Notice<'_>,
-) -> Result<String, RenderError> {
-    if templates.are_built_in(Channel::Custom) {
+pub(super) fn render(set: &TemplateSet, validators: &Validators, notice: &Notice<'_>) -> Result<String, RenderError> {
+    if set.is_built_in() {
         return plain(notice);
     }
     // Sent compact, so that white space in a template costs nobody anything.
-    let (name, body) = by_template(templates, validators, notice)?;
+    let (name, body) = by_template(set, validators, notice)?;
     within_budget(name, body.to_string())
 }
 
 /// `data` of the body, as JSON text.
-pub(super) fn data(templates: &Templates, validators: &Validators, notice: &Notice<'_>) -> Result<String, RenderError> {
-    if templates.are_built_in(Channel::Custom) {
+pub(super) fn data(set: &TemplateSet, validators: &Validators, notice: &Notice<'_>) -> Result<String, RenderError> {
+    if set.is_built_in() {
         return plain_data(notice);
     }
-    let (_, body) = by_template(templates, validators, notice)?;
+    let (_, body) = by_template(set, validators, notice)?;
     // The schema has seen that it is there.
     Ok(body.get("data").unwrap_or(&Value::Null).to_string())
 }
 
 /// What an operator's template makes of it, and the template's name.
 fn by_template(
-    templates: &Templates,
+    set: &TemplateSet,
     validators: &Validators,
     notice: &Notice<'_>,
 ) -> Result<(String, Value), RenderError> {
@@ -61,16 +59,16 @@ fn by_template(
         Subject::Endpoint(text) => (Value::Null, notice.read(text)?),
         Subject::Nothing => (Value::Null, Value::Null),
     };
-    let data = json!({
+    let mut data = json!({
         "event": {"id": notice.id, "type": notice.kind, "at": notice.at},
         "request": request,
         "endpoint": endpoint,
         "links": notice.links,
         "redaction": notice.withheld,
     });
-    let (name, _, body) = templates.render(Channel::Custom, notice.kind, &data)?;
-    validators.check(&name, EVENT, &body)?;
-    Ok((name, body))
+    let output = set.render(notice.kind, &mut data)?;
+    validators.check(&output, EVENT, &mut data)?;
+    Ok((output.name(), output.body))
 }
 
 /// What the built-in template says, without reading the request first: most of what the hub ever sends. That it is the same, and
@@ -112,6 +110,7 @@ pub(super) fn within_budget(name: String, body: String) -> Result<String, Render
 #[cfg(test)]
 mod tests {
     use super::super::redact::Withheld;
+    use super::super::templates::Templates;
     use super::super::{Links, SlotLinks};
     use super::*;
     use crate::approval::Detail;
@@ -126,6 +125,7 @@ mod tests {
     #[test]
     fn the_short_way_says_what_the_template_says() {
         let (templates, validators) = (Templates::load(None).expect("loads"), Validators::new().expect("compiles"));
+        let set = templates.layers(Channel::Custom, &[]).next().expect("a set").expect("compiles");
         let slot = SlotLinks {
             group: "dba".to_owned(),
             review: "https://hub.example.com/c/x".to_owned(),
@@ -152,13 +152,13 @@ mod tests {
                 Subject::Nothing => (Value::Null, Value::Null),
             };
             let event = json!({"id": notice.id, "type": notice.kind, "at": notice.at});
-            let data = json!({
+            let mut data = json!({
                 "event": event, "request": request, "endpoint": endpoint, "links": notice.links, "redaction": notice.withheld,
             });
-            let (_, _, long) = templates.render(Channel::Custom, notice.kind, &data).expect("renders");
-            assert_eq!(short, long, "{}", notice.kind);
+            let long = set.render(notice.kind, &mut data).expect("renders");
+            assert_eq!(short, long.body, "{}", notice.kind);
             if !matches!(notice.subject, Subject::Request(_)) {
-                validators.check("custom", EVENT, &short).expect("valid");
+                validators.check(&long, EVENT, &mut data).expect("valid");
             }
         }
     }

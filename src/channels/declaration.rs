@@ -19,6 +19,8 @@ pub struct Declaration {
     pub(super) code: fn(&str) -> String,
     /// A moment, shown in the reader's zone where the channel can: `{{moment …}}`.
     pub(super) moment: fn(Timestamp) -> String,
+    /// A link that reads as a text, for JSON: `{{link …}}`. The URL is the hub's own, or the template's.
+    pub(super) link: fn(&str, &str) -> String,
     /// The schema, one of [`super::SCHEMAS`], that each body meets.
     pub(super) schema: &'static str,
     /// How large a body may be.

@@ -15,6 +15,7 @@ pub(super) const DISCORD: Declaration = Declaration {
     plain,
     code,
     moment: |at| format!("<t:{}:f>", at.as_seconds()),
+    link: |url, text| format!("[{}](<{}>)", escape(text), in_json(&url.replace('>', "%3E"))),
     schema: SCHEMA,
     // Discord counts the characters of all texts of an embed.
     budget: Budget { most: 6_000, of: |body, _| embedded(body) },

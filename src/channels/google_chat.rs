@@ -16,6 +16,7 @@ pub(super) const GOOGLE_CHAT: Declaration = Declaration {
     code,
     // A card has no function for it.
     moment: utc,
+    link: |url, text| format!("<a href=\\\"{}\\\">{}</a>", in_json(&entities(&url.replace('"', "%22"))), escape(text)),
     schema: SCHEMA,
     // Google Chat's own limit.
     budget: Budget::bytes(32_000),

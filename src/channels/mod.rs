@@ -8,26 +8,29 @@ mod cloudevents;
 mod custom;
 mod declaration;
 mod discord;
-mod engine;
 mod google_chat;
-mod helpers;
-mod lines;
 mod notice;
+mod preview;
 pub mod redact;
 pub mod samples;
 mod schema;
 mod slack;
 mod slack_app;
 mod teams;
+mod templates;
 pub mod text;
 mod view;
 
 pub use declaration::{Declaration, Meaning, Receipt};
-pub use engine::{RenderError, Templates, TemplatesError};
 pub use notice::{Links, Notice, SlotLinks, Subject};
 pub use schema::{SCHEMAS, SchemaError, Validators};
 pub use slack::{code_for_people as slack_code, text_for_people as slack_text};
-pub use slack_app::{Call, Posting, Way, addressed, is_aside};
+pub use preview::{Preview, Samples};
+use self::slack_app::Call;
+pub use slack_app::{Posting, Way, addressed, is_aside};
+pub use templates::{DEFAULT, MAX_TEMPLATE, Override, RenderError, SyntaxError, TemplateSet, TemplatesError, is_name};
+
+use self::templates::Templates;
 
 use crate::store::endpoints::Channel;
 
@@ -46,31 +49,75 @@ impl Channels {
         Ok(Self { templates: Templates::load(folder)?, validators: Validators::new()? })
     }
 
-    /// The call of Slack's API that says it.
+    /// The message, made with the operator's templates. When they fail it is made with those below them, and what failed is told.
     ///
     /// # Errors
-    /// As [`Self::render`].
-    pub fn call(&self, notice: &Notice<'_>, posting: &Posting) -> Result<Call, RenderError> {
-        slack_app::render(&self.templates, &self.validators, notice, posting)
-    }
-
-    /// The body to send.
-    ///
-    /// # Errors
-    /// When the template fails, or what it renders is no JSON, not what the channel takes, or too big for it.
-    pub fn render(&self, channel: Channel, notice: &Notice<'_>) -> Result<String, RenderError> {
-        let declaration = Declaration::of(channel);
-        match declaration.room {
-            Some(room) => chat::render(declaration, room, &self.templates, &self.validators, notice),
-            None => custom::render(&self.templates, &self.validators, notice),
+    /// When the built-in template fails, or what it renders is no JSON, not what the channel takes, or too big for it.
+    pub fn say(
+        &self,
+        channel: Channel,
+        manner: Manner<'_>,
+        notice: &Notice<'_>,
+        overrides: &[Override],
+    ) -> Result<Said, RenderError> {
+        let (mut problem, mut refused, mut is_operators) = (None, None, false);
+        for layer in self.templates.layers(channel, overrides) {
+            is_operators |= !layer.as_ref().is_ok_and(|set| set.is_built_in());
+            let made = layer.map_err(RenderError::from).and_then(|set| self.by(&set, manner, notice));
+            match made {
+                Ok(Call { method, body }) => return Ok(Said { method, body, is_operators, problem }),
+                Err(error) => {
+                    problem.get_or_insert_with(|| error.clone());
+                    refused = Some(error);
+                }
+            }
         }
+        Err(refused.unwrap_or_else(|| RenderError::Missing(notice.kind.to_owned())))
     }
 
-    /// The body to send to a custom endpoint that wants CloudEvents from the hub at `source`.
+    /// The body, made with the hub's own templates.
     ///
     /// # Errors
-    /// As [`Channels::render`].
-    pub fn render_cloudevent(&self, notice: &Notice<'_>, source: &str) -> Result<String, RenderError> {
-        cloudevents::render(&self.templates, &self.validators, notice, source)
+    /// As [`Self::say`].
+    pub fn render(&self, channel: Channel, notice: &Notice<'_>) -> Result<String, RenderError> {
+        self.say(channel, Manner::Body, notice, &[]).map(|said| said.body)
     }
+
+    fn by(&self, set: &TemplateSet, manner: Manner<'_>, notice: &Notice<'_>) -> Result<Call, RenderError> {
+        let (declaration, validators) = (set.declaration(), &self.validators);
+        let body = match (manner, declaration.room) {
+            (Manner::Call(posting), Some(room)) => return slack_app::render(room, set, validators, notice, posting),
+            (Manner::Cloudevent { source }, _) => cloudevents::render(set, validators, notice, source)?,
+            (_, Some(room)) => chat::render(declaration, room, set, validators, notice)?,
+            (_, None) => custom::render(set, validators, notice)?,
+        };
+        Ok(Call { method: None, body })
+    }
+}
+
+/// How a message is laid out.
+#[derive(Debug, Clone, Copy)]
+pub enum Manner<'m> {
+    /// As the channel's own body.
+    Body,
+    /// As a CloudEvent from the hub at `source`; for custom endpoints.
+    Cloudevent {
+        /// The hub's URL.
+        source: &'m str,
+    },
+    /// As a call of the target's API.
+    Call(&'m Posting),
+}
+
+/// A message, as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Of an API, which of its methods is called.
+    pub method: Option<&'static str>,
+    /// JSON.
+    pub body: String,
+    /// Whether an operator's template was there to make it.
+    pub is_operators: bool,
+    /// What was wrong with that one: the message was made with the one below it.
+    pub problem: Option<RenderError>,
 }

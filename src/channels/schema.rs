@@ -6,6 +6,7 @@ use jsonschema::Validator;
 use serde_json::Value;
 
 use super::RenderError;
+use super::templates::Output;
 
 /// Every schema file: its name under `/schemas/` and its text.
 pub const SCHEMAS: [(&str, &str); 7] = [
@@ -64,14 +65,14 @@ impl Validators {
         Ok(Self { by_name })
     }
 
-    /// Checks what a template rendered.
-    pub(super) fn check(&self, template: &str, schema: &'static str, body: &Value) -> Result<(), RenderError> {
+    /// Checks what a template rendered of `data`.
+    pub(super) fn check(&self, output: &Output<'_>, schema: &'static str, data: &mut Value) -> Result<(), RenderError> {
         let Some(validator) = self.by_name.get(schema) else { return Ok(()) };
-        validator.validate(body).map_err(|error| RenderError::Schema {
-            name: template.to_owned(),
-            schema,
-            path: error.instance_path().to_string(),
-            detail: error.to_string(),
+        validator.validate(&output.body).map_err(|error| {
+            let path = error.instance_path().to_string();
+            let (name, line) = output.place(&path, data);
+            // The masked form tells the rule without the value, which may be long and secret.
+            RenderError::Schema { name, line, schema, path, detail: error.masked().to_string() }
         })
     }
 }

@@ -17,6 +17,7 @@ pub(super) const SLACK: Declaration = Declaration {
     plain,
     code,
     moment,
+    link: |url, text| format!("<{}|{}>", in_json(&entities(&url.replace('|', "%7C"))), escape(text)),
     schema: SCHEMA,
     // Slack's limits are those of each text and of the number of blocks; all of them together stay below this.
     budget: Budget::bytes(60_000),

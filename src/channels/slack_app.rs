@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::chat::fitted;
 use super::slack::SLACK;
-use super::{Declaration, Meaning, Notice, Receipt, RenderError, Templates, Validators};
+use super::view::Room;
+use super::{Declaration, Meaning, Notice, Receipt, RenderError, TemplateSet, Validators};
 use crate::store::endpoints::Channel;
 
 /// Most that Slack takes as a button's value.
@@ -49,13 +50,13 @@ pub enum Way {
     },
 }
 
-/// A call of the Web API.
+/// What is posted, and by which method.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// For example `chat.postMessage`.
-    pub method: &'static str,
+pub(super) struct Call {
+    /// Of the Web API, for example `chat.postMessage`.
+    pub(super) method: Option<&'static str>,
     /// JSON.
-    pub body: String,
+    pub(super) body: String,
 }
 
 /// Whether an event says something beside how its request stands, which a change of the message alone would tell to nobody: Slack
@@ -80,13 +81,13 @@ pub fn addressed(body: &str, channel: &str) -> Option<String> {
 }
 
 pub(super) fn render(
-    templates: &Templates,
+    room: Room,
+    set: &TemplateSet,
     validators: &Validators,
     notice: &Notice<'_>,
     posting: &Posting,
 ) -> Result<Call, RenderError> {
-    let room = SLACK_APP.room.ok_or_else(|| RenderError::Missing(notice.kind.to_owned()))?;
-    let (mut body, seen) = fitted(&SLACK_APP, room, templates, validators, notice)?;
+    let (mut body, seen) = fitted(&SLACK_APP, room, set, validators, notice)?;
     let members = body.as_object_mut().ok_or_else(|| RenderError::Missing(notice.kind.to_owned()))?;
     let buttons = Buttons { notice, posting, in_place: !posting.needs_page && is_whole(&seen) };
     members
@@ -117,7 +118,7 @@ pub(super) fn render(
             "chat.postMessage"
         }
     };
-    Ok(Call { method, body: body.to_string() })
+    Ok(Call { method: Some(method), body: body.to_string() })
 }
 
 /// Whether the message shows all of the command as it would run.

@@ -16,6 +16,7 @@ pub(super) const TEAMS: Declaration = Declaration {
     plain,
     code: plain,
     moment,
+    link: |url, text| format!("[{}]({})", escape(text), in_json(&url.replace('(', "%28").replace(')', "%29"))),
     schema: SCHEMA,
     // Teams takes 28 KB of re-encoded properties; this leaves room for the re-encoding.
     budget: Budget::bytes(20_000),

@@ -5,15 +5,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::dispatcher::DispatcherParts;
 use super::turn::Turn;
 use crate::approval::{Detail, Digest, GroupName, Status};
 use crate::channels::redact::{self, Withheld};
-use crate::channels::{Channels, Links, Notice, RenderError, SlotLinks, Subject};
+use crate::channels::{Links, Manner, Notice, Override, RenderError, Said, SlotLinks, Subject};
 use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
 use crate::store::endpoints::{Endpoint, Format};
 use crate::store::events::{ASKING, Event, PING};
 use crate::store::queue::Claimed;
+use crate::store::templates::{self, StoredTemplate};
 use crate::time::Timestamp;
 
 /// Why there is nothing to send.
@@ -68,15 +70,23 @@ pub(super) struct Composed {
     pub(super) body: String,
 }
 
-/// The body for one delivery; `turn` is its turn at the message that it goes into, where the channel has such.
+/// A message, made.
+pub(super) struct Made {
+    /// What is sent.
+    pub(super) said: Composed,
+    /// How the operator's templates did, where there are any; an error when the message was made without them.
+    pub(super) templates: Option<Result<(), RenderError>>,
+}
+
+/// The message of one delivery; `turn` is its turn at the one that it goes into, where the channel has such.
 pub(super) fn compose(
-    claimed: &Claimed,
+    parts: &DispatcherParts,
+    templates: &[StoredTemplate],
     endpoint: &Endpoint,
+    claimed: &Claimed,
     turn: Option<&Turn>,
-    channels: &Channels,
-    keys: &KeyRing,
-    public_url: &str,
-) -> Result<Composed, ComposeError> {
+) -> Result<Made, ComposeError> {
+    let DispatcherParts { channels, keys, public_url, .. } = parts;
     let event = &claimed.event;
     let groups = turn.map_or(&endpoint.groups, |turn| &turn.groups);
     let links = match event.request_id {
@@ -93,16 +103,31 @@ pub(super) fn compose(
         None => Subject::Endpoint(&text),
     };
     let notice = Notice { id: event.id, kind: &event.kind, at: event.at, subject, withheld, links };
-    Ok(match (turn, endpoint.format) {
-        (None, Format::Standard) => Composed { method: None, body: channels.render(endpoint.channel, &notice)? },
-        (None, Format::Cloudevents) => {
-            Composed { method: None, body: channels.render_cloudevent(&notice, public_url)? }
-        }
-        (Some(turn), _) => {
-            let call = channels.call(&notice, &turn.posting)?;
-            Composed { method: Some(call.method), body: call.body }
-        }
-    })
+    let manner = match (turn, endpoint.format) {
+        (None, Format::Standard) => Manner::Body,
+        (None, Format::Cloudevents) => Manner::Cloudevent { source: public_url },
+        (Some(turn), _) => Manner::Call(&turn.posting),
+    };
+    let overrides = overrides(templates, endpoint, event)?;
+    let said = channels.say(endpoint.channel, manner, &notice, &overrides)?;
+    let Said { method, body, is_operators, problem } = said;
+    Ok(Made { said: Composed { method, body }, templates: is_operators.then(|| problem.map_or(Ok(()), Err)) })
+}
+
+/// The operator's templates that the message is to be made with.
+fn overrides(
+    templates: &[StoredTemplate],
+    endpoint: &Endpoint,
+    event: &Event,
+) -> Result<Vec<Override>, serde_json::Error> {
+    #[derive(serde::Deserialize)]
+    struct Told {
+        resource: String,
+    }
+    let channel = endpoint.channel;
+    let is_told_apart = event.request_id.is_some() && templates::tells_resources_apart(templates, channel);
+    let told: Option<Told> = is_told_apart.then(|| serde_json::from_str(&event.subject)).transpose()?;
+    Ok(templates::applying(templates, channel, Some(endpoint.id), told.as_ref().map(|told| told.resource.as_str())))
 }
 
 /// What the event is about, as far as it may leave, and what was kept back.

@@ -21,7 +21,7 @@ use super::lane::{Held, Verdict};
 use super::metrics::{Backlog, Metrics};
 use super::recorder::{Record, Recorder};
 use super::retry::RetrySchedule;
-use super::sender;
+use super::sender::{self, Sent};
 use crate::channels::Channels;
 use crate::ids::EndpointId;
 use crate::links::KeyRing;
@@ -279,7 +279,7 @@ impl Dispatcher {
         let now = self.parts.clock.now();
         for claimed in work.give_back {
             let settlement = Settlement::untried(&claimed, Next::GiveBack(now));
-            self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None, turn: None });
+            self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None, turn: None, template: None });
         }
         if let Some(timer) = self.board.next_timer() {
             self.look_at(timer);
@@ -292,7 +292,8 @@ impl Dispatcher {
         let sent = sender::send(&self.parts, &self.metrics, endpoint, &claimed).await;
         place.verdict = Some(sent.verdict);
         drop(place);
-        self.record(Record { settlement: sent.settlement, bytes, is_gone: sent.is_gone, turn: sent.turn });
+        let Sent { verdict: _, settlement, is_gone, turn, template } = sent;
+        self.record(Record { settlement, bytes, is_gone, turn, template });
     }
 
     fn record(&self, record: Record) {

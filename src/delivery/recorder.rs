@@ -10,8 +10,9 @@ use tokio::sync::mpsc;
 use super::dispatcher::Dispatcher;
 use super::health::{self, Report};
 use super::outcome::Class;
+use super::sender::TemplateVerdict;
 use crate::ids::{DeliveryId, EndpointId};
-use crate::store::StoreError;
+use crate::store::{StoreError, Tx, template_problems};
 use crate::store::health::failing;
 use crate::store::queue::{self, Next, Settlement};
 use crate::store::slack::messages::{self, TurnEnd};
@@ -30,6 +31,8 @@ pub(super) struct Record {
     pub(super) is_gone: Option<String>,
     /// What became of its turn at a message.
     pub(super) turn: Option<TurnEnd>,
+    /// How the operator's templates did, where there are any.
+    pub(super) template: Option<TemplateVerdict>,
 }
 
 /// What was written down.
@@ -122,6 +125,7 @@ impl Recorder {
                     for turn in turns() {
                         passed_on += messages::pass_on(tx.session(), turn.place(), now).await?;
                     }
+                    note_templates(tx, &records).await?;
                     // Read here, where nobody else writes: another replica may have recorded a failure a moment ago.
                     let failing = failing(tx.session()).await?;
                     for (endpoint, report) in reports(&records, &held) {
@@ -133,6 +137,20 @@ impl Recorder {
             })
             .await
     }
+}
+
+/// Of each endpoint and event what its templates did last.
+async fn note_templates(tx: &mut Tx, records: &[Record]) -> Result<(), StoreError> {
+    let verdicts = records.iter().filter_map(|record| Some((record.settlement.endpoint_id, record.template.as_ref()?)));
+    let newest: BTreeMap<(EndpointId, &str), &TemplateVerdict> =
+        verdicts.map(|(endpoint, verdict)| ((endpoint, &*verdict.event), verdict)).collect();
+    for ((endpoint, event), verdict) in newest {
+        match &verdict.problem {
+            Some(problem) => template_problems::put(tx.session(), endpoint, problem).await?,
+            None => template_problems::clear(tx.session(), endpoint, event).await?,
+        }
+    }
+    Ok(())
 }
 
 /// What the results say about each endpoint.

@@ -1,7 +1,7 @@
 //! One send: whether it is still wanted, what it says, how it went, and what becomes of the delivery.
 
 use super::attempt::attempt;
-use super::compose::{compose, revision_of};
+use super::compose::{Made, compose, revision_of};
 use super::dispatcher::DispatcherParts;
 use super::lane::Verdict;
 use super::metrics::Metrics;
@@ -9,12 +9,15 @@ use super::outcome::{Class, Control, Outcome};
 use super::retry::{Schedule, next_delay};
 use super::turn::{self, Took};
 use crate::approval::Status;
+use crate::channels::RenderError;
 use crate::random;
 use crate::store::deliveries::{Attempt, DeliveryState};
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::events::{ASKING, PING};
 use crate::store::queue::{Claimed, Next, RequestNow, Settlement, Tier};
 use crate::store::slack::messages::TurnEnd;
+use crate::store::template_problems::TemplateProblem;
+use crate::time::Timestamp;
 
 /// Attempts that the schedule does not count, before a delivery is given up for them: about a week of them.
 const MOST_UNCHARGED: u32 = 200;
@@ -29,13 +32,24 @@ pub(super) struct Sent {
     pub(super) is_gone: Option<String>,
     /// What became of its turn at a message.
     pub(super) turn: Option<TurnEnd>,
+    /// How the operator's templates did, where there are any.
+    pub(super) template: Option<TemplateVerdict>,
+}
+
+/// How an operator's templates did.
+#[derive(Debug, Clone)]
+pub(super) struct TemplateVerdict {
+    /// For which event.
+    pub(super) event: String,
+    /// What is wrong; none when they made the message.
+    pub(super) problem: Option<TemplateProblem>,
 }
 
 impl Sent {
     /// Nothing was sent.
     const fn untried(claimed: &Claimed, next: Next) -> Self {
         let settlement = Settlement::untried(claimed, next);
-        Self { verdict: Verdict::Unknown, settlement, is_gone: None, turn: None }
+        Self { verdict: Verdict::Unknown, settlement, is_gone: None, turn: None, template: None }
     }
 }
 
@@ -53,12 +67,24 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
         }
         Took::Not(next) => return Sent::untried(claimed, next),
     };
+    let Ok(templates) = parts.store.lookup().templates().await else {
+        // The database is away: as soon as it is back, everything is looked at again.
+        return Sent::untried(claimed, Next::GiveBack(parts.clock.now()));
+    };
     let started_at = parts.clock.now();
     let stopwatch = std::time::Instant::now();
-    let said = compose(claimed, endpoint, turn.as_ref(), &parts.channels, &parts.keys, &parts.public_url);
-    let outcome = match (said, &turn) {
-        (Ok(said), Some(turn)) => turn.attempt(parts, endpoint, claimed, said, started_at).await,
-        (Ok(said), None) => attempt(&parts.egress, endpoint, claimed, said, started_at).await,
+    let mut template = None;
+    let outcome = match (compose(parts, &templates, endpoint, claimed, turn.as_ref()), &turn) {
+        (Ok(Made { said, templates }), turn) => {
+            template = templates.map(|made| {
+                let problem = made.err().map(|error| problem(claimed, &error, started_at));
+                TemplateVerdict { event: claimed.event.kind.clone(), problem }
+            });
+            match turn {
+                Some(turn) => turn.attempt(parts, endpoint, claimed, said, started_at).await,
+                None => attempt(&parts.egress, endpoint, claimed, said, started_at).await,
+            }
+        }
         (Err(error), _) => Outcome::ours(error.to_string()),
     };
     let duration = stopwatch.elapsed();
@@ -87,7 +113,17 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
     let wants_no_more = outcome.class == Class::Gone || outcome.control == Some(Control::Disable);
     let is_gone = wants_no_more.then(|| outcome.error.clone()).flatten();
     let turn = turn.and_then(|turn| turn.report(claimed, &outcome));
-    Sent { verdict: verdict(&outcome), settlement, is_gone, turn }
+    Sent { verdict: verdict(&outcome), settlement, is_gone, turn, template }
+}
+
+fn problem(claimed: &Claimed, error: &RenderError, at: Timestamp) -> TemplateProblem {
+    TemplateProblem {
+        event: claimed.event.kind.clone(),
+        template: error.template().map(str::to_owned),
+        line: error.line().and_then(|line| u32::try_from(line).ok()),
+        detail: error.to_string(),
+        at,
+    }
 }
 
 /// Why this delivery is not to be sent any more.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::TargetPolicy;
 use super::attempt::{deliver, judge, redacted};
-use super::compose::compose;
+use super::compose::{Made, compose};
 use super::dispatcher::Dispatcher;
 use super::egress::{Egress, EgressError, added};
 use super::outcome::Outcome;
@@ -42,6 +42,8 @@ pub struct Trial {
     pub class: &'static str,
     /// What went wrong, when something did.
     pub error: Option<String>,
+    /// What is wrong with the operator's template, when the message was made without it.
+    pub template_problem: Option<String>,
     /// What was sent; none when it could not even be made.
     pub request: Option<Posted>,
     /// What came back, when something did.
@@ -81,11 +83,14 @@ impl Dispatcher {
         let now = parts.clock.now();
         // As if it were queued: what is made and signed takes no other form.
         let claimed = Claimed::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now);
+        let mut template_problem = None;
         let started = std::time::Instant::now();
         let turn = Turn::at_trial(endpoint);
-        let said = compose(&claimed, endpoint, turn.as_ref(), &parts.channels, &parts.keys, &parts.public_url);
-        let (outcome, posted, headers) = match said {
-            Ok(said) => {
+        let stored = parts.store.lookup().templates().await.unwrap_or_default();
+        let made = compose(parts, &stored, endpoint, &claimed, turn.as_ref());
+        let (outcome, posted, headers) = match made {
+            Ok(Made { said, templates }) => {
+                template_problem = templates.and_then(Result::err).map(|problem| problem.to_string());
                 let posted = posted(&parts.egress, endpoint, &claimed, &said.body, now).ok();
                 let answered = deliver(&parts.egress, endpoint, &claimed, said, now).await;
                 let headers = answered.as_ref().map(|answer| shown(endpoint, &answer.headers)).unwrap_or_default();
@@ -97,6 +102,7 @@ impl Dispatcher {
             delivered: matches!(outcome.end, Some(DeliveryState::Delivered | DeliveryState::Accepted)),
             class: outcome.class.as_str(),
             error: outcome.error,
+            template_problem,
             request: posted,
             answer: outcome.status.map(|status| Answered { status, headers, body: outcome.answer }),
             duration_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),

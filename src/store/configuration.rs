@@ -15,6 +15,7 @@ use super::endpoints::{self, Endpoint};
 use super::resources::{self, Resource};
 use super::session::args;
 use super::slack::subscriptions::{self, Subscription};
+use super::templates::{self, StoredTemplate};
 use super::{Session, Store, StoreError, groups, tokens};
 use crate::approval::{Digest, Email, GroupName, ResourceName, Roster};
 use crate::identity::Token;
@@ -24,6 +25,8 @@ const MOST: usize = 50_000;
 
 /// Endpoints, shared.
 pub type Endpoints = Arc<[Arc<Endpoint>]>;
+/// Operators' templates, shared.
+pub(crate) type StoredTemplates = Arc<[StoredTemplate]>;
 /// Subscriptions, shared.
 pub type Subscriptions = Arc<[Subscription]>;
 
@@ -46,6 +49,7 @@ struct Kept {
     members: HashMap<GroupName, Arc<BTreeSet<Email>>>,
     endpoints: Option<Endpoints>,
     subscriptions: Option<Subscriptions>,
+    templates: Option<StoredTemplates>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -205,6 +209,19 @@ impl Lookup<'_> {
         }
         let read: Subscriptions = subscriptions::all(&mut self.store.read().await?).await?.into();
         self.keep(read.len(), |kept| kept.subscriptions = Some(Arc::clone(&read)));
+        Ok(read)
+    }
+
+    /// All templates of operators that are in use.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be read.
+    pub async fn templates(&self) -> Result<StoredTemplates, StoreError> {
+        if let Some(known) = self.known(|kept| kept.templates.clone()) {
+            return Ok(known);
+        }
+        let read: StoredTemplates = templates::current(&mut self.store.read().await?).await?.into();
+        self.keep(read.len(), |kept| kept.templates = Some(Arc::clone(&read)));
         Ok(read)
     }
 

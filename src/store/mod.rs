@@ -38,6 +38,8 @@ pub mod rollups;
 mod session;
 mod signals;
 pub mod slack;
+pub mod template_problems;
+pub mod templates;
 pub mod timers;
 pub mod tokens;
 pub mod transport;

@@ -369,6 +369,7 @@ arg_as_text!(
     crate::approval::ResourceName,
     crate::approval::RuleName,
     crate::ids::DeliveryId,
+    crate::ids::TemplateId,
     crate::ids::EndpointId,
     crate::ids::EventId,
     crate::ids::GrantId,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use countersign::channels::samples::{Example, Sample};
-use countersign::channels::{Channels, SCHEMAS};
+use countersign::channels::{Channels, Manner, RenderError, SCHEMAS};
+use countersign::store::endpoints::Channel;
 use countersign::store::events::KINDS;
 use serde_json::{Value, json};
 
@@ -22,16 +23,21 @@ fn is_valid(body: &Value) -> Result<(), String> {
     validator.validate(body).map_err(|error| format!("{}: {error}", error.instance_path()))
 }
 
+fn cloudevent(channels: &Channels, example: &Example) -> Result<String, RenderError> {
+    let manner = Manner::Cloudevent { source: "https://hub.example.com" };
+    channels.say(Channel::Custom, manner, &example.notice(), &[]).map(|said| said.body)
+}
+
 #[test]
 fn every_event_is_valid_and_holds_the_same_data() {
     let channels = Channels::new(None).unwrap();
     for kind in KINDS {
         for sample in Sample::ALL {
             let example = Example::new(kind, sample);
-            let body = channels.render_cloudevent(&example.notice(), "https://hub.example.com").unwrap();
+            let body = cloudevent(&channels, &example).unwrap();
             let event: Value = serde_json::from_str(&body).unwrap();
             is_valid(&event).unwrap_or_else(|error| panic!("{kind}, {}: {error}", sample.as_str()));
-            let standard = channels.render(countersign::store::endpoints::Channel::Custom, &example.notice()).unwrap();
+            let standard = channels.render(Channel::Custom, &example.notice()).unwrap();
             let standard: Value = serde_json::from_str(&standard).unwrap();
             assert_eq!((&event["data"], &event["time"]), (&standard["data"], &standard["timestamp"]), "{kind}");
         }
@@ -48,7 +54,7 @@ fn a_template_of_the_operators_goes_into_the_envelope() {
     let template = r#"{"type": "ping", "timestamp": "{{event.at}}", "data": {"mine": true}}"#;
     std::fs::write(folder.path().join("custom/ping.hbs"), template).unwrap();
     let channels = Channels::new(Some(folder.path())).unwrap();
-    let body = channels.render_cloudevent(&Example::new("ping", Sample::Plain).notice(), "https://hub.example.com");
+    let body = cloudevent(&channels, &Example::new("ping", Sample::Plain));
     let event: Value = serde_json::from_str(&body.unwrap()).unwrap();
     assert_eq!((&event["data"], &event["type"]), (&json!({"mine": true}), &json!("countersign.ping")));
 }

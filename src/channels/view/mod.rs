@@ -55,6 +55,7 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "resource": text("/resource"),
         "id": text("/id"),
         "digest": cut(text("/digest"), 12).0,
+        "created_at": text("/created_at"),
         "expires_at": text("/expires_at"),
         "time_left": time_left(request, notice.at),
         "url": text("/url"),

@@ -1,0 +1,29 @@
+-- Operators' templates, and what goes wrong with them.
+
+-- Every version there was. The text of one that was taken away is null. The scope is empty for all endpoints of the channel, or
+-- 'endpoint:' and its id, or 'resource:' and its name.
+CREATE TABLE templates (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    channel TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    scope TEXT COLLATE "C" NOT NULL,
+    version BIGINT NOT NULL CHECK (version >= 1),
+    is_current BIGINT NOT NULL CHECK (is_current IN (0, 1)),
+    body TEXT COLLATE "C",
+    author TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE UNIQUE INDEX one_version_of_a_template ON templates (channel, name, scope, version);
+CREATE UNIQUE INDEX one_current_version ON templates (channel, name, scope) WHERE is_current = 1;
+
+-- The last failure of a template, for each endpoint and event that it failed for.
+CREATE TABLE template_problems (
+    endpoint_id TEXT COLLATE "C" NOT NULL REFERENCES endpoints (id),
+    event TEXT COLLATE "C" NOT NULL,
+    template TEXT COLLATE "C",
+    line BIGINT,
+    detail TEXT COLLATE "C" NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (endpoint_id, event)
+);

@@ -1,0 +1,105 @@
+//! Templates tried out with events that never happened.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::samples::{Example, Sample};
+use super::slack_app::{Posting, Way};
+use super::templates::{DEFAULT, Override, RenderError};
+use super::{Channels, Declaration, Manner, TemplateSet};
+use crate::store::endpoints::Channel;
+use crate::store::events::KINDS;
+
+/// Which events a template is tried with, and which sorts of each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Samples {
+    /// Kinds of events.
+    pub events: Vec<&'static str>,
+    /// Sorts.
+    pub sorts: Vec<Sample>,
+}
+
+/// What a template makes of a sample.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Preview {
+    /// The kind of event.
+    pub event: &'static str,
+    /// Which sort.
+    pub sample: &'static str,
+    /// What would be sent; none when the template fails.
+    pub body: Option<Value>,
+    /// Its size, as the channel counts; 0 when the template fails.
+    pub size: usize,
+    /// The most that the channel takes.
+    pub budget: usize,
+    /// What is wrong.
+    pub problem: Option<Problem>,
+}
+
+/// What is wrong with a template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Which template: the channel and the event, or a part.
+    pub template: Option<String>,
+    /// The line in it, from 1; none when no line can be named.
+    pub line: Option<usize>,
+    /// In words.
+    pub detail: String,
+}
+
+impl From<&RenderError> for Problem {
+    fn from(error: &RenderError) -> Self {
+        let template = error.template().map(str::to_owned);
+        Self { template, line: error.line(), detail: error.to_string() }
+    }
+}
+
+impl Samples {
+    /// All that a template of that name takes part in.
+    pub fn of(name: &str) -> Self {
+        let events = match KINDS.iter().find(|kind| **kind == name) {
+            Some(kind) => vec![*kind],
+            None => KINDS.to_vec(),
+        };
+        Self { events, sorts: Sample::ALL.to_vec() }
+    }
+}
+
+impl Channels {
+    /// What the channel's templates, with these over them, make of samples. Nothing falls back.
+    pub fn preview(&self, channel: Channel, overrides: &[Override], samples: &Samples) -> Vec<Preview> {
+        let set = self.templates.try_out(channel, overrides);
+        let each = samples.events.iter().flat_map(|event| samples.sorts.iter().map(move |sort| (*event, *sort)));
+        let render = |(event, sort): (&'static str, Sample)| {
+            let said = match &set {
+                None => Err(RenderError::Missing(format!("{}/{DEFAULT}", channel.as_str()))),
+                Some(Err(error)) => Err(RenderError::from(error.clone())),
+                Some(Ok(set)) => self.sample(set, event, sort),
+            };
+            preview(channel, event, sort, said)
+        };
+        each.map(render).collect()
+    }
+
+    fn sample(&self, set: &TemplateSet, event: &str, sort: Sample) -> Result<String, RenderError> {
+        let posting =
+            Posting { address: "C0123456789".to_owned(), way: Way::New, shows_links: true, needs_page: false };
+        let is_called = set.declaration().receipt.is_some();
+        let manner = if is_called { Manner::Call(&posting) } else { Manner::Body };
+        self.by(set, manner, &Example::new(event, sort).notice()).map(|call| call.body)
+    }
+}
+
+fn preview(
+    channel: Channel,
+    event: &'static str,
+    sort: Sample,
+    said: Result<String, RenderError>,
+) -> Preview {
+    let budget = Declaration::of(channel).budget;
+    let text = said.as_deref().unwrap_or_default();
+    let body: Option<Value> = serde_json::from_str(text).ok();
+    let size = body.as_ref().map_or(0, |body| (budget.of)(body, text));
+    let problem = said.as_ref().err().map(Problem::from);
+    Preview { event, sample: sort.as_str(), body, size, budget: budget.most, problem }
+}

@@ -1,0 +1,201 @@
+//! What templates may call besides what Handlebars has built in.
+//!
+//! Those that make a value (`cut`, `ago`, `until`, `person`) leave it to be escaped like any other; the rest write text that is safe
+//! inside a JSON string, or JSON.
+
+use handlebars::{
+    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderErrorReason, ScopedJson,
+};
+use serde_json::Value;
+
+use super::expand::TURNS;
+use super::fuel;
+use crate::channels::Declaration;
+use crate::channels::text::{duration, in_json, shortened};
+use crate::time::Timestamp;
+
+type Reason = RenderErrorReason;
+
+/// Adds all helpers, as the channel has them.
+pub(super) fn register(registry: &mut Handlebars<'_>, channel: &'static Declaration) {
+    let Declaration { plain, code, moment, link, .. } = *channel;
+    // It would write what others wrote into the hub's log.
+    registry.unregister_helper("log");
+    let mut writes = |name, write: Writes| registry.register_helper(name, Box::new(write));
+    writes("plain", Writes(Box::new(move |call| Ok(plain(&text_of(call.first()?))))));
+    writes("code", Writes(Box::new(move |call| Ok(code(&text_of(call.first()?))))));
+    writes("moment", Writes(Box::new(move |call| Ok(in_json(&moment(time_of(call.first()?)?))))));
+    writes("exact", Writes(Box::new(|call| Ok(in_json(&exact(channel, call)?)))));
+    writes("json", Writes(Box::new(|call| Ok(json(channel, call.first()?).to_string()))));
+    writes("link", Writes(Box::new(move |call| Ok(link(&url(call)?, &text_of(call.second("a text")?))))));
+    writes(TURNS, Writes(Box::new(|call| turns(call.first()?))));
+    let mut makes = |name, make: Makes| registry.register_helper(name, Box::new(make));
+    makes("cut", Makes(|call| Ok(shortened(&text_of(call.first()?), size_of(call.second("a number of bytes")?)?))));
+    makes("ago", Makes(|call| Ok(ago(call.told()?, time_of(call.first()?)?))));
+    makes("until", Makes(|call| Ok(duration(time_of(call.first()?)?.since(call.told()?).as_secs()))));
+    makes("person", Makes(|call| Ok(person(call.first()?))));
+}
+
+/// One call of a helper.
+struct Call<'c, 'rc> {
+    helper: &'c Helper<'rc>,
+    context: &'c Context,
+}
+
+impl Call<'_, '_> {
+    fn first(&self) -> Result<&Value, Reason> {
+        let parameter = self.helper.param(0).ok_or_else(|| self.wants("a value"))?;
+        if parameter.is_value_missing() {
+            return Err(Reason::MissingVariable(parameter.relative_path().cloned()));
+        }
+        Ok(parameter.value())
+    }
+
+    fn second(&self, what: &str) -> Result<&Value, Reason> {
+        let parameter = self.helper.param(1).filter(|parameter| !parameter.is_value_missing());
+        parameter.map(handlebars::PathAndJson::value).ok_or_else(|| self.wants(what))
+    }
+
+    /// When the event happened. Not the moment of rendering: a retry says the same.
+    fn told(&self) -> Result<Timestamp, Reason> {
+        self.context.data().pointer("/event/at").map_or_else(|| Err(self.wants("an event")), time_of)
+    }
+
+    fn wants(&self, what: &str) -> Reason {
+        Reason::Other(format!("{} wants {what}", self.helper.name()))
+    }
+}
+
+type Write = dyn Fn(&Call<'_, '_>) -> Result<String, Reason> + Send + Sync;
+
+/// A helper that writes text as it is.
+struct Writes(Box<Write>);
+
+impl HelperDef for Writes {
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let written = (self.0)(&Call { helper, context })?;
+        fuel::take_bytes(written.len())?;
+        out.write(&written)?;
+        Ok(())
+    }
+}
+
+/// A helper that makes a text of its parameters.
+struct Makes(fn(&Call<'_, '_>) -> Result<String, Reason>);
+
+impl HelperDef for Makes {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        context: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, handlebars::RenderError> {
+        let made = (self.0)(&Call { helper, context })?;
+        fuel::take_bytes(made.len())?;
+        Ok(ScopedJson::Derived(made.into()))
+    }
+}
+
+/// In front of each loop: its turns are counted.
+fn turns(list: &Value) -> Result<String, Reason> {
+    let turns = match list {
+        Value::Array(items) => items.len(),
+        Value::Object(members) => members.len(),
+        _ => 0,
+    };
+    fuel::take(turns).map(|()| String::new())
+}
+
+/// In a message for people, only links that the hub made, what the template itself says, times and numbers: anything else could be
+/// markup.
+fn exact(channel: &Declaration, call: &Call<'_, '_>) -> Result<String, Reason> {
+    let value = call.first()?;
+    let is_plain = !channel.is_chat() || !value.is_string() || time_of(value).is_ok();
+    if is_plain && !value.is_object() && !value.is_array() { Ok(text_of(value)) } else { url(call) }
+}
+
+/// A link of the hub's own, or one that the template itself names.
+fn url(call: &Call<'_, '_>) -> Result<String, Reason> {
+    let value = call.first()?;
+    let is_written_out = call.helper.param(0).is_some_and(|parameter| parameter.try_get_constant_value().is_some());
+    let text = text_of(value);
+    if is_written_out {
+        let url = url::Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        return url.map(String::from).ok_or_else(|| call.wants("a URL that begins with https:// or http://"));
+    }
+    if is_of_hub(call.context.data(), &text) {
+        return Ok(text);
+    }
+    Err(call.wants("one of links, or url: other text may be markup, write {{…}}"))
+}
+
+fn is_of_hub(data: &Value, text: &str) -> bool {
+    let links = data.get("links").and_then(|links| links.as_array().or_else(|| links.get("slots")?.as_array()));
+    let mut urls = links.into_iter().flatten().flat_map(|slot| ["review", "approve", "reject"].map(|name| slot.get(name)));
+    text.is_empty()
+        || data.get("url").and_then(Value::as_str) == Some(text)
+        || data.pointer("/request/url").and_then(Value::as_str) == Some(text)
+        || urls.any(|url| url.and_then(Value::as_str) == Some(text))
+}
+
+/// As it is for programs; for people each text in it is made harmless.
+fn json(channel: &Declaration, value: &Value) -> Value {
+    if !channel.is_chat() {
+        return value.clone();
+    }
+    match value {
+        Value::String(text) => harmless(channel, text),
+        Value::Array(items) => items.iter().map(|item| json(channel, item)).collect(),
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| {
+                (harmless(channel, name).as_str().unwrap_or_default().to_owned(), json(channel, value))
+            };
+            Value::Object(members.iter().map(member).collect())
+        }
+        plain => plain.clone(),
+    }
+}
+
+fn harmless(channel: &Declaration, text: &str) -> Value {
+    // What escapes write is the inside of a JSON string.
+    serde_json::from_str(&format!("\"{}\"", (channel.escape)(text))).unwrap_or_default()
+}
+
+fn ago(now: Timestamp, then: Timestamp) -> String {
+    match now.since(then).as_secs() {
+        0 => "just now".to_owned(),
+        seconds => format!("{} ago", duration(seconds)),
+    }
+}
+
+/// `Nora Lind (nora@example.com)`, of an object like `requester`, or of an address.
+fn person(value: &Value) -> String {
+    let part = |name| value.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    match (part("name"), part("email")) {
+        (Some(name), Some(email)) => format!("{name} ({email})"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => value.as_str().filter(|text| !text.is_empty()).unwrap_or("a system").to_owned(),
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn size_of(value: &Value) -> Result<usize, Reason> {
+    let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
+    size.ok_or_else(|| Reason::Other(format!("cut wants a number of bytes, not {value}")))
+}
+
+fn time_of(value: &Value) -> Result<Timestamp, Reason> {
+    let text = text_of(value);
+    text.parse().map_err(|_| Reason::Other(format!("it wants an RFC 3339 time, not {:?}", shortened(&text, 60))))
+}

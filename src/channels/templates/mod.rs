@@ -1,0 +1,158 @@
+//! Templates: Handlebars text that renders JSON, one registry per channel, since each channel has an escape of its own.
+//!
+//! `{{…}}` is always escaped and `{{{…}}}` refused, so that no template can let a requester's text out raw. An operator's templates
+//! lie over the built-in ones in layers: a folder read at the start, and what is kept in the database, for all endpoints of the
+//! channel, for a resource, or for an endpoint. When a layer fails, the one below it is used. How long a template may take, how much it
+//! may write and how deep it may go is bounded.
+
+mod error;
+mod expand;
+mod files;
+mod fuel;
+mod helpers;
+mod lines;
+mod set;
+mod source;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use error::{RenderError, SyntaxError, TemplatesError};
+pub use set::TemplateSet;
+pub(super) use set::Output;
+pub use source::MAX_TEMPLATE;
+
+use self::files::read_folder;
+use self::set::Sources;
+use self::source::Source;
+use super::Declaration;
+use crate::ids::TemplateId;
+use crate::store::endpoints::Channel;
+use crate::store::events::KINDS;
+
+/// Name of the template that serves events without one of their own.
+pub const DEFAULT: &str = "default";
+/// Most sets that are kept compiled.
+const MOST_SETS: usize = 64;
+/// Longest name of a part.
+const MAX_PART: usize = 40;
+
+/// An operator's template, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Override {
+    /// This version's name; another text has another.
+    pub id: TemplateId,
+    /// An event, `default`, or a part.
+    pub name: String,
+    /// What it says.
+    pub text: Arc<str>,
+}
+
+/// All templates.
+pub(super) struct Templates {
+    built_in: BTreeMap<&'static str, Arc<TemplateSet>>,
+    /// Of channels that have files of the operator's.
+    files: BTreeMap<&'static str, Arc<TemplateSet>>,
+    /// By the channel and what lies over it. A std mutex: held for a look-up, never across an await.
+    stored: Mutex<HashMap<(Channel, Vec<TemplateId>), Layer>>,
+}
+
+/// A set, or why there is none.
+type Layer = Result<Arc<TemplateSet>, SyntaxError>;
+
+/// Whether a template may be called that.
+pub fn is_name(name: &str) -> bool {
+    let is_part = name.strip_prefix('_').is_some_and(|part| {
+        (1..=MAX_PART).contains(&part.len()) && part.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+    });
+    is_part || name == DEFAULT || KINDS.contains(&name)
+}
+
+impl Templates {
+    /// The built-in templates, overridden by `folder/<channel>/<event>.hbs`.
+    pub(super) fn load(folder: Option<&Path>) -> Result<Self, TemplatesError> {
+        let mut built_in = BTreeMap::new();
+        for channel in Channel::ALL {
+            let declaration = Declaration::of(channel);
+            let sources = over(channel, Sources::new(), declaration.templates.iter().copied())?;
+            built_in.insert(channel.as_str(), Arc::new(TemplateSet::new(declaration, sources, true)));
+        }
+        let mut files = BTreeMap::new();
+        if let Some(folder) = folder {
+            fs::read_dir(folder).map_err(|cause| TemplatesError::Io { path: folder.to_owned(), cause })?;
+            for channel in Channel::ALL {
+                let texts = read_folder(&folder.join(channel.as_str()))?;
+                let Some(below) = built_in.get(channel.as_str()).filter(|_| !texts.is_empty()) else { continue };
+                let texts = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+                files.insert(channel.as_str(), layer(below, texts)?);
+            }
+        }
+        Ok(Self { built_in, files, stored: Mutex::default() })
+    }
+
+    /// The sets to render with: the first one, and those to fall back to.
+    pub(super) fn layers(&self, channel: Channel, overrides: &[Override]) -> impl Iterator<Item = Layer> {
+        let channel_name = channel.as_str();
+        let kept = [self.files.get(channel_name), self.built_in.get(channel_name)];
+        let stored = (!overrides.is_empty()).then(|| self.stored(channel, overrides)).flatten();
+        stored.into_iter().chain(kept.into_iter().flatten().cloned().map(Ok))
+    }
+
+    /// What lies over the given texts, compiled once.
+    fn stored(&self, channel: Channel, overrides: &[Override]) -> Option<Layer> {
+        let key = (channel, overrides.iter().map(|template| template.id).collect::<Vec<_>>());
+        if let Some(known) = self.stored.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Some(known.clone());
+        }
+        let built = self.try_out(channel, overrides)?;
+        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        if stored.len() >= MOST_SETS {
+            stored.clear();
+        }
+        stored.insert(key, built.clone());
+        Some(built)
+    }
+
+    /// The same, without keeping it.
+    pub(super) fn try_out(&self, channel: Channel, overrides: &[Override]) -> Option<Layer> {
+        let channel = channel.as_str();
+        let below = self.files.get(channel).or_else(|| self.built_in.get(channel))?;
+        Some(layer(below, overrides.iter().map(|template| (template.name.as_str(), &*template.text))))
+    }
+
+    /// The text that serves as the template of that name where nothing is kept in the database, and whether it is built in.
+    pub(super) fn below(&self, channel: Channel, name: &str) -> Option<(String, bool)> {
+        let text = |set: &Arc<TemplateSet>| set.sources.get(name).map(|source| source.text.clone());
+        let (file, built_in) = (self.files.get(channel.as_str()), self.built_in.get(channel.as_str()));
+        let built_in = built_in.and_then(text);
+        match file.and_then(text) {
+            Some(text) if built_in.as_ref() != Some(&text) => Some((text, false)),
+            _ => built_in.map(|text| (text, true)),
+        }
+    }
+}
+
+/// A set of which some templates are an operator's, all of them put together.
+fn layer<'t>(below: &TemplateSet, texts: impl Iterator<Item = (&'t str, &'t str)>) -> Layer {
+    let sources = over(below.declaration.channel, below.sources.clone(), texts)?;
+    let set = TemplateSet::new(below.declaration, sources, false);
+    set.check()?;
+    Ok(Arc::new(set))
+}
+
+fn over<'t>(
+    channel: Channel,
+    mut sources: Sources,
+    texts: impl Iterator<Item = (&'t str, &'t str)>,
+) -> Result<Sources, SyntaxError> {
+    for (name, text) in texts {
+        let source = Source::new(format!("{}/{name}.hbs", channel.as_str()), text)?;
+        sources.insert(name.to_owned(), Arc::new(source));
+    }
+    Ok(sources)
+}
+
+#[cfg(test)]
+mod tests;

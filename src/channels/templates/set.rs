@@ -1,0 +1,200 @@
+//! The templates that an endpoint's messages are made with: the built-in ones, and what an operator put over them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use handlebars::template::{HelperTemplate, Template, TemplateElement};
+use handlebars::{Context, Handlebars, RenderContext, Renderable, WriteOutput};
+use serde_json::Value;
+
+use super::error::{RenderError, SyntaxError};
+use super::expand::{Expanded, Parts, expand, place};
+use super::source::Source;
+use super::{DEFAULT, fuel, helpers, lines};
+use crate::channels::Declaration;
+use crate::channels::text::shortened;
+
+/// Most bytes of what is wrong, in which a value may be quoted.
+const MAX_DETAIL: usize = 300;
+
+/// Sources by the name of the event or part.
+pub(super) type Sources = BTreeMap<String, Arc<Source>>;
+
+/// Templates of one channel, each compiled when it is first used.
+pub struct TemplateSet {
+    pub(super) declaration: &'static Declaration,
+    pub(super) sources: Sources,
+    /// The helpers.
+    registry: Handlebars<'static>,
+    compiled: BTreeMap<String, OnceLock<Result<Expanded, SyntaxError>>>,
+    is_built_in: bool,
+}
+
+/// What a template rendered.
+pub(in crate::channels) struct Output<'s> {
+    set: &'s TemplateSet,
+    /// The template, among the set's.
+    key: &'s str,
+    text: String,
+    /// The text, read.
+    pub(in crate::channels) body: Value,
+}
+
+impl TemplateSet {
+    pub(super) fn new(declaration: &'static Declaration, sources: Sources, is_built_in: bool) -> Self {
+        // Parts have nothing of their own to render, and some make sense only with a block.
+        let events = sources.keys().filter(|name| !name.starts_with('_'));
+        let compiled = events.map(|name| (name.clone(), OnceLock::new())).collect();
+        Self { declaration, registry: registry(declaration), compiled, sources, is_built_in }
+    }
+
+    /// Whether all its templates can be put together.
+    pub(super) fn check(&self) -> Result<(), SyntaxError> {
+        self.compiled.keys().try_for_each(|key| match self.expanded(key) {
+            Some(Err(error)) => Err(error.clone()),
+            _ => Ok(()),
+        })
+    }
+
+    /// The channel's.
+    pub(in crate::channels) const fn declaration(&self) -> &'static Declaration {
+        self.declaration
+    }
+
+    /// Whether nothing in it is an operator's.
+    pub(in crate::channels) const fn is_built_in(&self) -> bool {
+        self.is_built_in
+    }
+
+    /// What the template for `event` makes of `data`, which is given back as it was.
+    pub(in crate::channels) fn render<'s>(&'s self, event: &'s str, data: &mut Value) -> Result<Output<'s>, RenderError> {
+        let key = if self.compiled.contains_key(event) { event } else { DEFAULT };
+        let missing = || RenderError::Missing(format!("{}/{event}", self.declaration.channel.as_str()));
+        let expanded = self.expanded(key).ok_or_else(missing)?.as_ref().map_err(|error| error.clone())?;
+        let (text, body) = lent(data, |context| {
+            let text = write(&self.registry, expanded, context).map_err(|error| {
+                let (name, line) = self.named(key, error.line_no.unwrap_or(0));
+                RenderError::Template { name, line, detail: shortened(&error.reason().to_string(), MAX_DETAIL) }
+            })?;
+            match serde_json::from_str(&text) {
+                Ok(body) => Ok((text, body)),
+                Err(error) => {
+                    let (name, line) = self.line(key, context, &text, lines::place_of_error(&text, &error));
+                    Err(RenderError::NotJson { name, line, detail: error.to_string() })
+                }
+            }
+        })?;
+        Ok(Output { set: self, key, text, body })
+    }
+
+    fn expanded(&self, key: &str) -> Option<&Result<Expanded, SyntaxError>> {
+        let compiled = self.compiled.get(key)?;
+        Some(compiled.get_or_init(|| expand(&Ordered { sources: &self.sources, twins: None }, key)))
+    }
+
+    /// The template, and the line in it, that rendered a place of the text.
+    fn line(&self, key: &str, context: &Context, text: &str, at: usize) -> (String, usize) {
+        let twin_of = |(number, source): (usize, &Arc<Source>)| match source.marked() {
+            Some(marked) => number_marks(&marked, number),
+            None => source.template.clone(),
+        };
+        let twins = self.sources.values().enumerate().map(twin_of).collect();
+        let twin = expand(&Ordered { sources: &self.sources, twins: Some(twins) }, key);
+        let marked = twin.ok().and_then(|twin| write(&self.registry, &twin, context).ok());
+        let line = marked.and_then(|marked| lines::at(text, &marked, at));
+        self.named(key, line.unwrap_or(0))
+    }
+
+    /// A line of an expanded template as the name of what it was written in, and the line there.
+    fn named(&self, key: &str, line: usize) -> (String, usize) {
+        let (number, line) = place(line);
+        let source = if line > 0 { self.sources.values().nth(number) } else { self.sources.get(key) };
+        (source.map(|source| source.name.clone()).unwrap_or_default(), line)
+    }
+}
+
+impl Output<'_> {
+    /// The template's name.
+    pub(in crate::channels) fn name(&self) -> String {
+        self.set.named(self.key, 0).0
+    }
+
+    /// The template, and the line in it, that rendered what a JSON Pointer into the body points to.
+    pub(in crate::channels) fn place(&self, pointer: &str, data: &mut Value) -> (String, usize) {
+        match lines::place_of_pointer(&self.text, pointer) {
+            // What begins a line belongs to that one, not to the end of the line before.
+            Some(at) => lent(data, |context| self.set.line(self.key, context, &self.text, at + 1)),
+            None => (self.name(), 0),
+        }
+    }
+}
+
+/// Lends the data to a context, which would copy it otherwise.
+fn lent<T>(data: &mut Value, with: impl FnOnce(&Context) -> T) -> T {
+    let mut context = Context::null();
+    std::mem::swap(context.data_mut(), data);
+    let result = with(&context);
+    std::mem::swap(context.data_mut(), data);
+    result
+}
+
+fn write(
+    registry: &Handlebars<'static>,
+    expanded: &Expanded,
+    context: &Context,
+) -> Result<String, handlebars::RenderError> {
+    fuel::fill(expanded.elements);
+    let mut written = fuel::Written::default();
+    let mut output = WriteOutput::new(&mut written);
+    expanded.template.render(registry, context, &mut RenderContext::new(None), &mut output)?;
+    Ok(written.into_text())
+}
+
+fn registry(declaration: &'static Declaration) -> Handlebars<'static> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(declaration.escape);
+    helpers::register(&mut registry, declaration);
+    registry
+}
+
+/// Sources, numbered in the order of their names.
+struct Ordered<'s> {
+    sources: &'s Sources,
+    /// What is to be put together in their places.
+    twins: Option<Vec<Template>>,
+}
+
+impl Parts for Ordered<'_> {
+    fn find(&self, name: &str) -> Option<(usize, &Template)> {
+        let (number, (_, source)) = self.sources.iter().enumerate().find(|(_, (known, _))| *known == name)?;
+        let twin = self.twins.as_ref().and_then(|twins| twins.get(number));
+        Some((number, twin.unwrap_or(&source.template)))
+    }
+
+    fn called(&self, number: usize) -> &str {
+        self.sources.values().nth(number).map(|source| source.name.as_str()).unwrap_or_default()
+    }
+}
+
+/// A twin whose marks tell its number too.
+fn number_marks(template: &Template, number: usize) -> Template {
+    let mut numbered = template.clone();
+    for element in &mut numbered.elements {
+        match element {
+            TemplateElement::RawString(text) => *text = lines::numbered(text, number),
+            TemplateElement::HelperBlock(helper) => number_in_block(helper, number),
+            TemplateElement::PartialBlock(part) => {
+                part.template = part.template.as_ref().map(|inner| number_marks(inner, number));
+            }
+            _ => {}
+        }
+    }
+    numbered
+}
+
+fn number_in_block(helper: &mut HelperTemplate, number: usize) {
+    for inner in [&mut helper.template, &mut helper.inverse].into_iter().flatten() {
+        *inner = number_marks(inner, number);
+    }
+}

@@ -1,0 +1,186 @@
+//! One template's text, and what it may be made of.
+//!
+//! Parsing and rendering go down into blocks, so how deep they nest is bounded before the parser sees the text.
+
+use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, Template, TemplateElement};
+
+use super::error::SyntaxError;
+use super::lines;
+
+/// Largest template, in bytes.
+pub const MAX_TEMPLATE: usize = 64 * 1024;
+/// Blocks within blocks.
+const MAX_BLOCKS: usize = 16;
+/// Calls within calls.
+const MAX_CALLS: usize = 6;
+
+/// A template's text that parses.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// Channel and event, as errors call it.
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) template: Template,
+}
+
+impl Source {
+    pub(super) fn new(name: String, text: &str) -> Result<Self, SyntaxError> {
+        let wrong = |line, detail: &str| SyntaxError { name: name.clone(), line, detail: detail.to_owned() };
+        if text.len() > MAX_TEMPLATE {
+            return Err(wrong(0, "a template has at most 64 KiB"));
+        }
+        if text.contains(lines::MARK) {
+            return Err(wrong(0, "U+F0001 and U+F0002 may not stand in a template"));
+        }
+        check_nesting(text).map_err(|(line, detail)| wrong(line, detail))?;
+        let template = Template::compile(text).map_err(|error| {
+            wrong(error.pos().map_or(0, |(line, _)| line), error.reason().to_string().trim())
+        })?;
+        check(&template).map_err(|(line, detail)| wrong(line, detail))?;
+        Ok(Self { name, text: text.to_owned(), template })
+    }
+
+    /// The same with marks at the ends of lines; none when marking breaks a tag that spans lines.
+    pub(super) fn marked(&self) -> Option<Template> {
+        Template::compile(&lines::mark(&self.text)).ok()
+    }
+}
+
+/// A line, and what is wrong there.
+type Wrong = (usize, &'static str);
+
+/// Goes through the tags without parsing them. What it cannot tell apart without a parser is refused.
+fn check_nesting(text: &str) -> Result<(), Wrong> {
+    let mut rest = text;
+    // For each open block, how many nest in it by `else if`.
+    let mut open: Vec<usize> = Vec::new();
+    while let Some(place) = rest.find("{{") {
+        let line = 1 + text.get(..text.len() - rest.len() + place).unwrap_or_default().matches('\n').count();
+        let tag = rest.get(place + 2..).unwrap_or_default();
+        if tag.starts_with("{{") {
+            return Err((line, "blocks of raw text, {{{{…}}}}, are not taken"));
+        }
+        let end = if tag.starts_with("!--") { "--}}" } else { "}}" };
+        let length = tag.find(end).ok_or((line, "a tag is not closed"))?;
+        rest = tag.get(length + end.len()..).unwrap_or_default();
+        let tag = tag.get(..length).unwrap_or_default().trim_matches('~').trim();
+        if tag.starts_with('!') {
+            continue;
+        }
+        check_tag(tag).map_err(|detail| (line, detail))?;
+        let is_else = |word: &str| tag.strip_prefix(word).is_some_and(|rest| rest.starts_with(char::is_whitespace));
+        match tag.chars().next() {
+            Some('#') => open.push(1),
+            Some('/') => drop(open.pop()),
+            Some('^') if tag.len() > 1 => open.last_mut().map(|levels| *levels += 1).unwrap_or_default(),
+            _ if is_else("else") => open.last_mut().map(|levels| *levels += 1).unwrap_or_default(),
+            _ => {}
+        }
+        if open.iter().sum::<usize>() > MAX_BLOCKS {
+            return Err((line, "more than 16 blocks within each other"));
+        }
+    }
+    Ok(())
+}
+
+/// Quotes may hide the end of a tag, so what is quoted holds no braces; parentheses nest as calls do.
+fn check_tag(tag: &str) -> Result<(), &'static str> {
+    // Raw output is refused when it is parsed, in words of its own.
+    let tag = tag.strip_prefix('{').map_or(tag, |raw| raw.strip_suffix('}').unwrap_or(raw));
+    let (mut quote, mut calls, mut previous) = (None, 0_usize, ' ');
+    for character in tag.chars() {
+        match (quote, character) {
+            (_, '{' | '}') => return Err("braces inside a tag"),
+            (Some(open), character) if character == open && previous != '\\' => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '[') if !matches!(previous, '.' | '/') => return Err("lists inside a tag"),
+            (None, '(') => calls += 1,
+            (None, ')') => calls = calls.saturating_sub(1),
+            (None, _) => {}
+        }
+        if calls > MAX_CALLS {
+            return Err("more than 6 calls within each other");
+        }
+        previous = if previous == '\\' { ' ' } else { character };
+    }
+    if quote.is_some() { Err("a quote is not closed in its tag") } else { Ok(()) }
+}
+
+/// Whether there is anything in it that no template may have.
+fn check(template: &Template) -> Result<(), Wrong> {
+    for (element, place) in template.elements.iter().zip(&template.mapping) {
+        let line = place.0;
+        match element {
+            TemplateElement::HtmlExpression(_) => {
+                return Err((line, "{{{…}}} puts text into the message unescaped: write {{…}}"));
+            }
+            TemplateElement::DecoratorExpression(_) | TemplateElement::DecoratorBlock(_) => {
+                return Err((line, "decorators, {{*…}}, are not taken: write a part of its own"));
+            }
+            TemplateElement::HelperBlock(block) => check_block(block)?,
+            TemplateElement::PartialExpression(part) | TemplateElement::PartialBlock(part) => check_part(part, line)?,
+            // Text, values, comments.
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_block(block: &HelperTemplate) -> Result<(), Wrong> {
+    [&block.template, &block.inverse].into_iter().flatten().try_for_each(check)
+}
+
+fn check_part(part: &DecoratorTemplate, line: usize) -> Result<(), Wrong> {
+    if matches!(part.name, Parameter::Subexpression(_) | Parameter::Literal(_)) {
+        return Err((line, "which part it is must be written out"));
+    }
+    part.template.as_ref().map_or(Ok(()), check)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> String {
+        Source::new("x".to_owned(), text).map(drop).expect_err(text).to_string()
+    }
+
+    #[test]
+    fn what_no_template_may_have_is_refused_with_its_line() {
+        for text in ["\n\n{{{a}}}", "\n\n{{&a}}", "\n{{#if a}}\n{{{b}}}{{/if}}", "\n{{#each a}}x{{else}}\n{{~{b}~}}{{/each}}"] {
+            assert!(wrong(text).contains("line 3") && wrong(text).contains("unescaped"), "{}", wrong(text));
+        }
+        assert!(wrong("{{#*inline \"x\"}}{{/inline}}").contains("decorators"));
+        assert!(wrong("{{> (lookup this \"x\")}}").contains("written out"));
+        assert!(wrong("{{{{raw}}}} {{x}} {{{{/raw}}}}").contains("raw text"));
+        assert!(wrong("{\n\"a\": {{#if}\n}").contains("line 2"));
+        assert!(wrong(&" ".repeat(MAX_TEMPLATE + 1)).contains("64 KiB"));
+        assert!(wrong("\u{f0001}").contains("U+F0001"));
+    }
+
+    #[test]
+    fn nesting_is_bounded_before_anything_is_parsed() {
+        let nested = |count: usize| "{{#if a}}".repeat(count) + &"{{/if}}".repeat(count);
+        Source::new("x".to_owned(), &nested(16)).expect("may be");
+        assert!(wrong(&nested(3_000)).contains("16 blocks"));
+        let chained = |count: usize| format!("{{{{#if a}}}}{}{{{{/if}}}}", "{{else if b}}".repeat(count));
+        Source::new("x".to_owned(), &chained(15)).expect("may be");
+        assert!(wrong(&chained(3_000)).contains("16 blocks"));
+        assert!(wrong(&format!("{{{{#if a}}}}{}{{{{/if}}}}", "{{^if b}}".repeat(3_000))).contains("16 blocks"));
+        let calls = |count: usize| format!("{{{{x {}a b{}}}}}", "(and ".repeat(count), ")".repeat(count));
+        Source::new("x".to_owned(), &calls(6)).expect("may be");
+        assert!(wrong(&calls(5_000)).contains("6 calls"));
+        assert!(wrong(&format!("{{{{x {}1{}}}}}", "[".repeat(9_000), "]".repeat(9_000))).contains("lists"));
+        assert!(wrong(&format!("{{{{x {}}}}}", "{\"a\":".repeat(9_000))).contains("braces"));
+    }
+
+    #[test]
+    fn an_end_cannot_be_hidden_in_quotes() {
+        let hidden = "{{#if a}}{{x \"{{/if}}\"}}".repeat(1_000);
+        assert!(wrong(&hidden).contains("brace") || wrong(&hidden).contains("quote"), "{}", wrong(&hidden));
+        assert!(wrong("{{x '}}{{/if}}'}}").contains("quote"));
+        Source::new("x".to_owned(), "{{x 'it''s' \"a\\\"b\" a.[b c]}}").expect("quotes and names of their own");
+        Source::new("x".to_owned(), "{{!-- {{#if a}} --}}{{! { }}").expect("comments");
+    }
+}

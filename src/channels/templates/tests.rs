@@ -1,0 +1,207 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::time::Timestamp;
+
+fn stored(name: &str, text: &str) -> Override {
+    let at = Timestamp::from_micros(1_700_000_000_000_000);
+    Override { id: TemplateId::mint(at), name: name.to_owned(), text: text.into() }
+}
+
+fn set(channel: Channel, overrides: &[Override]) -> Layer {
+    Templates::load(None).expect("loads").try_out(channel, overrides).expect("a set")
+}
+
+/// What a text in place of `request.voted` makes of the data.
+fn rendered(channel: Channel, text: &str, mut data: Value) -> Result<Value, RenderError> {
+    let set = set(channel, &[stored("request.voted", text)]).expect(text);
+    set.render("request.voted", &mut data).map(|output| output.body)
+}
+
+fn error(text: &str, data: Value) -> String {
+    rendered(Channel::Teams, text, data).expect_err("fails").to_string()
+}
+
+#[test]
+fn every_built_in_template_can_be_put_together() {
+    let templates = Templates::load(None).expect("loads");
+    for channel in Channel::ALL {
+        let set = templates.layers(channel, &[]).next().expect("a set").expect("loads");
+        set.check().expect("goes together");
+        assert!(set.is_built_in());
+    }
+}
+
+#[test]
+fn folders_and_names_that_nothing_would_use_are_refused() {
+    let missing = Templates::load(Some(Path::new("/nonexistent"))).map(drop).expect_err("no folder");
+    assert!(missing.to_string().contains("/nonexistent"));
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("teams")).expect("a folder");
+    let file = |name: &str, text: &str| fs::write(folder.path().join("teams").join(name), text).expect("a file");
+    file("request.aproved.hbs", "{}");
+    let misspelt = Templates::load(Some(folder.path())).map(drop).expect_err("no event").to_string();
+    assert!(misspelt.contains("request.aproved.hbs"), "{misspelt}");
+    fs::remove_file(folder.path().join("teams/request.aproved.hbs")).expect("removed");
+    file("request.voted.hbs", "\n{{> _nowhere}}");
+    let broken = Templates::load(Some(folder.path())).map(drop).expect_err("no part").to_string();
+    assert_eq!(broken, "template teams/request.voted.hbs, line 2: there is no part _nowhere");
+}
+
+#[test]
+fn the_strongest_layer_comes_first_and_is_compiled_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("custom")).expect("a folder");
+    fs::write(folder.path().join("custom/default.hbs"), "1").expect("a file");
+    let templates = Templates::load(Some(folder.path())).expect("loads");
+    let overrides = [stored("default", "2")];
+    let bodies = |channel| -> Vec<Value> {
+        let layers = templates.layers(channel, &overrides);
+        layers.map(|set| set.expect("compiles").render("ping", &mut json!({})).expect("renders").body).take(2).collect()
+    };
+    assert_eq!(bodies(Channel::Custom), [json!(2), json!(1)]);
+    assert_eq!(templates.layers(Channel::Custom, &[]).count(), 2);
+    assert_eq!(templates.layers(Channel::Teams, &[]).count(), 1);
+    let one = || templates.layers(Channel::Custom, &overrides).next().expect("one").expect("compiles");
+    assert!(Arc::ptr_eq(&one(), &one()));
+    assert_eq!(templates.below(Channel::Custom, "default"), Some(("1".to_owned(), false)));
+    assert!(templates.below(Channel::Teams, "_ask").is_some_and(|(text, built_in)| built_in && text.contains("_card")));
+    assert_eq!(templates.below(Channel::Teams, "_none"), None);
+}
+
+#[test]
+fn broken_json_names_the_templates_line_behind_loops_blocks_and_parts() {
+    let data = || json!({"items": ["one", "two", "three"]});
+    let text = "{\n\"list\": [\n{{#each items}}\n\"{{this}}\",\n{{/each}}\n],\n\"x\": 1\n}";
+    let error = |text: &str| error(text, data());
+    assert!(error(text).contains("teams/request.voted.hbs, line 6: what it renders is not JSON"), "{}", error(text));
+    assert!(error("{\n\"a\": \"x\"\n\"b\": 1}").contains("line 3"));
+    let parts = [stored("request.voted", "[\n{{> _item}}\n]"), stored("_item", "\n{{#if items}}\n\"a\" b\n{{/if}}\n")];
+    let set = set(Channel::Teams, &parts).expect("goes together");
+    let error = set.render("request.voted", &mut data()).map(|_| ()).expect_err("no JSON").to_string();
+    assert!(error.contains("template teams/_item.hbs, line 3"), "{error}");
+}
+
+#[test]
+fn what_a_schema_refuses_has_its_line_too() {
+    let text = "{\n\"a\": [\n{{#each items}}\n{\"n\":\n\"{{this}}\"}{{#unless @last}},{{/unless}}\n{{/each}}]}";
+    let set = set(Channel::Custom, &[stored("default", text)]).expect("compiles");
+    let mut data = json!({"items": ["one", "two"]});
+    let output = set.render("ping", &mut data).expect("renders");
+    assert_eq!(output.place("/a/1/n", &mut data), ("custom/default.hbs".to_owned(), 5));
+    assert_eq!(output.place("/a", &mut data).1, 2);
+    assert_eq!(output.place("/nowhere", &mut data).1, 0);
+    assert_eq!(data["items"][1], "two", "it is given back");
+}
+
+#[test]
+fn missing_values_are_errors_with_their_line() {
+    let error = error("{\n\"a\": \"{{nothing}}\"}", json!({}));
+    assert!(error.contains("line 2") && error.contains("nothing"), "{error}");
+}
+
+#[test]
+fn values_cannot_leave_their_string() {
+    let data = json!({"x": "\", \"evil\": \"[y](z)\u{202e}", "links": []});
+    let value = rendered(Channel::Teams, "{\"a\": \"{{x}}\", \"b\": \"{{plain x}}\", \"c\": {{json x}}}", data).expect("renders");
+    assert_eq!(value["a"], "\", \"evil\": \"\\[y\\]\\(z\\)⟨U\\+202E⟩");
+    assert_eq!(value["b"], "\", \"evil\": \"[y](z)⟨U+202E⟩");
+    assert_eq!(value["c"], value["a"], "for people, each text in it is made harmless");
+    assert!(value.get("evil").is_none());
+}
+
+#[test]
+fn parts_are_where_they_are_named() {
+    let data = json!({"word": "old", "items": [{"word": "a"}, {"word": "b"}]});
+    let parts = |text: &str| {
+        let part = "[\"{{plain word}}\"{{#if items}}, {{> _inner}}{{/if}}]";
+        let overrides = [stored("request.voted", text), stored("_part", part), stored("_inner", "\"{{plain word}}!\"")];
+        let block = stored("_frame", "{\"in\": [{{> @partial-block}}]}");
+        let all: Vec<Override> = overrides.into_iter().chain([block]).collect();
+        let set = set(Channel::Teams, &all)?;
+        Ok::<_, RenderError>(set.render("request.voted", &mut data.clone())?.body)
+    };
+    assert_eq!(parts("{{> _part}}").expect("renders"), json!(["old", "old!"]));
+    assert_eq!(parts("{{> _part word=\"new\"}}").expect("renders"), json!(["new", "new!"]));
+    assert_eq!(parts("{{#> _frame}}{{#each items}}\"{{plain word}}\",{{/each}}0{{/_frame}}").expect("renders"), json!({"in": ["a", "b", 0]}));
+    assert_eq!(
+        parts("{{#> _frame word=\"new\"}}{{> _part}}{{/_frame}}").expect("renders"),
+        json!({"in": [["new", "new!"]]})
+    );
+    let refused = |text: &str| parts(text).expect_err(text).to_string();
+    assert!(refused("{{> _nowhere}}").contains("there is no part _nowhere"));
+    assert!(refused("{{> _frame}}").contains("no block was handed"));
+    let itself = set(Channel::Teams, &[stored("_a", "{{> _b}}"), stored("_b", "\n{{> _a}}"), stored("ping", "{{> _a}}")]);
+    assert_eq!(itself.map(|_| ()).expect_err("a circle").to_string(), "template teams/_b.hbs, line 2: _a is part of itself");
+}
+
+#[test]
+fn parts_cannot_grow_without_end() {
+    let mut bombs: Vec<Override> =
+        (0..4).map(|n| stored(&format!("_b{}", "x".repeat(n)), &format!("{{{{> _b{}}}}}", "x".repeat(n + 1)).repeat(30))).collect();
+    bombs.push(stored("_bxxxx", "x"));
+    bombs.push(stored("ping", "{{> _bx}}"));
+    let error = set(Channel::Teams, &bombs).map(|_| ()).expect_err("too big").to_string();
+    assert!(error.contains("at most 4000 elements"), "{error}");
+    let deep: Vec<Override> = (1..8)
+        .map(|n| stored(&format!("_{}", "d".repeat(n)), &format!("{{{{> _{}}}}}", "d".repeat(n + 1))))
+        .chain([stored("ping", "{{> _d}}"), stored("_dddddddd", "1")])
+        .collect();
+    assert!(set(Channel::Teams, &deep).map(|_| ()).expect_err("too deep").to_string().contains("more than 4 parts"));
+}
+
+#[test]
+fn what_goes_on_for_too_long_or_writes_too_much_is_stopped() {
+    let many: Vec<u32> = (0..30_000).collect();
+    let fails = |text: &str| error(text, json!({"many": many, "text": "x".repeat(60_000), "links": []}));
+    let started = std::time::Instant::now();
+    for text in [
+        "{{#each many}}{{#each ../many}}{{/each}}{{/each}}",
+        "{{#each many}}{{#each ../many}}{{#each ../../many}}{{#if @first}}x{{/if}}{{/each}}{{/each}}{{/each}}",
+        "{{#each many}}{{#if (eq (cut ../text 50000) \"\")}}{{/if}}{{#if (eq (cut ../text 50000) \"\")}}{{/if}}{{/each}}",
+    ] {
+        assert!(fails(text).contains("goes on for too long"), "{text}: {}", fails(text));
+    }
+    assert!(fails("\"{{#each many}}{{../text}}{{/each}}\"").contains("2 MiB"));
+    assert!(started.elapsed().as_secs() < 60, "as wide as a slow machine needs: without bounds it would be hours");
+    let once = rendered(Channel::Teams, "[{{#each many}}{{this}},{{/each}}0]", json!({"many": many})).expect("one long list");
+    assert_eq!(once.as_array().map(Vec::len), Some(30_001));
+}
+
+#[test]
+fn helpers_write_what_they_are_called_for() {
+    let links = json!([{"review": "https://hub.example.com/c/x|)y"}]);
+    let data = json!({
+        "event": {"at": "2026-11-21T12:00:00Z"}, "then": "2026-11-21T11:58:30Z", "later": "2026-11-21T13:00:00Z",
+        "links": links, "url": "https://hub.example.com/v1", "evil": "https://evil.example.com", "text": "[a](b) <!here> äöü",
+        "who": {"name": "Nora [x]", "email": "nora@example.com"}, "mail": "dana@example.com", "nobody": {"name": null, "email": null},
+    });
+    let line = |channel, text: &str| {
+        let body = rendered(channel, &format!("\"{text}\""), data.clone())?;
+        Ok::<_, RenderError>(body.as_str().expect("text").to_owned())
+    };
+    let said = |channel, text: &str| line(channel, text).expect(text);
+    assert_eq!(said(Channel::Custom, "{{ago then}}; {{until later}}; {{until then}}; {{ago later}}"), "1 min 30 s ago; 1 h 0 min; 0 s; just now");
+    assert_eq!(said(Channel::Custom, "{{cut text 7}}"), "[a](b)  ✂ 14 bytes more");
+    assert_eq!(said(Channel::Teams, "{{plain (cut text 6)}}"), "[a](b) ✂ 15 bytes more");
+    assert_eq!(said(Channel::Teams, "{{cut text 6}}"), "\\[a\\]\\(b\\) ✂ 15 bytes more");
+    assert_eq!(said(Channel::Teams, "{{plain (person who)}}, {{plain (person mail)}}, {{person nobody}}"), "Nora [x] (nora@example.com), dana@example.com, a system");
+    assert_eq!(said(Channel::Slack, "{{#each links}}{{link review ../text}}{{/each}}"), "<https://hub.example.com/c/x%7C)y|[a](b) &lt;!here&gt; äöü>");
+    assert_eq!(said(Channel::Teams, "{{#each links}}{{link review \"See\"}}{{/each}}"), "[See](https://hub.example.com/c/x|%29y)");
+    assert_eq!(said(Channel::GoogleChat, "{{link url \"See\"}}"), "<a href=\"https://hub.example.com/v1\">See</a>");
+    assert_eq!(said(Channel::Discord, "{{link 'https://wiki.example.com' \"See\"}}"), "[See](<https://wiki.example.com/>)");
+    assert_eq!(said(Channel::Custom, "{{link url \"See\"}}{{exact evil}}"), "https://hub.example.com/v1https://evil.example.com");
+    for text in ["{{link evil \"x\"}}", "{{exact text}}", "{{exact evil}}", "{{link 'javascript:x' \"x\"}}", "{{cut text}}", "{{cut text -1}}", "{{moment text}}", "{{log text}}"] {
+        line(Channel::Teams, text).expect_err(text);
+    }
+}
+
+#[test]
+fn names_are_those_of_events_and_parts() {
+    for name in ["request.created", "ping", "default", "_ask", "_my_part"] {
+        assert!(is_name(name), "{name}");
+    }
+    for name in ["request.aproved", "_", "", "_Ask", "_a.b", "../x", &format!("_{}", "a".repeat(41))] {
+        assert!(!is_name(name), "{name}");
+    }
+}

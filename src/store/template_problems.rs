@@ -1,0 +1,94 @@
+//! What went wrong last with the templates of an endpoint. A template that works again takes its row away.
+
+use super::session::args;
+use super::{Session, StoreError};
+use crate::ids::EndpointId;
+use crate::time::Timestamp;
+
+/// A failure of an operator's template, whose message was made with the one below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateProblem {
+    /// For which event.
+    pub event: String,
+    /// Which template.
+    pub template: Option<String>,
+    /// The line in it, from 1.
+    pub line: Option<u32>,
+    /// In words.
+    pub detail: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    endpoint_id: String,
+    event: String,
+    template: Option<String>,
+    line: Option<i64>,
+    detail: String,
+    at: i64,
+}
+
+/// The failures of all endpoints from `first` to `last`, in the order of their ids, of each the newest last.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn between(
+    session: &mut Session,
+    first: EndpointId,
+    last: EndpointId,
+) -> Result<Vec<(EndpointId, TemplateProblem)>, StoreError> {
+    let sql = "SELECT endpoint_id, event, template, line, detail, at FROM template_problems
+        WHERE endpoint_id >= $1 AND endpoint_id <= $2 ORDER BY endpoint_id, at";
+    let rows: Vec<Row> = session.fetch_all(sql, args![&first, &last]).await?;
+    rows.into_iter().map(Row::into_problem).collect()
+}
+
+/// Writes a failure down, in place of an earlier one for the same event.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put(session: &mut Session, endpoint: EndpointId, problem: &TemplateProblem) -> Result<(), StoreError> {
+    let sql = "INSERT INTO template_problems (endpoint_id, event, template, line, detail, at) VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (endpoint_id, event) DO UPDATE SET template = excluded.template, line = excluded.line,
+            detail = excluded.detail, at = excluded.at";
+    let TemplateProblem { event, template, line, detail, at } = problem;
+    let values = args![&endpoint, event, template.clone(), line.map(i64::from), detail, *at];
+    session.execute(sql, values).await.map(drop)
+}
+
+/// Takes the failure for an event away.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clear(session: &mut Session, endpoint: EndpointId, event: &str) -> Result<(), StoreError> {
+    let sql = "DELETE FROM template_problems WHERE endpoint_id = $1 AND event = $2";
+    session.execute(sql, args![&endpoint, event]).await.map(drop)
+}
+
+/// Takes the failures of all endpoints of a channel away: its templates have changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clear_channel(session: &mut Session, channel: &str) -> Result<(), StoreError> {
+    let sql = "DELETE FROM template_problems WHERE endpoint_id IN (SELECT id FROM endpoints WHERE channel = $1)";
+    session.execute(sql, args![channel]).await.map(drop)
+}
+
+impl Row {
+    fn into_problem(self) -> Result<(EndpointId, TemplateProblem), StoreError> {
+        let endpoint = self
+            .endpoint_id
+            .parse()
+            .map_err(|cause| StoreError::inconsistent("template_problems", "endpoint_id", &self.endpoint_id, cause))?;
+        let problem = TemplateProblem {
+            event: self.event,
+            template: self.template,
+            line: self.line.and_then(|line| u32::try_from(line).ok()),
+            detail: self.detail,
+            at: Timestamp::from_micros(self.at),
+        };
+        Ok((endpoint, problem))
+    }
+}

@@ -1,0 +1,211 @@
+//! Operators' templates. Every version is kept, up to a number; taking a template away is a version too.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::requests::unwire;
+use super::session::args;
+use super::{Session, StoreError};
+use crate::approval::ResourceName;
+use crate::channels::Override;
+use crate::ids::{EndpointId, TemplateId};
+use crate::store::endpoints::Channel;
+use crate::time::Timestamp;
+
+/// Versions of one template that are kept.
+const KEPT_VERSIONS: i64 = 50;
+
+/// What a template is for, within its channel. The later ones are the stronger.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reach {
+    /// All endpoints.
+    All,
+    /// What is told of one resource.
+    Resource(ResourceName),
+    /// One endpoint.
+    Endpoint(EndpointId),
+}
+
+/// Which template.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TemplateKey {
+    /// Of which channel.
+    pub channel: String,
+    /// An event, `default`, or a part.
+    pub name: String,
+    /// For what.
+    pub reach: Reach,
+}
+
+/// A version of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTemplate {
+    /// This version's name.
+    pub id: TemplateId,
+    /// Of which template.
+    pub key: TemplateKey,
+    /// From 1.
+    pub version: u32,
+    /// What it says; none when it was taken away.
+    pub text: Option<Arc<str>>,
+    /// Who made it so.
+    pub author: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Those that messages of an endpoint about a resource are made with, in the order of their names: the strongest of each name.
+pub fn applying(
+    templates: &[StoredTemplate],
+    channel: Channel,
+    endpoint: Option<EndpointId>,
+    resource: Option<&str>,
+) -> Vec<Override> {
+    let reaches = |reach: &Reach| match reach {
+        Reach::All => true,
+        Reach::Resource(name) => resource == Some(name.as_str()),
+        Reach::Endpoint(id) => endpoint == Some(*id),
+    };
+    let mut strongest: BTreeMap<&str, &StoredTemplate> = BTreeMap::new();
+    for template in templates.iter().filter(|template| template.key.channel == channel.as_str()) {
+        let is_stronger = |known: &&StoredTemplate| known.key.reach < template.key.reach;
+        if reaches(&template.key.reach) && strongest.get(template.key.name.as_str()).is_none_or(is_stronger) {
+            strongest.insert(&template.key.name, template);
+        }
+    }
+    let text = |template: &StoredTemplate| {
+        let text = template.text.clone()?;
+        Some(Override { id: template.id, name: template.key.name.clone(), text })
+    };
+    strongest.into_values().filter_map(text).collect()
+}
+
+/// Whether any template of the channel is for a resource, so that one has to know which.
+pub fn tells_resources_apart(templates: &[StoredTemplate], channel: Channel) -> bool {
+    let of_channel = templates.iter().filter(|template| template.key.channel == channel.as_str());
+    of_channel.into_iter().any(|template| matches!(template.key.reach, Reach::Resource(_)))
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    channel: String,
+    name: String,
+    scope: String,
+    version: i64,
+    body: Option<String>,
+    author: String,
+    created_at: i64,
+}
+
+/// The columns of a [`Row`], once.
+macro_rules! columns {
+    ($after:literal) => {
+        concat!("SELECT id, channel, name, scope, version, body, author, created_at FROM templates ", $after)
+    };
+}
+
+/// All that are in use.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn current(session: &mut Session) -> Result<Vec<StoredTemplate>, StoreError> {
+    let sql = columns!("WHERE is_current = 1 AND body IS NOT NULL ORDER BY channel, name, scope");
+    let rows: Vec<Row> = session.fetch_all(sql, args![]).await?;
+    rows.into_iter().map(Row::into_template).collect()
+}
+
+/// The versions that are kept of a template, newest first.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn versions(session: &mut Session, key: &TemplateKey) -> Result<Vec<StoredTemplate>, StoreError> {
+    let sql = columns!("WHERE channel = $1 AND name = $2 AND scope = $3 ORDER BY version DESC");
+    let rows: Vec<Row> = session.fetch_all(sql, args![&key.channel, &key.name, key.reach.to_string()]).await?;
+    rows.into_iter().map(Row::into_template).collect()
+}
+
+/// Makes a text, or its absence, the template's newest version. The oldest ones give way.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put(
+    session: &mut Session,
+    key: TemplateKey,
+    text: Option<Arc<str>>,
+    author: &str,
+    now: Timestamp,
+) -> Result<StoredTemplate, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Newest {
+        version: Option<i64>,
+    }
+    session.touch_configuration();
+    let place = || args![&key.channel, &key.name, key.reach.to_string()];
+    let sql = "SELECT MAX(version) AS version FROM templates WHERE channel = $1 AND name = $2 AND scope = $3";
+    let newest: Newest = session.fetch_one(sql, place()).await?;
+    let version = newest.version.unwrap_or(0) + 1;
+    let sql = "UPDATE templates SET is_current = 0 WHERE channel = $1 AND name = $2 AND scope = $3 AND is_current = 1";
+    session.execute(sql, place()).await?;
+    let sql = "DELETE FROM templates WHERE channel = $1 AND name = $2 AND scope = $3 AND version <= $4";
+    session.execute(sql, [place(), args![version - KEPT_VERSIONS]].concat()).await?;
+    let id = TemplateId::mint(now);
+    let sql = "INSERT INTO templates (channel, name, scope, id, version, is_current, body, author, created_at)
+        VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)";
+    let rest = args![&id, version, text.as_deref().map(str::to_owned), author, now];
+    session.execute(sql, [place(), rest].concat()).await?;
+    let version = u32::try_from(version).unwrap_or(u32::MAX);
+    Ok(StoredTemplate { id, key, version, text, author: author.to_owned(), created_at: now })
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => Ok(()),
+            Self::Resource(name) => write!(f, "resource:{name}"),
+            Self::Endpoint(id) => write!(f, "endpoint:{id}"),
+        }
+    }
+}
+
+/// What a reach is not.
+#[derive(Debug, thiserror::Error)]
+#[error("it reaches nothing that there is")]
+pub struct UnknownReach;
+
+impl FromStr for Reach {
+    type Err = UnknownReach;
+
+    fn from_str(text: &str) -> Result<Self, UnknownReach> {
+        match text.split_once(':') {
+            None if text.is_empty() => Ok(Self::All),
+            Some(("resource", name)) => name.parse().map(Self::Resource).map_err(|_| UnknownReach),
+            Some(("endpoint", id)) => id.parse().map(Self::Endpoint).map_err(|_| UnknownReach),
+            _ => Err(UnknownReach),
+        }
+    }
+}
+
+impl Row {
+    fn into_template(self) -> Result<StoredTemplate, StoreError> {
+        let id = self.id.clone();
+        let wrong = |column| move |cause| StoreError::inconsistent("templates", column, &id, cause);
+        let channel: Channel = unwire(self.channel.clone())
+            .map_err(|cause| StoreError::inconsistent("templates", "channel", &self.id, cause))?;
+        let reach = self
+            .scope
+            .parse()
+            .map_err(|cause: UnknownReach| StoreError::inconsistent("templates", "scope", &self.id, cause))?;
+        let key = TemplateKey { channel: channel.as_str().to_owned(), name: self.name, reach };
+        Ok(StoredTemplate {
+            id: self.id.parse().map_err(wrong("id"))?,
+            key,
+            version: u32::try_from(self.version).unwrap_or(u32::MAX),
+            text: self.body.map(Into::into),
+            author: self.author,
+            created_at: Timestamp::from_micros(self.created_at),
+        })
+    }
+}
