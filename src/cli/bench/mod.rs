@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 pub(super) use self::load::BenchLoad;
-use self::scenarios::{drain, fanout, idle, latency, rate};
+use self::scenarios::{drain, fanout, idle, latency, rate, render};
 use self::sheet::Sheet;
 pub(super) use self::sink::BenchSink;
 use self::sizes::Sizes;
@@ -74,6 +74,8 @@ enum Scenario {
     Drain,
     /// What it costs while nothing happens
     Idle,
+    /// How long it takes to make a message
+    Render,
 }
 
 impl Bench {
@@ -121,6 +123,7 @@ impl Bench {
                 (Scenario::Drain, _) => drain::run(&site).await?,
                 (Scenario::Idle, Some(empty)) => idle::run(&site, empty).await?,
                 (Scenario::Idle, None) => continue,
+                (Scenario::Render, _) => render::run(&site)?,
             };
             sheets.push(sheet);
         }

@@ -32,6 +32,8 @@ pub(super) struct Sizes {
     pub(super) fill: u32,
     /// How often `idle` starts the hub on the same database.
     pub(super) starts: u32,
+    /// How many messages of each sort `render` makes.
+    pub(super) renders: u32,
     /// How long the hub is left alone until it is idle.
     pub(super) settle: Duration,
     /// How long nothing may arrive until what is missing counts as lost.
@@ -52,6 +54,7 @@ impl Sizes {
             backlog: 100_000,
             fill: 20_000,
             starts: 3,
+            renders: 5_000,
             settle: Duration::from_secs(3),
             // Back-off after a long outage may make single messages wait for minutes.
             patience: Duration::from_secs(900),
@@ -71,6 +74,7 @@ impl Sizes {
             backlog: 300,
             fill: 200,
             starts: 1,
+            renders: 50,
             settle: Duration::from_millis(200),
             patience: Duration::from_secs(60),
         }

@@ -5,3 +5,4 @@ pub(super) mod fanout;
 pub(super) mod idle;
 pub(super) mod latency;
 pub(super) mod rate;
+pub(super) mod render;
