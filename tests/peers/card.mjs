@@ -1,11 +1,14 @@
 // Draws a Teams notification as Teams would, and tells what a person sees.
 //
-//   node card.mjs CARD.json OUT.png [--theme light|dark] [--width 360]
+//   node card.mjs CARD.json OUT [--theme light|dark]… [--width 360]… [--scale 2]
 //
 // CARD.json is the whole message for a Teams Workflow. Microsoft's own renderer
-// draws its Adaptive Card with Microsoft's host config for Teams, in Chromium.
-// OUT.png shows it; standard output has, as JSON:
+// draws its Adaptive Card with Microsoft's host config for Teams, in Chromium:
+// in each theme and at each width that is asked for, which are both themes, and
+// a phone's width and a desktop's, when nothing is. OUT-THEME-WIDTH.png shows it;
+// standard output has, as JSON, a list with one object for each picture:
 //
+//   theme, width
 //   warnings  what the parser, the validator or one of the checks below objects to
 //   text      the visible text, what is clipped included
 //   clipped   texts of which a part is cut off ("…") or sticks out of the card
@@ -22,10 +25,18 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { oneOf, openPage, pixels, readArguments, withBrowser } from './browser.mjs';
 
-const { positionals: [cardFile, pngFile], values } = readArguments(
-  'card.mjs CARD.json OUT.png [--theme light|dark] [--width 360]', 2,
-  { theme: { type: 'string', default: 'light' }, width: { type: 'string', default: '360' } },
-  { theme: oneOf('light', 'dark'), width: pixels },
+const { positionals: [cardFile, out], values } = readArguments(
+  'card.mjs CARD.json OUT [--theme light|dark]… [--width 360]… [--scale 2]', 2,
+  {
+    theme: { type: 'string', multiple: true, default: ['light', 'dark'] },
+    width: { type: 'string', multiple: true, default: ['360', '700'] },
+    scale: { type: 'string', default: '2' },
+  },
+  {
+    theme: (words) => words.map(oneOf('light', 'dark')),
+    width: (texts) => texts.map(pixels),
+    scale: (text) => Number(oneOf('1', '2')(text)),
+  },
 );
 
 const here = createRequire(import.meta.url);
@@ -34,8 +45,8 @@ const RENDERER = here.resolve('adaptivecards/dist/adaptivecards.js');
 const RENDERER_CSS = here.resolve('adaptivecards/dist/adaptivecards.css');
 // The renderer takes up the global `markdownit` by itself, with its defaults: no raw HTML.
 const MARKDOWN = here.resolve('markdown-it/dist/markdown-it.js');
-const HOST_CONFIG = teams.resolve(`adaptivecards-designer/lib/hostConfigs/microsoft-teams-${values.theme}.json`);
-const TEAMS_CSS = teams.resolve(`adaptivecards-designer/dist/containers/teams-container-${values.theme}.css`);
+const hostConfigOf = (theme) => teams.resolve(`adaptivecards-designer/lib/hostConfigs/microsoft-teams-${theme}.json`);
+const teamsCssOf = (theme) => teams.resolve(`adaptivecards-designer/dist/containers/teams-container-${theme}.css`);
 const BACKGROUND = { light: '#f6f6f6', dark: '#201e1f' }; // behind the card, in Microsoft's designer
 const MARGIN = 12;
 
@@ -146,27 +157,38 @@ async function clickEverything(page) {
   return actions;
 }
 
-const message = JSON.parse(await readFile(cardFile, 'utf8'));
-const hostConfig = JSON.parse(await readFile(HOST_CONFIG, 'utf8'));
-
-const report = await withBrowser(async (browser) => {
-  const { page, blocked } = await openPage(browser, {
-    width: values.width + 2 * MARGIN, height: 100, theme: values.theme, scale: 2,
+/** Draws the message once, and tells what there is to see. */
+async function inspect(browser, message, { theme, width }) {
+  const { context, page, blocked } = await openPage(browser, {
+    width: width + 2 * MARGIN, height: 100, theme, scale: values.scale,
   });
   await page.setContent(`<!doctype html><html lang="en"><meta charset="utf-8"><title>Card</title>
-    <body style="margin: ${MARGIN}px; background: ${BACKGROUND[values.theme]}"><div id="card" class="teams-card"></div>`);
-  for (const path of [RENDERER_CSS, TEAMS_CSS]) await page.addStyleTag({ path });
+    <body style="margin: ${MARGIN}px; background: ${BACKGROUND[theme]}"><div id="card" class="teams-card"></div>`);
+  for (const path of [RENDERER_CSS, teamsCssOf(theme)]) await page.addStyleTag({ path });
   for (const path of [MARKDOWN, RENDERER]) await page.addScriptTag({ path });
 
+  const hostConfig = JSON.parse(await readFile(hostConfigOf(theme), 'utf8'));
   const warnings = [
     ...checkEnvelope(message),
     ...await page.evaluate(draw, { content: message?.attachments?.[0]?.content ?? {}, hostConfig }),
   ];
-  await page.screenshot({ path: pngFile, fullPage: true });
+  await page.screenshot({ path: `${out}-${theme}-${width}.png`, fullPage: true });
   const seen = await page.evaluate(look);
   const actions = await clickEverything(page);
-  return { warnings: [...warnings, ...checkActions(actions)], ...seen, ...await page.evaluate(collect), actions, blocked };
+  const found = await page.evaluate(collect);
+  await context.close();
+  return { theme, width, warnings: [...warnings, ...checkActions(actions)], ...seen, ...found, actions, blocked };
+}
+
+const message = JSON.parse(await readFile(cardFile, 'utf8'));
+const looks = values.theme.flatMap((theme) => values.width.map((width) => ({ theme, width })));
+
+// One browser for all of them: starting it takes as long as drawing.
+const reports = await withBrowser(async (browser) => {
+  const drawn = [];
+  for (const one of looks) drawn.push(await inspect(browser, message, one));
+  return drawn;
 });
 
-console.log(JSON.stringify(report, null, 2));
-process.exitCode = report.warnings.length > 0 ? 1 : 0;
+console.log(JSON.stringify(reports, null, 2));
+process.exitCode = reports.some(({ warnings }) => warnings.length > 0) ? 1 : 0;
