@@ -28,4 +28,5 @@ mod serve;
 mod slack;
 mod ssrf;
 mod store;
+mod templates;
 mod tidy;

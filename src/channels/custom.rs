@@ -18,6 +18,7 @@ pub(super) const CUSTOM: Declaration = Declaration {
     // It has no links that read otherwise.
     link: |url, _| in_json(url),
     schema: EVENT,
+    is_bounded_by_schema: false,
     // Standard Webhooks advises to stay small; a request's own limits keep well below this.
     budget: Budget::bytes(1024 * 1024),
     rate_per_second: None,

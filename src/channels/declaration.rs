@@ -23,6 +23,8 @@ pub struct Declaration {
     pub(super) link: fn(&str, &str) -> String,
     /// The schema, one of [`super::SCHEMAS`], that each body meets.
     pub(super) schema: &'static str,
+    /// Whether it bounds how long texts may be, so that what a built-in template renders may fail it.
+    pub(super) is_bounded_by_schema: bool,
     /// How large a body may be.
     pub(super) budget: Budget,
     /// Messages a second that the target takes before it throttles, where that is known.

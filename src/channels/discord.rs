@@ -17,6 +17,7 @@ pub(super) const DISCORD: Declaration = Declaration {
     moment: |at| format!("<t:{}:f>", at.as_seconds()),
     link: |url, text| format!("[{}](<{}>)", escape(text), in_json(&url.replace('>', "%3E"))),
     schema: SCHEMA,
+    is_bounded_by_schema: true,
     // Discord counts the characters of all texts of an embed.
     budget: Budget { most: 6_000, of: |body, _| embedded(body) },
     // Five in two seconds for each webhook, as its answers' headers say.

@@ -18,6 +18,7 @@ pub(super) const GOOGLE_CHAT: Declaration = Declaration {
     moment: utc,
     link: |url, text| format!("<a href=\\\"{}\\\">{}</a>", in_json(&entities(&url.replace('"', "%22"))), escape(text)),
     schema: SCHEMA,
+    is_bounded_by_schema: true,
     // Google Chat's own limit.
     budget: Budget::bytes(32_000),
     // One a second for each space, over all its webhooks.

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::samples::{Example, Sample};
 use super::slack_app::{Posting, Way};
-use super::templates::{DEFAULT, Override, RenderError};
+use super::templates::{Override, RenderError};
 use super::{Channels, Declaration, Manner, TemplateSet};
 use crate::store::endpoints::Channel;
 use crate::store::events::KINDS;
@@ -66,19 +66,20 @@ impl Samples {
 }
 
 impl Channels {
-    /// What the channel's templates, with these over them, make of samples. Nothing falls back.
+    /// The text that serves as the template of that name where nothing is kept in the database, and whether it is built in.
+    pub fn below(&self, channel: Channel, name: &str) -> Option<(String, bool)> {
+        self.templates.below(channel, name)
+    }
+
+    /// What the channel's templates, with these over them, make of samples. Nothing falls back. When they cannot even be put
+    /// together, the first sample alone says so.
     pub fn preview(&self, channel: Channel, overrides: &[Override], samples: &Samples) -> Vec<Preview> {
-        let set = self.templates.try_out(channel, overrides);
         let each = samples.events.iter().flat_map(|event| samples.sorts.iter().map(move |sort| (*event, *sort)));
-        let render = |(event, sort): (&'static str, Sample)| {
-            let said = match &set {
-                None => Err(RenderError::Missing(format!("{}/{DEFAULT}", channel.as_str()))),
-                Some(Err(error)) => Err(RenderError::from(error.clone())),
-                Some(Ok(set)) => self.sample(set, event, sort),
-            };
-            preview(channel, event, sort, said)
-        };
-        each.map(render).collect()
+        match self.templates.try_out(channel, overrides) {
+            Ok(set) => each.map(|(event, sort)| preview(channel, event, sort, self.sample(&set, event, sort))).collect(),
+            // They fail for all samples alike.
+            Err(error) => each.take(1).map(|(event, sort)| preview(channel, event, sort, Err(error.clone().into()))).collect(),
+        }
     }
 
     fn sample(&self, set: &TemplateSet, event: &str, sort: Sample) -> Result<String, RenderError> {

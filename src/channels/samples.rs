@@ -1,5 +1,6 @@
 //! Events that never happened, one of each kind and sort: what templates are tried with before anything real is sent.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Links, Notice, SlotLinks, Subject};
@@ -17,7 +18,8 @@ const HOSTILE: &str = "[click](http://evil.example) ![img](http://evil.example/x
     {{DATE(2017-02-14T06:08:39Z)}} `code` ``` # head \u{202e}reversed\u{200b} \u{1b}[31m \"quote\" \\ \u{0} {{{raw}}} &amp; &lt; \r\n- list";
 
 /// A sort of sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Sample {
     /// As most are.
     Plain,

@@ -19,6 +19,7 @@ pub(super) const SLACK: Declaration = Declaration {
     moment,
     link: |url, text| format!("<{}|{}>", in_json(&entities(&url.replace('|', "%7C"))), escape(text)),
     schema: SCHEMA,
+    is_bounded_by_schema: true,
     // Slack's limits are those of each text and of the number of blocks; all of them together stay below this.
     budget: Budget::bytes(60_000),
     // "1 per second", short bursts allowed.

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::chat::fitted;
+use super::chat::{Fitted, fitted};
 use super::slack::SLACK;
 use super::view::Room;
 use super::{Declaration, Meaning, Notice, Receipt, RenderError, TemplateSet, Validators};
@@ -87,7 +87,7 @@ pub(super) fn render(
     notice: &Notice<'_>,
     posting: &Posting,
 ) -> Result<Call, RenderError> {
-    let (mut body, seen) = fitted(&SLACK_APP, room, set, validators, notice)?;
+    let Fitted { mut body, seen, .. } = fitted(&SLACK_APP, room, set, validators, notice)?;
     let members = body.as_object_mut().ok_or_else(|| RenderError::Missing(notice.kind.to_owned()))?;
     let buttons = Buttons { notice, posting, in_place: !posting.needs_page && is_whole(&seen) };
     members

@@ -18,6 +18,7 @@ pub(super) const TEAMS: Declaration = Declaration {
     moment,
     link: |url, text| format!("[{}]({})", escape(text), in_json(&url.replace('(', "%28").replace(')', "%29"))),
     schema: SCHEMA,
+    is_bounded_by_schema: false,
     // Teams takes 28 KB of re-encoded properties; this leaves room for the re-encoding.
     budget: Budget::bytes(20_000),
     // Beyond that, a connector is throttled.

@@ -1,6 +1,6 @@
 //! `countersign apply`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -13,7 +13,7 @@ use super::output;
 use crate::hub::Manifest;
 use crate::shape::Shaped;
 
-/// Make a running hub's groups, people, resources and endpoints what a file says. What the file does not name stays as it is.
+/// Make a running hub's groups, people, resources, endpoints and templates what a file says. What the file does not name stays as it is.
 /// Everything is changed, or nothing.
 #[derive(Debug, Args)]
 pub(super) struct Apply {
@@ -38,7 +38,8 @@ impl Apply {
         if let Err(error) = read(&text) {
             anyhow::bail!("{path}: {}", error.to_string().trim_end());
         }
-        let manifest: toml::Value = toml::from_str(&text).with_context(|| format!("cannot read {path}"))?;
+        let mut manifest: toml::Value = toml::from_str(&text).with_context(|| format!("cannot read {path}"))?;
+        read_templates(&mut manifest, &self.file)?;
         let call = self.client.call(Method::POST, "/v1/apply")?;
         let call = call.query(&[("dry_run", self.dry_run)]).json(&manifest);
         let plan: Value = self.client.send(call).await?.json().await?;
@@ -47,6 +48,19 @@ impl Apply {
         }
         output::print(&describe(&plan))
     }
+}
+
+/// Puts the texts of templates in place of their files' names, which are as seen from the manifest.
+fn read_templates(manifest: &mut toml::Value, from: &Path) -> anyhow::Result<()> {
+    let templates = manifest.get_mut("templates").and_then(toml::Value::as_array_mut);
+    for template in templates.into_iter().flatten().filter_map(toml::Value::as_table_mut) {
+        let Some(toml::Value::String(file)) = template.remove("file") else { continue };
+        anyhow::ensure!(!template.contains_key("template"), "a template has `template` or `file`, not both: {file}");
+        let path = from.parent().unwrap_or_else(|| Path::new("")).join(file);
+        let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        template.insert("template".to_owned(), text.into());
+    }
+    Ok(())
 }
 
 fn read(text: &str) -> Result<Manifest, toml::de::Error> {

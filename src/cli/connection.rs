@@ -120,9 +120,14 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// Any.
+    pub(super) fn new(method: Method, path: impl Into<String>, body: Option<Value>) -> Self {
+        Self { method, path: path.into(), query: Vec::new(), body, key: None, hold: Duration::ZERO }
+    }
+
     /// Reads.
     pub(super) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), query: Vec::new(), body: None, key: None, hold: Duration::ZERO }
+        Self::new(Method::GET, path, None)
     }
 
     /// Does.
@@ -218,6 +223,9 @@ impl Connection {
     }
 
     fn judge(&self, status: StatusCode, retry_after: Duration, bytes: &[u8]) -> Result<Value, CallError> {
+        if status == StatusCode::NO_CONTENT {
+            return Ok(Value::Null);
+        }
         if status.is_success() {
             return serde_json::from_slice(bytes).map_err(|error| CallError::Nonsense(format!("no JSON: {error}")));
         }

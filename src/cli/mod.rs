@@ -20,6 +20,7 @@ mod serve;
 mod shown;
 mod slack;
 mod telemetry;
+mod template;
 mod waiting;
 
 use std::process::ExitCode;
@@ -51,7 +52,7 @@ enum Command {
     Serve(serve::Serve),
     /// Run a throwaway hub with a sample policy, a receiver that shows the cards, and requests to decide
     Demo(demo::Demo),
-    /// Make a running hub's groups, people, resources and endpoints what a file says
+    /// Make a running hub's groups, people, resources, endpoints and templates what a file says
     Apply(apply::Apply),
     /// Run a command once it is approved
     Exec(exec::Exec),
@@ -65,6 +66,8 @@ enum Command {
     Explain(explain::Explain),
     /// Look at what endpoints are sent, try them out, hold them back, send again
     Endpoint(endpoint::Endpoint),
+    /// Try out message templates, and change those of a running hub
+    Template(template::Template),
     /// Say that an account in Slack is yours
     Slack(slack::Slack),
     /// Look at the keys that links are signed with, and replace them
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
             Command::Reject(command) => done(command.run().await),
             Command::Explain(command) => done(command.run().await),
             Command::Endpoint(command) => command.run().await,
+            Command::Template(command) => command.run().await,
             Command::Slack(command) => done(command.run().await),
             Command::Keys(command) => done(command.run()),
             Command::Analytics(command) => done(command.run().await),

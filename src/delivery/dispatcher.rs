@@ -173,6 +173,11 @@ impl Dispatcher {
         Ok(self.metrics.text(self.board.load(), backlog))
     }
 
+    /// What messages are made with.
+    pub const fn channels(&self) -> &Arc<Channels> {
+        &self.parts.channels
+    }
+
     /// What keeps everything from these endpoints now, as far as this process has learnt.
     pub fn held(&self, endpoints: &[EndpointId]) -> HashMap<EndpointId, Held> {
         self.board.held(endpoints)

@@ -6,10 +6,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::approval::{Refusal, UseRefusal};
+use crate::channels::Preview;
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 83] = [
+pub const CODES: [(&str, u16); 84] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -54,6 +55,7 @@ pub const CODES: [(&str, u16); 83] = [
     ("invalid_schema", 422),
     ("invalid_secret", 422),
     ("invalid_state", 422),
+    ("invalid_template", 422),
     ("invalid_text", 422),
     ("invalid_timeout", 422),
     ("invalid_transport", 422),
@@ -121,6 +123,9 @@ struct Document {
     /// The request as it stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<Box<RequestView>>,
+    /// What a template makes of the samples that it fails for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Preview>,
 }
 
 impl Problem {
@@ -136,6 +141,7 @@ impl Problem {
             pointer: String::new(),
             outcome: None,
             request: None,
+            problems: Vec::new(),
         }))
     }
 
@@ -174,6 +180,11 @@ impl From<HubError> for Problem {
             HubError::Forbidden(_) => Self::new("forbidden", detail),
             HubError::NotFound(_) => Self::new("not_found", detail),
             HubError::Invalid { code, pointer, .. } => Self::new(code, detail).at(pointer),
+            HubError::Template { pointer, problems } => {
+                let mut problem = Self::new("invalid_template", detail).at(pointer);
+                problem.0.problems = problems;
+                problem
+            }
             HubError::Unsatisfiable { .. } => Self::new("unsatisfiable", detail).at("/resource"),
             HubError::Conflict { code, .. } => Self::new(code, detail),
             HubError::Refused { refusal, status, request } => {

@@ -36,7 +36,7 @@ pub fn router(app: App) -> Router {
 fn api_routes() -> Router<App> {
     use api::{
         analytics, apply, audit, bulk, deliveries, endpoints, grants, groups, identities, people, replays, requests,
-        resources, slack, tokens,
+        resources, slack, templates, tokens,
     };
 
     Router::new()
@@ -69,6 +69,11 @@ fn api_routes() -> Router<App> {
         .route("/me/chat-identities", post(identities::confirm))
         .route("/slack/interactions", post(slack::interactions))
         .route("/slack/commands", post(slack::commands))
+        .route("/templates", get(templates::list))
+        .route("/templates/preview", post(templates::preview))
+        .route("/templates/{channel}/{event}", put(templates::put).get(templates::show).delete(templates::delete))
+        .route("/templates/{channel}/{event}/versions", get(templates::versions))
+        .route("/templates/{channel}/{event}/restore", post(templates::restore))
         .route("/resources", get(resources::list))
         .route("/resources/{name}", put(resources::put).get(resources::show).delete(resources::delete))
         .route("/endpoints", get(endpoints::list).post(endpoints::create))

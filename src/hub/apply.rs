@@ -10,8 +10,9 @@ use serde_json::json;
 
 use super::footguns::warnings;
 use super::{
-    EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, check, endpoints as services, require,
+    EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, check, endpoints as services, require, templates,
 };
+use super::templates::TemplateManifest;
 use crate::approval::{Email, GroupName, ResourceName};
 use crate::audit::{Actor, Entry};
 use crate::delivery::TargetPolicy;
@@ -42,6 +43,9 @@ pub struct Manifest {
     /// Endpoints; told apart by name.
     #[serde(default)]
     pub endpoints: Vec<EndpointInput>,
+    /// Templates; told apart by channel, event, and what they are for.
+    #[serde(default)]
+    pub templates: Vec<TemplateManifest>,
 }
 
 /// What happens to one thing.
@@ -88,6 +92,7 @@ struct Target {
     people: Vec<Person>,
     resources: Vec<Resource>,
     endpoints: Vec<EndpointInput>,
+    templates: Vec<templates::Checked>,
 }
 
 impl Hub {
@@ -97,7 +102,9 @@ impl Hub {
     /// When the caller may not, or something in the manifest cannot be meant; then nothing is changed.
     pub async fn apply(&self, caller: &Principal, manifest: Manifest, dry_run: bool) -> Result<Plan, HubError> {
         require(caller, &[Scope::Admin])?;
-        let target = Target::check(manifest)?;
+        check::count("/templates", manifest.templates.len(), MAX_ITEMS)?;
+        let templates = self.check_templates(&manifest).await?;
+        let target = Target::check(manifest, templates)?;
         let (now, targets, actor) = (self.clock.now(), Arc::clone(&self.targets), caller.actor());
         let applied = self
             .store
@@ -136,7 +143,7 @@ fn without_secrets(mut plan: Plan) -> Plan {
 }
 
 impl Target {
-    fn check(manifest: Manifest) -> Result<Self, HubError> {
+    fn check(manifest: Manifest, templates: Vec<templates::Checked>) -> Result<Self, HubError> {
         check::count("/groups", manifest.groups.len(), MAX_ITEMS)?;
         check::count("/people", manifest.people.len(), MAX_ITEMS)?;
         check::count("/resources", manifest.resources.len(), MAX_ITEMS)?;
@@ -159,6 +166,7 @@ impl Target {
                 .map(|(name, input)| input.check(name.clone()).map_err(|error| at("resources", &name, error)))
                 .collect::<Result<_, _>>()?,
             endpoints: manifest.endpoints,
+            templates,
         })
     }
 
@@ -195,6 +203,9 @@ impl Target {
         }
         for input in self.endpoints {
             changes.push(put_endpoint(tx, input, targets, now, actor).await?);
+        }
+        for template in self.templates {
+            changes.push(templates::put_checked(tx, template, now, actor).await?);
         }
         let mut found = Vec::new();
         for resource in &self.resources {

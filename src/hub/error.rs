@@ -1,6 +1,7 @@
 //! Why the hub does not do what it was asked. Each variant has one stable code and one HTTP status, given in `http::problem`.
 
 use super::RequestView;
+use crate::channels::Preview;
 use crate::approval::{Refusal, Status, UseRefusal};
 use crate::store::StoreError;
 
@@ -42,6 +43,14 @@ pub enum HubError {
         pointer: String,
         /// What is wrong and what to do.
         detail: String,
+    },
+    /// A template that does not make of every sample what its channel takes.
+    #[error("{}", first_of(problems))]
+    Template {
+        /// Which part of the input, as a JSON Pointer.
+        pointer: String,
+        /// What it makes of the samples that it fails for, some of them at most.
+        problems: Vec<Preview>,
     },
     /// Nobody could ever approve.
     #[error(
@@ -94,4 +103,13 @@ impl HubError {
     pub fn invalid(code: &'static str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { code, pointer: pointer.into(), detail: detail.into() }
     }
+}
+
+/// What is wrong, in the words of the first of several.
+fn first_of(problems: &[Preview]) -> String {
+    let said = |preview: &Preview| {
+        let problem = preview.problem.as_ref()?;
+        Some(format!("{} (with {}, {})", problem.detail, preview.event, preview.sample))
+    };
+    problems.iter().find_map(said).unwrap_or_else(|| "the template cannot be used".to_owned())
 }

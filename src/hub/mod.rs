@@ -29,6 +29,7 @@ mod resources;
 mod revise;
 mod rules;
 mod slack;
+mod templates;
 mod timer;
 mod tokens;
 mod transition;
@@ -51,7 +52,7 @@ pub use deliveries::DeliveryDetail;
 pub use emergency::{GlassInput, ReviewInput};
 pub use endpoints::{
     AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView, RetiringView,
-    RotateInput, SlackInput, SlackPatch, SlackView, TestInput, WithSecret,
+    RotateInput, SlackInput, SlackPatch, SlackView, TestInput, WithSecret, TemplateProblemView,
 };
 pub use error::{HubError, LinkProblem};
 pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};
@@ -64,6 +65,10 @@ pub use resources::{ResourceInput, ResourceView};
 pub use revise::ReviseInput;
 pub use slack::{Signed, SlackAnswer, run_slack_jobs};
 pub use timer::run_timer;
+pub use templates::{
+    PreviewInput, Previews, RestoreInput, TemplateFor, TemplateInput, TemplateList, TemplateManifest, TemplateVersion,
+    TemplateView,
+};
 pub use tokens::{NewToken, TokenInput};
 pub use usage::{ClaimInput, Claimed, HeartbeatInput, Lease, ResultInput};
 pub use view::{ExecutionView, GrantView, RequestView, SlotView, VoteView};

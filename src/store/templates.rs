@@ -29,10 +29,10 @@ pub enum Reach {
 }
 
 /// Which template.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateKey {
     /// Of which channel.
-    pub channel: String,
+    pub channel: Channel,
     /// An event, `default`, or a part.
     pub name: String,
     /// For what.
@@ -69,7 +69,7 @@ pub fn applying(
         Reach::Endpoint(id) => endpoint == Some(*id),
     };
     let mut strongest: BTreeMap<&str, &StoredTemplate> = BTreeMap::new();
-    for template in templates.iter().filter(|template| template.key.channel == channel.as_str()) {
+    for template in templates.iter().filter(|template| template.key.channel == channel) {
         let is_stronger = |known: &&StoredTemplate| known.key.reach < template.key.reach;
         if reaches(&template.key.reach) && strongest.get(template.key.name.as_str()).is_none_or(is_stronger) {
             strongest.insert(&template.key.name, template);
@@ -84,7 +84,7 @@ pub fn applying(
 
 /// Whether any template of the channel is for a resource, so that one has to know which.
 pub fn tells_resources_apart(templates: &[StoredTemplate], channel: Channel) -> bool {
-    let of_channel = templates.iter().filter(|template| template.key.channel == channel.as_str());
+    let of_channel = templates.iter().filter(|template| template.key.channel == channel);
     of_channel.into_iter().any(|template| matches!(template.key.reach, Reach::Resource(_)))
 }
 
@@ -117,13 +117,38 @@ pub async fn current(session: &mut Session) -> Result<Vec<StoredTemplate>, Store
     rows.into_iter().map(Row::into_template).collect()
 }
 
+/// The version of a template that is in use.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn get(session: &mut Session, key: &TemplateKey) -> Result<Option<StoredTemplate>, StoreError> {
+    let sql = columns!("WHERE channel = $1 AND name = $2 AND scope = $3 AND is_current = 1 AND body IS NOT NULL");
+    let row: Option<Row> =
+        session.fetch_optional(sql, args![key.channel.as_str(), &key.name, key.reach.to_string()]).await?;
+    row.map(Row::into_template).transpose()
+}
+
+/// How many are in use.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count(session: &mut Session) -> Result<u64, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Count {
+        count: i64,
+    }
+    let sql = "SELECT COUNT(*) AS count FROM templates WHERE is_current = 1 AND body IS NOT NULL";
+    let row: Count = session.fetch_one(sql, args![]).await?;
+    Ok(u64::try_from(row.count).unwrap_or(0))
+}
+
 /// The versions that are kept of a template, newest first.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn versions(session: &mut Session, key: &TemplateKey) -> Result<Vec<StoredTemplate>, StoreError> {
     let sql = columns!("WHERE channel = $1 AND name = $2 AND scope = $3 ORDER BY version DESC");
-    let rows: Vec<Row> = session.fetch_all(sql, args![&key.channel, &key.name, key.reach.to_string()]).await?;
+    let rows: Vec<Row> = session.fetch_all(sql, args![key.channel.as_str(), &key.name, key.reach.to_string()]).await?;
     rows.into_iter().map(Row::into_template).collect()
 }
 
@@ -143,7 +168,7 @@ pub async fn put(
         version: Option<i64>,
     }
     session.touch_configuration();
-    let place = || args![&key.channel, &key.name, key.reach.to_string()];
+    let place = || args![key.channel.as_str(), &key.name, key.reach.to_string()];
     let sql = "SELECT MAX(version) AS version FROM templates WHERE channel = $1 AND name = $2 AND scope = $3";
     let newest: Newest = session.fetch_one(sql, place()).await?;
     let version = newest.version.unwrap_or(0) + 1;
@@ -198,7 +223,7 @@ impl Row {
             .scope
             .parse()
             .map_err(|cause: UnknownReach| StoreError::inconsistent("templates", "scope", &self.id, cause))?;
-        let key = TemplateKey { channel: channel.as_str().to_owned(), name: self.name, reach };
+        let key = TemplateKey { channel, name: self.name, reach };
         Ok(StoredTemplate {
             id: self.id.parse().map_err(wrong("id"))?,
             key,

@@ -27,13 +27,13 @@ impl TestHub {
     }
 
     /// A token of that scope, in place of the admin's.
-    async fn token_of(&self, scope: &str) -> String {
+    pub(crate) async fn token_of(&self, scope: &str) -> String {
         let made = self.post("/v1/tokens", &json!({"name": scope, "scope": scope})).await.expect(201);
         made["secret"].as_str().unwrap().to_owned()
     }
 
     /// What the audit trail says of the actions that begin so.
-    async fn audited(&self, action: &str) -> Vec<String> {
+    pub(crate) async fn audited(&self, action: &str) -> Vec<String> {
         let trail = self.get("/v1/audit?limit=500").await.expect(200);
         let actions =
             trail["items"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap().to_owned());

@@ -96,6 +96,7 @@ impl Expansion<'_> {
         };
         match element {
             TemplateElement::Comment(_) => {}
+            TemplateElement::RawString(text) => put(TemplateElement::RawString(without_indents(text))),
             TemplateElement::HelperBlock(helper) => {
                 if helper.name.as_name() == Some("each") {
                     put(turns(helper));
@@ -168,6 +169,13 @@ impl Expansion<'_> {
 enum Inserted {
     Here(Template),
     Called(DecoratorTemplate),
+}
+
+/// Text without the white space behind its line breaks. No string of JSON goes over a line break, so it is nobody's.
+fn without_indents(text: &str) -> String {
+    let mut lines = text.split('\n');
+    let first = lines.next().unwrap_or_default().to_owned();
+    lines.fold(first, |kept, line| kept + "\n" + line.trim_start_matches([' ', '\t']))
 }
 
 /// What stands in front of a loop.

@@ -39,10 +39,15 @@ pub(super) fn take_bytes(bytes: usize) -> Result<(), RenderErrorReason> {
 }
 
 /// What a template writes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Written(Vec<u8>);
 
 impl Written {
+    /// Nothing yet, with room for an ordinary message.
+    pub(super) fn new() -> Self {
+        Self(Vec::with_capacity(8 * 1024))
+    }
+
     /// As text; templates write nothing else.
     pub(super) fn into_text(self) -> String {
         String::from_utf8(self.0).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

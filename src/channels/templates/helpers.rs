@@ -118,8 +118,11 @@ fn turns(list: &Value) -> Result<String, Reason> {
 /// markup.
 fn exact(channel: &Declaration, call: &Call<'_, '_>) -> Result<String, Reason> {
     let value = call.first()?;
-    let is_plain = !channel.is_chat() || !value.is_string() || time_of(value).is_ok();
-    if is_plain && !value.is_object() && !value.is_array() { Ok(text_of(value)) } else { url(call) }
+    if !channel.is_chat() || value.is_number() || value.is_boolean() {
+        return Ok(text_of(value));
+    }
+    let is_time = || value.as_str().is_some_and(|text| text.parse::<Timestamp>().is_ok());
+    url(call).or_else(|error| if is_time() { Ok(text_of(value)) } else { Err(error) })
 }
 
 /// A link of the hub's own, or one that the template itself names.

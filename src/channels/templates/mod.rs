@@ -84,9 +84,11 @@ impl Templates {
             fs::read_dir(folder).map_err(|cause| TemplatesError::Io { path: folder.to_owned(), cause })?;
             for channel in Channel::ALL {
                 let texts = read_folder(&folder.join(channel.as_str()))?;
-                let Some(below) = built_in.get(channel.as_str()).filter(|_| !texts.is_empty()) else { continue };
-                let texts = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-                files.insert(channel.as_str(), layer(below, texts)?);
+                let below = built_in.get(channel.as_str()).map(|set: &Arc<TemplateSet>| set.sources.clone());
+                if !texts.is_empty() {
+                    let texts = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+                    files.insert(channel.as_str(), layer(channel, below.unwrap_or_default(), texts)?);
+                }
             }
         }
         Ok(Self { built_in, files, stored: Mutex::default() })
@@ -96,30 +98,31 @@ impl Templates {
     pub(super) fn layers(&self, channel: Channel, overrides: &[Override]) -> impl Iterator<Item = Layer> {
         let channel_name = channel.as_str();
         let kept = [self.files.get(channel_name), self.built_in.get(channel_name)];
-        let stored = (!overrides.is_empty()).then(|| self.stored(channel, overrides)).flatten();
+        let stored = (!overrides.is_empty()).then(|| self.stored(channel, overrides));
         stored.into_iter().chain(kept.into_iter().flatten().cloned().map(Ok))
     }
 
     /// What lies over the given texts, compiled once.
-    fn stored(&self, channel: Channel, overrides: &[Override]) -> Option<Layer> {
+    fn stored(&self, channel: Channel, overrides: &[Override]) -> Layer {
         let key = (channel, overrides.iter().map(|template| template.id).collect::<Vec<_>>());
         if let Some(known) = self.stored.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Some(known.clone());
+            return known.clone();
         }
-        let built = self.try_out(channel, overrides)?;
+        let built = self.try_out(channel, overrides);
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         if stored.len() >= MOST_SETS {
             stored.clear();
         }
         stored.insert(key, built.clone());
-        Some(built)
+        built
     }
 
     /// The same, without keeping it.
-    pub(super) fn try_out(&self, channel: Channel, overrides: &[Override]) -> Option<Layer> {
-        let channel = channel.as_str();
-        let below = self.files.get(channel).or_else(|| self.built_in.get(channel))?;
-        Some(layer(below, overrides.iter().map(|template| (template.name.as_str(), &*template.text))))
+    pub(super) fn try_out(&self, channel: Channel, overrides: &[Override]) -> Layer {
+        let name = channel.as_str();
+        let sources = self.files.get(name).or_else(|| self.built_in.get(name)).map(|set| set.sources.clone());
+        let texts = overrides.iter().map(|template| (template.name.as_str(), &*template.text));
+        layer(channel, sources.unwrap_or_default(), texts)
     }
 
     /// The text that serves as the template of that name where nothing is kept in the database, and whether it is built in.
@@ -135,9 +138,8 @@ impl Templates {
 }
 
 /// A set of which some templates are an operator's, all of them put together.
-fn layer<'t>(below: &TemplateSet, texts: impl Iterator<Item = (&'t str, &'t str)>) -> Layer {
-    let sources = over(below.declaration.channel, below.sources.clone(), texts)?;
-    let set = TemplateSet::new(below.declaration, sources, false);
+fn layer<'t>(channel: Channel, below: Sources, texts: impl Iterator<Item = (&'t str, &'t str)>) -> Layer {
+    let set = TemplateSet::new(Declaration::of(channel), over(channel, below, texts)?, false);
     set.check()?;
     Ok(Arc::new(set))
 }

@@ -144,7 +144,7 @@ fn write(
     context: &Context,
 ) -> Result<String, handlebars::RenderError> {
     fuel::fill(expanded.elements);
-    let mut written = fuel::Written::default();
+    let mut written = fuel::Written::new();
     let mut output = WriteOutput::new(&mut written);
     expanded.template.render(registry, context, &mut RenderContext::new(None), &mut output)?;
     Ok(written.into_text())

@@ -9,7 +9,7 @@ fn stored(name: &str, text: &str) -> Override {
 }
 
 fn set(channel: Channel, overrides: &[Override]) -> Layer {
-    Templates::load(None).expect("loads").try_out(channel, overrides).expect("a set")
+    Templates::load(None).expect("loads").try_out(channel, overrides)
 }
 
 /// What a text in place of `request.voted` makes of the data.

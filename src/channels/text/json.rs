@@ -6,6 +6,9 @@ use crate::unicode::is_hidden;
 
 /// Text as the inside of a JSON string (RFC 8259 §7).
 pub fn in_json(text: &str) -> String {
+    if text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        return text.to_owned();
+    }
     let quoted = serde_json::Value::from(text).to_string();
     quoted.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or_default().to_owned()
 }

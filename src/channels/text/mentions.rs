@@ -5,6 +5,9 @@ use super::WORD_JOINER;
 /// Text whose `@here`, `@channel` and `@everyone` call nobody: a character that shows nothing stands behind the `@`.
 pub fn dead_mentions(text: &str) -> String {
     const TO_ALL: [&str; 3] = ["here", "channel", "everyone"];
+    if !text.contains('@') {
+        return text.to_owned();
+    }
     let mut dead = String::with_capacity(text.len());
     for (place, character) in text.char_indices() {
         dead.push(character);

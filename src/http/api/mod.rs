@@ -15,6 +15,7 @@ pub(super) mod replays;
 pub(super) mod requests;
 pub(super) mod resources;
 pub(super) mod slack;
+pub(super) mod templates;
 pub(super) mod tokens;
 
 use serde::Deserialize;

@@ -18,7 +18,7 @@ pub use self::life::RotateInput;
 pub use self::slack::{SlackInput, SlackPatch, SlackView};
 pub(in crate::hub) use self::trial::AT_ONCE;
 pub use self::trial::TestInput;
-pub use self::view::{AuthView, CertificateView, EndpointStatus, EndpointView, HealthView, RetiringView, WithSecret};
+pub use self::view::{AuthView, CertificateView, EndpointStatus, EndpointView, HealthView, RetiringView, TemplateProblemView, WithSecret};
 use super::query::parse_cursor;
 use super::{Hub, HubError, IdempotencyKey, Page, require};
 use crate::approval::Digest;
@@ -27,7 +27,7 @@ use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::idempotency::{Key, Used};
-use crate::store::{Session, Tx, deliveries, endpoints, health, heartbeats, idempotency};
+use crate::store::{Session, Tx, deliveries, endpoints, health, heartbeats, idempotency, template_problems};
 use crate::time::Timestamp;
 
 const OPERATION: &str = "endpoint";
@@ -140,12 +140,16 @@ impl Hub {
     ) -> Result<Vec<EndpointStatus>, HubError> {
         let (Some(first), Some(last)) = (endpoints.first(), endpoints.last()) else { return Ok(Vec::new()) };
         let mut failing: HashMap<_, _> = health::between(session, first.id, last.id).await?.into_iter().collect();
+        // Of several the newest, which comes last.
+        let mut problems: HashMap<_, _> =
+            template_problems::between(session, first.id, last.id).await?.into_iter().collect();
         let ids: Vec<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
         let held = self.dispatcher.held(&ids);
         let status = |endpoint: &Endpoint| EndpointStatus {
             endpoint: EndpointView::new(endpoint),
             health: failing.remove(&endpoint.id).map(HealthView::from),
             held: held.get(&endpoint.id).copied(),
+            template_problem: problems.remove(&endpoint.id).map(TemplateProblemView::from),
         };
         Ok(endpoints.iter().map(status).collect())
     }

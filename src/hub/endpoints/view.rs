@@ -13,6 +13,7 @@ use crate::delivery::{Held, TargetPolicy};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Channel, Endpoint, EndpointState, Format};
 use crate::store::health::Health;
+use crate::store::template_problems::TemplateProblem;
 use crate::store::transport::Auth;
 use crate::time::Timestamp;
 
@@ -68,6 +69,23 @@ pub struct EndpointStatus {
     pub health: Option<HealthView>,
     /// What keeps everything from it now, as far as the replica that answers has learnt.
     pub held: Option<Held>,
+    /// What is wrong with a template of the operator's: messages are made with the one below it. None while all is well.
+    pub template_problem: Option<TemplateProblemView>,
+}
+
+/// A template that failed.
+#[derive(Debug, Clone, Serialize)]
+pub struct TemplateProblemView {
+    /// For which event.
+    pub event: String,
+    /// Which template: the channel and the event, or a part.
+    pub template: Option<String>,
+    /// The line in it, from 1.
+    pub line: Option<u32>,
+    /// In words.
+    pub detail: String,
+    /// When it failed last.
+    pub at: Timestamp,
 }
 
 /// How an endpoint fares that fails.
@@ -156,6 +174,12 @@ impl EndpointView {
 impl From<Health> for HealthView {
     fn from(Health { failing_since, failures, last_error, warned: _, probe_at }: Health) -> Self {
         Self { failing_since, failures, last_error, probe_at }
+    }
+}
+
+impl From<TemplateProblem> for TemplateProblemView {
+    fn from(TemplateProblem { event, template, line, detail, at }: TemplateProblem) -> Self {
+        Self { event, template, line, detail, at }
     }
 }
 

@@ -1,0 +1,176 @@
+//! `countersign template list`, `show`, `set`, `delete`, `versions` and `restore`: what a running hub keeps.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::trial::{channel, read};
+use crate::channels::text::one_line;
+use crate::cli::connection::{Call, CallError, Connection};
+use crate::cli::output;
+use crate::cli::pages::{Paging, lines, moment, text};
+use crate::store::endpoints::Channel;
+
+/// Which template.
+#[derive(Debug, Args)]
+struct Which {
+    /// The channel
+    #[arg(value_name = "CHANNEL", value_parser = channel)]
+    channel: Channel,
+    /// The event, `default`, or a part
+    #[arg(value_name = "EVENT")]
+    event: String,
+    /// The one for an endpoint, by its name or id
+    #[arg(long, value_name = "ENDPOINT", conflicts_with = "resource")]
+    endpoint: Option<String>,
+    /// The one for a resource
+    #[arg(long, value_name = "RESOURCE")]
+    resource: Option<String>,
+}
+
+impl Which {
+    fn call(&self, method: Method, rest: &str, body: Option<Value>) -> Call {
+        let path = format!("/v1/templates/{}/{}{rest}", self.channel.as_str(), self.event);
+        let given = [("endpoint", &self.endpoint), ("resource", &self.resource)];
+        let query = given.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
+        Call::new(method, path, body).query(query)
+    }
+}
+
+/// All of them.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Print the hub's JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Its text.
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    which: Which,
+    /// Print the hub's JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Keeps one.
+#[derive(Debug, Args)]
+pub(super) struct Set {
+    #[command(flatten)]
+    which: Which,
+    /// Its text
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Print the hub's JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Takes one away.
+#[derive(Debug, Args)]
+pub(super) struct Delete {
+    #[command(flatten)]
+    which: Which,
+}
+
+/// Its versions.
+#[derive(Debug, Args)]
+pub(super) struct Versions {
+    #[command(flatten)]
+    which: Which,
+    /// Print the hub's JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Goes back.
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    #[command(flatten)]
+    which: Which,
+    /// To which version
+    #[arg(value_name = "VERSION")]
+    version: u32,
+    /// Print the hub's JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl List {
+    pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<()> {
+        let page = Paging::whole().read(hub, "/v1/templates", Vec::new()).await?;
+        output::print_answer(self.json, &page, |page| lines(page, described))
+    }
+}
+
+impl Show {
+    pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<()> {
+        let answer = hub.send(&self.which.call(Method::GET, "", None)).await?;
+        if self.json {
+            return output::print_answer(true, &answer, described);
+        }
+        output::print_exact(text(&answer, "/template").as_bytes())
+    }
+}
+
+impl Set {
+    pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<ExitCode> {
+        let template = read(&self.which.event, &self.file)?;
+        let call = self.which.call(Method::PUT, "", Some(json!({"template": &*template.text})));
+        match hub.send(&call).await {
+            Ok(answer) => output::print_answer(self.json, &answer, |answer| format!("{}\n", described(answer)))?,
+            Err(CallError::Refused(problem)) => {
+                output::tell(&format!("countersign: {problem}"));
+                output::tell("nothing was changed; `countersign template check` lists all that fail");
+                return Ok(ExitCode::FAILURE);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Delete {
+    pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<()> {
+        hub.send(&self.which.call(Method::DELETE, "", None)).await?;
+        output::print("taken away; its versions are kept\n")
+    }
+}
+
+impl Versions {
+    pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<()> {
+        let answer = hub.send(&self.which.call(Method::GET, "/versions", None)).await?;
+        output::print_answer(self.json, &answer, |answer| lines(answer, version))
+    }
+}
+
+impl Restore {
+    pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<()> {
+        let call = self.which.call(Method::POST, "/restore", Some(json!({"version": self.version})));
+        let answer = hub.send(&call).await?;
+        output::print_answer(self.json, &answer, |answer| format!("{}\n", described(answer)))
+    }
+}
+
+fn described(template: &Value) -> String {
+    let reach = match (text(template, "/endpoint/name"), text(template, "/resource")) {
+        ("", "") => String::new(),
+        ("", resource) => format!("  for resource {}", one_line(resource)),
+        (endpoint, _) => format!("  for endpoint {}", one_line(endpoint)),
+    };
+    let kept = template.get("version").filter(|version| version.is_object()).map(version).unwrap_or_default();
+    format!("{:<12}{:<24}{kept}{reach}", text(template, "/channel"), text(template, "/event"))
+}
+
+fn version(version: &Value) -> String {
+    let number = |name: &str| version.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let is_gone = version.get("is_deletion").and_then(Value::as_bool) == Some(true);
+    let what = if is_gone { "taken away".to_owned() } else { format!("{} bytes", number("bytes")) };
+    let author = one_line(text(version, "/author"));
+    format!("version {:<4}  {}  {what:<12}  by {author}", number("number"), moment(version, "/created_at"))
+}

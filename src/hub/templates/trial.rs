@@ -1,0 +1,199 @@
+//! Templates tried with samples, before anything real is made with them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{TemplateFor, check_name, check_text};
+use crate::approval::{EndpointName, ResourceName};
+use crate::channels::samples::Sample;
+use crate::channels::{Preview, Samples};
+use crate::hub::{Hub, HubError, check, require};
+use crate::identity::{Principal, Scope};
+use crate::ids::{EndpointId, TemplateId};
+use crate::store::StoreError;
+use crate::store::endpoints::Channel;
+use crate::store::events::KINDS;
+use crate::store::templates::{Reach, StoredTemplate, TemplateKey, applying};
+use crate::time::Timestamp;
+
+/// Failures that are told.
+const TOLD: usize = 10;
+
+/// What is to be tried.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewInput {
+    /// Of which channel.
+    pub channel: Channel,
+    /// The template's name: an event, `default`, or a part.
+    pub event: String,
+    /// Its text; what is in use when absent.
+    #[serde(default)]
+    pub template: Option<String>,
+    /// For an endpoint, by its id or its name.
+    #[serde(default)]
+    pub endpoint: Option<String>,
+    /// For a resource.
+    #[serde(default)]
+    pub resource: Option<ResourceName>,
+    /// Kinds of events; all that the template has a part in when absent.
+    #[serde(default)]
+    pub events: Option<Vec<String>>,
+    /// Sorts of samples; all when absent.
+    #[serde(default)]
+    pub samples: Option<Vec<Sample>>,
+}
+
+/// What a template makes of samples.
+#[derive(Debug, Clone, Serialize)]
+pub struct Previews {
+    /// Whether it can be saved.
+    pub ok: bool,
+    /// Sample by sample.
+    pub previews: Vec<Preview>,
+}
+
+/// A template that is to be saved.
+#[derive(Debug, Clone)]
+pub(in crate::hub) struct Wanted {
+    /// Where in the input it stands.
+    pub(in crate::hub) pointer: String,
+    pub(in crate::hub) key: TemplateKey,
+    pub(in crate::hub) text: Arc<str>,
+}
+
+/// What templates may be for, and those that there are.
+pub(in crate::hub) struct Places {
+    endpoints: HashMap<EndpointId, (EndpointName, Channel)>,
+    by_name: BTreeMap<String, EndpointId>,
+    pub(super) current: Vec<StoredTemplate>,
+}
+
+impl Places {
+    /// Adds an endpoint; one that is only about to be made has no id yet.
+    pub(super) fn expect(&mut self, id: Option<EndpointId>, name: &EndpointName, channel: Channel, now: Timestamp) {
+        let known = self.by_name.get(name.as_str()).copied();
+        let id = id.or(known).unwrap_or_else(|| EndpointId::mint(now));
+        self.by_name.insert(name.to_string(), id);
+        self.endpoints.insert(id, (name.clone(), channel));
+    }
+
+    pub(super) fn name_of(&self, id: EndpointId) -> Option<&EndpointName> {
+        self.endpoints.get(&id).map(|(name, _)| name)
+    }
+
+    /// What a template is for, if there is such a thing.
+    pub(in crate::hub) fn reach(&self, channel: Channel, pointer: &str, what: &TemplateFor) -> Result<Reach, HubError> {
+        let invalid = |detail| Err(HubError::invalid("invalid_parameter", pointer, detail));
+        if let Some(reach) = what.as_reach() {
+            return Ok(reach);
+        }
+        let Some(name) = what.endpoint.as_ref().filter(|_| what.resource.is_none()) else {
+            return invalid("a template is for an endpoint or for a resource, not for both");
+        };
+        let id = name.parse().ok().filter(|id| self.endpoints.contains_key(id)).or_else(|| self.by_name.get(name).copied());
+        let known = id.and_then(|id| Some((id, self.endpoints.get(&id)?.1)));
+        let (id, of_channel) = known.ok_or(HubError::NotFound("endpoint"))?;
+        if of_channel != channel {
+            return invalid("the endpoint is of another channel");
+        }
+        Ok(Reach::Endpoint(id))
+    }
+}
+
+impl Hub {
+    /// What there is now.
+    pub(in crate::hub) async fn places(&self) -> Result<Places, StoreError> {
+        let lookup = self.store.lookup();
+        let endpoints = lookup.endpoints().await?;
+        let current = lookup.templates().await?.to_vec();
+        let mut places = Places { endpoints: HashMap::new(), by_name: BTreeMap::new(), current };
+        let now = self.clock.now();
+        endpoints.iter().for_each(|one| places.expect(Some(one.id), &one.name, one.channel, now));
+        Ok(places)
+    }
+
+    /// Tries templates with all samples that they have a part in, all of them in place.
+    pub(in crate::hub) async fn try_templates(&self, places: &Places, wanted: &[Wanted]) -> Result<(), HubError> {
+        for one in wanted {
+            let failed = |preview: &Preview| preview.problem.is_some();
+            let mut problems = self.preview_with(places, &one.key, wanted, Samples::of(&one.key.name)).await?;
+            problems.retain(failed);
+            problems.truncate(TOLD);
+            if !problems.is_empty() {
+                // What failed is not sent back: it may be long.
+                problems.iter_mut().for_each(|preview| preview.body = None);
+                return Err(HubError::Template { pointer: one.pointer.clone(), problems });
+            }
+        }
+        Ok(())
+    }
+
+    async fn preview_with(
+        &self,
+        places: &Places,
+        key: &TemplateKey,
+        wanted: &[Wanted],
+        samples: Samples,
+    ) -> Result<Vec<Preview>, HubError> {
+        let now = self.clock.now();
+        let stays = |known: &&StoredTemplate| wanted.iter().all(|one| one.key != known.key);
+        let new = |one: &Wanted| StoredTemplate {
+            id: TemplateId::mint(now),
+            key: one.key.clone(),
+            version: 0,
+            text: Some(Arc::clone(&one.text)),
+            author: String::new(),
+            created_at: now,
+        };
+        let all: Vec<StoredTemplate> =
+            places.current.iter().filter(stays).cloned().chain(wanted.iter().map(new)).collect();
+        let (endpoint, resource) = match &key.reach {
+            Reach::All => (None, None),
+            Reach::Endpoint(id) => (Some(*id), None),
+            Reach::Resource(name) => (None, Some(name.as_str())),
+        };
+        let channel = key.channel;
+        let overrides = applying(&all, channel, endpoint, resource);
+        let channels = Arc::clone(self.dispatcher.channels());
+        // It may take as long as many messages.
+        let tried = tokio::task::spawn_blocking(move || channels.preview(channel, &overrides, &samples)).await;
+        tried.map_err(|_| StoreError::Panicked.into())
+    }
+
+    /// What a template makes, or would make, of samples.
+    ///
+    /// # Errors
+    /// When the caller may not, or there is no such endpoint, event or sample.
+    pub async fn preview_template(&self, caller: &Principal, input: PreviewInput) -> Result<Previews, HubError> {
+        require(caller, &[Scope::Admin])?;
+        check_name("/event", &input.event)?;
+        let mut samples = Samples::of(&input.event);
+        if let Some(events) = &input.events {
+            check::count("/events", events.len(), KINDS.len())?;
+            let known = |event: &String| KINDS.into_iter().find(|kind| kind == event);
+            let found: Option<Vec<&'static str>> = events.iter().map(known).collect();
+            samples.events = found.ok_or_else(|| HubError::invalid("unknown_event", "/events", "there is no such event"))?;
+        }
+        if let Some(sorts) = input.samples {
+            check::count("/samples", sorts.len(), Sample::ALL.len())?;
+            samples.sorts = sorts;
+        }
+        let places = self.places().await?;
+        let what = TemplateFor { endpoint: input.endpoint, resource: input.resource };
+        let key = TemplateKey {
+            channel: input.channel,
+            name: input.event,
+            reach: places.reach(input.channel, "/endpoint", &what)?,
+        };
+        let wanted = input.template.map(|text| {
+            check_text("/template", &text)?;
+            Ok::<_, HubError>(Wanted { pointer: "/template".to_owned(), key: key.clone(), text: text.into() })
+        });
+        let wanted: Vec<Wanted> = wanted.transpose()?.into_iter().collect();
+        let previews = self.preview_with(&places, &key, &wanted, samples).await?;
+        Ok(Previews { ok: previews.iter().all(|preview| preview.problem.is_none()), previews })
+    }
+}

@@ -1,0 +1,46 @@
+//! Templates that nobody would write by accident: they are refused, or they render, and nothing takes long or breaks.
+
+use std::sync::LazyLock;
+
+use countersign::channels::samples::Sample;
+use countersign::channels::{Channels, Override, Samples};
+use countersign::ids::TemplateId;
+use countersign::store::endpoints::Channel;
+use countersign::time::Timestamp;
+use proptest::prelude::*;
+
+static CHANNELS: LazyLock<Channels> = LazyLock::new(|| Channels::new(None).unwrap());
+
+/// What templates are made of, in no order.
+fn text() -> impl Strategy<Value = String> {
+    let piece = proptest::sample::select(vec![
+        "{{", "}}", "{{{", "}}}", "{{#if command}}", "{{/if}}", "{{else}}", "{{else if links}}", "{{^}}", "{{#each command}}", "{{/each}}",
+        "{{#each links}}", "{{#with event}}", "{{/with}}", "{{#unless several}}", "{{/unless}}", "{{this}}", "{{../word}}", "{{word}}", "{{plain reason}}",
+        "{{code this}}", "{{json event}}", "{{exact url}}", "{{moment expires_at}}", "{{ago created_at}}", "{{until expires_at}}", "{{cut reason 9}}",
+        "{{link url word}}", "{{person requester}}", "{{> _card}}", "{{> _command}}", "{{#> _card}}", "{{/_card}}", "{{> @partial-block}}", "{{> _ask word=\"x\"}}",
+        "{{!-- --}}", "{{! x }}", "{{~", "~}}", "(", ")", "[", "]", "|", "as |x|", "\"", "'", "\\", "\\{{", "{", "}", ":", ",", "null", "\n", " ",
+        "{{lookup links 0}}", "{{len command}}", "{{eq tone \"good\"}}", "{{#*inline \"x\"}}", "{{/inline}}", "{{{{raw}}}}", "{{{{/raw}}}}", "@root.", "@index", "ä\u{202e}",
+    ]);
+    let any = any::<String>().prop_map(|text| text.chars().take(12).collect::<String>());
+    let pieces = prop_oneof![8 => piece.prop_map(str::to_owned), 1 => any];
+    proptest::collection::vec(pieces, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// Text that is a template by chance, or none: an answer comes, and what is wrong has words.
+    #[test]
+    fn any_text_as_a_template_is_answered(text in text(), part in text(), channel in proptest::sample::select(&Channel::ALL[..])) {
+        let id = || TemplateId::mint(Timestamp::from_micros(1_700_000_000_000_000));
+        let named = |name: &str, text: &str| Override { id: id(), name: name.to_owned(), text: text.into() };
+        let overrides = [named("_command", &part), named("request.created", &text)];
+        let samples = Samples { events: vec!["request.created"], sorts: vec![Sample::Plain, Sample::Hostile] };
+        for preview in CHANNELS.preview(channel, &overrides, &samples) {
+            prop_assert_eq!(preview.problem.is_some(), preview.body.is_none());
+            if let Some(problem) = preview.problem {
+                prop_assert!(problem.detail.len() < 2_000, "{}", problem.detail);
+            }
+        }
+    }
+}
