@@ -20,9 +20,7 @@ pub(super) fn render(
 
 /// A message that fits.
 pub(super) struct Fitted {
-    /// The body.
-    pub(super) body: Value,
-    /// The same as compact JSON.
+    /// Its body, as compact JSON.
     pub(super) text: String,
     /// What the template saw.
     pub(super) seen: Value,
@@ -49,31 +47,34 @@ pub(super) fn fitted(
         };
         match fitting(declaration, set, validators, notice.kind, &mut data) {
             Err(error @ (RenderError::TooBig { .. } | RenderError::Schema { .. })) => refused = error,
-            result => return result.map(|(body, text)| Fitted { body, text, seen: data }),
+            result => return result.map(|text| Fitted { text, seen: data }),
         }
     }
     Err(refused)
 }
 
-/// The body and its text, when it is what the channel takes.
+/// The body as compact JSON, when it is what the channel takes.
 fn fitting(
     declaration: &Declaration,
     set: &TemplateSet,
     validators: &Validators,
     kind: &str,
     data: &mut Value,
-) -> Result<(Value, String), RenderError> {
+) -> Result<String, RenderError> {
     let output = set.render(kind, data)?;
     // Some limits are the schema's: how long a text of the message may be, how many there may be. Where they are not, what a built-in
     // template renders is valid whatever the text: that is seen to where time does not count.
-    if declaration.is_bounded_by_schema || !set.is_built_in() || cfg!(debug_assertions) {
-        validators.check(&output, declaration.schema, data)?;
-    }
+    let text = if declaration.is_bounded_by_schema || !set.is_built_in() || cfg!(debug_assertions) {
+        let body = output.body();
+        validators.check(&output, &body, declaration.schema, data)?;
+        body.to_string()
+    } else {
+        output.compact()
+    };
     let budget = declaration.budget;
-    let text = output.body.to_string();
-    let size = (budget.of)(&output.body, &text);
+    let size = budget.size(&text);
     if size > budget.most {
         return Err(RenderError::TooBig { name: output.name(), size, budget: budget.most });
     }
-    Ok((output.body, text))
+    Ok(text)
 }

@@ -62,14 +62,19 @@ pub enum Receipt {
 pub(super) struct Budget {
     /// Most of it.
     pub(super) most: usize,
-    /// What is counted, of the body and its text.
-    pub(super) of: fn(&Value, &str) -> usize,
+    /// What is counted of the body, when that is not the bytes of its text.
+    pub(super) of: Option<fn(&Value) -> usize>,
 }
 
 impl Budget {
     /// So many bytes of JSON.
     pub(super) const fn bytes(most: usize) -> Self {
-        Self { most, of: |_, text| text.len() }
+        Self { most, of: None }
+    }
+
+    /// The size of a body, given as compact JSON.
+    pub(super) fn size(&self, text: &str) -> usize {
+        self.of.map_or(text.len(), |of| serde_json::from_str(text).map_or(0, |body| of(&body)))
     }
 }
 

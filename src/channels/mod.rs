@@ -21,14 +21,17 @@ mod templates;
 pub mod text;
 mod view;
 
+use self::slack_app::Call;
 pub use declaration::{Declaration, Meaning, Receipt};
 pub use notice::{Links, Notice, SlotLinks, Subject};
+pub use preview::{Preview, Samples};
 pub use schema::{SCHEMAS, SchemaError, Validators};
 pub use slack::{code_for_people as slack_code, text_for_people as slack_text};
-pub use preview::{Preview, Samples};
-use self::slack_app::Call;
 pub use slack_app::{Posting, Way, addressed, is_aside};
-pub use templates::{DEFAULT, MAX_TEMPLATE, Override, RenderError, SyntaxError, TemplateSet, TemplatesError, is_name};
+pub use templates::{
+    DEFAULT, FileReach, FileTemplate, MAX_TEMPLATE, Override, RenderError, SyntaxError, TemplateSet, TemplatesError,
+    is_name,
+};
 
 use self::templates::Templates;
 
@@ -100,7 +103,7 @@ impl Channels {
 pub enum Manner<'m> {
     /// As the channel's own body.
     Body,
-    /// As a CloudEvent from the hub at `source`; for custom endpoints.
+    /// As a `CloudEvent` from the hub at `source`; for custom endpoints.
     Cloudevent {
         /// The hub's URL.
         source: &'m str,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::samples::{Example, Sample};
 use super::slack_app::{Posting, Way};
-use super::templates::{Override, RenderError};
+use super::templates::{FileTemplate, Override, RenderError};
 use super::{Channels, Declaration, Manner, TemplateSet};
 use crate::store::endpoints::Channel;
 use crate::store::events::KINDS;
@@ -66,6 +66,11 @@ impl Samples {
 }
 
 impl Channels {
+    /// An operator's files that are for an endpoint or a resource.
+    pub fn files(&self) -> &[FileTemplate] {
+        self.templates.reaches()
+    }
+
     /// The text that serves as the template of that name where nothing is kept in the database, and whether it is built in.
     pub fn below(&self, channel: Channel, name: &str) -> Option<(String, bool)> {
         self.templates.below(channel, name)
@@ -76,9 +81,13 @@ impl Channels {
     pub fn preview(&self, channel: Channel, overrides: &[Override], samples: &Samples) -> Vec<Preview> {
         let each = samples.events.iter().flat_map(|event| samples.sorts.iter().map(move |sort| (*event, *sort)));
         match self.templates.try_out(channel, overrides) {
-            Ok(set) => each.map(|(event, sort)| preview(channel, event, sort, self.sample(&set, event, sort))).collect(),
+            Ok(set) => {
+                each.map(|(event, sort)| preview(channel, event, sort, self.sample(&set, event, sort))).collect()
+            }
             // They fail for all samples alike.
-            Err(error) => each.take(1).map(|(event, sort)| preview(channel, event, sort, Err(error.clone().into()))).collect(),
+            Err(error) => {
+                each.take(1).map(|(event, sort)| preview(channel, event, sort, Err(error.clone().into()))).collect()
+            }
         }
     }
 
@@ -91,16 +100,11 @@ impl Channels {
     }
 }
 
-fn preview(
-    channel: Channel,
-    event: &'static str,
-    sort: Sample,
-    said: Result<String, RenderError>,
-) -> Preview {
+fn preview(channel: Channel, event: &'static str, sort: Sample, said: Result<String, RenderError>) -> Preview {
     let budget = Declaration::of(channel).budget;
     let text = said.as_deref().unwrap_or_default();
     let body: Option<Value> = serde_json::from_str(text).ok();
-    let size = body.as_ref().map_or(0, |body| (budget.of)(body, text));
+    let size = budget.size(text);
     let problem = said.as_ref().err().map(Problem::from);
     Preview { event, sample: sort.as_str(), body, size, budget: budget.most, problem }
 }

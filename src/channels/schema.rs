@@ -65,10 +65,16 @@ impl Validators {
         Ok(Self { by_name })
     }
 
-    /// Checks what a template rendered of `data`.
-    pub(super) fn check(&self, output: &Output<'_>, schema: &'static str, data: &mut Value) -> Result<(), RenderError> {
+    /// Checks the body that a template rendered of `data`.
+    pub(super) fn check(
+        &self,
+        output: &Output<'_>,
+        body: &Value,
+        schema: &'static str,
+        data: &mut Value,
+    ) -> Result<(), RenderError> {
         let Some(validator) = self.by_name.get(schema) else { return Ok(()) };
-        validator.validate(&output.body).map_err(|error| {
+        validator.validate(body).map_err(|error| {
             let path = error.instance_path().to_string();
             let (name, line) = output.place(&path, data);
             // The masked form tells the rule without the value, which may be long and secret.

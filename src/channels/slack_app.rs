@@ -87,8 +87,9 @@ pub(super) fn render(
     notice: &Notice<'_>,
     posting: &Posting,
 ) -> Result<Call, RenderError> {
-    let Fitted { mut body, seen, .. } = fitted(&SLACK_APP, room, set, validators, notice)?;
-    let members = body.as_object_mut().ok_or_else(|| RenderError::Missing(notice.kind.to_owned()))?;
+    let Fitted { text, seen } = fitted(&SLACK_APP, room, set, validators, notice)?;
+    let mut members: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|_| RenderError::Missing(notice.kind.to_owned()))?;
     let buttons = Buttons { notice, posting, in_place: !posting.needs_page && is_whole(&seen) };
     members
         .get_mut("blocks")
@@ -118,7 +119,7 @@ pub(super) fn render(
             "chat.postMessage"
         }
     };
-    Ok(Call { method: Some(method), body: body.to_string() })
+    Ok(Call { method: Some(method), body: Value::Object(members).to_string() })
 }
 
 /// Whether the message shows all of the command as it would run.

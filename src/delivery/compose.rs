@@ -9,13 +9,13 @@ use super::dispatcher::DispatcherParts;
 use super::turn::Turn;
 use crate::approval::{Detail, Digest, GroupName, Status};
 use crate::channels::redact::{self, Withheld};
-use crate::channels::{Links, Manner, Notice, Override, RenderError, Said, SlotLinks, Subject};
+use crate::channels::{FileTemplate, Links, Manner, Notice, Override, RenderError, Said, SlotLinks, Subject};
 use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
 use crate::store::endpoints::{Endpoint, Format};
 use crate::store::events::{ASKING, Event, PING};
 use crate::store::queue::Claimed;
-use crate::store::templates::{self, StoredTemplate};
+use crate::store::templates::{self, Occasion, StoredTemplate};
 use crate::time::Timestamp;
 
 /// Why there is nothing to send.
@@ -108,7 +108,7 @@ pub(super) fn compose(
         (None, Format::Cloudevents) => Manner::Cloudevent { source: public_url },
         (Some(turn), _) => Manner::Call(&turn.posting),
     };
-    let overrides = overrides(templates, endpoint, event)?;
+    let overrides = overrides(templates, channels.files(), endpoint, event)?;
     let said = channels.say(endpoint.channel, manner, &notice, &overrides)?;
     let Said { method, body, is_operators, problem } = said;
     Ok(Made { said: Composed { method, body }, templates: is_operators.then(|| problem.map_or(Ok(()), Err)) })
@@ -117,6 +117,7 @@ pub(super) fn compose(
 /// The operator's templates that the message is to be made with.
 fn overrides(
     templates: &[StoredTemplate],
+    files: &[FileTemplate],
     endpoint: &Endpoint,
     event: &Event,
 ) -> Result<Vec<Override>, serde_json::Error> {
@@ -125,9 +126,11 @@ fn overrides(
         resource: String,
     }
     let channel = endpoint.channel;
-    let is_told_apart = event.request_id.is_some() && templates::tells_resources_apart(templates, channel);
+    let is_told_apart = event.request_id.is_some() && templates::tells_resources_apart(templates, files, channel);
     let told: Option<Told> = is_told_apart.then(|| serde_json::from_str(&event.subject)).transpose()?;
-    Ok(templates::applying(templates, channel, Some(endpoint.id), told.as_ref().map(|told| told.resource.as_str())))
+    let resource = told.as_ref().map(|told| told.resource.as_str());
+    let occasion = Occasion { channel, endpoint: Some((endpoint.id, &endpoint.name)), resource };
+    Ok(templates::applying(templates, files, occasion))
 }
 
 /// What the event is about, as far as it may leave, and what was kept back.

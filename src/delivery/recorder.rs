@@ -12,10 +12,10 @@ use super::health::{self, Report};
 use super::outcome::Class;
 use super::sender::TemplateVerdict;
 use crate::ids::{DeliveryId, EndpointId};
-use crate::store::{StoreError, Tx, template_problems};
 use crate::store::health::failing;
 use crate::store::queue::{self, Next, Settlement};
 use crate::store::slack::messages::{self, TurnEnd};
+use crate::store::{StoreError, Tx, template_problems};
 use crate::time::Timestamp;
 
 /// Most results in one operation: larger ones would keep others waiting for their commit.

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::footguns::warnings;
-use super::{
-    EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, check, endpoints as services, require, templates,
-};
 use super::templates::TemplateManifest;
+use super::{
+    EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, check, endpoints as services, require,
+    templates,
+};
 use crate::approval::{Email, GroupName, ResourceName};
 use crate::audit::{Actor, Entry};
 use crate::delivery::TargetPolicy;

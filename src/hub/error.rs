@@ -1,8 +1,8 @@
 //! Why the hub does not do what it was asked. Each variant has one stable code and one HTTP status, given in `http::problem`.
 
 use super::RequestView;
-use crate::channels::Preview;
 use crate::approval::{Refusal, Status, UseRefusal};
+use crate::channels::Preview;
 use crate::store::StoreError;
 
 /// What is wrong with a link.

@@ -52,7 +52,7 @@ pub use deliveries::DeliveryDetail;
 pub use emergency::{GlassInput, ReviewInput};
 pub use endpoints::{
     AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView, RetiringView,
-    RotateInput, SlackInput, SlackPatch, SlackView, TestInput, WithSecret, TemplateProblemView,
+    RotateInput, SlackInput, SlackPatch, SlackView, TemplateProblemView, TestInput, WithSecret,
 };
 pub use error::{HubError, LinkProblem};
 pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};
@@ -64,11 +64,11 @@ pub use reports::ReportFilter;
 pub use resources::{ResourceInput, ResourceView};
 pub use revise::ReviseInput;
 pub use slack::{Signed, SlackAnswer, run_slack_jobs};
-pub use timer::run_timer;
 pub use templates::{
     PreviewInput, Previews, RestoreInput, TemplateFor, TemplateInput, TemplateList, TemplateManifest, TemplateVersion,
     TemplateView,
 };
+pub use timer::run_timer;
 pub use tokens::{NewToken, TokenInput};
 pub use usage::{ClaimInput, Claimed, HeartbeatInput, Lease, ResultInput};
 pub use view::{ExecutionView, GrantView, RequestView, SlotView, VoteView};

@@ -50,7 +50,8 @@ pub async fn between(
 /// # Errors
 /// When the database fails.
 pub async fn put(session: &mut Session, endpoint: EndpointId, problem: &TemplateProblem) -> Result<(), StoreError> {
-    let sql = "INSERT INTO template_problems (endpoint_id, event, template, line, detail, at) VALUES ($1, $2, $3, $4, $5, $6)
+    let sql =
+        "INSERT INTO template_problems (endpoint_id, event, template, line, detail, at) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (endpoint_id, event) DO UPDATE SET template = excluded.template, line = excluded.line,
             detail = excluded.detail, at = excluded.at";
     let TemplateProblem { event, template, line, detail, at } = problem;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::requests::unwire;
 use super::session::args;
 use super::{Session, StoreError};
-use crate::approval::ResourceName;
-use crate::channels::Override;
+use crate::approval::{EndpointName, ResourceName};
+use crate::channels::{FileReach, FileTemplate, Override};
 use crate::ids::{EndpointId, TemplateId};
 use crate::store::endpoints::Channel;
 use crate::time::Timestamp;
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 const KEPT_VERSIONS: i64 = 50;
 
 /// What a template is for, within its channel. The later ones are the stronger.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
     /// All endpoints.
     All,
@@ -56,36 +56,52 @@ pub struct StoredTemplate {
     pub created_at: Timestamp,
 }
 
-/// Those that messages of an endpoint about a resource are made with, in the order of their names: the strongest of each name.
-pub fn applying(
-    templates: &[StoredTemplate],
-    channel: Channel,
-    endpoint: Option<EndpointId>,
-    resource: Option<&str>,
-) -> Vec<Override> {
-    let reaches = |reach: &Reach| match reach {
-        Reach::All => true,
-        Reach::Resource(name) => resource == Some(name.as_str()),
-        Reach::Endpoint(id) => endpoint == Some(*id),
-    };
-    let mut strongest: BTreeMap<&str, &StoredTemplate> = BTreeMap::new();
-    for template in templates.iter().filter(|template| template.key.channel == channel) {
-        let is_stronger = |known: &&StoredTemplate| known.key.reach < template.key.reach;
-        if reaches(&template.key.reach) && strongest.get(template.key.name.as_str()).is_none_or(is_stronger) {
-            strongest.insert(&template.key.name, template);
+/// What a message is about and for.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'o> {
+    /// Of which channel.
+    pub channel: Channel,
+    /// For whom.
+    pub endpoint: Option<(EndpointId, &'o EndpointName)>,
+    /// About what.
+    pub resource: Option<&'o str>,
+}
+
+/// Those that a message is made with, in the order of their names: the strongest of each name. What is kept is stronger than a file for
+/// the same.
+pub fn applying(templates: &[StoredTemplate], files: &[FileTemplate], occasion: Occasion<'_>) -> Vec<Override> {
+    let Occasion { channel, endpoint, resource } = occasion;
+    let is_about = |name: &ResourceName| resource == Some(name.as_str());
+    let stored = templates.iter().filter(|template| template.key.channel == channel).filter_map(|template| {
+        let strength = match &template.key.reach {
+            Reach::All => 0,
+            Reach::Resource(name) => is_about(name).then_some(2)?,
+            Reach::Endpoint(id) => endpoint.is_some_and(|(own, _)| own == *id).then_some(4)?,
+        };
+        let StoredTemplate { id, key, text, .. } = template;
+        Some((strength, Override { id: *id, name: key.name.clone(), text: text.clone()? }))
+    });
+    let files = files.iter().filter(|file| file.channel == channel).filter_map(|file| {
+        let strength = match &file.reach {
+            FileReach::Resource(name) => is_about(name).then_some(1)?,
+            FileReach::Endpoint(name) => endpoint.is_some_and(|(_, own)| own == name).then_some(3)?,
+        };
+        Some((strength, file.template.clone()))
+    });
+    let mut strongest: BTreeMap<String, (i32, Override)> = BTreeMap::new();
+    for (strength, template) in stored.chain(files) {
+        if strongest.get(&template.name).is_none_or(|(known, _)| *known < strength) {
+            strongest.insert(template.name.clone(), (strength, template));
         }
     }
-    let text = |template: &StoredTemplate| {
-        let text = template.text.clone()?;
-        Some(Override { id: template.id, name: template.key.name.clone(), text })
-    };
-    strongest.into_values().filter_map(text).collect()
+    strongest.into_values().map(|(_, template)| template).collect()
 }
 
 /// Whether any template of the channel is for a resource, so that one has to know which.
-pub fn tells_resources_apart(templates: &[StoredTemplate], channel: Channel) -> bool {
-    let of_channel = templates.iter().filter(|template| template.key.channel == channel);
-    of_channel.into_iter().any(|template| matches!(template.key.reach, Reach::Resource(_)))
+pub fn tells_resources_apart(templates: &[StoredTemplate], files: &[FileTemplate], channel: Channel) -> bool {
+    let stored = |known: &StoredTemplate| known.key.channel == channel && matches!(known.key.reach, Reach::Resource(_));
+    let file = |known: &FileTemplate| known.channel == channel && matches!(known.reach, FileReach::Resource(_));
+    templates.iter().any(stored) || files.iter().any(file)
 }
 
 #[derive(sqlx::FromRow)]

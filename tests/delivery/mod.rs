@@ -246,7 +246,7 @@ async fn a_name_that_points_inside_is_not_dialled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_template_that_renders_broken_json_fails_the_delivery_with_its_place() {
+async fn a_file_that_renders_broken_json_gives_way_to_the_built_in_template() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("custom")).unwrap();
     let broken = "{\n  \"type\": \"{{event.type}}\",\n  \"data\" {{json request}}\n}";
@@ -256,10 +256,10 @@ async fn a_template_that_renders_broken_json_fails_the_delivery_with_its_place()
     let receiver = Receiver::start().await;
     let (endpoint, _) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
     let request = hub.ask("orders", "x").await;
-    let failed = hub.delivery(&endpoint, "request.created", "failed").await;
-    let reason = failed["end_reason"].as_str().unwrap();
-    assert!(reason.contains("custom/request.created.hbs, line 3: what it renders is not JSON"), "{reason}");
-    hub.vote(&request, "approve", "dana@example.com").await.expect(200);
-    hub.delivery(&endpoint, "request.approved", "delivered").await;
-    assert_eq!(receiver.received().len(), 1);
+    hub.delivery(&endpoint, "request.created", "delivered").await;
+    let told: Value = serde_json::from_str(&receiver.received()[0].body).unwrap();
+    assert_eq!(told["data"]["request"]["id"], request["id"]);
+    let problem = hub.get(&format!("/v1/endpoints/{endpoint}")).await.expect(200)["template_problem"].clone();
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("custom/request.created.hbs, line 3: what it renders is not JSON"), "{detail}");
 }

@@ -21,20 +21,27 @@ async fn countersign(folder: &std::path::Path, args: &[&str], env: &[(&str, &str
 async fn files_are_checked_and_looked_at_without_a_hub() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    let template = async |args: &[&str], code| countersign(folder.path(), &[&["template"], args].concat(), &[], code).await;
+    let template =
+        async |args: &[&str], code| countersign(folder.path(), &[&["template"], args].concat(), &[], code).await;
     write("good.hbs", MINE);
     write("bad.hbs", "{\n\"type\" 1}");
     let (out, _) = template(&["check", "custom", "request.created", "good.hbs"], 0).await;
     assert_eq!(out, "6 samples tried: all well\n");
     let (out, _) = template(&["check", "custom", "request.created", "bad.hbs"], 1).await;
-    assert!(out.contains("request.created, plain: template custom/request.created.hbs, line 2: what it renders is not JSON"), "{out}");
+    assert!(
+        out.contains(
+            "request.created, plain: template custom/request.created.hbs, line 2: what it renders is not JSON"
+        ),
+        "{out}"
+    );
     let (out, _) = template(&["check", "custom", "request.created", "bad.hbs", "--json"], 1).await;
     let tried: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((tried.as_array().unwrap().len(), &tried[0]["problem"]["line"]), (6, &2.into()));
     let (out, told) = template(&["preview", "custom", "request.created", "good.hbs"], 0).await;
     assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["data"]["mine"], true);
     assert!(told.contains(" of 1048576 at most"), "{told}");
-    let (out, _) = template(&["preview", "teams", "_ask", "--sample", "right-to-left", "--of", "request.reminded"], 0).await;
+    let (out, _) =
+        template(&["preview", "teams", "_ask", "--sample", "right-to-left", "--of", "request.reminded"], 0).await;
     assert!(out.contains("AdaptiveCard") && out.contains("Still waiting"), "{out}");
     template(&["preview", "custom", "request.created", "bad.hbs"], 1).await;
     let (_, told) = template(&["check", "fax", "request.created", "good.hbs"], 1).await;

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Database, Receiver, TestHub, eventually, on_both};
+use crate::support::{Answer, Database, Options, Receiver, TestHub, eventually, on_both};
 
 const MINE: &str = r#"{"type": "{{event.type}}", "timestamp": "{{event.at}}", "data": {"request": {{json request}}, "links": {}, "mine": "MARK", "who": "{{cut request.requester.email 20}}"}}"#;
 
@@ -62,7 +62,7 @@ on_both! {
         assert_eq!(hub.delete(&for_endpoint).await.status, 204);
         assert_eq!(hub.delete(&for_endpoint).await.problem(404), "not_found");
         assert_eq!(hub.told(&receiver, "customers", 6).await["mine"], "customers");
-        let versions = hub.get(&format!("{for_endpoint}").replace("?", "/versions?")).await.expect(200);
+        let versions = hub.get(&for_endpoint.replace("?", "/versions?")).await.expect(200);
         let numbers: Vec<_> = versions["items"].as_array().unwrap().iter().map(|one| (&one["number"], &one["is_deletion"])).collect();
         assert_eq!(numbers, [(&json!(2), &json!(true)), (&json!(1), &json!(false))]);
         let back = hub.post(&for_endpoint.replace("?", "/restore?"), &json!({"version": 1})).await.expect(200);
@@ -148,11 +148,11 @@ on_both! {
         assert!(previews.iter().all(|one| one["size"].as_u64().unwrap() > 500 && one["budget"] == 20_000 && one["body"]["attachments"].is_array()));
         let one = preview(json!({"channel": "slack", "event": "_ask", "events": ["request.voted"], "samples": ["right-to-left"]})).await.expect(200);
         assert_eq!((one["previews"][0]["event"].as_str(), one["previews"][0]["sample"].as_str()), (Some("request.voted"), Some("right-to-left")));
-        let broken = json!({"channel": "teams", "event": "request.created", "template": "{\"attachments\": [],\n\"type\": 5}", "samples": ["plain"]});
+        let broken = json!({"channel": "teams", "event": "request.created", "template": "{\n\"attachments\": [], \"type\": \"message\"}", "samples": ["plain"]});
         let broken = preview(broken).await.expect(200);
         let found = &broken["previews"][0];
         assert_eq!((&broken["ok"], &found["body"], &found["problem"]["line"]), (&json!(false), &Value::Null, &json!(2)), "{broken}");
-        assert!(found["problem"]["detail"].as_str().unwrap().contains("\"/type\""), "{found}");
+        assert!(found["problem"]["detail"].as_str().unwrap().contains("\"/attachments\""), "{found}");
         assert_eq!(preview(json!({"channel": "teams", "event": "request.created", "samples": ["odd"]})).await.problem(400), "invalid_json");
         assert_eq!(preview(json!({"channel": "teams", "event": "ping", "events": ["odd"]})).await.problem(422), "unknown_event");
     }
@@ -193,5 +193,35 @@ on_both! {
         assert_eq!((items.len(), &items[0]["number"], &items[49]["number"]), (50, &json!(53), &json!(4)));
         hub.delete(path).await;
         assert_eq!(hub.audited("template.").await.len(), 54);
+    }
+
+    async fn files_may_be_for_an_endpoint_or_a_resource(database: Database) {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join("custom").join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("request.created.hbs", &MINE.replace("MARK", "file"));
+        write("resources/customers/request.created.hbs", &MINE.replace("MARK", "resource file"));
+        write("endpoints/feed/request.created.hbs", &MINE.replace("MARK", "endpoint file"));
+        let options = Options { templates_dir: Some(folder.path().to_owned()), ..Options::default() };
+        let hub = TestHub::start_with(database, options).await.with_policy().await;
+        let (feed, other) = (Receiver::start().await, Receiver::start().await);
+        listener(&hub, "feed", &feed).await;
+        listener(&hub, "other", &other).await;
+        assert_eq!(hub.told(&other, "orders", 1).await["mine"], "file");
+        assert_eq!(hub.told(&other, "customers", 2).await["mine"], "resource file");
+        assert_eq!(hub.told(&feed, "customers", 3).await["mine"], "endpoint file");
+        let path = "/v1/templates/custom/request.created";
+        let shown = hub.get(&format!("{path}?endpoint=feed")).await.expect(200);
+        assert_eq!(shown["source"], "file");
+        assert!(shown["template"].as_str().unwrap().contains("endpoint file"), "{shown}");
+        hub.put(path, &mine("stored")).await.expect(200);
+        assert_eq!(hub.told(&other, "orders", 4).await["mine"], "stored");
+        assert_eq!(hub.told(&other, "customers", 5).await["mine"], "resource file", "for fewer is stronger");
+        hub.put(&format!("{path}?resource=customers"), &mine("stored for it")).await.expect(200);
+        assert_eq!(hub.told(&other, "customers", 6).await["mine"], "stored for it");
+        assert_eq!(hub.told(&feed, "customers", 7).await["mine"], "endpoint file");
     }
 }

@@ -27,6 +27,12 @@ pub enum TemplatesError {
         /// Which.
         path: PathBuf,
     },
+    /// A folder that is named after nothing that there could be.
+    #[error("{path} is named after no endpoint and no resource")]
+    UnknownPlace {
+        /// Which.
+        path: PathBuf,
+    },
     /// A schema of ours that is none.
     #[error(transparent)]
     Schema(#[from] SchemaError),

@@ -1,8 +1,6 @@
 //! Parts put where they are named, once, so that rendering looks nothing up and its work can be told before.
 
-use handlebars::template::{
-    DecoratorTemplate, HelperTemplate, Parameter, Template, TemplateElement, TemplateMapping,
-};
+use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, Template, TemplateElement, TemplateMapping};
 
 use super::error::SyntaxError;
 
@@ -134,7 +132,9 @@ impl Expansion<'_> {
         let name = part.name.as_name().unwrap_or_default();
         if name == BLOCK {
             let Some(block) = block else {
-                return Err(self.wrong(line, "no block was handed to this part: it is used as {{#> …}}…{{/…}}".to_owned()));
+                return Err(
+                    self.wrong(line, "no block was handed to this part: it is used as {{#> …}}…{{/…}}".to_owned())
+                );
             };
             self.elements += size(block);
             return Ok(Inserted::Here(block.clone()));

@@ -1,12 +1,74 @@
-//! An operator's templates in a folder: `<channel>/<event>.hbs`.
+//! An operator's templates in a folder: `<channel>/<event>.hbs`, and in `<channel>/endpoints/<name>/` or `<channel>/resources/<name>/`
+//! those for one of them.
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::TemplatesError;
 use super::source::MAX_TEMPLATE;
-use super::is_name;
+use super::{Override, is_name};
+use crate::approval::{EndpointName, ResourceName};
+use crate::ids::TemplateId;
+use crate::store::endpoints::Channel;
+use crate::time::Timestamp;
+
+/// What a file's template is for, when that is not its whole channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileReach {
+    /// What is told of a resource.
+    Resource(ResourceName),
+    /// An endpoint.
+    Endpoint(EndpointName),
+}
+
+/// A template in a file for an endpoint or a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileTemplate {
+    /// Of which channel.
+    pub channel: Channel,
+    /// For what.
+    pub reach: FileReach,
+    /// What it says.
+    pub template: Override,
+}
+
+/// Those of a channel that are for an endpoint or a resource.
+pub(super) fn read_reaches(folder: &Path, channel: Channel) -> Result<Vec<FileTemplate>, TemplatesError> {
+    let mut found = Vec::new();
+    for kind in ["endpoints", "resources"] {
+        for place in folders(&folder.join(kind))? {
+            let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let reach = match kind {
+                "endpoints" => name.parse().ok().map(FileReach::Endpoint),
+                _ => name.parse().ok().map(FileReach::Resource),
+            };
+            let reach = reach.ok_or_else(|| TemplatesError::UnknownPlace { path: place.clone() })?;
+            for (name, text) in read_folder(&place)? {
+                // Files do not change while the hub runs: any name of their own does.
+                let id = TemplateId::mint(Timestamp::from_micros(0));
+                let template = Override { id, name, text: text.into() };
+                found.push(FileTemplate { channel, reach: reach.clone(), template });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The folders in a folder, if there is one.
+fn folders(folder: &Path) -> Result<Vec<PathBuf>, TemplatesError> {
+    let failed = |cause| TemplatesError::Io { path: folder.to_owned(), cause };
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed));
+    let mut paths: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
+    paths.retain(|path| path.is_dir());
+    paths.sort();
+    Ok(paths)
+}
 
 /// The names and texts of a channel's templates, in the order of names. None when there is no such folder.
 pub(super) fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, TemplatesError> {

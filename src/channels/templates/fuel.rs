@@ -30,7 +30,8 @@ pub(super) fn fill(elements: usize) {
 pub(super) fn take(turns: usize) -> Result<(), RenderErrorReason> {
     let left = LEFT.get().checked_sub(turns);
     LEFT.set(left.unwrap_or(0));
-    left.map(drop).ok_or_else(|| RenderErrorReason::Other("it goes on for too long: fewer turns of loops, please".to_owned()))
+    left.map(drop)
+        .ok_or_else(|| RenderErrorReason::Other("it goes on for too long: fewer turns of loops, please".to_owned()))
 }
 
 /// Takes what so many bytes cost.

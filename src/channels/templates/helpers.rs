@@ -142,7 +142,8 @@ fn url(call: &Call<'_, '_>) -> Result<String, Reason> {
 
 fn is_of_hub(data: &Value, text: &str) -> bool {
     let links = data.get("links").and_then(|links| links.as_array().or_else(|| links.get("slots")?.as_array()));
-    let mut urls = links.into_iter().flatten().flat_map(|slot| ["review", "approve", "reject"].map(|name| slot.get(name)));
+    let mut urls =
+        links.into_iter().flatten().flat_map(|slot| ["review", "approve", "reject"].map(|name| slot.get(name)));
     text.is_empty()
         || data.get("url").and_then(Value::as_str) == Some(text)
         || data.pointer("/request/url").and_then(Value::as_str) == Some(text)

@@ -20,11 +20,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use error::{RenderError, SyntaxError, TemplatesError};
-pub use set::TemplateSet;
+pub use files::{FileReach, FileTemplate};
 pub(super) use set::Output;
+pub use set::TemplateSet;
 pub use source::MAX_TEMPLATE;
 
-use self::files::read_folder;
+use self::files::{read_folder, read_reaches};
 use self::set::Sources;
 use self::source::Source;
 use super::Declaration;
@@ -55,6 +56,8 @@ pub(super) struct Templates {
     built_in: BTreeMap<&'static str, Arc<TemplateSet>>,
     /// Of channels that have files of the operator's.
     files: BTreeMap<&'static str, Arc<TemplateSet>>,
+    /// Files that are for an endpoint or a resource.
+    reaches: Vec<FileTemplate>,
     /// By the channel and what lies over it. A std mutex: held for a look-up, never across an await.
     stored: Mutex<HashMap<(Channel, Vec<TemplateId>), Layer>>,
 }
@@ -91,7 +94,21 @@ impl Templates {
                 }
             }
         }
-        Ok(Self { built_in, files, stored: Mutex::default() })
+        let mut templates = Self { built_in, files, reaches: Vec::new(), stored: Mutex::default() };
+        for channel in folder.iter().flat_map(|_| Channel::ALL) {
+            let found = read_reaches(&folder.unwrap_or(Path::new("")).join(channel.as_str()), channel)?;
+            for one in &found {
+                let together = found.iter().filter(|other| other.reach == one.reach);
+                templates.try_out(channel, &together.map(|other| other.template.clone()).collect::<Vec<_>>())?;
+            }
+            templates.reaches.extend(found);
+        }
+        Ok(templates)
+    }
+
+    /// The files that are for an endpoint or a resource.
+    pub(super) fn reaches(&self) -> &[FileTemplate] {
+        &self.reaches
     }
 
     /// The sets to render with: the first one, and those to fall back to.

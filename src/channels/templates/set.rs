@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use handlebars::template::{HelperTemplate, Template, TemplateElement};
 use handlebars::{Context, Handlebars, RenderContext, Renderable, WriteOutput};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::error::{RenderError, SyntaxError};
@@ -35,9 +36,8 @@ pub(in crate::channels) struct Output<'s> {
     set: &'s TemplateSet,
     /// The template, among the set's.
     key: &'s str,
+    /// JSON.
     text: String,
-    /// The text, read.
-    pub(in crate::channels) body: Value,
 }
 
 impl TemplateSet {
@@ -67,24 +67,28 @@ impl TemplateSet {
     }
 
     /// What the template for `event` makes of `data`, which is given back as it was.
-    pub(in crate::channels) fn render<'s>(&'s self, event: &'s str, data: &mut Value) -> Result<Output<'s>, RenderError> {
+    pub(in crate::channels) fn render<'s>(
+        &'s self,
+        event: &'s str,
+        data: &mut Value,
+    ) -> Result<Output<'s>, RenderError> {
         let key = if self.compiled.contains_key(event) { event } else { DEFAULT };
         let missing = || RenderError::Missing(format!("{}/{event}", self.declaration.channel.as_str()));
         let expanded = self.expanded(key).ok_or_else(missing)?.as_ref().map_err(|error| error.clone())?;
-        let (text, body) = lent(data, |context| {
+        let text = lent(data, |context| {
             let text = write(&self.registry, expanded, context).map_err(|error| {
                 let (name, line) = self.named(key, error.line_no.unwrap_or(0));
                 RenderError::Template { name, line, detail: shortened(&error.reason().to_string(), MAX_DETAIL) }
             })?;
-            match serde_json::from_str(&text) {
-                Ok(body) => Ok((text, body)),
+            match serde_json::from_str::<IgnoredAny>(&text) {
+                Ok(_) => Ok(text),
                 Err(error) => {
                     let (name, line) = self.line(key, context, &text, lines::place_of_error(&text, &error));
                     Err(RenderError::NotJson { name, line, detail: error.to_string() })
                 }
             }
         })?;
-        Ok(Output { set: self, key, text, body })
+        Ok(Output { set: self, key, text })
     }
 
     fn expanded(&self, key: &str) -> Option<&Result<Expanded, SyntaxError>> {
@@ -114,6 +118,17 @@ impl TemplateSet {
 }
 
 impl Output<'_> {
+    /// What was rendered, read.
+    pub(in crate::channels) fn body(&self) -> Value {
+        // It was seen to be JSON.
+        serde_json::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// What was rendered, without white space that says nothing.
+    pub(in crate::channels) fn compact(&self) -> String {
+        compact(&self.text)
+    }
+
     /// The template's name.
     pub(in crate::channels) fn name(&self) -> String {
         self.set.named(self.key, 0).0
@@ -127,6 +142,26 @@ impl Output<'_> {
             None => (self.name(), 0),
         }
     }
+}
+
+/// JSON without the white space between its tokens.
+fn compact(json: &str) -> String {
+    let mut compact = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some((before, string)) = rest.split_once('"') {
+        compact.extend(before.split_ascii_whitespace());
+        // A quote behind an odd number of backslashes does not end the string.
+        let escaped =
+            |end: &usize| string.as_bytes().iter().take(*end).rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
+        let end = string.match_indices('"').map(|(end, _)| end).find(|end| !escaped(end)).unwrap_or(string.len());
+        let (string, behind) = string.split_at(end);
+        compact.push('"');
+        compact.push_str(string);
+        compact.push('"');
+        rest = behind.get(1..).unwrap_or_default();
+    }
+    compact.extend(rest.split_ascii_whitespace());
+    compact
 }
 
 /// Lends the data to a context, which would copy it otherwise.
@@ -196,5 +231,23 @@ fn number_marks(template: &Template, number: usize) -> Template {
 fn number_in_block(helper: &mut HelperTemplate, number: usize) {
     for inner in [&mut helper.template, &mut helper.inverse].into_iter().flatten() {
         *inner = number_marks(inner, number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_white_space_between_tokens_goes() {
+        let text = "{\n \"a b\" : [ 1,\ttrue , \"x \\\" : y\\\\\" , \"\" ],\r\n\"c\":null }";
+        let short = compact(text);
+        assert_eq!(short, "{\"a b\":[1,true,\"x \\\" : y\\\\\",\"\"],\"c\":null}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&short).expect("JSON"),
+            json!({"a b": [1, true, "x \" : y\\", ""], "c": null})
+        );
     }
 }

@@ -33,9 +33,8 @@ impl Source {
             return Err(wrong(0, "U+F0001 and U+F0002 may not stand in a template"));
         }
         check_nesting(text).map_err(|(line, detail)| wrong(line, detail))?;
-        let template = Template::compile(text).map_err(|error| {
-            wrong(error.pos().map_or(0, |(line, _)| line), error.reason().to_string().trim())
-        })?;
+        let template = Template::compile(text)
+            .map_err(|error| wrong(error.pos().map_or(0, |(line, _)| line), error.reason().to_string().trim()))?;
         check(&template).map_err(|(line, detail)| wrong(line, detail))?;
         Ok(Self { name, text: text.to_owned(), template })
     }
@@ -148,7 +147,9 @@ mod tests {
 
     #[test]
     fn what_no_template_may_have_is_refused_with_its_line() {
-        for text in ["\n\n{{{a}}}", "\n\n{{&a}}", "\n{{#if a}}\n{{{b}}}{{/if}}", "\n{{#each a}}x{{else}}\n{{~{b}~}}{{/each}}"] {
+        for text in
+            ["\n\n{{{a}}}", "\n\n{{&a}}", "\n{{#if a}}\n{{{b}}}{{/if}}", "\n{{#each a}}x{{else}}\n{{~{b}~}}{{/each}}"]
+        {
             assert!(wrong(text).contains("line 3") && wrong(text).contains("unescaped"), "{}", wrong(text));
         }
         assert!(wrong("{{#*inline \"x\"}}{{/inline}}").contains("decorators"));

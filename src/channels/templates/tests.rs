@@ -1,6 +1,9 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::channels::chat::fitted;
+use crate::channels::samples::{Example, Sample};
+use crate::channels::schema::Validators;
 use crate::time::Timestamp;
 
 fn stored(name: &str, text: &str) -> Override {
@@ -15,7 +18,7 @@ fn set(channel: Channel, overrides: &[Override]) -> Layer {
 /// What a text in place of `request.voted` makes of the data.
 fn rendered(channel: Channel, text: &str, mut data: Value) -> Result<Value, RenderError> {
     let set = set(channel, &[stored("request.voted", text)]).expect(text);
-    set.render("request.voted", &mut data).map(|output| output.body)
+    set.render("request.voted", &mut data).map(|output| output.body())
 }
 
 fn error(text: &str, data: Value) -> String {
@@ -29,6 +32,24 @@ fn every_built_in_template_can_be_put_together() {
         let set = templates.layers(channel, &[]).next().expect("a set").expect("loads");
         set.check().expect("goes together");
         assert!(set.is_built_in());
+    }
+}
+
+/// In a release build, what built-in templates render is sent without being read first.
+#[test]
+fn compact_bodies_say_the_same() {
+    let validators = Validators::new().expect("compiles");
+    let templates = Templates::load(None).expect("loads");
+    let set = templates.layers(Channel::Teams, &[]).next().expect("a set").expect("loads");
+    for (kind, sort) in KINDS.iter().flat_map(|kind| Sample::ALL.map(|sort| (kind, sort))) {
+        let example = Example::new(kind, sort);
+        let declaration = set.declaration();
+        let room = declaration.room.expect("a chat channel");
+        let mut data = fitted(declaration, room, &set, &validators, &example.notice()).expect("fits").seen;
+        let output = set.render(kind, &mut data).expect("renders");
+        let compact: Value = serde_json::from_str(&output.compact()).expect("JSON");
+        assert_eq!(compact, output.body(), "{kind}, {}", sort.as_str());
+        validators.check(&output, &compact, set.declaration().schema, &mut data).expect("valid");
     }
 }
 
@@ -57,7 +78,10 @@ fn the_strongest_layer_comes_first_and_is_compiled_once() {
     let overrides = [stored("default", "2")];
     let bodies = |channel| -> Vec<Value> {
         let layers = templates.layers(channel, &overrides);
-        layers.map(|set| set.expect("compiles").render("ping", &mut json!({})).expect("renders").body).take(2).collect()
+        layers
+            .map(|set| set.expect("compiles").render("ping", &mut json!({})).expect("renders").body())
+            .take(2)
+            .collect()
     };
     assert_eq!(bodies(Channel::Custom), [json!(2), json!(1)]);
     assert_eq!(templates.layers(Channel::Custom, &[]).count(), 2);
@@ -103,7 +127,8 @@ fn missing_values_are_errors_with_their_line() {
 #[test]
 fn values_cannot_leave_their_string() {
     let data = json!({"x": "\", \"evil\": \"[y](z)\u{202e}", "links": []});
-    let value = rendered(Channel::Teams, "{\"a\": \"{{x}}\", \"b\": \"{{plain x}}\", \"c\": {{json x}}}", data).expect("renders");
+    let value = rendered(Channel::Teams, "{\"a\": \"{{x}}\", \"b\": \"{{plain x}}\", \"c\": {{json x}}}", data)
+        .expect("renders");
     assert_eq!(value["a"], "\", \"evil\": \"\\[y\\]\\(z\\)⟨U\\+202E⟩");
     assert_eq!(value["b"], "\", \"evil\": \"[y](z)⟨U+202E⟩");
     assert_eq!(value["c"], value["a"], "for people, each text in it is made harmless");
@@ -119,11 +144,14 @@ fn parts_are_where_they_are_named() {
         let block = stored("_frame", "{\"in\": [{{> @partial-block}}]}");
         let all: Vec<Override> = overrides.into_iter().chain([block]).collect();
         let set = set(Channel::Teams, &all)?;
-        Ok::<_, RenderError>(set.render("request.voted", &mut data.clone())?.body)
+        Ok::<_, RenderError>(set.render("request.voted", &mut data.clone())?.body())
     };
     assert_eq!(parts("{{> _part}}").expect("renders"), json!(["old", "old!"]));
     assert_eq!(parts("{{> _part word=\"new\"}}").expect("renders"), json!(["new", "new!"]));
-    assert_eq!(parts("{{#> _frame}}{{#each items}}\"{{plain word}}\",{{/each}}0{{/_frame}}").expect("renders"), json!({"in": ["a", "b", 0]}));
+    assert_eq!(
+        parts("{{#> _frame}}{{#each items}}\"{{plain word}}\",{{/each}}0{{/_frame}}").expect("renders"),
+        json!({"in": ["a", "b", 0]})
+    );
     assert_eq!(
         parts("{{#> _frame word=\"new\"}}{{> _part}}{{/_frame}}").expect("renders"),
         json!({"in": [["new", "new!"]]})
@@ -131,14 +159,19 @@ fn parts_are_where_they_are_named() {
     let refused = |text: &str| parts(text).expect_err(text).to_string();
     assert!(refused("{{> _nowhere}}").contains("there is no part _nowhere"));
     assert!(refused("{{> _frame}}").contains("no block was handed"));
-    let itself = set(Channel::Teams, &[stored("_a", "{{> _b}}"), stored("_b", "\n{{> _a}}"), stored("ping", "{{> _a}}")]);
-    assert_eq!(itself.map(|_| ()).expect_err("a circle").to_string(), "template teams/_b.hbs, line 2: _a is part of itself");
+    let itself =
+        set(Channel::Teams, &[stored("_a", "{{> _b}}"), stored("_b", "\n{{> _a}}"), stored("ping", "{{> _a}}")]);
+    assert_eq!(
+        itself.map(|_| ()).expect_err("a circle").to_string(),
+        "template teams/_b.hbs, line 2: _a is part of itself"
+    );
 }
 
 #[test]
 fn parts_cannot_grow_without_end() {
-    let mut bombs: Vec<Override> =
-        (0..4).map(|n| stored(&format!("_b{}", "x".repeat(n)), &format!("{{{{> _b{}}}}}", "x".repeat(n + 1)).repeat(30))).collect();
+    let mut bombs: Vec<Override> = (0..4)
+        .map(|n| stored(&format!("_b{}", "x".repeat(n)), &format!("{{{{> _b{}}}}}", "x".repeat(n + 1)).repeat(30)))
+        .collect();
     bombs.push(stored("_bxxxx", "x"));
     bombs.push(stored("ping", "{{> _bx}}"));
     let error = set(Channel::Teams, &bombs).map(|_| ()).expect_err("too big").to_string();
@@ -164,7 +197,8 @@ fn what_goes_on_for_too_long_or_writes_too_much_is_stopped() {
     }
     assert!(fails("\"{{#each many}}{{../text}}{{/each}}\"").contains("2 MiB"));
     assert!(started.elapsed().as_secs() < 60, "as wide as a slow machine needs: without bounds it would be hours");
-    let once = rendered(Channel::Teams, "[{{#each many}}{{this}},{{/each}}0]", json!({"many": many})).expect("one long list");
+    let once =
+        rendered(Channel::Teams, "[{{#each many}}{{this}},{{/each}}0]", json!({"many": many})).expect("one long list");
     assert_eq!(once.as_array().map(Vec::len), Some(30_001));
 }
 
@@ -181,17 +215,44 @@ fn helpers_write_what_they_are_called_for() {
         Ok::<_, RenderError>(body.as_str().expect("text").to_owned())
     };
     let said = |channel, text: &str| line(channel, text).expect(text);
-    assert_eq!(said(Channel::Custom, "{{ago then}}; {{until later}}; {{until then}}; {{ago later}}"), "1 min 30 s ago; 1 h 0 min; 0 s; just now");
+    assert_eq!(
+        said(Channel::Custom, "{{ago then}}; {{until later}}; {{until then}}; {{ago later}}"),
+        "1 min 30 s ago; 1 h 0 min; 0 s; just now"
+    );
     assert_eq!(said(Channel::Custom, "{{cut text 7}}"), "[a](b)  ✂ 14 bytes more");
     assert_eq!(said(Channel::Teams, "{{plain (cut text 6)}}"), "[a](b) ✂ 15 bytes more");
     assert_eq!(said(Channel::Teams, "{{cut text 6}}"), "\\[a\\]\\(b\\) ✂ 15 bytes more");
-    assert_eq!(said(Channel::Teams, "{{plain (person who)}}, {{plain (person mail)}}, {{person nobody}}"), "Nora [x] (nora@example.com), dana@example.com, a system");
-    assert_eq!(said(Channel::Slack, "{{#each links}}{{link review ../text}}{{/each}}"), "<https://hub.example.com/c/x%7C)y|[a](b) &lt;!here&gt; äöü>");
-    assert_eq!(said(Channel::Teams, "{{#each links}}{{link review \"See\"}}{{/each}}"), "[See](https://hub.example.com/c/x|%29y)");
+    assert_eq!(
+        said(Channel::Teams, "{{plain (person who)}}, {{plain (person mail)}}, {{person nobody}}"),
+        "Nora [x] (nora@example.com), dana@example.com, a system"
+    );
+    assert_eq!(
+        said(Channel::Slack, "{{#each links}}{{link review ../text}}{{/each}}"),
+        "<https://hub.example.com/c/x%7C)y|[a](b) &lt;!here&gt; äöü>"
+    );
+    assert_eq!(
+        said(Channel::Teams, "{{#each links}}{{link review \"See\"}}{{/each}}"),
+        "[See](https://hub.example.com/c/x|%29y)"
+    );
     assert_eq!(said(Channel::GoogleChat, "{{link url \"See\"}}"), "<a href=\"https://hub.example.com/v1\">See</a>");
-    assert_eq!(said(Channel::Discord, "{{link 'https://wiki.example.com' \"See\"}}"), "[See](<https://wiki.example.com/>)");
-    assert_eq!(said(Channel::Custom, "{{link url \"See\"}}{{exact evil}}"), "https://hub.example.com/v1https://evil.example.com");
-    for text in ["{{link evil \"x\"}}", "{{exact text}}", "{{exact evil}}", "{{link 'javascript:x' \"x\"}}", "{{cut text}}", "{{cut text -1}}", "{{moment text}}", "{{log text}}"] {
+    assert_eq!(
+        said(Channel::Discord, "{{link 'https://wiki.example.com' \"See\"}}"),
+        "[See](<https://wiki.example.com/>)"
+    );
+    assert_eq!(
+        said(Channel::Custom, "{{link url \"See\"}}{{exact evil}}"),
+        "https://hub.example.com/v1https://evil.example.com"
+    );
+    for text in [
+        "{{link evil \"x\"}}",
+        "{{exact text}}",
+        "{{exact evil}}",
+        "{{link 'javascript:x' \"x\"}}",
+        "{{cut text}}",
+        "{{cut text -1}}",
+        "{{moment text}}",
+        "{{log text}}",
+    ] {
         line(Channel::Teams, text).expect_err(text);
     }
 }

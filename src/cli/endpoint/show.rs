@@ -39,8 +39,9 @@ fn standing(endpoint: &Value) -> &str {
 fn line(endpoint: &Value) -> String {
     let failing = failing(endpoint).map(|failing| format!("  failing {failing}")).unwrap_or_default();
     let held = held(endpoint).map(|held| format!("  held by {held}")).unwrap_or_default();
+    let template = if template(endpoint).is_some() { "  a template fails" } else { "" };
     format!(
-        "{}  {:<8}  {:<6}  {:<24}  {}{failing}{held}",
+        "{}  {:<8}  {:<6}  {:<24}  {}{failing}{held}{template}",
         text(endpoint, "/id"),
         standing(endpoint),
         text(endpoint, "/channel"),
@@ -71,6 +72,12 @@ fn held(endpoint: &Value) -> Option<String> {
     let until =
         if is_known { format!("until {}", moment(held, "/until")) } else { "while a probe is under way".to_owned() };
     Some(format!("{by} {until}"))
+}
+
+/// What is wrong with a template, if one failed.
+fn template(endpoint: &Value) -> Option<String> {
+    let problem = endpoint.get("template_problem").filter(|problem| problem.is_object())?;
+    Some(format!("failed at {}: {}", moment(problem, "/at"), one_line(text(problem, "/detail"))))
 }
 
 /// All that is known of an endpoint, field by field; what it does not have is left out.
@@ -110,7 +117,8 @@ pub(super) fn describe(endpoint: &Value) -> String {
             field(title, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         }
     }
-    for (title, told) in [("failing", failing(endpoint)), ("held by", held(endpoint))] {
+    let told = [("failing", failing(endpoint)), ("held by", held(endpoint)), ("template", template(endpoint))];
+    for (title, told) in told {
         if let Some(told) = told {
             field(title, told);
         }

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::channels::samples::Sample;
-use crate::channels::{Channels, Override, Preview as Tried, Samples, is_name};
+use crate::channels::{Channels, FileTemplate, Override, Preview as Tried, Samples, is_name};
 use crate::cli::output;
 use crate::ids::TemplateId;
 use crate::store::endpoints::Channel;
@@ -17,7 +17,7 @@ use crate::time::{Clock as _, SystemClock};
 /// What is tried.
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// A folder laid out as COUNTERSIGN_TEMPLATES_DIR is, or the channel of a single template
+    /// A folder of templates, laid out as for `serve --templates-dir`, or the channel of a single template
     #[arg(value_name = "FOLDER|CHANNEL")]
     what: String,
     /// The single template's event
@@ -110,8 +110,23 @@ fn line(tried: &Tried) -> String {
 fn check_folder(folder: &Path) -> anyhow::Result<Vec<Tried>> {
     let channels = Channels::new(Some(folder))?;
     let own = Channel::ALL.into_iter().filter(|channel| folder.join(channel.as_str()).is_dir());
-    let tried: Vec<Tried> = own.flat_map(|channel| channels.preview(channel, &[], &Samples::of("default"))).collect();
-    anyhow::ensure!(!tried.is_empty(), "there are no templates in {}: it has no folder named like a channel", folder.display());
+    let mut tried: Vec<Tried> =
+        own.flat_map(|channel| channels.preview(channel, &[], &Samples::of("default"))).collect();
+    let files = channels.files();
+    // Those for one endpoint or resource are tried together, once.
+    for (place, file) in files.iter().enumerate() {
+        let is_alike = |other: &&FileTemplate| (other.channel, &other.reach) == (file.channel, &file.reach);
+        if files.iter().take(place).any(|other| is_alike(&other)) {
+            continue;
+        }
+        let together: Vec<Override> = files.iter().filter(is_alike).map(|other| other.template.clone()).collect();
+        tried.extend(channels.preview(file.channel, &together, &Samples::of("default")));
+    }
+    anyhow::ensure!(
+        !tried.is_empty(),
+        "there are no templates in {}: it has no folder named like a channel",
+        folder.display()
+    );
     Ok(tried)
 }
 
@@ -129,5 +144,6 @@ pub(super) fn channel(name: &str) -> Result<Channel, String> {
 }
 
 fn sort(name: &str) -> Result<Sample, String> {
-    serde_json::from_value(Value::from(name)).map_err(|_| format!("one of {}", Sample::ALL.map(Sample::as_str).join(", ")))
+    serde_json::from_value(Value::from(name))
+        .map_err(|_| format!("one of {}", Sample::ALL.map(Sample::as_str).join(", ")))
 }

@@ -18,7 +18,9 @@ pub use self::life::RotateInput;
 pub use self::slack::{SlackInput, SlackPatch, SlackView};
 pub(in crate::hub) use self::trial::AT_ONCE;
 pub use self::trial::TestInput;
-pub use self::view::{AuthView, CertificateView, EndpointStatus, EndpointView, HealthView, RetiringView, TemplateProblemView, WithSecret};
+pub use self::view::{
+    AuthView, CertificateView, EndpointStatus, EndpointView, HealthView, RetiringView, TemplateProblemView, WithSecret,
+};
 use super::query::parse_cursor;
 use super::{Hub, HubError, IdempotencyKey, Page, require};
 use crate::approval::Digest;

@@ -56,7 +56,11 @@ impl Hub {
         let wanted: Vec<Wanted> = checked.iter().map(|checked| checked.wanted.clone()).collect();
         for (place, one) in wanted.iter().enumerate() {
             if wanted.iter().take(place).any(|other| other.key == one.key) {
-                return Err(HubError::invalid("name_taken", one.pointer.clone(), "this template is in the manifest twice"));
+                return Err(HubError::invalid(
+                    "name_taken",
+                    one.pointer.clone(),
+                    "this template is in the manifest twice",
+                ));
             }
         }
         self.try_templates(&places, &wanted).await?;
@@ -80,7 +84,10 @@ fn check(places: &Places, place: usize, given: &TemplateManifest) -> Result<Chec
     let what = TemplateFor { endpoint, resource: given.resource.clone() };
     let reach = places.reach(given.channel, &pointer, &what)?;
     let key = TemplateKey { channel: given.channel, name: given.event.clone(), reach };
-    Ok(Checked { endpoint: given.endpoint.clone(), wanted: Wanted { pointer: text_pointer, key, text: text.as_str().into() } })
+    Ok(Checked {
+        endpoint: given.endpoint.clone(),
+        wanted: Wanted { pointer: text_pointer, key, text: text.as_str().into() },
+    })
 }
 
 /// Makes it so.

@@ -9,8 +9,8 @@ use serde_json::json;
 
 pub use self::manifest::TemplateManifest;
 pub(super) use self::manifest::{Checked, put_checked};
-pub use self::trial::{PreviewInput, Previews};
 pub(super) use self::trial::{Places, Wanted};
+pub use self::trial::{PreviewInput, Previews};
 pub use self::view::{TemplateList, TemplateVersion, TemplateView};
 use super::{Hub, HubError, check, require};
 use crate::approval::ResourceName;

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::{TemplateFor, check_name, check_text};
 use crate::approval::{EndpointName, ResourceName};
 use crate::channels::samples::Sample;
-use crate::channels::{Preview, Samples};
+use crate::channels::{FileReach, FileTemplate, Preview, Samples};
 use crate::hub::{Hub, HubError, check, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::{EndpointId, TemplateId};
 use crate::store::StoreError;
 use crate::store::endpoints::Channel;
 use crate::store::events::KINDS;
-use crate::store::templates::{Reach, StoredTemplate, TemplateKey, applying};
+use crate::store::templates::{Occasion, Reach, StoredTemplate, TemplateKey, applying};
 use crate::time::Timestamp;
 
 /// Failures that are told.
@@ -80,6 +80,27 @@ impl Places {
         self.endpoints.insert(id, (name.clone(), channel));
     }
 
+    /// Where a template of that key shows.
+    fn occasion<'o>(&'o self, key: &'o TemplateKey) -> Occasion<'o> {
+        let nowhere = Occasion { channel: key.channel, endpoint: None, resource: None };
+        match &key.reach {
+            Reach::All => nowhere,
+            Reach::Endpoint(id) => Occasion { endpoint: self.name_of(*id).map(|name| (*id, name)), ..nowhere },
+            Reach::Resource(name) => Occasion { resource: Some(name.as_str()), ..nowhere },
+        }
+    }
+
+    /// The operator's file that is for the same.
+    pub(super) fn file<'f>(&self, files: &'f [FileTemplate], key: &TemplateKey) -> Option<&'f FileTemplate> {
+        files.iter().filter(|file| file.channel == key.channel && file.template.name == key.name).find(|file| {
+            match (&file.reach, &key.reach) {
+                (FileReach::Endpoint(name), Reach::Endpoint(id)) => self.name_of(*id) == Some(name),
+                (FileReach::Resource(name), Reach::Resource(own)) => name == own,
+                _ => false,
+            }
+        })
+    }
+
     pub(super) fn name_of(&self, id: EndpointId) -> Option<&EndpointName> {
         self.endpoints.get(&id).map(|(name, _)| name)
     }
@@ -93,7 +114,8 @@ impl Places {
         let Some(name) = what.endpoint.as_ref().filter(|_| what.resource.is_none()) else {
             return invalid("a template is for an endpoint or for a resource, not for both");
         };
-        let id = name.parse().ok().filter(|id| self.endpoints.contains_key(id)).or_else(|| self.by_name.get(name).copied());
+        let id =
+            name.parse().ok().filter(|id| self.endpoints.contains_key(id)).or_else(|| self.by_name.get(name).copied());
         let known = id.and_then(|id| Some((id, self.endpoints.get(&id)?.1)));
         let (id, of_channel) = known.ok_or(HubError::NotFound("endpoint"))?;
         if of_channel != channel {
@@ -150,14 +172,9 @@ impl Hub {
         };
         let all: Vec<StoredTemplate> =
             places.current.iter().filter(stays).cloned().chain(wanted.iter().map(new)).collect();
-        let (endpoint, resource) = match &key.reach {
-            Reach::All => (None, None),
-            Reach::Endpoint(id) => (Some(*id), None),
-            Reach::Resource(name) => (None, Some(name.as_str())),
-        };
-        let channel = key.channel;
-        let overrides = applying(&all, channel, endpoint, resource);
         let channels = Arc::clone(self.dispatcher.channels());
+        let channel = key.channel;
+        let overrides = applying(&all, channels.files(), places.occasion(key));
         // It may take as long as many messages.
         let tried = tokio::task::spawn_blocking(move || channels.preview(channel, &overrides, &samples)).await;
         tried.map_err(|_| StoreError::Panicked.into())
@@ -175,7 +192,8 @@ impl Hub {
             check::count("/events", events.len(), KINDS.len())?;
             let known = |event: &String| KINDS.into_iter().find(|kind| kind == event);
             let found: Option<Vec<&'static str>> = events.iter().map(known).collect();
-            samples.events = found.ok_or_else(|| HubError::invalid("unknown_event", "/events", "there is no such event"))?;
+            samples.events =
+                found.ok_or_else(|| HubError::invalid("unknown_event", "/events", "there is no such event"))?;
         }
         if let Some(sorts) = input.samples {
             check::count("/samples", sorts.len(), Sample::ALL.len())?;

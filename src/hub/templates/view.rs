@@ -112,7 +112,15 @@ impl TemplateView {
             Reach::Endpoint(id) => (Some(EndpointView { id: *id, name: places.name_of(*id).cloned() }), None),
             Reach::Resource(name) => (None, Some(name.clone())),
         };
-        Self { channel: key.channel, event: key.name.clone(), endpoint, resource, source, version: None, template: None }
+        Self {
+            channel: key.channel,
+            event: key.name.clone(),
+            endpoint,
+            resource,
+            source,
+            version: None,
+            template: None,
+        }
     }
 }
 
@@ -146,7 +154,9 @@ impl Hub {
         if let Some(stored) = places.current.iter().find(|known| known.key == key) {
             return Ok(TemplateView::of_stored(&places, stored));
         }
-        let below = self.dispatcher.channels().below(channel, &key.name);
+        let channels = self.dispatcher.channels();
+        let file = places.file(channels.files(), &key).map(|file| (file.template.text.to_string(), false));
+        let below = file.or_else(|| channels.below(channel, &key.name));
         let (text, is_built_in) = below.ok_or(HubError::NotFound("template"))?;
         let source = if is_built_in { Source::BuiltIn } else { Source::File };
         Ok(TemplateView { template: Some(text), ..TemplateView::new(&places, &key, source) })

@@ -26,7 +26,11 @@ pub(in crate::cli::bench) fn run(site: &Site) -> anyhow::Result<Sheet> {
                 drop(std::hint::black_box(body));
             }
             let (name, sort) = (channel.as_str(), sample.as_str());
-            sheet.measured(format!("{name}_{sort}_us"), format!("µs for a message that asks, {name}, {sort}"), median(took));
+            sheet.measured(
+                format!("{name}_{sort}_us"),
+                format!("µs for a message that asks, {name}, {sort}"),
+                median(took),
+            );
         }
     }
     Ok(sheet)
