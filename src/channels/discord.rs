@@ -26,7 +26,7 @@ pub(super) const DISCORD: Declaration = Declaration {
     room: Some(Room { text: 2_400, lines: 40, slots: 5, facts: 6 }),
     templates: built_in_chat!(
         "discord",
-        ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_color"]
+        ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_color", "_slots"]
     ),
     meaning,
     // To be answered when the message is saved; and link buttons are dropped without a word otherwise.

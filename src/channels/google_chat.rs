@@ -25,7 +25,10 @@ pub(super) const GOOGLE_CHAT: Declaration = Declaration {
     rate_per_second: Some(1.0),
     concurrency: 1,
     room: Some(Room { text: 6_000, lines: 40, slots: 6, facts: 6 }),
-    templates: built_in_chat!("google_chat", ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons"]),
+    templates: built_in_chat!(
+        "google_chat",
+        ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_slots"]
+    ),
     meaning,
     // The key and the token stand there already; order and encoding make no difference to Google.
     query: &[],

@@ -61,7 +61,7 @@ pub struct SlotLinks {
     pub group: String,
     /// To look, and decide from there.
     pub review: String,
-    /// To the same page, with approve in front; absent once there is nothing to decide.
+    /// To the same page, with approve in front; absent once the slot has its approvals, or there is nothing to decide.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approve: Option<String>,
     /// To the same page, with reject in front; absent once there is nothing to decide.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Links, Notice, SlotLinks, Subject};
+use crate::approval::unified;
 use crate::ids::EventId;
 use crate::store::events::{ASKING, PING};
 use crate::time::Timestamp;
@@ -85,7 +86,7 @@ impl Example {
     pub fn new(kind: &str, sample: Sample) -> Self {
         let subject = match kind.split('.').next() {
             _ if kind == PING => None,
-            Some("endpoint") => Some(endpoint(sample)),
+            Some("endpoint") => Some(endpoint(kind, sample)),
             _ => Some(request(kind, sample)),
         };
         let links = if kind == PING || kind.starts_with("endpoint.") { Links::default() } else { links(kind, sample) };
@@ -109,17 +110,27 @@ fn links(kind: &str, sample: Sample) -> Links {
     let slot = |group: String| {
         // As long as a real one.
         let url = |intent: &str| format!("{HUB}/c/{intent}-{group}-{}", "0123456789abcdef".repeat(12));
-        let (approve, reject) = (is_asking.then(|| url("approve")), is_asking.then(|| url("reject")));
+        let is_full = approved(kind, sample, &group) >= needed(sample, &group);
+        let (approve, reject) = ((is_asking && !is_full).then(|| url("approve")), is_asking.then(|| url("reject")));
         SlotLinks { review: url("review"), approve, reject, group }
     };
     Links::of(sample.groups().into_iter().map(slot).collect())
 }
 
-fn endpoint(sample: Sample) -> Value {
+/// Since when it fails is told while it does; one that works again has no reason left.
+fn endpoint(kind: &str, sample: Sample) -> Value {
+    let is_failing = kind == "endpoint.failing";
+    let reason = match kind {
+        "endpoint.recovered" => None,
+        "endpoint.disabled" => Some("nothing arrived there for 120 hours; last: the target answered 500"),
+        _ => Some("the target answered 500"),
+    };
     json!({
-        "id": "ep_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "name": "dba-chat", "channel": "slack", "state": "active",
-        "url": format!("{HUB}/…"), "reason": sample.written("the target answered 500", 1_000),
-        "failing_since": "2026-11-21T06:00:00Z", "disabled_at_latest": "2026-11-26T06:00:00Z",
+        "id": "ep_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "name": "dba-chat", "channel": "slack",
+        "state": if kind == "endpoint.disabled" { "disabled" } else { "active" },
+        "url": format!("{HUB}/…"), "reason": reason.map(|reason| sample.written(reason, 1_000)),
+        "failing_since": is_failing.then_some("2026-11-21T06:00:00Z"),
+        "disabled_at_latest": is_failing.then_some("2026-11-26T06:00:00Z"),
     })
 }
 
@@ -127,10 +138,11 @@ fn endpoint(sample: Sample) -> Value {
 fn request(kind: &str, sample: Sample) -> Value {
     let written = |plain: &str, longest| sample.written(plain, longest);
     let optional = |plain: &str, longest| (sample != Sample::Empty).then(|| written(plain, longest));
-    let command = "update orders\n   set status = 'x'\n where id = 1;";
-    let command = if sample == Sample::Empty { command.to_owned() } else { written(command, 64 * 1024) };
     let (status, is_access) = (status(kind), kind.starts_with("grant."));
     let is_revised = kind == "request.revised";
+    let (asked, changed) = commands(sample);
+    let diff = is_revised.then(|| unified(&asked, &changed));
+    let command = if is_revised { changed } else { asked };
     json!({
         "id": "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "revision": if is_revised { 2 } else { 1 },
         "kind": if is_access { "jit" } else { "action" }, "resource": "orders-db", "command": command,
@@ -142,9 +154,9 @@ fn request(kind: &str, sample: Sample) -> Value {
         "beneficiary": is_access.then_some("olga@example.com"), "reason": optional("Because it is needed.", 4_096), "labels": {},
         "status": status, "created_at": "2026-11-21T11:59:00Z", "expires_at": "2026-11-21T13:00:00.25Z",
         "decided_at": (status != "pending").then_some("2026-11-21T12:00:00Z"),
-        "decision": (status != "pending").then(|| decision(kind, status, &written("fine", 4_096))),
-        "slots": slots(kind, sample), "votes": votes(kind, status), "modified_by": null,
-        "change": is_revised.then(|| change(&written("where id = 1", 60_000))),
+        "decision": (status != "pending").then(|| decision(kind, sample)),
+        "slots": slots(kind, sample), "votes": votes(kind, sample), "modified_by": null,
+        "change": diff.map(|diff| change(&diff)),
         "execution": kind.starts_with("execution.").then(|| execution(kind)), "grant": is_access.then(|| grant(kind)),
         "asking_rules": asking_rules(sample), "review": null, "undecidable": kind == "request.undecidable", "supersedes": null, "superseded_by": null,
         "url": format!("{HUB}/v1/requests/req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa"),
@@ -183,51 +195,114 @@ fn asking_rules(sample: Sample) -> Vec<Value> {
     }
 }
 
-fn decision(kind: &str, status: &str, reason: &str) -> Value {
-    let by_people = matches!(status, "approved" | "rejected");
-    let by: &[&str] = if by_people { &["dana@example.com", "erik@example.com"] } else { &[] };
-    let method = match (kind, status) {
-        ("request.glass_broken" | "request.review_due", _) => "break_glass",
-        (_, "approved" | "rejected") => "votes",
-        (_, "expired") => "timeout",
-        (_, "cancelled") => "cancellation",
-        _ => "replacement",
+/// What is asked, and what it is changed to.
+fn commands(sample: Sample) -> (String, String) {
+    let asked = "update orders\n   set status = 'x'\n where id = 1;";
+    match sample {
+        Sample::Plain | Sample::Empty | Sample::ManyGroups => {
+            (asked.to_owned(), asked.replace("id = 1", "id = 1 and status = 'y'"))
+        }
+        _ => {
+            let written = sample.written(asked, 64 * 1024);
+            let changed = format!("new {}", written.replace("'x'", "'y'"));
+            (written, changed)
+        }
+    }
+}
+
+/// Why, of what people decide.
+fn decision(kind: &str, sample: Sample) -> Value {
+    let status = status(kind);
+    let is_glass = is_of_glass(kind);
+    let (method, reason) = match status {
+        _ if is_glass => ("break_glass", Some("the shop is down, and nobody answers")),
+        "approved" => ("votes", Some("fine")),
+        "rejected" => ("votes", Some("it would touch too many rows")),
+        "cancelled" => ("cancellation", Some("no longer needed")),
+        "expired" => ("timeout", None),
+        _ => ("replacement", None),
     };
-    let reason = (!reason.is_empty()).then_some(reason);
+    // Without one, no glass is broken.
+    let is_absent = |reason: &str| reason.is_empty() && !is_glass;
+    let reason = reason.map(|reason| sample.written(reason, 4_096)).filter(|reason| !is_absent(reason));
+    let by: Vec<Value> = match status {
+        _ if is_glass => vec!["dana@example.com".into()],
+        "approved" => votes(kind, sample).iter().map(|vote| vote["person"].clone()).collect(),
+        "rejected" => vec!["erik@example.com".into()],
+        _ => Vec::new(),
+    };
     json!({"outcome": status, "method": method, "reason": reason, "by": by, "rule": null, "group": null})
+}
+
+fn is_of_glass(kind: &str) -> bool {
+    matches!(kind, "request.glass_broken" | "request.review_due")
+}
+
+/// Every group once, but a lonely one twice: or its first approval would end the request.
+fn needed(sample: Sample, group: &str) -> usize {
+    let places = places(sample);
+    places.iter().filter(|place| *place == group).count()
+}
+
+fn places(sample: Sample) -> Vec<String> {
+    let groups = sample.groups();
+    if let [only] = groups.as_slice() { vec![only.clone(); 2] } else { groups }
+}
+
+fn approved(kind: &str, sample: Sample, group: &str) -> usize {
+    // What is voided no longer counts.
+    let approvals = if kind == "request.revised" { Vec::new() } else { approvals(kind, sample) };
+    approvals.iter().filter(|place| *place == group).count()
+}
+
+/// For which groups it was approved.
+fn approvals(kind: &str, sample: Sample) -> Vec<String> {
+    let places = places(sample);
+    let count = match (kind, status(kind)) {
+        _ if is_of_glass(kind) => 0,
+        ("request.voted" | "request.revised", _) | (_, "expired" | "rejected") => 1,
+        (_, "approved") => places.len(),
+        _ => 0,
+    };
+    places.into_iter().take(count).collect()
 }
 
 fn slots(kind: &str, sample: Sample) -> Vec<Value> {
     let slot = |(number, group): (usize, String)| {
-        let approved = u32::from(number == 0 && kind == "request.voted" || status(kind) == "approved");
         let also: &[&str] = if number == 0 && kind == "request.escalated" { &["leads"] } else { &[] };
-        json!({"group": group, "needed": 1, "approved": approved, "eligible": 3, "also": also})
+        let (needed, approved) = (needed(sample, &group), approved(kind, sample, &group));
+        json!({"group": group, "needed": needed, "approved": approved, "eligible": 3, "also": also})
     };
     sample.groups().into_iter().enumerate().map(slot).collect()
 }
 
-fn votes(kind: &str, status: &str) -> Vec<Value> {
-    let vote = |number: u32, person: &str, decision: &str, on_behalf_of: Option<&str>| {
+fn votes(kind: &str, sample: Sample) -> Vec<Value> {
+    let vote = |number: usize, person: &str, decision: &str, group: &str, on_behalf_of: Option<&str>| {
         json!({
-            "id": format!("vot_0190aaaaaaaa7aaaaaaaaaaaaaaa{number:04}"), "person": person, "decision": decision, "group": "dba",
+            "id": format!("vot_0190aaaaaaaa7aaaaaaaaaaaaaaa{number:04}"), "person": person, "decision": decision, "group": group,
             "reason": null, "assurance": "link", "channel": "slack", "at": "2026-11-21T12:00:00Z", "revision": 1,
             "digest": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "on_behalf_of": on_behalf_of,
             "narrowing": null, "voided": kind == "request.revised",
         })
     };
-    let first = vote(1, "dana@example.com", "approve", None);
-    match (kind, status) {
-        ("request.voted" | "request.revised" | "request.expired", _) => vec![first],
-        (_, "rejected") => vec![first, vote(2, "erik@example.com", "reject", None)],
-        (_, "approved") => vec![first, vote(2, "erik@example.com", "approve", Some("ines@example.com"))],
-        _ => Vec::new(),
+    let approval = |(number, group): (usize, String)| match number {
+        0 => vote(1, "dana@example.com", "approve", &group, None),
+        1 if kind == "request.self_approved" => vote(2, "nora@example.com", "approve", &group, None),
+        1 => vote(2, "erik@example.com", "approve", &group, Some("ines@example.com")),
+        more => vote(more + 1, &format!("member-{:02}@example.com", more + 1), "approve", &group, None),
+    };
+    let mut votes: Vec<Value> = approvals(kind, sample).into_iter().enumerate().map(approval).collect();
+    if kind == "request.rejected" {
+        let group = places(sample).pop().unwrap_or_default();
+        votes.push(vote(2, "erik@example.com", "reject", &group, None));
     }
+    votes
 }
 
-fn change(line: &str) -> Value {
+fn change(diff: &str) -> Value {
     json!({
-        "by": "erik@example.com", "role": "requester", "at": "2026-11-21T12:00:00Z", "from_revision": 1, "reason": "not all",
-        "diff": format!("@@ -1,3 +1,3 @@\n update orders\n    set status = 'x'\n-{line}\n+{line} and status = 'y';"),
+        "by": "nora@example.com", "role": "requester", "at": "2026-11-21T12:00:00Z", "from_revision": 1,
+        "reason": "not all of them", "diff": diff,
     })
 }
 
@@ -242,14 +317,16 @@ fn execution(kind: &str) -> Value {
 }
 
 fn grant(kind: &str) -> Value {
-    let status = match kind {
-        "grant.started" => "active",
-        "grant.ended" => "ended",
-        _ => "revoked",
+    let (status, ended_at) = match kind {
+        "grant.started" => ("active", None),
+        "grant.ended" => ("ended", Some("2026-11-21T13:30:00Z")),
+        _ => ("revoked", Some("2026-11-21T12:30:00Z")),
     };
+    let is_revoked = status == "revoked";
     json!({
         "id": "grt_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "request": "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "resource": "orders-db",
         "requester": "olga@example.com", "status": status, "starts_at": "2026-11-21T12:00:00Z", "ends_at": "2026-11-21T13:30:00Z",
-        "ended_at": (status != "active").then_some("2026-11-21T12:30:00Z"), "ended_by": null, "reason": null,
+        "ended_at": ended_at, "ended_by": is_revoked.then_some("dana@example.com"),
+        "reason": is_revoked.then_some("the incident is over"),
     })
 }

@@ -26,7 +26,7 @@ pub(super) const SLACK: Declaration = Declaration {
     rate_per_second: Some(1.0),
     concurrency: 1,
     room: Some(Room { text: 2_800, lines: 40, slots: 6, facts: 6 }),
-    templates: built_in_chat!("slack", ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons"]),
+    templates: built_in_chat!("slack", ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_slots"]),
     meaning,
     query: &[],
     receipt: None,

@@ -25,7 +25,7 @@ pub(super) const TEAMS: Declaration = Declaration {
     rate_per_second: Some(4.0),
     concurrency: 4,
     room: Some(Room { text: 6_000, lines: 40, slots: 6, facts: 6 }),
-    templates: built_in_chat!("teams", ["_card", "_ask", "_outcome", "_endpoint", "_command"]),
+    templates: built_in_chat!("teams", ["_card", "_ask", "_outcome", "_endpoint", "_command", "_slots"]),
     meaning,
     // A workflow's URL is opaque: it is called as it was copied.
     query: &[],

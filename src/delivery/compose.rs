@@ -44,11 +44,17 @@ struct Asked {
 struct AskedSlot {
     group: GroupName,
     also: Vec<GroupName>,
+    needed: u32,
+    approved: u32,
 }
 
 impl AskedSlot {
     fn groups(&self) -> impl Iterator<Item = &GroupName> {
         std::iter::once(&self.group).chain(&self.also)
+    }
+
+    const fn is_full(&self) -> bool {
+        self.approved >= self.needed
     }
 }
 
@@ -155,8 +161,8 @@ fn links(
 ) -> Links {
     let decidable = ASKING.contains(&claimed.event.kind.as_str()) && subject.status == Status::Pending;
     let serves = |slot: &&AskedSlot| slot.groups().any(|group| groups.contains(group));
-    let served = subject.slots.iter().filter(serves).map(|slot| &slot.group);
-    let of_slot = |group: &GroupName| {
+    let of_slot = |slot: &AskedSlot| {
+        let group = &slot.group;
         let url = |intent| {
             let link = Link {
                 request: subject.id,
@@ -175,9 +181,10 @@ fn links(
         SlotLinks {
             group: group.to_string(),
             review: url(Intent::Review),
-            approve: decidable.then(|| url(Intent::Approve)),
+            // It has its approvals: who wants to add one does so from the page. A reject counts from any slot.
+            approve: (decidable && !slot.is_full()).then(|| url(Intent::Approve)),
             reject: decidable.then(|| url(Intent::Reject)),
         }
     };
-    Links::of(served.map(of_slot).collect())
+    Links::of(subject.slots.iter().filter(serves).map(of_slot).collect())
 }

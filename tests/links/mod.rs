@@ -216,6 +216,25 @@ on_both! {
         assert_eq!((&decided["status"], &decided["votes"][0]["voided"]), (&json!("approved"), &json!(true)));
     }
 
+    async fn a_slot_that_has_its_approvals_is_offered_a_reject_and_no_approve(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        hub.endpoint("both", "custom", &receiver.url, &["dba", "security"]).await;
+        let request = hub.ask("customers", "x").await;
+        receiver.wait_for(1).await;
+        hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+        let voted = receiver.wait_for(2).await[1].json();
+        assert_eq!(voted["type"], "request.voted");
+        let [dba, security] = [0, 1].map(|slot| voted["data"]["links"]["slots"][slot].clone());
+        assert_eq!(voted["data"]["request"]["slots"][0]["approved"], 1);
+        assert!(dba["approve"].is_null() && security["approve"].is_string(), "{voted}");
+        assert!(dba["reject"].is_string() && security["reject"].is_string(), "{voted}");
+        // The page still takes an approval there, and a reject counts from any slot.
+        assert!(look(&hub, &url(&dba, "review")).await.text.contains("value=\"approve\""));
+        let vote = json!({"approver": "erik@example.com", "reason": "no"});
+        assert_eq!(post(&hub, &url(&dba, "reject"), &vote).await.expect(200)["status"], "rejected");
+    }
+
     async fn each_slot_has_its_own_links_and_each_casts_one_vote(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;

@@ -22,10 +22,11 @@ rm -rf "$out"
 mkdir -p "$out"
 picture request.created-plain light 700 32
 picture request.created-plain dark 360 32
-picture request.created-long light 700 16
-picture request.created-hostile dark 700 16
+picture request.created-long light 700 32
+picture request.created-hostile dark 700 32
 picture request.created-many-groups light 360 32
 picture request.voted-plain dark 360 32
 picture request.approved-plain light 360 32
+picture request.rejected-plain light 360 32
 picture execution.finished-plain dark 360 32
 du -sh "$out"

@@ -137,7 +137,8 @@ impl FakeSlack {
         eventually(&format!("{channel} shows {words:?}"), || async {
             let messages = self.messages(channel);
             let [message] = messages.as_slice() else { return None };
-            let text = message.to_string();
+            // What belongs together is not broken over lines.
+            let text = message.to_string().replace('\u{a0}', " ");
             words.iter().all(|word| text.contains(word)).then(|| message.clone())
         })
         .await

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use self::payload::{asks, diff_line, facts, lines, or_dash, what};
 use self::people::{decided_by, or_system, requester, votes};
-use self::state::{findings, note, slots, time_left};
+use self::state::{approvals, findings, note, slots, time_left};
 use super::text::{cut, shortened};
 use super::{Notice, SlotLinks};
 
@@ -45,6 +45,8 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
     let diff = if notice.kind == "request.revised" { text("/change/diff") } else { "" };
     let (diff, diff_cut) = lines(diff, room.text / 2, room.lines);
     let wording = wording::of(notice.kind, request);
+    let (facts, facts_cut) = facts(request, room.text / 8, room.facts);
+    let (approvals, approvals_cut) = approvals(request, room.text / 8);
     let links = &notice.links.slots;
     json!({
         "event": {"id": notice.id, "type": notice.kind, "at": notice.at},
@@ -62,7 +64,7 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "requester": requester(request, room.text / 24),
         "what": what(request, notice.withheld),
         "asks": asks(request, notice.withheld),
-        "note": note(request, &withheld),
+        "note": note(request, &withheld, room.text / 8),
         "withheld": withheld,
         "revision": request.pointer("/revision").map(Value::to_string).unwrap_or_default(),
         "changed_by": if diff.is_empty() { "" } else { or_system(text("/change/by")) },
@@ -72,9 +74,12 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "command_cut": command_cut,
         "reason": reason,
         "reason_cut": reason_cut,
-        "facts": facts(request, &withheld, room.text / 8, room.facts),
+        "facts": facts,
+        "facts_cut": facts_cut,
         "findings": findings(request, room.text / 8),
-        "slots": slots(request, room.text / 8),
+        "slots": slots(&approvals, approvals_cut),
+        "approvals": approvals,
+        "approvals_cut": approvals_cut,
         "votes": votes(request, room.text / 8),
         "decision_reason": shortened(text("/decision/reason"), room.text / 4),
         "decided_by": decided_by(request, room.text / 8),
@@ -113,6 +118,8 @@ fn buttons(slot: &SlotLinks) -> Value {
         "review": slot.review,
         "approve": slot.approve.as_deref().unwrap_or_default(),
         "reject": slot.reject.as_deref().unwrap_or_default(),
+        // A slot that has its approvals is still to be decided, and takes no more of them.
+        "full": slot.reject.is_some() && slot.approve.is_none(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! What is asked for: the command, what changed of it, and the facts of its context.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::text;
 use crate::approval::Detail;
@@ -71,25 +71,19 @@ pub(super) fn diff_line(line: &str) -> Value {
     json!({"change": change, "text": line})
 }
 
-/// What is kept back, plain values of the context as name and value, and last how many values there are besides.
-pub(super) fn facts(request: &Value, withheld: &str, budget: usize, most: usize) -> Vec<Value> {
-    let back = Some(withheld).filter(|text| !text.is_empty()).map(|text| json!({"name": "Kept back", "value": text}));
-    let members = request.pointer("/context").and_then(Value::as_object);
-    back.into_iter().chain(members.into_iter().flat_map(|members| values(members, budget, most))).collect()
-}
-
-fn values(members: &Map<String, Value>, budget: usize, most: usize) -> Vec<Value> {
+/// Plain values of the context as name and value, each on one line, and how many values there are besides.
+pub(super) fn facts(request: &Value, budget: usize, most: usize) -> (Vec<Value>, usize) {
+    let Some(members) = request.pointer("/context").and_then(Value::as_object) else { return (Vec::new(), 0) };
     let plain = members.iter().filter_map(|(name, value)| Some((name, fact(value)?))).take(most);
+    // In a block of code a line break would stay one, and look like the next value.
+    let line = |text: &str, most: usize| shortened(text, most).replace('\n', " ⏎ ");
     let shown = |(name, value): (&String, String)| {
-        let (name, value) = (shortened(name, (budget / 7).min(40)), shortened(&value, budget.min(200)));
+        let (name, value) = (line(name, (budget / 7).min(40)), line(&value, budget.min(200)));
         json!({"name": or_dash(&name), "value": or_dash(&value)})
     };
-    let mut facts: Vec<Value> = plain.map(shown).collect();
+    let facts: Vec<Value> = plain.map(shown).collect();
     let more = members.len() - facts.len();
-    if more > 0 {
-        facts.push(json!({"name": "More context", "value": format!("{more} not shown here")}));
-    }
-    facts
+    (facts, more)
 }
 
 /// A plain value as text, and a list of plain values: the words of a program are what approvers have to see.

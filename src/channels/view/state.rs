@@ -1,9 +1,10 @@
 //! How it stands: how far the slots are filled, how long there is left, what rules found, how using it went.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{items, listed, text};
-use crate::channels::text::{duration, shortened};
+use super::people::or_system;
+use super::{items, text};
+use crate::channels::text::{duration, shortened, utc};
 use crate::time::Timestamp;
 
 /// Most bytes of what a rule says.
@@ -11,15 +12,45 @@ const FINDING: usize = 200;
 /// Rules named.
 const FINDINGS: usize = 6;
 
-/// How many approvals each slot has, and who may give them besides.
-pub(super) fn slots(request: &Value, budget: usize) -> String {
-    let shown = |slot: &Value| {
-        let number = |name: &str| slot.get(name).and_then(Value::as_u64).unwrap_or_default();
-        let also: Vec<&str> = items(slot, "/also").iter().filter_map(Value::as_str).collect();
-        let also = if also.is_empty() { String::new() } else { format!(" (also {})", also.join(", ")) };
-        format!("{}{also}: {} of {}", text(slot, "/group"), number("approved"), number("needed"))
+/// How many approvals each slot has, and who may give them besides: as many slots as fit, one at least, and how many more there are.
+pub(super) fn approvals(request: &Value, budget: usize) -> (Vec<Value>, usize) {
+    let all = items(request, "/slots");
+    let mut shown: Vec<Value> = Vec::new();
+    let mut left = budget;
+    for slot in all {
+        let slot = approval(slot);
+        let length = told(&slot).len();
+        if length > left && !shown.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(length + ", ".len());
+        shown.push(slot);
+    }
+    let more = all.len() - shown.len();
+    (shown, more)
+}
+
+fn approval(slot: &Value) -> Value {
+    let number = |name: &str| slot.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let also: Vec<&str> = items(slot, "/also").iter().filter_map(Value::as_str).collect();
+    json!({
+        "group": text(slot, "/group"), "also": also.join(", "), "approved": number("approved"), "needed": number("needed"),
+    })
+}
+
+fn told(approval: &Value) -> String {
+    let number = |name: &str| approval.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let also = match text(approval, "/also") {
+        "" => String::new(),
+        also => format!(" (also {also})"),
     };
-    listed(items(request, "/slots").iter().map(shown).collect(), budget)
+    format!("{}{also}: {} of {}", text(approval, "/group"), number("approved"), number("needed"))
+}
+
+/// The same as one text.
+pub(super) fn slots(approvals: &[Value], more: usize) -> String {
+    let all = approvals.iter().map(told).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{all} and {more} more") } else { all }
 }
 
 /// From when it was told until it is too late; empty when it is.
@@ -42,26 +73,103 @@ pub(super) fn findings(request: &Value, budget: usize) -> Vec<String> {
     named
 }
 
-/// How using it went, and until when access lasts; and what is kept back.
-pub(super) fn note(request: &Value, withheld: &str) -> String {
-    let execution = match text(request, "/execution/status") {
-        "" => None,
+/// How using it went, and from when until when access lasts or lasted; and what is kept back.
+pub(super) fn note(request: &Value, withheld: &str, budget: usize) -> String {
+    let used = match text(request, "/execution/status") {
+        "" => grant(request, budget),
+        // The title says so already.
+        "claimed" => String::new(),
+        "revoked" => {
+            let (by, why) = (text(request, "/execution/revoked_by"), text(request, "/execution/reason"));
+            format!("Use: revoked by {}{}", or_system(by), because(why, budget))
+        }
         status => {
             let code = request.pointer("/execution/exit_code").and_then(Value::as_i64);
-            Some(format!("Use: {status}{}", code.map(|code| format!(", exit code {code}")).unwrap_or_default()))
+            format!("Use: {status}{}", code.map(|code| format!(", exit code {code}")).unwrap_or_default())
         }
     };
-    let grant = || match text(request, "/grant/status") {
-        "" => String::new(),
-        status => {
-            let (from, to) = (text(request, "/grant/starts_at"), text(request, "/grant/ends_at"));
-            format!("Access of {}: {status}, {from} to {to}", text(request, "/grant/requester"))
-        }
-    };
-    let used = execution.unwrap_or_else(grant);
     match (used.is_empty(), withheld.is_empty()) {
         (_, true) => used,
         (true, false) => format!("Kept back: {withheld}"),
         (false, false) => format!("{used}. Kept back: {withheld}"),
+    }
+}
+
+fn grant(request: &Value, budget: usize) -> String {
+    let of = |name: &str| text(request, &format!("/grant/{name}"));
+    let (status, over) = (of("status"), of("ended_at"));
+    if status.is_empty() {
+        return String::new();
+    }
+    let span = match (instant(of("starts_at")), instant(over)) {
+        (Some(start), Some(end)) if end < start => format!("{}, before it began", moment(over)),
+        _ => format!("{} to {}", moment(of("starts_at")), moment(if over.is_empty() { of("ends_at") } else { over })),
+    };
+    let (by, why) = match status {
+        "revoked" => (format!(" by {}", or_system(of("ended_by"))), because(of("reason"), budget)),
+        _ => (String::new(), String::new()),
+    };
+    format!("Access of {}: {status}{by}, {span}{why}", of("requester"))
+}
+
+fn because(reason: &str, budget: usize) -> String {
+    if reason.is_empty() { String::new() } else { format!(". Why: {}", shortened(reason, budget)) }
+}
+
+fn instant(text: &str) -> Option<Timestamp> {
+    text.parse().ok()
+}
+
+fn moment(text: &str) -> String {
+    instant(text).map_or_else(|| text.to_owned(), utc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_grant(status: &str, ended_at: &str, ended_by: Option<&str>, reason: Option<&str>) -> String {
+        let grant = json!({
+            "requester": "olga@example.com", "status": status, "starts_at": "2026-11-21T12:00:00.5Z",
+            "ends_at": "2026-11-21T13:30:00Z", "ended_at": ended_at, "ended_by": ended_by, "reason": reason,
+        });
+        note(&json!({"grant": grant}), "", 100)
+    }
+
+    #[test]
+    fn access_is_told_with_the_end_that_it_had() {
+        let ended = "2026-11-21T12:30:00.25Z";
+        let of_active = of_grant("active", "", None, None);
+        assert_eq!(of_active, "Access of olga@example.com: active, 2026-11-21 12:00 UTC to 2026-11-21 13:30 UTC");
+        assert_eq!(
+            of_grant("revoked", ended, Some("dana@example.com"), Some("done")),
+            "Access of olga@example.com: revoked by dana@example.com, 2026-11-21 12:00 UTC to 2026-11-21 12:30 UTC. Why: done"
+        );
+        assert_eq!(
+            of_grant("revoked", "2026-11-21T11:59:59Z", None, None),
+            "Access of olga@example.com: revoked by a system, 2026-11-21 11:59 UTC, before it began"
+        );
+    }
+
+    #[test]
+    fn use_is_told_where_the_title_does_not_tell_it() {
+        let of = |execution: Value| note(&json!({"execution": execution}), "", 100);
+        assert_eq!(of(json!({"status": "claimed"})), "");
+        assert_eq!(of(json!({"status": "failed", "exit_code": 3})), "Use: failed, exit code 3");
+        let revoked = json!({"status": "revoked", "revoked_by": "dana@example.com", "reason": "not now"});
+        assert_eq!(of(revoked), "Use: revoked by dana@example.com. Why: not now");
+    }
+
+    #[test]
+    fn slots_say_how_many_more_there_are() {
+        let slot = |group: &str| json!({"group": group, "also": ["leads"], "approved": 0, "needed": 2});
+        let request = json!({"slots": [slot("dba"), slot("ops"), slot("security")]});
+        let of = |budget| {
+            let (shown, more) = approvals(&request, budget);
+            slots(&shown, more)
+        };
+        assert_eq!(of(0), "dba (also leads): 0 of 2 and 2 more");
+        assert_eq!(of(60), "dba (also leads): 0 of 2, ops (also leads): 0 of 2 and 1 more");
+        assert!(of(200).ends_with(", security (also leads): 0 of 2"));
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::items;
 use super::people::newest_vote;
 
 /// How a message begins.
@@ -32,15 +33,25 @@ pub(super) fn of(kind: &str, subject: &Value) -> Wording {
         "request.approved" => wording("✅ Approved", "Approved by", "good"),
         "request.rejected" => wording("⛔ Rejected", "Rejected by", "attention"),
         "request.expired" => wording("⌛ Expired", "Nobody decided in time, so it may not run", "warning"),
-        "request.cancelled" => wording("↩ Cancelled", "Taken back", "emphasis"),
+        "request.cancelled" => wording("↩ Cancelled", by_whom(subject, "Taken back by", "Taken back"), "emphasis"),
         "request.superseded" => {
-            wording("🔁 Replaced by a newer request", "Another request of its requester took its place", "emphasis")
+            let said = by_whom(
+                subject,
+                "Another request took its place, sent by",
+                "Another request of its requester took its place",
+            );
+            wording("🔁 Replaced by a newer request", said, "emphasis")
         }
         "request.undecidable" => {
             wording("⚠ Nobody can decide this any more", "Too few people are left in its groups who could", "attention")
         }
         "request.self_approved" => {
-            wording("⚠ Approved by its own requester", "The resource allows it. Every time is told", "warning")
+            let said = by_whom(
+                subject,
+                "The resource allows it, and every time is told. Approved by",
+                "The resource allows it, and every time is told",
+            );
+            wording("⚠ Approved by its own requester", said, "warning")
         }
         "request.glass_broken" => wording("🚨 Glass broken", "Nobody was asked: an emergency, by", "attention"),
         "request.review_due" => wording(
@@ -68,6 +79,11 @@ pub(super) fn of(kind: &str, subject: &Value) -> Wording {
         ),
         _ => wording("👋 Countersign is there", "This message only checks whether messages arrive here", "emphasis"),
     }
+}
+
+/// The first where somebody has decided, whose name follows; else the second.
+fn by_whom(request: &Value, somebody: &'static str, nobody: &'static str) -> &'static str {
+    if items(request, "/decision/by").is_empty() { nobody } else { somebody }
 }
 
 /// How the use of what was approved ended.

@@ -1,0 +1,131 @@
+//! What a requester wrote stands apart from what the hub says, and a slot that has its approvals asks for no more.
+
+use countersign::channels::{Channels, Links, Notice, SlotLinks, Subject};
+use countersign::ids::EventId;
+use countersign::store::endpoints::Channel;
+use countersign::time::Timestamp;
+use serde_json::{Value, json};
+
+use super::{chat_channels, texts};
+
+/// Names that look like lines of the hub's own.
+const FORGED: [&str; 3] = ["Approved so far", "✅ Checked by", "Kept back"];
+
+fn slot(group: &str, is_full: bool) -> SlotLinks {
+    let url = |intent: &str| format!("https://hub.example.com/c/{intent}-{group}");
+    SlotLinks {
+        group: group.to_owned(),
+        review: url("review"),
+        approve: (!is_full).then(|| url("approve")),
+        reject: Some(url("reject")),
+    }
+}
+
+fn rendered(channel: Channel, kind: &str, links: Vec<SlotLinks>) -> Value {
+    let facts: serde_json::Map<_, _> = FORGED.into_iter().map(|name| (name.to_owned(), json!("dba\nall"))).collect();
+    let findings: Vec<Value> =
+        (0..9).map(|number| json!({"rule": format!("rule-{number}"), "reason": "look"})).collect();
+    let slots: Vec<Value> =
+        links.iter().map(|slot| json!({"group": slot.group, "needed": 1, "approved": 0, "also": []})).collect();
+    let mut request = json!({
+        "id": "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "resource": "orders-db", "command": "select 1\n".repeat(50),
+        "digest": "ba7816bf8f01", "requester": {"email": "nora@example.com"}, "reason": "because", "context": facts,
+        "asking_rules": findings, "expires_at": "2026-11-21T13:00:00Z", "slots": slots, "revision": 2,
+        "votes": [{"person": "dana@example.com", "decision": "approve"}],
+        "change": {"by": "nora@example.com", "diff": "+select 1\n".repeat(50)},
+    });
+    request["context"]["deep"] = json!({"not": "shown"});
+    let (text, at): (_, Timestamp) = (request.to_string(), "2026-11-21T12:00:00Z".parse().unwrap());
+    let withheld = None;
+    let notice = Notice {
+        id: EventId::least(at),
+        kind,
+        at,
+        subject: Subject::Request(&text),
+        withheld,
+        links: Links::of(links),
+    };
+    serde_json::from_str(&Channels::new(None).unwrap().render(channel, &notice).unwrap()).unwrap()
+}
+
+/// Where a text of the message begins that holds this one.
+fn place(all: &[(String, String)], part: &str) -> usize {
+    let found = all.iter().position(|(_, text)| text.replace(['\\', '\u{2060}'], "").contains(part));
+    found.unwrap_or_else(|| panic!("no {part:?} in {all:?}"))
+}
+
+/// Texts in the order that people read them in.
+fn read(channel: Channel, message: &Value) -> Vec<(String, String)> {
+    match channel {
+        Channel::Teams => texts(&message["attachments"][0]["content"]["body"]),
+        Channel::Slack => texts(&message["blocks"]),
+        Channel::Discord => {
+            let embeds = &message["embeds"];
+            let of = |value: &Value| texts(value);
+            let second = [of(&embeds[1]["title"]), of(&embeds[1]["description"])].concat();
+            [of(&embeds[0]["description"]), of(&embeds[0]["fields"]), second].concat()
+        }
+        _ => {
+            let sections = message["cardsV2"][0]["card"]["sections"].as_array().unwrap();
+            sections.iter().flat_map(|one| [texts(&one["header"]), texts(&one["widgets"])].concat()).collect()
+        }
+    }
+}
+
+#[test]
+fn values_of_the_context_stand_below_what_the_hub_says_and_under_its_heading() {
+    for channel in chat_channels() {
+        let message = rendered(channel, "request.created", vec![slot("dba", false)]);
+        let all = read(channel, &message);
+        let place = |part: &str| place(&all, part);
+        let (rule, asked, approved) = (place("rule-0"), place("Asked by"), place("Approved so far"));
+        let (votes, heading) =
+            (place("dana@example.com"), place("Context, as the requester gave it (1 more not shown here):"));
+        assert!(rule < asked && asked < approved && approved.max(votes) < heading, "{}: {all:?}", channel.as_str());
+        for name in FORGED {
+            let below = all[heading + 1..].iter().filter(|(_, text)| text.contains(name)).count();
+            assert_eq!(below, 1, "{} has {name} below its heading: {all:?}", channel.as_str());
+        }
+        assert!(!message.to_string().contains("dba\\nall"), "on one line each");
+    }
+}
+
+#[test]
+fn values_of_the_context_look_otherwise_than_what_the_hub_says() {
+    let teams = rendered(Channel::Teams, "request.created", vec![slot("dba", false)]);
+    let body = teams["attachments"][0]["content"]["body"].as_array().unwrap();
+    let holder = body.iter().find(|element| element.to_string().contains("✅ Checked by")).unwrap();
+    assert_eq!((&holder["type"], &holder["style"]), (&json!("Container"), &json!("emphasis")));
+    assert!(!holder.to_string().contains("Bolder"));
+    let slack = rendered(Channel::Slack, "request.created", vec![slot("dba", false)]);
+    let of_slack = texts(&slack).into_iter().find(|(_, text)| text.contains("✅ Checked by")).unwrap();
+    assert_eq!(of_slack.1, "```✅ Checked by: dba ⏎ all```");
+    let discord = rendered(Channel::Discord, "request.created", vec![slot("dba", false)]);
+    assert!(discord["embeds"][1].to_string().contains("✅ Checked by"), "an embed of its own");
+    let google = rendered(Channel::GoogleChat, "request.created", vec![slot("dba", false)]);
+    let sections = google["cardsV2"][0]["card"]["sections"].as_array().unwrap();
+    assert!(sections[1].to_string().contains("✅ Checked by") && sections[1]["widgets"].as_array().unwrap().len() == 1);
+}
+
+/// With all that a message may hold, and many groups.
+#[test]
+fn slack_takes_as_many_blocks_as_a_message_may_have() {
+    let links = (0..20).map(|number| slot(&format!("group-{number}"), number % 2 == 0)).collect();
+    let message = rendered(Channel::Slack, "request.revised", links);
+    let blocks = message["blocks"].as_array().unwrap().len();
+    assert!((30..=50).contains(&blocks), "{blocks}");
+}
+
+#[test]
+fn a_slot_that_has_its_approvals_is_offered_no_more_and_may_reject() {
+    for channel in chat_channels() {
+        let both = rendered(channel, "request.voted", vec![slot("dba", true), slot("ops", false)]);
+        let all = read(channel, &both);
+        place(&all, "has its approvals");
+        let told = both.to_string();
+        assert!(!told.contains("/c/approve-dba") && told.contains("/c/reject-dba") && told.contains("/c/review-dba"));
+        assert!(told.contains("/c/approve-ops") && told.contains("/c/reject-ops"), "{told}");
+        let one = rendered(channel, "request.voted", vec![slot("dba", true)]).to_string();
+        assert!(!one.contains("Approve\"") && one.contains("/c/reject-dba") && one.contains("/c/review-dba"), "{one}");
+    }
+}
