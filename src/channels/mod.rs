@@ -29,8 +29,8 @@ pub use schema::{SCHEMAS, SchemaError, Validators};
 pub use slack::{code_for_people as slack_code, text_for_people as slack_text};
 pub use slack_app::{Posting, Way, addressed, is_aside};
 pub use templates::{
-    DEFAULT, FileReach, FileTemplate, MAX_TEMPLATE, Override, RenderError, SyntaxError, TemplateSet, TemplatesError,
-    is_name,
+    DEFAULT, FileReach, FileTemplate, MAX_TEMPLATE, Occasion, Override, RenderError, SyntaxError, TemplateSet,
+    TemplatesError, applying, is_name, tells_resources_apart,
 };
 
 use self::templates::Templates;

@@ -9,13 +9,16 @@ use super::dispatcher::DispatcherParts;
 use super::turn::Turn;
 use crate::approval::{Detail, Digest, GroupName, Status};
 use crate::channels::redact::{self, Withheld};
-use crate::channels::{FileTemplate, Links, Manner, Notice, Override, RenderError, Said, SlotLinks, Subject};
+use crate::channels::{
+    FileTemplate, Links, Manner, Notice, Occasion, Override, RenderError, Said, SlotLinks, Subject, applying,
+    tells_resources_apart,
+};
 use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
 use crate::store::endpoints::{Endpoint, Format};
 use crate::store::events::{ASKING, Event, PING};
 use crate::store::queue::Claimed;
-use crate::store::templates::{self, Occasion, StoredTemplate};
+use crate::store::templates::StoredTemplate;
 use crate::time::Timestamp;
 
 /// Why there is nothing to send.
@@ -132,11 +135,11 @@ fn overrides(
         resource: String,
     }
     let channel = endpoint.channel;
-    let is_told_apart = event.request_id.is_some() && templates::tells_resources_apart(templates, files, channel);
+    let is_told_apart = event.request_id.is_some() && tells_resources_apart(templates, files, channel);
     let told: Option<Told> = is_told_apart.then(|| serde_json::from_str(&event.subject)).transpose()?;
     let resource = told.as_ref().map(|told| told.resource.as_str());
     let occasion = Occasion { channel, endpoint: Some((endpoint.id, &endpoint.name)), resource };
-    Ok(templates::applying(templates, files, occasion))
+    Ok(applying(templates, files, occasion))
 }
 
 /// What the event is about, as far as it may leave, and what was kept back.

@@ -5,6 +5,7 @@
 //! channel, for a resource, or for an endpoint. When a layer fails, the one below it is used. How long a template may take, how much it
 //! may write and how deep it may go is bounded.
 
+mod choice;
 mod error;
 mod expand;
 mod files;
@@ -19,6 +20,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use choice::{Occasion, applying, tells_resources_apart};
 pub use error::{RenderError, SyntaxError, TemplatesError};
 pub use files::{FileReach, FileTemplate};
 pub(super) use set::Output;

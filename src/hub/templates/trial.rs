@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::{TemplateFor, check_name, check_text};
 use crate::approval::{EndpointName, ResourceName};
 use crate::channels::samples::Sample;
-use crate::channels::{FileReach, FileTemplate, Preview, Samples};
+use crate::channels::{FileReach, FileTemplate, Occasion, Preview, Samples, applying};
 use crate::hub::{Hub, HubError, check, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::{EndpointId, TemplateId};
 use crate::store::StoreError;
 use crate::store::endpoints::Channel;
 use crate::store::events::KINDS;
-use crate::store::templates::{Occasion, Reach, StoredTemplate, TemplateKey, applying};
+use crate::store::templates::{Reach, StoredTemplate, TemplateKey};
 use crate::time::Timestamp;
 
 /// Failures that are told.
