@@ -7,7 +7,7 @@ use super::lane::Verdict;
 use super::metrics::Metrics;
 use super::outcome::{Class, Control, Outcome};
 use super::retry::{Schedule, next_delay};
-use super::turn::{self, Took};
+use super::turn::{self, Took, Turn};
 use crate::approval::Status;
 use crate::channels::RenderError;
 use crate::random;
@@ -17,6 +17,7 @@ use crate::store::events::{ASKING, PING};
 use crate::store::queue::{Claimed, Next, RequestNow, Settlement, Tier};
 use crate::store::slack::messages::TurnEnd;
 use crate::store::template_problems::TemplateProblem;
+use crate::store::templates::StoredTemplate;
 use crate::time::Timestamp;
 
 /// Attempts that the schedule does not count, before a delivery is given up for them: about a week of them.
@@ -58,6 +59,10 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
     if let Some((state, reason)) = unwanted(endpoint, claimed) {
         return Sent::untried(claimed, Next::End { state, reason: Some(reason) });
     }
+    let Ok(templates) = parts.store.lookup().templates().await else {
+        // The database is away: as soon as it is back, everything is looked at again.
+        return Sent::untried(claimed, Next::GiveBack(parts.clock.now()));
+    };
     let turn = match turn::take(parts, endpoint, claimed).await {
         Took::None => None,
         Took::Turn(turn) => Some(turn),
@@ -67,26 +72,9 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
         }
         Took::Not(next) => return Sent::untried(claimed, next),
     };
-    let Ok(templates) = parts.store.lookup().templates().await else {
-        // The database is away: as soon as it is back, everything is looked at again.
-        return Sent::untried(claimed, Next::GiveBack(parts.clock.now()));
-    };
     let started_at = parts.clock.now();
     let stopwatch = std::time::Instant::now();
-    let mut template = None;
-    let outcome = match (compose(parts, &templates, endpoint, claimed, turn.as_ref()), &turn) {
-        (Ok(Made { said, templates }), turn) => {
-            template = templates.map(|made| {
-                let problem = made.err().map(|error| problem(claimed, &error, started_at));
-                TemplateVerdict { event: claimed.event.kind.clone(), problem }
-            });
-            match turn {
-                Some(turn) => turn.attempt(parts, endpoint, claimed, said, started_at).await,
-                None => attempt(&parts.egress, endpoint, claimed, said, started_at).await,
-            }
-        }
-        (Err(error), _) => Outcome::ours(error.to_string()),
-    };
+    let (outcome, template) = make_and_post(parts, &templates, endpoint, claimed, turn.as_ref(), started_at).await;
     let duration = stopwatch.elapsed();
     let duration_us = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     let number = claimed.attempts + 1;
@@ -114,6 +102,30 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
     let is_gone = wants_no_more.then(|| outcome.error.clone()).flatten();
     let turn = turn.and_then(|turn| turn.report(claimed, &outcome));
     Sent { verdict: verdict(&outcome), settlement, is_gone, turn, template }
+}
+
+/// Makes the message and posts it; also how the operator's templates did, where there are any.
+async fn make_and_post(
+    parts: &DispatcherParts,
+    templates: &[StoredTemplate],
+    endpoint: &Endpoint,
+    claimed: &Claimed,
+    turn: Option<&Turn>,
+    now: Timestamp,
+) -> (Outcome, Option<TemplateVerdict>) {
+    let Made { said, templates } = match compose(parts, templates, endpoint, claimed, turn) {
+        Ok(made) => made,
+        Err(error) => return (Outcome::ours(error.to_string()), None),
+    };
+    let verdict = templates.map(|made| {
+        let problem = made.err().map(|error| problem(claimed, &error, now));
+        TemplateVerdict { event: claimed.event.kind.clone(), problem }
+    });
+    let outcome = match turn {
+        Some(turn) => turn.attempt(parts, endpoint, claimed, said, now).await,
+        None => attempt(&parts.egress, endpoint, claimed, said, now).await,
+    };
+    (outcome, verdict)
 }
 
 fn problem(claimed: &Claimed, error: &RenderError, at: Timestamp) -> TemplateProblem {
