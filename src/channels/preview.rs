@@ -82,7 +82,17 @@ impl Channels {
         let each = samples.events.iter().flat_map(|event| samples.sorts.iter().map(move |sort| (*event, *sort)));
         match self.templates.try_out(channel, overrides) {
             Ok(set) => {
-                each.map(|(event, sort)| preview(channel, event, sort, self.sample(&set, event, sort))).collect()
+                let mut previews = Vec::new();
+                for (event, sort) in each {
+                    let said = self.sample(&set, event, sort);
+                    let is_too_long = said.as_ref().is_err_and(RenderError::is_too_long);
+                    previews.push(preview(channel, event, sort, said));
+                    // The next ones would take as long.
+                    if is_too_long {
+                        break;
+                    }
+                }
+                previews
             }
             // They fail for all samples alike.
             Err(error) => {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::fuel::TOO_LONG;
 use crate::channels::schema::SchemaError;
 use crate::store::events::KINDS;
 
@@ -120,6 +121,11 @@ impl RenderError {
             | Self::TooBig { name, .. } => Some(name),
             Self::Subject(_) => None,
         }
+    }
+
+    /// Whether it was stopped for going on for too long.
+    pub(in crate::channels) fn is_too_long(&self) -> bool {
+        matches!(self, Self::Template { detail, .. } if detail.starts_with(TOO_LONG))
     }
 
     /// The line in it, from 1.

@@ -14,7 +14,7 @@ const CALL: usize = 50;
 const LINES: usize = 1_000_000;
 /// The block that is handed to a part.
 const BLOCK: &str = "@partial-block";
-/// The helper that counts a loop's turns.
+/// The helper that counts a loop's turns, and the time.
 pub(super) const TURNS: &str = "turns";
 
 /// Finds templates by their names, and numbers them.
@@ -96,10 +96,15 @@ impl Expansion<'_> {
             TemplateElement::Comment(_) => {}
             TemplateElement::RawString(text) => put(TemplateElement::RawString(without_indents(text))),
             TemplateElement::HelperBlock(helper) => {
+                let mut expanded = self.block(helper, block)?;
                 if helper.name.as_name() == Some("each") {
-                    put(turns(helper));
+                    put(turns(helper, 1));
+                    if let Some(body) = &mut expanded.template {
+                        body.elements.insert(0, turns(helper, 0));
+                        body.mapping.insert(0, place.clone());
+                    }
                 }
-                put(TemplateElement::HelperBlock(Box::new(self.block(helper, block)?)));
+                put(TemplateElement::HelperBlock(Box::new(expanded)));
             }
             TemplateElement::PartialExpression(part) | TemplateElement::PartialBlock(part) => {
                 match self.part(part, line, block)? {
@@ -178,11 +183,11 @@ fn without_indents(text: &str) -> String {
     lines.fold(first, |kept, line| kept + "\n" + line.trim_start_matches([' ', '\t']))
 }
 
-/// What stands in front of a loop.
-fn turns(each: &HelperTemplate) -> TemplateElement {
+/// What stands in front of a loop, with its list, and at the beginning of each turn, without.
+fn turns(each: &HelperTemplate, params: usize) -> TemplateElement {
     let mut counter = each.clone();
     counter.name = Parameter::Name(TURNS.to_owned());
-    counter.params.truncate(1);
+    counter.params.truncate(params);
     counter.hash.clear();
     counter.block_param = None;
     counter.template = None;

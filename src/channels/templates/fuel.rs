@@ -1,10 +1,11 @@
-//! Bounds on one rendering: turns of loops and calls of helpers, and bytes written.
+//! Bounds on one rendering: turns of loops and calls of helpers, time, and bytes written.
 //!
 //! Handlebars hands its helpers nothing that lasts for one rendering alone. A rendering stays on its thread, so that is where what is
-//! left of its turns is kept.
+//! left for it is kept. Turns are the same on every machine; time is for what they do not count, such as comparing large values.
 
 use std::cell::Cell;
 use std::io;
+use std::time::{Duration, Instant};
 
 use handlebars::RenderErrorReason;
 
@@ -14,24 +15,40 @@ const WORK: usize = 2_000_000;
 const LEAST: usize = 2_000;
 /// Most bytes that a template writes. No channel takes more.
 const MAX_OUTPUT: usize = 2 * 1024 * 1024;
+/// Longest that a rendering may take. An ordinary one takes some millionths of that.
+const LONGEST: Duration = Duration::from_secs(1);
 /// Bytes that a helper reads or writes for the price of a turn.
 const BYTES: usize = 256;
 
 thread_local! {
     static LEFT: Cell<usize> = const { Cell::new(0) };
+    static UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
 }
+
+/// How an error of these bounds begins.
+pub(super) const TOO_LONG: &str = "it goes on for too long";
 
 /// Fills up for a template of so many elements.
 pub(super) fn fill(elements: usize) {
     LEFT.set((WORK / elements.max(1)).max(LEAST));
+    UNTIL.set(Instant::now().checked_add(LONGEST));
 }
 
 /// Takes so many turns.
 pub(super) fn take(turns: usize) -> Result<(), RenderErrorReason> {
     let left = LEFT.get().checked_sub(turns);
     LEFT.set(left.unwrap_or(0));
-    left.map(drop)
-        .ok_or_else(|| RenderErrorReason::Other("it goes on for too long: fewer turns of loops, please".to_owned()))
+    left.map(drop).ok_or_else(too_long)
+}
+
+/// Whether there is time. To be asked in every turn of a loop: without one, a template does a bounded number of things.
+pub(super) fn check_time() -> Result<(), RenderErrorReason> {
+    let is_early = UNTIL.get().is_some_and(|until| Instant::now() < until);
+    if is_early { Ok(()) } else { Err(too_long()) }
+}
+
+fn too_long() -> RenderErrorReason {
+    RenderErrorReason::Other(format!("{TOO_LONG}: fewer turns of loops, and smaller values, please"))
 }
 
 /// Takes what so many bytes cost.

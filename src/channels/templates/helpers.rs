@@ -22,15 +22,15 @@ pub(super) fn register(registry: &mut Handlebars<'_>, channel: &'static Declarat
     // It would write what others wrote into the hub's log.
     registry.unregister_helper("log");
     let mut writes = |name, write: Writes| registry.register_helper(name, Box::new(write));
-    writes("plain", Writes(Box::new(move |call| Ok(plain(&text_of(call.first()?))))));
-    writes("code", Writes(Box::new(move |call| Ok(code(&text_of(call.first()?))))));
+    writes("plain", Writes(Box::new(move |call| Ok(plain(&text_of(call.first()?)?)))));
+    writes("code", Writes(Box::new(move |call| Ok(code(&text_of(call.first()?)?)))));
     writes("moment", Writes(Box::new(move |call| Ok(in_json(&moment(time_of(call.first()?)?))))));
     writes("exact", Writes(Box::new(|call| Ok(in_json(&exact(channel, call)?)))));
     writes("json", Writes(Box::new(|call| Ok(json(channel, call.first()?).to_string()))));
-    writes("link", Writes(Box::new(move |call| Ok(link(&url(call)?, &text_of(call.second("a text")?))))));
-    writes(TURNS, Writes(Box::new(|call| turns(call.first()?))));
+    writes("link", Writes(Box::new(move |call| Ok(link(&url(call)?, &text_of(call.second("a text")?)?)))));
+    writes(TURNS, Writes(Box::new(turns)));
     let mut makes = |name, make: Makes| registry.register_helper(name, Box::new(make));
-    makes("cut", Makes(|call| Ok(shortened(&text_of(call.first()?), size_of(call.second("a number of bytes")?)?))));
+    makes("cut", Makes(|call| Ok(shortened(&text_of(call.first()?)?, size_of(call.second("a number of bytes")?)?))));
     makes("ago", Makes(|call| Ok(ago(call.told()?, time_of(call.first()?)?))));
     makes("until", Makes(|call| Ok(duration(time_of(call.first()?)?.since(call.told()?).as_secs()))));
     makes("person", Makes(|call| Ok(person(call.first()?))));
@@ -104,13 +104,14 @@ impl HelperDef for Makes {
     }
 }
 
-/// In front of each loop: its turns are counted.
-fn turns(list: &Value) -> Result<String, Reason> {
-    let turns = match list {
-        Value::Array(items) => items.len(),
-        Value::Object(members) => members.len(),
+/// In front of each loop: its turns are counted. In each turn, without a list: whether there is time.
+fn turns(call: &Call<'_, '_>) -> Result<String, Reason> {
+    let turns = match call.helper.param(0).map(handlebars::PathAndJson::value) {
+        Some(Value::Array(items)) => items.len(),
+        Some(Value::Object(members)) => members.len(),
         _ => 0,
     };
+    fuel::check_time()?;
     fuel::take(turns).map(|()| String::new())
 }
 
@@ -119,17 +120,17 @@ fn turns(list: &Value) -> Result<String, Reason> {
 fn exact(channel: &Declaration, call: &Call<'_, '_>) -> Result<String, Reason> {
     let value = call.first()?;
     if !channel.is_chat() || value.is_number() || value.is_boolean() {
-        return Ok(text_of(value));
+        return text_of(value);
     }
     let is_time = || value.as_str().is_some_and(|text| text.parse::<Timestamp>().is_ok());
-    url(call).or_else(|error| if is_time() { Ok(text_of(value)) } else { Err(error) })
+    url(call).or_else(|error| if is_time() { text_of(value) } else { Err(error) })
 }
 
 /// A link of the hub's own, or one that the template itself names.
 fn url(call: &Call<'_, '_>) -> Result<String, Reason> {
     let value = call.first()?;
     let is_written_out = call.helper.param(0).is_some_and(|parameter| parameter.try_get_constant_value().is_some());
-    let text = text_of(value);
+    let text = text_of(value)?;
     if is_written_out {
         let url = url::Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         return url.map(String::from).ok_or_else(|| call.wants("a URL that begins with https:// or http://"));
@@ -190,8 +191,10 @@ fn person(value: &Value) -> String {
     }
 }
 
-fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// A value as text, which costs as much as there is of it.
+fn text_of(value: &Value) -> Result<String, Reason> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    fuel::take_bytes(text.len()).map(|()| text)
 }
 
 fn size_of(value: &Value) -> Result<usize, Reason> {
@@ -200,6 +203,6 @@ fn size_of(value: &Value) -> Result<usize, Reason> {
 }
 
 fn time_of(value: &Value) -> Result<Timestamp, Reason> {
-    let text = text_of(value);
+    let text = text_of(value)?;
     text.parse().map_err(|_| Reason::Other(format!("it wants an RFC 3339 time, not {:?}", shortened(&text, 60))))
 }

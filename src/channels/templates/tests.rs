@@ -191,6 +191,8 @@ fn what_goes_on_for_too_long_or_writes_too_much_is_stopped() {
     for text in [
         "{{#each many}}{{#each ../many}}{{/each}}{{/each}}",
         "{{#each many}}{{#each ../many}}{{#each ../../many}}{{#if @first}}x{{/if}}{{/each}}{{/each}}{{/each}}",
+        "{{#each many}}{{#if (eq ../many ../many)}}{{/if}}{{/each}}",
+        "{{#each many}}{{#if (cut ../many 1)}}{{/if}}{{/each}}",
         "{{#each many}}{{#if (eq (cut ../text 50000) \"\")}}{{/if}}{{#if (eq (cut ../text 50000) \"\")}}{{/if}}{{/each}}",
     ] {
         assert!(fails(text).contains("goes on for too long"), "{text}: {}", fails(text));

@@ -175,7 +175,8 @@ impl Hub {
         let channels = Arc::clone(self.dispatcher.channels());
         let channel = key.channel;
         let overrides = applying(&all, channels.files(), places.occasion(key));
-        // It may take as long as many messages.
+        // It may take as long as many messages, so few are under way at once.
+        let _place = self.trials.acquire().await.map_err(|_| StoreError::Busy)?;
         let tried = tokio::task::spawn_blocking(move || channels.preview(channel, &overrides, &samples)).await;
         tried.map_err(|_| StoreError::Panicked.into())
     }
