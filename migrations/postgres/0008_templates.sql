@@ -16,6 +16,7 @@ CREATE TABLE templates (
 
 CREATE UNIQUE INDEX one_version_of_a_template ON templates (channel, name, scope, version);
 CREATE UNIQUE INDEX one_current_version ON templates (channel, name, scope) WHERE is_current = 1;
+CREATE INDEX templates_by_scope ON templates (scope);
 
 -- The last failure of a template, for each endpoint and event that it failed for.
 CREATE TABLE template_problems (

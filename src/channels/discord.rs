@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(escape("**b** [x](http://y)"), bold);
         assert_eq!(escape("@everyone <@1>"), "@\u{2060}everyone \\\\<@1\\\\>");
         assert_eq!(escape("||s|| ~~x~~ `c` # h - l > q"), r"\\|\\|s\\|\\| \\~\\~x\\~\\~ \\`c\\` \\# h \\- l \\> q");
-        assert_eq!(code("```\n@here"), "`\u{2060}`\u{2060}`\\n@\u{2060}here");
+        assert_eq!(code("```\n@here"), "\u{2060}`\u{2060}`\u{2060}`\\n@\u{2060}here");
     }
 
     #[test]

@@ -40,11 +40,11 @@ fn escape(text: &str) -> String {
     in_json(&entities(&visible(text).replace('\n', " ⏎ ")))
 }
 
-/// A line of code: a card has no other font, but may keep its spaces.
+/// A line of code, or several: a card has no other font and no frame, so each has a rule in front, which tells it from a line of the
+/// hub's. Spaces are kept.
 fn code(text: &str) -> String {
-    const HARD_SPACE: char = '\u{a0}';
-    let text = entities(&visible(text)).replace("  ", "\u{a0}\u{a0}").replace('\n', "<br>");
-    in_json(&text.strip_prefix(' ').map_or_else(|| text.clone(), |rest| format!("{HARD_SPACE}{rest}")))
+    let line = |line: &str| format!("│\u{a0}{}", entities(&visible(line)).replace("  ", "\u{a0}\u{a0}"));
+    in_json(&text.split('\n').map(line).collect::<Vec<_>>().join("<br>"))
 }
 
 fn entities(text: &str) -> String {
@@ -74,7 +74,7 @@ mod tests {
             escape("<a href='x'>y</a>\n&lt; <users/all>"),
             "&lt;a href='x'&gt;y&lt;/a&gt; ⏎ &amp;lt; &lt;users/all&gt;"
         );
-        assert_eq!(code("a\n    <b>"), "a<br>\u{a0}\u{a0}\u{a0}\u{a0}&lt;b&gt;");
+        assert_eq!(code("a\n    <b>"), "│\u{a0}a<br>│\u{a0}\u{a0}\u{a0}\u{a0}\u{a0}&lt;b&gt;");
     }
 
     #[test]

@@ -10,6 +10,9 @@ use super::{Channels, Declaration, Manner, TemplateSet};
 use crate::store::endpoints::Channel;
 use crate::store::events::KINDS;
 
+/// Bytes of bodies that are told; those beyond are measured alone.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
 /// Which events a template is tried with, and which sorts of each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Samples {
@@ -26,7 +29,7 @@ pub struct Preview {
     pub event: &'static str,
     /// Which sort.
     pub sample: &'static str,
-    /// What would be sent; none when the template fails.
+    /// What would be sent; none when the template fails, or when the bodies before it were very long.
     pub body: Option<Value>,
     /// Its size, as the channel counts; 0 when the template fails.
     pub size: usize,
@@ -82,11 +85,14 @@ impl Channels {
         let each = samples.events.iter().flat_map(|event| samples.sorts.iter().map(move |sort| (*event, *sort)));
         match self.templates.try_out(channel, overrides) {
             Ok(set) => {
-                let mut previews = Vec::new();
+                let (mut previews, mut bytes) = (Vec::new(), 0);
                 for (event, sort) in each {
                     let said = self.sample(&set, event, sort);
                     let is_too_long = said.as_ref().is_err_and(RenderError::is_too_long);
-                    previews.push(preview(channel, event, sort, said));
+                    bytes += said.as_ref().map_or(0, String::len);
+                    let mut tried = preview(channel, event, sort, said);
+                    tried.body = tried.body.filter(|_| bytes <= MOST_BYTES);
+                    previews.push(tried);
                     // The next ones would take as long.
                     if is_too_long {
                         break;

@@ -151,6 +151,16 @@ pub async fn put(
     Ok(StoredTemplate { id, key, version, text, author: author.to_owned(), created_at: now })
 }
 
+/// Forgets all templates for an endpoint that is no more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forget_endpoint(session: &mut Session, endpoint: EndpointId) -> Result<(), StoreError> {
+    session.touch_configuration();
+    let sql = "DELETE FROM templates WHERE scope = $1";
+    session.execute(sql, args![Reach::Endpoint(endpoint).to_string()]).await.map(drop)
+}
+
 impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -60,7 +60,10 @@ fn a_text_of_several_lines_stays_one_and_any_text_is_cut_to_fit() {
     lines["requester"]["name"] = json!("Nora\n\nApproved by security.");
     lines["language"] = json!("sql\nx");
     let text = card("request.created", &lines, &["dba".to_owned()]).to_string();
-    assert!(text.contains("Nora ⏎  ⏎ Approved by security.") && text.contains("sql ⏎ x"), "{text}");
+    assert!(
+        text.contains("Nora ⏎  ⏎ Approved by security.") && text.contains("Run (language: see the request):"),
+        "{text}"
+    );
     for filler in ["x", "\u{202e}", "\"", "\\", "🙂", "\n", "*", "{{"] {
         let mut request = request();
         request["command"] = json!(filler.repeat(60_000 / filler.len()));

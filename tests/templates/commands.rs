@@ -44,6 +44,12 @@ async fn files_are_checked_and_looked_at_without_a_hub() {
         template(&["preview", "teams", "_ask", "--sample", "right-to-left", "--of", "request.reminded"], 0).await;
     assert!(out.contains("AdaptiveCard") && out.contains("Still waiting"), "{out}");
     template(&["preview", "custom", "request.created", "bad.hbs"], 1).await;
+    for name in ["../../endpoints/ep_x", "request.created?endpoint=x", "_No"] {
+        let (_, told) = template(&["preview", "teams", name], 2).await;
+        assert!(told.contains("an event (docs/events.md)"), "{told}");
+    }
+    let (_, told) = template(&["preview", "teams", "_ask", "--of", "nope"], 2).await;
+    assert!(told.contains("one of request.created"), "{told}");
     let (_, told) = template(&["check", "fax", "request.created", "good.hbs"], 1).await;
     assert!(told.contains("one of teams, slack"), "{told}");
     let (_, told) = template(&["check", "."], 1).await;
@@ -80,7 +86,7 @@ on_both! {
         assert!(versions.starts_with("version 2") && versions.contains("taken away") && versions.contains("\nversion 1"), "{versions}");
         template(&["restore", "custom", "ping", "1", "--endpoint", "feed"], 0).await;
         let (list, _) = template(&["list"], 0).await;
-        assert!(list.starts_with("custom") && list.contains("version 3"), "{list}");
+        assert!(list.starts_with("custom") && list.contains("version 3") && list.ends_with("for endpoint feed\n"), "{list}");
         let manifest = "[[templates]]\nchannel = \"custom\"\nevent = \"request.voted\"\nresource = \"orders\"\nfile = \"mine.hbs\"\n";
         std::fs::write(folder.join("hub.toml"), manifest).unwrap();
         let (plan, _) = countersign(folder, &["apply", "-f", "hub.toml"], &env, 0).await;

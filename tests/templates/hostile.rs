@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn any_text_as_a_template_is_answered(text in text(), part in text(), channel in proptest::sample::select(&Channel::ALL[..])) {
         let id = || TemplateId::mint(Timestamp::from_micros(1_700_000_000_000_000));
-        let named = |name: &str, text: &str| Override { id: id(), name: name.to_owned(), text: text.into() };
+        let named = |name: &str, text: &str| Override { id: id(), name: name.to_owned(), text: text.into(), strength: 0 };
         let overrides = [named("_command", &part), named("request.created", &text)];
         let samples = Samples { events: vec!["request.created"], sorts: vec![Sample::Plain, Sample::Hostile] };
         for preview in CHANNELS.preview(channel, &overrides, &samples) {

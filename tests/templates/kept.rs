@@ -100,6 +100,7 @@ on_both! {
         assert_eq!(hub.get("/v1/templates").await.expect(200)["items"], json!([]));
         let put = |path: &str, body: Value| { let path = format!("/v1/templates/{path}"); let hub = &hub; async move { hub.put(&path, &body).await } };
         assert_eq!(put("teams/request.aproved", mine("x")).await.problem(422), "unknown_event");
+        assert_eq!(put("teams/default", mine("x")).await.problem(422), "unknown_event", "no event would use it");
         assert_eq!(put("fax/request.created", mine("x")).await.problem(404), "not_found");
         assert_eq!(put("custom/ping?endpoint=none", mine("x")).await.problem(404), "not_found");
         assert_eq!(put("teams/ping?endpoint=feed", mine("x")).await.problem(400), "invalid_parameter");
@@ -223,5 +224,31 @@ on_both! {
         hub.put(&format!("{path}?resource=customers"), &mine("stored for it")).await.expect(200);
         assert_eq!(hub.told(&other, "customers", 6).await["mine"], "stored for it");
         assert_eq!(hub.told(&feed, "customers", 7).await["mine"], "endpoint file");
+    }
+
+    async fn a_part_may_be_mended_beside_what_else_fails(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let endpoint = listener(&hub, "feed", &receiver).await;
+        let text = |text: &str| json!({"template": text});
+        let body = |part: &str| text(&format!("{{\"type\": \"{{{{event.type}}}}\", \"timestamp\": \"{{{{event.at}}}}\", \"data\": {{{{> {part}}}}}}}"));
+        let data = text("{\"request\": {{json request}}, \"links\": {}, \"mine\": 1}");
+        for name in ["_one", "_two"] {
+            hub.put(&format!("/v1/templates/custom/{name}"), &data).await.expect(200);
+        }
+        hub.put("/v1/templates/custom/request.created", &body("_one")).await.expect(200);
+        hub.put("/v1/templates/custom/request.approved", &body("_two")).await.expect(200);
+        assert_eq!(hub.delete("/v1/templates/custom/_two").await.status, 204);
+        // What fails for want of its part takes nothing else along, and keeps nothing else from being kept.
+        assert_eq!(hub.told(&receiver, "orders", 1).await["mine"], 1);
+        hub.put("/v1/templates/custom/_one", &text("{\"request\": {{json request}}, \"links\": {}, \"mine\": 2}")).await.expect(200);
+        assert_eq!(hub.told(&receiver, "orders", 2).await["mine"], 2);
+        let refused = hub.put("/v1/templates/custom/_one", &text("{{nothing}}")).await.expect(422);
+        assert!(refused["detail"].as_str().unwrap().contains("there is no value nothing"), "{refused}");
+        // With its endpoint a template goes.
+        hub.put("/v1/templates/custom/ping?endpoint=feed", &text("{\"type\": \"ping\", \"timestamp\": \"{{event.at}}\", \"data\": {}}")).await.expect(200);
+        assert_eq!(hub.delete(&format!("/v1/endpoints/{endpoint}")).await.status, 204);
+        let left = hub.get("/v1/templates").await.expect(200);
+        assert!(left["items"].as_array().unwrap().iter().all(|item| item["endpoint"].is_null()), "{left}");
     }
 }

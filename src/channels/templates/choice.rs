@@ -19,8 +19,7 @@ pub struct Occasion<'o> {
     pub resource: Option<&'o str>,
 }
 
-/// Those that a message is made with, in the order of their names: the strongest of each name. What is kept is stronger than a file for
-/// the same.
+/// Those that a message can be made with. What is kept is stronger than a file for the same.
 pub fn applying(templates: &[StoredTemplate], files: &[FileTemplate], occasion: Occasion<'_>) -> Vec<Override> {
     let Occasion { channel, endpoint, resource } = occasion;
     let is_about = |name: &ResourceName| resource == Some(name.as_str());
@@ -31,22 +30,28 @@ pub fn applying(templates: &[StoredTemplate], files: &[FileTemplate], occasion: 
             Reach::Endpoint(id) => endpoint.is_some_and(|(own, _)| own == *id).then_some(4)?,
         };
         let StoredTemplate { id, key, text, .. } = template;
-        Some((strength, Override { id: *id, name: key.name.clone(), text: text.clone()? }))
+        Some(Override { id: *id, name: key.name.clone(), text: text.clone()?, strength })
     });
     let files = files.iter().filter(|file| file.channel == channel).filter_map(|file| {
         let strength = match &file.reach {
             FileReach::Resource(name) => is_about(name).then_some(1)?,
             FileReach::Endpoint(name) => endpoint.is_some_and(|(_, own)| own == name).then_some(3)?,
         };
-        Some((strength, file.template.clone()))
+        Some(Override { strength, ..file.template.clone() })
     });
-    let mut strongest: BTreeMap<String, (i32, Override)> = BTreeMap::new();
-    for (strength, template) in stored.chain(files) {
-        if strongest.get(&template.name).is_none_or(|(known, _)| *known < strength) {
-            strongest.insert(template.name.clone(), (strength, template));
+    stored.chain(files).collect()
+}
+
+/// Of each name the strongest, of those that are no stronger than that.
+pub(super) fn strongest(overrides: &[Override], most: u8) -> Vec<&Override> {
+    let mut strongest: BTreeMap<&str, &Override> = BTreeMap::new();
+    for template in overrides.iter().filter(|template| template.strength <= most) {
+        let known = strongest.entry(&template.name).or_insert(template);
+        if known.strength < template.strength {
+            *known = template;
         }
     }
-    strongest.into_values().map(|(_, template)| template).collect()
+    strongest.into_values().collect()
 }
 
 /// Whether any template of the channel is for a resource, so that one has to know which.

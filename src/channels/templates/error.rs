@@ -41,7 +41,7 @@ pub enum TemplatesError {
 
 /// Text that is no template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("template {name}, line {line}: {detail}")]
+#[error("template {name}{}: {detail}", at(.line))]
 pub struct SyntaxError {
     /// Channel and event.
     pub name: String,
@@ -64,7 +64,7 @@ pub enum RenderError {
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
     /// The template failed.
-    #[error("template {name}, line {line}: {detail}")]
+    #[error("template {name}{}: {detail}", at(.line))]
     Template {
         /// Channel and event.
         name: String,
@@ -74,7 +74,7 @@ pub enum RenderError {
         detail: String,
     },
     /// What it rendered is not JSON.
-    #[error("template {name}, line {line}: what it renders is not JSON: {detail}")]
+    #[error("template {name}{}: what it renders is not JSON: {detail}", at(.line))]
     NotJson {
         /// Channel and event.
         name: String,
@@ -84,7 +84,7 @@ pub enum RenderError {
         detail: String,
     },
     /// What it rendered is JSON, but nothing that the channel takes.
-    #[error("template {name}, line {line}: what it renders does not meet {schema} at {path:?}: {detail}")]
+    #[error("template {name}{}: what it renders does not meet {schema} at {path:?}: {detail}", at(.line))]
     Schema {
         /// Channel and event.
         name: String,
@@ -139,4 +139,9 @@ impl RenderError {
         };
         Some(line).filter(|line| *line > 0)
     }
+}
+
+/// A line, when it is known.
+fn at(line: &usize) -> String {
+    if *line == 0 { String::new() } else { format!(", line {line}") }
 }

@@ -1,13 +1,17 @@
 //! Parts put where they are named, once, so that rendering looks nothing up and its work can be told before.
 
+use std::collections::HashMap;
+
 use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, Template, TemplateElement, TemplateMapping};
 
 use super::error::SyntaxError;
 
 /// Parts within parts.
 const MAX_PARTS: usize = 4;
-/// Elements of a template with all its parts.
+/// Elements of a template with all its parts, and values that they are given.
 const MAX_ELEMENTS: usize = 4_000;
+/// Bytes of its text.
+const MAX_TEXT: usize = 128 * 1024;
 /// What a part that is called with values counts, beside its elements: rendering copies what it sees.
 const CALL: usize = 50;
 /// Lines of the part with number n begin behind n times this.
@@ -43,7 +47,7 @@ pub(super) const fn line_of(number: usize, line: usize) -> usize {
 
 /// Puts all parts of the template of that name in their places.
 pub(super) fn expand(parts: &dyn Parts, name: &str) -> Result<Expanded, SyntaxError> {
-    let mut expansion = Expansion { parts, within: Vec::new(), elements: 0 };
+    let mut expansion = Expansion { parts, within: Vec::new(), elements: 0, text: 0 };
     let Some((number, template)) = parts.find(name) else {
         return Err(expansion.wrong(0, format!("there is no template {name}")));
     };
@@ -57,9 +61,22 @@ struct Expansion<'p> {
     /// The parts that it is inside of, outermost first.
     within: Vec<usize>,
     elements: usize,
+    text: usize,
 }
 
 impl Expansion<'_> {
+    fn add(&mut self, size: Size, line: usize) -> Result<(), SyntaxError> {
+        self.elements += size.elements;
+        self.text += size.text;
+        if self.elements > MAX_ELEMENTS {
+            return Err(self.wrong(line, format!("with all its parts a template has at most {MAX_ELEMENTS} elements")));
+        }
+        if self.text > MAX_TEXT {
+            return Err(self.wrong(line, "with all its parts a template has at most 128 KiB of text".to_owned()));
+        }
+        Ok(())
+    }
+
     fn wrong(&self, line: usize, detail: String) -> SyntaxError {
         let number = self.within.last().copied().unwrap_or_default();
         SyntaxError { name: self.parts.called(number).to_owned(), line, detail }
@@ -82,10 +99,7 @@ impl Expansion<'_> {
         into: &mut Template,
     ) -> Result<(), SyntaxError> {
         let line = mapping.0;
-        self.elements += 1;
-        if self.elements > MAX_ELEMENTS {
-            return Err(self.wrong(line, format!("with all its parts a template has at most {MAX_ELEMENTS} elements")));
-        }
+        self.add(Size::of(element), line)?;
         let mut place = mapping.clone();
         place.0 = line_of(self.within.last().copied().unwrap_or_default(), line);
         let mut put = |element| {
@@ -141,7 +155,7 @@ impl Expansion<'_> {
                     self.wrong(line, "no block was handed to this part: it is used as {{#> …}}…{{/…}}".to_owned())
                 );
             };
-            self.elements += size(block);
+            self.add(Size::of_all(block), line)?;
             return Ok(Inserted::Here(block.clone()));
         }
         let parts = self.parts;
@@ -163,7 +177,7 @@ impl Expansion<'_> {
             return Ok(Inserted::Here(inner));
         }
         // Values for a part make it see others: it is called, as a block that falls back to what stands in it.
-        self.elements += CALL;
+        self.add(Size { elements: CALL, text: 0 }, line)?;
         let mut called = part.clone();
         called.name = Parameter::Name(format!("{name} with values"));
         called.template = Some(inner);
@@ -196,13 +210,51 @@ fn turns(each: &HelperTemplate, params: usize) -> TemplateElement {
     TemplateElement::Expression(Box::new(counter))
 }
 
-fn size(template: &Template) -> usize {
-    let of = |element: &TemplateElement| match element {
-        TemplateElement::HelperBlock(helper) => {
-            [&helper.template, &helper.inverse].into_iter().flatten().map(size).sum::<usize>()
+/// What there is of something.
+#[derive(Debug, Clone, Copy, Default)]
+struct Size {
+    elements: usize,
+    text: usize,
+}
+
+impl Size {
+    /// An element alone, without what is inside of it, but with the values that it is given.
+    fn of(element: &TemplateElement) -> Self {
+        let (elements, text) = match element {
+            TemplateElement::RawString(text) => (1, text.len()),
+            TemplateElement::Expression(helper) | TemplateElement::HelperBlock(helper) => {
+                (1 + values(&helper.params, &helper.hash), 0)
+            }
+            TemplateElement::PartialExpression(part) | TemplateElement::PartialBlock(part) => {
+                (1 + values(&part.params, &part.hash), 0)
+            }
+            _ => (1, 0),
+        };
+        Self { elements, text }
+    }
+
+    /// All of a template.
+    fn of_all(template: &Template) -> Self {
+        let add =
+            |one: Self, other: Self| Self { elements: one.elements + other.elements, text: one.text + other.text };
+        let inside = |element: &TemplateElement| match element {
+            TemplateElement::HelperBlock(helper) => {
+                [&helper.template, &helper.inverse].into_iter().flatten().map(Self::of_all).fold(Self::default(), add)
+            }
+            TemplateElement::PartialBlock(part) => part.template.as_ref().map(Self::of_all).unwrap_or_default(),
+            _ => Self::default(),
+        };
+        template.elements.iter().map(|element| add(Self::of(element), inside(element))).fold(Self::default(), add)
+    }
+}
+
+/// Values that a tag is given, and those that calls among them are given.
+fn values(params: &[Parameter], hash: &HashMap<String, Parameter>) -> usize {
+    let of = |value: &Parameter| match value {
+        Parameter::Subexpression(call) => {
+            1 + call.params().map_or(0, |params| values(params, call.hash().unwrap_or(&HashMap::new())))
         }
-        TemplateElement::PartialBlock(part) => part.template.as_ref().map_or(0, size),
         _ => 0,
     };
-    template.elements.iter().map(|element| 1 + of(element)).sum()
+    params.iter().chain(hash.values()).map(|value| 1 + of(value)).sum()
 }

@@ -47,7 +47,7 @@ pub(super) fn read_reaches(folder: &Path, channel: Channel) -> Result<Vec<FileTe
             for (name, text) in read_folder(&place)? {
                 // Files do not change while the hub runs: any name of their own does.
                 let id = TemplateId::mint(Timestamp::from_micros(0));
-                let template = Override { id, name, text: text.into() };
+                let template = Override { id, name, text: text.into(), strength: 0 };
                 found.push(FileTemplate { channel, reach: reach.clone(), template });
             }
         }

@@ -12,7 +12,7 @@ use handlebars::RenderErrorReason;
 /// What all turns of all loops together may do, in elements of the template.
 const WORK: usize = 2_000_000;
 /// Turns that a template has however large it is.
-const LEAST: usize = 2_000;
+const LEAST: usize = 500;
 /// Most bytes that a template writes. No channel takes more.
 const MAX_OUTPUT: usize = 2 * 1024 * 1024;
 /// Longest that a rendering may take. An ordinary one takes some millionths of that.

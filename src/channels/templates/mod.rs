@@ -15,7 +15,7 @@ mod lines;
 mod set;
 mod source;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +27,7 @@ pub(super) use set::Output;
 pub use set::TemplateSet;
 pub use source::MAX_TEMPLATE;
 
+use self::choice::strongest;
 use self::files::{read_folder, read_reaches};
 use self::set::Sources;
 use self::source::Source;
@@ -38,7 +39,7 @@ use crate::store::events::KINDS;
 /// Name of the template that serves events without one of their own.
 pub const DEFAULT: &str = "default";
 /// Most sets that are kept compiled.
-const MOST_SETS: usize = 64;
+const MOST_SETS: usize = 32;
 /// Longest name of a part.
 const MAX_PART: usize = 40;
 
@@ -51,6 +52,8 @@ pub struct Override {
     pub name: String,
     /// What it says.
     pub text: Arc<str>,
+    /// Of several of one name, the strongest is used.
+    pub strength: u8,
 }
 
 /// All templates.
@@ -92,20 +95,29 @@ impl Templates {
                 let below = built_in.get(channel.as_str()).map(|set: &Arc<TemplateSet>| set.sources.clone());
                 if !texts.is_empty() {
                     let texts = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-                    files.insert(channel.as_str(), layer(channel, below.unwrap_or_default(), texts)?);
+                    let set = layer(channel, below.unwrap_or_default(), texts)?;
+                    set.check()?;
+                    files.insert(channel.as_str(), set);
                 }
             }
         }
         let mut templates = Self { built_in, files, reaches: Vec::new(), stored: Mutex::default() };
-        for channel in folder.iter().flat_map(|_| Channel::ALL) {
-            let found = read_reaches(&folder.unwrap_or(Path::new("")).join(channel.as_str()), channel)?;
-            for one in &found {
-                let together = found.iter().filter(|other| other.reach == one.reach);
-                templates.try_out(channel, &together.map(|other| other.template.clone()).collect::<Vec<_>>())?;
-            }
-            templates.reaches.extend(found);
+        if let Some(folder) = folder {
+            templates.load_reaches(folder)?;
         }
         Ok(templates)
+    }
+
+    fn load_reaches(&mut self, folder: &Path) -> Result<(), TemplatesError> {
+        for channel in Channel::ALL {
+            let found = read_reaches(&folder.join(channel.as_str()), channel)?;
+            for one in &found {
+                let together = found.iter().filter(|other| other.reach == one.reach);
+                self.try_out(channel, &together.map(|other| other.template.clone()).collect::<Vec<_>>())?.check()?;
+            }
+            self.reaches.extend(found);
+        }
+        Ok(())
     }
 
     /// The files that are for an endpoint or a resource.
@@ -113,21 +125,22 @@ impl Templates {
         &self.reaches
     }
 
-    /// The sets to render with: the first one, and those to fall back to.
+    /// The sets to render with: the strongest one, and those to fall back to, each without what made the one before stronger.
     pub(super) fn layers(&self, channel: Channel, overrides: &[Override]) -> impl Iterator<Item = Layer> {
-        let channel_name = channel.as_str();
-        let kept = [self.files.get(channel_name), self.built_in.get(channel_name)];
-        let stored = (!overrides.is_empty()).then(|| self.stored(channel, overrides));
-        stored.into_iter().chain(kept.into_iter().flatten().cloned().map(Ok))
+        let name = channel.as_str();
+        let strengths: BTreeSet<u8> = overrides.iter().map(|template| template.strength).collect();
+        let stored = strengths.into_iter().rev().map(move |most| self.stored(channel, &strongest(overrides, most)));
+        let below = [self.files.get(name), self.built_in.get(name)];
+        stored.chain(below.into_iter().flatten().cloned().map(Ok))
     }
 
     /// What lies over the given texts, compiled once.
-    fn stored(&self, channel: Channel, overrides: &[Override]) -> Layer {
+    fn stored(&self, channel: Channel, overrides: &[&Override]) -> Layer {
         let key = (channel, overrides.iter().map(|template| template.id).collect::<Vec<_>>());
         if let Some(known) = self.stored.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return known.clone();
         }
-        let built = self.try_out(channel, overrides);
+        let built = self.over(channel, overrides);
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
         if stored.len() >= MOST_SETS {
             stored.clear();
@@ -138,6 +151,10 @@ impl Templates {
 
     /// The same, without keeping it.
     pub(super) fn try_out(&self, channel: Channel, overrides: &[Override]) -> Layer {
+        self.over(channel, &strongest(overrides, u8::MAX))
+    }
+
+    fn over(&self, channel: Channel, overrides: &[&Override]) -> Layer {
         let name = channel.as_str();
         let sources = self.files.get(name).or_else(|| self.built_in.get(name)).map(|set| set.sources.clone());
         let texts = overrides.iter().map(|template| (template.name.as_str(), &*template.text));
@@ -156,11 +173,9 @@ impl Templates {
     }
 }
 
-/// A set of which some templates are an operator's, all of them put together.
+/// A set of which some templates are an operator's. Whether each can be put together shows when it is used.
 fn layer<'t>(channel: Channel, below: Sources, texts: impl Iterator<Item = (&'t str, &'t str)>) -> Layer {
-    let set = TemplateSet::new(Declaration::of(channel), over(channel, below, texts)?, false);
-    set.check()?;
-    Ok(Arc::new(set))
+    Ok(Arc::new(TemplateSet::new(Declaration::of(channel), over(channel, below, texts)?, false)))
 }
 
 fn over<'t>(

@@ -1,15 +1,17 @@
 //! The templates that an endpoint's messages are made with: the built-in ones, and what an operator put over them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use handlebars::template::{HelperTemplate, Template, TemplateElement};
-use handlebars::{Context, Handlebars, RenderContext, Renderable, WriteOutput};
+use handlebars::{Context, Handlebars, RenderContext, RenderErrorReason, Renderable, WriteOutput};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::error::{RenderError, SyntaxError};
 use super::expand::{Expanded, Parts, expand, place};
+use super::fuel::TOO_LONG;
 use super::source::Source;
 use super::{DEFAULT, fuel, helpers, lines};
 use crate::channels::Declaration;
@@ -27,8 +29,16 @@ pub struct TemplateSet {
     pub(super) sources: Sources,
     /// The helpers.
     registry: Handlebars<'static>,
-    compiled: BTreeMap<String, OnceLock<Result<Expanded, SyntaxError>>>,
+    compiled: BTreeMap<String, Slot>,
     is_built_in: bool,
+}
+
+/// A template in its place.
+#[derive(Default)]
+struct Slot {
+    expanded: OnceLock<Result<Expanded, SyntaxError>>,
+    /// Whether it has gone on for too long, and would again.
+    is_stopped: AtomicBool,
 }
 
 /// What a template rendered.
@@ -44,7 +54,7 @@ impl TemplateSet {
     pub(super) fn new(declaration: &'static Declaration, sources: Sources, is_built_in: bool) -> Self {
         // Parts have nothing of their own to render, and some make sense only with a block.
         let events = sources.keys().filter(|name| !name.starts_with('_'));
-        let compiled = events.map(|name| (name.clone(), OnceLock::new())).collect();
+        let compiled = events.map(|name| (name.clone(), Slot::default())).collect();
         Self { declaration, registry: registry(declaration), compiled, sources, is_built_in }
     }
 
@@ -74,11 +84,18 @@ impl TemplateSet {
     ) -> Result<Output<'s>, RenderError> {
         let key = if self.compiled.contains_key(event) { event } else { DEFAULT };
         let missing = || RenderError::Missing(format!("{}/{event}", self.declaration.channel.as_str()));
+        let slot = self.compiled.get(key).ok_or_else(missing)?;
         let expanded = self.expanded(key).ok_or_else(missing)?.as_ref().map_err(|error| error.clone())?;
+        if slot.is_stopped.load(Ordering::Relaxed) {
+            let detail = format!("{TOO_LONG}, and is not tried again before it is changed or the hub starts anew");
+            return Err(RenderError::Template { name: self.named(key, 0).0, line: 0, detail });
+        }
         let text = lent(data, |context| {
             let text = write(&self.registry, expanded, context).map_err(|error| {
                 let (name, line) = self.named(key, error.line_no.unwrap_or(0));
-                RenderError::Template { name, line, detail: shortened(&error.reason().to_string(), MAX_DETAIL) }
+                let error = RenderError::Template { name, line, detail: detail_of(error.reason()) };
+                slot.is_stopped.fetch_or(error.is_too_long(), Ordering::Relaxed);
+                error
             })?;
             match serde_json::from_str::<IgnoredAny>(&text) {
                 Ok(_) => Ok(text),
@@ -92,8 +109,8 @@ impl TemplateSet {
     }
 
     fn expanded(&self, key: &str) -> Option<&Result<Expanded, SyntaxError>> {
-        let compiled = self.compiled.get(key)?;
-        Some(compiled.get_or_init(|| expand(&Ordered { sources: &self.sources, twins: None }, key)))
+        let slot = self.compiled.get(key)?;
+        Some(slot.expanded.get_or_init(|| expand(&Ordered { sources: &self.sources, twins: None }, key)))
     }
 
     /// The template, and the line in it, that rendered a place of the text.
@@ -142,6 +159,14 @@ impl Output<'_> {
             None => (self.name(), 0),
         }
     }
+}
+
+fn detail_of(reason: &RenderErrorReason) -> String {
+    let detail = match reason {
+        RenderErrorReason::MissingVariable(Some(name)) => format!("there is no value {name}"),
+        other => other.to_string(),
+    };
+    shortened(&detail, MAX_DETAIL)
 }
 
 /// JSON without the white space between its tokens.

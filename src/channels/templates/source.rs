@@ -10,7 +10,9 @@ use super::lines;
 /// Largest template, in bytes.
 pub const MAX_TEMPLATE: usize = 64 * 1024;
 /// Blocks within blocks.
-const MAX_BLOCKS: usize = 16;
+const MAX_DEPTH: usize = 16;
+/// Blocks, and `else`s with a condition, of one template.
+const MAX_BLOCKS: usize = 64;
 /// Calls within calls.
 const MAX_CALLS: usize = 6;
 
@@ -32,10 +34,10 @@ impl Source {
         if text.contains(lines::MARK) {
             return Err(wrong(0, "U+F0001 and U+F0002 may not stand in a template"));
         }
-        check_nesting(text).map_err(|(line, detail)| wrong(line, detail))?;
+        check_text(text).map_err(|(line, detail)| wrong(line, detail))?;
         let template = Template::compile(text)
             .map_err(|error| wrong(error.pos().map_or(0, |(line, _)| line), error.reason().to_string().trim()))?;
-        check(&template).map_err(|(line, detail)| wrong(line, detail))?;
+        check(&template, 0).map_err(|(line, detail)| wrong(line, detail))?;
         Ok(Self { name, text: text.to_owned(), template })
     }
 
@@ -48,35 +50,34 @@ impl Source {
 /// A line, and what is wrong there.
 type Wrong = (usize, &'static str);
 
-/// Goes through the tags without parsing them. What it cannot tell apart without a parser is refused.
-fn check_nesting(text: &str) -> Result<(), Wrong> {
-    let mut rest = text;
-    // For each open block, how many nest in it by `else if`.
-    let mut open: Vec<usize> = Vec::new();
-    while let Some(place) = rest.find("{{") {
-        let line = 1 + text.get(..text.len() - rest.len() + place).unwrap_or_default().matches('\n').count();
-        let tag = rest.get(place + 2..).unwrap_or_default();
+/// Goes through the tags without parsing them. How deep blocks nest depends on where they end, of which only the parser is sure; so all
+/// that begin are counted, wherever that may be.
+fn check_text(text: &str) -> Result<(), Wrong> {
+    let line_at = |place: usize| 1 + text.get(..place).unwrap_or_default().matches('\n').count();
+    let begins = |place: usize| {
+        let tag = text.get(place + 2..).unwrap_or_default().trim_start_matches(|c: char| c == '~' || c.is_whitespace());
+        tag.starts_with(['#', '^']) || tag.starts_with("else")
+    };
+    let mut blocks = text.match_indices("{{").map(|(place, _)| place).filter(|place| begins(*place));
+    if let Some(place) = blocks.nth(MAX_BLOCKS) {
+        return Err((line_at(place), "more than 64 blocks: make parts of them"));
+    }
+    let mut from = 0;
+    while let Some(place) = text.get(from..).and_then(|rest| rest.find("{{")).map(|place| from + place) {
+        let wrong = |detail| (line_at(place), detail);
+        let tag = text.get(place + 2..).unwrap_or_default();
         if tag.starts_with("{{") {
-            return Err((line, "blocks of raw text, {{{{…}}}}, are not taken"));
+            return Err(wrong("blocks of raw text, {{{{…}}}}, are not taken"));
         }
-        let end = if tag.starts_with("!--") { "--}}" } else { "}}" };
-        let length = tag.find(end).ok_or((line, "a tag is not closed"))?;
-        rest = tag.get(length + end.len()..).unwrap_or_default();
-        let tag = tag.get(..length).unwrap_or_default().trim_matches('~').trim();
-        if tag.starts_with('!') {
-            continue;
+        if text.get(..place).is_some_and(|before| before.ends_with('\\')) {
+            return Err(wrong("a backslash in front of a tag is not taken"));
         }
-        check_tag(tag).map_err(|detail| (line, detail))?;
-        let is_else = |word: &str| tag.strip_prefix(word).is_some_and(|rest| rest.starts_with(char::is_whitespace));
-        match tag.chars().next() {
-            Some('#') => open.push(1),
-            Some('/') => drop(open.pop()),
-            Some('^') if tag.len() > 1 => open.last_mut().map(|levels| *levels += 1).unwrap_or_default(),
-            _ if is_else("else") => open.last_mut().map(|levels| *levels += 1).unwrap_or_default(),
-            _ => {}
-        }
-        if open.iter().sum::<usize>() > MAX_BLOCKS {
-            return Err((line, "more than 16 blocks within each other"));
+        let (skipped, end) = if tag.starts_with("!--") { (3, "--}}") } else { (0, "}}") };
+        let length = tag.get(skipped..).and_then(|rest| rest.find(end)).ok_or(wrong("a tag is not closed"))?;
+        from = place + 2 + skipped + length + end.len();
+        let tag = tag.get(..skipped + length).unwrap_or_default().trim_matches('~').trim();
+        if !tag.starts_with('!') {
+            check_tag(tag).map_err(wrong)?;
         }
     }
     Ok(())
@@ -107,9 +108,13 @@ fn check_tag(tag: &str) -> Result<(), &'static str> {
 }
 
 /// Whether there is anything in it that no template may have.
-fn check(template: &Template) -> Result<(), Wrong> {
+fn check(template: &Template, depth: usize) -> Result<(), Wrong> {
     for (element, place) in template.elements.iter().zip(&template.mapping) {
         let line = place.0;
+        let is_block = matches!(element, TemplateElement::HelperBlock(_) | TemplateElement::PartialBlock(_));
+        if is_block && depth >= MAX_DEPTH {
+            return Err((line, "more than 16 blocks within each other"));
+        }
         match element {
             TemplateElement::HtmlExpression(_) => {
                 return Err((line, "{{{…}}} puts text into the message unescaped: write {{…}}"));
@@ -117,8 +122,10 @@ fn check(template: &Template) -> Result<(), Wrong> {
             TemplateElement::DecoratorExpression(_) | TemplateElement::DecoratorBlock(_) => {
                 return Err((line, "decorators, {{*…}}, are not taken: write a part of its own"));
             }
-            TemplateElement::HelperBlock(block) => check_block(block)?,
-            TemplateElement::PartialExpression(part) | TemplateElement::PartialBlock(part) => check_part(part, line)?,
+            TemplateElement::HelperBlock(block) => check_block(block, depth + 1)?,
+            TemplateElement::PartialExpression(part) | TemplateElement::PartialBlock(part) => {
+                check_part(part, line, depth + 1)?;
+            }
             // Text, values, comments.
             _ => {}
         }
@@ -126,15 +133,15 @@ fn check(template: &Template) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn check_block(block: &HelperTemplate) -> Result<(), Wrong> {
-    [&block.template, &block.inverse].into_iter().flatten().try_for_each(check)
+fn check_block(block: &HelperTemplate, depth: usize) -> Result<(), Wrong> {
+    [&block.template, &block.inverse].into_iter().flatten().try_for_each(|inner| check(inner, depth))
 }
 
-fn check_part(part: &DecoratorTemplate, line: usize) -> Result<(), Wrong> {
+fn check_part(part: &DecoratorTemplate, line: usize, depth: usize) -> Result<(), Wrong> {
     if matches!(part.name, Parameter::Subexpression(_) | Parameter::Literal(_)) {
         return Err((line, "which part it is must be written out"));
     }
-    part.template.as_ref().map_or(Ok(()), check)
+    part.template.as_ref().map_or(Ok(()), |inner| check(inner, depth))
 }
 
 #[cfg(test)]
@@ -164,11 +171,13 @@ mod tests {
     fn nesting_is_bounded_before_anything_is_parsed() {
         let nested = |count: usize| "{{#if a}}".repeat(count) + &"{{/if}}".repeat(count);
         Source::new("x".to_owned(), &nested(16)).expect("may be");
-        assert!(wrong(&nested(3_000)).contains("16 blocks"));
-        let chained = |count: usize| format!("{{{{#if a}}}}{}{{{{/if}}}}", "{{else if b}}".repeat(count));
-        Source::new("x".to_owned(), &chained(15)).expect("may be");
-        assert!(wrong(&chained(3_000)).contains("16 blocks"));
-        assert!(wrong(&format!("{{{{#if a}}}}{}{{{{/if}}}}", "{{^if b}}".repeat(3_000))).contains("16 blocks"));
+        assert!(wrong(&nested(17)).contains("16 blocks") && wrong(&nested(64)).contains("16 blocks"));
+        assert!(wrong(&nested(3_000)).contains("64 blocks"));
+        let chained = |link: &str, count: usize| format!("{{{{#if a}}}}{}{{{{/if}}}}", link.repeat(count));
+        Source::new("x".to_owned(), &chained("{{else if b}}", 15)).expect("may be");
+        for link in ["{{else if b}}", "{{^if b}}", "{{elseif b}}", "{{else(if b)}}", "{{~ else if b}}", "{{ ^if b}}"] {
+            assert!(wrong(&chained(link, 2_000)).contains("64 blocks"), "{link}");
+        }
         let calls = |count: usize| format!("{{{{x {}a b{}}}}}", "(and ".repeat(count), ")".repeat(count));
         Source::new("x".to_owned(), &calls(6)).expect("may be");
         assert!(wrong(&calls(5_000)).contains("6 calls"));
@@ -176,9 +185,22 @@ mod tests {
         assert!(wrong(&format!("{{{{x {}}}}}", "{\"a\":".repeat(9_000))).contains("braces"));
     }
 
+    /// Whoever looks for ends differently than the parser finds less depth than there is.
+    #[test]
+    fn ends_that_are_none_hide_no_depth() {
+        for hidden in
+            ["{{#if a}}\\{{/if}}", "{{#if a}}{{!--}}{{/if}}--}}", "{{#if a}}{{! {{/if}} }}", "\\{{!-- {{#if a}} --}}"]
+        {
+            let text = hidden.repeat(350) + &"{{/if}}".repeat(350);
+            assert!(wrong(&text).contains("64 blocks"), "{hidden}: {}", wrong(&text));
+            let few = hidden.repeat(20) + &"{{/if}}".repeat(20);
+            wrong(&few);
+        }
+    }
+
     #[test]
     fn an_end_cannot_be_hidden_in_quotes() {
-        let hidden = "{{#if a}}{{x \"{{/if}}\"}}".repeat(1_000);
+        let hidden = "{{#if a}}{{x \"{{/if}}\"}}".repeat(50);
         assert!(wrong(&hidden).contains("brace") || wrong(&hidden).contains("quote"), "{}", wrong(&hidden));
         assert!(wrong("{{x '}}{{/if}}'}}").contains("quote"));
         Source::new("x".to_owned(), "{{x 'it''s' \"a\\\"b\" a.[b c]}}").expect("quotes and names of their own");

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 fn stored(name: &str, text: &str) -> Override {
     let at = Timestamp::from_micros(1_700_000_000_000_000);
-    Override { id: TemplateId::mint(at), name: name.to_owned(), text: text.into() }
+    Override { id: TemplateId::mint(at), name: name.to_owned(), text: text.into(), strength: 0 }
 }
 
 fn set(channel: Channel, overrides: &[Override]) -> Layer {
@@ -162,7 +162,7 @@ fn parts_are_where_they_are_named() {
     let itself =
         set(Channel::Teams, &[stored("_a", "{{> _b}}"), stored("_b", "\n{{> _a}}"), stored("ping", "{{> _a}}")]);
     assert_eq!(
-        itself.map(|_| ()).expect_err("a circle").to_string(),
+        itself.and_then(|set| set.check()).expect_err("a circle").to_string(),
         "template teams/_b.hbs, line 2: _a is part of itself"
     );
 }
@@ -174,13 +174,75 @@ fn parts_cannot_grow_without_end() {
         .collect();
     bombs.push(stored("_bxxxx", "x"));
     bombs.push(stored("ping", "{{> _bx}}"));
-    let error = set(Channel::Teams, &bombs).map(|_| ()).expect_err("too big").to_string();
+    let error = set(Channel::Teams, &bombs).and_then(|set| set.check()).expect_err("too big").to_string();
     assert!(error.contains("at most 4000 elements"), "{error}");
     let deep: Vec<Override> = (1..8)
         .map(|n| stored(&format!("_{}", "d".repeat(n)), &format!("{{{{> _{}}}}}", "d".repeat(n + 1))))
         .chain([stored("ping", "{{> _d}}"), stored("_dddddddd", "1")])
         .collect();
-    assert!(set(Channel::Teams, &deep).map(|_| ()).expect_err("too deep").to_string().contains("more than 4 parts"));
+    assert!(
+        set(Channel::Teams, &deep)
+            .and_then(|set| set.check())
+            .expect_err("too deep")
+            .to_string()
+            .contains("more than 4 parts")
+    );
+}
+
+/// As deep as a template may be in all, on a thread as small as a server's.
+#[test]
+fn the_deepest_template_has_room_on_the_stack() {
+    let nest = |inner: &str| "{{#if links}}".repeat(16) + inner + &"{{/if}}".repeat(16);
+    let name = |n: usize| format!("_{}", "d".repeat(n));
+    let parts = (1..4).map(|n| stored(&name(n), &nest(&format!("{{{{> {}}}}}", name(n + 1)))));
+    let all: Vec<Override> = parts.chain([stored(&name(4), &nest("[1]")), stored("ping", &nest("{{> _d}}"))]).collect();
+    let deep = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(move || {
+        let set = set(Channel::Teams, &all).expect("goes together");
+        set.render("ping", &mut json!({"links": [1]})).map(|output| output.body())
+    });
+    assert_eq!(deep.expect("a thread").join().expect("it ends").expect("renders"), json!([1]));
+}
+
+#[test]
+fn texts_of_parts_are_bounded_and_what_they_are_given_counts() {
+    let big = [stored("_big", &"x".repeat(60_000)), stored("ping", &"{{> _big}}".repeat(3))];
+    let error = set(Channel::Teams, &big).and_then(|set| set.check()).expect_err("too big").to_string();
+    assert!(error.contains("128 KiB of text"), "{error}");
+    let handed = [
+        stored("_f", &"{{> @partial-block}}".repeat(40)),
+        stored("ping", &format!("{{{{#> _f}}}}{}{{{{/_f}}}}", "x".repeat(5_000))),
+    ];
+    assert!(
+        set(Channel::Teams, &handed).and_then(|set| set.check()).expect_err("too big").to_string().contains("128 KiB")
+    );
+    let given = format!("{{{{#if (or {})}}}}{{{{/if}}}}", "(eq this this) ".repeat(2_000));
+    let error =
+        set(Channel::Teams, &[stored("ping", &given)]).and_then(|set| set.check()).expect_err("too much").to_string();
+    assert!(error.contains("at most 4000 elements"), "{error}");
+}
+
+#[test]
+fn one_that_fails_leaves_the_others_alone_and_gives_way_level_by_level() {
+    let level = |strength: u8, name: &str, text: &str| Override { strength, ..stored(name, text) };
+    let overrides =
+        [level(0, "ping", "0"), level(2, "ping", "2"), level(4, "ping", "{{> _gone}}"), level(4, "request.voted", "4")];
+    let templates = Templates::load(None).expect("loads");
+    let made = |event: &str| -> Vec<Value> {
+        let layers = templates.layers(Channel::Teams, &overrides).map(|set| set.expect("parses"));
+        layers.take(3).filter_map(|set| Some(set.render(event, &mut json!({})).ok()?.body())).collect()
+    };
+    assert_eq!(made("ping"), [json!(2), json!(0)]);
+    assert_eq!(made("request.voted")[0], json!(4));
+}
+
+#[test]
+fn what_went_on_for_too_long_is_not_tried_again() {
+    let set =
+        set(Channel::Custom, &[stored("ping", "{{#each many}}{{#each ../many}}{{/each}}{{/each}}")]).expect("parses");
+    let mut data = json!({"many": (0..30_000).collect::<Vec<u32>>()});
+    let mut fails = || set.render("ping", &mut data).map(|_| ()).expect_err("too long").to_string();
+    assert!(fails().contains("goes on for too long: fewer"));
+    assert!(fails().contains("not tried again"));
 }
 
 #[test]

@@ -23,7 +23,10 @@ pub fn plain_markdown(text: &str) -> String {
 /// Text in which no two backticks stand side by side, so that nothing ends a fenced code block.
 pub fn split_fences(text: &str) -> String {
     // The second pass finds those that the first, which takes them two by two, has left together.
-    text.replace("``", "`\u{2060}`").replace("``", "`\u{2060}`")
+    let split = text.replace("``", "`\u{2060}`").replace("``", "`\u{2060}`");
+    // Nor may one touch the fence.
+    let (before, after) = (split.starts_with('`'), split.ends_with('`'));
+    format!("{}{split}{}", if before { "\u{2060}" } else { "" }, if after { "\u{2060}" } else { "" })
 }
 
 #[cfg(test)]

@@ -40,8 +40,16 @@ fn whose(request: &Value) -> String {
 fn language(request: &Value) -> String {
     match text(request, "/language") {
         "" => String::new(),
-        language => format!(" ({})", shortened(language, 60)),
+        language if is_word(language) => format!(" ({language})"),
+        // It stands in a line of the hub's own, where it could say anything.
+        _ => " (language: see the request)".to_owned(),
     }
+}
+
+/// Whether it is a name as languages have: `sql`, `PL/pgSQL`, `C++`.
+fn is_word(language: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'#' | b'.' | b'_' | b'-' | b'/');
+    language.len() <= 30 && language.bytes().all(is_part)
 }
 
 /// The command's lines as far as they fit, and how many bytes are left out.
@@ -107,6 +115,18 @@ pub(super) const fn or_dash(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_language_says_nothing_but_its_name() {
+        let asked = |language: &str| what(&json!({"language": language}), None);
+        for word in ["sql", "PL/pgSQL", "C++", "F#"] {
+            assert_eq!(asked(word), format!("Run ({word})"));
+        }
+        assert_eq!(asked(""), "Run");
+        for text in ["sql). Approved by dana (", "sql\nx", &"x".repeat(31)] {
+            assert_eq!(asked(text), "Run (language: see the request)");
+        }
+    }
 
     #[test]
     fn lines_are_cut_loudly() {

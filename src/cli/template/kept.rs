@@ -7,7 +7,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::trial::{channel, read};
+use super::trial::{channel, name, read};
 use crate::channels::text::one_line;
 use crate::cli::connection::{Call, CallError, Connection};
 use crate::cli::output;
@@ -21,7 +21,7 @@ struct Which {
     #[arg(value_name = "CHANNEL", value_parser = channel)]
     channel: Channel,
     /// The event, `default`, or a part
-    #[arg(value_name = "EVENT")]
+    #[arg(value_name = "EVENT", value_parser = name)]
     event: String,
     /// The one for an endpoint, by its name or id
     #[arg(long, value_name = "ENDPOINT", conflicts_with = "resource")]
@@ -158,10 +158,11 @@ impl Restore {
 }
 
 fn described(template: &Value) -> String {
-    let reach = match (text(template, "/endpoint/name"), text(template, "/resource")) {
-        ("", "") => String::new(),
-        ("", resource) => format!("  for resource {}", one_line(resource)),
-        (endpoint, _) => format!("  for endpoint {}", one_line(endpoint)),
+    let named = |pointer| template.pointer(pointer).and_then(Value::as_str);
+    let reach = match (named("/endpoint/id"), named("/resource")) {
+        (Some(id), _) => format!("  for endpoint {}", one_line(named("/endpoint/name").unwrap_or(id))),
+        (None, Some(resource)) => format!("  for resource {}", one_line(resource)),
+        (None, None) => String::new(),
     };
     let kept = template.get("version").filter(|version| version.is_object()).map(version).unwrap_or_default();
     format!("{:<12}{:<24}{kept}{reach}", text(template, "/channel"), text(template, "/event"))

@@ -12,6 +12,7 @@ use crate::channels::{Channels, FileTemplate, Override, Preview as Tried, Sample
 use crate::cli::output;
 use crate::ids::TemplateId;
 use crate::store::endpoints::Channel;
+use crate::store::events::KINDS;
 use crate::time::{Clock as _, SystemClock};
 
 /// What is tried.
@@ -21,11 +22,14 @@ pub(super) struct Check {
     #[arg(value_name = "FOLDER|CHANNEL")]
     what: String,
     /// The single template's event
-    #[arg(value_name = "EVENT", requires = "file")]
+    #[arg(value_name = "EVENT", requires = "file", value_parser = name)]
     event: Option<String>,
     /// Its text
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    /// A folder of templates that the single one lies over
+    #[arg(long, env = "COUNTERSIGN_TEMPLATES_DIR", value_name = "FOLDER")]
+    folder: Option<PathBuf>,
     /// Print JSON: every sample's body, size and problem
     #[arg(long)]
     json: bool,
@@ -38,7 +42,7 @@ pub(super) struct Preview {
     #[arg(value_name = "CHANNEL", value_parser = channel)]
     channel: Channel,
     /// The event; of a part, see --of
-    #[arg(value_name = "EVENT")]
+    #[arg(value_name = "EVENT", value_parser = name)]
     event: String,
     /// The template's text [default: the built-in one]
     #[arg(value_name = "FILE")]
@@ -47,7 +51,7 @@ pub(super) struct Preview {
     #[arg(long, value_name = "SORT", default_value = "plain", value_parser = sort)]
     sample: Sample,
     /// The event that happens; the template's own, or for a part request.created
-    #[arg(long, value_name = "EVENT")]
+    #[arg(long, value_name = "EVENT", value_parser = event)]
     of: Option<String>,
     /// A folder of templates that this one lies over
     #[arg(long, env = "COUNTERSIGN_TEMPLATES_DIR", value_name = "FOLDER")]
@@ -59,7 +63,7 @@ impl Check {
         let tried = match (&self.event, &self.file) {
             (Some(event), Some(file)) => {
                 let channel = channel(&self.what).map_err(anyhow::Error::msg)?;
-                Channels::new(None)?.preview(channel, &[read(event, file)?], &Samples::of(event))
+                Channels::new(self.folder.as_deref())?.preview(channel, &[read(event, file)?], &Samples::of(event))
             }
             _ => check_folder(Path::new(&self.what))?,
         };
@@ -132,15 +136,24 @@ fn check_folder(folder: &Path) -> anyhow::Result<Vec<Tried>> {
 
 /// A text as a template of that name.
 pub(super) fn read(name: &str, file: &Path) -> anyhow::Result<Override> {
-    anyhow::ensure!(is_name(name), "{name:?} is no event, no part (_…), and not default");
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Ok(Override { id: TemplateId::mint(SystemClock.now()), name: name.to_owned(), text: text.into() })
+    Ok(Override { id: TemplateId::mint(SystemClock.now()), name: name.to_owned(), text: text.into(), strength: 0 })
 }
 
 /// A channel by its name.
 pub(super) fn channel(name: &str) -> Result<Channel, String> {
     let found = Channel::ALL.into_iter().find(|channel| channel.as_str() == name);
     found.ok_or_else(|| format!("one of {}", Channel::ALL.map(Channel::as_str).join(", ")))
+}
+
+/// A template's name.
+pub(super) fn name(name: &str) -> Result<String, String> {
+    let what = "an event (docs/events.md), `default`, or a part (`_` and small letters)";
+    if is_name(name) { Ok(name.to_owned()) } else { Err(what.to_owned()) }
+}
+
+fn event(name: &str) -> Result<String, String> {
+    if KINDS.contains(&name) { Ok(name.to_owned()) } else { Err(format!("one of {}", KINDS.join(", "))) }
 }
 
 fn sort(name: &str) -> Result<Sample, String> {

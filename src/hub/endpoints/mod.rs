@@ -29,7 +29,7 @@ use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::idempotency::{Key, Used};
-use crate::store::{Session, Tx, deliveries, endpoints, health, heartbeats, idempotency, template_problems};
+use crate::store::{Session, Tx, deliveries, endpoints, health, heartbeats, idempotency, template_problems, templates};
 use crate::time::Timestamp;
 
 const OPERATION: &str = "endpoint";
@@ -200,6 +200,7 @@ impl Hub {
                     let gone = Endpoint { state: EndpointState::Deleted, disabled_reason: None, ..known };
                     save(tx, gone, "endpoint.deleted", now, actor).await?;
                     deliveries::discard_waiting(tx.session(), id, "the endpoint was deleted", now).await?;
+                    templates::forget_endpoint(tx.session(), id).await?;
                     Ok(())
                 })
             })

@@ -70,7 +70,7 @@ impl Hub {
 
 fn check(places: &Places, place: usize, given: &TemplateManifest) -> Result<Checked, HubError> {
     let pointer = format!("/templates/{place}");
-    check_name(&format!("{pointer}/event"), &given.event)?;
+    check_name(&format!("{pointer}/event"), given.channel, &given.event)?;
     let Some(text) = &given.template else {
         let detail = match given.file {
             Some(_) => "a hub reads no files: send the text as `template`, as `countersign apply` does",

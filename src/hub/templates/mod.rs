@@ -15,7 +15,7 @@ pub use self::view::{TemplateList, TemplateVersion, TemplateView};
 use super::{Hub, HubError, check, require};
 use crate::approval::ResourceName;
 use crate::audit::{Actor, Entry};
-use crate::channels::{MAX_TEMPLATE, is_name};
+use crate::channels::{DEFAULT, Declaration, MAX_TEMPLATE, is_name};
 use crate::identity::{Principal, Scope};
 use crate::store::endpoints::Channel;
 use crate::store::templates::{self, Reach, StoredTemplate, TemplateKey};
@@ -53,12 +53,13 @@ pub struct RestoreInput {
     pub version: u32,
 }
 
-/// Refuses names that no event and no part has.
-fn check_name(pointer: &str, name: &str) -> Result<(), HubError> {
-    if is_name(name) {
+/// Refuses names that no event and no part has. Chat channels have a template for every event, so none would use `default`.
+fn check_name(pointer: &str, channel: Channel, name: &str) -> Result<(), HubError> {
+    if is_name(name) && (name != DEFAULT || !Declaration::of(channel).is_chat()) {
         return Ok(());
     }
-    let detail = "a template is called after an event, default, or, for a part of several, _ and small letters";
+    let detail =
+        "a template is called after an event, or, for a part of several, _ and small letters; custom has default too";
     Err(HubError::invalid("unknown_event", pointer, detail))
 }
 
@@ -70,7 +71,7 @@ impl Hub {
     /// Saves a template, which from then on makes its messages. One that fails with any sample is not saved.
     ///
     /// # Errors
-    /// When the caller may not, there is no such endpoint or resource, the template fails, or there are too many.
+    /// When the caller may not, there is no such endpoint, the template fails, or there are too many. A resource may come later.
     pub async fn put_template(
         &self,
         caller: &Principal,
@@ -80,7 +81,7 @@ impl Hub {
         input: TemplateInput,
     ) -> Result<TemplateView, HubError> {
         require(caller, &[Scope::Admin])?;
-        check_name("", &name)?;
+        check_name("", channel, &name)?;
         check_text("/template", &input.template)?;
         let places = self.places().await?;
         let key = TemplateKey { channel, name, reach: places.reach(channel, "", &what)? };

@@ -143,6 +143,15 @@ impl Hub {
             let failed = |preview: &Preview| preview.problem.is_some();
             let mut problems = self.preview_with(places, &one.key, wanted, Samples::of(&one.key.name)).await?;
             problems.retain(failed);
+            if !problems.is_empty() && one.key.name.starts_with('_') {
+                // A part may be kept beside a template that fails for a reason of its own.
+                let before = self.preview_with(places, &one.key, &[], Samples::of(&one.key.name)).await?;
+                let is_new = |found: &Preview| {
+                    let same = |known: &&Preview| (known.event, known.sample) == (found.event, found.sample);
+                    before.iter().find(same).is_none_or(|known| known.problem != found.problem)
+                };
+                problems.retain(is_new);
+            }
             problems.truncate(TOLD);
             if !problems.is_empty() {
                 // What failed is not sent back: it may be long.
@@ -187,7 +196,7 @@ impl Hub {
     /// When the caller may not, or there is no such endpoint, event or sample.
     pub async fn preview_template(&self, caller: &Principal, input: PreviewInput) -> Result<Previews, HubError> {
         require(caller, &[Scope::Admin])?;
-        check_name("/event", &input.event)?;
+        check_name("/event", input.channel, &input.event)?;
         let mut samples = Samples::of(&input.event);
         if let Some(events) = &input.events {
             check::count("/events", events.len(), KINDS.len())?;

@@ -148,7 +148,7 @@ impl Hub {
         what: TemplateFor,
     ) -> Result<TemplateView, HubError> {
         require(caller, &[Scope::Auditor])?;
-        check_name("", &name)?;
+        check_name("", channel, &name)?;
         let places = self.places().await?;
         let key = TemplateKey { channel, name, reach: places.reach(channel, "", &what)? };
         if let Some(stored) = places.current.iter().find(|known| known.key == key) {
