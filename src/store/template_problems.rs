@@ -3,6 +3,7 @@
 use super::session::args;
 use super::{Session, StoreError};
 use crate::ids::EndpointId;
+use crate::store::events::KINDS;
 use crate::time::Timestamp;
 
 /// A failure of an operator's template, whose message was made with the one below it.
@@ -68,13 +69,16 @@ pub async fn clear(session: &mut Session, endpoint: EndpointId, event: &str) -> 
     session.execute(sql, args![&endpoint, event]).await.map(drop)
 }
 
-/// Takes the failures of all endpoints of a channel away: its templates have changed.
+/// Takes the failures of a channel's endpoints away that a change of the template of that name may have mended: those for its event,
+/// or, of a part, all.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn clear_channel(session: &mut Session, channel: &str) -> Result<(), StoreError> {
-    let sql = "DELETE FROM template_problems WHERE endpoint_id IN (SELECT id FROM endpoints WHERE channel = $1)";
-    session.execute(sql, args![channel]).await.map(drop)
+pub async fn clear_of(session: &mut Session, channel: &str, name: &str) -> Result<(), StoreError> {
+    let sql = "DELETE FROM template_problems WHERE endpoint_id IN (SELECT id FROM endpoints WHERE channel = $1)
+        AND (event = $2 OR $3 = 0)";
+    let is_event = i64::from(KINDS.contains(&name));
+    session.execute(sql, args![channel, name, is_event]).await.map(drop)
 }
 
 impl Row {

@@ -51,7 +51,7 @@ async fn files_are_checked_and_looked_at_without_a_hub() {
     let (_, told) = template(&["preview", "teams", "_ask", "--of", "nope"], 2).await;
     assert!(told.contains("one of request.created"), "{told}");
     let (_, told) = template(&["check", "fax", "request.created", "good.hbs"], 1).await;
-    assert!(told.contains("one of teams, slack"), "{told}");
+    assert!(told.contains("a channel is one of teams, slack"), "{told}");
     let (_, told) = template(&["check", "."], 1).await;
     assert!(told.contains("no folder named like a channel"), "{told}");
     std::fs::create_dir(folder.path().join("custom")).unwrap();

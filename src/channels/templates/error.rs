@@ -34,6 +34,14 @@ pub enum TemplatesError {
         /// Which.
         path: PathBuf,
     },
+    /// A folder that nothing would be read from.
+    #[error("{path} is none of {known}")]
+    UnknownFolder {
+        /// Which.
+        path: PathBuf,
+        /// Those that there may be.
+        known: String,
+    },
     /// A schema of ours that is none.
     #[error(transparent)]
     Schema(#[from] SchemaError),

@@ -18,8 +18,8 @@ const CALL: usize = 50;
 const LINES: usize = 1_000_000;
 /// The block that is handed to a part.
 const BLOCK: &str = "@partial-block";
-/// The helper that counts a loop's turns, and the time.
-pub(super) const TURNS: &str = "turns";
+/// The helper that counts a loop's turns, and the time. No template can call it by such a name.
+pub(super) const TURNS: &str = "turns of a loop";
 
 /// Finds templates by their names, and numbers them.
 pub(super) trait Parts {

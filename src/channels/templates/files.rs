@@ -33,9 +33,20 @@ pub struct FileTemplate {
     pub template: Override,
 }
 
+/// Refuses folders that are called otherwise: a slip of the pen would go unnoticed.
+pub(super) fn check_folders(folder: &Path, known: &[&str]) -> Result<(), TemplatesError> {
+    let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let is_odd = |path: &PathBuf| !known.contains(&&*name(path)) && !name(path).starts_with('.');
+    match folders(folder)?.into_iter().find(is_odd) {
+        Some(path) => Err(TemplatesError::UnknownFolder { path, known: known.join(", ") }),
+        None => Ok(()),
+    }
+}
+
 /// Those of a channel that are for an endpoint or a resource.
 pub(super) fn read_reaches(folder: &Path, channel: Channel) -> Result<Vec<FileTemplate>, TemplatesError> {
     let mut found = Vec::new();
+    check_folders(folder, &["endpoints", "resources"])?;
     for kind in ["endpoints", "resources"] {
         for place in folders(&folder.join(kind))? {
             let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();

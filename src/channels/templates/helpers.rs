@@ -19,8 +19,9 @@ type Reason = RenderErrorReason;
 /// Adds all helpers, as the channel has them.
 pub(super) fn register(registry: &mut Handlebars<'_>, channel: &'static Declaration) {
     let Declaration { plain, code, moment, link, .. } = *channel;
-    // It would write what others wrote into the hub's log.
+    // One would write what others wrote into the hub's log, the other is for blocks that are not taken.
     registry.unregister_helper("log");
+    registry.unregister_helper("raw");
     let mut writes = |name, write: Writes| registry.register_helper(name, Box::new(write));
     writes("plain", Writes(Box::new(move |call| Ok(plain(&text_of(call.first()?)?)))));
     writes("code", Writes(Box::new(move |call| Ok(code(&text_of(call.first()?)?)))));

@@ -28,7 +28,7 @@ pub use set::TemplateSet;
 pub use source::MAX_TEMPLATE;
 
 use self::choice::strongest;
-use self::files::{read_folder, read_reaches};
+use self::files::{check_folders, read_folder, read_reaches};
 use self::set::Sources;
 use self::source::Source;
 use super::Declaration;
@@ -90,6 +90,7 @@ impl Templates {
         let mut files = BTreeMap::new();
         if let Some(folder) = folder {
             fs::read_dir(folder).map_err(|cause| TemplatesError::Io { path: folder.to_owned(), cause })?;
+            check_folders(folder, &Channel::ALL.map(Channel::as_str))?;
             for channel in Channel::ALL {
                 let texts = read_folder(&folder.join(channel.as_str()))?;
                 let below = built_in.get(channel.as_str()).map(|set: &Arc<TemplateSet>| set.sources.clone());

@@ -64,6 +64,12 @@ fn folders_and_names_that_nothing_would_use_are_refused() {
     let misspelt = Templates::load(Some(folder.path())).map(drop).expect_err("no event").to_string();
     assert!(misspelt.contains("request.aproved.hbs"), "{misspelt}");
     fs::remove_file(folder.path().join("teams/request.aproved.hbs")).expect("removed");
+    for name in ["teems", "teams/endpoint"] {
+        fs::create_dir(folder.path().join(name)).expect("a folder");
+        let odd = Templates::load(Some(folder.path())).map(drop).expect_err(name).to_string();
+        assert!(odd.contains(name) && odd.contains("is none of"), "{odd}");
+        fs::remove_dir(folder.path().join(name)).expect("removed");
+    }
     file("request.voted.hbs", "\n{{> _nowhere}}");
     let broken = Templates::load(Some(folder.path())).map(drop).expect_err("no part").to_string();
     assert_eq!(broken, "template teams/request.voted.hbs, line 2: there is no part _nowhere");
@@ -315,6 +321,8 @@ fn helpers_write_what_they_are_called_for() {
         "{{cut text}}",
         "{{cut text -1}}",
         "{{moment text}}",
+        "{{turns who}}",
+        "{{raw text}}",
         "{{log text}}",
     ] {
         line(Channel::Teams, text).expect_err(text);

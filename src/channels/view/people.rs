@@ -16,6 +16,10 @@ pub(super) fn requester(request: &Value, budget: usize) -> String {
         text.filter(|text| !text.trim().is_empty())
     };
     let who = match (part("name"), part("email")) {
+        // Whose name looks like one with an address behind it is not taken for somebody else.
+        (Some(known), Some(email)) if known.contains(['(', ')', '@']) => {
+            format!("{email}, who goes by the name of {}", name(known))
+        }
         (Some(known), Some(email)) => format!("{} ({email})", name(known)),
         (Some(known), None) => name(known),
         (None, Some(email)) => email.to_owned(),

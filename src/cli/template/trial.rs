@@ -143,7 +143,7 @@ pub(super) fn read(name: &str, file: &Path) -> anyhow::Result<Override> {
 /// A channel by its name.
 pub(super) fn channel(name: &str) -> Result<Channel, String> {
     let found = Channel::ALL.into_iter().find(|channel| channel.as_str() == name);
-    found.ok_or_else(|| format!("one of {}", Channel::ALL.map(Channel::as_str).join(", ")))
+    found.ok_or_else(|| format!("a channel is one of {}", Channel::ALL.map(Channel::as_str).join(", ")))
 }
 
 /// A template's name.

@@ -145,7 +145,7 @@ impl Hub {
                 Box::pin(async move {
                     templates::get(tx.session(), &key).await?.ok_or(HubError::NotFound("template in the database"))?;
                     let gone = templates::put(tx.session(), key, None, actor_name(&actor), now).await?;
-                    template_problems::clear_channel(tx.session(), channel.as_str()).await?;
+                    template_problems::clear_of(tx.session(), channel.as_str(), &gone.key.name).await?;
                     let details = details(&gone, None);
                     tx.record(&Entry { details, ..Entry::new(now, "template.deleted", actor) })?;
                     Ok(())
@@ -173,7 +173,7 @@ pub(super) async fn save(
     }
     let channel = wanted.key.channel;
     let stored = templates::put(tx.session(), wanted.key, Some(wanted.text), actor_name(actor), now).await?;
-    template_problems::clear_channel(tx.session(), channel.as_str()).await?;
+    template_problems::clear_of(tx.session(), channel.as_str(), &stored.key.name).await?;
     let details = details(&stored, restored);
     tx.record(&Entry { details, ..Entry::new(now, "template.put", actor.clone()) })?;
     Ok(stored)
