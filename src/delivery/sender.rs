@@ -56,13 +56,17 @@ impl Sent {
 
 /// Sends one delivery, if it is still wanted.
 pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &Endpoint, claimed: &Claimed) -> Sent {
-    if let Some((state, reason)) = unwanted(endpoint, claimed) {
-        return Sent::untried(claimed, Next::End { state, reason: Some(reason) });
-    }
-    let Ok(templates) = parts.store.lookup().templates().await else {
+    let (Ok(endpoints), Ok(templates)) =
+        (parts.store.lookup().endpoints().await, parts.store.lookup().templates().await)
+    else {
         // The database is away: as soon as it is back, everything is looked at again.
         return Sent::untried(claimed, Next::GiveBack(parts.clock.now()));
     };
+    // The lane may not have heard of a change yet that was answered a moment ago.
+    let endpoint = endpoints.iter().find(|known| known.id == endpoint.id).map_or(endpoint, |known| &**known);
+    if let Some((state, reason)) = unwanted(endpoint, claimed) {
+        return Sent::untried(claimed, Next::End { state, reason: Some(reason) });
+    }
     let turn = match turn::take(parts, endpoint, claimed).await {
         Took::None => None,
         Took::Turn(turn) => Some(turn),
