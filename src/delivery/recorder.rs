@@ -125,7 +125,7 @@ impl Recorder {
                     for turn in turns() {
                         passed_on += messages::pass_on(tx.session(), turn.place(), now).await?;
                     }
-                    note_templates(tx, &records).await?;
+                    note_templates(tx, &records, &held).await?;
                     // Read here, where nobody else writes: another replica may have recorded a failure a moment ago.
                     let failing = failing(tx.session()).await?;
                     for (endpoint, report) in reports(&records, &held) {
@@ -140,8 +140,9 @@ impl Recorder {
 }
 
 /// Of each endpoint and event what its templates did last.
-async fn note_templates(tx: &mut Tx, records: &[Record]) -> Result<(), StoreError> {
-    let verdicts = records.iter().filter_map(|record| Some((record.settlement.endpoint_id, record.template.as_ref()?)));
+async fn note_templates(tx: &mut Tx, records: &[Record], held: &HashSet<DeliveryId>) -> Result<(), StoreError> {
+    let mine = records.iter().filter(|record| held.contains(&record.settlement.id));
+    let verdicts = mine.filter_map(|record| Some((record.settlement.endpoint_id, record.template.as_ref()?)));
     let newest: BTreeMap<(EndpointId, &str), &TemplateVerdict> =
         verdicts.map(|(endpoint, verdict)| ((endpoint, &*verdict.event), verdict)).collect();
     for ((endpoint, event), verdict) in newest {

@@ -176,7 +176,7 @@ fn next(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed, outcome
     }
     let charged = outcome.class.is_charged();
     // Lost ones are nobody's failure that is known of: after a kill, waits do not begin where they left off.
-    let made = claimed.attempts.saturating_sub(claimed.uncharged + claimed.lost) + u32::from(charged);
+    let made = claimed.attempts.saturating_sub(claimed.uncharged.saturating_add(claimed.lost)) + u32::from(charged);
     let schedule = Schedule::of(endpoint, &parts.schedule);
     let retry_after = outcome.retry_after;
     let delay = if charged {
