@@ -21,7 +21,6 @@ mod templates;
 pub mod text;
 mod view;
 
-use self::slack_app::Call;
 pub use declaration::{Declaration, Meaning, Receipt};
 pub use notice::{Links, Notice, SlotLinks, Subject};
 pub use preview::{Preview, Samples};
@@ -33,8 +32,8 @@ pub use templates::{
     TemplatesError, applying, is_name, tells_resources_apart,
 };
 
+use self::slack_app::Call;
 use self::templates::Templates;
-
 use crate::store::endpoints::Channel;
 
 /// Renders for all channels.

@@ -91,10 +91,11 @@ impl TemplateSet {
             return Err(RenderError::Template { name: self.named(key, 0).0, line: 0, detail });
         }
         let text = lent(data, |context| {
-            let text = write(&self.registry, expanded, context).map_err(|error| {
+            let text = self.write(expanded, context).map_err(|error| {
                 let (name, line) = self.named(key, error.line_no.unwrap_or(0));
                 let error = RenderError::Template { name, line, detail: detail_of(error.reason()) };
-                slot.is_stopped.fetch_or(error.is_too_long(), Ordering::Relaxed);
+                // The hub's own are known to end, and there is nothing below them.
+                slot.is_stopped.fetch_or(!self.is_built_in && error.is_too_long(), Ordering::Relaxed);
                 error
             })?;
             match serde_json::from_str::<IgnoredAny>(&text) {
@@ -106,6 +107,14 @@ impl TemplateSet {
             }
         })?;
         Ok(Output { set: self, key, text })
+    }
+
+    fn write(&self, expanded: &Expanded, context: &Context) -> Result<String, handlebars::RenderError> {
+        fuel::fill(expanded.elements, !self.is_built_in);
+        let mut written = fuel::Written::new();
+        let mut output = WriteOutput::new(&mut written);
+        expanded.template.render(&self.registry, context, &mut RenderContext::new(None), &mut output)?;
+        Ok(written.into_text())
     }
 
     fn expanded(&self, key: &str) -> Option<&Result<Expanded, SyntaxError>> {
@@ -121,7 +130,7 @@ impl TemplateSet {
         };
         let twins = self.sources.values().enumerate().map(twin_of).collect();
         let twin = expand(&Ordered { sources: &self.sources, twins: Some(twins) }, key);
-        let marked = twin.ok().and_then(|twin| write(&self.registry, &twin, context).ok());
+        let marked = twin.ok().and_then(|twin| self.write(&twin, context).ok());
         let line = marked.and_then(|marked| lines::at(text, &marked, at));
         self.named(key, line.unwrap_or(0))
     }
@@ -196,18 +205,6 @@ fn lent<T>(data: &mut Value, with: impl FnOnce(&Context) -> T) -> T {
     let result = with(&context);
     std::mem::swap(context.data_mut(), data);
     result
-}
-
-fn write(
-    registry: &Handlebars<'static>,
-    expanded: &Expanded,
-    context: &Context,
-) -> Result<String, handlebars::RenderError> {
-    fuel::fill(expanded.elements);
-    let mut written = fuel::Written::new();
-    let mut output = WriteOutput::new(&mut written);
-    expanded.template.render(registry, context, &mut RenderContext::new(None), &mut output)?;
-    Ok(written.into_text())
 }
 
 fn registry(declaration: &'static Declaration) -> Handlebars<'static> {

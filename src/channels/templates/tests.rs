@@ -249,6 +249,10 @@ fn what_went_on_for_too_long_is_not_tried_again() {
     let mut fails = || set.render("ping", &mut data).map(|_| ()).expect_err("too long").to_string();
     assert!(fails().contains("goes on for too long: fewer"));
     assert!(fails().contains("not tried again"));
+    // There is nothing below the hub's own, so they are tried each time.
+    let built_in = TemplateSet::new(Declaration::of(Channel::Custom), set.sources.clone(), true);
+    let mut fails = || built_in.render("ping", &mut data).map(|_| ()).expect_err("too long").to_string();
+    assert!(fails().contains("fewer") && fails().contains("fewer"));
 }
 
 #[test]
