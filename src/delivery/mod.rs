@@ -27,6 +27,7 @@ mod target;
 mod transport;
 mod trial;
 mod turn;
+mod wanted;
 
 pub use attempt::send;
 pub use chat_call::CallError;

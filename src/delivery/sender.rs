@@ -1,20 +1,19 @@
 //! One send: whether it is still wanted, what it says, how it went, and what becomes of the delivery.
 
 use super::attempt::attempt;
-use super::compose::{Made, compose, revision_of};
+use super::compose::{Made, compose};
 use super::dispatcher::DispatcherParts;
 use super::lane::Verdict;
 use super::metrics::Metrics;
 use super::outcome::{Class, Control, Outcome};
 use super::retry::{Schedule, next_delay};
 use super::turn::{self, Took, Turn};
-use crate::approval::Status;
+use super::wanted::unwanted;
 use crate::channels::RenderError;
 use crate::random;
 use crate::store::deliveries::{Attempt, DeliveryState};
-use crate::store::endpoints::{Endpoint, EndpointState};
-use crate::store::events::{ASKING, PING};
-use crate::store::queue::{Claimed, Next, RequestNow, Settlement, Tier};
+use crate::store::endpoints::Endpoint;
+use crate::store::queue::{Claimed, Next, Settlement};
 use crate::store::slack::messages::TurnEnd;
 use crate::store::template_problems::TemplateProblem;
 use crate::store::templates::StoredTemplate;
@@ -64,8 +63,10 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
     };
     // The lane may not have heard of a change yet that was answered a moment ago.
     let endpoint = endpoints.iter().find(|known| known.id == endpoint.id).map_or(endpoint, |known| &**known);
-    if let Some((state, reason)) = unwanted(endpoint, claimed) {
-        return Sent::untried(claimed, Next::End { state, reason: Some(reason) });
+    match unwanted(parts, endpoint, claimed).await {
+        Ok(None) => {}
+        Ok(Some((state, reason))) => return Sent::untried(claimed, Next::End { state, reason: Some(reason) }),
+        Err(_) => return Sent::untried(claimed, Next::GiveBack(parts.clock.now())),
     }
     let turn = match turn::take(parts, endpoint, claimed).await {
         Took::None => None,
@@ -139,30 +140,6 @@ fn problem(claimed: &Claimed, error: &RenderError, at: Timestamp) -> TemplatePro
         line: error.line().and_then(|line| u32::try_from(line).ok()),
         detail: error.to_string(),
         at,
-    }
-}
-
-/// Why this delivery is not to be sent any more.
-fn unwanted(endpoint: &Endpoint, claimed: &Claimed) -> Option<(DeliveryState, String)> {
-    let event = &claimed.event;
-    if endpoint.state != EndpointState::Active && event.kind != PING {
-        return Some((DeliveryState::Discarded, "the endpoint is switched off".to_owned()));
-    }
-    // Whoever could not be reached in time is not asked late for what is decided by now: the outcome follows in a message of
-    // its own. But what somebody wants to be sent again is sent.
-    let asks_late = claimed.tier != Tier::Replay && ASKING.contains(&event.kind.as_str());
-    let now = claimed.now.filter(|_| asks_late)?;
-    match now {
-        RequestNow { status: Status::Expired, .. } => {
-            Some((DeliveryState::Expired, "the request expired meanwhile".to_owned()))
-        }
-        RequestNow { status: Status::Pending, revision } => {
-            let is_stale = revision_of(&event.subject).is_ok_and(|told| told < revision);
-            is_stale.then(|| (DeliveryState::Superseded, "the request was changed meanwhile".to_owned()))
-        }
-        RequestNow { status, .. } => {
-            Some((DeliveryState::Superseded, format!("the request was {} meanwhile", status.as_str())))
-        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! How endpoints are kept apart: breakers, rates, and what is not sent any more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use crate::support::{Behaviour, Database, Receiver, TestHub, eventually, on_both};
 
@@ -60,6 +62,33 @@ on_both! {
             deliveries(&hub, &endpoint).await.iter().all(|one| one["state"] == "delivered").then_some(())
         }).await;
         assert_eq!(receiver.received().len(), 6 + 25);
+    }
+
+    async fn nobody_is_asked_by_what_waited_in_memory_while_it_was_decided(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let gate = Arc::new(Semaphore::new(0));
+        receiver.script([Behaviour::Held(Arc::clone(&gate), 200)]);
+        let input = json!({"name": "slow", "channel": "custom", "url": receiver.url, "events": ["request.created"], "concurrency": 1});
+        let endpoint = hub.post("/v1/endpoints", &input).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let mut asked = Vec::new();
+        for number in 0..4 {
+            asked.push(hub.ask("orders", &format!("select {number}")).await);
+        }
+        receiver.wait_for(1).await;
+        hub.vote(&asked[1], "reject", "dana@example.com").await.expect(200);
+        let revised = json!({"command": "select 22", "reason": "typo"});
+        hub.post(&format!("/v1/requests/{}/revise", asked[2]["id"].as_str().unwrap()), &revised).await.expect(200);
+        hub.advance(2);
+        gate.add_permits(1);
+        let ends = eventually("all have ended", || async {
+            let found = deliveries(&hub, &endpoint).await;
+            let ended = |one: &Value| !["pending", "leased"].contains(&one["state"].as_str().unwrap());
+            found.iter().all(ended).then_some(found)
+        }).await;
+        let state = |request: &Value| ends.iter().find(|end| end["request_id"] == request["id"]).unwrap()["state"].clone();
+        assert_eq!([0, 1, 2, 3].map(|at| state(&asked[at])), ["delivered", "superseded", "superseded", "delivered"]);
+        assert_eq!(receiver.received().len(), 2, "nothing else set out");
     }
 
     async fn a_chat_channel_is_sent_no_more_than_it_takes(database: Database) {

@@ -32,7 +32,7 @@ pub async fn claim(
             ids.extend(claim_tier(session, endpoint, tier, now, lease, left).await?);
         }
     }
-    load(session, &ids).await
+    load(session, &ids, now).await
 }
 
 async fn claim_tier(
@@ -74,21 +74,22 @@ struct ClaimedRow {
     trace: Option<String>,
     request_status: Option<String>,
     request_revision: Option<i64>,
+    request_expires_at: Option<i64>,
 }
 
-async fn load(session: &mut Session, ids: &[DeliveryId]) -> Result<Vec<Claimed>, StoreError> {
+async fn load(session: &mut Session, ids: &[DeliveryId], now: Timestamp) -> Result<Vec<Claimed>, StoreError> {
     let mut claimed = Vec::with_capacity(ids.len());
     for (places, values) in chunks(ids) {
         let sql = format!(
             "SELECT d.id, d.endpoint_id, d.fence, d.lease_until, d.tier, d.attempts, d.uncharged, d.lost, d.created_at, d.address,
                 d.event_id, e.type AS event_type, e.at AS event_at, e.request_id, e.subject, e.detail, e.trace,
-                r.status AS request_status, r.revision AS request_revision
+                r.status AS request_status, r.revision AS request_revision, r.expires_at AS request_expires_at
             FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN requests r ON r.id = e.request_id
             WHERE d.id IN ({places})"
         );
         let rows: Vec<ClaimedRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
         for row in rows {
-            claimed.push(row.into_claimed()?);
+            claimed.push(row.into_claimed(now)?);
         }
     }
     claimed.sort_by_key(|claimed| (claimed.tier, claimed.id));
@@ -96,13 +97,14 @@ async fn load(session: &mut Session, ids: &[DeliveryId]) -> Result<Vec<Claimed>,
 }
 
 impl ClaimedRow {
-    fn into_claimed(self) -> Result<Claimed, StoreError> {
+    fn into_claimed(self, seen_at: Timestamp) -> Result<Claimed, StoreError> {
         let id = self.id.as_str();
         let number = |column, value: i64| u32::try_from(value).map_err(bad(id, column));
-        let now = match (self.request_status, self.request_revision) {
-            (Some(status), Some(revision)) => Some(RequestNow {
+        let now = match (self.request_status, self.request_revision, self.request_expires_at) {
+            (Some(status), Some(revision), Some(expires_at)) => Some(RequestNow {
                 status: unwire(status).map_err(bad(id, "request_status"))?,
                 revision: number("request_revision", revision)?,
+                expires_at: Timestamp::from_micros(expires_at),
             }),
             _ => None,
         };
@@ -129,6 +131,7 @@ impl ClaimedRow {
             address: self.address,
             event: Arc::new(event),
             now,
+            seen_at,
         })
     }
 }

@@ -1,6 +1,8 @@
 //! Looking at the queue without taking anything out of it.
 
-use crate::ids::EndpointId;
+use super::RequestNow;
+use crate::ids::{EndpointId, RequestId};
+use crate::store::requests::unwire;
 use crate::store::session::args;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
@@ -34,6 +36,26 @@ pub async fn moments(session: &mut Session) -> Result<Vec<(EndpointId, Timestamp
             Ok((id.parse().map_err(|cause| StoreError::inconsistent("endpoints", "id", id, cause))?, moment))
         })
         .collect()
+}
+
+/// How far a request is; none when there is no such request.
+///
+/// # Errors
+/// When the database fails or the row cannot be read.
+pub async fn request_now(session: &mut Session, id: RequestId) -> Result<Option<RequestNow>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        status: String,
+        revision: i64,
+        expires_at: i64,
+    }
+    let sql = "SELECT status, revision, expires_at FROM requests WHERE id = $1";
+    let row: Option<Row> = session.fetch_optional(sql, args![&id]).await?;
+    let Some(Row { status, revision, expires_at }) = row else { return Ok(None) };
+    let revision =
+        u32::try_from(revision).map_err(|cause| StoreError::inconsistent("requests", "revision", id, cause))?;
+    let status = unwire(status).map_err(|cause| StoreError::inconsistent("requests", "status", id, cause))?;
+    Ok(Some(RequestNow { status, revision, expires_at: Timestamp::from_micros(expires_at) }))
 }
 
 /// When the first lease runs out.

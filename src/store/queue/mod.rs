@@ -8,7 +8,7 @@ mod look;
 mod settle;
 
 pub use claim::{claim, release_all, release_overrun};
-pub use look::{moments, next_overrun, overdue};
+pub use look::{moments, next_overrun, overdue, request_now};
 pub use settle::{extend, settle};
 
 use std::sync::Arc;
@@ -69,9 +69,11 @@ pub struct Claimed {
     pub address: String,
     /// What is told.
     pub event: Arc<Event>,
-    /// The request that the event is about, as it stands now. None when nobody looked: what is sent at once is not held against
-    /// what it says a moment ago.
+    /// The request that the event is about, as it stood at [`Claimed::seen_at`]. None when nobody looked: what is sent at once is
+    /// not held against what it says a moment ago.
     pub now: Option<RequestNow>,
+    /// When the request was looked at, or the delivery was made.
+    pub seen_at: Timestamp,
 }
 
 impl Claimed {
@@ -96,6 +98,7 @@ impl Claimed {
             address: String::new(),
             event,
             now: None,
+            seen_at: created_at,
         }
     }
 }
@@ -107,6 +110,8 @@ pub struct RequestNow {
     pub status: Status,
     /// Which version of its payload is asked for.
     pub revision: u32,
+    /// When it is too late to decide, if it is pending.
+    pub expires_at: Timestamp,
 }
 
 /// What becomes of a delivery.
