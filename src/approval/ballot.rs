@@ -17,18 +17,20 @@ pub(super) fn judge(
     now: Timestamp,
 ) -> Result<Transition, Refusal> {
     let earlier = request.live_votes().find(|vote| vote.voter == ballot.voter);
-    // Somebody who wants something else than what is asked does not repeat themselves.
-    let repeats = earlier.is_some_and(|vote| vote.choice == ballot.choice) && !proposes(request, ballot);
     if request.status != Status::Pending {
-        let again = repeats && request.status != Status::Expired;
+        let again = request.status != Status::Expired && earlier.is_some_and(|vote| is_same(request, ballot, vote));
         return if again { Ok(Transition::default()) } else { Err(Refusal::of_ended(request.status)) };
     }
     check_seen(request, ballot)?;
     let absent = absent(request, ballot, roster)?;
     let seat = absent.as_ref().unwrap_or(&ballot.voter);
     let holds = |vote: &&Vote| vote.seat() == seat && !is_lapsed(vote, &request.terms.slots, roster);
-    let standing = earlier.filter(holds).filter(|_| repeats);
-    if standing.is_some_and(|vote| !widens(request, ballot, vote)) {
+    // Somebody who wants something else than what is asked does not repeat themselves.
+    let agrees = |vote: &&Vote| vote.choice == ballot.choice && !proposes(request, ballot);
+    let standing = earlier.filter(holds).filter(agrees);
+    let asked = eligible(&request.terms.slots, ballot, seat, roster);
+    if standing.is_some_and(|vote| says_no_more(ballot, vote) && asked.iter().all(|group| vote.groups.contains(group)))
+    {
         return Ok(Transition::default());
     }
     // Of the same voter it is a change of mind, which is heard.
@@ -44,24 +46,38 @@ pub(super) fn judge(
     if groups.is_empty() {
         return Err(Refusal::NotEligible(ballot.voter.clone()));
     }
-    groups.extend(standing.filter(|_| revision.is_none()).into_iter().flat_map(|vote| vote.groups.clone()));
+    let kept = standing.filter(|_| revision.is_none());
+    for group in kept.into_iter().flat_map(|vote| &vote.groups) {
+        if !groups.contains(group) {
+            groups.push(group.clone());
+        }
+    }
     let voids = match &revision {
         Some(_) => void_all(request),
         None => voids(request, ballot, seat, roster),
     };
-    let vote = cast(request, revision.as_ref(), ballot, (seat, groups), now);
+    let mut vote = cast(request, revision.as_ref(), ballot, (seat, groups), now);
+    vote.reason = vote.reason.or_else(|| kept.and_then(|vote| vote.reason.clone()));
     let decision = outcome(request, slots, &voids, &vote, roster);
     let undecidable = revision.as_ref().and_then(|_| decidable_again(request));
     Ok(Transition { revision, voids, vote: Some(vote), undecidable, decision, ..Transition::default() })
 }
 
-/// Whether somebody who has approved for one slot approves for another as well, where one of the two is shared: only then do they
-/// fill both.
-fn widens(request: &Request, ballot: &Ballot, vote: &Vote) -> bool {
-    let shared =
-        |group: &GroupName| request.terms.slots.iter().any(|slot| slot.slot.shared && slot.slot.group == *group);
-    let other = |group: &GroupName| !vote.groups.contains(group) && (shared(group) || vote.groups.iter().any(shared));
-    vote.choice == Choice::Approve && ballot.group.as_ref().is_some_and(other)
+/// Whether a vote on a request that has ended is the one that was cast on it, word for word: only then is it no news that it comes late.
+fn is_same(request: &Request, ballot: &Ballot, vote: &Vote) -> bool {
+    let is_seen = ballot.revision.is_none_or(|seen| seen == request.revision)
+        && ballot.digest.is_none_or(|seen| seen == request.digest);
+    let is_seat = ballot.on_behalf_of.as_ref().is_none_or(|absent| absent == vote.seat());
+    let is_slot = ballot.group.as_ref().is_none_or(|group| vote.groups.contains(group));
+    let is_choice = vote.choice == ballot.choice && !proposes(request, ballot);
+    is_seen && is_seat && is_slot && is_choice && says_no_more(ballot, vote)
+}
+
+/// Whether the ballot says nothing that the vote does not say. The window is part of what is approved: without one, all that is asked
+/// for is meant. A reason that is left out takes none back.
+fn says_no_more(ballot: &Ballot, vote: &Vote) -> bool {
+    let has_reason = ballot.reason.as_deref().is_some_and(|reason| !is_blank(reason));
+    ballot.narrowing == vote.narrowing && (!has_reason || ballot.reason == vote.reason)
 }
 
 fn proposes(request: &Request, ballot: &Ballot) -> bool {

@@ -358,3 +358,47 @@ fn added_slots_ask_for_more_never_for_less() {
     );
     assert_eq!(merged, [shared("dba", 2, true), shared("ops", 3, false), shared("hr", 1, true)]);
 }
+
+#[test]
+fn a_vote_is_a_repeat_only_when_all_of_it_is_the_same() {
+    let mut desk = dba(2);
+    desk.request.kind = Kind::Jit;
+    desk.request.payload.duration_seconds = Some(600);
+    let wish = |seconds: Option<u32>, reason: Option<&str>| {
+        let narrowing = seconds.map(|seconds| Narrowing { duration_seconds: Some(seconds), starts_at: None });
+        Command::Vote(Ballot { narrowing, reason: reason.map(str::to_owned), ..ballot("dana", Choice::Approve) })
+    };
+    desk.accept(approve("dana"));
+    let narrowed = desk.accept(wish(Some(60), None));
+    assert_eq!(desk.voided(&narrowed), [("dana".to_owned(), VoidReason::ChangedMind)]);
+    desk.is_no_news(wish(Some(60), None));
+    desk.accept(wish(Some(60), Some("only for the backup")));
+    // Nothing is lost of a repeat that says less.
+    desk.is_no_news(wish(Some(60), None));
+    desk.accept(approve("erik"));
+    assert_eq!(desk.status(), Status::Approved);
+    let windows: Vec<_> = desk.live().iter().filter_map(|vote| vote.narrowing?.duration_seconds).collect();
+    assert_eq!(windows, [60], "the window is the one that dana made of it last");
+
+    // What comes late and is not what was said is not passed off as heard.
+    desk.is_no_news(wish(Some(60), Some("only for the backup")));
+    desk.is_no_news(wish(Some(60), None));
+    let stale = Command::Vote(Ballot { revision: Some(7), ..ballot("erik", Choice::Approve) });
+    let elsewhere = Command::Vote(Ballot { group: Some(group("ops")), ..ballot("erik", Choice::Approve) });
+    let others = [wish(None, None), wish(Some(30), None), wish(Some(60), Some("other words")), stale, elsewhere];
+    for other in others {
+        assert_eq!(desk.refuse(other), Refusal::Decided(Status::Approved));
+    }
+}
+
+#[test]
+fn a_vote_for_one_more_slot_is_heard_whether_or_not_it_fills_both() {
+    let members: [(&str, &[&str]); 2] = [("dba", &["dana", "erik"]), ("ops", &["dana"])];
+    let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &members);
+    let vote_for = |name: &str| Command::Vote(Ballot { group: Some(group(name)), ..ballot("dana", Choice::Approve) });
+    desk.accept(vote_for("dba"));
+    desk.accept(vote_for("ops"));
+    desk.is_no_news(vote_for("dba"));
+    desk.accept(approve("erik"));
+    assert_eq!(desk.status(), Status::Approved, "dana sits for ops, and erik for dba");
+}

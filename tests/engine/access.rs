@@ -39,6 +39,24 @@ on_both! {
         hub.delivery(&endpoint, "grant.ended", "delivered").await;
     }
 
+    async fn who_approves_again_with_a_shorter_window_is_heard(database: Database) {
+        let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}]})).await;
+        let request = hub.ask_access(600).await;
+        let dana = json!({"on_behalf_of": "dana@example.com"});
+        hub.post(&path(&request, "/approve"), &dana).await.expect(200);
+        let narrowed = json!({"on_behalf_of": "dana@example.com", "duration_seconds": 60});
+        for _ in 0..2 {
+            let shown = hub.post(&path(&request, "/approve"), &narrowed).await.expect(200);
+            let votes: Vec<_> =
+                shown["votes"].as_array().unwrap().iter().map(|vote| (vote["voided"].clone(), vote["narrowing"]["duration_seconds"].clone())).collect();
+            assert_eq!(votes, [(json!(true), json!(null)), (json!(false), json!(60))]);
+        }
+        let shown = hub.vote(&request, "approve", "erik@example.com").await.expect(200);
+        assert_eq!((&shown["grant"]["status"], &shown["grant"]["ends_at"]), (&json!("active"), &json!("2026-11-21T12:01:00Z")));
+        hub.post(&path(&request, "/approve"), &narrowed).await.expect(200);
+        assert_eq!(hub.post(&path(&request, "/approve"), &dana).await.problem(409), "already_decided", "the whole window is not what counted");
+    }
+
     async fn approvers_make_the_window_shorter_and_later_never_longer(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}]})).await;
         let request = hub.ask_access(3_600).await;

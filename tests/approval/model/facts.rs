@@ -1,6 +1,6 @@
 //! The model: plain facts, and what follows from them by the rules as people would say them.
 
-use super::worlds::{END, GROUPS, PEOPLE, Rule, Step, Vote, World};
+use super::worlds::{END, GROUPS, PEOPLE, Rule, Step, Vote, WINDOW, World};
 
 /// What can be seen of a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +37,18 @@ pub(super) struct Said {
     /// The slots that it is for.
     pub(super) groups: u8,
     pub(super) revision: u32,
+    /// What it makes of the window.
+    pub(super) window: Option<u32>,
+    /// Its words.
+    pub(super) why: Option<usize>,
     pub(super) void: Option<&'static str>,
+}
+
+impl Said {
+    /// Whether nothing of the vote would be lost by keeping this instead.
+    fn says_all_of(&self, vote: &Vote) -> bool {
+        self.approve == vote.approve && self.window == vote.window && (vote.why.is_none() || vote.why == self.why)
+    }
 }
 
 pub(super) struct Facts {
@@ -125,7 +136,12 @@ impl Facts {
             _ if status == "expired" => "expired",
             Step::Vote(ref vote) => {
                 let asks_for_another = vote.payload.is_some_and(|payload| payload != self.seen.payload);
-                let same = self.live().any(|said| said.voter == vote.person && said.approve == vote.approve);
+                let fits = |said: &&Said| {
+                    vote.behalf.is_none_or(|behalf| behalf == said.seat)
+                        && vote.named.is_none_or(|named| said.groups & bit(named) != 0)
+                };
+                let known = self.live().filter(|said| said.voter == vote.person).find(fits);
+                let same = known.is_some_and(|said| said.says_all_of(vote)) && !vote.stale;
                 if same && !asks_for_another { "ok" } else { "decided" }
             }
             _ => "decided",
@@ -197,16 +213,14 @@ impl Facts {
             Err(why_not) => return why_not,
         };
         let other = vote.payload.filter(|payload| *payload != self.seen.payload);
-        let is_same = |said: &Said| {
-            (said.voter, said.seat, said.approve) == (vote.person, seat, vote.approve) && self.holds(said)
-        };
-        let before = self.live().find(|said| is_same(said)).map(|said| said.groups).filter(|_| other.is_none());
+        let is_theirs = |said: &&Said| (said.voter, said.seat, said.approve) == (vote.person, seat, vote.approve);
+        let before = self.live().filter(is_theirs).find(|said| self.holds(said)).filter(|_| other.is_none()).cloned();
         let asked = self.slots_of(seat, &self.seen.slots, vote.named);
-        let shared = self.seen.slots.iter().filter(|slot| slot.shared).fold(0, |all, slot| all | bit(slot.group));
-        let adds =
-            |groups: u8| vote.approve && vote.named.is_some() && asked & !groups != 0 && (asked | groups) & shared != 0;
-        if before.is_some_and(|groups| !adds(groups)) {
+        if before.as_ref().is_some_and(|said| said.says_all_of(vote) && asked & !said.groups == 0) {
             return "ok";
+        }
+        if vote.window.is_some_and(|window| !vote.approve || !self.world.access || window > WINDOW) {
+            return "widened";
         }
         let change = other.filter(|_| vote.approve);
         let slots = match change.map_or(Ok(self.seen.slots.clone()), |payload| self.slots_for(payload)) {
@@ -217,14 +231,15 @@ impl Facts {
         if groups == 0 {
             return "not eligible";
         }
-        // Whoever says yes for one more slot keeps what they said yes for.
-        groups |= before.unwrap_or(0);
+        // Whoever says the same for one more slot, or makes the window another, keeps what they said it for, and why.
+        groups |= before.as_ref().map_or(0, |said| said.groups);
+        let why = vote.why.or(before.and_then(|said| said.why));
         match change {
             Some(payload) => self.change(payload, slots),
             None => self.make_way(vote.person, seat),
         }
-        let (voter, approve, revision) = (vote.person, vote.approve, self.seen.revision);
-        self.seen.votes.push(Said { voter, seat, approve, groups, revision, void: None });
+        let (voter, approve, revision, window) = (vote.person, vote.approve, self.seen.revision, vote.window);
+        self.seen.votes.push(Said { voter, seat, approve, groups, revision, window, why, void: None });
         self.count(approve);
         "ok"
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 
 use countersign::approval::{
-    Assurance, Ballot, BreakGlass, Choice, Command, Decision, Digest, Email, Escalation, GroupName, Method, Procedure,
-    Proposal, Refusal, Request, Roster, Slot, TermsSlot, VoidReason, decide,
+    Assurance, Ballot, BreakGlass, Choice, Command, Decision, Digest, Email, Escalation, GroupName, Kind, Method,
+    Narrowing, Procedure, Proposal, Refusal, Request, Roster, Slot, TermsSlot, VoidReason, decide,
 };
 use countersign::ids::{RequestId, VoteId};
 
 use super::super::{allows, asks_for, at, ballot, denies, email, group, no_rule, proposal, request};
 use super::facts::{Asked, Picture, Said};
-use super::worlds::{GROUPS, PEOPLE, Rule, Step, Vote, World};
+use super::worlds::{GROUPS, PEOPLE, Rule, Step, Vote, WINDOW, World};
 
 /// Made once: hundreds of thousands of worlds are tried.
 struct Names {
@@ -28,6 +28,9 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
     payloads: [b"x", b"y", b"z"].map(|text| Digest::of(text)),
     successors: [[1; 16], [2; 16]].map(RequestId::from_bytes),
 });
+
+/// What voters say.
+const WORDS: [&str; 2] = ["it is time", "it is small"];
 
 fn person(number: usize) -> Email {
     NAMES.people[number].clone()
@@ -61,6 +64,9 @@ impl Replay {
     pub(super) fn new(world: &World) -> Self {
         let slots = world.slots.iter().copied().map(slot).collect();
         let mut request = request(slots, "nobody");
+        if world.access {
+            (request.kind, request.payload.duration_seconds) = (Kind::Jit, Some(WINDOW));
+        }
         request.requester.email = Some(person(world.requester));
         request.requester.acting_for = world.acting_for.map(person);
         request.beneficiary = world.beneficiary.map(person);
@@ -153,12 +159,16 @@ impl Replay {
             happened.extend(notice.remind.then(|| "reminded".to_owned()));
             happened.extend((!notice.added.is_empty()).then(|| "escalated".to_owned()));
         }
+        let is_voided = |vote: &&countersign::approval::Vote| transition.voids.iter().any(|void| void.vote == vote.id);
+        let voided: Vec<_> = self.request.votes.iter().filter(is_voided).cloned().collect();
         self.request.apply(transition, at(self.now));
         if let Some(vote) = &transition.vote {
             let slots = self.request.terms.slots.iter().filter(|slot| vote.groups.contains(&slot.slot.group));
             let by_added = slots.clone().all(|slot| !self.roster.contains(&slot.slot.group, vote.seat()));
             happened.extend(by_added.then(|| "voted for an added group".to_owned()));
             happened.extend(vote.on_behalf_of.as_ref().map(|_| "in an absent member's place".to_owned()));
+            let mut same = voided.iter().filter(|known| known.choice == vote.choice && known.voter == vote.voter);
+            happened.extend(same.any(|known| known.narrowing != vote.narrowing).then(|| "another window".to_owned()));
         }
         if transition.revision.is_some() {
             let by = if transition.vote.is_some() { "an approver" } else { "who asks" };
@@ -190,6 +200,8 @@ impl Replay {
             assurance: if vote.link { Assurance::Link } else { Assurance::Token },
             on_behalf_of: vote.behalf.map(person),
             proposal: vote.payload.map(|payload| self.proposal(payload)),
+            narrowing: vote.window.map(|window| Narrowing { duration_seconds: Some(window), starts_at: None }),
+            reason: vote.why.map(|why| WORDS[why].to_owned()),
             ..ballot("nobody", if vote.approve { Choice::Approve } else { Choice::Reject })
         }
     }
@@ -201,7 +213,9 @@ impl Replay {
             Rule::Allows => allows(),
             Rule::Asks(group, needed, shared) => asks_for(slot((group, needed, shared))),
         };
-        Proposal { digest: NAMES.payloads[payload], ..proposal("select 2", ruling) }
+        let mut proposal = Proposal { digest: NAMES.payloads[payload], ..proposal("select 2", ruling) };
+        proposal.payload.duration_seconds = self.request.payload.duration_seconds;
+        proposal
     }
 
     pub(super) fn picture(&self) -> Picture {
@@ -234,6 +248,8 @@ impl Replay {
             approve: vote.choice == Choice::Approve,
             groups: bits(&vote.groups),
             revision: vote.revision,
+            window: vote.narrowing.and_then(|narrowing| narrowing.duration_seconds),
+            why: vote.reason.as_ref().map(|words| number(&WORDS, &words.as_str())),
             void: void.map(why),
         }
     }
@@ -292,8 +308,7 @@ fn word(answer: &Result<(), Refusal>) -> &'static str {
         Err(Refusal::TooOften { .. }) => "too often",
         Err(Refusal::NoBreakGlass(_)) => "no right",
         Err(Refusal::Replaced(_)) => "replaced",
-        Err(other @ (Refusal::StaleDigest | Refusal::LinkUsed(_) | Refusal::Widened)) => {
-            panic!("unexpected: {other:?}")
-        }
+        Err(Refusal::Widened) => "widened",
+        Err(other @ (Refusal::StaleDigest | Refusal::LinkUsed(_))) => panic!("unexpected: {other:?}"),
     }
 }

@@ -7,6 +7,8 @@ pub(super) const GROUPS: usize = 4;
 pub(super) const PAYLOADS: usize = 3;
 /// The deadline, in seconds.
 pub(super) const END: i64 = 100;
+/// How long access is asked for, in seconds.
+pub(super) const WINDOW: u32 = 600;
 
 /// By numbers: people, groups and payloads, of which 0 is the one that is asked for. A set of them is the bits of a byte.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub(super) struct World {
     pub(super) conflicted: u8,
     pub(super) self_approval: bool,
     pub(super) reject_needed: u32,
+    /// Whether it is access for `WINDOW` seconds, and no action.
+    pub(super) access: bool,
     /// Whether a link is not enough.
     pub(super) strict: bool,
     /// When.
@@ -76,6 +80,10 @@ pub(super) struct Vote {
     pub(super) stale: bool,
     /// Whether it came by a link only.
     pub(super) link: bool,
+    /// The window that they make of it.
+    pub(super) window: Option<u32>,
+    /// Their words, by number.
+    pub(super) why: Option<usize>,
 }
 
 fn person() -> impl Strategy<Value = usize> {
@@ -140,10 +148,11 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
         prop::collection::vec((1..110_u32, 0..3_usize, group()), 0..3),
         prop::option::of((1_u8..16, 1..3_u32)),
         prop::array::uniform3(rule()),
+        any::<bool>(),
     );
     (slots(), people, policy).prop_map(|(slots, people, policy)| {
         let (members, stand_ins, requester, acting_for, beneficiary, token_owner, conflicted) = people;
-        let (self_approval, reject_needed, strict, reminders, steps, glass, rules) = policy;
+        let (self_approval, reject_needed, strict, reminders, steps, glass, rules, access) = policy;
         let escalation = escalation(&slots, steps);
         let reminders = reminders.into_iter().collect();
         World {
@@ -157,6 +166,7 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
             conflicted,
             self_approval,
             reject_needed,
+            access,
             strict,
             reminders,
             escalation,
@@ -175,8 +185,10 @@ fn vote() -> impl Strategy<Value = Vote> {
         prop::option::weighted(0.12, 0..PAYLOADS),
         prop::bool::weighted(0.03),
         prop::bool::weighted(0.1),
+        prop::option::weighted(0.2, prop::sample::select(vec![60, WINDOW, WINDOW + 1])),
+        prop::option::weighted(0.2, 0..2_usize),
     )
-        .prop_map(|(person, approve, named, behalf, payload, stale, link)| Vote {
+        .prop_map(|(person, approve, named, behalf, payload, stale, link, window, why)| Vote {
             person,
             approve,
             named,
@@ -184,6 +196,8 @@ fn vote() -> impl Strategy<Value = Vote> {
             payload,
             stale,
             link,
+            window,
+            why,
         })
 }
 
