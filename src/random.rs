@@ -19,6 +19,11 @@ pub fn secret_text() -> String {
     URL_SAFE_NO_PAD.encode(bytes::<32>())
 }
 
+/// A number from 1 to 2⁵³ − 1 that nobody can guess: the largest range that every reader of JSON keeps exactly (RFC 8259 §6).
+pub fn number() -> u64 {
+    (u64::from_le_bytes(bytes()) >> 11).max(1)
+}
+
 /// A fraction in `[0, 1)`.
 pub fn fraction() -> f64 {
     // 53 bits are what an f64 holds exactly.

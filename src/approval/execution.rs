@@ -59,7 +59,7 @@ pub struct Execution {
     pub digest: Digest,
     /// From this moment on it is too late to claim it.
     pub use_by: Timestamp,
-    /// Proof of the claim; 0 before there is one.
+    /// Fencing token of the claim: a number that nobody but the claimant was given; 0 before there is a claim.
     pub fence: u64,
     /// How long a claim or heartbeat holds.
     pub lease_seconds: u32,
@@ -123,6 +123,8 @@ pub enum Use {
         by: String,
         /// Its own name for this claim: asking again with it gives the same answer, should the first have been lost.
         key: Option<String>,
+        /// Fencing token of the claim, should it be given out: a number that nobody can guess, and not 0.
+        fence: u64,
         /// How long to wait for a sign of life.
         lease_seconds: u32,
     },
@@ -130,11 +132,15 @@ pub enum Use {
     Heartbeat {
         /// Of the claim.
         fence: u64,
+        /// The principal that says so.
+        by: String,
     },
     /// Done.
     Report {
         /// Of the claim.
         fence: u64,
+        /// The principal that says so.
+        by: String,
         /// How it went.
         report: Report,
     },
@@ -182,6 +188,9 @@ pub enum UseRefusal {
     /// It is given out once.
     #[error("this execution was claimed before, and it is given out once")]
     AlreadyClaimed,
+    /// Somebody else's claim, whatever fence is shown.
+    #[error("only the token that claimed this execution reports on it")]
+    NotClaimant,
     /// Not the fence of the claim.
     #[error("the fence is not that of this request's claim")]
     StaleFence,
@@ -199,9 +208,12 @@ pub fn use_execution(execution: &Execution, command: Use, now: Timestamp) -> Use
     let overtaken = execution.overtaken(now);
     let current = overtaken.as_ref().unwrap_or(execution);
     let judged = match command {
-        Use::Claim { digest, by, key, lease_seconds } => current.claim(digest, by, key, lease_seconds, now),
-        Use::Heartbeat { fence } => current.heartbeat(fence, now),
-        Use::Report { fence, report } => current.report(fence, report, now),
+        Use::Claim { digest, by, key, fence, lease_seconds } => {
+            let claim = Claim { by, key, fence, lease_seconds };
+            current.claim(digest, claim, now)
+        }
+        Use::Heartbeat { fence, by } => current.heartbeat(fence, &by, now),
+        Use::Report { fence, by, report } => current.report(fence, &by, report, now),
         Use::Revoke { by, reason } => current.revoke(by, reason, now),
         Use::Tick => Ok(None),
     };
@@ -211,6 +223,14 @@ pub fn use_execution(execution: &Execution, command: Use, now: Timestamp) -> Use
     };
     let change = next.or(overtaken).map_or(UseChange::None, |next| UseChange::Becomes(Box::new(next)));
     UseVerdict { change, answer }
+}
+
+/// A claim as it would be.
+struct Claim {
+    by: String,
+    key: Option<String>,
+    fence: u64,
+    lease_seconds: u32,
 }
 
 /// The next state, or none when the command is a repeat of one that was carried out.
@@ -258,7 +278,8 @@ impl Execution {
         Some(Self { status, finished_at: Some(due), ..self.clone() })
     }
 
-    fn claim(&self, digest: Digest, by: String, key: Option<String>, lease_seconds: u32, now: Timestamp) -> Judged {
+    fn claim(&self, digest: Digest, claim: Claim, now: Timestamp) -> Judged {
+        let Claim { by, key, fence, lease_seconds } = claim;
         match self.status {
             ExecutionStatus::Lapsed => return Err(UseRefusal::Lapsed),
             ExecutionStatus::Revoked => return Err(UseRefusal::Revoked),
@@ -275,7 +296,7 @@ impl Execution {
         }
         Ok((self.status == ExecutionStatus::Ready).then(|| Self {
             status: ExecutionStatus::Claimed,
-            fence: self.fence.saturating_add(1),
+            fence,
             lease_seconds,
             lease_expires_at: Some(lease_end(now, lease_seconds)),
             claimed_at: Some(now),
@@ -290,8 +311,8 @@ impl Execution {
         key.is_some() && self.claim_key.as_deref() == key && self.claimed_by.as_deref() == Some(by)
     }
 
-    fn heartbeat(&self, fence: u64, now: Timestamp) -> Judged {
-        self.check_fence(fence)?;
+    fn heartbeat(&self, fence: u64, by: &str, now: Timestamp) -> Judged {
+        self.check_claimant(fence, by)?;
         match self.status {
             ExecutionStatus::Claimed => {
                 // Never shorter: a late heartbeat may have been overtaken by a later one.
@@ -303,8 +324,8 @@ impl Execution {
         }
     }
 
-    fn report(&self, fence: u64, report: Report, now: Timestamp) -> Judged {
-        self.check_fence(fence)?;
+    fn report(&self, fence: u64, by: &str, report: Report, now: Timestamp) -> Judged {
+        self.check_claimant(fence, by)?;
         match self.status {
             ExecutionStatus::Claimed => Ok(Some(Self {
                 status: report.status.into(),
@@ -329,9 +350,13 @@ impl Execution {
             && self.output_digest == report.output_digest
     }
 
-    /// Nobody was ever given 0.
-    const fn check_fence(&self, fence: u64) -> Result<(), UseRefusal> {
-        if fence == 0 || fence != self.fence { Err(UseRefusal::StaleFence) } else { Ok(()) }
+    /// Whether it is the claimant who speaks of this claim. Nobody was ever given 0.
+    fn check_claimant(&self, fence: u64, by: &str) -> Result<(), UseRefusal> {
+        match self.claimed_by.as_deref() {
+            Some(claimant) if claimant != by => Err(UseRefusal::NotClaimant),
+            _ if fence == 0 || fence != self.fence => Err(UseRefusal::StaleFence),
+            _ => Ok(()),
+        }
     }
 
     fn revoke(&self, by: Option<Email>, reason: Option<String>, now: Timestamp) -> Judged {

@@ -10,7 +10,7 @@ use crate::channels::Preview;
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 84] = [
+pub const CODES: [(&str, u16); 85] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -71,6 +71,7 @@ pub const CODES: [(&str, u16); 84] = [
     ("not_a_break_glass", 409),
     ("not_an_action", 409),
     ("not_approved", 409),
+    ("not_claimant", 403),
     ("not_eligible", 403),
     ("not_ended", 409),
     ("not_found", 404),
@@ -237,6 +238,7 @@ const fn use_code(refusal: UseRefusal) -> &'static str {
         UseRefusal::Lapsed => "use_expired",
         UseRefusal::Revoked => "execution_revoked",
         UseRefusal::AlreadyClaimed => "already_claimed",
+        UseRefusal::NotClaimant => "not_claimant",
         UseRefusal::StaleFence => "fence_stale",
         UseRefusal::LeaseOver => "lease_over",
         UseRefusal::AlreadyFinished => "already_finished",

@@ -14,6 +14,7 @@ use crate::approval::{
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
+use crate::random;
 use crate::store::{Signal, Tx, executions, requests};
 use crate::time::Timestamp;
 
@@ -38,7 +39,7 @@ pub struct ClaimInput {
 /// What may run, once.
 #[derive(Debug, Serialize)]
 pub struct Claimed {
-    /// To be shown with every word about this claim.
+    /// Fencing token of this claim: every heartbeat and result carries it. An unguessable number below 2⁵³.
     pub fence: u64,
     /// Exactly what to run.
     pub command: String,
@@ -108,7 +109,8 @@ impl Hub {
             let detail = "lease_seconds must be between 10 and 86400 (a day)";
             return Err(HubError::invalid("invalid_timeout", "/lease_seconds", detail));
         }
-        let claim = Use::Claim { digest: input.digest, by: caller.key(), key: key.map(|key| key.0), lease_seconds };
+        let (by, key, fence) = (caller.key(), key.map(|key| key.0), random::number());
+        let claim = Use::Claim { digest: input.digest, by, key, fence, lease_seconds };
         let request = self.put_to_use(caller, id, claim).await?;
         let execution = request.execution.ok_or(HubError::NotFound("execution"))?;
         Ok(Claimed {
@@ -125,16 +127,16 @@ impl Hub {
     /// Prolongs a claim.
     ///
     /// # Errors
-    /// When the fence is another claim's, or its lease is over.
+    /// When the claim is another caller's or has another fence, or its lease is over.
     pub async fn heartbeat(&self, caller: &Principal, id: RequestId, input: HeartbeatInput) -> Result<Lease, HubError> {
-        let request = self.put_to_use(caller, id, Use::Heartbeat { fence: input.fence }).await?;
+        let request = self.put_to_use(caller, id, Use::Heartbeat { fence: input.fence, by: caller.key() }).await?;
         Ok(Lease { lease_expires_at: request.execution.and_then(|execution| execution.lease_expires_at) })
     }
 
     /// Writes down how a run went.
     ///
     /// # Errors
-    /// When the fence is another claim's, its lease is over, or the output is too long.
+    /// When the claim is another caller's or has another fence, its lease is over, or the output is too long.
     pub async fn report(&self, caller: &Principal, id: RequestId, input: ResultInput) -> Result<RequestView, HubError> {
         if input.output.as_ref().is_some_and(|output| output.len() > MAX_OUTPUT) {
             let detail = format!("at most {MAX_OUTPUT} bytes of output are kept: cut it and say output_truncated");
@@ -148,7 +150,8 @@ impl Hub {
             output_truncated: input.output_truncated,
             output_digest: input.output_digest,
         };
-        let request = self.put_to_use(caller, id, Use::Report { fence: input.fence, report }).await?;
+        let report = Use::Report { fence: input.fence, by: caller.key(), report };
+        let request = self.put_to_use(caller, id, report).await?;
         Ok(self.view(request))
     }
 

@@ -18,6 +18,7 @@ struct Row {
     digest: String,
     use_by: i64,
     fence: i64,
+    claim_fence: Option<i64>,
     lease_seconds: i64,
     lease_expires_at: Option<i64>,
     claimed_at: Option<i64>,
@@ -37,11 +38,12 @@ struct Row {
 /// # Errors
 /// When the database fails.
 pub async fn put(session: &mut Session, request: RequestId, execution: &Execution) -> Result<(), StoreError> {
-    let sql = "INSERT INTO executions (request_id, status, digest, use_by, fence, lease_seconds, lease_expires_at, claimed_at,
-            claimed_by, claim_key, finished_at, exit_code, output, output_truncated, output_digest, reason, revoked_by, due_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+    let sql = "INSERT INTO executions (request_id, status, digest, use_by, fence, claim_fence, lease_seconds, lease_expires_at,
+            claimed_at, claimed_by, claim_key, finished_at, exit_code, output, output_truncated, output_digest, reason, revoked_by,
+            due_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         ON CONFLICT (request_id) DO UPDATE SET status = excluded.status, fence = excluded.fence,
-            lease_seconds = excluded.lease_seconds, lease_expires_at = excluded.lease_expires_at,
+            claim_fence = excluded.claim_fence, lease_seconds = excluded.lease_seconds, lease_expires_at = excluded.lease_expires_at,
             claimed_at = excluded.claimed_at, claimed_by = excluded.claimed_by, claim_key = excluded.claim_key,
             finished_at = excluded.finished_at, exit_code = excluded.exit_code, output = excluded.output,
             output_truncated = excluded.output_truncated, output_digest = excluded.output_digest, reason = excluded.reason,
@@ -51,7 +53,9 @@ pub async fn put(session: &mut Session, request: RequestId, execution: &Executio
         execution.status.as_str(),
         &execution.digest,
         execution.use_by,
-        i64::try_from(execution.fence).unwrap_or(i64::MAX),
+        // The schema counts claims, of which there is one at most; what proves it stands beside the count.
+        i64::from(execution.fence != 0),
+        Some(execution.fence).filter(|fence| *fence != 0).map(|fence| i64::try_from(fence).unwrap_or(i64::MAX)),
         execution.lease_seconds,
         execution.lease_expires_at,
         execution.claimed_at,
@@ -80,8 +84,8 @@ pub async fn of_requests(
     let mut found = HashMap::new();
     for (places, values) in chunks(requests) {
         let sql = format!(
-            "SELECT request_id, status, digest, use_by, fence, lease_seconds, lease_expires_at, claimed_at, claimed_by,
-                 claim_key, finished_at, exit_code, output, output_truncated, output_digest, reason, revoked_by
+            "SELECT request_id, status, digest, use_by, fence, claim_fence, lease_seconds, lease_expires_at, claimed_at,
+                 claimed_by, claim_key, finished_at, exit_code, output, output_truncated, output_digest, reason, revoked_by
              FROM executions WHERE request_id IN ({places})"
         );
         let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
@@ -110,7 +114,8 @@ impl Row {
             status: unwire(self.status).map_err(|cause| StoreError::inconsistent("executions", "status", id, cause))?,
             digest: digest("digest", &self.digest)?,
             use_by: Timestamp::from_micros(self.use_by),
-            fence: self.fence.try_into().map_err(number("fence"))?,
+            // What was claimed before claims had numbers of their own was told that it is the first.
+            fence: self.claim_fence.unwrap_or(self.fence).try_into().map_err(number("fence"))?,
             lease_seconds: self.lease_seconds.try_into().map_err(number("lease_seconds"))?,
             lease_expires_at: self.lease_expires_at.map(Timestamp::from_micros),
             claimed_at: self.claimed_at.map(Timestamp::from_micros),

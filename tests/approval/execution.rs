@@ -6,19 +6,29 @@ use countersign::approval::{
 
 use super::{at, email};
 
+/// Of the claim.
+const FENCE: u64 = 8_191;
+
 /// Approved at second 0, to be claimed before second 100.
 fn ready() -> Execution {
     Execution::new(Digest::of(b"x"), at(100))
 }
 
 fn claim(by: &str, key: Option<&str>) -> Use {
-    Use::Claim { digest: Digest::of(b"x"), by: by.to_owned(), key: key.map(str::to_owned), lease_seconds: 10 }
+    Use::Claim {
+        digest: Digest::of(b"x"),
+        by: by.to_owned(),
+        key: key.map(str::to_owned),
+        lease_seconds: 10,
+        fence: FENCE,
+    }
 }
 
 fn report(fence: u64, status: ReportStatus) -> Use {
     let exit_code = Some(i32::from(status == ReportStatus::Failed));
     Use::Report {
         fence,
+        by: "ci".to_owned(),
         report: Report {
             status,
             exit_code,
@@ -27,6 +37,10 @@ fn report(fence: u64, status: ReportStatus) -> Use {
             output_digest: Some(Digest::of(b"done, and more")),
         },
     }
+}
+
+fn heartbeat(fence: u64) -> Use {
+    Use::Heartbeat { fence, by: "ci".to_owned() }
 }
 
 fn revoke() -> Use {
@@ -59,7 +73,7 @@ fn claimed() -> Execution {
 fn a_claim_sets_fence_and_lease() {
     let claimed = claimed();
     assert_eq!(claimed.status, ExecutionStatus::Claimed);
-    assert_eq!((claimed.fence, claimed.lease_expires_at, claimed.claimed_at), (1, Some(at(60)), Some(at(50))));
+    assert_eq!((claimed.fence, claimed.lease_expires_at, claimed.claimed_at), (FENCE, Some(at(60)), Some(at(50))));
     assert_eq!((claimed.claimed_by.as_deref(), claimed.claim_key.as_deref()), (Some("ci"), Some("run-1")));
     assert_eq!((ready().due(), claimed.due()), (Some(at(100)), Some(at(60))));
 }
@@ -84,6 +98,7 @@ fn only_what_was_approved_is_given_out() {
         by: "ci".to_owned(),
         key: key.map(str::to_owned),
         lease_seconds: 10,
+        fence: FENCE,
     };
     assert_eq!(touched(&ready(), other(None), 1), (Err(UseRefusal::Digest), None));
     assert_eq!(touched(&claimed(), other(Some("run-1")), 51), (Err(UseRefusal::Digest), None));
@@ -102,36 +117,36 @@ fn the_same_claim_again_is_answered_again_and_another_is_not() {
 
 #[test]
 fn heartbeats_prolong_and_never_shorten() {
-    let prolonged = becomes(&claimed(), Use::Heartbeat { fence: 1 }, 55);
+    let prolonged = becomes(&claimed(), heartbeat(FENCE), 55);
     assert_eq!(prolonged.lease_expires_at, Some(at(65)));
-    assert_eq!(touched(&prolonged, Use::Heartbeat { fence: 1 }, 54), (Ok(()), None));
-    assert_eq!(touched(&prolonged, Use::Heartbeat { fence: 2 }, 56), (Err(UseRefusal::StaleFence), None));
+    assert_eq!(touched(&prolonged, heartbeat(FENCE), 54), (Ok(()), None));
+    assert_eq!(touched(&prolonged, heartbeat(2), 56), (Err(UseRefusal::StaleFence), None));
     assert_eq!(touched(&prolonged, Use::Tick, 64), (Ok(()), None));
 }
 
 #[test]
 fn a_report_ends_it_once() {
-    let ended = becomes(&claimed(), report(1, ReportStatus::Failed), 59);
+    let ended = becomes(&claimed(), report(FENCE, ReportStatus::Failed), 59);
     assert_eq!((ended.status, ended.exit_code, ended.finished_at), (ExecutionStatus::Failed, Some(1), Some(at(59))));
     assert_eq!((ended.output.as_deref(), ended.output_truncated), (Some("done"), true));
     assert_eq!(ended.output_digest, Some(Digest::of(b"done, and more")));
-    assert_eq!(touched(&ended, report(1, ReportStatus::Failed), 500), (Ok(()), None));
+    assert_eq!(touched(&ended, report(FENCE, ReportStatus::Failed), 500), (Ok(()), None));
     for (command, refusal) in [
-        (report(1, ReportStatus::Succeeded), UseRefusal::AlreadyFinished),
+        (report(FENCE, ReportStatus::Succeeded), UseRefusal::AlreadyFinished),
         (report(2, ReportStatus::Failed), UseRefusal::StaleFence),
-        (Use::Heartbeat { fence: 1 }, UseRefusal::AlreadyFinished),
+        (heartbeat(FENCE), UseRefusal::AlreadyFinished),
         (claim("ci", Some("run-1")), UseRefusal::AlreadyClaimed),
         (revoke(), UseRefusal::AlreadyFinished),
     ] {
         assert_eq!(touched(&ended, command.clone(), 60), (Err(refusal), None), "{command:?}");
     }
-    assert_eq!(becomes(&claimed(), report(1, ReportStatus::Succeeded), 51).status, ExecutionStatus::Succeeded);
+    assert_eq!(becomes(&claimed(), report(FENCE, ReportStatus::Succeeded), 51).status, ExecutionStatus::Succeeded);
 }
 
 #[test]
 fn another_report_is_no_repeat_whatever_differs() {
-    let Use::Report { report: told, .. } = report(1, ReportStatus::Failed) else { panic!("a report") };
-    let ended = becomes(&claimed(), Use::Report { fence: 1, report: told.clone() }, 59);
+    let Use::Report { report: told, .. } = report(FENCE, ReportStatus::Failed) else { panic!("a report") };
+    let ended = becomes(&claimed(), Use::Report { fence: FENCE, by: "ci".to_owned(), report: told.clone() }, 59);
     for other in [
         Report { status: ReportStatus::Succeeded, ..told.clone() },
         Report { exit_code: None, ..told.clone() },
@@ -139,7 +154,7 @@ fn another_report_is_no_repeat_whatever_differs() {
         Report { output_truncated: false, ..told.clone() },
         Report { output_digest: None, ..told.clone() },
     ] {
-        let found = touched(&ended, Use::Report { fence: 1, report: other.clone() }, 60);
+        let found = touched(&ended, Use::Report { fence: FENCE, by: "ci".to_owned(), report: other.clone() }, 60);
         assert_eq!(found, (Err(UseRefusal::AlreadyFinished), None), "{other:?}");
     }
 }
@@ -156,8 +171,8 @@ fn when_the_lease_runs_out_the_outcome_is_unknown_for_ever() {
     let unknown = becomes(&claimed(), Use::Tick, 60);
     assert_eq!((unknown.status, unknown.finished_at, unknown.due()), (ExecutionStatus::Unknown, Some(at(60)), None));
     for (command, refusal) in [
-        (report(1, ReportStatus::Succeeded), UseRefusal::LeaseOver),
-        (Use::Heartbeat { fence: 1 }, UseRefusal::LeaseOver),
+        (report(FENCE, ReportStatus::Succeeded), UseRefusal::LeaseOver),
+        (heartbeat(FENCE), UseRefusal::LeaseOver),
         (report(2, ReportStatus::Succeeded), UseRefusal::StaleFence),
         (claim("ci", Some("run-1")), UseRefusal::AlreadyClaimed),
         (claim("other", None), UseRefusal::AlreadyClaimed),
@@ -171,8 +186,8 @@ fn when_the_lease_runs_out_the_outcome_is_unknown_for_ever() {
 
 #[test]
 fn before_a_claim_no_fence_is_right() {
-    for fence in [0, 1] {
-        assert_eq!(touched(&ready(), Use::Heartbeat { fence }, 1), (Err(UseRefusal::StaleFence), None));
+    for fence in [0, FENCE] {
+        assert_eq!(touched(&ready(), heartbeat(fence), 1), (Err(UseRefusal::StaleFence), None));
         let found = touched(&ready(), report(fence, ReportStatus::Succeeded), 1);
         assert_eq!(found, (Err(UseRefusal::StaleFence), None));
     }
@@ -195,5 +210,21 @@ fn words_on_the_wire() {
     for status in [Ready, Claimed, Succeeded, Failed, Unknown, Lapsed, Revoked] {
         assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
         assert_eq!(status.is_final(), !matches!(status, Ready | Claimed));
+    }
+}
+
+#[test]
+fn only_who_claimed_is_heard() {
+    let by_other = [
+        Use::Heartbeat { fence: FENCE, by: "beneficiary".to_owned() },
+        match report(FENCE, ReportStatus::Failed) {
+            Use::Report { fence, report, .. } => Use::Report { fence, report, by: "beneficiary".to_owned() },
+            other => other,
+        },
+    ];
+    for command in by_other {
+        assert_eq!(touched(&claimed(), command.clone(), 55), (Err(UseRefusal::NotClaimant), None));
+        let ended = becomes(&claimed(), report(FENCE, ReportStatus::Failed), 55);
+        assert_eq!(touched(&ended, command, 56), (Err(UseRefusal::NotClaimant), None));
     }
 }

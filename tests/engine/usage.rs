@@ -13,6 +13,11 @@ async fn approved(database: Database) -> (TestHub, Value) {
     (hub, request)
 }
 
+async fn approved_again(hub: &TestHub) -> Value {
+    let request = hub.ask_with(json!({})).await.expect(201);
+    hub.vote(&request, "approve", "dana@example.com").await.expect(200)
+}
+
 fn claim(request: &Value) -> Value {
     json!({"digest": request["digest"], "lease_seconds": 60})
 }
@@ -26,18 +31,19 @@ on_both! {
         assert_eq!(hub.post(&path(&request, "/claim"), &wrong).await.problem(412), "digest_stale");
         let claimed = hub.post(&path(&request, "/claim"), &claim(&request)).await.expect(200);
         assert_eq!(claimed, json!({
-            "fence": 1, "command": "delete from carts", "language": "sql", "context": {"ticket": 7}, "digest": request["digest"],
+            "fence": claimed["fence"], "command": "delete from carts", "language": "sql", "context": {"ticket": 7}, "digest": request["digest"],
             "receipt": null, "lease_expires_at": "2026-11-21T12:01:00Z",
         }));
         assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(409), "already_claimed");
         assert_eq!(hub.post(&path(&request, "/revoke"), &json!({})).await.problem(409), "already_claimed");
-        let report = json!({"fence": 1, "status": "succeeded", "exit_code": 0, "output": "DELETE 3\u{0}", "output_digest": "0".repeat(64)});
-        let wrong = json!({"fence": 2, "status": "succeeded"});
+        let fence = claimed["fence"].as_u64().unwrap();
+        let report = json!({"fence": fence, "status": "succeeded", "exit_code": 0, "output": "DELETE 3\u{0}", "output_digest": "0".repeat(64)});
+        let wrong = json!({"fence": fence ^ 1, "status": "succeeded"});
         assert_eq!(hub.post(&path(&request, "/result"), &wrong).await.problem(409), "fence_stale");
         let done = hub.post(&path(&request, "/result"), &report).await.expect(200);
         assert_eq!((&done["execution"]["status"], &done["execution"]["output"]), (&json!("succeeded"), &json!("DELETE 3␀")));
         hub.post(&path(&request, "/result"), &report).await.expect(200);
-        let other = json!({"fence": 1, "status": "failed"});
+        let other = json!({"fence": fence, "status": "failed"});
         assert_eq!(hub.post(&path(&request, "/result"), &other).await.problem(409), "already_finished");
         assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(409), "already_claimed");
         assert_eq!(hub.trail(&request).await[3..], ["execution.claimed", "execution.finished"]);
@@ -52,6 +58,28 @@ on_both! {
         let first = call("one").await.expect(200);
         assert_eq!(call("one").await.expect(200), first);
         assert_eq!(call("two").await.problem(409), "already_claimed");
+    }
+
+    async fn only_who_claimed_reports_and_fences_cannot_be_guessed(database: Database) {
+        let (hub, request) = approved(database).await;
+        let executor = hub.token("requester", Some("nora")).await;
+        let claimed = hub.post_as(&executor, &path(&request, "/claim"), &claim(&request)).await.expect(200);
+        let again = approved_again(&hub).await;
+        let other = hub.post_as(&executor, &path(&again, "/claim"), &claim(&again)).await.expect(200);
+        let (fence, other) = (claimed["fence"].as_u64().unwrap(), other["fence"].as_u64().unwrap());
+        // Of 2⁵³ numbers, one below 2²⁰ comes once in eight thousand million claims.
+        assert!(fence != other && [fence, other].iter().all(|fence| (1 << 20..1 << 53).contains(fence)), "{fence} {other}");
+        // Another token of the same person, and an admin, who both may see the fence of nobody.
+        let twin = hub.token("requester", Some("nora")).await;
+        for token in [&twin, &hub.token] {
+            let report = json!({"fence": fence, "status": "succeeded", "exit_code": 0});
+            assert_eq!(hub.post_as(token, &path(&request, "/result"), &report).await.problem(403), "not_claimant");
+            assert_eq!(hub.post_as(token, &path(&request, "/heartbeat"), &json!({"fence": fence})).await.problem(403), "not_claimant");
+        }
+        assert_eq!(hub.show(&request).await["execution"]["status"], "claimed");
+        let report = json!({"fence": fence, "status": "failed", "exit_code": 3});
+        let shown = hub.post_as(&executor, &path(&request, "/result"), &report).await.expect(200);
+        assert_eq!(shown["execution"]["exit_code"], 3);
     }
 
     async fn only_who_asked_may_use_it(database: Database) {
@@ -91,17 +119,17 @@ on_both! {
 
     async fn a_claim_without_news_ends_unknown_and_stays_so(database: Database) {
         let (hub, request) = approved(database).await;
-        hub.post(&path(&request, "/claim"), &claim(&request)).await.expect(200);
+        let fence = hub.post(&path(&request, "/claim"), &claim(&request)).await.expect(200)["fence"].clone();
         hub.advance(50);
-        let beat = hub.post(&path(&request, "/heartbeat"), &json!({"fence": 1})).await.expect(200);
+        let beat = hub.post(&path(&request, "/heartbeat"), &json!({"fence": fence})).await.expect(200);
         assert_eq!(beat["lease_expires_at"], "2026-11-21T12:01:50Z");
         hub.after(59).await;
         assert_eq!(hub.show(&request).await["execution"]["status"], "claimed");
         hub.after(1).await;
         assert_eq!(hub.show(&request).await["execution"]["status"], "unknown");
-        let late = json!({"fence": 1, "status": "succeeded", "exit_code": 0});
+        let late = json!({"fence": fence, "status": "succeeded", "exit_code": 0});
         assert_eq!(hub.post(&path(&request, "/result"), &late).await.problem(409), "lease_over");
-        assert_eq!(hub.post(&path(&request, "/heartbeat"), &json!({"fence": 1})).await.problem(409), "lease_over");
+        assert_eq!(hub.post(&path(&request, "/heartbeat"), &json!({"fence": fence})).await.problem(409), "lease_over");
         assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(409), "already_claimed");
         assert_eq!(hub.show(&request).await["execution"]["status"], "unknown");
         assert_eq!(hub.trail(&request).await.last().unwrap(), "execution.reported_late", "what was said is in the trail");

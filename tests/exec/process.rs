@@ -78,7 +78,12 @@ async fn act(
             claim["fence"] = 1.into();
             return (StatusCode::OK, Json(claim));
         }
-        "result" => told.result = Some(body),
+        "result" => {
+            let mut request = told.request.clone();
+            request["execution"] = body.clone();
+            told.result = Some(body);
+            return (StatusCode::OK, Json(request));
+        }
         _ => return (StatusCode::NOT_FOUND, Json(json!({"code": "not_found", "detail": "no"}))),
     }
     (StatusCode::OK, Json(told.request.clone()))

@@ -46,6 +46,29 @@ pub(super) struct Report<'a> {
     pub(super) output: &'a Captured,
 }
 
+impl Report<'_> {
+    const fn status(&self) -> &'static str {
+        if self.exit_code == 0 { "succeeded" } else { "failed" }
+    }
+
+    /// Whether the request as the hub shows it says of the run what this report says.
+    fn check_recorded(&self, request: &Value) -> Result<(), CallError> {
+        let field = |name: &str| request.pointer(&format!("/execution/{name}")).unwrap_or(&Value::Null);
+        let said = [
+            ("status", json!(self.status())),
+            ("exit_code", json!(self.exit_code)),
+            ("output_digest", json!(self.output.digest)),
+        ];
+        match said.iter().find(|(name, value)| field(name) != value) {
+            None => Ok(()),
+            Some((name, value)) => Err(CallError::Nonsense(format!(
+                "the hub has {name} {} on record, and not {value} as was reported: look at the audit trail",
+                field(name)
+            ))),
+        }
+    }
+}
+
 impl Claim {
     /// Takes the right to run what was approved; however often the call is repeated, it is taken once.
     pub(super) async fn take(hub: &Connection, approved: &Shown, progress: &Progress) -> Result<Self, CallError> {
@@ -87,7 +110,8 @@ impl Claim {
         }
     }
 
-    /// Reports how it went. What the hub will not take of the output is left out, so that at least the outcome is known.
+    /// Reports how it went, and makes sure that this is what the hub has on record then. What the hub will not take of the output is left
+    /// out, so that at least the outcome is known.
     pub(super) async fn report(
         &self,
         hub: &Connection,
@@ -97,22 +121,25 @@ impl Claim {
     ) -> Result<(), CallError> {
         let Report { exit_code, output } = report;
         let mut body = json!({
-            "fence": self.fence, "status": if *exit_code == 0 { "succeeded" } else { "failed" }, "exit_code": exit_code,
+            "fence": self.fence, "status": report.status(), "exit_code": exit_code,
             "output": output.text, "output_digest": output.digest, "output_truncated": output.truncated,
         });
         let to = path(self.id, "/result");
         let first = hub.insist(&Call::post(to.clone(), body.clone()), patience, progress).await;
-        match first {
+        let answer = match first {
             Err(CallError::Refused(problem)) if matches!(problem.status, 413 | 422) => {
                 if let Value::Object(members) = &mut body {
                     members.insert("output".to_owned(), Value::Null);
                     members.insert("output_truncated".to_owned(), Value::Bool(true));
                 }
-                hub.insist(&Call::post(to, body), patience, progress).await.map(drop)
+                hub.insist(&Call::post(to, body), patience, progress).await
             }
-            // The answer to an earlier attempt was lost: what was reported stands.
-            Err(CallError::Refused(problem)) if problem.code == "already_finished" => Ok(()),
-            other => other.map(drop),
-        }
+            // The answer to an earlier attempt was lost, or somebody else has reported.
+            Err(CallError::Refused(problem)) if problem.code == "already_finished" => {
+                hub.insist(&Call::get(path(self.id, "")), patience, progress).await
+            }
+            other => other,
+        };
+        report.check_recorded(&answer?)
     }
 }

@@ -170,6 +170,15 @@ fn claimed(payload: &Payload) -> Value {
     })
 }
 
+/// The request once the run is reported.
+fn recorded(plan: &Plan, status: &str, exit_code: u8, output: &[u8]) -> Value {
+    let mut request = shown(plan, "approved");
+    let digest = crate::approval::Digest::of(output);
+    request["execution"] =
+        json!({"status": status, "exit_code": exit_code, "output_digest": digest, "use_by": "2026-11-21T23:00:00Z"});
+    request
+}
+
 fn file() -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ran");
@@ -213,7 +222,7 @@ async fn every_call_is_repeated_and_the_command_runs_once() {
         ("claim", away()),
         ("claim", Reply::Json(200, claimed(&plan.payload))),
         ("result", Reply::Drop),
-        ("result", Reply::Json(200, shown(&plan, "approved"))),
+        ("result", Reply::Json(200, recorded(&plan, "failed", 7, b"done\n"))),
     ]);
     let outcome = exec(&script, &plan, false).await;
     assert_eq!((outcome.code, runs(&file)), (7, 1), "{}", outcome.why);
@@ -365,7 +374,7 @@ async fn what_is_no_command_is_not_run_and_reported() {
             ("result", Reply::Json(200, json!({}))),
         ]);
         let outcome = exec(&script, &asked, false).await;
-        assert_eq!((outcome.code, outcome.story.ran, outcome.story.reported), (code, false, true), "{command}");
+        assert_eq!((outcome.code, outcome.story.ran), (code, false), "{command}");
         assert_eq!(script.calls("result")[0].body["exit_code"], code);
     }
 }
@@ -379,7 +388,7 @@ async fn a_long_run_is_kept_alive_and_output_that_is_refused_is_left_out() {
         ("heartbeat", Reply::Drop),
         ("heartbeat", Reply::Json(200, json!({"lease_expires_at": null}))),
         ("result", problem(413, "too_large", None)),
-        ("result", Reply::Json(200, json!({}))),
+        ("result", Reply::Json(200, recorded(&plan, "succeeded", 0, b"x\n"))),
     ]);
     let outcome = exec(&script, &plan, true).await;
     assert_eq!((outcome.code, outcome.story.reported), (0, true));
@@ -393,6 +402,31 @@ async fn a_long_run_is_kept_alive_and_output_that_is_refused_is_left_out() {
     for line in &outcome.news {
         let line: Value = serde_json::from_str(line).unwrap();
         assert!(line["event"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn reported_is_only_what_the_hub_has_on_record() {
+    let (_folder, file) = file();
+    let plan = command(&file);
+    let as_said = || Reply::Json(200, recorded(&plan, "failed", 7, b"done\n"));
+    let finished = || problem(409, "already_finished", None);
+    for (result, then, reported) in [
+        (as_said(), away(), true),
+        (finished(), as_said(), true),
+        (finished(), Reply::Json(200, recorded(&plan, "succeeded", 7, b"done\n")), false),
+        (Reply::Json(200, recorded(&plan, "failed", 1, b"done\n")), away(), false),
+        (Reply::Json(200, recorded(&plan, "failed", 7, b"")), away(), false),
+        (Reply::Json(200, shown(&plan, "approved")), away(), false),
+    ] {
+        let script = Script::new([
+            ("ask", Reply::Json(201, shown(&plan, "approved"))),
+            ("claim", Reply::Json(200, claimed(&plan.payload))),
+            ("result", result),
+            ("show", then),
+        ]);
+        let outcome = exec(&script, &plan, false).await;
+        assert_eq!((outcome.code, outcome.story.reported), (7, reported), "{:?}", outcome.news);
     }
 }
 

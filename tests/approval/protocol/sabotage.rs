@@ -35,12 +35,14 @@ pub(super) enum Sabotage {
     ClaimBlindly,
     /// Every fence is taken for the right one.
     AnyFence,
+    /// Every executor is taken for the one that claimed.
+    AnyReporter,
     /// A report comes in time always.
     ReportLate,
 }
 
 impl Sabotage {
-    pub(super) const ALL: [(Self, Property); 15] = [
+    pub(super) const ALL: [(Self, Property); 16] = [
         (Self::DecideAgain, Property::DecidedOnce),
         (Self::VoteLate, Property::DecidedInTime),
         (Self::VoteOnTheirOwn, Property::NobodyApprovesTheirOwn),
@@ -55,6 +57,7 @@ impl Sabotage {
         (Self::RevokeClaimed, Property::RevokedOrClaimed),
         (Self::ClaimBlindly, Property::RunAsApproved),
         (Self::AnyFence, Property::ReportedByTheHolderInTime),
+        (Self::AnyReporter, Property::ReportedByTheHolderInTime),
         (Self::ReportLate, Property::ReportedByTheHolderInTime),
     ];
 
@@ -92,6 +95,9 @@ impl Sabotage {
             (Self::BelieveTheKey, Use::Claim { by, .. }) => execution.claimed_by = Some(by.clone()),
             (Self::ClaimBlindly, Use::Claim { digest, .. }) => *digest = execution.digest,
             (Self::AnyFence, Use::Report { fence, .. }) => *fence = execution.fence,
+            (Self::AnyReporter, Use::Report { by, .. } | Use::Heartbeat { by, .. }) => {
+                execution.claimed_by.iter().for_each(|claimant| by.clone_from(claimant));
+            }
             (Self::ReportLate, Use::Report { .. }) => *now = 0,
             _ => {}
         }

@@ -74,9 +74,11 @@ pub(super) enum Action {
         executor: usize,
     },
     Heartbeat {
+        executor: usize,
         fence: u64,
     },
     Report {
+        executor: usize,
         fence: u64,
         succeeded: bool,
     },

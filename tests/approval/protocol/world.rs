@@ -21,6 +21,8 @@ const REQUESTER: usize = 2;
 const EXECUTORS: [&str; 2] = ["ci", "cron"];
 /// Both executors call their claim the same: a key says nothing without its principal.
 const KEY: &str = "run";
+/// Of the claim.
+const FENCE: u64 = 5;
 
 /// Seconds: the deadline of the request, the time to claim it, a lease, and when the clock of this world stops.
 const EXPIRES: i64 = 2;
@@ -211,6 +213,7 @@ impl Hub {
             digest: self.digest(wanted),
             by: EXECUTORS[executor].to_owned(),
             key: keyed.then(|| KEY.to_owned()),
+            fence: FENCE,
             lease_seconds: LEASE,
         };
         let used = self.use_it(world, command)?;
@@ -233,19 +236,20 @@ impl Hub {
         Ok(())
     }
 
-    fn heartbeat(&self, world: &mut World, fence: u64) -> Result<(), Property> {
-        if self.use_it(world, Use::Heartbeat { fence })?.heard {
-            check_holder(world, fence)?;
+    fn heartbeat(&self, world: &mut World, executor: usize, fence: u64) -> Result<(), Property> {
+        let by = EXECUTORS[executor].to_owned();
+        if self.use_it(world, Use::Heartbeat { fence, by })?.heard {
+            check_holder(world, executor, fence)?;
             world.diary.lease_until = world.diary.lease_until.max(world.now + i64::from(LEASE));
         }
         Ok(())
     }
 
-    fn report(&self, world: &mut World, fence: u64, succeeded: bool) -> Result<(), Property> {
+    fn report(&self, world: &mut World, executor: usize, fence: u64, succeeded: bool) -> Result<(), Property> {
         let status = if succeeded { ReportStatus::Succeeded } else { ReportStatus::Failed };
         let report = Report { status, exit_code: None, output: None, output_truncated: false, output_digest: None };
-        let used = self.use_it(world, Use::Report { fence, report })?;
-        if used.heard && used.changed { check_holder(world, fence) } else { Ok(()) }
+        let used = self.use_it(world, Use::Report { fence, by: EXECUTORS[executor].to_owned(), report })?;
+        if used.heard && used.changed { check_holder(world, executor, fence) } else { Ok(()) }
     }
 
     fn timer(&self, world: &mut World) -> Result<(), Property> {
@@ -255,9 +259,9 @@ impl Hub {
     }
 }
 
-/// Whoever was heard holds the fence, and its lease was not over.
-fn check_holder(world: &World, fence: u64) -> Result<(), Property> {
-    let held = world.execution.as_ref().is_some_and(|execution| fence > 0 && execution.fence == fence);
+/// Whoever was heard has claimed it and holds the fence, and the lease was not over.
+fn check_holder(world: &World, executor: usize, fence: u64) -> Result<(), Property> {
+    let held = world.answered[executor] && fence == FENCE;
     if held && world.now < world.diary.lease_until { Ok(()) } else { Err(Property::ReportedByTheHolderInTime) }
 }
 
@@ -313,11 +317,14 @@ impl Model for Hub {
                 actions.push(Action::Hear { executor });
             }
         }
-        // The fence of the claim is known to whoever heard it; 0 and 2 are what a confused executor may make up.
-        for fence in [0, 1, 2] {
-            if fence != 1 || world.told.iter().any(Option::is_some) {
-                actions.push(Action::Heartbeat { fence });
-                actions.extend([true, false].map(|succeeded| Action::Report { fence, succeeded }));
+        // Whoever heard the fence of the claim may have let the other know it; 0 and 1 are what a confused executor may make up.
+        for fence in [0, 1, FENCE] {
+            if fence == FENCE && world.told.iter().all(Option::is_none) {
+                continue;
+            }
+            for executor in 0..EXECUTORS.len() {
+                actions.push(Action::Heartbeat { executor, fence });
+                actions.extend([true, false].map(|succeeded| Action::Report { executor, fence, succeeded }));
             }
         }
         actions
@@ -346,8 +353,8 @@ impl Model for Hub {
                     return Err(Property::RunAsApproved);
                 }
             }
-            Action::Heartbeat { fence } => self.heartbeat(&mut world, fence)?,
-            Action::Report { fence, succeeded } => self.report(&mut world, fence, succeeded)?,
+            Action::Heartbeat { executor, fence } => self.heartbeat(&mut world, executor, fence)?,
+            Action::Report { executor, fence, succeeded } => self.report(&mut world, executor, fence, succeeded)?,
             Action::Revoke => {
                 let used = self.use_it(&mut world, Use::Revoke { by: None, reason: None })?;
                 world.diary.revoked |= used.heard;

@@ -1,0 +1,3 @@
+-- The fencing token that a claimant was given: a random number, so that nobody else can report in its place. Claims of earlier
+-- versions have none, and were given their count (`fence`) instead.
+ALTER TABLE executions ADD COLUMN claim_fence BIGINT CHECK (claim_fence > 0);
