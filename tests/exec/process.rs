@@ -72,21 +72,16 @@ async fn act(
     Json(body): Json<Value>,
 ) -> (StatusCode, Json<Value>) {
     let mut told = hub.0.lock().unwrap();
+    let mut answer = told.request.clone();
     match action.as_str() {
-        "claim" => {
-            let mut claim = told.request.clone();
-            claim["fence"] = 1.into();
-            return (StatusCode::OK, Json(claim));
-        }
+        "claim" => answer["fence"] = 1.into(),
         "result" => {
-            let mut request = told.request.clone();
-            request["execution"] = body.clone();
+            answer["execution"] = body.clone();
             told.result = Some(body);
-            return (StatusCode::OK, Json(request));
         }
         _ => return (StatusCode::NOT_FOUND, Json(json!({"code": "not_found", "detail": "no"}))),
     }
-    (StatusCode::OK, Json(told.request.clone()))
+    (StatusCode::OK, Json(answer))
 }
 
 /// The program, not yet started.
