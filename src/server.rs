@@ -1,6 +1,7 @@
 //! Puts the parts together into a running hub, and takes it down again without losing anything.
 
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub enum StartError {
     #[error("cannot listen on {address}: is another program using it?")]
     Listen {
         /// Which.
-        address: std::net::SocketAddr,
+        address: SocketAddr,
         /// Why.
         #[source]
         cause: io::Error,
@@ -85,7 +86,7 @@ impl Server {
         let address = settings.listen;
         let listener = TcpListener::bind(address).await.map_err(|cause| StartError::Listen { address, cause })?;
         let address = listener.local_addr().map_err(|cause| StartError::Listen { address, cause })?;
-        let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let public_url = settings.public_url.clone().unwrap_or_else(|| default_public_url(address));
         let database = settings.database_url.as_ref().map(|url| url.expose_secret().to_owned());
         let store = Arc::new(Store::open(&database.unwrap_or_else(|| data.database_url())).await?);
 
@@ -142,5 +143,39 @@ impl Server {
             }
         }
         self.store.close().await;
+    }
+}
+
+/// What links begin with where nobody said. An address that stands for all of a machine's is none that anybody can open, so links
+/// name this machine itself: wrong for everybody else, but plainly so.
+fn default_public_url(address: SocketAddr) -> String {
+    if !address.ip().is_unspecified() {
+        return format!("http://{address}");
+    }
+    let here = match address {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
+    };
+    tracing::warn!(
+        "links begin with http://{here}, which works on this machine alone, while the hub listens on all of its addresses: set \
+         COUNTERSIGN_PUBLIC_URL to the URL that approvers reach it by"
+    );
+    format!("http://{here}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_link_begins_with_an_address_that_nobody_can_open() {
+        for (listening, links) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("10.0.0.7:80", "http://10.0.0.7:80"),
+            ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+            ("[::]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(default_public_url(listening.parse().expect("an address")), links);
+        }
     }
 }

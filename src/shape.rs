@@ -8,6 +8,16 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+/// Some editors and exports begin a text with a byte order mark, which is no part of what it says.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// The same of a text that has not been decoded.
+pub fn without_mark_bytes(text: &[u8]) -> &[u8] {
+    text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
+}
+
 /// A source of data whose values are held to their kinds; also its parts, on their way.
 pub struct Shaped<T>(pub T);
 

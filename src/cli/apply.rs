@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use reqwest::Method;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::client::Client;
 use super::output;
 use crate::hub::Manifest;
-use crate::shape::Shaped;
+use crate::shape::{Shaped, without_mark};
 
 /// Make a running hub's groups, people, resources, endpoints and templates what a file says. What the file does not name stays as it is.
 /// Everything is changed, or nothing.
@@ -35,10 +37,10 @@ impl Apply {
         let path = self.file.display();
         let text = std::fs::read_to_string(&self.file).with_context(|| format!("cannot read {path}"))?;
         // The hub's own reader first: it knows the line.
-        if let Err(error) = read(&text) {
+        if let Err(error) = read::<Manifest>(&text) {
             anyhow::bail!("{path}: {}", error.to_string().trim_end());
         }
-        let mut manifest: toml::Value = toml::from_str(&text).with_context(|| format!("cannot read {path}"))?;
+        let mut manifest: toml::Value = read(&text).with_context(|| format!("cannot read {path}"))?;
         read_templates(&mut manifest, &self.file)?;
         let call = self.client.call(Method::POST, "/v1/apply")?;
         let call = call.query(&[("dry_run", self.dry_run)]).json(&manifest);
@@ -63,8 +65,25 @@ fn read_templates(manifest: &mut toml::Value, from: &Path) -> anyhow::Result<()>
     Ok(())
 }
 
-fn read(text: &str) -> Result<Manifest, toml::de::Error> {
-    Manifest::deserialize(Shaped(toml::Deserializer::parse(text)?))
+/// Reads a manifest, in which TOML's own dates and times are what the texts of the API say.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, toml::de::Error> {
+    let mut table = DeTable::parse(without_mark(text))?;
+    table.get_mut().iter_mut().for_each(|(_, value)| write_times_out(value));
+    let read = T::deserialize(Shaped(toml::Deserializer::from(table)));
+    // The tree has forgotten the text that its places refer to.
+    read.map_err(|mut error| {
+        error.set_input(Some(without_mark(text)));
+        error
+    })
+}
+
+fn write_times_out(value: &mut Spanned<DeValue<'_>>) {
+    match value.get_mut() {
+        DeValue::Datetime(time) => *value.get_mut() = DeValue::String(time.to_string().into()),
+        DeValue::Array(items) => items.iter_mut().for_each(write_times_out),
+        DeValue::Table(fields) => fields.iter_mut().for_each(|(_, value)| write_times_out(value)),
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {}
+    }
 }
 
 fn describe(plan: &Value) -> String {
@@ -95,14 +114,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn times_of_toml_are_the_texts_of_the_api() {
+        let text = "\u{feff}[people.\"dana@example.com\".absence]\nuntil = 2026-12-24T08:00:00+01:00\n[[x]]\ny = [{z = 2026-12-24}]";
+        let read: Value = read(text).expect("a manifest");
+        assert_eq!(read["people"]["dana@example.com"]["absence"]["until"], "2026-12-24T08:00:00+01:00");
+        assert_eq!(read["x"][0]["y"][0]["z"], "2026-12-24");
+    }
+
+    #[test]
     fn a_manifest_is_read_and_its_faults_are_told_with_their_line() {
-        assert!(read(include_str!("../../examples/hub.toml")).is_ok());
+        assert!(read::<Manifest>(include_str!("../../examples/hub.toml")).is_ok());
         for (text, line, says) in [
             ("\nendpoints = 5", "line 2", "expected an array, not a number"),
             ("[groups]\ndba = [\"dana@example.com\"]", "line 2", "expected an object, not an array"),
             ("[[endpoints]]\nchannel = \"fax\"", "line 2", "unknown variant `fax`"),
         ] {
-            let error = read(text).expect_err(text).to_string();
+            let error = read::<Manifest>(text).expect_err(text).to_string();
             assert!(error.contains(line) && error.contains(says), "{error}");
         }
     }

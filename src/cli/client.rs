@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::connection::{Connection, Pace};
+use super::hub_url::{HubUrl, redirect};
 
 /// Which hub, and who calls.
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ pub(super) struct Client {
         global = true,
         display_order = 900
     )]
-    url: String,
+    url: HubUrl,
     /// API token [the hub's first start says where it put the admin's]
     #[arg(long, env = TOKEN_VARIABLE, hide_env_values = true, value_name = "TOKEN", global = true, display_order = 901)]
     token: Option<SecretString>,
@@ -32,26 +33,38 @@ pub(super) const TOKEN_VARIABLE: &str = "COUNTERSIGN_TOKEN";
 impl Client {
     /// For many calls, some of them made again: what `exec`, `request`, `approve`, `reject` and `explain` use.
     pub(super) fn connect(&self) -> anyhow::Result<Connection> {
-        Connection::new(&self.url, self.token()?.clone(), Pace::default())
+        Connection::new(self.url.clone(), self.token()?, Pace::default())
     }
 
-    fn token(&self) -> anyhow::Result<&SecretString> {
-        self.token.as_ref().context(
+    /// Without what may stand around it in a file. Checked here and not by the command line's reader, which would print what it
+    /// refuses.
+    fn token(&self) -> anyhow::Result<SecretString> {
+        let given = self.token.as_ref().context(
             "no token: set COUNTERSIGN_TOKEN, for example export COUNTERSIGN_TOKEN=$(cat countersign-data/admin-token)",
-        )
+        )?;
+        let token = given.expose_secret().trim();
+        let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        anyhow::ensure!(
+            is_token,
+            "COUNTERSIGN_TOKEN (or --token) is no token: one is a line of visible ASCII characters without spaces"
+        );
+        Ok(token.to_owned().into())
     }
 
     /// A call to be completed.
     pub(super) fn call(&self, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
         let token = self.token()?;
-        let url = format!("{}{path}", self.url.trim_end_matches('/'));
-        let http = reqwest::Client::builder().no_proxy().build()?;
-        Ok(http.request(method, url).bearer_auth(token.expose_secret()))
+        Ok(self.url.http().build()?.request(method, format!("{}{path}", self.url)).bearer_auth(token.expose_secret()))
     }
 
     /// Sends a call; a problem becomes an error that says what the hub said.
     pub(super) async fn send(&self, call: RequestBuilder) -> anyhow::Result<Response> {
-        let response = call.send().await.with_context(|| format!("cannot reach the hub at {}", self.url))?;
+        let sent = call.send().await;
+        let response =
+            sent.map_err(|error| anyhow::anyhow!("cannot reach the hub at {}: {}", self.url, self.url.broken(&error)))?;
+        if let Some(elsewhere) = redirect(&response) {
+            anyhow::bail!(elsewhere);
+        }
         if response.status().is_success() {
             return Ok(response);
         }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, StatusCode};
@@ -10,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::hub_url::{HubUrl, redirect};
 use super::progress::Progress;
 
 /// A hub's answer is never longer; what is has gone wrong somewhere.
@@ -76,6 +76,9 @@ pub(super) enum CallError {
     /// The hub said no.
     #[error("{0}")]
     Refused(Box<Problem>),
+    /// The hub is elsewhere.
+    #[error("the hub's answer cannot be used: {0}")]
+    Elsewhere(String),
     /// Something answered, but not as a hub does.
     #[error("the hub's answer cannot be used: {0}")]
     Nonsense(String),
@@ -161,18 +164,15 @@ impl Call {
 #[derive(Debug)]
 pub(super) struct Connection {
     http: reqwest::Client,
-    url: String,
+    url: HubUrl,
     token: SecretString,
     pub(super) pace: Pace,
 }
 
 impl Connection {
-    /// To the hub at that URL. Redirects are not followed: they would turn a POST into a GET.
-    pub(super) fn new(url: &str, token: SecretString, pace: Pace) -> anyhow::Result<Self> {
-        let url = url.trim_end_matches('/').to_owned();
-        reqwest::Url::parse(&url).with_context(|| format!("{url:?} is no URL of a hub: give --url"))?;
-        let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-        Ok(Self { http: http.connect_timeout(pace.answer).build()?, url, token, pace })
+    /// To the hub at that URL.
+    pub(super) fn new(url: HubUrl, token: SecretString, pace: Pace) -> anyhow::Result<Self> {
+        Ok(Self { http: url.http().connect_timeout(pace.answer).build()?, url, token, pace })
     }
 
     /// Makes a call once.
@@ -189,6 +189,9 @@ impl Connection {
             request = request.json(body);
         }
         let mut answer = request.send().await.map_err(|error| self.broken(&error))?;
+        if let Some(elsewhere) = redirect(&answer) {
+            return Err(CallError::Elsewhere(elsewhere));
+        }
         let (status, retry_after) = (answer.status(), retry_after(&answer));
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.broken(&error))? {
@@ -239,16 +242,11 @@ impl Connection {
     }
 
     fn broken(&self, error: &reqwest::Error) -> CallError {
-        // The innermost cause says what happened; those around it only say where.
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        let why = if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
+        let why = self.url.broken(error);
         if error.is_builder() {
             return CallError::Nonsense(why);
         }
-        CallError::Away { url: self.url.clone(), why }
+        CallError::Away { url: self.url.to_string(), why }
     }
 }
 
@@ -281,7 +279,7 @@ impl Outage {
         let retry_after = match &error {
             CallError::Away { .. } => Duration::ZERO,
             CallError::Busy { retry_after, .. } => *retry_after,
-            CallError::Refused(_) | CallError::Nonsense(_) => return Err(error),
+            CallError::Refused(_) | CallError::Elsewhere(_) | CallError::Nonsense(_) => return Err(error),
         };
         if self.since.is_none() {
             progress.tell("hub_away", json!({"error": error.to_string()}), &format!("{error}; trying again"));

@@ -11,6 +11,7 @@ mod endpoint;
 mod exec;
 mod exit;
 mod explain;
+mod hub_url;
 mod keys;
 mod output;
 mod pages;
@@ -23,10 +24,11 @@ mod telemetry;
 mod template;
 mod waiting;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// An approval hub: systems ask, people decide where they already are, every step is delivered, proven and counted.
 #[derive(Debug, Parser)]
@@ -96,7 +98,9 @@ impl Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let Cli { command } = Cli::try_parse().unwrap_or_else(|error| exit_with(&error));
+    let arguments = without_blank_variables(Cli::command()).try_get_matches();
+    let parsed = arguments.and_then(|arguments| Cli::from_arg_matches(&arguments));
+    let Cli { command } = parsed.unwrap_or_else(|error| exit_with(&error));
     let runtime = match command.runtime().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return output::failed(&error.into()),
@@ -122,6 +126,16 @@ pub fn main() -> ExitCode {
         }
     });
     result.unwrap_or_else(|error| output::failed(&error))
+}
+
+/// A variable that is set but blank counts as absent: that is what deployment templates leave of a value that nobody gave.
+fn without_blank_variables(command: clap::Command) -> clap::Command {
+    let is_blank = |name: &OsStr| std::env::var(name).is_ok_and(|value| value.trim().is_empty());
+    let command = command.mut_args(|argument| match argument.get_env() {
+        Some(name) if is_blank(name) => argument.env(None),
+        _ => argument,
+    });
+    command.mut_subcommands(without_blank_variables)
 }
 
 /// Commands that either do it or fail have no other exit codes.

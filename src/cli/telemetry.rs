@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
+use super::output;
 use crate::channels::text::{ascii_json, one_line, visible};
-use crate::config::{LogFormat, Settings};
+use crate::config::{LogFormat, Settings, unknown_log_targets};
 
 /// Starts logging.
 ///
@@ -15,6 +16,11 @@ use crate::config::{LogFormat, Settings};
 pub(super) fn start(settings: &Settings) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.log)
         .with_context(|| format!("{:?} is no log filter: try info, or countersign=debug", settings.log))?;
+    for target in unknown_log_targets(&settings.log) {
+        output::tell(&format!(
+            "COUNTERSIGN_LOG (or --log) names {target:?}, under which nothing is logged; the hub's own lines are countersign's"
+        ));
+    }
     let builder = tracing_subscriber::fmt().with_env_filter(filter);
     let started = match settings.log_format {
         LogFormat::Text => builder.with_ansi(false).with_target(false).with_writer(|| Lines(text_line)).try_init(),

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::identity::new_token_secret;
+use crate::shape::without_mark;
 
 pub use self::keys::{KeyStamp, KeyView};
 pub use self::watch::watch_keys;
@@ -114,7 +115,7 @@ impl DataDir {
     fn read(&self, name: &str) -> Result<Option<String>, DataDirError> {
         let path = self.path.join(name);
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(text)),
+            Ok(text) => Ok(Some(without_mark(&text).to_owned())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(DataDirError::Io { path, cause }),
         }

@@ -13,6 +13,7 @@ use url::{Url, form_urlencoded};
 use super::egress::Answer;
 use super::route::{basic, secret};
 use super::{EgressError, TargetPolicy};
+use crate::shape::without_mark;
 use crate::store::transport::Auth;
 use crate::time::Timestamp;
 
@@ -161,21 +162,21 @@ impl Tokens {
 
     fn read(&self, answer: &Answer, now: Timestamp) -> Result<Token, String> {
         if !(200..300).contains(&answer.status) {
-            let code = serde_json::from_str::<Refused>(&answer.body).ok().map(|refused| refused.error);
+            let code = serde_json::from_str::<Refused>(without_mark(&answer.body)).ok().map(|refused| refused.error);
             // Only what looks like one of the registered codes: an error's text may repeat what it was sent.
             let known = code
                 .filter(|code| code.len() <= 40 && code.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()));
             return Err(format!("it answered {} {}", answer.status, known.unwrap_or_default()).trim_end().to_owned());
         }
         let granted: Granted =
-            serde_json::from_str(&answer.body).map_err(|_| "its answer holds no token".to_owned())?;
+            serde_json::from_str(without_mark(&answer.body)).map_err(|_| "its answer holds no token".to_owned())?;
         if granted.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err("its token is not a bearer token".to_owned());
         }
         let said = granted.expires_in.as_u64().or_else(|| granted.expires_in.as_str()?.parse().ok());
         let lasts = said.map_or(UNSAID, Duration::from_secs).min(LONGEST);
         Ok(Token {
-            header: secret(&format!("Bearer {}", granted.access_token))
+            header: secret(&format!("Bearer {}", granted.access_token.trim()))
                 .map_err(|_| "its token is no header".to_owned())?,
             until: now + lasts.saturating_sub(MARGIN).max(lasts / 2),
             second: self.doubted.load(Ordering::Relaxed),

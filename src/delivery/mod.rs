@@ -32,7 +32,7 @@ mod wanted;
 pub use attempt::send;
 pub use chat_call::CallError;
 pub use dispatcher::{Dispatcher, DispatcherParts};
-pub use egress::{Egress, EgressError, Lookup, SystemLookup};
+pub use egress::{Egress, EgressError, Lookup, SystemLookup, tls_fault};
 pub use lane::{Held, HeldBy};
 pub use metrics::{Backlog, Metrics};
 pub use outcome::{Class, Control, Outcome};

@@ -13,7 +13,7 @@ use serde_path_to_error::Segment as PathSegment;
 use super::{App, MAX_BODY, Problem};
 use crate::hub::IdempotencyKey;
 use crate::identity::Principal;
-use crate::shape::Shaped;
+use crate::shape::{Shaped, without_mark_bytes};
 
 /// Longest time that a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -156,7 +156,7 @@ fn reason(error: &serde_json::Error) -> String {
 
 /// Reads JSON; an error says where in it.
 pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut json = serde_json::Deserializer::from_slice(without_mark_bytes(body));
     let value = serde_path_to_error::deserialize(Shaped(&mut json)).map_err(|error| {
         Problem::new("invalid_json", format!("the body cannot be read: {}", reason(error.inner())))
             .at(pointer(error.path()))

@@ -57,7 +57,7 @@ async fn a_secure_target_is_reached_through_a_tunnel() {
     assert_eq!(header(&asked, "proxy-authorization"), Some("Basic dXNlcjpwQHNz"));
     assert_eq!(header(&target.requests()[0], "proxy-authorization"), None, "that is the proxy's alone");
     let outcome = by(&proxy, &format!("https://other.test:{}/hook", target.port)).await;
-    assert_failed(&outcome, Class::Tls, "not valid for name");
+    assert_failed(&outcome, Class::Tls, "the server's certificate is for another name");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod output;
 mod process;
 mod statements;
 mod waiting;
+mod way;
 
 use std::process::Output;
 use std::time::Duration;

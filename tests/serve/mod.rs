@@ -1,5 +1,7 @@
 //! The program itself: start, second start, settings, stopping.
 
+mod settings;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -78,43 +80,6 @@ async fn a_second_process_on_the_same_file_is_refused() {
     }
     with_policy(&hub).await;
     hub.kill().await;
-}
-
-#[tokio::test]
-async fn settings_that_cannot_be_meant_are_refused_with_their_place() {
-    let folder = tempfile::tempdir().unwrap();
-    let serve = |args: &[&str]| {
-        let mut command = HubProcess::command(folder.path());
-        command.arg("serve").args(args);
-        command
-    };
-    assert!(failure(serve(&["--listen", "nowhere"])).await.contains("--listen"));
-    let mut command = serve(&[]);
-    command.env("COUNTERSIGN_ALLOW_TARGETS", "10.0.0.0/99 oops");
-    assert!(failure(command).await.contains("--allow-targets"));
-    let mut command = serve(&[]);
-    command.env("COUNTERSIGN_LISTEN", "nowhere");
-    assert!(failure(command).await.contains("the environment variable COUNTERSIGN_LISTEN cannot be used"));
-    let mut command = serve(&[]);
-    command.env("COUNTERSIGN_ADMIN_TOKEN", "my secret passphrase");
-    let error = failure(command).await;
-    assert!(error.contains("COUNTERSIGN_ADMIN_TOKEN") && !error.contains("passphrase"), "{error}");
-    let mut command = serve(&["--database-url", "postgres://nobody@127.0.0.1:1/x"]);
-    command.env("RUST_BACKTRACE", "0");
-    let error = failure(command).await;
-    assert!(error.contains("127.0.0.1, port 1") && error.contains("refused"), "{error}");
-    let mut command = serve(&[]);
-    command.env("COUNTERSIGN_LISTENS", "x");
-    assert!(failure(command).await.contains("COUNTERSIGN_LISTENS"));
-    let mut command = serve(&[]);
-    command.env("REVIEW_TIMEOUT_SEC", "soon");
-    assert!(failure(command).await.contains("review-timeout-sec"));
-    std::fs::write(folder.path().join("countersign.toml"), "listen = \"127.0.0.1:0\"\nport = 9\n").unwrap();
-    let error = failure(serve(&[])).await;
-    assert!(error.contains("countersign.toml") && error.contains("line 2") && error.contains("port"), "{error}");
-    std::fs::write(folder.path().join("countersign.toml"), "database_url = \"mysql://x\"").unwrap();
-    assert!(failure(serve(&[])).await.contains("sqlite:// or postgres://"));
-    assert!(!folder.path().join("countersign-data/countersign.db").exists());
 }
 
 #[tokio::test]

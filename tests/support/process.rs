@@ -74,11 +74,18 @@ impl HubProcess {
         Self::ready(strace).await
     }
 
-    async fn ready(mut command: Command) -> Result<Self, String> {
-        command
-            .env("COUNTERSIGN_ADMIN_TOKEN", TOKEN)
-            .env("COUNTERSIGN_ALLOW_TARGETS", "127.0.0.0/8")
-            .env("COUNTERSIGN_LOG", "warn");
+    /// Starts a command that is to become a hub, and waits until it is ready.
+    pub(crate) async fn ready(mut command: Command) -> Result<Self, String> {
+        let usual = [
+            ("COUNTERSIGN_ADMIN_TOKEN", TOKEN),
+            ("COUNTERSIGN_ALLOW_TARGETS", "127.0.0.0/8"),
+            ("COUNTERSIGN_LOG", "warn"),
+        ];
+        for (name, value) in usual {
+            if !command.as_std().get_envs().any(|(given, _)| given == name) {
+                command.env(name, value);
+            }
+        }
         let mut child = command.spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
         let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.expect("a line in time");

@@ -6,6 +6,7 @@ use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, Templat
 
 use super::error::SyntaxError;
 use super::lines;
+use crate::shape::without_mark;
 
 /// Largest template, in bytes.
 pub const MAX_TEMPLATE: usize = 64 * 1024;
@@ -27,6 +28,7 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn new(name: String, text: &str) -> Result<Self, SyntaxError> {
+        let text = without_mark(text);
         let wrong = |line, detail: &str| SyntaxError { name: name.clone(), line, detail: detail.to_owned() };
         if text.len() > MAX_TEMPLATE {
             return Err(wrong(0, "a template has at most 64 KiB"));

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: whoever sends one wants an end, but not a request that nobody waits for any more.
+//! Ctrl-C, SIGTERM and SIGHUP: whoever sends one wants an end, but not a request that nobody waits for any more.
 
 use std::future::Future;
 use std::time::Duration;
@@ -13,12 +13,15 @@ pub(super) enum End {
     Interrupt,
     /// SIGTERM: sent to this process alone.
     Terminate,
+    /// SIGHUP: the terminal or the session is gone, which a child in the background may not hear of.
+    HangUp,
 }
 
 /// Listens from its making on; without it, a signal would end the process at once.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hang_up: Signal,
 }
 
 /// What became of something that signals may cut short.
@@ -36,6 +39,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?,
             terminate: signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?,
+            hang_up: signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?,
         })
     }
 
@@ -44,6 +48,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => End::Interrupt,
             _ = self.terminate.recv() => End::Terminate,
+            _ = self.hang_up.recv() => End::HangUp,
         }
     }
 

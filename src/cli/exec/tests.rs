@@ -122,7 +122,7 @@ async fn hub(script: &Arc<Script>) -> (Connection, tokio::task::JoinHandle<std::
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(serve).with_state(Arc::clone(script));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    (Connection::new(&url, "cs_test".to_owned().into(), PACE).unwrap(), server)
+    (Connection::new(url.parse().unwrap(), "cs_test".to_owned().into(), PACE).unwrap(), server)
 }
 
 async fn exec(script: &Arc<Script>, plan: &Plan, json: bool) -> Outcome {

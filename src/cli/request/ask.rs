@@ -13,6 +13,7 @@ use crate::cli::connection::Call;
 use crate::cli::output;
 use crate::cli::progress::Progress;
 use crate::cli::shown::Shown;
+use crate::shape::without_mark;
 
 /// Ask for an approval.
 #[derive(Debug, Args)]
@@ -126,7 +127,7 @@ pub(in crate::cli) fn label(text: &str) -> Result<(String, String), String> {
 
 /// JSON on the command line.
 pub(in crate::cli) fn parse_json(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
+    serde_json::from_str(without_mark(text)).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::super::TargetError;
 use super::lookup::NameError;
+use super::tls::explain_tls;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +70,7 @@ impl EgressError {
             _ if at_proxy || (error.is_timeout() && error.is_connect() && way != Way::Direct) => Self::Proxy(text),
             (Some(NameError::Target(refused)), _) => Self::Target(refused.clone()),
             (Some(NameError::Unknown(why)), _) => Self::Resolve(why.clone()),
-            (None, Some(tls)) => Self::Tls(explained(tls)),
+            (None, Some(tls)) => Self::Tls(explain_tls(tls)),
             (None, None) if error.is_connect() && causes.iter().any(eof) => Self::Tls(text),
             (None, None) if error.is_connect() => Self::Connect(text),
             (None, None) => Self::Broken(text),
@@ -77,18 +78,9 @@ impl EgressError {
     }
 }
 
-/// What a person can do about it, where the library's words do not say.
-fn explained(error: &rustls::Error) -> String {
-    use rustls::{AlertDescription, CertificateError, Error};
-    let hint = match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            ": nobody that this machine trusts has signed it; the endpoint's ca_certificate can name who did"
-        }
-        Error::InvalidMessage(_) => ": is it https:// that is spoken at this port?",
-        Error::AlertReceived(AlertDescription::CertificateRequired) => ": the target wants a client_certificate",
-        _ => "",
-    };
-    format!("{error}{hint}")
+/// What went wrong while TLS was agreed on, in words for whoever has to mend it; none when it was something else.
+pub fn tls_fault(error: &reqwest::Error) -> Option<String> {
+    find::<rustls::Error>(&causes(error)).map(explain_tls)
 }
 
 /// All causes of an error, also those that an I/O error holds. Without the error itself, whose text has the URL: for a chat

@@ -6,6 +6,7 @@ mod client;
 mod fault;
 mod lines;
 mod lookup;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +18,8 @@ use url::Url;
 
 pub(super) use self::answer::Answer;
 pub(super) use self::client::{added, with_authorities, with_identity};
-pub use self::fault::EgressError;
 use self::fault::Way;
+pub use self::fault::{EgressError, tls_fault};
 pub(super) use self::lines::Line;
 use self::lines::Lines;
 pub use self::lookup::{Lookup, SystemLookup};

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
 use super::slack::{SlackInput, SlackPatch, changed_target, target};
+use super::wrapping::{unwrap_transport, unwrapped};
 use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName, limits};
 use crate::channels::Declaration;
 use crate::delivery::{TargetPolicy, check_transport};
@@ -146,6 +147,7 @@ impl EndpointInput {
         now: Timestamp,
     ) -> Result<Endpoint, HubError> {
         let (url, slack) = target(self.channel, self.url, self.slack)?;
+        let url = unwrapped(url);
         let secret = match (Declaration::of(self.channel).is_chat(), self.secret) {
             (true, Some(_)) => return Err(no_secret(self.channel)),
             (true, None) => None,
@@ -156,7 +158,7 @@ impl EndpointInput {
             check_name(&self.name)?;
         }
         let new = Endpoint::new(self.name, self.channel, url, now);
-        let endpoint = Endpoint {
+        let mut endpoint = Endpoint {
             id: known.map_or(new.id, |known| known.id),
             secret,
             events: self.events,
@@ -183,6 +185,7 @@ impl EndpointInput {
             created_at: known.map_or(now, |known| known.created_at),
             ..new
         };
+        unwrap_transport(&mut endpoint.transport);
         checked(&endpoint, targets)?;
         Ok(endpoint)
     }
@@ -194,7 +197,8 @@ impl EndpointPatch {
         self.name.as_ref().filter(|name| **name != known.name).map_or(Ok(()), check_name)?;
         let was = known.transport;
         let (url, slack) = changed_target(self.url, self.slack, (known.url, was.slack))?;
-        let transport = Transport {
+        let url = unwrapped(url);
+        let mut transport = Transport {
             headers: self.headers.map_or(Ok(was.headers), |headers| lower(headers.unwrap_or_default()))?,
             auth: self.auth.unwrap_or(was.auth),
             client_certificate: self.client_certificate.unwrap_or(was.client_certificate),
@@ -206,6 +210,7 @@ impl EndpointPatch {
             answer_control: self.answer_control.unwrap_or(was.answer_control),
             slack,
         };
+        unwrap_transport(&mut transport);
         let (state, disabled_reason) = match self.state {
             Some(_) => (EndpointState::Active, None),
             None => (known.state, known.disabled_reason),
@@ -294,6 +299,7 @@ pub(super) fn no_secret(channel: Channel) -> HubError {
 }
 
 pub(super) fn checked_secret(secret: SecretString) -> Result<SecretString, HubError> {
+    let secret = unwrapped(secret);
     let bytes = secret.expose_secret().strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
     if bytes.is_some_and(|bytes| SECRET_BYTES.contains(&bytes.len())) {
         return Ok(secret);

@@ -6,6 +6,7 @@ mod sample;
 mod slack;
 mod trial;
 mod view;
+mod wrapping;
 
 use std::collections::HashMap;
 

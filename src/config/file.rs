@@ -1,0 +1,92 @@
+//! Settings as `countersign.toml` gives them.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer};
+
+use super::SettingsError;
+use super::args::{LogFormat, MAX_DELIVERY_SECONDS};
+use super::values;
+use crate::approval::MAX_TIMEOUT_SECONDS;
+use crate::delivery::AllowTarget;
+use crate::shape::without_mark;
+
+/// The settings of a file; each is read as the flag of its name is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SettingsFile {
+    #[serde(deserialize_with = "listen")]
+    pub(super) listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "public_url")]
+    pub(super) public_url: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) database_url: Option<String>,
+    pub(super) data_dir: Option<PathBuf>,
+    #[serde(deserialize_with = "timeout")]
+    pub(super) review_timeout_sec: Option<u32>,
+    #[serde(deserialize_with = "targets")]
+    pub(super) allow_targets: Option<Vec<AllowTarget>>,
+    #[serde(deserialize_with = "delivery_timeout")]
+    pub(super) delivery_timeout_sec: Option<u32>,
+    pub(super) templates_dir: Option<PathBuf>,
+    #[serde(deserialize_with = "log_filter")]
+    pub(super) log: Option<String>,
+    pub(super) log_format: Option<LogFormat>,
+}
+
+impl SettingsFile {
+    /// Reads a file.
+    pub(super) fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|cause| SettingsError::Read { path: path.to_owned(), cause })?;
+        toml::from_str(without_mark(&text)).map_err(|error| SettingsError::File {
+            path: path.to_owned(),
+            detail: error.to_string().trim_end().to_owned(),
+        })
+    }
+}
+
+/// Reads a text as a setting.
+fn setting<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    read(&text).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    setting(deserializer, values::listen)
+}
+
+fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    setting(deserializer, values::public_url)
+}
+
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    setting(deserializer, values::text)
+}
+
+fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    setting(deserializer, values::log_filter)
+}
+
+fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    bounded(deserializer, MAX_TIMEOUT_SECONDS)
+}
+
+fn delivery_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    bounded(deserializer, MAX_DELIVERY_SECONDS)
+}
+
+fn bounded<'de, D: Deserializer<'de>>(deserializer: D, max: u32) -> Result<Option<u32>, D::Error> {
+    let seconds = i64::deserialize(deserializer)?;
+    values::seconds(&seconds.to_string(), max).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<AllowTarget>>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let targets = texts.iter().map(|text| values::target(text)).collect::<Result<_, _>>();
+    targets.map(Some).map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,167 @@
+//! Settings: flags over environment over `countersign.toml`. What is unknown or cannot be meant is refused with the place where
+//! it stands.
+
+mod args;
+mod environment;
+mod file;
+mod values;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use self::file::SettingsFile;
+use crate::approval::DEFAULT_TIMEOUT_SECONDS;
+use crate::delivery::AllowTarget;
+
+pub use self::args::{ADMIN_TOKEN_VARIABLE, LogFormat, SettingsArgs};
+pub use self::values::unknown_log_targets;
+
+/// The settings file looked for where the hub is started.
+const FILE: &str = "countersign.toml";
+
+/// Settings, settled.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// What links begin with, without a slash at the end; from `listen` when absent.
+    pub public_url: Option<String>,
+    /// Which database; the data folder's own when absent.
+    pub database_url: Option<SecretString>,
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The operator's admin token; one is kept in the data folder when absent.
+    pub admin_token: Option<SecretString>,
+    /// Deadline of requests whose resource names none.
+    pub review_timeout_sec: u32,
+    /// What may be posted to inside the network.
+    pub allow_targets: Vec<AllowTarget>,
+    /// Longest time of one attempt.
+    pub delivery_timeout_sec: u32,
+    /// Templates that take the place of the built-in ones.
+    pub templates_dir: Option<PathBuf>,
+    /// What to log.
+    pub log: String,
+    /// How.
+    pub log_format: LogFormat,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("cannot read the settings file {path}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The file holds what is no setting.
+    #[error("{path}: {detail}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Line, column and what is wrong.
+        detail: String,
+    },
+    /// The admin token could be guessed, or could not be sent.
+    #[error(
+        "COUNTERSIGN_ADMIN_TOKEN (or --admin-token): an admin token has at least 8 visible ASCII characters and no space"
+    )]
+    AdminToken,
+    /// A variable of ours that is none.
+    #[error("the environment variable {name} is no setting of countersign{hint}")]
+    Variable {
+        /// Which.
+        name: String,
+        /// What may have been meant.
+        hint: String,
+    },
+}
+
+impl Settings {
+    /// Settles flags, environment and file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or something unknown stands in it or in the environment.
+    pub fn resolve(args: SettingsArgs) -> Result<Self, SettingsError> {
+        environment::check(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))),
+        )?;
+        let admin_token = args.admin_token.as_ref();
+        let admin_token =
+            admin_token.map(|token| values::admin_token(token).ok_or(SettingsError::AdminToken)).transpose()?;
+        let file = match &args.config {
+            Some(path) => SettingsFile::read(path)?,
+            None if Path::new(FILE).exists() => SettingsFile::read(Path::new(FILE))?,
+            None => SettingsFile::default(),
+        };
+        let allow_targets = args.allow_targets.map(|lists| lists.into_iter().flat_map(|list| list.0).collect());
+        Ok(Self {
+            listen: args.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            public_url: args.public_url.or(file.public_url),
+            database_url: args.database_url.or(file.database_url).map(Into::into),
+            data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("countersign-data")),
+            admin_token,
+            review_timeout_sec: args.review_timeout_sec.or(file.review_timeout_sec).unwrap_or(DEFAULT_TIMEOUT_SECONDS),
+            allow_targets: allow_targets.or(file.allow_targets).unwrap_or_default(),
+            delivery_timeout_sec: args.delivery_timeout_sec.or(file.delivery_timeout_sec).unwrap_or(15),
+            templates_dir: args.templates_dir.or(file.templates_dir),
+            log: args.log.or(file.log).unwrap_or_else(|| "info,sqlx=warn".to_owned()),
+            log_format: args.log_format.or(file.log_format).unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> Result<Settings, SettingsError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, text).expect("writes");
+        Settings::resolve(SettingsArgs { config: Some(path), ..SettingsArgs::default() })
+    }
+
+    #[test]
+    fn flags_are_stronger_than_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:1\"\nreview_timeout_sec = 60\nallow_targets = [\"10.0.0.0/8\"]")
+            .expect("writes");
+        let listen = Some(SocketAddr::from(([127, 0, 0, 1], 2)));
+        let args = SettingsArgs { config: Some(path), listen, ..SettingsArgs::default() };
+        let settings = Settings::resolve(args).expect("settles");
+        assert_eq!(settings.listen.port(), 2);
+        assert_eq!(settings.review_timeout_sec, 60);
+        assert_eq!(settings.allow_targets.len(), 1);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_file() {
+        assert_eq!(file("\u{feff}review_timeout_sec = 60").expect("settles").review_timeout_sec, 60);
+    }
+
+    #[test]
+    fn trouble_is_refused_with_its_place() {
+        for (text, place) in [
+            ("listen = \"127.0.0.1:1\"\nlisten_on = 3", "line 2"),
+            ("\nlisten = \"nowhere\"", "line 2"),
+            ("review_timeout_sec = 0", "line 1"),
+            ("public_url = \"https://x/y\"", "line 1"),
+            ("allow_targets = [\"not a host\"]", "line 1"),
+            ("delivery_timeout_sec = 500", "line 1"),
+            ("review_timeout_sec = -1", "line 1"),
+            ("log = \"inof\"", "line 1"),
+        ] {
+            let error = file(text).expect_err(text).to_string();
+            assert!(error.contains(place) && error.contains("settings.toml"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What single settings mean. Flags, environment and file share these readers, and what they return is what is used: a value is
+//! never checked in one form and used in another. Blanks and line breaks around a value are no part of it, since files and
+//! deployment templates leave them behind.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
+
+use super::args::LogFormat;
+use crate::delivery::AllowTarget;
+
+/// Least length of an admin token that an operator chooses.
+const TOKEN_BYTES: usize = 8;
+/// The levels of log filters.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+/// The crates of this program that log anything.
+const LOGGING_CRATES: [&str; 10] =
+    ["countersign", "axum", "h2", "hyper", "hyper_util", "reqwest", "rustls", "sqlx", "tokio", "tower_http"];
+
+/// The targets of one `--allow-targets`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetList(pub Vec<AllowTarget>);
+
+type Read<T> = Result<T, String>;
+
+/// Any text.
+pub(super) fn text(text: &str) -> Read<String> {
+    match text.trim() {
+        "" => Err("it is empty".to_owned()),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// The path of a file or folder.
+pub(super) fn path(text: &str) -> Read<PathBuf> {
+    self::text(text).map(PathBuf::from)
+}
+
+/// Where to listen.
+pub(super) fn listen(text: &str) -> Read<SocketAddr> {
+    let text = text.trim();
+    text.parse().map_err(|_| {
+        let port = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).unwrap_or(8080);
+        format!(
+            "expected an IP address and a port, not a name or a URL: 127.0.0.1:{port} for this machine alone, \
+             0.0.0.0:{port} or [::]:{port} for every network it is in"
+        )
+    })
+}
+
+/// The origin that links begin with: scheme, host and port, without a slash at the end (RFC 6454 §6.2). It is made of what was
+/// parsed, so nothing that a parser forgives gets into links.
+pub(super) fn public_url(text: &str) -> Read<String> {
+    let expected =
+        "expected the scheme and the host that people reach the hub by, such as https://approvals.example.com";
+    let url = Url::parse(text.trim()).map_err(|error| format!("not a URL ({error}): {expected}"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("a user name or password would stand in every link: {expected}"));
+    }
+    let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !matches!(url.scheme(), "http" | "https") || !is_origin {
+        return Err(format!("it holds more than an origin: {expected}"));
+    }
+    let is_reachable = match url.host() {
+        Some(Host::Ipv4(address)) => !address.is_unspecified(),
+        Some(Host::Ipv6(address)) => !address.is_unspecified(),
+        Some(Host::Domain(_)) => true,
+        None => false,
+    };
+    if !is_reachable {
+        return Err(format!(
+            "nobody can open a link to this address, it only stands for all of this machine's: {expected}"
+        ));
+    }
+    Ok(url.origin().ascii_serialization())
+}
+
+/// A whole number of seconds, from 1 to `max`.
+pub(super) fn seconds(text: &str, max: u32) -> Read<u32> {
+    let seconds = text.trim().parse().ok().filter(|seconds| (1..=max).contains(seconds));
+    seconds.ok_or_else(|| format!("expected a whole number of seconds between 1 and {max}"))
+}
+
+/// Targets, separated by commas; a comma at the end is no further target.
+pub(super) fn targets(text: &str) -> Read<TargetList> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(target).collect::<Read<_>>().map(TargetList)
+}
+
+/// One target.
+pub(super) fn target(text: &str) -> Read<AllowTarget> {
+    text.trim().parse().map_err(|_| format!("{text:?} is neither a CIDR such as 10.1.0.0/16 nor a host name"))
+}
+
+/// How log lines look.
+pub(super) fn log_format(text: &str) -> Read<LogFormat> {
+    match text.trim() {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("expected text or json".to_owned()),
+    }
+}
+
+/// A filter of `tracing_subscriber::EnvFilter`, which takes a misspelt level for the name of a crate, and then logs nothing.
+pub(super) fn log_filter(text: &str) -> Read<String> {
+    let text = self::text(text)?;
+    for directive in directives(&text) {
+        let is_level = |word: &str| LEVELS.contains(&word.to_ascii_lowercase().as_str());
+        let (target, level) = directive.rsplit_once('=').unwrap_or((directive, directive));
+        if target.contains(['[', '{']) || level.contains(']') {
+            continue; // Spans and their fields: `EnvFilter` itself refuses what it cannot read.
+        }
+        if !is_level(level) {
+            return Err(format!(
+                "{level:?} is no level: expected one of {}, alone or for a part, as in countersign=debug",
+                LEVELS.join(", ")
+            ));
+        }
+    }
+    Ok(text)
+}
+
+/// Names in a log filter under which nothing of this program logs: most likely misspelt.
+pub fn unknown_log_targets(filter: &str) -> Vec<&str> {
+    let targets = directives(filter).filter_map(|directive| directive.split_once('=').map(|(target, _)| target));
+    let named = targets.filter(|target| !target.starts_with(['[', '{']) && !target.is_empty());
+    named.filter(|target| !LOGGING_CRATES.contains(&target.split([':', '[']).next().unwrap_or_default())).collect()
+}
+
+fn directives(filter: &str) -> impl Iterator<Item = &str> {
+    filter.split(',').map(str::trim).filter(|directive| !directive.is_empty())
+}
+
+/// An admin token that an operator chose. Not read by the command line's own parser, which would print what it refuses.
+pub(super) fn admin_token(token: &SecretString) -> Option<SecretString> {
+    let text = token.expose_secret().trim();
+    let is_token = text.len() >= TOKEN_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic());
+    is_token.then(|| text.to_owned().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_begin_with_the_origin_that_was_parsed() {
+        for (given, origin) in [
+            ("https://approvals.example.com", "https://approvals.example.com"),
+            (" https://approvals.example.com/\n", "https://approvals.example.com"),
+            ("https:approvals.example.com", "https://approvals.example.com"),
+            ("HTTPS://Approvals.Example.com:443", "https://approvals.example.com"),
+            ("https://appro\nvals.example.com", "https://approvals.example.com"),
+            ("http:\\\\hub.example.com:8080", "http://hub.example.com:8080"),
+            ("http://[::1]:8080/", "http://[::1]:8080"),
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ] {
+            assert_eq!(public_url(given).as_deref(), Ok(origin), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused_with_an_example() {
+        for wrong in [
+            "",
+            "approvals.example.com",
+            "localhost:8080",
+            "ftp://approvals.example.com",
+            "https://approvals.example.com/hub",
+            "https://approvals.example.com/?a",
+            "https://approvals.example.com/#a",
+            "https://ann@approvals.example.com",
+            "https://ann:secret@approvals.example.com",
+            "https://:secret@approvals.example.com",
+            "http://0.0.0.0:8080",
+            "http://0:8080",
+            "http://[::]:8080",
+            "https://",
+        ] {
+            let error = public_url(wrong).expect_err(wrong);
+            assert!(error.contains("https://approvals.example.com") && !error.contains("secret"), "{wrong:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn wrapping_is_no_part_of_a_value() {
+        assert_eq!(listen(" 127.0.0.1:80\r\n"), Ok(SocketAddr::from(([127, 0, 0, 1], 80))));
+        assert_eq!(seconds("60\n", 100), Ok(60));
+        assert_eq!(path("/data\n"), Ok(PathBuf::from("/data")));
+        assert_eq!(log_format("json\n"), Ok(LogFormat::Json));
+        assert_eq!(targets("10.0.0.0/8, hooks.example.com,\n").map(|list| list.0.len()), Ok(2));
+        assert_eq!(targets(" , "), Ok(TargetList(Vec::new())));
+        let token = admin_token(&SecretString::from(" 12345678\n")).expect("a token");
+        assert_eq!(token.expose_secret(), "12345678");
+        for wrong in ["1234567", "  1234567  ", "1234 5678", "12345678é"] {
+            assert!(admin_token(&SecretString::from(wrong)).is_none(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_to_listen_on_is_refused_with_the_address_to_use() {
+        for wrong in ["localhost:8081", ":8081", "http://127.0.0.1:8081"] {
+            let error = listen(wrong).expect_err(wrong);
+            assert!(error.contains("127.0.0.1:8081") && error.contains("0.0.0.0:8081"), "{error}");
+        }
+        assert!(listen("0.0.0.0").expect_err("no port").contains("0.0.0.0:8080"));
+    }
+
+    #[test]
+    fn a_misspelt_log_filter_is_noticed() {
+        for wrong in ["inof", "info,wran", "countersign=inof", "countersign", "hyper::proto"] {
+            assert!(log_filter(wrong).expect_err(wrong).contains("is no level"), "{wrong}");
+        }
+        for right in
+            ["info", "INFO,sqlx=warn", "off", "countersign::store=trace,[request]=debug", "warn,[request{id=3}]=trace"]
+        {
+            assert_eq!(log_filter(right).as_deref(), Ok(right));
+        }
+        assert_eq!(unknown_log_targets("info,countersing=debug,hyper::proto=warn,[request]=debug"), ["countersing"]);
+    }
+}

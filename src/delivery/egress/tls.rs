@@ -1,0 +1,108 @@
+//! Why there is no secure connection, in words for whoever has to mend it. The library's own name constants, and write times as
+//! seconds since 1970.
+
+use rustls::pki_types::UnixTime;
+use rustls::{AlertDescription, CertificateError, Error};
+
+use crate::time::Timestamp;
+
+/// What went wrong while TLS was agreed on, and what to do about it. Of a target, so where `ca_certificate` and
+/// `client_certificate` are named, they are fields of its endpoint.
+pub(super) fn explain_tls(error: &Error) -> String {
+    match error {
+        Error::InvalidCertificate(error) => certificate(error),
+        Error::InvalidMessage(_) => format!("{error}: is it https:// that is spoken at this port?"),
+        Error::AlertReceived(alert) => match alert {
+            AlertDescription::CertificateRequired => {
+                "the server asks for a certificate of ours: an endpoint can have a client_certificate".to_owned()
+            }
+            AlertDescription::ProtocolVersion => {
+                "the server speaks no version of TLS that is safe: it needs TLS 1.2 or 1.3".to_owned()
+            }
+            AlertDescription::UnrecognisedName => {
+                "the server does not know the host's name: is the host in the URL right?".to_owned()
+            }
+            AlertDescription::HandshakeFailure => {
+                "the server refuses to agree on a way to encrypt: it may need newer algorithms, or a client certificate"
+                    .to_owned()
+            }
+            _ => format!("the server refuses: {error}"),
+        },
+        Error::PeerIncompatible(_) => format!("{error}: the server needs TLS 1.2 or 1.3 with current algorithms"),
+        _ => error.to_string(),
+    }
+}
+
+fn certificate(error: &CertificateError) -> String {
+    match error {
+        CertificateError::UnknownIssuer => "nobody that this machine trusts has signed the server's certificate: add who did to \
+                                            the machine's certificates, or to an endpoint's ca_certificate"
+            .to_owned(),
+        CertificateError::Expired => "the server's certificate has expired: it has to be renewed".to_owned(),
+        CertificateError::ExpiredContext { time, not_after } => format!(
+            "the server's certificate expired at {}, and it is {} now: it has to be renewed, unless this machine's clock is wrong",
+            text(*not_after),
+            text(*time)
+        ),
+        CertificateError::NotValidYet => "the server's certificate is not valid yet: is this machine's clock right?".to_owned(),
+        CertificateError::NotValidYetContext { time, not_before } => format!(
+            "the server's certificate is valid from {} on, and it is {} now: is this machine's clock right?",
+            text(*not_before),
+            text(*time)
+        ),
+        CertificateError::NotValidForName => {
+            "the server's certificate is for another name than the host in the URL".to_owned()
+        }
+        CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => format!(
+            "the server's certificate is for another name than the host in the URL: {}",
+            presented.join(", ")
+        ),
+        CertificateError::NotValidForNameContext { .. } => {
+            "the server's certificate names no host: it needs the host of the URL as a subject alternative name".to_owned()
+        }
+        CertificateError::Revoked => "the server's certificate was revoked: it has to be replaced".to_owned(),
+        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+            "the server shows the certificate of an authority as its own: it needs one made for its host, signed by that authority"
+                .to_owned()
+        }
+        _ => format!("the server's certificate cannot be used: {error}"),
+    }
+}
+
+fn text(time: UnixTime) -> String {
+    let micros = i64::try_from(time.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
+    micros.map_or_else(|| "an unknown time".to_owned(), |micros| Timestamp::from_micros(micros).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_people_read_them() {
+        let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        let expired = CertificateError::ExpiredContext { time: at(1_800_000_000), not_after: at(1_700_000_000) };
+        let text = explain_tls(&Error::InvalidCertificate(expired));
+        assert!(text.contains("2023-11-14T22:13:20") && text.contains("2027-01-15T08:00:00"), "{text}");
+        assert!(!text.contains("UNIX") && !text.contains("1700000000"), "{text}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_words() {
+        for error in [
+            CertificateError::UnknownIssuer,
+            CertificateError::Expired,
+            CertificateError::NotValidForName,
+            CertificateError::Revoked,
+            CertificateError::BadSignature,
+            CertificateError::Other(rustls::OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity")))),
+        ] {
+            let text = explain_tls(&Error::InvalidCertificate(error));
+            assert!(text.contains("certificate") && !text.contains("Error") && !text.contains("EndEntity"), "{text}");
+        }
+    }
+}
