@@ -9,6 +9,7 @@ mod model;
 mod notices;
 mod protocol;
 mod rules;
+mod shells;
 mod stand_ins;
 mod working_hours;
 

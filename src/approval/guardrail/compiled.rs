@@ -3,14 +3,13 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use regex::{Regex, RegexBuilder};
-
 use super::super::{Payload, RuleName, Slot};
+use super::pattern::Pattern;
 use super::rule::{self, Effect, Guardrail, InvalidGuardrail, MAX_RULES};
+use super::shell::{self, Line};
 use super::sql::{self, Reading, Statement};
+use super::words;
 
-/// Bytes that a compiled pattern may take.
-const PATTERN_SIZE: usize = 1 << 20;
 /// Most findings of one judgement.
 const MAX_FINDINGS: usize = 50;
 /// Characters of a finding's statement.
@@ -28,8 +27,7 @@ pub struct Guardrails {
 #[derive(Debug, Clone)]
 pub(super) struct Rule {
     pub(super) spec: Guardrail,
-    /// For `allow` it matches from beginning to end.
-    pattern: Option<Regex>,
+    pattern: Option<Pattern>,
 }
 
 /// What the rules say about a command.
@@ -41,6 +39,8 @@ pub struct Judgement {
     pub findings: Vec<Finding>,
     /// It could not be read to the end in every way that a database might read it, so no rule could allow it.
     pub unclear: bool,
+    /// It is no SQL, so that only its raw text could be allowed.
+    pub foreign: bool,
 }
 
 /// What may happen to a command before anybody is asked.
@@ -83,8 +83,10 @@ pub(super) struct Case {
     pub(super) reading: Reading,
     /// Per rule, whether its conditions on language and context hold.
     holds: Vec<bool>,
-    /// Per rule, whether its pattern matches the raw command.
+    /// Per rule, whether its pattern matches the raw command: for `allow`, all of it as shells read it.
     raw: Vec<bool>,
+    /// The commands that a shell reads in it, without white space.
+    shell_commands: HashSet<String>,
 }
 
 impl Guardrails {
@@ -111,7 +113,7 @@ impl Guardrails {
                     .ok_or_else(|| InvalidGuardrail::Statement { rule: spec.name.clone(), entry: entry.clone() })?;
                 entries.entry(first).or_default().push((number, words.collect()));
             }
-            rules.push(Rule { pattern: compile_pattern(spec)?, spec: spec.clone() });
+            rules.push(Rule { pattern: Pattern::compile(spec)?, spec: spec.clone() });
         }
         Ok(Self { rules, entries })
     }
@@ -130,7 +132,7 @@ impl Guardrails {
     pub(super) fn judge_by(&self, payload: &Payload, among: Range<usize>) -> Judgement {
         if among.is_empty() {
             let verdict = Ruling::Ask { rules: Vec::new(), slots: Vec::new() };
-            return Judgement { verdict, findings: Vec::new(), unclear: false };
+            return Judgement { verdict, findings: Vec::new(), unclear: false, foreign: false };
         }
         let case = self.case(payload);
         let mut tally = Tally { all_allowed: !case.reading.unclear, ..Tally::default() };
@@ -143,7 +145,8 @@ impl Guardrails {
             let effects = deciding.iter().filter_map(|number| Some((*number, self.rules.get(*number)?.spec.effect)));
             tally.count(effects, statement.rough);
         }
-        Judgement { verdict: self.ruling(&tally), findings: findings.list, unclear: case.reading.unclear }
+        let Reading { unclear, foreign, .. } = case.reading;
+        Judgement { verdict: self.ruling(&tally), findings: findings.list, unclear, foreign }
     }
 
     pub(super) fn case(&self, payload: &Payload) -> Case {
@@ -157,16 +160,27 @@ impl Guardrails {
         };
         let argv = context.and_then(|context| context.get("argv")).and_then(serde_json::Value::as_array);
         let argv: Vec<&str> = argv.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+        let reading = sql::read(&payload.command, payload.language.as_deref(), &argv);
         let command = payload.command.trim();
-        let raw = |rule: &Rule| {
-            let text = if rule.spec.effect == Effect::Allow { command } else { payload.command.as_str() };
-            !command.is_empty() && rule.pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
+        let lines = if reading.foreign && !reading.unclear {
+            shell::read(
+                command,
+                language.as_deref().is_none_or(|language| shell::is_posix(language) || words::is_sql(language)),
+            )
+        } else {
+            None
         };
-        Case {
-            reading: sql::read(&payload.command, payload.language.as_deref(), &argv),
-            holds: self.rules.iter().map(holds).collect(),
-            raw: self.rules.iter().map(raw).collect(),
-        }
+        let lines = lines.unwrap_or_default();
+        let raw = |rule: &Rule| {
+            let allows = rule.spec.effect == Effect::Allow;
+            let matches = |pattern: &Pattern| {
+                if allows { pattern.covers(&lines) } else { pattern.is_match(&payload.command) }
+            };
+            !command.is_empty() && rule.pattern.as_ref().is_some_and(matches)
+        };
+        let raw = self.rules.iter().map(raw).collect();
+        let shell_commands = lines.iter().flat_map(Line::commands).map(without_space).collect();
+        Case { reading, holds: self.rules.iter().map(holds).collect(), raw, shell_commands }
     }
 
     /// The rules that decide a statement: the first that matches, or of rough words all that matter.
@@ -227,16 +241,27 @@ impl Guardrails {
         if rule.spec.is_textless() {
             return true;
         }
-        // White space and comments mean something in other languages, so that words say little: the whole text must match.
-        if statement.words.is_empty() || case.reading.foreign && !in_raw {
+        if statement.words.is_empty() {
             return false;
+        }
+        let begins = |word: usize| {
+            rule.spec.statements.is_empty()
+                || self.entries_at(&statement.words, word).any(|(owner, _)| *owner == number)
+        };
+        if case.reading.foreign {
+            // White space and comments mean something in other languages, so that words say little: the raw command must match.
+            if !in_raw || statement.hidden {
+                return in_raw;
+            }
+            if !statement.begins_sql() || case.shell_commands.contains(&without_space(&statement.text)) {
+                return begins(0);
+            }
+            // No shell reads this as a command, but a database may run it.
         }
         let ends = statement.parts.iter().skip(1).map(|(_, byte)| *byte).chain([statement.text.len()]);
         statement.parts.iter().zip(ends).all(|((word, byte), end)| {
-            let begins = self.entries_at(&statement.words, *word).any(|(owner, _)| *owner == number);
             let part = statement.text.get(*byte..end).unwrap_or_default().trim_end();
-            (rule.spec.statements.is_empty() || begins)
-                && rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(part))
+            begins(*word) && rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(part))
         })
     }
 
@@ -320,17 +345,6 @@ impl Findings {
     }
 }
 
-fn compile_pattern(spec: &Guardrail) -> Result<Option<Regex>, InvalidGuardrail> {
-    let Some(pattern) = &spec.pattern else { return Ok(None) };
-    let build = |pattern: &str| {
-        RegexBuilder::new(pattern)
-            .case_insensitive(true)
-            .size_limit(PATTERN_SIZE)
-            .dfa_size_limit(PATTERN_SIZE)
-            .build()
-            .map_err(|error| InvalidGuardrail::Pattern { rule: spec.name.clone(), detail: error.to_string() })
-    };
-    // As it is first: a pattern that closes a group it has not opened must not get out of the anchors.
-    let anywhere = build(pattern)?;
-    if spec.effect == Effect::Allow { build(&format!(r"\A(?:{pattern})\z")).map(Some) } else { Ok(Some(anywhere)) }
+fn without_space(text: &str) -> String {
+    text.split_ascii_whitespace().collect()
 }

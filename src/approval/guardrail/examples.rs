@@ -88,6 +88,10 @@ impl Guardrails {
                 "databases may read it in different ways, so no rule can allow it: move the example to blocks"
                     .to_owned()
             }
+            (false, true) if judgement.foreign => {
+                "the pattern does not match every command of it, with each operator that a shell acts on spelled out: widen the pattern, or move the example to blocks"
+                    .to_owned()
+            }
             (false, true) => {
                 format!("the rule does not allow all of it{}: widen the rule, or move the example to blocks", by(false))
             }

@@ -125,6 +125,9 @@ pub(super) struct Tokens {
     pub pieces: Vec<Piece>,
     /// From which byte on the reading cannot be trusted.
     pub unclear_from: Option<usize>,
+    /// It holds a backslash outside of what is quoted: a command of `psql` or `mysql`, which may run what a query
+    /// gives, or hand it to a program.
+    pub client_command: bool,
 }
 
 impl Lexis {
@@ -140,7 +143,8 @@ impl Lexis {
             (None, false) => Some(end().map_or(0, |end| offset(text, end.line, end.column))),
             (None, true) => None,
         };
-        Tokens { pieces: self.pieces(tokens), unclear_from }
+        let client_command = tokens.iter().any(|token| token.token == Token::Backslash);
+        Tokens { pieces: self.pieces(tokens), unclear_from, client_command }
     }
 
     /// Whether a token may end elsewhere in the database, or is none that a database reads.

@@ -7,7 +7,10 @@ mod alike;
 mod compiled;
 mod examples;
 mod lexis;
+mod pattern;
 mod rule;
+mod script;
+mod shell;
 mod sql;
 #[cfg(test)]
 mod tests;

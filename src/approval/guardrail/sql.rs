@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::super::request::limits;
 use super::alike;
 use super::lexis::{self, Lexis, Piece};
+use super::script;
 use super::text::{has_client_lines, plain, rough_words};
 use super::words;
 
@@ -26,6 +27,15 @@ pub(super) struct Statement {
     pub parts: Vec<(usize, usize)>,
     /// Only the words of something that could not be read: good enough to refuse, not to allow.
     pub rough: bool,
+    /// It was found in a string or a body of another one.
+    pub hidden: bool,
+}
+
+impl Statement {
+    /// Whether it begins as SQL does, so that a database may run it.
+    pub(super) fn begins_sql(&self) -> bool {
+        begins_sql(&self.words)
+    }
 }
 
 /// A command as all readings see it.
@@ -42,19 +52,20 @@ pub(super) struct Reading {
 /// Reads a command, and the words of the program that it is given to, when its context says so.
 pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Reading {
     let (text, clean) = plain(command);
-    let foreign = language.is_some_and(|language| !words::is_sql(&language.to_lowercase()));
+    let foreign = language.is_some_and(|language| !words::is_sql(&language.to_lowercase())) || script::is_likely(&text);
     let mut pool = Pool { unclear: !clean, foreign, ..Pool::default() };
     if !clean {
         pool.add_rough(&text);
     }
+    let client_lines = has_client_lines(&text);
     for (number, lexis) in lexis::readings(&text).enumerate() {
         // Most commands hold nothing that databases disagree about.
         if number == 1 && alike::in_all(&text, pool.runs_strings) {
             break;
         }
-        Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign }.read(&text, 0, foreign);
+        Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign }.read(&text, 0, foreign || client_lines);
     }
-    if !foreign && has_client_lines(&text) {
+    if !pool.foreign && client_lines {
         pool.unclear = true;
     }
     if !argv.is_empty() {
@@ -78,7 +89,7 @@ pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Read
     statements.sort_unstable_by_key(|(_, place)| *place);
     let mut statements: Vec<_> = statements.into_iter().map(|(statement, _)| statement).collect();
     if statements.is_empty() {
-        statements.push(Draft::default().statement());
+        statements.push(Draft::default().statement(false));
     }
     Reading { statements, unclear: pool.unclear, foreign: pool.foreign }
 }
@@ -131,7 +142,7 @@ impl Pool {
             if !words.is_empty() {
                 // Always looked at, however full: they stand for all the rest.
                 let place = self.statements.len();
-                let rough = Statement { text: words.join(" "), words, parts: Vec::new(), rough: true };
+                let rough = Statement { text: words.join(" "), words, parts: Vec::new(), rough: true, hidden: false };
                 self.statements.entry(rough).or_insert(place);
             }
         }
@@ -165,11 +176,10 @@ impl Draft {
     }
 
     fn is_foreign(&self) -> bool {
-        let first = self.words.iter().find(|word| *word != "(").map_or("", String::as_str);
-        !words::begins_sql(first)
+        !begins_sql(&self.words)
     }
 
-    fn statement(self) -> Statement {
+    fn statement(self, hidden: bool) -> Statement {
         let starts = |at: usize, word: &str| {
             let called = self.words.get(at + 1).is_some_and(|next| next == "(") && !word.starts_with("exec");
             words::begins_statement(word) && !called
@@ -177,8 +187,12 @@ impl Draft {
         let places = self.words.iter().enumerate().zip(&self.offsets);
         let parts = places.skip(1).filter(|((at, word), _)| starts(*at, word)).map(|((at, _), offset)| (at, *offset));
         let parts = std::iter::once((0, 0)).chain(parts).collect();
-        Statement { text: self.text, words: self.words, parts, rough: false }
+        Statement { text: self.text, words: self.words, parts, rough: false, hidden }
     }
+}
+
+fn begins_sql(words: &[String]) -> bool {
+    words.iter().find(|word| *word != "(").is_some_and(|word| words::begins_sql(word))
 }
 
 /// Reads a command and what is hidden in it in one way.
@@ -204,20 +218,21 @@ impl Reader<'_> {
             self.pool.foreign = true;
         }
         if let Some(from) = tokens.unclear_from {
-            self.pool.unclear = true;
+            // An argument of a program need not be code at all.
+            self.pool.unclear |= depth == 0 || !self.foreign;
             // A shell's backslash hides what is before it as well: `drop\ table`.
             let rest = text.get(from..).filter(|_| !self.foreign);
             self.pool.add_rough(rest.unwrap_or(text));
         }
         // One statement may set a variable that the next one runs.
-        let open = open || self.foreign || drafts.iter().any(Draft::runs_text);
+        let open = open || self.foreign || tokens.client_command || drafts.iter().any(Draft::runs_text);
         self.pool.runs_strings |= open || !hidden.is_empty();
         if self.foreign {
             hidden.extend(comments);
         }
         for mut draft in drafts {
             let strings = std::mem::take(&mut draft.strings);
-            self.pool.add(draft.statement());
+            self.pool.add(draft.statement(depth > 0));
             if open {
                 // Put together as `'DR' || 'OP TABLE x'` would be.
                 let joined = (strings.len() > 1).then(|| strings.concat());
@@ -245,7 +260,7 @@ impl Reader<'_> {
             }
             Some(left) => {
                 self.left = left;
-                self.pool.unclear = true;
+                self.pool.unclear |= !self.foreign;
                 self.pool.add_rough(inside);
             }
             None => self.pool.full = true,

@@ -37,13 +37,25 @@ pub(super) fn has_client_lines(text: &str) -> bool {
             after_gap |= last != ';';
             continue;
         };
-        if !first && (after_gap || matches!(begins, '.' | '!' | ':' | '/' | '@')) && !line.starts_with("/*") {
+        let marked = matches!(begins, '.' | '!' | ':' | '/' | '@');
+        if !first && (after_gap || marked || is_named_command(line)) && !line.starts_with("/*") {
             return true;
         }
         last = line.chars().next_back().unwrap_or(';');
         (after_gap, first) = (false, false);
     }
     false
+}
+
+/// Whether a line is a command of `mysql` that runs or writes something, as the client takes it in the middle of a
+/// statement, too, when it is called with `--named-commands`.
+fn is_named_command(line: &str) -> bool {
+    let Some((name, argument)) = line.split_once([' ', '\t']) else { return false };
+    let named = ["delimiter", "pager", "source", "system", "tee"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    let argument = argument.trim_start().to_ascii_lowercase();
+    // A column of that name, in a list or in a condition.
+    let column = argument.starts_with("as ") || argument.starts_with(['=', '<', '>', ',', ')']) || line.ends_with(',');
+    named && !column
 }
 
 /// The words of a text that cannot be read: all of them, those outside of what looks like a comment, be comments nested or not, and

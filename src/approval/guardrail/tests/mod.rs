@@ -3,6 +3,8 @@
 mod properties;
 mod reference;
 mod rules;
+mod script;
+mod shell;
 mod tricks;
 
 use std::sync::LazyLock;

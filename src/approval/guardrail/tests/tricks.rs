@@ -276,3 +276,78 @@ fn lines_that_a_client_takes_for_its_own_are_not_let_pass() {
         assert_eq!(verdict(&USUAL, command, Some("sql")), "allowed", "{command:?}");
     }
 }
+
+#[test]
+fn what_a_client_makes_of_a_query_is_code() {
+    all(
+        "denied",
+        &[
+            // psql runs what a query gives, or hands it to a program.
+            "SELECT 'drop table marker' \\gexec",
+            "SELECT 'drop ' || 'table marker' \\gexec",
+            "SELECT 'drop table marker' AS q \\gset\n:q",
+            "SELECT 'drop table marker' \\g |psql",
+            "SELECT 'drop table marker' \\g (format=unaligned) |psql",
+            "SELECT 'drop table marker'\n\\gx |psql",
+            "SELECT 1 \\g |psql -c 'drop table marker'",
+            "\\o |psql\nSELECT 'drop table marker'",
+            "SELECT 'drop table marker'\n\\w |psql",
+            "\\copy (SELECT 'drop table marker') to program 'psql'",
+            "\\copy t from program 'psql -c \"drop table marker\"'",
+            "\\set q 'drop table marker'\n:q",
+            "\\! psql -c 'drop table marker'",
+            "SELECT 'drop table marker' \\bind \\gexec",
+            // SQLite's and DuckDB's shells.
+            ".shell sqlite3 db 'drop table marker'",
+            "SELECT 1;\n.system sqlite3 db \"drop table marker\"",
+            ".once '|sqlite3 db'\nSELECT 'drop table marker'",
+            "SELECT 'drop table marker'\n.output '|sqlite3 db'",
+            ".import '|sqlite3 db \"drop table marker\"' t",
+            // MySQL's client, in the middle of a statement too.
+            "\\! mysql -e 'drop table marker'",
+            "SELECT 1 \\! mysql -e 'drop table marker'",
+            "system mysql -e 'drop table marker'",
+            "SELECT 1\nsystem mysql -e 'drop table marker'",
+            "USE shop\nsystem mysql -e 'drop table marker'",
+            "pager mysql\nSELECT 'drop table marker'",
+            "SELECT 'drop table marker'\npager mysql",
+            "delimiter //\nSELECT 1//\ndrop table marker//",
+            "delimiter $$\nCREATE PROCEDURE p() BEGIN drop table marker; END $$",
+            // Oracle's and SQL Server's.
+            "SET echo off\nhost sqlplus x 'drop table marker'",
+            "SELECT 1\n!sqlplus x 'drop table marker'",
+            "SELECT 'drop table marker'\n:out |sqlcmd",
+            "SELECT 1\ngo\n:!! sqlcmd -Q 'drop table marker'",
+        ],
+    );
+    all(
+        "ask",
+        &[
+            "SELECT 1 \\gexec",
+            "SELECT 1 \\g |tee x",
+            "SELECT 1 \\g x",
+            "SELECT 1 \\gdesc",
+            "SELECT 1 \\watch 1",
+            "SELECT 1 \\crosstabview",
+            "\\i x",
+            "\\ir x",
+            "\\w |tee x",
+            "SELECT 1;\n\\copy t to x",
+            "SELECT 1;\n.read x",
+            "SELECT 1;\n.once x\nSELECT 1",
+            "SELECT 1;\nsource x",
+            "SELECT 1\nsource x",
+            "SELECT 1\n\\. x",
+            "SELECT 1\ntee x",
+            "SELECT 1;\n@x",
+        ],
+    );
+    all(
+        "allowed",
+        &[
+            "SELECT a,\n  source AS b,\n  system,\n  tee\nFROM t",
+            "SELECT a\nFROM t\nWHERE b AND\n  source = 1",
+            "SELECT '\\gexec'",
+        ],
+    );
+}

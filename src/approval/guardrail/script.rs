@@ -1,0 +1,203 @@
+//! Whether a text that begins with a word of SQL is a script of something else: `set -e`, and `psql -c '…'` on the next line.
+//!
+//! Only words that shells, build files or other languages also begin with are suspicious. What follows them must look like SQL:
+//! no options, no operators of a shell, and no later line that begins as a call of a program does.
+
+/// Whether some statement of a text is more likely a script's line than SQL.
+pub(super) fn is_likely(text: &str) -> bool {
+    let tokens = tokens(text);
+    tokens.split(|token| token.depth == 0 && token.is(";")).any(is_script)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Word,
+    Mark,
+    Quoted,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Token<'a> {
+    text: &'a str,
+    sort: Sort,
+    /// It is the first of its line.
+    begins_line: bool,
+    /// White space is before it.
+    spaced: bool,
+    /// How many parentheses are open around it.
+    depth: u32,
+}
+
+impl Token<'_> {
+    fn is(&self, text: &str) -> bool {
+        self.sort != Sort::Quoted && self.text.eq_ignore_ascii_case(text)
+    }
+
+    fn is_one_of(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.is(word))
+    }
+
+    fn is_in(&self, list: &str) -> bool {
+        list.split_ascii_whitespace().any(|word| self.is(word))
+    }
+}
+
+/// Words of SQL that a script may begin a command with, too.
+const SHARED: &str = "
+    abort attach backup begin call checkpoint cluster comment commit copy declare desc describe detach do end exec
+    execute fetch go load lock notify release rename replace reset restore rollback set show start table unlock
+    use vacuum with
+";
+
+/// Words that begin a line in the middle of a statement, or a statement of a language in a database.
+const CONTINUE: &str = "
+    add all alter and as asc between by cascade case check collate column constraint create cross cursor default
+    delete desc distinct do drop else elseif elsif end except exception exec execute exists exit fetch fields
+    filter for foreign format from full go grant group having if ilike in inner insert intersect into is join
+    language lateral left like limit lines loop materialized merge natural not null offset on option or order
+    outer over partition perform primary raise recursive returning revoke right select set then to truncate type
+    union update use using values when where while window with
+";
+
+/// Words that something has to follow, on the next line if need be.
+const WANT: &str = "
+    all and as between by case cursor distinct else for from having in into is isolation join level like limit not
+    on or select set table then to transaction using values when where
+";
+
+/// Whether a statement is a script's line, or several.
+fn is_script(statement: &[Token<'_>]) -> bool {
+    let Some((first, rest)) = statement.split_first() else { return false };
+    let Some(second) = rest.first() else { return false };
+    // A target of a build file, a key.
+    if first.sort != Sort::Word
+        || second.is(":") && !second.spaced && !rest.get(1).is_some_and(|next| next.is_one_of(&[":", "="]))
+    {
+        return first.sort == Sort::Word;
+    }
+    // A menu of bash.
+    if first.is("select") {
+        return rest.get(1).is_some_and(|word| word.is("in")) && rest.get(2).is_some_and(|next| !next.is("("));
+    }
+    // Variables of a database.
+    if !first.is_in(SHARED) || second.is("@") {
+        return false;
+    }
+    is_option(rest) || acts_on_first_line(rest) || (1..statement.len()).any(|at| calls_program(statement, at))
+}
+
+/// Whether an option of a program begins here: `-e`, `+x`, `--`.
+fn is_option(tokens: &[Token<'_>]) -> bool {
+    let [sign, following, ..] = tokens else { return false };
+    sign.spaced
+        && sign.is_one_of(&["-", "+"])
+        && !following.spaced
+        && (following.sort == Sort::Word || following.is("-"))
+}
+
+/// Whether the first line holds an operator of a shell, or a block of Python begins on it.
+fn acts_on_first_line(rest: &[Token<'_>]) -> bool {
+    let line = rest.split(|token| token.begins_line).next().unwrap_or_default();
+    let pairs = line.iter().zip(rest.iter().skip(1).map(Some).chain([None]));
+    pairs.filter(|(token, _)| token.depth == 0).any(|(token, next)| {
+        token.is_one_of(&["|", "&", "<", ">"])
+            || token.is("$") && next.is_some_and(|next| next.is_one_of(&["(", "{"]))
+            || token.is(":") && next.is_none_or(|next| next.spaced)
+    })
+}
+
+/// Whether a line begins here as a call of a program does, though nothing before it wants to go on.
+fn calls_program(statement: &[Token<'_>], at: usize) -> bool {
+    let (Some(before), Some(token)) = (at.checked_sub(1).and_then(|at| statement.get(at)), statement.get(at)) else {
+        return false;
+    };
+    if !token.begins_line || token.depth > 0 || (at > 1 && before.is_in(WANT)) || !is_complete(before) {
+        return false;
+    }
+    let following = statement.get(at + 1..).unwrap_or_default();
+    match token.sort {
+        Sort::Quoted => true,
+        Sort::Mark if token.is("(") => {
+            let listed = statement.first().is_some_and(|first| first.is_one_of(&["call", "copy", "exec", "execute"]));
+            !listed || is_option(following.get(1..).unwrap_or_default())
+        }
+        Sort::Mark => token.is_one_of(&[".", "/", "$", "{", "[", "!", "~"]),
+        Sort::Word if token.is_in(CONTINUE) => false,
+        // A block of a language in a database: declarations and calls of procedures.
+        Sort::Word if at == 1 && before.is_one_of(&["begin", "declare"]) => {
+            is_option(following) || following.first().is_some_and(|next| next.sort == Sort::Quoted)
+        }
+        Sort::Word => !is_called(following),
+    }
+}
+
+fn is_complete(token: &Token<'_>) -> bool {
+    token.sort != Sort::Mark || token.is_one_of(&[")", "]", "}"])
+}
+
+/// Whether a name goes on as a procedure's, a variable's or one of a list: `.put_line(`, `:=`, `,`.
+fn is_called(following: &[Token<'_>]) -> bool {
+    let name_goes_on = |token: &&Token<'_>| !token.spaced && (token.is(".") || token.sort == Sort::Word);
+    match following.iter().find(|token| !name_goes_on(token)) {
+        Some(next) => next.is(",") || next.is("(") && !next.spaced || next.is(":"),
+        None => false,
+    }
+}
+
+/// A text's words, marks and quoted parts, comments left out. Roughly: what is quoted in no way that is known here looks like
+/// words, and so rather like a script.
+fn tokens(text: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    let (mut rest, mut begins_line, mut spaced, mut depth) = (text, true, true, 0_u32);
+    while let Some(c) = rest.chars().next() {
+        let comment = comment(rest, begins_line, tokens.last());
+        if c.is_whitespace() || comment > 0 {
+            begins_line |= c == '\n';
+            spaced = true;
+            rest = rest.get(comment.max(c.len_utf8())..).unwrap_or_default();
+            continue;
+        }
+        let word = |c: char| c.is_alphanumeric() || c == '_' || !c.is_ascii();
+        let (sort, length) = if let Some(length) = quoted(rest) {
+            (Sort::Quoted, length)
+        } else if word(c) {
+            (Sort::Word, rest.find(|c| !word(c)).unwrap_or(rest.len()))
+        } else {
+            (Sort::Mark, c.len_utf8())
+        };
+        let (token, after) = rest.split_at(length);
+        depth = depth.saturating_sub(u32::from(c == ')'));
+        tokens.push(Token { text: token, sort, begins_line, spaced, depth });
+        depth = depth.saturating_add(u32::from(c == '('));
+        (rest, begins_line, spaced) = (after, false, false);
+    }
+    tokens
+}
+
+/// The length of a comment, if one begins here. `set --` is no comment: it is what shells write.
+fn comment(rest: &str, begins_line: bool, before: Option<&Token<'_>>) -> usize {
+    let sets = before.is_some_and(|token| token.is("set") && (token.begins_line || !token.spaced));
+    let line = || rest.find('\n').unwrap_or(rest.len());
+    if rest.starts_with("--") && !sets || begins_line && rest.starts_with('#') {
+        line()
+    } else if rest.starts_with("/*") && !rest.starts_with("/*!") {
+        rest.find("*/").map_or(rest.len(), |at| at + 2)
+    } else {
+        0
+    }
+}
+
+/// The length of what is quoted, if it begins here.
+fn quoted(rest: &str) -> Option<usize> {
+    let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"' | '`' | '$'))?;
+    let mark = if quote == '$' {
+        let tag = rest.get(1..)?.split('$').next()?;
+        let name =
+            tag.chars().all(|c| c.is_alphanumeric() || c == '_') && !tag.starts_with(|c: char| c.is_ascii_digit());
+        rest.get(..tag.len() + 2).filter(|_| name)?
+    } else {
+        rest.get(..1)?
+    };
+    let inside = rest.get(mark.len()..)?;
+    Some(inside.find(mark).map_or(rest.len(), |at| at + 2 * mark.len()))
+}

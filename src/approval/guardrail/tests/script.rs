@@ -1,0 +1,126 @@
+//! Scripts that begin with a word of SQL, and SQL that must not be taken for one.
+
+use serde_json::json;
+
+use super::*;
+
+const RUN: &str = "psql -c 'drop table marker'";
+
+fn rules() -> Guardrails {
+    compile(json!([
+        {"name": "no-drop", "effect": "deny", "statements": ["drop table"]},
+        {"name": "settings", "effect": "allow",
+            "statements": ["set", "declare", "use", "show", "start", "reset", "begin", "with", "select", "load", "copy", "update"]},
+    ]))
+}
+
+#[test]
+fn scripts_hide_no_drop_and_pass_by_no_word() {
+    for first in [
+        "set -e",
+        "set -euo pipefail",
+        "set +x -e",
+        "set -- a b",
+        "set --",
+        "set -o errexit; set -u",
+        "declare -r X=1",
+        "declare X=1",
+        "set PGPASSWORD=x",
+        "SET PGPASSWORD=x\r",
+        "use strict",
+        "use shop",
+        "start agent",
+        "reset",
+        "load profile",
+        "copy a b",
+        "set -e # it",
+        "# comment\nset -e",
+        "set -e\n\n# comment",
+        "set -e\nexport X=1",
+        "set X=1\nfor t in a\ndo",
+    ] {
+        for language in [None, Some("sql"), Some("postgresql"), Some("mysql"), Some("bash")] {
+            for second in [
+                RUN,
+                "sudo -u postgres psql -c \"drop table marker\"",
+                "PGHOST=db psql -c 'drop table marker'",
+                "\"$PSQL\" -c 'drop table marker'",
+                "$PSQL -c 'drop table marker'",
+                "./psql -c 'drop table marker'",
+                "/usr/bin/psql -c 'drop table marker'",
+                "( psql -c 'drop table marker' )",
+                "{ psql -c 'drop table marker'; }",
+                "[ -n a ] && psql -c 'drop table marker'",
+                "! psql -c 'drop table marker'",
+                "echo 'drop table marker' | psql",
+                "psql <<'EOF'\nselect 1;\ndrop table marker\nEOF",
+                "if psql -c 'drop table marker'; then true; fi",
+            ] {
+                let script = format!("{first}\n{second}");
+                assert_eq!(verdict(&rules(), &script, language), "denied", "{script:?} as {language:?}");
+            }
+            for second in ["touch x", "rm x", "psql < x.sql", "cat <<E | psql\nvacuum\nE"] {
+                let script = format!("{first}\n{second}");
+                assert_eq!(verdict(&rules(), &script, language), "ask", "{script:?} as {language:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn scripts_of_one_line_and_of_other_languages() {
+    for script in [
+        "set -e; psql -c 'drop table marker'",
+        "set PGPASSWORD=x&& psql -c \"drop table marker\"",
+        "set X=1 | psql -c 'drop table marker'",
+        "set X=$(psql -c 'drop table marker')",
+        "declare -r X=$(psql -c 'drop table marker')",
+        "start psql -c 'drop table marker' > log",
+        "with connect() as c:\n    c.run('drop table marker')",
+        "with connect() as c: c.run('drop table marker')",
+        "update:\n\tpsql -c 'drop table marker'",
+        "begin\n  psql -c 'drop table marker'\nend",
+        "select t in a b\ndo\n  psql -c 'drop table marker'\ndone",
+    ] {
+        for language in [None, Some("sql")] {
+            assert_eq!(verdict(&rules(), script, language), "denied", "{script:?} as {language:?}");
+        }
+    }
+    for script in
+        ["set -e", "set X=1 > x", "set X=$(touch x)", "declare -x A=1; declare B=2", "use shop\nsystem touch x"]
+    {
+        assert_eq!(verdict(&rules(), script, None), "ask", "{script:?}");
+    }
+}
+
+#[test]
+fn sql_is_no_script() {
+    for command in [
+        "set search_path = \"$user\", public",
+        "SET statement_timeout TO '5s'; show work_mem",
+        "set @a = 1, @b = @a | 2",
+        "set @a := 1;\nselect @a",
+        "set session characteristics as transaction\n  isolation level\n  read committed",
+        "declare @x int = 1\nselect * from t where a > @x",
+        "declare c cursor\n  with hold for\nselect 'drop table x'\n  from t",
+        "use shop\nselect 'drop table x'",
+        "use shop;\n-- then\nselect 1",
+        "show full columns\n  from t\n  like 'drop table x'",
+        "start transaction; select 'drop table x'",
+        "with a as (\n  select 'drop table x' as b\n)\nselect b::text\n  from a\n where b > '1'",
+        "select a\n     , 'drop table x'\n  from t\n order by a",
+        "update t\nset\n  a = 'drop table x',\n  b = -c\nwhere\n  d in (1)",
+        "select 1 --psql",
+    ] {
+        for language in [None, Some("sql")] {
+            assert_eq!(verdict(&rules(), command, language), "allowed", "{command:?} as {language:?}");
+        }
+    }
+    for block in [
+        "declare\n  x int;\nbegin\n  x := 1;\n  dbms_output.put_line('drop table x');\nend;",
+        "begin\n  log_it('drop table x');\nend",
+        "call p('drop table x')",
+    ] {
+        assert!(!super::super::script::is_likely(block), "{block:?}");
+    }
+}
