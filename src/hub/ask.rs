@@ -85,9 +85,11 @@ impl Hub {
             }
             None => None,
         };
-        if let Some(key) = &key
-            && let Some(earlier) = replayed(&mut self.store.read().await?, key).await?
-        {
+        let earlier = match &key {
+            Some(key) => replayed(&mut self.store.read().await?, key).await?,
+            None => None,
+        };
+        if let Some(earlier) = earlier {
             return Ok(Asked { request: self.view(self.settled(earlier).await?).to_json()?, replayed: true });
         }
         if let Some(earlier) = ask.replaces {

@@ -151,9 +151,10 @@ impl Hub {
     /// When the caller may not ask, the input cannot be meant, or the resource is unknown.
     pub async fn evaluate(&self, caller: &Principal, ask: Ask) -> Result<Evaluation, HubError> {
         require(caller, &[Scope::Requester, Scope::Auditor])?;
-        let session = &mut self.store.read().await?;
         let Draft { request, admission, roster, satisfiable, judgement } =
             self.draft(&self.store.lookup(), caller, ask).await?;
+        // A reader only now: the draft takes one itself for whatever is not in memory.
+        let session = &mut self.store.read().await?;
         let (outcome, reason) = match &admission {
             Admission::NotVisible => {
                 (Outcome::NotVisible, "who asks is in none of the resource's requester_groups".to_owned())

@@ -43,7 +43,8 @@ pub(super) struct Configuration {
 struct Kept {
     version: i64,
     size: usize,
-    resources: HashMap<ResourceName, Arc<Resource>>,
+    /// Also which there are not: a name asked for again and again would cost a reader each time.
+    resources: HashMap<ResourceName, Option<Arc<Resource>>>,
     tokens: HashMap<Digest, Token>,
     groups_of: HashMap<Email, Arc<BTreeSet<GroupName>>>,
     members: HashMap<GroupName, Arc<BTreeSet<Email>>>,
@@ -124,12 +125,10 @@ impl Lookup<'_> {
     /// When the database fails or a row cannot be read.
     pub async fn resource(&self, name: &ResourceName) -> Result<Option<Arc<Resource>>, StoreError> {
         if let Some(known) = self.known(|kept| kept.resources.get(name).cloned()) {
-            return Ok(Some(known));
+            return Ok(known);
         }
         let read = resources::get(&mut self.store.read().await?, name).await?.map(Arc::new);
-        if let Some(resource) = &read {
-            self.keep(1, |kept| drop(kept.resources.insert(name.clone(), Arc::clone(resource))));
-        }
+        self.keep(1, |kept| drop(kept.resources.insert(name.clone(), read.clone())));
         Ok(read)
     }
 

@@ -15,9 +15,21 @@ pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlit
 pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
 impl Dialect {
+    /// PostgreSQL's advisory lock that a write transaction holds. The number is ours and arbitrary.
+    pub(super) const WRITERS: i64 = 4_852_177_305_616;
+
+    /// Most operations in one transaction. A snapshot on PostgreSQL looks into `pg_subtrans`, on disk, for every row that a
+    /// transaction with more than 64 subtransactions has written (`PGPROC_MAX_CACHED_SUBXIDS`), and each operation is one.
+    pub(super) const fn batch(self) -> usize {
+        match self {
+            Self::Sqlite => 128,
+            Self::Postgres => 62,
+        }
+    }
+
     /// Opens a write transaction that no other writer, of this process or a replica, runs beside. SQLite has one writer by
-    /// nature; on PostgreSQL an advisory lock makes it so, which rules out deadlocks between batches and keeps the audit
-    /// chain one chain. The number is ours and arbitrary.
+    /// nature; on PostgreSQL an advisory lock ([`WRITERS`](Self::WRITERS)) makes it so, which rules out deadlocks between
+    /// batches and keeps the audit chain one chain.
     pub(super) const fn begin(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE",

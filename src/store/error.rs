@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::sync::Arc;
 
+use super::fault::Fault;
+
 /// A failed read or write. Nothing of a failed write is kept.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
@@ -52,6 +54,19 @@ impl StoreError {
         }
     }
 
+    /// Whether the connection was cut: another one may serve. What was under way on it may have been done or not.
+    pub(super) fn is_disconnect(&self) -> bool {
+        let Self::Unavailable(cause) = self else { return false };
+        match &**cause {
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+            // Ended by an administrator, or as the server went down; PostgreSQL's class of lost connections, and poolers'.
+            sqlx::Error::Database(database) => {
+                database.code().is_some_and(|code| code == "57P01" || code == "57P02" || code.starts_with("08"))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether waiting may mend it.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Busy)
@@ -60,44 +75,7 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let waiting_mends = match &error {
-            sqlx::Error::Database(database) => is_passing(database.code().as_deref()),
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed => true,
-            _ => false,
-        };
-        if waiting_mends { Self::Unavailable(Arc::new(error)) } else { Self::Statement(Arc::new(error)) }
-    }
-}
-
-/// SQLite's primary result codes (low byte; <https://sqlite.org/rescode.html>) and PostgreSQL's classes
-/// (<https://www.postgresql.org/docs/15/errcodes-appendix.html>) of faults that lie in the machine, not in the statement.
-fn is_passing(code: Option<&str>) -> bool {
-    const SQLITE: [i64; 8] = [5, 6, 8, 10, 11, 13, 14, 15];
-    const POSTGRES: [&str; 7] = ["08", "25", "40", "53", "55", "57", "58"];
-    let Some(code) = code else { return false };
-    match code.parse::<i64>() {
-        Ok(number) if code.len() < 5 => SQLITE.contains(&(number & 0xff)),
-        _ => POSTGRES.iter().any(|class| code.starts_with(class)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_passing;
-
-    #[test]
-    fn faults_of_the_machine_pass_and_faults_of_the_statement_stay() {
-        for code in ["5", "261", "13", "778", "53100", "57P01", "55P03", "40P01", "08006", "25006"] {
-            assert!(is_passing(Some(code)), "{code}");
-        }
-        for code in ["1", "19", "2067", "23505", "42P01"] {
-            assert!(!is_passing(Some(code)), "{code}");
-        }
+        let is_of_the_machine = Fault::of(&error).is_some();
+        if is_of_the_machine { Self::Unavailable(Arc::new(error)) } else { Self::Statement(Arc::new(error)) }
     }
 }

@@ -1,13 +1,14 @@
 //! A connection to either database, and one way to run a statement on it.
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgRow, Postgres};
+use sqlx::postgres::{PgArguments, PgPool, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, FromRow, SqlSafeStr};
 
 use super::StoreError;
 use super::bulk::{Bulk, Gathered, Statement};
 use super::dialect::Dialect;
+use super::nesting::Held;
 
 /// A connection, borrowed from its pool.
 pub struct Session {
@@ -16,6 +17,14 @@ pub struct Session {
     gathered: Gathered,
     operation: Operation,
     touched_configuration: bool,
+    reading: Option<Reading>,
+}
+
+/// What a session has that only reads.
+struct Reading {
+    /// Where another connection comes from when this one was cut: nothing is lost with it, since each read stands alone.
+    pool: Option<PgPool>,
+    _held: Held,
 }
 
 /// How far the writer's operation is that uses the session.
@@ -51,6 +60,28 @@ impl Arg {
             Self::Integer(_) => None,
         }
     }
+}
+
+/// What a statement answers, on another connection if the first turns out to be cut and nothing can be lost with it.
+macro_rules! answer_of {
+    ($session:expr, $sql:expr, $values:expr, |$c:ident, $query:ident| $body:expr) => {{
+        let sql = $sql.into_sql_str();
+        let again = $session.can_reconnect().then(|| (sql.clone(), $values.clone()));
+        let first = on_either!($session, $values, |$c, args| {
+            let $query = sqlx::query_as_with(sql, args);
+            $body
+        });
+        match (first.map_err(StoreError::from), again) {
+            (Err(error), Some((sql, values))) if error.is_disconnect() => {
+                $session.reconnect().await?;
+                Ok(on_either!($session, values, |$c, args| {
+                    let $query = sqlx::query_as_with(sql, args);
+                    $body
+                })?)
+            }
+            (answer, _) => answer,
+        }
+    }};
 }
 
 /// A row type that both databases can fill.
@@ -91,7 +122,18 @@ macro_rules! on_either {
 
 impl Session {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, gathered: Gathered::default(), operation: Operation::None, touched_configuration: false }
+        Self {
+            connection,
+            gathered: Gathered::default(),
+            operation: Operation::None,
+            touched_configuration: false,
+            reading: None,
+        }
+    }
+
+    /// For reading; from `pool` another connection comes, once, when a statement finds that this one was cut.
+    pub(super) fn for_reading(connection: Connection, pool: Option<PgPool>, held: Held) -> Self {
+        Self { reading: Some(Reading { pool, _held: held }), ..Self::new(connection) }
     }
 
     /// Adds a row to be written together with others of its table: before the next statement, or with the transaction.
@@ -187,7 +229,7 @@ impl Session {
         sql: impl SqlSafeStr,
         values: Vec<Arg>,
     ) -> Result<Option<T>, StoreError> {
-        Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_optional(c).await?))
+        answer_of!(self, sql, values, |c, query| query.fetch_optional(c).await)
     }
 
     /// Which database it is connected to.
@@ -211,7 +253,7 @@ impl Session {
         values: Vec<Arg>,
     ) -> Result<Vec<T>, StoreError> {
         self.prepare().await?;
-        Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_all(c).await?))
+        answer_of!(self, sql, values, |c, query| query.fetch_all(c).await)
     }
 
     /// All rows that a statement makes of the given ones.
@@ -240,7 +282,7 @@ impl Session {
     /// The only row of a statement that always has one.
     pub(super) async fn fetch_one<T: Row>(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<T, StoreError> {
         self.prepare().await?;
-        Ok(on_either!(self, values, |c, args| sqlx::query_as_with(sql, args).fetch_one(c).await?))
+        answer_of!(self, sql, values, |c, query| query.fetch_one(c).await)
     }
 
     /// Runs a bare statement such as `COMMIT`, unprepared.
@@ -248,6 +290,22 @@ impl Session {
         match &mut self.connection {
             Connection::Sqlite(pooled) => sqlx::raw_sql(sql).execute(&mut **pooled).await.map(drop)?,
             Connection::Postgres(pooled) => sqlx::raw_sql(sql).execute(&mut **pooled).await.map(drop)?,
+        }
+        Ok(())
+    }
+
+    /// Whether a statement that fails for a cut connection may be run once more.
+    fn can_reconnect(&self) -> bool {
+        self.reading.as_ref().is_some_and(|reading| reading.pool.is_some())
+    }
+
+    /// Takes another connection in place of one that was cut, for good: the next cut is an error.
+    async fn reconnect(&mut self) -> Result<(), StoreError> {
+        let Some(pool) = self.reading.as_mut().and_then(|reading| reading.pool.take()) else { return Ok(()) };
+        let fresh = Connection::Postgres(pool.acquire().await?);
+        match std::mem::replace(&mut self.connection, fresh) {
+            Connection::Sqlite(cut) => drop(cut.detach()),
+            Connection::Postgres(cut) => drop(cut.detach()),
         }
         Ok(())
     }

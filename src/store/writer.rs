@@ -1,6 +1,6 @@
 //! The group-committing writer.
 //!
-//! Callers hand in operations; one task runs as many as wait (up to [`BATCH`]) inside one transaction, each in its savepoint,
+//! Callers hand in operations; one task runs as many as wait (up to [`Dialect::batch`]) inside one transaction, each in its savepoint,
 //! and answers them after the commit. A failed operation is rolled back alone. When the transaction itself fails, everybody in
 //! it is told so and nothing of it is kept.
 
@@ -18,8 +18,6 @@ use super::session::Session;
 use super::{Operation, Signal, Signals, StoreError, audit, bell};
 use crate::trace::TraceId;
 
-/// Most operations in one transaction.
-const BATCH: usize = 128;
 /// Most operations waiting; beyond it callers wait in line for [`PATIENCE`].
 const QUEUE: usize = 1_024;
 /// How long a caller waits for a place in the queue before it is told that the hub is busy.
@@ -155,13 +153,9 @@ async fn run<A, S>(
     S: Future<Output = Result<Session, StoreError>>,
 {
     let mut idle: Option<Session> = None;
-    let mut batch = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        let connected = match idle.take() {
-            Some(session) => Ok(session),
-            None => connect().await,
-        };
-        let committed = match connected {
+    let mut batch = Vec::with_capacity(dialect.batch());
+    while waiting.recv_many(&mut batch, dialect.batch()).await > 0 {
+        let committed = match begin(dialect, idle.take(), &connect).await {
             Ok(session) => {
                 let mut tx = Tx {
                     session,
@@ -195,8 +189,35 @@ async fn run<A, S>(
     }
 }
 
+/// A session in which a transaction has begun. One that was kept may have been cut meanwhile (a failover, a firewall's idle
+/// timeout): nothing has happened in it yet, so another takes its place.
+async fn begin<A, S>(dialect: Dialect, kept: Option<Session>, connect: &A) -> Result<Session, StoreError>
+where
+    A: Fn() -> S,
+    S: Future<Output = Result<Session, StoreError>>,
+{
+    if let Some(mut session) = kept {
+        match session.command(dialect.begin()).await {
+            Ok(()) => return Ok(session),
+            Err(error) => {
+                session.discard();
+                if !error.is_disconnect() {
+                    return Err(error);
+                }
+            }
+        }
+    }
+    let mut session = connect().await?;
+    match session.command(dialect.begin()).await {
+        Ok(()) => Ok(session),
+        Err(error) => {
+            session.discard();
+            Err(error)
+        }
+    }
+}
+
 async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-    tx.session.command(dialect.begin()).await?;
     // On SQLite nobody else can have changed it.
     if dialect == Dialect::Postgres || tx.version == 0 {
         tx.version = configuration::read_version(&mut tx.session).await?;

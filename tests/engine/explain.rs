@@ -36,6 +36,19 @@ on_both! {
         assert_eq!(hub.get("/v1/requests").await.expect(200)["items"], json!([]));
     }
 
+    async fn many_evaluations_at_once_do_not_wait_for_each_other(database: Database) {
+        let hub = TestHub::start(database).await.with_orders(json!({})).await;
+        let ask = json!({"resource": "unknown", "command": "x", "requester": {"email": "nora@example.com"}});
+        let answers = (0..32).map(|_| hub.post("/v1/evaluate", &ask));
+        for answer in futures_util::future::join_all(answers).await {
+            assert_eq!(answer.problem(404), "not_found");
+        }
+        // What there was not is found as soon as there is.
+        let resource = hub.get("/v1/resources/orders").await.expect(200);
+        hub.put("/v1/resources/unknown", &json!({"slots": resource["slots"]})).await.expect(200);
+        hub.post("/v1/evaluate", &ask).await.expect(200);
+    }
+
     async fn explain_says_who_can_decide_who_was_told_and_what_is_missing(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}]})).await;
         hub.group("dba", &["dana", "erik", "nora"]).await;

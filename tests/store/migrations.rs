@@ -77,3 +77,24 @@ on_both! {
         }
 }
 }
+
+/// Another replica's migration, or a long write of it, is waited for: for longer than any ordinary statement may wait.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_waits_for_another_ones_migration() {
+    let database = Database::postgres().await;
+    let mut other = sqlx::PgConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT pg_advisory_xact_lock(4852177305616)").execute(&mut other).await.unwrap();
+    let url = database.url.clone();
+    let opening = tokio::spawn(async move { Store::open(&url).await.map(drop) });
+    let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
+        AND wait_event = 'advisory' AND clock_timestamp() - query_start > interval '5.3 s')";
+    let other = std::sync::Arc::new(tokio::sync::Mutex::new(other));
+    crate::support::eventually("it has waited for longer than 5 s", || async {
+        let waited: bool = sqlx::query_scalar(waits).fetch_one(&mut *other.lock().await).await.unwrap();
+        assert!(!opening.is_finished(), "it gave up");
+        waited.then_some(())
+    })
+    .await;
+    sqlx::raw_sql("COMMIT").execute(&mut *other.lock().await).await.unwrap();
+    opening.await.unwrap().unwrap();
+}

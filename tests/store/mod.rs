@@ -42,8 +42,11 @@ macro_rules! write {
 mod crowd;
 mod delivery_log;
 mod migrations;
+mod opening;
 mod plans;
+mod pooler;
 mod queue;
+mod readers;
 mod statements;
 mod writer;
 

@@ -21,19 +21,48 @@ impl Database {
 
     /// On the server that `TEST_POSTGRES_URL` names; `scripts/test.sh` starts one.
     pub(crate) async fn postgres() -> Self {
-        let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run scripts/test.sh");
-        Self::on(server).await.expect("the PostgreSQL server answers")
+        Self::postgres_with("").await
     }
 
     /// On a server, if it answers.
     pub(crate) async fn on(server: String) -> Option<Self> {
+        Self::made(server, "").await
+    }
+
+    /// On the server that `TEST_POSTGRES_URL` names, made with further options of `CREATE DATABASE`.
+    pub(crate) async fn postgres_with(options: &str) -> Self {
+        let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run scripts/test.sh");
+        Self::made(server, options).await.expect("the PostgreSQL server answers")
+    }
+
+    async fn made(server: String, options: &str) -> Option<Self> {
         let name = format!("test_{}", countersign::ids::RequestId::mint(countersign::time::Timestamp::from_micros(0)));
         let mut connection = sqlx::PgConnection::connect(&server).await.ok()?;
-        let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name} {options}"));
         sqlx::raw_sql(create).execute(&mut connection).await.expect("a database is created");
         let mut url = url::Url::parse(&server).expect("TEST_POSTGRES_URL is a URL");
         url.set_path(&name);
         Some(Self { url: url.into(), folder: tempfile::tempdir().expect("a folder") })
+    }
+
+    /// Its name on the PostgreSQL server.
+    pub(crate) fn name(&self) -> String {
+        url::Url::parse(&self.url).expect("a URL").path().trim_start_matches('/').to_owned()
+    }
+
+    /// A connection to the server that `TEST_POSTGRES_URL` names, to meddle with others.
+    pub(crate) async fn server() -> sqlx::PgConnection {
+        sqlx::PgConnection::connect(&std::env::var("TEST_POSTGRES_URL").expect("a server")).await.expect("it answers")
+    }
+
+    /// Cuts every connection to this PostgreSQL database, and returns when all of them have ended.
+    pub(crate) async fn cut_connections(&self) {
+        let mut server = Self::server().await;
+        let name = self.name();
+        let cut = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1";
+        let ended: Vec<bool> =
+            sqlx::query_scalar(cut).bind(name).fetch_all(&mut server).await.expect("a superuser may cut connections");
+        assert!(!ended.is_empty() && ended.iter().all(|ended| *ended), "{ended:?}");
     }
 
     /// What a statement with two columns, a name and a number, finds.

@@ -2,11 +2,13 @@
 
 mod database;
 mod hub;
+mod pooler;
 mod process;
 mod receiver;
 
 pub(crate) use database::Database;
 pub(crate) use hub::{Answer, Options, TestHub};
+pub(crate) use pooler::Pooler;
 pub(crate) use process::{HubProcess, TOKEN};
 pub(crate) use receiver::{Behaviour, Hook, Received, Receiver};
 

@@ -46,7 +46,8 @@ impl Hub {
     /// Takes the steps that are due; answers when the next ones are.
     async fn carry_replays_on(&self) -> Result<Timestamp, HubError> {
         let mut failed = None;
-        for id in replays::due(&mut self.store.read().await?, self.clock.now(), MANY).await? {
+        let due = replays::due(&mut self.store.read().await?, self.clock.now(), MANY).await?;
+        for id in due {
             let clock = Arc::clone(&self.clock);
             let stepped = self.store.write(move |tx| Box::pin(async move { step(tx, id, &clock).await })).await;
             // One that cannot go on must not keep the others from it.

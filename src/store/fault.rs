@@ -1,0 +1,161 @@
+//! Faults of the machine, as distinct from faults of a statement: what an operator can mend, and how.
+
+use super::StoreError;
+
+/// What keeps the database from serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Its disk is full, or its quota used up.
+    Full,
+    /// It takes no writes: a read-only file or mount, or a standby server.
+    ReadOnly,
+    /// It does not let the hub in: a changed password, a revoked right.
+    Denied,
+    /// The server has no such database.
+    Missing,
+    /// The file is damaged.
+    Damaged,
+    /// The disk fails, or the file was taken away.
+    Disk,
+    /// Another program holds its lock, or all its connections are taken.
+    Busy,
+    /// It does not answer.
+    Unreachable,
+}
+
+impl Fault {
+    /// Stable name, for programs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::ReadOnly => "read_only",
+            Self::Denied => "denied",
+            Self::Missing => "missing",
+            Self::Damaged => "damaged",
+            Self::Disk => "disk",
+            Self::Busy => "busy",
+            Self::Unreachable => "unreachable",
+        }
+    }
+
+    /// What is wrong and what to do, as the end of a sentence.
+    pub const fn next_step(self) -> &'static str {
+        match self {
+            Self::Full => "its disk is full: free some space there, the hub goes on by itself",
+            Self::ReadOnly => {
+                "it is read-only: make the file and its folder writable, or name the primary server in COUNTERSIGN_DATABASE_URL"
+            }
+            Self::Denied => {
+                "it refuses the hub's user or password: set those of COUNTERSIGN_DATABASE_URL right and start the hub again"
+            }
+            Self::Missing => "the server has no such database: create it, or name another in COUNTERSIGN_DATABASE_URL",
+            Self::Damaged => "its file is damaged: stop the hub and restore a backup",
+            Self::Disk => {
+                "its file cannot be read or written: see that it is still there, and the system's log for the disk"
+            }
+            Self::Busy => {
+                "it is locked or has no connection free: see which other program uses it; the hub tries again"
+            }
+            Self::Unreachable => "it does not answer: see that the server runs and can be reached; the hub tries again",
+        }
+    }
+
+    /// What an error of the database means, if it is a fault of the machine: SQLite's primary result codes (low byte;
+    /// <https://sqlite.org/rescode.html>) and PostgreSQL's classes
+    /// (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
+    pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
+        match error {
+            sqlx::Error::Database(database) => Self::of_code(database.code().as_deref()?),
+            sqlx::Error::PoolTimedOut => Some(Self::Busy),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => Some(Self::Unreachable),
+            _ => None,
+        }
+    }
+
+    fn of_code(code: &str) -> Option<Self> {
+        if code.len() < 5
+            && let Ok(number) = code.parse::<i64>()
+        {
+            return match number & 0xff {
+                5 | 6 | 15 => Some(Self::Busy),
+                8 => Some(Self::ReadOnly),
+                10 | 14 => Some(Self::Disk),
+                11 | 26 => Some(Self::Damaged),
+                13 => Some(Self::Full),
+                _ => None,
+            };
+        }
+        match code {
+            // Of the class of what the transaction's state forbids, the one that says nothing of the statement.
+            "25006" => Some(Self::ReadOnly),
+            "53100" => Some(Self::Full),
+            "58030" => Some(Self::Disk),
+            "3D000" => Some(Self::Missing),
+            "42501" => Some(Self::Denied),
+            "57014" => Some(Self::Busy),
+            "XX001" | "XX002" => Some(Self::Damaged),
+            _ => match code.get(..2) {
+                Some("28") => Some(Self::Denied),
+                Some("25" | "40" | "53" | "55") => Some(Self::Busy),
+                Some("08" | "57" | "58") => Some(Self::Unreachable),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl StoreError {
+    /// What keeps the database from serving, when that is why.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Unavailable(cause) => Fault::of(cause),
+            Self::Busy => Some(Fault::Busy),
+            Self::Panicked | Self::Statement(_) | Self::Inconsistent { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fault;
+
+    #[test]
+    fn codes_of_both_databases_name_the_fault() {
+        for (code, fault) in [
+            ("5", Fault::Busy),
+            ("261", Fault::Busy),
+            ("8", Fault::ReadOnly),
+            ("1032", Fault::ReadOnly),
+            ("10", Fault::Disk),
+            ("778", Fault::Disk),
+            ("14", Fault::Disk),
+            ("11", Fault::Damaged),
+            ("26", Fault::Damaged),
+            ("13", Fault::Full),
+            ("53100", Fault::Full),
+            ("53300", Fault::Busy),
+            ("25006", Fault::ReadOnly),
+            ("28P01", Fault::Denied),
+            ("28000", Fault::Denied),
+            ("42501", Fault::Denied),
+            ("3D000", Fault::Missing),
+            ("57014", Fault::Busy),
+            ("57P01", Fault::Unreachable),
+            ("57P03", Fault::Unreachable),
+            ("08006", Fault::Unreachable),
+            ("55P03", Fault::Busy),
+            ("40P01", Fault::Busy),
+            ("XX001", Fault::Damaged),
+        ] {
+            assert_eq!(Fault::of_code(code), Some(fault), "{code}");
+        }
+        for code in ["1", "19", "2067", "23505", "42P01", "22021", "XX000", ""] {
+            assert_eq!(Fault::of_code(code), None, "{code}");
+        }
+    }
+}

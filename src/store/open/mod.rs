@@ -1,0 +1,163 @@
+//! Opening either database.
+
+mod address;
+mod error;
+mod postgres;
+mod sqlite;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::migrate::Migrator;
+use tokio::task::{AbortHandle, JoinHandle};
+
+pub use error::OpenError;
+
+use super::configuration::{self, Configuration};
+use super::dialect::Dialect;
+use super::lock::FileLock;
+use super::nesting::Readers;
+use super::pools::Pools;
+use super::session::Session;
+use super::writer::Writer;
+use super::{Operation, Signals, StoreError, Tx, bell};
+
+/// The hub's database.
+pub struct Store {
+    pools: Pools,
+    readers: Readers,
+    /// Dropped at [`Store::close`], which ends the writer once it has drained its queue.
+    writer: Mutex<Option<Writer>>,
+    writer_task: Mutex<Option<JoinHandle<()>>>,
+    /// Hears other replicas; PostgreSQL only.
+    listener: Option<AbortHandle>,
+    signals: Arc<Signals>,
+    configuration: Arc<Configuration>,
+    /// Let go of at [`Store::close`].
+    lock: Mutex<Option<FileLock>>,
+}
+
+impl Store {
+    /// Opens the database that `url` names, creating a SQLite file and bringing the schema up to date.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let store = if url.starts_with("sqlite:") {
+            let (pools, lock) = sqlite::open(url).await?;
+            Self::start(Dialect::Sqlite, pools, Some(lock))
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Self::start(Dialect::Postgres, postgres::open(url).await?, None)
+        } else {
+            return Err(OpenError::Scheme);
+        };
+        store.refresh_configuration().await.map_err(OpenError::Read)?;
+        Ok(store)
+    }
+
+    /// Whether the PostgreSQL database that `url` names holds no table yet, of the hub or of anybody else. Changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn is_unused(url: &str) -> Result<bool, OpenError> {
+        postgres::is_unused(url).await
+    }
+
+    fn start(dialect: Dialect, pools: Pools, lock: Option<FileLock>) -> Self {
+        let signals = Arc::new(Signals::default());
+        let for_writer = pools.clone();
+        let connect = move || for_writer.clone().writer();
+        let configuration = Arc::new(Configuration::default());
+        let (writer, task) = Writer::start(dialect, Arc::clone(&signals), Arc::clone(&configuration), connect);
+        let writer_task = Mutex::new(Some(tokio::spawn(task)));
+        let listener = match &pools {
+            Pools::Sqlite { .. } => None,
+            Pools::Postgres { write, .. } => {
+                Some(tokio::spawn(bell::listen(write.clone(), Arc::clone(&signals))).abort_handle())
+            }
+        };
+        Self {
+            pools,
+            readers: Readers::default(),
+            writer: Mutex::new(Some(writer)),
+            writer_task,
+            listener,
+            signals,
+            configuration,
+            lock: Mutex::new(lock),
+        }
+    }
+
+    /// A connection for reading. Whoever holds one asks for no second, nor for a write, until it is given back: in a debug
+    /// build that panics.
+    ///
+    /// # Errors
+    /// When none is free in time or the database is gone.
+    pub async fn read(&self) -> Result<Session, StoreError> {
+        self.pools.reader(&self.readers).await
+    }
+
+    /// Runs an operation in a write transaction and returns once it is committed.
+    ///
+    /// # Errors
+    /// The operation's own, or that the transaction failed: then nothing of the operation is kept.
+    pub async fn write<F, T, E>(&self, operation: F) -> Result<T, E>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> Operation<'t, Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.readers.assert_none_held("the writer");
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match writer {
+            Some(writer) => writer.write(operation).await,
+            None => Err(StoreError::Busy.into()),
+        }
+    }
+
+    /// Whether no other process can be using the database: the lock on its file says so.
+    pub fn is_exclusive(&self) -> bool {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(super) const fn configuration(&self) -> &Arc<Configuration> {
+        &self.configuration
+    }
+
+    /// Learns of changes of configuration that other replicas made.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refresh_configuration(&self) -> Result<(), StoreError> {
+        if !self.is_exclusive() || self.configuration.version() == 0 {
+            let version = configuration::read_version(&mut self.read().await?).await?;
+            self.configuration.heard_of(version);
+        }
+        Ok(())
+    }
+
+    /// What wakes listeners after a commit.
+    pub fn signals(&self) -> &Arc<Signals> {
+        &self.signals
+    }
+
+    /// Ends the writer once everything handed to it is committed, and closes all connections.
+    pub async fn close(&self) {
+        drop(self.writer.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let task = self.writer_task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && task.await.is_err()
+        {
+            tracing::error!("the writer did not end by itself");
+        }
+        if let Some(listener) = &self.listener {
+            listener.abort();
+        }
+        self.pools.close().await;
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// The number of the newest migration.
+fn newest(migrations: &Migrator) -> i64 {
+    migrations.iter().map(|migration| migration.version).max().unwrap_or(0)
+}

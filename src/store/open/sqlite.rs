@@ -1,0 +1,73 @@
+//! Opening the SQLite file.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::{OpenError, address, newest};
+use crate::store::StoreError;
+use crate::store::dialect::SQLITE_MIGRATIONS;
+use crate::store::fault::Fault;
+use crate::store::lock::{FileLock, LockError};
+use crate::store::pools::{ACQUIRE, Pools, READERS};
+
+/// How long SQLite waits for a lock that a foreign program holds before the caller hears 503.
+const BUSY: Duration = Duration::from_secs(2);
+/// Pages of SQLite's log before they are copied into the database file. Most are written again and again: the more wait, the fewer
+/// are copied. Reading so many at a start takes a few milliseconds.
+const CHECKPOINT: &str = "2000";
+/// Bytes of a page of a new database file. A request or an event takes one or two thousand: on smaller pages each has a page more of
+/// its own, which costs a sixth more time and half as much space again.
+const PAGE: u32 = 8_192;
+/// Pages that a connection keeps at most, as KiB when negative.
+const CACHE: &str = "-8000";
+
+/// Opens the file, makes it when there is none, and brings its schema up to date.
+pub(super) async fn open(url: &str) -> Result<(Pools, FileLock), OpenError> {
+    address::check_sqlite(url)?;
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(OpenError::Connect)?
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .page_size(PAGE)
+        .pragma("wal_autocheckpoint", CHECKPOINT)
+        .pragma("cache_size", CACHE)
+        .busy_timeout(BUSY);
+    let path = options.get_filename().to_path_buf();
+    let lock = FileLock::take(&path).map_err(|error| match error {
+        LockError::Held => OpenError::InUse(path.clone()),
+        LockError::Io(cause) => OpenError::File { path: path.clone(), cause },
+    })?;
+    // A file does not go away between two calls as a server may: no need to ask first.
+    let pool =
+        |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).test_before_acquire(false);
+    let write = pool(1).connect_with(options.clone()).await.map_err(|error| explain(error, &path))?;
+    let migrated = SQLITE_MIGRATIONS.run(&write).await;
+    migrated.map_err(|error| name_file(OpenError::of_migration(error, newest(&SQLITE_MIGRATIONS)), &path))?;
+    let read = pool(READERS).connect_with(options.read_only(true)).await.map_err(|error| explain(error, &path))?;
+    Ok((Pools::Sqlite { read, write }, lock))
+}
+
+fn explain(error: sqlx::Error, path: &Path) -> OpenError {
+    match Fault::of(&error) {
+        Some(fault) => {
+            let cause = StoreError::from(error);
+            name_file(OpenError::Unwritable { next_step: fault.next_step(), cause }, path)
+        }
+        None => OpenError::Connect(error),
+    }
+}
+
+/// A damaged file is named: there may be several.
+fn name_file(error: OpenError, path: &Path) -> OpenError {
+    match &error {
+        OpenError::Unwritable { cause, .. } if cause.fault() == Some(Fault::Damaged) => {
+            OpenError::Damaged(PathBuf::from(path))
+        }
+        _ => error,
+    }
+}

@@ -1,0 +1,106 @@
+//! What cannot be opened says what is wrong with it and what to do, and shows no password.
+
+use countersign::store::Store;
+
+use crate::support::{Database, HubProcess, on_both};
+
+async fn refused(url: &str) -> String {
+    let error = Store::open(url).await.err().expect("it is refused");
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+on_both! {
+    async fn a_database_of_a_newer_version_is_left_alone(database: Database) {
+        Store::open(&database.url).await.unwrap().close().await;
+        let (yes, bytes) = if database.url.starts_with("sqlite") { ("1", "x'00'") } else { ("true", "'\\x00'") };
+        let sql = format!(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+            VALUES (9999, 'from the future', {yes}, {bytes}, 0)"
+        );
+        Database::run(&database.url, sql).await;
+        let text = refused(&database.url).await;
+        assert!(text.contains("schema 9999 by a newer countersign") && text.contains("run that version"), "{text}");
+        Database::run(&database.url, format!("UPDATE _sqlx_migrations SET checksum = {bytes} WHERE version = 1;
+            DELETE FROM _sqlx_migrations WHERE version = 9999")).await;
+        let text = refused(&database.url).await;
+        assert!(text.contains("schema 1 of the database") && text.contains("Restore a backup"), "{text}");
+    }
+
+    async fn an_unknown_parameter_is_named(database: Database) {
+        let mark = if database.url.contains('?') { '&' } else { '?' };
+        let text = refused(&format!("{}{mark}ssl_mode=verify-full", database.url)).await;
+        assert!(text.contains("\"ssl_mode\"") && text.contains("COUNTERSIGN_DATABASE_URL"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_sqlite_file_is_named() {
+    let database = Database::sqlite();
+    let file = database.folder.path().join("test.db");
+    std::fs::write(&file, "no database, but a text of some length ".repeat(400)).unwrap();
+    let text = refused(&database.url).await;
+    assert!(text.contains("test.db is damaged") && text.contains(".recover"), "{text}");
+    std::fs::remove_file(&file).unwrap();
+    Store::open(&database.url).await.unwrap().close().await;
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[100..].fill(7);
+    std::fs::write(&file, bytes).unwrap();
+    let text = refused(&database.url).await;
+    assert!(text.contains("test.db is damaged") && text.contains("backup"), "{text}");
+}
+
+#[tokio::test]
+async fn a_postgres_database_that_is_not_utf8_is_refused() {
+    let options = "ENCODING 'LATIN1' LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    let database = Database::postgres_with(options).await;
+    let text = refused(&database.url).await;
+    assert!(text.contains("LATIN1") && text.contains("ENCODING 'UTF8'"), "{text}");
+    let sql = "SELECT 'tables', count(*) FROM pg_tables WHERE schemaname = 'public'";
+    assert_eq!(Database::tally(&database.url, sql.to_owned()).await["tables"], 0, "nothing was made there");
+}
+
+#[tokio::test]
+async fn a_user_whom_postgres_does_not_know_and_a_missing_database_are_told_apart() {
+    let database = Database::postgres().await;
+    let mut url = url::Url::parse(&database.url).unwrap();
+    url.set_username("nobody_of_that_name").unwrap();
+    let text = refused(url.as_str()).await;
+    assert!(text.contains("user or password") && text.contains("nobody_of_that_name"), "{text}");
+    let mut url = url::Url::parse(&database.url).unwrap();
+    url.set_path("/no_such_database");
+    let text = refused(url.as_str()).await;
+    assert!(text.contains("no such database"), "{text}");
+}
+
+/// What the operator sees of a password with a slash in it: what to write instead, and not the password.
+#[tokio::test]
+async fn a_password_with_a_slash_is_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let setting = [("COUNTERSIGN_DATABASE_URL", "postgres://hub:ge/heim@db.example/hub")];
+    let said = HubProcess::start(folder.path(), 0, &setting).await.err().expect("it does not start");
+    assert!(said.contains("%2F") && said.contains("COUNTERSIGN_DATABASE_URL") && !said.contains("heim"), "{said}");
+}
+
+/// A migration that the database has no room for says so, and the next start goes on.
+#[tokio::test]
+async fn a_full_disk_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = HubProcess::start_limited(folder.path(), 0, 64).await.err().expect("it does not start");
+    assert!(said.contains("disk is full"), "{said}");
+    drop(HubProcess::start(folder.path(), 0, &[]).await.expect("it starts"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_connection_costs_no_read() {
+    let database = Database::postgres().await;
+    let store = Store::open(&database.url).await.unwrap();
+    let mut session = store.read().await.unwrap();
+    database.cut_connections().await;
+    countersign::store::people::page(&mut session, "", 1).await.unwrap();
+}
