@@ -95,6 +95,7 @@ need_packages() {
   have kill || missing+=(procps)
   have strace || missing+=(strace)
   have psql || missing+=(postgresql-client)
+  [ -x /usr/sbin/pgbouncer ] || have pgbouncer || missing+=(pgbouncer)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
   # Also where TEST_POSTGRES_URL names a server: the crash tests break one of their own.
   find_postgres

@@ -91,8 +91,11 @@ async fn a_password_with_a_slash_is_explained() {
 #[tokio::test]
 async fn a_full_disk_is_named() {
     let folder = tempfile::tempdir().unwrap();
+    let full = ["-e", "inject=pwrite64:error=ENOSPC"];
+    let said = HubProcess::start_traced(folder.path(), 0, &[], &full).await.err().expect("it does not start");
+    assert!(said.contains("cannot write to the database: its disk is full"), "{said}");
     let said = HubProcess::start_limited(folder.path(), 0, 64).await.err().expect("it does not start");
-    assert!(said.contains("disk is full"), "{said}");
+    assert!(said.contains("file size limit"), "{said}");
     drop(HubProcess::start(folder.path(), 0, &[]).await.expect("it starts"));
 }
 
