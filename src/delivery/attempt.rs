@@ -12,12 +12,12 @@ use super::outcome::{Class, Control, Outcome};
 use super::target::TargetPolicy;
 use crate::channels::text::cut;
 use crate::channels::{Declaration, Meaning};
-use crate::random;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::Claimed;
 use crate::store::transport::Auth;
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 
 /// Bytes of an answer that are kept with the attempt.
 const KEPT: usize = 1_024;
@@ -48,7 +48,7 @@ pub(super) async fn deliver(
 ) -> Answered {
     // The event's id, the same over all attempts: receivers tell repeats by it.
     let id = claimed.event.id.to_string();
-    post(egress, endpoint, &id, said, claimed.event.trace.as_deref(), now).await
+    post(egress, endpoint, &id, said, claimed.event.trace.as_ref(), now).await
 }
 
 /// Sends one body under an id by which the target tells repeats.
@@ -72,21 +72,21 @@ async fn post(
     endpoint: &Endpoint,
     id: &str,
     said: Composed,
-    trace: Option<&str>,
+    trace: Option<&TraceContext>,
     now: Timestamp,
 ) -> Answered {
     let line = egress.line(endpoint)?;
     let mut headers = line.route.signed(id, now, &said.body)?;
-    if let Some(value) = trace.and_then(|trace| HeaderValue::from_str(&traceparent(trace)).ok()) {
-        // An endpoint's own header of that name stands.
-        headers.entry("traceparent").or_insert(value);
+    // An endpoint's own trace stands, and is not mixed with another's.
+    if let Some(trace) = trace.filter(|_| !headers.contains_key("traceparent")) {
+        let fields = [("traceparent", Some(trace.parent())), ("tracestate", trace.state().map(str::to_owned))];
+        for (name, value) in fields {
+            if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
+                headers.entry(name).or_insert(value);
+            }
+        }
     }
     egress.post(&line, headers, said, now).await
-}
-
-/// W3C Trace Context: this attempt as a span of the call that brought it about.
-fn traceparent(trace: &str) -> String {
-    format!("00-{trace}-{:016x}-01", u64::from_ne_bytes(random::bytes()) | 1)
 }
 
 /// What an attempt means for its delivery and its endpoint.

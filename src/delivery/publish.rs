@@ -79,7 +79,7 @@ fn new_event(tx: &mut Tx, news: News<'_>, fanout: usize) -> Arc<Event> {
         subject: news.subject,
         detail: news.detail,
         fanout: u32::try_from(fanout).unwrap_or(u32::MAX),
-        trace: tx.trace().map(|trace| trace.to_string()),
+        trace: tx.trace().cloned(),
     });
     events::insert(tx.session(), &event);
     event

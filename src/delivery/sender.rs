@@ -88,7 +88,7 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
     tracing::info!(
         delivery = %claimed.id, event = %claimed.event.kind, endpoint = %endpoint.name, attempt = number,
         class = outcome.class.as_str(), status = outcome.status, error = outcome.error,
-        duration_us, trace = claimed.event.trace, "attempt"
+        duration_us, trace = claimed.event.trace.as_ref().map(|trace| tracing::field::display(trace.id)), "attempt"
     );
     let settlement = Settlement {
         attempt: Some(Attempt {

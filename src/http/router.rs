@@ -8,7 +8,7 @@ use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{App, MAX_BODY, Problem, api, assets, callbacks, pages};
-use crate::trace::TraceId;
+use crate::trace::TraceContext;
 
 /// The hub's whole surface.
 pub fn router(app: App) -> Router {
@@ -100,9 +100,17 @@ fn api_routes() -> Router<App> {
 
 /// Works as part of the trace that the caller names, or of a new one.
 async fn traced(request: Request, next: Next) -> Response {
-    let named = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
-    let trace = named.and_then(|header| TraceId::from_header(header).ok()).unwrap_or_else(TraceId::mint);
-    trace.scope(next.run(request)).await
+    let headers = request.headers();
+    let mut parents = headers.get_all("traceparent").iter();
+    let parent = match (parents.next(), parents.next()) {
+        (Some(parent), None) => parent.to_str().ok(),
+        // None, or two that contradict each other.
+        _ => None,
+    };
+    // A value that is no text makes the whole state unreadable, as anything does that is no entry of one.
+    let states = headers.get_all("tracestate").iter().map(|value| value.to_str().unwrap_or("?"));
+    let named = parent.and_then(|parent| TraceContext::from_headers(parent, states).ok());
+    named.unwrap_or_else(TraceContext::mint).scope(next.run(request)).await
 }
 
 async fn no_such_route() -> Problem {

@@ -6,6 +6,7 @@ use super::session::args;
 use crate::approval::Detail;
 use crate::ids::{EventId, RequestId};
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 
 /// Every kind of event that endpoints are told of.
 pub const KINDS: [&str; 23] = [
@@ -58,8 +59,8 @@ pub struct Event {
     pub detail: Detail,
     /// How many deliveries are made for it.
     pub fanout: u32,
-    /// The trace (W3C Trace Context, 32 hex digits) of the call that brought it about.
-    pub trace: Option<String>,
+    /// The trace of the call that brought it about.
+    pub trace: Option<TraceContext>,
 }
 
 static EVENTS: Bulk =
@@ -75,7 +76,7 @@ pub fn insert(session: &mut Session, event: &Event) {
         &event.subject,
         event.detail.as_str(),
         event.fanout,
-        event.trace.clone(),
+        event.trace.as_ref().map(TraceContext::to_string),
     ];
     session.add(&EVENTS, values);
 }

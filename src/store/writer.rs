@@ -16,7 +16,7 @@ use super::configuration::{self, Configuration};
 use super::dialect::Dialect;
 use super::session::Session;
 use super::{Operation, Signal, Signals, StoreError, audit, bell};
-use crate::trace::TraceId;
+use crate::trace::TraceContext;
 
 /// Most operations waiting; beyond it callers wait in line for [`PATIENCE`].
 const QUEUE: usize = 1_024;
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Tx {
     session: Session,
     /// Of the call whose operation is under way.
-    trace: Option<TraceId>,
+    trace: Option<TraceContext>,
     /// Of the configuration, when the transaction began.
     pub(super) version: i64,
     pub(super) configuration: Arc<Configuration>,
@@ -49,8 +49,8 @@ impl Tx {
     }
 
     /// The trace of the call whose operation this is.
-    pub const fn trace(&self) -> Option<TraceId> {
-        self.trace
+    pub const fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_ref()
     }
 
     /// Does something short once the transaction has committed, before its callers are answered; never if it does not commit.
@@ -74,7 +74,7 @@ trait Job: Send {
 }
 
 struct Caller<F, T, E> {
-    trace: Option<TraceId>,
+    trace: Option<TraceContext>,
     operation: Option<F>,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
@@ -89,7 +89,7 @@ where
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Operation<'t, bool> {
         Box::pin(async move {
             let Some(operation) = self.operation.take() else { return false };
-            tx.trace = self.trace;
+            tx.trace = self.trace.take();
             let result = operation(tx).await;
             let keep = result.is_ok();
             self.result = Some(result);
@@ -134,7 +134,7 @@ impl Writer {
         E: From<StoreError> + Send + 'static,
     {
         let (reply, result) = oneshot::channel();
-        let caller = Caller { trace: TraceId::current(), operation: Some(operation), result: None, reply };
+        let caller = Caller { trace: TraceContext::current(), operation: Some(operation), result: None, reply };
         if self.queue.send_timeout(Box::new(caller), PATIENCE).await.is_err() {
             return Err(StoreError::Busy.into());
         }
