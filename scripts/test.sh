@@ -106,6 +106,22 @@ need_packages() {
   install_packages "${missing[@]}"
 }
 
+# Out of Debian's package, which is not installed: that would start a server.
+need_promtool() {
+  have promtool && return
+  local folder=target/promtool
+  PATH="$PWD/$folder/usr/bin:$PATH"
+  have promtool && return
+  have apt-get || die "no promtool. Install Prometheus' tools, then try again"
+  local as_root=()
+  [ "$(id -u)" -eq 0 ] || as_root=(sudo)
+  say "fetching promtool into $folder"
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  "${as_root[@]}" apt-get update -qq && (cd "$folder" && apt-get download -qq prometheus && dpkg -x prometheus_*.deb .) ||
+    die "apt-get download prometheus: see above. Or put promtool into PATH"
+}
+
 need_rust() {
   have cargo || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
   have cargo || die "no cargo. Install a Rust toolchain with rustup, or put its bin folder into PATH"
@@ -194,6 +210,7 @@ peers=yes
 [ $# -eq 0 ] || peers=no
 
 need_packages
+need_promtool
 need_rust
 need_nextest
 if [ "$peers" = yes ]; then need_node; fi

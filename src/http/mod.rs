@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 mod callbacks;
+mod exposition;
 mod extract;
 mod listener;
 mod pages;
