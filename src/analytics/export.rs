@@ -1,7 +1,7 @@
 //! Requests as rows of a file that opens in a spreadsheet.
 
+use super::spreadsheet::cell;
 use crate::approval::{ChangeRole, Request, Requester};
-use crate::unicode::is_hidden;
 
 /// The columns, in order.
 pub const COLUMNS: [&str; 24] = [
@@ -30,6 +30,9 @@ pub const COLUMNS: [&str; 24] = [
     "use",
     "exit_code",
 ];
+
+/// What a file may begin with so that Excel takes it for UTF-8: without it, it takes the machine's old code page.
+pub const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// A CSV line (RFC 4180) with the column names.
 ///
@@ -75,19 +78,19 @@ fn cells(request: &Request) -> [String; 24] {
         request.expires_at.to_string(),
         request.decided_at.map(|at| at.to_string()).unwrap_or_default(),
         request.decided_at.map(|at| format!("{:.6}", at.since(request.created_at).as_secs_f64())).unwrap_or_default(),
-        email.as_ref().map(|email| defused(email.as_str())).unwrap_or_default(),
-        name.as_deref().map(defused).unwrap_or_default(),
+        email.as_ref().map(|email| cell(email.as_str())).unwrap_or_default(),
+        name.as_deref().map(cell).unwrap_or_default(),
         decision
-            .map(|decision| defused(&words(decision.by.iter().map(|person| person.as_str()).collect())))
+            .map(|decision| cell(&words(decision.by.iter().map(|person| person.as_str()).collect())))
             .unwrap_or_default(),
-        decision.and_then(|decision| decision.reason.as_deref()).map(defused).unwrap_or_default(),
-        words(request.terms.slots.iter().map(|slot| slot.slot.group.as_str()).collect()),
-        request.payload.language.as_deref().map(defused).unwrap_or_default(),
-        defused(&request.payload.command),
-        request.reason.as_deref().map(defused).unwrap_or_default(),
+        decision.and_then(|decision| decision.reason.as_deref()).map(cell).unwrap_or_default(),
+        cell(&words(request.terms.slots.iter().map(|slot| slot.slot.group.as_str()).collect())),
+        request.payload.language.as_deref().map(cell).unwrap_or_default(),
+        cell(&request.payload.command),
+        request.reason.as_deref().map(cell).unwrap_or_default(),
         request.digest.to_string(),
         request.revision.to_string(),
-        modified_by.map(|person| defused(person.as_str())).unwrap_or_default(),
+        modified_by.map(|person| cell(person.as_str())).unwrap_or_default(),
         working.map(|time| format!("{:.6}", time.as_secs_f64())).unwrap_or_default(),
         request.payload.duration_seconds.map(|seconds| seconds.to_string()).unwrap_or_default(),
         used.unwrap_or_default().to_owned(),
@@ -99,32 +102,9 @@ fn word(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Text that no spreadsheet takes for a formula: one that begins like a formula gets an apostrophe in front (OWASP, "CSV
-/// Injection"), also when white space or characters that show nothing come first, which some programs skip.
-fn defused(text: &str) -> String {
-    let skipped = |c: char| c.is_whitespace() || is_hidden(c);
-    let begins = text
-        .trim_start_matches(skipped)
-        .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫']);
-    let controls = text.starts_with(char::is_control);
-    if begins || controls { format!("'{text}") } else { text.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn formulas_are_defused_and_other_text_is_left_alone() {
-        for formula in
-            ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "＝1", "\u{b}=1", "\u{feff}=1", "\u{200b}@x", "﹦1", "\rx"]
-        {
-            assert_eq!(defused(formula), format!("'{formula}"));
-        }
-        for text in ["select 1", "a=1", "'quoted'", ""] {
-            assert_eq!(defused(text), text);
-        }
-    }
 
     #[test]
     fn header_is_one_csv_line() {

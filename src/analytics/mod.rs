@@ -6,6 +6,7 @@
 pub mod export;
 mod histogram;
 mod report;
+mod spreadsheet;
 
 pub use histogram::{Bucket, Histogram};
 pub use report::{ApprovalTime, Backlog, BucketCount, Count, Counts, Latency, Rates, Summary, summarise, times};

@@ -36,6 +36,9 @@ enum What {
     Export {
         #[command(flatten)]
         period: Period,
+        /// Begin with a byte order mark, which Excel needs to read anything but ASCII
+        #[arg(long)]
+        bom: bool,
         /// File to write [default: standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -70,7 +73,7 @@ impl Analytics {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match &self.what {
             What::Report { period, json } => self.report(period, *json).await,
-            What::Export { period, output, json } => self.export(period, output.as_ref(), *json).await,
+            What::Export { period, bom, output, json } => self.export(period, *bom, output.as_ref(), *json).await,
         }
     }
 
@@ -80,9 +83,12 @@ impl Analytics {
         if json { output::print_exact(format!("{summary:#}\n").as_bytes()) } else { output::print(&describe(&summary)) }
     }
 
-    async fn export(&self, period: &Period, file: Option<&PathBuf>, json: bool) -> anyhow::Result<()> {
+    async fn export(&self, period: &Period, bom: bool, file: Option<&PathBuf>, json: bool) -> anyhow::Result<()> {
         let call = self.client.call(Method::GET, "/v1/analytics/export")?;
-        let call = call.query(&period.query()).query(&[("format", "csv")]);
+        let mut call = call.query(&period.query()).query(&[("format", "csv")]);
+        if bom {
+            call = call.query(&[("bom", "true")]);
+        }
         let mut stream = self.client.send(call).await?.bytes_stream();
         let mut target = match file {
             Some(path) => Some(File::create(path).with_context(|| format!("cannot write {}", path.display()))?),

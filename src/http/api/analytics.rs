@@ -39,6 +39,9 @@ enum Format {
 pub(in crate::http) struct Export {
     #[serde(default)]
     format: Format,
+    /// Whether the file begins with a byte order mark.
+    #[serde(default)]
+    bom: bool,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     resource: Option<ResourceName>,
@@ -48,12 +51,14 @@ pub(in crate::http) struct Export {
 pub(in crate::http) async fn export(
     State(app): State<App>,
     Caller(caller): Caller,
-    Params(Export { format, from, to, resource }): Params<Export>,
+    Params(Export { format, bom, from, to, resource }): Params<Export>,
 ) -> Answer<Response> {
     let batches = app.hub.export(&caller, ReportFilter { from, to, resource })?;
     let Format::Csv = format;
     // A failure in the middle breaks the connection, so that nobody takes half a file for a whole one.
-    let header = stream::once(async { rows::csv_header().map_err(std::io::Error::other) });
+    let mark = if bom { rows::BYTE_ORDER_MARK } else { "" };
+    let header = rows::csv_header().map(|header| [mark.as_bytes(), &header].concat()).map_err(std::io::Error::other);
+    let header = stream::once(async { header });
     let lines = batches.map_err(std::io::Error::other).and_then(|batch| async move { csv_lines(&batch) });
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
