@@ -12,10 +12,25 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::sync::watch;
 
-/// A moment: microseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in UTC on the wire, as an integer in the
-/// databases (text timestamps compare wrongly in SQLite when their fractions differ in length).
+/// A moment: microseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in UTC with exactly six digits of a second on the wire,
+/// as an integer in the databases. With as many digits as the moment needs, texts would not sort by time, and readers that expect one
+/// form (Java's patterns, Python before 3.11, data frames that infer a column's type) would fail on some of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
+
+/// The first moment that has an RFC 3339 form which all programs read: the start of the year 1.
+const FIRST: jiff::Timestamp = jiff::Timestamp::constant(-62_135_596_800, 0);
+
+/// Not a moment as RFC 3339 writes it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum InvalidTime {
+    /// It cannot be read.
+    #[error("not a time such as 2026-11-21T22:00:00Z: {0}")]
+    Form(jiff::Error),
+    /// It lies before the year 1.
+    #[error("a time lies between the years 1 and 9999")]
+    Year,
+}
 
 impl Timestamp {
     /// The moment `micros` microseconds after the epoch.
@@ -61,15 +76,18 @@ impl Sub<Duration> for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_jiff().fmt(f)
+        write!(f, "{:.6}", self.to_jiff())
     }
 }
 
 impl FromStr for Timestamp {
-    type Err = jiff::Error;
+    type Err = InvalidTime;
 
-    fn from_str(text: &str) -> Result<Self, jiff::Error> {
-        text.parse::<jiff::Timestamp>().map(|moment| Self(moment.as_microsecond()))
+    /// Reads RFC 3339, with any offset. What is finer than a microsecond is dropped.
+    fn from_str(text: &str) -> Result<Self, InvalidTime> {
+        let moment: jiff::Timestamp = text.parse().map_err(InvalidTime::Form)?;
+        // RFC 3339 has years of four digits, and calendars of other languages begin with year 1.
+        if moment < FIRST { Err(InvalidTime::Year) } else { Ok(Self(moment.as_microsecond())) }
     }
 }
 
@@ -156,6 +174,24 @@ mod tests {
         let moment: Timestamp = "2026-11-21T21:08:25.000123Z".parse().expect("valid");
         assert_eq!(moment.to_string(), "2026-11-21T21:08:25.000123Z");
         assert_eq!("2026-11-21T22:08:25.000123+01:00".parse::<Timestamp>().expect("valid"), moment);
+        for wrong in
+            ["yesterday", "2026-11-21", "2026-11-21T21:08:25", "-000043-03-15T12:00:00Z", "0000-12-31T23:59:59Z"]
+        {
+            assert!(wrong.parse::<Timestamp>().is_err(), "{wrong}");
+        }
+        assert_eq!(
+            "0001-01-01T00:00:00Z".parse::<Timestamp>().expect("valid").to_string(),
+            "0001-01-01T00:00:00.000000Z"
+        );
+    }
+
+    #[test]
+    fn every_moment_is_written_with_six_digits() {
+        for micros in [0, 1, 120_000, 999_999, 1_000_000, 1_764_369_850_120_000, 1_764_369_850_000_000, i64::MAX, -1] {
+            let text = Timestamp::from_micros(micros).to_string();
+            assert!(text.len() == 27 && text.ends_with('Z') && text.as_bytes().get(19) == Some(&b'.'), "{text}");
+        }
+        assert_eq!(serde_json::to_value(Timestamp::from_micros(500_000)).expect("JSON"), "1970-01-01T00:00:00.500000Z");
     }
 
     #[tokio::test]

@@ -30,3 +30,4 @@ mod ssrf;
 mod store;
 mod templates;
 mod tidy;
+mod wire;

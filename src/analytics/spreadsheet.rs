@@ -4,8 +4,8 @@ use unicode_segmentation::GraphemeCursor;
 
 use crate::unicode::is_hidden;
 
-/// The most that a cell holds, in UTF-16 units. Excel takes 32,767 and says that a file with more is damaged; LibreOffice cuts at
-/// 65,535 without a word.
+/// The most that a cell holds, in UTF-16 units. Excel takes 32,767 and says that a file with more is damaged; others cut at 65,535
+/// without a word.
 pub(super) const MOST: usize = 32_000;
 /// What of it the mark at the cut and the guard take at most.
 const RESERVED: usize = 64;

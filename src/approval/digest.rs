@@ -80,4 +80,22 @@ mod tests {
         assert!("BA78".parse::<Digest>().is_err());
         assert!("ba7".parse::<Digest>().is_err());
     }
+
+    /// `serde_json` reads these one bit off without its feature `float_roundtrip`, and an asker's library does not.
+    #[test]
+    fn numbers_are_read_as_they_are() {
+        for text in [
+            "51.248178375505404",
+            "-93.31137037688033",
+            "-36.573994842753436",
+            "97.45365320034685",
+            "2.0030397744267762e-253",
+        ] {
+            assert_eq!(
+                serde_json::from_str::<f64>(text).expect("a number"),
+                text.parse::<f64>().expect("a number"),
+                "{text}"
+            );
+        }
+    }
 }

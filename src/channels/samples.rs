@@ -129,8 +129,8 @@ fn endpoint(kind: &str, sample: Sample) -> Value {
         "id": "ep_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "name": "dba-chat", "channel": "slack",
         "state": if kind == "endpoint.disabled" { "disabled" } else { "active" },
         "url": format!("{HUB}/…"), "reason": reason.map(|reason| sample.written(reason, 1_000)),
-        "failing_since": is_failing.then_some("2026-11-21T06:00:00Z"),
-        "disabled_at_latest": is_failing.then_some("2026-11-26T06:00:00Z"),
+        "failing_since": is_failing.then_some("2026-11-21T06:00:00.000000Z"),
+        "disabled_at_latest": is_failing.then_some("2026-11-26T06:00:00.000000Z"),
     })
 }
 
@@ -152,8 +152,8 @@ fn request(kind: &str, sample: Sample) -> Value {
             "email": "nora@example.com", "name": optional("Nora Lind", 256), "groups": [], "acting_for": null,
         },
         "beneficiary": is_access.then_some("olga@example.com"), "reason": optional("Because it is needed.", 4_096), "labels": {},
-        "status": status, "created_at": "2026-11-21T11:59:00Z", "expires_at": "2026-11-21T13:00:00.25Z",
-        "decided_at": (status != "pending").then_some("2026-11-21T12:00:00Z"),
+        "status": status, "created_at": "2026-11-21T11:59:00.000000Z", "expires_at": "2026-11-21T13:00:00.250000Z",
+        "decided_at": (status != "pending").then_some("2026-11-21T12:00:00.000000Z"),
         "decision": (status != "pending").then(|| decision(kind, sample)),
         "slots": slots(kind, sample), "votes": votes(kind, sample), "modified_by": null,
         "change": diff.map(|diff| change(&diff)),
@@ -280,7 +280,7 @@ fn votes(kind: &str, sample: Sample) -> Vec<Value> {
     let vote = |number: usize, person: &str, decision: &str, group: &str, on_behalf_of: Option<&str>| {
         json!({
             "id": format!("vot_0190aaaaaaaa7aaaaaaaaaaaaaaa{number:04}"), "person": person, "decision": decision, "group": group,
-            "reason": null, "assurance": "link", "channel": "slack", "at": "2026-11-21T12:00:00Z", "revision": 1,
+            "reason": null, "assurance": "link", "channel": "slack", "at": "2026-11-21T12:00:00.000000Z", "revision": 1,
             "digest": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "on_behalf_of": on_behalf_of,
             "narrowing": null, "voided": kind == "request.revised",
         })
@@ -301,7 +301,7 @@ fn votes(kind: &str, sample: Sample) -> Vec<Value> {
 
 fn change(diff: &str) -> Value {
     json!({
-        "by": "nora@example.com", "role": "requester", "at": "2026-11-21T12:00:00Z", "from_revision": 1,
+        "by": "nora@example.com", "role": "requester", "at": "2026-11-21T12:00:00.000000Z", "from_revision": 1,
         "reason": "not all of them", "diff": diff,
     })
 }
@@ -309,9 +309,9 @@ fn change(diff: &str) -> Value {
 fn execution(kind: &str) -> Value {
     let is_over = kind == "execution.finished";
     json!({
-        "status": if is_over { "failed" } else { "claimed" }, "use_by": "2026-11-21T13:00:00Z",
-        "claimed_at": "2026-11-21T12:00:00Z", "lease_expires_at": "2026-11-21T12:05:00Z",
-        "finished_at": is_over.then_some("2026-11-21T12:01:00Z"), "exit_code": is_over.then_some(3), "output": null,
+        "status": if is_over { "failed" } else { "claimed" }, "use_by": "2026-11-21T13:00:00.000000Z",
+        "claimed_at": "2026-11-21T12:00:00.000000Z", "lease_expires_at": "2026-11-21T12:05:00.000000Z",
+        "finished_at": is_over.then_some("2026-11-21T12:01:00.000000Z"), "exit_code": is_over.then_some(3), "output": null,
         "output_truncated": false, "output_digest": null, "reason": null, "revoked_by": null,
     })
 }
@@ -319,13 +319,13 @@ fn execution(kind: &str) -> Value {
 fn grant(kind: &str) -> Value {
     let (status, ended_at) = match kind {
         "grant.started" => ("active", None),
-        "grant.ended" => ("ended", Some("2026-11-21T13:30:00Z")),
-        _ => ("revoked", Some("2026-11-21T12:30:00Z")),
+        "grant.ended" => ("ended", Some("2026-11-21T13:30:00.000000Z")),
+        _ => ("revoked", Some("2026-11-21T12:30:00.000000Z")),
     };
     let is_revoked = status == "revoked";
     json!({
         "id": "grt_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "request": "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "resource": "orders-db",
-        "requester": "olga@example.com", "status": status, "starts_at": "2026-11-21T12:00:00Z", "ends_at": "2026-11-21T13:30:00Z",
+        "requester": "olga@example.com", "status": status, "starts_at": "2026-11-21T12:00:00.000000Z", "ends_at": "2026-11-21T13:30:00.000000Z",
         "ended_at": ended_at, "ended_by": is_revoked.then_some("dana@example.com"),
         "reason": is_revoked.then_some("the incident is over"),
     })

@@ -4,7 +4,7 @@
 
 use super::declaration::{Budget, built_in_chat};
 use super::schema::TEAMS as SCHEMA;
-use super::text::{WORD_JOINER, cut, in_json, plain_markdown, visible};
+use super::text::{WORD_JOINER, cut, in_json, plain_markdown, visible, whole_seconds};
 use super::view::Room;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
@@ -43,7 +43,7 @@ fn plain(text: &str) -> String {
 
 /// Adaptive Cards' own date and time functions, which want whole seconds; only a `TextBlock` reads them.
 fn moment(at: Timestamp) -> String {
-    let seconds = Timestamp::from_micros(at.as_seconds() * 1_000_000);
+    let seconds = whole_seconds(at);
     format!("{{{{DATE({seconds}, SHORT)}}}} {{{{TIME({seconds})}}}}")
 }
 

@@ -25,7 +25,7 @@ on_both! {
         for kind in ["request.created", "request.approved", "grant.started"] {
             hub.delivery(&endpoint, kind, "delivered").await;
         }
-        assert_eq!(shown["grant"]["ends_at"], "2026-11-21T13:00:05Z");
+        assert_eq!(shown["grant"]["ends_at"], "2026-11-21T13:00:05.000000Z");
         let access = hub.get(QUESTION).await.expect(200);
         assert_eq!((&access["allowed"], &access["grant"]["id"]), (&json!(true), &shown["grant"]["id"]));
         assert_eq!(hub.get("/v1/access?resource=orders&requester=mary@example.com").await.expect(200)["allowed"], false);
@@ -35,7 +35,7 @@ on_both! {
         assert_eq!(allowed(&hub).await, false, "by the time, not by the timer");
         hub.after(0).await;
         let grant = hub.get(&format!("/v1/grants/{}", shown["grant"]["id"].as_str().unwrap())).await.expect(200);
-        assert_eq!((&grant["status"], &grant["ended_at"]), (&json!("ended"), &json!("2026-11-21T13:00:05Z")));
+        assert_eq!((&grant["status"], &grant["ended_at"]), (&json!("ended"), &json!("2026-11-21T13:00:05.000000Z")));
         hub.delivery(&endpoint, "grant.ended", "delivered").await;
     }
 
@@ -52,7 +52,7 @@ on_both! {
             assert_eq!(votes, [(json!(true), json!(null)), (json!(false), json!(60))]);
         }
         let shown = hub.vote(&request, "approve", "erik@example.com").await.expect(200);
-        assert_eq!((&shown["grant"]["status"], &shown["grant"]["ends_at"]), (&json!("active"), &json!("2026-11-21T12:01:00Z")));
+        assert_eq!((&shown["grant"]["status"], &shown["grant"]["ends_at"]), (&json!("active"), &json!("2026-11-21T12:01:00.000000Z")));
         hub.post(&path(&request, "/approve"), &narrowed).await.expect(200);
         assert_eq!(hub.post(&path(&request, "/approve"), &dana).await.problem(409), "already_decided", "the whole window is not what counted");
     }
@@ -72,7 +72,7 @@ on_both! {
         let grant = &shown["grant"];
         assert_eq!(
             (&grant["status"], &grant["starts_at"], &grant["ends_at"]),
-            (&json!("scheduled"), &json!("2026-11-21T14:00:00Z"), &json!("2026-11-21T14:30:00Z"))
+            (&json!("scheduled"), &json!("2026-11-21T14:00:00.000000Z"), &json!("2026-11-21T14:30:00.000000Z"))
         );
         let access = hub.get(QUESTION).await.expect(200);
         assert_eq!((&access["allowed"], &access["grant"]["status"]), (&json!(false), &json!("scheduled")));
@@ -92,7 +92,7 @@ on_both! {
         hub.after(0).await;
         let trail = hub.trail(&request).await;
         assert_eq!(trail[trail.len() - 2..], ["grant.started", "grant.ended"]);
-        assert_eq!(hub.show(&request).await["grant"]["ended_at"], "2026-11-21T12:11:00Z");
+        assert_eq!(hub.show(&request).await["grant"]["ended_at"], "2026-11-21T12:11:00.000000Z");
     }
 
     async fn access_is_ended_early_by_who_has_it_who_approved_it_and_admins(database: Database) {

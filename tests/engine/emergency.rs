@@ -20,7 +20,7 @@ on_both! {
         let broken = hub.post_as(&nora, &glass, &why).await.expect(200);
         assert_eq!((&broken["status"], &broken["decision"]["method"]), (&json!("approved"), &json!("break_glass")));
         assert_eq!(broken["decision"]["by"], json!(["nora@example.com"]));
-        assert_eq!(broken["review"]["due_at"], "2026-11-21T13:00:00Z");
+        assert_eq!(broken["review"]["due_at"], "2026-11-21T13:00:00.000000Z");
         assert_eq!(broken["execution"]["status"], "ready");
         let other = hub.ask_with(json!({})).await.expect(201);
         hub.post_as(&nora, &path(&other, "/break-glass"), &why).await.expect(200);

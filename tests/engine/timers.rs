@@ -78,7 +78,7 @@ on_both! {
             .with_orders(json!({"reminders": [1_800], "working_hours": hours, "timeout_seconds": 1_000_000})).await;
         let request = hub.ask_with(json!({})).await.expect(201);
         let explained = hub.get(&path(&request, "/explain")).await.expect(200);
-        assert_eq!(explained["next_notice_at"], "2026-11-23T08:30:00Z");
+        assert_eq!(explained["next_notice_at"], "2026-11-23T08:30:00.000000Z");
         hub.after(44 * 3_600).await;
         assert_eq!(count(&hub.trail(&request).await, "request.voted"), 0);
         // Monday, 08:00 UTC: an hour later it is 10:00 in Berlin.

@@ -26,13 +26,13 @@ on_both! {
     async fn a_claim_is_given_out_once(database: Database) {
         let (hub, request) = approved(database).await;
         assert_eq!(request["execution"]["status"], "ready");
-        assert_eq!(request["execution"]["use_by"], "2026-11-21T12:10:00Z");
+        assert_eq!(request["execution"]["use_by"], "2026-11-21T12:10:00.000000Z");
         let wrong = json!({"digest": "0".repeat(64)});
         assert_eq!(hub.post(&path(&request, "/claim"), &wrong).await.problem(412), "digest_stale");
         let claimed = hub.post(&path(&request, "/claim"), &claim(&request)).await.expect(200);
         assert_eq!(claimed, json!({
             "fence": claimed["fence"], "command": "delete from carts", "language": "sql", "context": {"ticket": 7}, "digest": request["digest"],
-            "receipt": null, "lease_expires_at": "2026-11-21T12:01:00Z",
+            "receipt": null, "lease_expires_at": "2026-11-21T12:01:00.000000Z",
         }));
         assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(409), "already_claimed");
         assert_eq!(hub.post(&path(&request, "/revoke"), &json!({})).await.problem(409), "already_claimed");
@@ -122,7 +122,7 @@ on_both! {
         let fence = hub.post(&path(&request, "/claim"), &claim(&request)).await.expect(200)["fence"].clone();
         hub.advance(50);
         let beat = hub.post(&path(&request, "/heartbeat"), &json!({"fence": fence})).await.expect(200);
-        assert_eq!(beat["lease_expires_at"], "2026-11-21T12:01:50Z");
+        assert_eq!(beat["lease_expires_at"], "2026-11-21T12:01:50.000000Z");
         hub.after(59).await;
         assert_eq!(hub.show(&request).await["execution"]["status"], "claimed");
         hub.after(1).await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Bench, Running};
 use crate::engine::path;
-use crate::support::{Database, on_both};
+use crate::support::{Database, assert_times, on_both};
 
 impl Bench {
     /// Runs the program to its end; what it printed.
@@ -14,7 +14,9 @@ impl Bench {
 
     async fn run_json(&self, args: &[&str], code: i32) -> Value {
         let text = self.run(&[args, &["--json"]].concat(), code).await;
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+        let json = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+        assert_times(&json);
+        json
     }
 
     /// Makes a request; its id.
@@ -90,7 +92,7 @@ on_both! {
         let id = bench.create(&["--duration", "3600"]).await;
         bench.run(&["approve", &id, "--on-behalf-of", "dana@example.com", "--duration", "600"], 0).await;
         let shown = bench.run(&["request", "show", &id], 0).await;
-        assert!(shown.contains("access      active for nora@example.com from 2026-11-21T12:00:00Z until 2026-11-21T12:10:00Z"), "{shown}");
+        assert!(shown.contains("access      active for nora@example.com from 2026-11-21T12:00:00.000000Z until 2026-11-21T12:10:00.000000Z"), "{shown}");
         let request = bench.hub.get(&path(&json!({"id": id}), "")).await.expect(200);
         assert_eq!(request["kind"], "jit");
         bench.run(&["request", "create", "--resource", "orders"], 2).await;

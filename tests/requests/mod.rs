@@ -24,7 +24,7 @@ on_both! {
             "outcome": "approved", "method": "votes", "reason": null, "by": ["dana@example.com"], "rule": null, "group": null,
         }));
         assert_eq!(decided["votes"][0]["assurance"], "delegated");
-        assert_eq!(decided["decided_at"], "2026-11-21T12:00:05Z");
+        assert_eq!(decided["decided_at"], "2026-11-21T12:00:05.000000Z");
         assert_eq!(hub.show(&request).await, decided);
     }
 

@@ -11,7 +11,7 @@ use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{Database, eventually};
+use super::{Database, assert_times, eventually};
 
 /// A running hub.
 pub(crate) struct TestHub {
@@ -50,7 +50,11 @@ impl Answer {
     pub(crate) async fn to(call: reqwest::RequestBuilder) -> Self {
         let response = call.send().await.expect("the hub answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, text: response.text().await.expect("a whole body") }
+        let text = response.text().await.expect("a whole body");
+        if let Ok(json) = serde_json::from_str(&text) {
+            assert_times(&json);
+        }
+        Self { status, headers, text }
     }
 
     pub(crate) fn json(&self) -> Value {

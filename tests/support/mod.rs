@@ -5,12 +5,14 @@ mod hub;
 mod pooler;
 mod process;
 mod receiver;
+mod times;
 
 pub(crate) use database::Database;
 pub(crate) use hub::{Answer, Options, TestHub};
 pub(crate) use pooler::Pooler;
 pub(crate) use process::{HubProcess, TOKEN};
 pub(crate) use receiver::{Behaviour, Hook, Received, Receiver};
+pub(crate) use times::{assert_times, has_six_digits, is_time};
 
 use std::future::Future;
 use std::time::Duration;

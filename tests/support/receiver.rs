@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::eventually;
+use super::{assert_times, eventually};
 
 /// Something that happens by the way.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
@@ -58,7 +58,9 @@ pub(crate) struct Received {
 
 impl Received {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).expect("a JSON body")
+        let body = serde_json::from_str(&self.body).expect("a JSON body");
+        assert_times(&body);
+        body
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {

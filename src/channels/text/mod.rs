@@ -19,7 +19,7 @@ pub use html::Html;
 pub use json::{ascii_json, in_json};
 pub use markdown::{plain_markdown, split_fences};
 pub use mentions::dead_mentions;
-pub use span::{duration, utc};
+pub use span::{duration, utc, whole_seconds};
 pub use terminal::{indented, one_line};
 pub use visible::visible;
 

@@ -22,6 +22,12 @@ pub fn utc(at: Timestamp) -> String {
     }
 }
 
+/// A moment for programs that know no fractions of a second, rounded down: `2026-11-21T13:00:00Z`.
+pub fn whole_seconds(at: Timestamp) -> String {
+    let text = at.to_string();
+    text.split_once('.').map_or(text.clone(), |(whole, _)| format!("{whole}Z"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +35,6 @@ mod tests {
     #[test]
     fn moments_are_shown_to_the_minute() {
         assert_eq!(utc("2026-11-21T13:05:59.25Z".parse().expect("a time")), "2026-11-21 13:05 UTC");
+        assert_eq!(whole_seconds("2026-11-21T13:05:59.999Z".parse().expect("a time")), "2026-11-21T13:05:59Z");
     }
 }

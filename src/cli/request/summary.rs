@@ -129,11 +129,11 @@ mod tests {
         let text = summary(&Shown::read(answer, None).unwrap());
         for part in [
             "req_0190c0de0190c0de0190c0de0190c0de: approved by dana@example.com\n",
-            "  asked by    nora@example.com at 2026-11-21T22:00:00Z\n",
+            "  asked by    nora@example.com at 2026-11-21T22:00:00.000000Z\n",
             "  command\n    psql -c 'delete from carts where old'\n",
             "  changed by  dana@example.com (approver): not all\n    -delete\n    +delete where old\n",
             "  vote        dana@example.com approved for dba: not all\n",
-            "  use         succeeded at 2026-11-21T22:02:00Z, exit code 0, output ab\n    DELETE 3\n",
+            "  use         succeeded at 2026-11-21T22:02:00.000000Z, exit code 0, output ab\n    DELETE 3\n",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
@@ -149,6 +149,6 @@ mod tests {
         });
         let text = summary(&Shown::read(answer, None).unwrap());
         assert!(text.contains("revoked for nora@example.com from"), "{text}");
-        assert!(text.contains(", over at 2026-11-21T22:30:00Z, ended by dana@example.com (grt_1)"), "{text}");
+        assert!(text.contains(", over at 2026-11-21T22:30:00.000000Z, ended by dana@example.com (grt_1)"), "{text}");
     }
 }
