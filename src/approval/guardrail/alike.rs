@@ -5,7 +5,10 @@
 /// Whether the text means the same in every reading; with `runs_strings` also when its strings are run, alone or put together.
 pub(super) fn in_all(text: &str, runs_strings: bool) -> bool {
     let Some(strings) = plain(text) else { return false };
-    !runs_strings || strings.iter().all(|inside| plain(inside).is_some()) && plain(&strings.concat()).is_some()
+    !runs_strings
+        || strings.iter().all(|inside| plain(inside).is_some()) && plain(&strings.concat()).is_some()
+            // Some of them put together: a number must not run into the word behind it, whatever is before it.
+            && (strings.len() < 2 || !strings.iter().any(|inside| inside.starts_with(|c: char| c.is_ascii_digit())))
 }
 
 /// The text's strings, when it holds nothing but words, numbers, plain strings and marks that stand alone.

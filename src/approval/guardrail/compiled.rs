@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use super::super::{Payload, RuleName, Slot};
+use super::functions;
 use super::pattern::Pattern;
 use super::rule::{self, Effect, Guardrail, InvalidGuardrail, MAX_RULES};
 use super::shell::{self, Line};
@@ -28,6 +29,8 @@ pub struct Guardrails {
 pub(super) struct Rule {
     pub(super) spec: Guardrail,
     pattern: Option<Pattern>,
+    /// Functions that it lets statements call: those that it lists, and those that its words or its pattern spell.
+    functions: HashSet<String>,
 }
 
 /// What the rules say about a command.
@@ -76,6 +79,9 @@ pub struct Finding {
     pub rule: Option<RuleName>,
     /// What that rule does.
     pub effect: Option<Effect>,
+    /// The functions that it calls and that are not known to be harmless, when no rule decided it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unknown_functions: Vec<String>,
 }
 
 /// A command as the rules are asked about it.
@@ -87,6 +93,12 @@ pub(super) struct Case {
     raw: Vec<bool>,
     /// The commands that a shell reads in it, without white space.
     shell_commands: HashSet<String>,
+}
+
+impl Rule {
+    fn lets_call(&self, function: &str) -> bool {
+        self.functions.contains(function) || self.functions.contains("*")
+    }
 }
 
 impl Guardrails {
@@ -113,7 +125,11 @@ impl Guardrails {
                     .ok_or_else(|| InvalidGuardrail::Statement { rule: spec.name.clone(), entry: entry.clone() })?;
                 entries.entry(first).or_default().push((number, words.collect()));
             }
-            rules.push(Rule { pattern: Pattern::compile(spec)?, spec: spec.clone() });
+            rules.push(Rule {
+                pattern: Pattern::compile(spec)?,
+                functions: functions::named_by(spec),
+                spec: spec.clone(),
+            });
         }
         Ok(Self { rules, entries })
     }
@@ -241,6 +257,9 @@ impl Guardrails {
         if rule.spec.is_textless() {
             return true;
         }
+        if let Some(function) = &statement.argument_of {
+            return rule.lets_call(function);
+        }
         if statement.words.is_empty() {
             return false;
         }
@@ -257,6 +276,9 @@ impl Guardrails {
                 return begins(0);
             }
             // No shell reads this as a command, but a database may run it.
+        }
+        if !statement.calls.iter().all(|function| rule.lets_call(function)) {
+            return false;
         }
         let ends = statement.parts.iter().skip(1).map(|(_, byte)| *byte).chain([statement.text.len()]);
         statement.parts.iter().zip(ends).all(|((word, byte), end)| {
@@ -331,6 +353,7 @@ impl Findings {
             statement: statement.text.chars().take(FINDING_LENGTH).collect(),
             rule: rule.map(|rule| rule.spec.name.clone()),
             effect: rule.map(|rule| rule.spec.effect),
+            unknown_functions: if rule.is_some() { Vec::new() } else { statement.calls.clone() },
         };
         let denies = |finding: &Finding| finding.effect == Some(Effect::Deny);
         if self.list.len() < MAX_FINDINGS {

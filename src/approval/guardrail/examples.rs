@@ -88,6 +88,14 @@ impl Guardrails {
                 "databases may read it in different ways, so no rule can allow it: move the example to blocks"
                     .to_owned()
             }
+            (false, true) if judgement.findings.iter().any(|finding| !finding.unknown_functions.is_empty()) => {
+                let functions: Vec<_> =
+                    judgement.findings.iter().flat_map(|finding| finding.unknown_functions.iter().cloned()).collect();
+                format!(
+                    "it calls {}, not known to be harmless: name it in functions, or move the example to blocks",
+                    functions.join(", ")
+                )
+            }
             (false, true) if judgement.foreign => {
                 "the pattern does not match every command of it, with each operator that a shell acts on spelled out: widen the pattern, or move the example to blocks"
                     .to_owned()

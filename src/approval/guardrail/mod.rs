@@ -6,6 +6,7 @@
 mod alike;
 mod compiled;
 mod examples;
+mod functions;
 mod lexis;
 mod pattern;
 mod rule;

@@ -42,6 +42,9 @@ pub struct Guardrail {
     /// A regular expression, in any case of letters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
+    /// Functions that statements it allows may call, beside those known to be harmless: `net_total`, `app.net_total`, `*` for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<String>,
     /// Only for commands of these languages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<String>,
@@ -126,6 +129,19 @@ pub enum InvalidGuardrail {
     /// Slots beside an effect that asks nobody.
     #[error("guardrail {0}: slots are only for effect \"require\"")]
     NeedlessSlots(RuleName),
+    /// Functions beside an effect that has no use for them.
+    #[error("guardrail {0}: functions are only for effect \"allow\": others look at every call")]
+    NeedlessFunctions(RuleName),
+    /// Not the name of a function.
+    #[error(
+        "guardrail {rule}: {entry:?} is no name of a function such as \"net_total\" or \"app.net_total\", or \"*\" for all of them"
+    )]
+    Function {
+        /// Whose.
+        rule: RuleName,
+        /// The entry.
+        entry: String,
+    },
     /// A slot that needs nobody.
     #[error("guardrail {rule}: slot of group {group}: needed must be at least 1")]
     NothingNeeded {
@@ -162,6 +178,7 @@ impl Guardrail {
     pub(super) fn check(&self) -> Result<(), InvalidGuardrail> {
         self.check_sizes()?;
         self.check_slots()?;
+        self.check_functions()?;
         if let Some(pointer) = self.context.keys().find(|key| !key.is_empty() && !key.starts_with('/')) {
             return Err(InvalidGuardrail::Pointer { rule: self.name.clone(), pointer: pointer.clone() });
         }
@@ -175,6 +192,7 @@ impl Guardrail {
     fn check_sizes(&self) -> Result<(), InvalidGuardrail> {
         let lists = [
             ("statements", &self.statements),
+            ("functions", &self.functions),
             ("languages", &self.languages),
             ("blocks", &self.blocks),
             ("passes", &self.passes),
@@ -203,6 +221,18 @@ impl Guardrail {
             return Err(too_long("reason", MAX_TEXT));
         }
         Ok(())
+    }
+
+    fn check_functions(&self) -> Result<(), InvalidGuardrail> {
+        if self.effect != Effect::Allow && !self.functions.is_empty() {
+            return Err(InvalidGuardrail::NeedlessFunctions(self.name.clone()));
+        }
+        let is_name =
+            |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || "()'\"`;*".contains(c));
+        match self.functions.iter().find(|entry| *entry != "*" && !entry.split('.').all(is_name)) {
+            Some(entry) => Err(InvalidGuardrail::Function { rule: self.name.clone(), entry: entry.clone() }),
+            None => Ok(()),
+        }
     }
 
     fn check_slots(&self) -> Result<(), InvalidGuardrail> {
@@ -295,6 +325,10 @@ mod tests {
             json!({"name": "a", "effect": "deny", "pattern": "x".repeat(1_001)}),
             json!({"name": "a", "effect": "deny", "reason": "x".repeat(4_097)}),
             json!({"name": "a", "effect": "deny", "blocks": vec!["x"; 51]}),
+            json!({"name": "a", "effect": "deny", "functions": ["total"]}),
+            json!({"name": "a", "effect": "allow", "functions": ["total()"]}),
+            json!({"name": "a", "effect": "allow", "functions": ["app."]}),
+            json!({"name": "a", "effect": "allow", "functions": ["app.*"]}),
         ] {
             assert!(rule(bad.clone()).check().is_err(), "{bad}");
         }

@@ -1,9 +1,11 @@
 //! A command as statements: what rules look at.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::super::request::limits;
 use super::alike;
+use super::functions::{self, Call};
 use super::lexis::{self, Lexis, Piece};
 use super::script;
 use super::text::{has_client_lines, plain, rough_words};
@@ -17,7 +19,7 @@ const MAX_DEPTH: u8 = 4;
 const MAX_HIDDEN: usize = 4 * limits::COMMAND;
 
 /// One statement in one reading.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Statement {
     /// Its tokens, one space between them.
     pub text: String,
@@ -29,6 +31,10 @@ pub(super) struct Statement {
     pub rough: bool,
     /// It was found in a string or a body of another one.
     pub hidden: bool,
+    /// The functions that it calls and that are not known to be harmless.
+    pub calls: Vec<String>,
+    /// The function that it was found in a string for.
+    pub argument_of: Option<Arc<str>>,
 }
 
 impl Statement {
@@ -63,7 +69,11 @@ pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Read
         if number == 1 && alike::in_all(&text, pool.runs_strings) {
             break;
         }
-        Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign }.read(&text, 0, foreign || client_lines);
+        Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign, argument_of: None }.read(
+            &text,
+            0,
+            foreign || client_lines,
+        );
     }
     if !pool.foreign && client_lines {
         pool.unclear = true;
@@ -75,7 +85,8 @@ pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Read
         for text in argv.iter().copied().chain([program.as_str()]) {
             let (text, _) = plain(text);
             for lexis in lexis::readings(&text) {
-                Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign: true }.follow(&text, 0, true);
+                Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign: true, argument_of: None }
+                    .follow(&text, 0, true);
             }
         }
     }
@@ -89,7 +100,7 @@ pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Read
     statements.sort_unstable_by_key(|(_, place)| *place);
     let mut statements: Vec<_> = statements.into_iter().map(|(statement, _)| statement).collect();
     if statements.is_empty() {
-        statements.push(Draft::default().statement(false));
+        statements.push(Draft::default().statement(false, &[]));
     }
     Reading { statements, unclear: pool.unclear, foreign: pool.foreign }
 }
@@ -98,7 +109,7 @@ pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Read
 #[cfg(test)]
 pub(super) fn read_in(lexis: &'static Lexis, text: &str, foreign: bool) -> (Reading, bool) {
     let mut pool = Pool { foreign, ..Pool::default() };
-    Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign }.read(text, 0, foreign);
+    Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign, argument_of: None }.read(text, 0, foreign);
     let statements = pool.statements.into_keys().collect();
     (Reading { statements, unclear: pool.unclear, foreign: pool.foreign }, pool.runs_strings)
 }
@@ -142,7 +153,8 @@ impl Pool {
             if !words.is_empty() {
                 // Always looked at, however full: they stand for all the rest.
                 let place = self.statements.len();
-                let rough = Statement { text: words.join(" "), words, parts: Vec::new(), rough: true, hidden: false };
+                let text = words.join(" ");
+                let rough = Statement { text, words, rough: true, ..Statement::default() };
                 self.statements.entry(rough).or_insert(place);
             }
         }
@@ -155,7 +167,8 @@ struct Draft {
     text: String,
     words: Vec<String>,
     offsets: Vec<usize>,
-    strings: Vec<String>,
+    /// What is quoted, by the number of the word.
+    strings: Vec<(usize, String)>,
 }
 
 impl Draft {
@@ -175,11 +188,16 @@ impl Draft {
             || self.is_foreign()
     }
 
+    /// The functions that it calls and that are not known to be harmless.
+    fn calls(&self) -> Vec<Call> {
+        functions::calls(&self.words, &self.strings)
+    }
+
     fn is_foreign(&self) -> bool {
         !begins_sql(&self.words)
     }
 
-    fn statement(self, hidden: bool) -> Statement {
+    fn statement(self, hidden: bool, calls: &[Call]) -> Statement {
         let starts = |at: usize, word: &str| {
             let called = self.words.get(at + 1).is_some_and(|next| next == "(") && !word.starts_with("exec");
             words::begins_statement(word) && !called
@@ -187,12 +205,34 @@ impl Draft {
         let places = self.words.iter().enumerate().zip(&self.offsets);
         let parts = places.skip(1).filter(|((at, word), _)| starts(*at, word)).map(|((at, _), offset)| (at, *offset));
         let parts = std::iter::once((0, 0)).chain(parts).collect();
-        Statement { text: self.text, words: self.words, parts, rough: false, hidden }
+        let calls = calls.iter().map(|call| call.name.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+        Statement { text: self.text, words: self.words, parts, hidden, calls, ..Statement::default() }
     }
 }
 
 fn begins_sql(words: &[String]) -> bool {
     words.iter().find(|word| *word != "(").is_some_and(|word| words::begins_sql(word))
+}
+
+/// Strings, and what they are put together, as `'DR' || 'OP TABLE x'` would be.
+fn with_joined(mut strings: Vec<String>) -> Vec<String> {
+    if strings.len() > 1 {
+        strings.push(strings.concat());
+    }
+    strings
+}
+
+/// The strings of a statement that functions are given, with the name of the function.
+fn given(strings: &[(usize, String)], calls: &[Call]) -> Vec<(Arc<str>, String)> {
+    let arguments = |call: &Call| {
+        let begin = strings.partition_point(|(at, _)| *at < call.arguments.start);
+        let end = strings.partition_point(|(at, _)| *at < call.arguments.end);
+        let strings = strings.get(begin..end).unwrap_or_default();
+        let function: Arc<str> = call.name.as_str().into();
+        let strings = with_joined(strings.iter().map(|(_, inside)| inside.clone()).collect());
+        strings.into_iter().map(move |inside| (Arc::clone(&function), inside)).collect::<Vec<_>>()
+    };
+    functions::outermost(calls).flat_map(arguments).collect()
 }
 
 /// Reads a command and what is hidden in it in one way.
@@ -203,6 +243,8 @@ struct Reader<'a> {
     left: usize,
     /// What looks like a comment may be code as well: `psql --command='…'`.
     foreign: bool,
+    /// The function that is called with what is read.
+    argument_of: Option<Arc<str>>,
 }
 
 impl Reader<'_> {
@@ -219,29 +261,47 @@ impl Reader<'_> {
         }
         if let Some(from) = tokens.unclear_from {
             // An argument of a program need not be code at all.
-            self.pool.unclear |= depth == 0 || !self.foreign;
+            self.pool.unclear |= depth == 0 || !self.is_argument();
             // A shell's backslash hides what is before it as well: `drop\ table`.
             let rest = text.get(from..).filter(|_| !self.foreign);
             self.pool.add_rough(rest.unwrap_or(text));
         }
         // One statement may set a variable that the next one runs.
-        let open = open || self.foreign || tokens.client_command || drafts.iter().any(Draft::runs_text);
-        self.pool.runs_strings |= open || !hidden.is_empty();
+        let calls: Vec<_> = drafts.iter().map(Draft::calls).collect();
+        let open = open
+            || self.foreign
+            || tokens.client_command
+            || drafts.iter().any(Draft::runs_text)
+            || calls.iter().flatten().any(Call::runs_text);
+        let mut arguments = Vec::new();
         if self.foreign {
             hidden.extend(comments);
         }
-        for mut draft in drafts {
+        for (mut draft, calls) in drafts.into_iter().zip(&calls) {
             let strings = std::mem::take(&mut draft.strings);
-            self.pool.add(draft.statement(depth > 0));
+            let statement = draft.statement(depth > 0, calls);
+            self.pool.add(Statement { argument_of: self.argument_of.clone(), ..statement });
             if open {
-                // Put together as `'DR' || 'OP TABLE x'` would be.
-                let joined = (strings.len() > 1).then(|| strings.concat());
-                hidden.extend(strings.into_iter().chain(joined));
+                hidden.extend(with_joined(strings.into_iter().map(|(_, inside)| inside).collect()));
+            } else {
+                arguments.extend(given(&strings, calls));
             }
         }
+        self.pool.runs_strings |= open || !hidden.is_empty() || !arguments.is_empty();
         for inside in hidden {
             self.follow(&inside, depth, open);
         }
+        for (function, inside) in arguments {
+            let outer = self.argument_of.clone();
+            self.argument_of.get_or_insert(function);
+            self.follow(&inside, depth, open);
+            self.argument_of = outer;
+        }
+    }
+
+    /// Whether what is read is an argument of a program or a function, which need not be code at all.
+    fn is_argument(&self) -> bool {
+        self.foreign || self.argument_of.is_some()
     }
 
     fn follow(&mut self, inside: &str, depth: u8, open: bool) {
@@ -260,7 +320,7 @@ impl Reader<'_> {
             }
             Some(left) => {
                 self.left = left;
-                self.pool.unclear |= !self.foreign;
+                self.pool.unclear |= !self.is_argument();
                 self.pool.add_rough(inside);
             }
             None => self.pool.full = true,
@@ -281,8 +341,8 @@ fn drafts(pieces: Vec<Piece>) -> (Vec<Draft>, Vec<String>, Vec<String>) {
                 draft.push(&text, word);
             }
             Piece::Quoted { shown, inside } => {
+                draft.strings.push((draft.words.len(), inside));
                 draft.push(&shown, String::new());
-                draft.strings.push(inside);
             }
             Piece::Body { shown, inside } => {
                 draft.push(&shown, String::new());

@@ -1,0 +1,168 @@
+//! Functions that a statement calls: which are known to be harmless, and which are not.
+//!
+//! A list of dangerous functions is never complete: extensions and people make new ones, and a quoted name hides an old one.
+//! So the list names what is harmless. Whatever else is called may write, or run a text that it is given.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use super::rule::Guardrail;
+use super::words;
+
+static HARMLESS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+    let lines = include_str!("harmless.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.flat_map(str::split_ascii_whitespace).collect()
+});
+
+/// Families whose members all read.
+const HARMLESS_FAMILIES: [&str; 2] = ["pg_get_", "pg_stat_get_"];
+/// Schemas of the engines themselves.
+const SYSTEM: [&str; 3] = ["pg_catalog", "information_schema", "sys"];
+/// Words before a name with a list in parentheses that is a table, an alias or an index, and no function.
+const BEFORE_NAMES: [&str; 20] = [
+    "analyze",
+    "as",
+    "constraint",
+    "copy",
+    "exists",
+    "function",
+    "index",
+    "into",
+    "key",
+    "materialized",
+    "ordinality",
+    "procedure",
+    "recursive",
+    "references",
+    "table",
+    "type",
+    "unique",
+    "using",
+    "vacuum",
+    "view",
+];
+
+/// A call of a function that is not known to be harmless.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    /// Its name in lower case, with its schema.
+    pub(super) name: String,
+    /// Which words are its arguments.
+    pub(super) arguments: Range<usize>,
+}
+
+impl Call {
+    /// Whether the function is known to run a text, wherever that comes from, or has a name that cannot be read.
+    pub(super) fn runs_text(&self) -> bool {
+        let name = self.name.rsplit('.').next().unwrap_or_default();
+        words::runs_text(name) || self.name.is_empty()
+    }
+}
+
+/// The calls in a statement of functions that are not known to be harmless. `quoted` has the texts of quoted words, which are
+/// empty in `words`, by the number of the word.
+pub(super) fn calls(words: &[String], quoted: &[(usize, String)]) -> Vec<Call> {
+    let mut calls: Vec<Call> = Vec::new();
+    // The open parentheses, with the call that each belongs to.
+    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut main = false;
+    let mut called = None;
+    for (at, word) in words.iter().enumerate() {
+        match word.as_str() {
+            "(" => open.push(called.take()),
+            ")" => {
+                if let Some(call) = open.pop().flatten().and_then(|call| calls.get_mut(call)) {
+                    call.arguments.end = at;
+                }
+            }
+            _ if words.get(at + 1).is_some_and(|next| next == "(") && (word.is_empty() || is_name(word)) => {
+                let (name, first) = name(words, quoted, at);
+                if !is_harmless(&name) && !is_declared(words, first, main || !open.is_empty()) {
+                    called = Some(calls.len());
+                    calls.push(Call { name, arguments: at + 2..words.len() });
+                }
+            }
+            "select" | "insert" | "update" | "delete" | "merge" | "values" | "from" => main |= open.is_empty(),
+            _ => {}
+        }
+    }
+    calls
+}
+
+/// Those calls that are no arguments of another one.
+pub(super) fn outermost(calls: &[Call]) -> impl Iterator<Item = &Call> {
+    let mut end = 0;
+    calls.iter().filter(move |call| {
+        let outer = call.arguments.start >= end;
+        end = end.max(call.arguments.end);
+        outer
+    })
+}
+
+fn is_name(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '@' || c == '#' || !c.is_ascii())
+}
+
+/// The whole name that ends at a word, and the number of its first word. One that Unicode escapes spell is empty.
+fn name(words: &[String], quoted: &[(usize, String)], end: usize) -> (String, usize) {
+    let word = |at: usize| words.get(at).map_or("", String::as_str);
+    let mut first = end;
+    let mut parts = Vec::new();
+    loop {
+        let part = match quoted.binary_search_by_key(&first, |(at, _)| *at) {
+            Ok(found) => quoted.get(found).map_or(String::new(), |(_, text)| text.to_lowercase()),
+            Err(_) => word(first).to_owned(),
+        };
+        let escaped = word(first).is_empty() && first >= 2 && word(first - 1) == "&" && word(first - 2) == "u";
+        if escaped {
+            return (String::new(), first - 2);
+        }
+        parts.push(part);
+        if first < 2 || word(first - 1) != "." || !(word(first - 2).is_empty() || is_name(word(first - 2))) {
+            break;
+        }
+        first -= 2;
+    }
+    parts.reverse();
+    (parts.join("."), first)
+}
+
+fn is_harmless(name: &str) -> bool {
+    let name = match name.rsplit_once('.') {
+        Some((schema, name)) if SYSTEM.contains(&schema) => name,
+        _ => name,
+    };
+    let in_family = |family: &str| name.starts_with(family) && !name.contains('.');
+    HARMLESS.contains(name) || HARMLESS_FAMILIES.iter().any(|family| in_family(family))
+}
+
+/// Whether the name that begins at a word is declared there, with a list of columns or parameters, and not called. `inside`
+/// says that it stands in parentheses or behind the common table expressions.
+fn is_declared(words: &[String], first: usize, inside: bool) -> bool {
+    let Some(before) = first.checked_sub(1).and_then(|at| words.get(at)).map(String::as_str) else { return false };
+    let head = words.first().map_or("", String::as_str);
+    BEFORE_NAMES.contains(&before)
+        || before == ")"
+        || before == "on" && matches!(head, "create" | "grant" | "comment")
+        || matches!(before, "insert" | "replace" | "ignore") && matches!(head, "insert" | "replace")
+        || matches!(before, "with" | ",") && head == "with" && !inside
+}
+
+/// The functions that a rule names: in its list, as words of its statements, or in its pattern.
+pub(super) fn named_by(rule: &Guardrail) -> HashSet<String> {
+    let of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '@' | '#') || !c.is_ascii();
+    // Escapes such as `\b` are no part of a name, and `\.` is a dot.
+    let pattern = rule.pattern.as_deref().unwrap_or_default().replace("\\.", ".");
+    let mut plain = String::with_capacity(pattern.len());
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        plain.push(if c == '\\' { ' ' } else { c });
+        if c == '\\' {
+            chars.next();
+        }
+    }
+    let texts = rule.statements.iter().chain([&plain]).map(String::as_str);
+    let spelled = texts.flat_map(|text| text.split(|c| !of_name(c))).filter(|name| !name.is_empty());
+    spelled.chain(rule.functions.iter().map(String::as_str)).map(str::to_lowercase).collect()
+}
