@@ -1,4 +1,4 @@
-// The page is whole without this; with it, it looks again by itself while nobody is reading a body.
+// The page is whole without this; with it, it looks again by itself while nobody reads a body, further down, or an anchor ("Hold still").
 setInterval(() => {
-  if (!document.hidden && !document.querySelector("details[open]")) location.reload();
+  if (!document.hidden && !location.hash && scrollY < 200 && !document.querySelector("details[open]")) location.reload();
 }, 5000);

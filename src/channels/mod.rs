@@ -31,6 +31,7 @@ pub use templates::{
     DEFAULT, FileReach, FileTemplate, MAX_TEMPLATE, Occasion, Override, RenderError, SyntaxError, TemplateSet,
     TemplatesError, applying, is_name, tells_resources_apart,
 };
+pub(crate) use view::is_language;
 
 use self::slack_app::Call;
 use self::templates::Templates;

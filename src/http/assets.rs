@@ -10,7 +10,7 @@ use super::Problem;
 use crate::approval::Digest;
 use crate::channels::SCHEMAS;
 
-const STYLE: &str = include_str!("../../assets/countersign.css");
+const STYLE: &str = concat!(include_str!("../../assets/tokens.css"), include_str!("../../assets/countersign.css"));
 
 /// The style sheet's name, which changes with its text: so it may be kept for ever.
 static STYLE_NAME: LazyLock<String> =

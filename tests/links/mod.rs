@@ -81,7 +81,7 @@ on_both! {
     async fn the_page_shows_what_would_run(database: Database) {
         let (hub, _receiver, request, links) = with_links(database).await;
         let page = look(&hub, &url(&links, "review")).await;
-        assert!(page.text.contains("delete from carts -- ⟨U+202E⟩evil⟨U+200B⟩"));
+        assert!(page.text.contains("delete from carts -- <span class=\"inv\">⟨U+202E⟩</span>evil<span class=\"inv\">⟨U+200B⟩</span>"));
         assert!(page.text.contains("Dana Reyes") && page.text.contains(request["digest"].as_str().unwrap()));
         for (name, value) in [
             ("referrer-policy", "no-referrer"), ("cache-control", "no-store"), ("x-robots-tag", "noindex, nofollow"),
@@ -112,7 +112,7 @@ on_both! {
         assert_eq!((shown["status"].as_str(), shown["votes"][0]["assurance"].as_str()), (Some("approved"), Some("link")));
         assert_eq!(shown["votes"][0]["channel"], "custom");
         let page = look(&hub, &link).await;
-        assert!(page.text.contains("Approved by dana@example.com: ok &#60;b&#62;") && !page.text.contains("<form"), "{}", page.text);
+        assert!(page.text.contains("Approved by dana@example.com") && page.text.contains("ok &#60;b&#62;") && !page.text.contains("<form"), "{}", page.text);
         // The form again, as after the browser's back: no news, no harm.
         assert_eq!(submit(&hub, &link, &fields, &[]).await.status, 303);
         let mut other = fields;

@@ -68,11 +68,32 @@ for _ in {1..100}; do
 done
 [ -n "$link" ] || { echo "the demo's receiver was sent no link" >&2 && exit 1; }
 look() { node shot.mjs "$@" --axe >/dev/null || { echo "page $2: see above" >&2 && node shot.mjs "$@" --axe && exit 1; }; }
-look "$receiver" "$shots/receiver.png" --width 1100
+echo "demo: $(node demo.mjs "$receiver" "${drawn[@]}")"
+# The page looks again by itself, but not while somebody stays at an anchor.
+look "$receiver/#still" "$shots/receiver.png" --width 1280
+look "$receiver/#still" "$shots/receiver-phone.png" --width 360 --dark --no-js
 look "$hub/" "$shots/home.png" --width 390
 look "$link" "$shots/decision.png" --width 390 --no-js
 look "$link" "$shots/decision-dark.png" --width 390 --dark
 curl -fsS -o /dev/null -H 'Content-Type: application/json' -d '{"decision": "approve", "approver": "dana@example.com"}' "$link"
 look "$link" "$shots/decided.png" --width 390
 look "${link}x" "$shots/forged.png" --width 390
-echo "pages: six looked at, no accessibility violation"
+# A command that tries to stand out of sight: behind blank lines, and behind blanks.
+hostile=$(node -p 'JSON.stringify({
+  resource: "orders-db", requester: { email: "ivo@example.com" }, context: { note: "x".repeat(9000), blanks: " ".repeat(400) },
+  command: `line1${"\n".repeat(200)}touch marker${" ".repeat(400)}touch other\n${"line\n".repeat(300)}`,
+})')
+asked=$(curl -fsS -H "Authorization: Bearer $(field token)" -H 'Content-Type: application/json' -d "$hostile" "$hub/v1/requests")
+id=$(node -p 'JSON.parse(process.argv[1]).id' "$asked")
+link=''
+for _ in {1..100}; do
+  link=$(curl -fsS "$receiver/?channel=pipeline" | tr '\n' ' ' | sed 's/<article/\n<article/g' | grep "$id" |
+    grep -o "$hub/c/[A-Za-z0-9_-]*" | tail -n 1 || true)
+  [ -z "$link" ] || break
+  sleep 0.1
+done
+[ -n "$link" ] || { echo "the demo's receiver was sent no link of $id" >&2 && exit 1; }
+look "$link" "$shots/hostile.png" --width 360 --no-js
+look "$link" "$shots/hostile-desktop.png" --width 1280 --dark
+look "$receiver/?channel=pipeline#still" "$shots/receiver-hostile.png" --width 360
+echo "pages: ten looked at, nothing cut off, no accessibility violation"

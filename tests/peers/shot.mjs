@@ -7,9 +7,10 @@
 //   url, status, title   of the page that the URL led to
 //   console              errors, among them what the Content-Security-Policy refused
 //   blocked              requests to other hosts, aborted here, that the policy let pass
+//   cut                  elements of which a part is not on the page, or only after scrolling inside of them
 //   violations           with --axe: the rules of WCAG 2.2 A and AA that the page breaks, and where
 //
-// Exit code: 0, or 1 when there are violations or the page cannot be loaded, or
+// Exit code: 0, or 1 when something is cut, there are violations, or the page cannot be loaded, or
 // 2 for a wrong command line. The HTTP status is not judged: a dead link's page
 // is a page too.
 
@@ -59,6 +60,18 @@ async function findViolations(page) {
   }));
 }
 
+/** Runs in the page. What one types into may scroll; what is for screen readers alone is a point. */
+function findCut() {
+  const isCut = (element) => {
+    const { overflowX, overflowY } = getComputedStyle(element);
+    return (overflowY !== 'visible' && element.scrollHeight > element.clientHeight + 1)
+      || (overflowX !== 'visible' && element.scrollWidth > element.clientWidth + 1);
+  };
+  const cut = [...document.body.querySelectorAll(':not(input, select, textarea, .vh)')].filter(isCut);
+  const root = document.documentElement;
+  return [...cut, ...(root.scrollWidth > root.clientWidth ? [root] : [])].map(({ outerHTML }) => outerHTML.slice(0, 200));
+}
+
 if (!URL.canParse(url) || !isLoopback(new URL(url))) {
   console.error(`not a page on this machine: ${url}`);
   process.exit(2);
@@ -67,7 +80,7 @@ if (!URL.canParse(url) || !isLoopback(new URL(url))) {
 const report = await withBrowser(async (browser) => {
   const { page, blocked, problems, status } = await visit(browser, { javaScript: !values['no-js'] });
   await page.screenshot({ path: pngFile, fullPage: true });
-  const report = { url: page.url(), status, title: await page.title(), console: problems, blocked };
+  const report = { url: page.url(), status, title: await page.title(), console: problems, blocked, cut: await page.evaluate(findCut) };
   if (values.axe) {
     // axe-core is a script itself: a page without JavaScript is visited once more with it.
     const judged = values['no-js'] ? (await visit(browser, { javaScript: true })).page : page;
@@ -77,4 +90,4 @@ const report = await withBrowser(async (browser) => {
 });
 
 console.log(JSON.stringify(report, null, 2));
-process.exitCode = report.violations?.length > 0 ? 1 : 0;
+process.exitCode = report.cut.length > 0 || report.violations?.length > 0 ? 1 : 0;

@@ -103,6 +103,22 @@ fn text_of_others_goes_one_way() {
     }
 }
 
+/// What a page shows is on the page: nobody decides beside a box that has to be scrolled, and blanks do not vanish where lines wrap.
+#[test]
+fn no_style_hides_a_part_of_a_text() {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    for style in std::fs::read_dir(assets).unwrap() {
+        let path = style.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        for hiding in ["max-height", "overflow: auto", "overflow: scroll", "overflow-y", "text-overflow", "line-clamp"]
+        {
+            assert!(!text.contains(hiding), "{} holds {hiding}", path.display());
+        }
+    }
+    let pages = include_str!("../../assets/countersign.css");
+    assert!(pages.contains(".words .l, .code .l { display: block; white-space: break-spaces;"));
+}
+
 #[test]
 fn no_file_is_too_long_and_nothing_is_left_over() {
     for (path, text) in sources() {

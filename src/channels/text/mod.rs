@@ -8,6 +8,7 @@
 mod cut;
 mod html;
 mod json;
+mod listing;
 mod markdown;
 mod mentions;
 mod span;
@@ -15,8 +16,9 @@ mod terminal;
 mod visible;
 
 pub use cut::{cut, shortened};
-pub use html::Html;
+pub use html::{Drawn, Html};
 pub use json::{ascii_json, in_json};
+pub use listing::{Line, LineChange, Listing, Part};
 pub use markdown::{plain_markdown, split_fences};
 pub use mentions::dead_mentions;
 pub use span::{duration, utc, whole_seconds};
@@ -25,3 +27,6 @@ pub use visible::visible;
 
 /// Shows nothing and allows no break. Put in after [`visible()`] has written out every one that was there before.
 pub const WORD_JOINER: char = '\u{2060}';
+
+/// All that channels put in themselves: to keep words together, to let long ones break, and [`WORD_JOINER`].
+pub const JOINERS: [char; 3] = ['\u{a0}', '\u{200b}', WORD_JOINER];

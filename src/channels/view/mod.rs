@@ -9,6 +9,7 @@ mod wording;
 
 use serde_json::{Value, json};
 
+pub(crate) use self::payload::is_language;
 use self::payload::{asks, diff_line, facts, lines, or_dash, what};
 use self::people::{decided_by, or_system, requester, votes};
 use self::state::{approvals, findings, note, slots, time_left};

@@ -40,14 +40,14 @@ fn whose(request: &Value) -> String {
 fn language(request: &Value) -> String {
     match text(request, "/language") {
         "" => String::new(),
-        language if is_word(language) => format!(" ({language})"),
+        language if is_language(language) => format!(" ({language})"),
         // It stands in a line of the hub's own, where it could say anything.
         _ => " (language: see the request)".to_owned(),
     }
 }
 
-/// Whether it is a name as languages have: `sql`, `PL/pgSQL`, `C++`.
-fn is_word(language: &str) -> bool {
+/// Whether it is a name as languages have: `sql`, `PL/pgSQL`, `C++`. Anything else may not stand in a line of the hub's own.
+pub(crate) fn is_language(language: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'#' | b'.' | b'_' | b'-' | b'/');
     language.len() <= 30 && language.bytes().all(is_part)
 }

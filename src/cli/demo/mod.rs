@@ -1,6 +1,9 @@
 //! `countersign demo`: the whole path on one machine, without an account: a throwaway hub, a sample policy, a receiver that shows
 //! what it is sent, and requests to decide.
 
+mod card;
+mod markdown;
+mod page;
 mod receiver;
 mod samples;
 

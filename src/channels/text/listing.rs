@@ -1,0 +1,320 @@
+//! Text of several lines as a page shows it: whole, line by line, and so that blanks cannot push anything out of sight.
+
+use super::{ascii_json, visible};
+
+/// Spaces in a row that are shown as they are; more are counted.
+const SPACES: usize = 16;
+/// Tabs in a row that are shown as arrows; more are counted.
+const TABS: usize = 8;
+/// Blank lines in a row that are shown as they are; more are counted.
+const BLANK_LINES: usize = 2;
+/// How [`visible`] writes a tab.
+const TAB: &str = "⇥ ";
+
+/// All lines of a text. From them the text can be told to the letter, but for a line end at its very end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// In order.
+    pub lines: Vec<Line>,
+    /// How many lines the text has.
+    pub count: usize,
+    /// Its size in bytes.
+    pub bytes: usize,
+}
+
+/// A line, or several that are alike and hold nothing to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What stands beside it: its number, from 1, or a diff's sign.
+    pub aside: String,
+    /// What became of it.
+    pub change: LineChange,
+    /// What it holds.
+    pub parts: Vec<Part>,
+    /// How often it is there, one after another.
+    pub times: usize,
+}
+
+/// What became of a line of a diff. All lines of other texts are `Same`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineChange {
+    /// It was there and stays.
+    Same,
+    /// It is new.
+    Added,
+    /// It is gone.
+    Removed,
+    /// No line of the text: the diff's own word about where it is, or that it was cut.
+    Note,
+}
+
+/// A piece of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Shown as it is. Nothing in it hides.
+    Text(String),
+    /// A character that shows nothing: its code point, as `U+202E`, and how many of it stand in a row.
+    Hidden(String, usize),
+    /// Spaces: more than anybody counts, or at the end of a line, where they are not seen.
+    Spaces(usize),
+    /// More tabs than anybody counts.
+    Tabs(usize),
+}
+
+impl Listing {
+    /// A text with its lines numbered. They end at `\n`; one at the very end begins no further line.
+    pub fn of(text: &str) -> Self {
+        let whole = text.strip_suffix('\n').filter(|whole| !whole.is_empty()).unwrap_or(text);
+        let lines = whole.split('\n').map(|line| (LineChange::Same, line));
+        Self::gather(lines, text.len(), |number, _| number.to_string(), visible)
+    }
+
+    /// JSON for people to read: what shows nothing is written as JSON's own escapes ([`ascii_json`]), so nothing is written out twice.
+    pub fn of_json(value: &serde_json::Value) -> Self {
+        let text = ascii_json(&format!("{value:#}"));
+        let lines = text.split('\n').map(|line| (LineChange::Same, line));
+        Self::gather(lines, text.len(), |number, _| number.to_string(), str::to_owned)
+    }
+
+    /// A diff as [`crate::approval::unified`] writes it.
+    pub fn of_diff(diff: &str) -> Self {
+        let lines = diff.split('\n').map(|line| match line.split_at_checked(1) {
+            Some(("+", line)) => (LineChange::Added, line),
+            Some(("-", line)) => (LineChange::Removed, line),
+            Some((" ", line)) => (LineChange::Same, line),
+            _ => (LineChange::Note, line),
+        });
+        let sign = |change| match change {
+            LineChange::Added => "+",
+            LineChange::Removed => "−",
+            LineChange::Same | LineChange::Note => "",
+        };
+        Self::gather(lines, diff.len(), |_, change| sign(change).to_owned(), visible)
+    }
+
+    fn gather<'t>(
+        lines: impl Iterator<Item = (LineChange, &'t str)>,
+        bytes: usize,
+        aside: impl Fn(usize, LineChange) -> String,
+        shown: impl Fn(&str) -> String,
+    ) -> Self {
+        let all: Vec<_> = lines.collect();
+        let mut listing = Self { lines: Vec::new(), count: all.len(), bytes };
+        let mut number = 1;
+        for alike in all.chunk_by(|one, next| one == next) {
+            let Some((change, text)) = alike.first() else { continue };
+            let parts = parts(&shown(text));
+            let is_blank = parts.iter().all(|part| !matches!(part, Part::Text(_)));
+            let line = |number| Line { aside: aside(number, *change), change: *change, parts: parts.clone(), times: 1 };
+            if is_blank && alike.len() > BLANK_LINES {
+                listing.lines.push(Line { times: alike.len(), ..line(number) });
+            } else {
+                listing.lines.extend((number..number + alike.len()).map(line));
+            }
+            number += alike.len();
+        }
+        listing
+    }
+
+    /// The lines on which something stands that shows nothing, spaces and tabs aside, and how many such characters there are.
+    pub fn hidden(&self) -> (Vec<&str>, usize) {
+        let of_line = |line: &Line| -> usize {
+            let counts = line.parts.iter().map(|part| if let Part::Hidden(_, count) = part { *count } else { 0 });
+            counts.sum::<usize>() * line.times
+        };
+        let with: Vec<_> = self.lines.iter().filter(|line| of_line(line) > 0).collect();
+        (with.iter().map(|line| line.aside.as_str()).collect(), with.iter().map(|line| of_line(line)).sum())
+    }
+
+    /// Its size, for people: `1 line`, `211 lines, 5.1 kB`.
+    pub fn size(&self) -> String {
+        let lines = if self.count == 1 { "1 line".to_owned() } else { format!("{} lines", self.count) };
+        let bytes = match self.bytes {
+            few @ ..1_000 => format!("{few} bytes"),
+            many => format!("{}.{} kB", many / 1_000, many % 1_000 / 100),
+        };
+        format!("{lines}, {bytes}")
+    }
+}
+
+impl LineChange {
+    /// Its class in the style sheet.
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Added => "add",
+            Self::Removed => "del",
+            Self::Note => "rest",
+        }
+    }
+
+    /// What is said of it to who cannot see its colour.
+    pub const fn said(self) -> &'static str {
+        match self {
+            Self::Added => "added: ",
+            Self::Removed => "removed: ",
+            Self::Same | Self::Note => "",
+        }
+    }
+}
+
+/// Cuts a line, in which [`visible`] has written out what hides, into its parts.
+fn parts(line: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut shown = String::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let (plain, from) = rest.split_at(rest.find(['⟨', ' ', '⇥']).unwrap_or(rest.len()));
+        shown.push_str(plain);
+        let Some((part, length)) = blank(from) else { break };
+        let (piece, after) = from.split_at_checked(length).unwrap_or((from, ""));
+        rest = after;
+        if part.is_seen(rest.is_empty()) {
+            shown.push_str(piece);
+            continue;
+        }
+        if !shown.is_empty() {
+            parts.push(Part::Text(std::mem::take(&mut shown)));
+        }
+        parts.push(part);
+    }
+    if !shown.is_empty() {
+        parts.push(Part::Text(shown));
+    }
+    parts
+}
+
+/// What stands at the beginning, and its length in bytes.
+fn blank(text: &str) -> Option<(Part, usize)> {
+    let spaces = repeats(text, " ");
+    let tabs = repeats(text, TAB);
+    // Written by `visible`: such a bracket of somebody else it has written out too.
+    let code = text.strip_prefix('⟨').and_then(|after| after.split_once('⟩')).map(|(code, _)| code);
+    let code = code.filter(|code| code.starts_with("U+") && code.len() <= "U+10FFFF".len());
+    match text.chars().next()? {
+        ' ' => Some((Part::Spaces(spaces), spaces)),
+        '⇥' if tabs > 0 => Some((Part::Tabs(tabs), tabs * TAB.len())),
+        '⟨' if code.is_some() => {
+            let code = code?;
+            let unit = format!("⟨{code}⟩");
+            let count = repeats(text, &unit);
+            Some((Part::Hidden(code.to_owned(), count), count * unit.len()))
+        }
+        other => Some((Part::Text(other.to_string()), other.len_utf8())),
+    }
+}
+
+/// How often `unit` stands at the beginning.
+fn repeats(text: &str, unit: &str) -> usize {
+    let mut rest = text;
+    let mut count = 0;
+    while let Some(after) = rest.strip_prefix(unit) {
+        (rest, count) = (after, count + 1);
+    }
+    count
+}
+
+impl Part {
+    /// Whether it can be seen as it stands there.
+    const fn is_seen(&self, at_the_end: bool) -> bool {
+        match self {
+            Self::Text(_) => true,
+            Self::Hidden(..) => false,
+            Self::Spaces(count) => !at_the_end && *count <= SPACES,
+            Self::Tabs(count) => *count <= TABS,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(part: &str) -> Part {
+        Part::Text(part.to_owned())
+    }
+
+    /// The text that a listing shows, hidden characters written out: nobody may need anything else to tell it.
+    fn told(listing: &Listing) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Hidden(code, count) => format!("⟨{code}⟩").repeat(*count),
+            Part::Spaces(count) => " ".repeat(*count),
+            Part::Tabs(count) => TAB.repeat(*count),
+        };
+        let lines = listing
+            .lines
+            .iter()
+            .flat_map(|line| std::iter::repeat_n(line.parts.iter().map(part).collect::<String>(), line.times));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn blank_lines_are_counted_and_numbers_go_on() {
+        let listing = Listing::of(&format!("line1\n{}rm -rf marker\n", "\n".repeat(200)));
+        let shown: Vec<_> = listing.lines.iter().map(|line| (line.aside.as_str(), line.times)).collect();
+        assert_eq!(shown, [("1", 1), ("2", 200), ("202", 1)]);
+        assert_eq!(listing.size(), "202 lines, 220 bytes");
+        assert_eq!(Listing::of("a\n\n\nb").lines.len(), 4, "two are shown as they are");
+        let spaces = Listing::of(&format!("a\n{}b", "  \n".repeat(9)));
+        assert_eq!(spaces.lines[1].parts, [Part::Spaces(2)]);
+        assert_eq!(spaces.lines[1].times, 9);
+    }
+
+    #[test]
+    fn blanks_are_counted_where_they_are_many_or_unseen() {
+        let parts = |line: &str| Listing::of(line).lines.remove(0).parts;
+        assert_eq!(parts(&format!("a{}b", " ".repeat(400))), [text("a"), Part::Spaces(400), text("b")]);
+        assert_eq!(parts("    a  b"), [text("    a  b")]);
+        assert_eq!(parts("a  "), [text("a"), Part::Spaces(2)]);
+        assert_eq!(parts(&"\t".repeat(50)), [Part::Tabs(50)]);
+        assert_eq!(parts("\tx"), [text("⇥ x")]);
+        let hidden = |code: &str, count| Part::Hidden(code.to_owned(), count);
+        assert_eq!(
+            parts("a\u{202e}\u{200b}\u{200b}b"),
+            [text("a"), hidden("U+202E", 1), hidden("U+200B", 2), text("b")]
+        );
+        assert_eq!(parts("⟨U+0041⟩"), [hidden("U+27E8", 1), text("U+0041⟩")]);
+        assert_eq!(Listing::of("a\n\u{200b}\u{200b}x").hidden(), (vec!["2"], 2));
+    }
+
+    #[test]
+    fn a_diff_has_its_signs_beside_it() {
+        let listing = Listing::of_diff("@@ -1,2 +1,2 @@\n-a\n+b\n c\n… diff cut, 9 bytes more");
+        let lines: Vec<_> = listing.lines.iter().map(|line| (line.aside.as_str(), line.change)).collect();
+        let (note, same) = (("", LineChange::Note), ("", LineChange::Same));
+        assert_eq!(lines, [note, ("−", LineChange::Removed), ("+", LineChange::Added), same, note]);
+        assert_eq!(Listing::of_diff(&format!("+a{}", "\n+".repeat(90))).lines[1].times, 90);
+    }
+
+    #[test]
+    fn json_is_shown_with_its_own_escapes() {
+        let listing = Listing::of_json(&serde_json::json!({"a": "⟨\u{a0}⟨U+202E⟩⟨ \u{202e}"}));
+        let hidden = Part::Hidden("U+202E".to_owned(), 1);
+        assert_eq!(listing.lines[1].parts, [text("  \"a\": \"⟨\\u00a0"), hidden, text("⟨ \\u202e\"")]);
+    }
+
+    #[test]
+    fn sizes_for_people() {
+        assert_eq!(Listing::of("").size(), "1 line, 0 bytes");
+        assert_eq!(Listing::of(&"x".repeat(5_129)).size(), "1 line, 5.1 kB");
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_can_be_told_from_what_is_shown(text in "([ab⟨⇥] ?|[\n]{1,5}| {1,40}|\t{1,20}|\u{200b}{1,9}|\u{301}{1,9}|\\PC){0,40}") {
+            let listing = Listing::of(&text);
+            let whole = text.strip_suffix('\n').filter(|whole| !whole.is_empty()).unwrap_or(&text);
+            prop_assert_eq!(told(&listing), visible(whole));
+            prop_assert_eq!(listing.count, whole.split('\n').count());
+            let in_parts = listing.lines.iter().flat_map(|line| &line.parts);
+            for part in in_parts {
+                if let Part::Text(text) = part {
+                    prop_assert!(!text.contains('⟨'), "{:?}", text);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What a requester gave beside the command. None of it was checked, and all of it stands under a heading that says so.
+
+use crate::channels::is_language;
+use crate::channels::text::Listing;
+use crate::hub::RequestView;
+
+/// In the words of whoever asks.
+pub(super) struct Given {
+    /// Names and values: what they are called, the groups that a system says they are in, labels.
+    pub(super) rows: Vec<(Listing, Listing)>,
+    pub(super) reason: Option<Listing>,
+    /// As JSON.
+    pub(super) context: Option<Listing>,
+}
+
+impl Given {
+    pub(super) fn new(request: &RequestView) -> Self {
+        let odd_language = request.language.as_ref().filter(|language| !is_language(language));
+        let groups = request.requester.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let own = [
+            ("name", request.requester.name.clone()),
+            ("groups", Some(groups).filter(|groups| !groups.is_empty())),
+            ("language", odd_language.cloned()),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let labels = request.labels.iter().map(|(name, value)| (format!("label {name}"), value.clone()));
+        Self {
+            rows: own.chain(labels).map(|(name, value)| (Listing::of(&name), Listing::of(&value))).collect(),
+            reason: request.reason.as_deref().map(Listing::of),
+            context: request.context.as_ref().map(|context| Listing::of(&format!("{context:#}"))),
+        }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.reason.is_none() && self.context.is_none()
+    }
+}

@@ -1,0 +1,213 @@
+use super::*;
+use crate::approval::{Assurance, Change, ChangeRole, Choice, Decision, Email, Kind, Method, Requester, Status};
+use crate::hub::SlotView;
+use crate::ids::{RequestId, VoteId};
+use crate::store::groups::NamedMember;
+
+fn email(text: &str) -> Email {
+    text.parse().expect("an address")
+}
+
+/// A page whose every text tries to be more than text.
+fn page(status: Status) -> CallbackPage {
+    let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
+    let hostile = "<script>alert(1)</script> \u{202e}& \"quoted\"".to_owned();
+    let digest = crate::approval::Digest::of(b"x");
+    let decision = (status != Status::Pending).then(|| Decision {
+        reason: Some(hostile.clone()),
+        by: vec![email("dana@example.com")],
+        ..Decision::new(status, Method::Votes)
+    });
+    let request = RequestView {
+        id: RequestId::from_bytes([1; 16]),
+        revision: 1,
+        kind: Kind::Action,
+        resource: "orders".parse().expect("a name"),
+        command: format!("delete from carts\n  where {hostile}"),
+        language: Some("sql".to_owned()),
+        context: Some(serde_json::json!({"ticket": hostile})),
+        duration_seconds: None,
+        digest,
+        requester: Requester {
+            email: Some(email("nora@example.com")),
+            name: Some(hostile.clone()),
+            groups: Vec::new(),
+            acting_for: None,
+        },
+        beneficiary: None,
+        reason: Some(hostile.clone()),
+        labels: [(hostile.clone(), hostile.clone())].into(),
+        status,
+        created_at: now,
+        expires_at: now + std::time::Duration::from_secs(3_600),
+        decided_at: None,
+        decision,
+        slots: vec![SlotView {
+            group: "dba".parse().expect("a name"),
+            needed: 2,
+            approved: 1,
+            eligible: 3,
+            also: Vec::new(),
+        }],
+        asking_rules: Vec::new(),
+        votes: vec![crate::hub::VoteView {
+            id: VoteId::from_bytes([2; 16]),
+            person: email("dana@example.com"),
+            decision: Choice::Approve,
+            group: None,
+            reason: Some(hostile.clone()),
+            assurance: Assurance::Link,
+            channel: "teams".to_owned(),
+            at: now,
+            revision: 1,
+            digest,
+            on_behalf_of: None,
+            narrowing: None,
+            voided: false,
+        }],
+        modified_by: None,
+        change: None,
+        execution: None,
+        grant: None,
+        review: None,
+        undecidable: false,
+        supersedes: None,
+        superseded_by: None,
+        url: "https://hub.example.com/v1/requests/x".to_owned(),
+    };
+    CallbackPage {
+        request,
+        group: "dba".to_owned(),
+        intent: Intent::Approve,
+        members: vec![NamedMember { email: email("erik@example.com"), name: hostile }],
+        recipient: None,
+        used_by: None,
+        nonce: (status == Status::Pending).then(|| "NONCE".to_owned()),
+        detail: Detail::Full,
+        now,
+    }
+}
+
+#[test]
+fn pages_look_as_they_did_and_text_stays_text() {
+    for (name, status) in [("pending", Status::Pending), ("approved", Status::Approved), ("rejected", Status::Rejected)]
+    {
+        let mut page = DecisionPage::new("TOKEN", page(status), None);
+        page.style = "/assets/style.css".to_owned();
+        let html = page.render().expect("renders");
+        assert!(!html.contains("<script") && !html.contains('\u{202e}'));
+        insta::assert_snapshot!(format!("decision-{name}"), html);
+    }
+}
+
+#[test]
+fn a_change_shows_what_is_different() {
+    let mut page = page(Status::Pending);
+    page.request.revision = 2;
+    page.request.command = "delete from carts where old".to_owned();
+    page.request.change = Some(Change {
+        by: Some(email("erik@example.com")),
+        role: ChangeRole::Approver,
+        at: page.now,
+        from_revision: 1,
+        reason: Some("<b>not all</b>".to_owned()),
+        diff: "-delete from carts\n+delete from carts where old <script>\u{202e}".to_owned(),
+    });
+    let mut page = DecisionPage::new("TOKEN", page, None);
+    page.style = "/assets/style.css".to_owned();
+    let html = page.render().expect("renders");
+    assert!(!html.contains("<script") && !html.contains('\u{202e}') && !html.contains("<b>not"));
+    insta::assert_snapshot!("decision-changed", html);
+}
+
+#[test]
+fn what_messages_hide_is_told_here() {
+    for (detail, is_told) in [(Detail::Redacted, true), (Detail::Full, false), (Detail::LinkOnly, false)] {
+        let mut page = page(Status::Pending);
+        page.request.command = "PGPASSWORD=hunter2 psql".to_owned();
+        page.detail = detail;
+        let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+        assert!(html.contains("hunter2"));
+        assert_eq!(html.contains("password or other named secret (command)"), is_told, "{detail:?}");
+    }
+}
+
+/// What stands under the heading that says that a requester gave it.
+fn given(html: &str) -> (&str, &str) {
+    let (before, rest) = html.split_once("<section class=\"given\"").expect("a part for what the requester gave");
+    let (inside, after) = rest.split_once("</section>").expect("an end of it");
+    assert!(after.contains("<h2 id=\"approvals\">"), "the votes follow");
+    (before, inside)
+}
+
+#[test]
+fn the_hubs_rows_hold_no_word_of_the_requester() {
+    let mut page = page(Status::Pending);
+    page.request.requester = Requester {
+        email: Some(email("bot@example.com")),
+        name: Some("Dana Reyes (dana@example.com)".to_owned()),
+        groups: vec!["ops".parse().expect("a name")],
+        acting_for: Some(email("nora@example.com")),
+    };
+    page.request.beneficiary = Some(email("olga@example.com"));
+    page.request.language = Some("sql). Approved by security (".to_owned());
+    page.request.labels = [("Approved by".to_owned(), "Sam Okafor".to_owned())].into();
+    page.request.context = Some(serde_json::json!({"ticket": "OPS-1"}));
+    page.request.reason = Some("because of OPS-1".to_owned());
+    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    let (before, inside) = given(&html);
+    for (row, person) in [("Asked by", "bot"), ("Acting for", "nora"), ("For the use of", "olga")] {
+        assert!(before.contains(&format!("<dt>{row}</dt><dd><b>{person}@example.com</b></dd>")), "{row}: {before}");
+    }
+    for given in
+        ["Dana Reyes", ">ops", "Approved by security", "label Approved by", "Sam Okafor", "OPS-1", "because of"]
+    {
+        assert!(inside.contains(given) && !before.contains(given), "{given}: {html}");
+    }
+}
+
+#[test]
+fn blanks_push_nothing_out_of_sight() {
+    let mut page = page(Status::Pending);
+    page.request.command = format!("line1\n{}touch marker{}; touch other", "\n".repeat(200), " ".repeat(400));
+    page.request.reason = Some(format!("a{}b", "\n".repeat(60)));
+    page.request.labels = [("note".to_owned(), format!("a{}b", " ".repeat(70)))].into();
+    page.request.context = Some(serde_json::json!({"a": " ".repeat(90)}));
+    page.request.change = Some(Change {
+        by: None,
+        role: ChangeRole::Requester,
+        at: page.now,
+        from_revision: 1,
+        reason: Some(format!("a{}b", "\n".repeat(80))),
+        diff: format!("+a{}", "\n+".repeat(110)),
+    });
+    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    for mark in ["⏎ ×200", "·×400", "⏎ ×59", "·×70", "·×90", "⏎ ×79", "⏎ ×110"] {
+        assert!(html.contains(&format!("{mark}</span>")), "{mark}: {html}");
+    }
+    for size in
+        ["202 lines, 631 bytes, all of it", "JSON, 3 lines, 103 bytes, all of it", "111 lines, 222 bytes, all of it"]
+    {
+        assert!(html.contains(size), "{size}: {html}");
+    }
+    let (approve, end) = (html.find("value=\"approve\""), html.find("touch other"));
+    assert!(approve > end && end.is_some(), "who decides has passed the end of the command");
+}
+
+#[test]
+fn what_a_page_says_itself_is_not_written_out() {
+    let mut page = page(Status::Pending);
+    page.request.command = "a\u{200b}b\nc\u{202e}\u{202e}".to_owned();
+    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    assert!(html.contains("3 characters of this command would not be seen. Marked on lines 1, 2."), "{html}");
+    assert!(html.contains("⟨U+202E⟩×2") && !html.contains("U+27E8"), "{html}");
+}
+
+#[test]
+fn a_group_without_members_says_what_to_do() {
+    let mut page = page(Status::Pending);
+    page.members.clear();
+    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    assert!(!html.contains("<form") && !html.contains("<select"), "nobody can send it");
+    assert!(html.contains("dba has no member who may") && html.contains("PUT /v1/groups/dba"), "{html}");
+}
