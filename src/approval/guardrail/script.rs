@@ -45,18 +45,22 @@ impl Token<'_> {
 /// Words of SQL that a script may begin a command with, too.
 const SHARED: &str = "
     abort attach backup begin call checkpoint cluster comment commit copy declare desc describe detach do end exec
-    execute fetch go load lock notify release rename replace reset restore rollback set show start table unlock
-    use vacuum with
+    execute fetch go load lock notify release rename reset restore rollback set show start table unlock use vacuum
 ";
+
+/// Those of them that operators of SQL may follow at once.
+const QUERYING: &str = "begin desc describe exec execute show";
 
 /// Words that begin a line in the middle of a statement, or a statement of a language in a database.
 const CONTINUE: &str = "
-    add all alter and as asc between by cascade case check collate column constraint create cross cursor default
-    delete desc distinct do drop else elseif elsif end except exception exec execute exists exit fetch fields
-    filter for foreign format from full go grant group having if ilike in inner insert intersect into is join
-    language lateral left like limit lines loop materialized merge natural not null offset on option or order
-    outer over partition perform primary raise recursive returning revoke right select set then to truncate type
-    union update use using values when where while window with
+    add all alter and as asc at begin between by cascade case character check collate column columns commit
+    constraint create cross cursor declare default delete desc distinct do drop else elseif elsif enclosed end
+    escaped except exception exec execute exists exit fetch fields filter for foreign format from full global go
+    grant group having if ignore ilike in inner insert intersect into is isolation join language lateral left
+    level like limit lines local loop materialized merge mode natural no not null nulls offset on option
+    optionally or order outer over partition perform primary print qualify raise read recursive return returning
+    revoke right rollback select session set starting tablesample terminated then throw to transaction truncate type
+    union update use using values when where while window with work write
 ";
 
 /// Words that something has to follow, on the next line if need be.
@@ -79,11 +83,16 @@ fn is_script(statement: &[Token<'_>]) -> bool {
     if first.is("select") {
         return rest.get(1).is_some_and(|word| word.is("in")) && rest.get(2).is_some_and(|next| !next.is("("));
     }
+    // A block of Python.
+    if first.is("with") {
+        return on_first_line(rest, |token, next| token.is(":") && next.is_none_or(|next| next.spaced));
+    }
     // Variables of a database.
     if !first.is_in(SHARED) || second.is("@") {
         return false;
     }
-    is_option(rest) || acts_on_first_line(rest) || (1..statement.len()).any(|at| calls_program(statement, at))
+    let acts = !first.is_in(QUERYING) && on_first_line(rest, is_operator);
+    acts || is_option(rest) || (1..statement.len()).any(|at| calls_program(statement, at))
 }
 
 /// Whether an option of a program begins here: `-e`, `+x`, `--`.
@@ -95,15 +104,16 @@ fn is_option(tokens: &[Token<'_>]) -> bool {
         && (following.sort == Sort::Word || following.is("-"))
 }
 
-/// Whether the first line holds an operator of a shell, or a block of Python begins on it.
-fn acts_on_first_line(rest: &[Token<'_>]) -> bool {
+/// Whether something stands on the first line, outside of parentheses. The first token has been cut off.
+fn on_first_line<'a>(rest: &[Token<'a>], stands: impl Fn(&Token<'a>, Option<&Token<'a>>) -> bool) -> bool {
     let line = rest.split(|token| token.begins_line).next().unwrap_or_default();
     let pairs = line.iter().zip(rest.iter().skip(1).map(Some).chain([None]));
-    pairs.filter(|(token, _)| token.depth == 0).any(|(token, next)| {
-        token.is_one_of(&["|", "&", "<", ">"])
-            || token.is("$") && next.is_some_and(|next| next.is_one_of(&["(", "{"]))
-            || token.is(":") && next.is_none_or(|next| next.spaced)
-    })
+    pairs.filter(|(token, _)| token.depth == 0).any(|(token, next)| stands(token, next))
+}
+
+/// Whether a shell acts on a mark.
+fn is_operator(token: &Token<'_>, next: Option<&Token<'_>>) -> bool {
+    token.is_one_of(&["|", "&", "<", ">"]) || token.is("$") && next.is_some_and(|next| next.is_one_of(&["(", "{"]))
 }
 
 /// Whether a line begins here as a call of a program does, though nothing before it wants to go on.
@@ -118,7 +128,8 @@ fn calls_program(statement: &[Token<'_>], at: usize) -> bool {
     match token.sort {
         Sort::Quoted => true,
         Sort::Mark if token.is("(") => {
-            let listed = statement.first().is_some_and(|first| first.is_one_of(&["call", "copy", "exec", "execute"]));
+            let listed =
+                statement.first().is_some_and(|first| first.is_one_of(&["call", "copy", "exec", "execute", "load"]));
             !listed || is_option(following.get(1..).unwrap_or_default())
         }
         Sort::Mark => token.is_one_of(&[".", "/", "$", "{", "[", "!", "~"]),

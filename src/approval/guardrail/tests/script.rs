@@ -117,6 +117,20 @@ fn sql_is_no_script() {
         }
     }
     for block in [
+        "comment on table t is\n  'drop table x'",
+        "copy t\n(a, b)\nfrom '/x'\nwith (format csv)",
+        "lock table t\n  in exclusive mode",
+        "set nocount on\nselect 1\nprint 'drop table x'",
+        "begin transaction\nupdate t set a = b | 1 where c > 2\ncommit",
+        "begin update t set a = 1 where b > 2; end",
+        "begin try\n  select 1\nend try\nbegin catch\n  throw\nend catch",
+        "replace into t\n(a)\nselect b | c from d where e > 1",
+        "show tables where a > 'drop table x'",
+        "describe select * from t where a > 1",
+        "set transaction\n  isolation level serializable\n  read write\n  not deferrable",
+        "load data infile 'x'\n  into table t\n  fields terminated by ','\n  ignore 1 lines\n  (a, b)",
+        "with a as (select 1) select * from a where b > 1 and c | 2 = 3",
+        "with a as (select 1)\nselect *\nfrom a\n  b\nwhere c::text < 'd'",
         "declare\n  x int;\nbegin\n  x := 1;\n  dbms_output.put_line('drop table x');\nend;",
         "begin\n  log_it('drop table x');\nend",
         "call p('drop table x')",
