@@ -20,7 +20,7 @@ const HARMLESS_FAMILIES: [&str; 2] = ["pg_get_", "pg_stat_get_"];
 /// Schemas of the engines themselves.
 const SYSTEM: [&str; 3] = ["pg_catalog", "information_schema", "sys"];
 /// Words before a name with a list in parentheses that is a table, an alias or an index, and no function.
-const BEFORE_NAMES: [&str; 20] = [
+const BEFORE_NAMES: [&str; 18] = [
     "analyze",
     "as",
     "constraint",
@@ -36,8 +36,6 @@ const BEFORE_NAMES: [&str; 20] = [
     "recursive",
     "references",
     "table",
-    "type",
-    "unique",
     "using",
     "vacuum",
     "view",

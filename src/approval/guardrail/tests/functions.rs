@@ -82,6 +82,8 @@ fn only_harmless_functions_pass() {
             "SELECT getenv('x')",
             "SELECT utl_http.request('x') FROM dual",
             "SELECT app.wipe()",
+            "SELECT UNIQUE wipe() FROM dual",
+            "SELECT ('x').wipe()",
             "SELECT \"wipe\" ( )",
             "SELECT evil.upper('x')",
             "SELECT \"pg_get_\".wipe()",
