@@ -6,7 +6,7 @@ use askama::Template;
 use serde_json::Value;
 
 use super::card::{Card, Section};
-use crate::channels::text::{Listing, Part, utc, visible};
+use crate::channels::text::{Listing, Part, utc, visible, whole_seconds};
 use crate::time::Timestamp;
 
 /// Messages, newest first, of one channel or of all.
@@ -69,6 +69,10 @@ impl Page {
 impl Message {
     pub(super) fn new(channel: String, at: Timestamp, content: Content, body: &Value) -> Self {
         Self { channel, at, content, body: Listing::of_json(body) }
+    }
+
+    fn exact(&self) -> String {
+        whole_seconds(self.at)
     }
 
     /// Hours and minutes, as channels show it.

@@ -12,7 +12,7 @@ use self::given::Given;
 use self::standing::{Outcome, SlotLine, VoteLine, headline};
 use crate::approval::Detail;
 use crate::channels::redact;
-use crate::channels::text::{Part, duration, utc, visible};
+use crate::channels::text::{Part, duration, utc, visible, whole_seconds};
 use crate::http::assets::style_path;
 use crate::hub::{CallbackPage, RequestView};
 use crate::links::Intent;
@@ -74,7 +74,7 @@ struct Form {
     duration: Option<u32>,
 }
 
-/// A time for people, and for programs.
+/// A time for people, and for programs: HTML knows no more than three digits behind a second.
 struct Moment {
     shown: String,
     exact: String,
@@ -82,7 +82,7 @@ struct Moment {
 
 impl From<Timestamp> for Moment {
     fn from(at: Timestamp) -> Self {
-        Self { shown: utc(at), exact: at.to_string() }
+        Self { shown: utc(at), exact: whole_seconds(at) }
     }
 }
 
