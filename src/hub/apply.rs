@@ -22,7 +22,7 @@ use crate::store::endpoints::Endpoint;
 use crate::store::groups::Group;
 use crate::store::people::Person;
 use crate::store::resources::Resource;
-use crate::store::{Session, Signal, Tx, endpoints, groups, membership_checks, people, resources};
+use crate::store::{Session, Signal, StoreError, Tx, endpoints, groups, membership_checks, people, resources};
 use crate::time::Timestamp;
 
 /// Most things of one kind in a manifest.
@@ -105,7 +105,9 @@ impl Hub {
         require(caller, &[Scope::Admin])?;
         check::count("/templates", manifest.templates.len(), MAX_ITEMS)?;
         let templates = self.check_templates(&manifest).await?;
-        let target = Target::check(manifest, templates)?;
+        // Rules are tried on all of their examples, which may take a while.
+        let checking = tokio::task::spawn_blocking(move || Target::check(manifest, templates));
+        let target = checking.await.map_err(|_| StoreError::Panicked)??;
         let (now, targets, actor) = (self.clock.now(), Arc::clone(&self.targets), caller.actor());
         let applied = self
             .store

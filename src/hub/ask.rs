@@ -153,7 +153,7 @@ impl Hub {
             context: ask.context.filter(|context| !context.is_null()),
             duration_seconds: ask.duration_seconds,
         };
-        let ruling = self.rules.get(&resource.policy.procedure.guardrails)?.judge(&payload);
+        let (ruling, payload) = self.rules.judge(&resource.policy.procedure.guardrails, payload).await?;
         let admission = admit(&resource.policy, &ruling.verdict, &belonging);
         // What is wrong with the input would tell that there is a resource.
         if admission == Admission::NotVisible && !caller.has(Scope::Auditor) {

@@ -196,11 +196,11 @@ impl Hub {
             return Err(HubError::NotFound("request"));
         }
         let request = self.settled(request).await?;
+        let (judged, _) = self.rules.judge(&request.terms.procedure.guardrails, request.payload.clone()).await?;
         let session = &mut self.store.read().await?;
         let roster = groups::roster(session, request.terms.groups()).await?;
         let slots = slots(session, &request, &roster, self.clock.now()).await?;
         let decision = request.decision.as_ref();
-        let judged = self.rules.get(&request.terms.procedure.guardrails)?.judge(&request.payload);
         Ok(Explanation {
             status: request.status,
             missing: missing(&request, &slots, &roster),

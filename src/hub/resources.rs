@@ -14,6 +14,7 @@ use crate::approval::{
 };
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
+use crate::store::StoreError;
 use crate::store::resources::{self, Resource};
 
 /// Largest context schema, in bytes of compact JSON.
@@ -182,7 +183,9 @@ impl Hub {
         input: ResourceInput,
     ) -> Result<ResourceView, HubError> {
         require(caller, &[Scope::Admin])?;
-        let resource = input.check(name)?;
+        // Rules are tried on all of their examples, which may take a while.
+        let checking = tokio::task::spawn_blocking(move || input.check(name));
+        let resource = checking.await.map_err(|_| StoreError::Panicked)??;
         let (now, actor, stored) = (self.clock.now(), caller.actor(), resource.clone());
         let warnings = self
             .store

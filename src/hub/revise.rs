@@ -60,7 +60,7 @@ impl Hub {
         }
         let command = Command::Revise {
             by: caller.person().cloned().or(request.requester.email),
-            proposal: self.proposal(&request.terms.procedure.guardrails, payload)?,
+            proposal: self.proposal(&request.terms.procedure.guardrails, payload).await?,
             reason: input.reason,
             // What is left as it is must be as it was.
             revision: input.revision.or(Some(request.revision)),

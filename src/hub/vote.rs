@@ -126,7 +126,7 @@ impl Hub {
         let request = requests::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("request"))?;
         let payload = Payload { command, ..request.payload };
         check_payload(&request.terms.procedure, request.kind, &payload)?;
-        let proposal = self.proposal(&request.terms.procedure.guardrails, payload)?;
+        let proposal = self.proposal(&request.terms.procedure.guardrails, payload).await?;
         Ok((Some(proposal), Some(request.revision)))
     }
 

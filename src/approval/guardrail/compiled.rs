@@ -139,6 +139,11 @@ impl Guardrails {
         self.rules.is_empty()
     }
 
+    /// How many bytes of a payload are read to judge it: its command, and the words of the program that runs it.
+    pub fn length(payload: &Payload) -> usize {
+        payload.command.len() + argv(payload).iter().map(|word| word.len()).sum::<usize>()
+    }
+
     /// Says what may happen to a command.
     pub fn judge(&self, payload: &Payload) -> Judgement {
         self.judge_by(payload, 0..self.rules.len())
@@ -174,9 +179,7 @@ impl Guardrails {
             (spec.languages.is_empty() || spec.languages.iter().any(|one| Some(&one.to_lowercase()) == spoken))
                 && spec.context.iter().all(|(pointer, wanted)| rule::holds(context, pointer, wanted))
         };
-        let argv = context.and_then(|context| context.get("argv")).and_then(serde_json::Value::as_array);
-        let argv: Vec<&str> = argv.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
-        let reading = sql::read(&payload.command, payload.language.as_deref(), &argv);
+        let reading = sql::read(&payload.command, payload.language.as_deref(), &argv(payload));
         let command = payload.command.trim();
         let lines = if reading.foreign && !reading.unclear {
             shell::read(
@@ -366,6 +369,12 @@ impl Findings {
             self.list.push(finding);
         }
     }
+}
+
+/// The words of the program that a script is given to, as the context has them.
+fn argv(payload: &Payload) -> Vec<&str> {
+    let argv = payload.context.as_ref().and_then(|context| context.get("argv")).and_then(serde_json::Value::as_array);
+    argv.into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
 }
 
 fn without_space(text: &str) -> String {
