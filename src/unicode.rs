@@ -1,6 +1,6 @@
 //! What a reader sees of a character, by Unicode's own tables.
 
-use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::props::{BidiClass, DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};
 
 /// Whether a character can stand in a text without being seen for what it is: control and format characters (among them those that
@@ -30,6 +30,15 @@ const fn is_blank(character: char) -> bool {
 pub(crate) fn is_stacked(character: char) -> bool {
     let category = || CodePointMapData::<GeneralCategory>::new().get(character);
     !character.is_ascii() && matches!(category(), GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark)
+}
+
+/// Whether a character is written from right to left, and turns what stands beside it.
+pub(crate) fn is_right_to_left(character: char) -> bool {
+    if character.is_ascii() {
+        return false;
+    }
+    let class = CodePointMapData::<BidiClass>::new().get(character);
+    class == BidiClass::RightToLeft || class == BidiClass::ArabicLetter
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Text of several lines as a page shows it: whole, line by line, and so that blanks cannot push anything out of sight.
 
 use super::{ascii_json, visible};
+use crate::unicode::{is_right_to_left, is_stacked};
 
 /// Spaces in a row that are shown as they are; more are counted.
 const SPACES: usize = 16;
@@ -53,6 +54,8 @@ pub enum LineChange {
 pub enum Part {
     /// Shown as it is. Nothing in it hides.
     Text(String),
+    /// A phrase that is written from right to left. In code it stands by itself, so that it reorders nothing around it.
+    RightToLeft(String),
     /// A character that shows nothing: its code point, as `U+202E`, and how many of it stand in a row.
     Hidden(String, usize),
     /// Spaces: more than anybody counts, or at the end of a line, where they are not seen.
@@ -104,7 +107,7 @@ impl Listing {
         for alike in all.chunk_by(|one, next| one == next) {
             let Some((change, text)) = alike.first() else { continue };
             let parts = parts(&shown(text));
-            let is_blank = parts.iter().all(|part| !matches!(part, Part::Text(_)));
+            let is_blank = parts.iter().all(|part| !matches!(part, Part::Text(_) | Part::RightToLeft(_)));
             let line = |number| Line { aside: aside(number, *change), change: *change, parts: parts.clone(), times: 1 };
             if is_blank && alike.len() > BLANK_LINES {
                 listing.lines.push(Line { times: alike.len(), ..line(number) });
@@ -173,15 +176,43 @@ fn parts(line: &str) -> Vec<Part> {
             shown.push_str(piece);
             continue;
         }
-        if !shown.is_empty() {
-            parts.push(Part::Text(std::mem::take(&mut shown)));
-        }
+        parts.extend(by_direction(&std::mem::take(&mut shown)));
         parts.push(part);
     }
-    if !shown.is_empty() {
-        parts.push(Part::Text(shown));
+    parts.extend(by_direction(&shown));
+    parts
+}
+
+/// Cuts a text where its direction turns.
+fn by_direction(text: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_right_to_left) {
+        let (before, from) = rest.split_at(start);
+        let (phrase, after) = from.split_at(phrase(from));
+        if !before.is_empty() {
+            parts.push(Part::Text(before.to_owned()));
+        }
+        parts.push(Part::RightToLeft(phrase.to_owned()));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
     }
     parts
+}
+
+/// The length of the phrase from right to left that a text begins with: its letters, their marks, and the spaces between.
+fn phrase(text: &str) -> usize {
+    let mut end = 0;
+    for (place, character) in text.char_indices() {
+        if is_right_to_left(character) || (is_stacked(character) && place == end) {
+            end = place + character.len_utf8();
+        } else if character != ' ' {
+            break;
+        }
+    }
+    end
 }
 
 /// What stands at the beginning, and its length in bytes.
@@ -218,7 +249,7 @@ impl Part {
     /// Whether it can be seen as it stands there.
     const fn is_seen(&self, at_the_end: bool) -> bool {
         match self {
-            Self::Text(_) => true,
+            Self::Text(_) | Self::RightToLeft(_) => true,
             Self::Hidden(..) => false,
             Self::Spaces(count) => !at_the_end && *count <= SPACES,
             Self::Tabs(count) => *count <= TABS,
@@ -239,7 +270,7 @@ mod tests {
     /// The text that a listing shows, hidden characters written out: nobody may need anything else to tell it.
     fn told(listing: &Listing) -> String {
         let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
+            Part::Text(text) | Part::RightToLeft(text) => text.clone(),
             Part::Hidden(code, count) => format!("⟨{code}⟩").repeat(*count),
             Part::Spaces(count) => " ".repeat(*count),
             Part::Tabs(count) => TAB.repeat(*count),
@@ -278,6 +309,13 @@ mod tests {
         );
         assert_eq!(parts("⟨U+0041⟩"), [hidden("U+27E8", 1), text("U+0041⟩")]);
         assert_eq!(Listing::of("a\n\u{200b}\u{200b}x").hidden(), (vec!["2"], 2));
+    }
+
+    #[test]
+    fn a_phrase_from_right_to_left_stands_by_itself() {
+        let phrase = |text: &str| Part::RightToLeft(text.to_owned());
+        let parts = Listing::of("\"مرحبا בדיקה\": \"שלוֹם\"; x").lines.remove(0).parts;
+        assert_eq!(parts, [text("\""), phrase("مرحبا בדיקה"), text("\": \""), phrase("שלוֹם"), text("\"; x")]);
     }
 
     #[test]
