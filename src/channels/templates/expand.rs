@@ -99,6 +99,8 @@ impl Expansion<'_> {
         into: &mut Template,
     ) -> Result<(), SyntaxError> {
         let line = mapping.0;
+        let called = called(element);
+        let element = called.as_ref().unwrap_or(element);
         self.add(Size::of(element), line)?;
         let mut place = mapping.clone();
         place.0 = line_of(self.within.last().copied().unwrap_or_default(), line);
@@ -188,6 +190,21 @@ impl Expansion<'_> {
 enum Inserted {
     Here(Template),
     Called(DecoratorTemplate),
+}
+
+/// `{{cut …}}` in place of `{{(cut …)}}`. Handlebars would look for a helper by the name that the call makes, which whoever wrote the
+/// value chooses.
+fn called(element: &TemplateElement) -> Option<TemplateElement> {
+    match element {
+        TemplateElement::Expression(helper) => match &helper.name {
+            Parameter::Subexpression(call) => {
+                let inner = (*call.element).clone();
+                Some(called(&inner).unwrap_or(inner))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Text without the white space behind its line breaks. No string of JSON goes over a line break, so it is nobody's.

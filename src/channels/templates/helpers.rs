@@ -1,10 +1,11 @@
 //! What templates may call besides what Handlebars has built in.
 //!
-//! Those that make a value (`cut`, `ago`, `until`, `person`) leave it to be escaped like any other; the rest write text that is safe
-//! inside a JSON string, or JSON.
+//! Those that make a value (`cut`, `ago`, `until`, `person`, `lookup`) leave it to be escaped like any other; the rest write text that is
+//! safe inside a JSON string, or JSON.
 
 use handlebars::{
-    Context, Handlebars, Helper, HelperDef, HelperResult, Output, RenderContext, RenderErrorReason, ScopedJson,
+    Context, Handlebars, Helper, HelperDef, HelperResult, JsonRender, Output, RenderContext, RenderErrorReason,
+    ScopedJson,
 };
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ pub(super) fn register(registry: &mut Handlebars<'_>, channel: &'static Declarat
     writes("code", Writes(Box::new(move |call| Ok(code(&text_of(call.first()?)?)))));
     writes("moment", Writes(Box::new(move |call| Ok(in_json(&moment(time_of(call.first()?)?))))));
     writes("exact", Writes(Box::new(|call| Ok(in_json(&exact(channel, call)?)))));
-    writes("json", Writes(Box::new(|call| Ok(json(channel, call.first()?).to_string()))));
+    writes("json", Writes(Box::new(|call| Ok(json(channel, call.first_or_null()?).to_string()))));
     writes("link", Writes(Box::new(move |call| Ok(link(&url(call)?, &text_of(call.second("a text")?)?)))));
     writes(TURNS, Writes(Box::new(turns)));
     let mut makes = |name, make: Makes| registry.register_helper(name, Box::new(make));
@@ -35,6 +36,7 @@ pub(super) fn register(registry: &mut Handlebars<'_>, channel: &'static Declarat
     makes("ago", Makes(|call| Ok(ago(call.told()?, time_of(call.first()?)?))));
     makes("until", Makes(|call| Ok(duration(time_of(call.first()?)?.since(call.told()?).as_secs()))));
     makes("person", Makes(|call| Ok(person(call.first()?))));
+    registry.register_helper("lookup", Box::new(Lookup));
 }
 
 /// One call of a helper.
@@ -44,7 +46,16 @@ struct Call<'c, 'rc> {
 }
 
 impl Call<'_, '_> {
+    /// The first parameter. What [`Lookup`] did not find is no value to write.
     fn first(&self) -> Result<&Value, Reason> {
+        let is_made = self.helper.param(0).is_some_and(|parameter| parameter.relative_path().is_none());
+        match self.first_or_null()? {
+            Value::Null if is_made => Err(Reason::Other(format!("{} {NOT_FOUND}", self.wants("a value")))),
+            value => Ok(value),
+        }
+    }
+
+    fn first_or_null(&self) -> Result<&Value, Reason> {
         let parameter = self.helper.param(0).ok_or_else(|| self.wants("a value"))?;
         if parameter.is_value_missing() {
             return Err(Reason::MissingVariable(parameter.relative_path().cloned()));
@@ -102,6 +113,55 @@ impl HelperDef for Makes {
         let made = (self.0)(&Call { helper, context })?;
         fuel::take_bytes(made.len())?;
         Ok(ScopedJson::Derived(made.into()))
+    }
+}
+
+/// What is said of a key that is not there.
+const NOT_FOUND: &str = "and lookup finds none: ask by {{#if (lookup …)}} first";
+
+/// `{{lookup object key}}`, `{{lookup list index}}`. Inside another call, as in `{{#if (lookup request.labels "x")}}`, a key that is not
+/// there is `null`; written, it is an error, as a name that does not exist.
+struct Lookup;
+
+impl Lookup {
+    fn find<'c>(helper: &'c Helper<'_>) -> Result<Option<&'c Value>, Reason> {
+        let parameter = |index| {
+            let parameter = helper.param(index).ok_or(Reason::ParamNotFoundForIndex("lookup", index))?;
+            let is_known = !parameter.is_value_missing();
+            is_known
+                .then(|| parameter.value())
+                .ok_or_else(|| Reason::MissingVariable(parameter.relative_path().cloned()))
+        };
+        Ok(match (parameter(0)?, parameter(1)?) {
+            (Value::Array(items), index) => index.as_u64().and_then(|index| items.get(usize::try_from(index).ok()?)),
+            (Value::Object(members), key) => key.as_str().and_then(|key| members.get(key)),
+            _ => None,
+        })
+    }
+}
+
+impl HelperDef for Lookup {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        _: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, handlebars::RenderError> {
+        Ok(ScopedJson::Derived(Self::find(helper)?.cloned().unwrap_or_default()))
+    }
+
+    fn call<'reg: 'rc, 'rc>(
+        &self,
+        helper: &Helper<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+        out: &mut dyn Output,
+    ) -> HelperResult {
+        let found = Self::find(helper)?.ok_or_else(|| Reason::Other(format!("there is no value, {NOT_FOUND}")))?;
+        out.write(&registry.get_escape_fn()(&found.render()))?;
+        Ok(())
     }
 }
 

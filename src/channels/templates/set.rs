@@ -117,6 +117,13 @@ impl TemplateSet {
         Ok(written.into_text())
     }
 
+    /// What a template writes, JSON or not.
+    #[cfg(test)]
+    pub(super) fn text(&self, key: &str, data: &mut Value) -> Result<String, String> {
+        let expanded = self.expanded(key).ok_or(key)?.as_ref().map_err(ToString::to_string)?;
+        lent(data, |context| self.write(expanded, context)).map_err(|error| error.to_string())
+    }
+
     fn expanded(&self, key: &str) -> Option<&Result<Expanded, SyntaxError>> {
         let slot = self.compiled.get(key)?;
         Some(slot.expanded.get_or_init(|| expand(&Ordered { sources: &self.sources, twins: None }, key)))
@@ -173,6 +180,10 @@ impl Output<'_> {
 fn detail_of(reason: &RenderErrorReason) -> String {
     let detail = match reason {
         RenderErrorReason::MissingVariable(Some(name)) => format!("there is no value {name}"),
+        RenderErrorReason::ParamNotFoundForIndex(helper, index) => {
+            format!("there is no value for parameter {} of {helper}", index + 1)
+        }
+        RenderErrorReason::MissingVariable(None) => "there is no value: an {{else}} may say what then".to_owned(),
         other => other.to_string(),
     };
     shortened(&detail, MAX_DETAIL)
@@ -207,7 +218,7 @@ fn lent<T>(data: &mut Value, with: impl FnOnce(&Context) -> T) -> T {
     result
 }
 
-fn registry(declaration: &'static Declaration) -> Handlebars<'static> {
+pub(super) fn registry(declaration: &'static Declaration) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
     registry.register_escape_fn(declaration.escape);

@@ -2,7 +2,8 @@
 //!
 //! Parsing and rendering go down into blocks, so how deep they nest is bounded before the parser sees the text.
 
-use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, Template, TemplateElement};
+use handlebars::TemplateError;
+use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, Template, TemplateElement, TemplateMapping};
 
 use super::error::SyntaxError;
 use super::lines;
@@ -37,7 +38,7 @@ impl Source {
             return Err(wrong(0, "U+F0001 and U+F0002 may not stand in a template"));
         }
         check_text(text).map_err(|(line, detail)| wrong(line, detail))?;
-        let template = Template::compile(text)
+        let template = parse(text)
             .map_err(|error| wrong(error.pos().map_or(0, |(line, _)| line), error.reason().to_string().trim()))?;
         check(&template, 0).map_err(|(line, detail)| wrong(line, detail))?;
         Ok(Self { name, text: text.to_owned(), template })
@@ -45,7 +46,41 @@ impl Source {
 
     /// The same with marks at the ends of lines; none when marking breaks a tag that spans lines.
     pub(super) fn marked(&self) -> Option<Template> {
-        Template::compile(&lines::mark(&self.text)).ok()
+        parse(&lines::mark(&self.text)).ok()
+    }
+}
+
+/// Parses a text, such that each element has a place.
+fn parse(text: &str) -> Result<Template, TemplateError> {
+    let mut template = Template::compile(text)?;
+    place_all(&mut template, None);
+    Ok(template)
+}
+
+/// Gives each element of a template, and of the blocks in it, a place. The parser notes none for the block that an `else` with a
+/// condition opens: that block counts as standing where its branch begins, or else where the block around it does.
+fn place_all(template: &mut Template, around: Option<&TemplateMapping>) {
+    let Template { elements, mapping, .. } = template;
+    for (index, element) in elements.iter_mut().enumerate() {
+        if mapping.len() <= index {
+            let branch = match element {
+                TemplateElement::HelperBlock(block) => block.template.as_ref().and_then(|inner| inner.mapping.first()),
+                _ => None,
+            };
+            // At the top, the parser notes all.
+            mapping.extend(branch.or(around).cloned());
+        }
+        let place = mapping.get(index);
+        match element {
+            TemplateElement::HelperBlock(block) => {
+                [&mut block.template, &mut block.inverse]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|inner| place_all(inner, place));
+            }
+            TemplateElement::PartialBlock(part) => part.template.iter_mut().for_each(|inner| place_all(inner, place)),
+            _ => {}
+        }
     }
 }
 
@@ -111,11 +146,15 @@ fn check_tag(tag: &str) -> Result<(), &'static str> {
 
 /// Whether there is anything in it that no template may have.
 fn check(template: &Template, depth: usize) -> Result<(), Wrong> {
+    // Elements are looked at by their places: one without would be neither checked nor rendered.
+    if template.mapping.len() != template.elements.len() {
+        return Err((0, "there is something in it that stands nowhere"));
+    }
     for (element, place) in template.elements.iter().zip(&template.mapping) {
         let line = place.0;
         let is_block = matches!(element, TemplateElement::HelperBlock(_) | TemplateElement::PartialBlock(_));
         if is_block && depth >= MAX_DEPTH {
-            return Err((line, "more than 16 blocks within each other"));
+            return Err((line, "more than 16 blocks within each other; each else with a condition is one"));
         }
         match element {
             TemplateElement::HtmlExpression(_) => {
@@ -156,13 +195,24 @@ mod tests {
 
     #[test]
     fn what_no_template_may_have_is_refused_with_its_line() {
-        for text in
-            ["\n\n{{{a}}}", "\n\n{{&a}}", "\n{{#if a}}\n{{{b}}}{{/if}}", "\n{{#each a}}x{{else}}\n{{~{b}~}}{{/each}}"]
-        {
+        for text in [
+            "\n\n{{{a}}}",
+            "\n\n{{&a}}",
+            "\n{{#if a}}\n{{{b}}}{{/if}}",
+            "\n{{#each a}}x{{else}}\n{{~{b}~}}{{/each}}",
+            "\n{{#if a}}\n{{else if b}}{{{c}}}{{/if}}",
+            "{{#if a}}\n{{^if b}}{{else unless c}}\n{{&d}}{{/if}}",
+            "{{#if a}}{{else if b}}x{{else}}\n\n{{{c}}}{{/if}}",
+            "{{#if a}}{{else with b}}\n\n{{#each c}}{{{this}}}{{/each}}{{/if}}",
+            "{{#> _p}}\n{{#if a}}\n{{else if b}}{{{c}}}{{/if}}{{/_p}}",
+        ] {
             assert!(wrong(text).contains("line 3") && wrong(text).contains("unescaped"), "{}", wrong(text));
         }
         assert!(wrong("{{#*inline \"x\"}}{{/inline}}").contains("decorators"));
         assert!(wrong("{{> (lookup this \"x\")}}").contains("written out"));
+        for hidden in ["{{#*inline \"x\"}}{{/inline}}", "{{*x y}}", "{{> (lookup this \"x\")}}"] {
+            wrong(&format!("{{{{#if a}}}}{{{{else if b}}}}{hidden}{{{{/if}}}}"));
+        }
         assert!(wrong("{{{{raw}}}} {{x}} {{{{/raw}}}}").contains("raw text"));
         assert!(wrong("{\n\"a\": {{#if}\n}").contains("line 2"));
         assert!(wrong(&" ".repeat(MAX_TEMPLATE + 1)).contains("64 KiB"));
@@ -177,6 +227,7 @@ mod tests {
         assert!(wrong(&nested(3_000)).contains("64 blocks"));
         let chained = |link: &str, count: usize| format!("{{{{#if a}}}}{}{{{{/if}}}}", link.repeat(count));
         Source::new("x".to_owned(), &chained("{{else if b}}", 15)).expect("may be");
+        assert!(wrong(&chained("{{else if b}}", 16)).contains("16 blocks"));
         for link in ["{{else if b}}", "{{^if b}}", "{{elseif b}}", "{{else(if b)}}", "{{~ else if b}}", "{{ ^if b}}"] {
             assert!(wrong(&chained(link, 2_000)).contains("64 blocks"), "{link}");
         }

@@ -1,3 +1,5 @@
+mod agreement;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -330,6 +332,102 @@ fn helpers_write_what_they_are_called_for() {
         "{{log text}}",
     ] {
         line(Channel::Teams, text).expect_err(text);
+    }
+}
+
+#[test]
+fn an_else_with_a_condition_is_rendered_and_has_its_line() {
+    let text = "{{#if a}}1{{else if b}}2{{else each c}}{{this}}{{else unless d}}4{{else}}\n{{#if e}}5{{else if f}}6{{else}}7{{/if}}\n{{/if}}";
+    let all = json!({"a": false, "b": false, "c": [], "d": true, "e": false, "f": false});
+    let with = |name: &str, value: Value| {
+        let mut data = all.clone();
+        data[name] = value;
+        rendered(Channel::Teams, text, data).expect(name)
+    };
+    assert_eq!(with("a", json!(1)), json!(1));
+    assert_eq!(with("b", json!(1)), json!(2));
+    assert_eq!(with("c", json!([3])), json!(3));
+    assert_eq!(with("d", json!(false)), json!(4));
+    assert_eq!(with("e", json!(1)), json!(5));
+    assert_eq!(with("f", json!(1)), json!(6));
+    assert_eq!(with("g", json!(1)), json!(7));
+    let fails =
+        |branch: &str| error(&format!("{{{{#if a}}}}\n1\n{{{{else if b}}}}\n{branch}\n{{{{/if}}}}"), json!({"b": 1}));
+    assert!(fails("{{nothing}}").contains("line 4: there is no value nothing"), "{}", fails("{{nothing}}"));
+    assert!(fails("\"x\" y").contains("line 4: what it renders is not JSON"), "{}", fails("\"x\" y"));
+    let part =
+        [stored("ping", "{{#if a}}1{{else if b}}{{> _p}}{{/if}}"), stored("_p", "[{{#if a}}1{{else if b}}2{{/if}}]")];
+    let made =
+        set(Channel::Teams, &part).expect("parses").render("ping", &mut json!({"a": 0, "b": 1})).map(|it| it.body());
+    assert_eq!(made.expect("renders"), json!([2]));
+}
+
+/// What an `else` with a condition opens is measured like all else.
+#[test]
+fn no_bound_ends_at_an_else() {
+    let within = |inner: &str| format!("{{{{#if a}}}}{{{{else if b}}}}{inner}{{{{/if}}}}");
+    let refused = |text: &str| {
+        set(Channel::Teams, &[stored("ping", text)]).and_then(|set| set.check()).expect_err(text).to_string()
+    };
+    assert!(refused(&within("{{> _nowhere}}")).contains("there is no part _nowhere"));
+    assert!(refused(&within(&"{{a}}".repeat(4_000))).contains("at most 4000 elements"));
+    let many: Vec<u32> = (0..30_000).collect();
+    let loops = within("{{#each many}}{{#each ../many}}{{/each}}{{/each}}");
+    assert!(error(&loops, json!({"b": 1, "many": many})).contains("goes on for too long"));
+    let chained = "{{#if a}}{{else each many}}{{#if a}}{{else each ../many}}{{/if}}{{/if}}";
+    assert!(error(chained, json!({"many": many})).contains("goes on for too long"));
+}
+
+#[test]
+fn a_key_that_is_not_there_is_false_and_cannot_be_written() {
+    let data = json!({"labels": {"team": "shop", "none": null}, "list": [1], "n": 5, "links": []});
+    let made = |text: &str| rendered(Channel::Teams, text, data.clone());
+    for (condition, holds) in [
+        ("(lookup labels \"team\")", true),
+        ("(lookup labels \"x\")", false),
+        ("(lookup list 0)", true),
+        ("(lookup list 7)", false),
+        ("(lookup n \"x\")", false),
+        ("(eq (lookup labels \"x\") \"shop\")", false),
+        ("(eq (lookup labels \"team\") \"shop\")", true),
+        ("(ne (lookup labels \"x\") \"shop\")", true),
+        ("(gt (lookup labels \"x\") 3)", false),
+        ("(not (lookup labels \"x\"))", true),
+        ("(and n (lookup labels \"x\"))", false),
+        ("(or n (lookup labels \"x\"))", true),
+        ("(lookup (lookup labels \"x\") \"y\")", false),
+    ] {
+        let text = format!("{{{{#if {condition}}}}}true{{{{else}}}}false{{{{/if}}}}");
+        assert_eq!(made(&text).expect(condition), json!(holds), "{condition}");
+    }
+    assert_eq!(
+        made("\"{{lookup labels \"team\"}}, {{plain (lookup labels \"team\")}}\"").expect("there"),
+        "shop, shop"
+    );
+    assert_eq!(made("[{{json (lookup labels \"x\")}}]").expect("as JSON it is null"), json!([null]));
+    assert_eq!(made("[{{#each (lookup labels \"x\")}}1{{else}}2{{/each}}]").expect("there is an else"), json!([2]));
+    for text in
+        ["\"{{lookup labels \"x\"}}\"", "\"{{plain (lookup labels \"x\")}}\"", "\"{{cut (lookup labels \"x\") 9}}\""]
+    {
+        let refused = made(text).expect_err(text).to_string();
+        assert!(refused.contains("lookup finds none: ask by {{#if (lookup …)}} first"), "{refused}");
+    }
+    for text in [
+        "{{#if (lookup lables \"x\")}}1{{/if}}0",
+        "{{#if (eq nothing 1)}}1{{/if}}0",
+        "[{{#each (lookup labels \"x\")}}1{{/each}}]",
+    ] {
+        assert!(made(text).expect_err(text).to_string().contains("there is no value"), "{text}");
+    }
+}
+
+/// Or a requester could choose by the words of a value which helper is called.
+#[test]
+fn what_a_call_makes_is_no_name_of_a_helper() {
+    let made =
+        |text: &str| rendered(Channel::Teams, "\"{{(cut text 50)}}{{plain (cut text 50)}}\"", json!({"text": text}));
+    for text in ["link", "json", "turns of a loop", "text", "hello"] {
+        assert_eq!(made(text).expect(text), json!(format!("{text}{text}")));
     }
 }
 
