@@ -100,15 +100,22 @@ pub struct EndpointInput {
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the fields are those of EndpointInput")]
 pub struct EndpointPatch {
-    pub name: Option<EndpointName>,
-    pub url: Option<SecretString>,
-    pub slack: Option<SlackPatch>,
-    pub events: Option<BTreeSet<String>>,
-    pub resources: Option<BTreeSet<ResourceName>>,
-    pub groups: Option<BTreeSet<GroupName>>,
+    #[serde(deserialize_with = "given")]
+    pub name: Option<Option<EndpointName>>,
+    #[serde(deserialize_with = "given")]
+    pub url: Option<Option<SecretString>>,
+    #[serde(deserialize_with = "given")]
+    pub slack: Option<Option<SlackPatch>>,
+    #[serde(deserialize_with = "given")]
+    pub events: Option<Option<BTreeSet<String>>>,
+    #[serde(deserialize_with = "given")]
+    pub resources: Option<Option<BTreeSet<ResourceName>>>,
+    #[serde(deserialize_with = "given")]
+    pub groups: Option<Option<BTreeSet<GroupName>>>,
     #[serde(deserialize_with = "given")]
     pub recipient: Option<Option<Email>>,
-    pub detail: Option<Detail>,
+    #[serde(deserialize_with = "given")]
+    pub detail: Option<Option<Detail>>,
     #[serde(deserialize_with = "given")]
     pub headers: Option<Option<BTreeMap<String, Secret>>>,
     #[serde(deserialize_with = "given")]
@@ -125,17 +132,26 @@ pub struct EndpointPatch {
     pub rate_per_second: Option<Option<f64>>,
     #[serde(deserialize_with = "given")]
     pub concurrency: Option<Option<u32>>,
-    pub answer_control: Option<bool>,
-    pub format: Option<Format>,
+    #[serde(deserialize_with = "given")]
+    pub answer_control: Option<Option<bool>>,
+    #[serde(deserialize_with = "given")]
+    pub format: Option<Option<Format>>,
     #[serde(deserialize_with = "given")]
     pub heartbeat_seconds: Option<Option<u32>>,
     /// `active` switches a disabled endpoint on again.
-    pub state: Option<EndpointState>,
+    #[serde(deserialize_with = "given")]
+    pub state: Option<Option<EndpointState>>,
 }
 
 /// Tells a field that is `null` from one that is absent.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// What is given, or else what was there; an endpoint cannot be without it.
+pub(super) fn needed<T>(given: Option<Option<T>>, was: T, pointer: &str) -> Result<T, HubError> {
+    let detail = "null takes away what an endpoint may do without, and this is none of it: leave it out and it stays";
+    given.map_or(Ok(was), |given| given.ok_or_else(|| HubError::invalid("invalid_json", pointer, detail)))
 }
 
 impl EndpointInput {
@@ -194,9 +210,14 @@ impl EndpointInput {
 impl EndpointPatch {
     /// The endpoint as it is to be.
     pub(super) fn check(self, known: Endpoint, targets: &TargetPolicy) -> Result<Endpoint, HubError> {
-        self.name.as_ref().filter(|name| **name != known.name).map_or(Ok(()), check_name)?;
+        let name = needed(self.name, known.name.clone(), "/name")?;
+        if name != known.name {
+            check_name(&name)?;
+        }
         let was = known.transport;
-        let (url, slack) = changed_target(self.url, self.slack, (known.url, was.slack))?;
+        let url = needed(self.url.map(|url| url.map(Some)), None, "/url")?;
+        let patch = needed(self.slack.map(|slack| slack.map(Some)), None, "/slack")?;
+        let (url, slack) = changed_target(url, patch, (known.url, was.slack))?;
         let url = unwrapped(url);
         let mut transport = Transport {
             headers: self.headers.map_or(Ok(was.headers), |headers| lower(headers.unwrap_or_default()))?,
@@ -207,26 +228,26 @@ impl EndpointPatch {
             schedule: self.schedule.unwrap_or(was.schedule),
             rate_per_second: self.rate_per_second.unwrap_or(was.rate_per_second),
             concurrency: self.concurrency.unwrap_or(was.concurrency),
-            answer_control: self.answer_control.unwrap_or(was.answer_control),
+            answer_control: self.answer_control.map_or(was.answer_control, Option::unwrap_or_default),
             slack,
         };
         unwrap_transport(&mut transport);
-        let (state, disabled_reason) = match self.state {
+        let (state, disabled_reason) = match needed(self.state.map(|state| state.map(Some)), None, "/state")? {
             Some(_) => (EndpointState::Active, None),
             None => (known.state, known.disabled_reason),
         };
         let changed = Endpoint {
-            name: self.name.unwrap_or(known.name),
+            name,
             url,
-            events: self.events.unwrap_or(known.events),
-            resources: self.resources.unwrap_or(known.resources),
-            groups: self.groups.unwrap_or(known.groups),
+            events: self.events.map_or(known.events, Option::unwrap_or_default),
+            resources: self.resources.map_or(known.resources, Option::unwrap_or_default),
+            groups: self.groups.map_or(known.groups, Option::unwrap_or_default),
             recipient: self.recipient.unwrap_or(known.recipient),
-            detail: self.detail.unwrap_or(known.detail),
+            detail: self.detail.map_or(known.detail, Option::unwrap_or_default),
             state,
             disabled_reason,
             transport,
-            format: self.format.unwrap_or(known.format),
+            format: self.format.map_or(known.format, Option::unwrap_or_default),
             heartbeat_seconds: self.heartbeat_seconds.unwrap_or(known.heartbeat_seconds),
             ..known
         };

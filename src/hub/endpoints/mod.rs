@@ -168,7 +168,7 @@ impl Hub {
         patch: EndpointPatch,
     ) -> Result<EndpointView, HubError> {
         require(caller, &[Scope::Admin])?;
-        if patch.state.is_some_and(|state| state != EndpointState::Active) {
+        if patch.state.flatten().is_some_and(|state| state != EndpointState::Active) {
             let detail = "state can only be set to active: delete an endpoint to stop sending to it";
             return Err(HubError::invalid("invalid_state", "/state", detail));
         }

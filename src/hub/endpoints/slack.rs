@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::input::{given, needed};
 use super::view::MASK;
 use crate::hub::HubError;
 use crate::store::endpoints::Channel;
@@ -36,17 +37,23 @@ const fn yes() -> bool {
     true
 }
 
-/// What to change of a Slack app; absent fields stay.
+/// What to change of a Slack app; absent fields stay, and `null` takes away what an app need not have.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the fields are those of SlackInput")]
 pub struct SlackPatch {
-    pub bot_token: Option<Secret>,
-    pub signing_secret: Option<Secret>,
-    pub channel: Option<String>,
-    pub team: Option<String>,
-    pub api_url: Option<SecretString>,
-    pub direct_messages: Option<bool>,
+    #[serde(deserialize_with = "given")]
+    pub bot_token: Option<Option<Secret>>,
+    #[serde(deserialize_with = "given")]
+    pub signing_secret: Option<Option<Secret>>,
+    #[serde(deserialize_with = "given")]
+    pub channel: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    pub team: Option<Option<String>>,
+    #[serde(deserialize_with = "given")]
+    pub api_url: Option<Option<SecretString>>,
+    #[serde(deserialize_with = "given")]
+    pub direct_messages: Option<Option<bool>>,
 }
 
 /// A Slack app, without what would let anybody else be it.
@@ -119,13 +126,14 @@ pub(super) fn changed_target(
         ((was, app), url, None) => Ok((url.unwrap_or(was), app)),
         ((was, Some(app)), None, Some(patch)) => {
             let changed = SlackApp {
-                bot_token: patch.bot_token.unwrap_or(app.bot_token),
-                signing_secret: patch.signing_secret.unwrap_or(app.signing_secret),
-                channel: patch.channel.unwrap_or(app.channel),
-                team: patch.team.or(app.team),
-                direct_messages: patch.direct_messages.unwrap_or(app.direct_messages),
+                bot_token: needed(patch.bot_token, app.bot_token, "/slack/bot_token")?,
+                signing_secret: needed(patch.signing_secret, app.signing_secret, "/slack/signing_secret")?,
+                channel: needed(patch.channel, app.channel, "/slack/channel")?,
+                team: patch.team.unwrap_or(app.team),
+                direct_messages: patch.direct_messages.map_or(app.direct_messages, |given| given.unwrap_or_else(yes)),
             };
-            Ok((patch.api_url.unwrap_or(was), Some(changed)))
+            let url = patch.api_url.map_or(was, |given| given.unwrap_or_else(|| API.to_owned().into()));
+            Ok((url, Some(changed)))
         }
     }
 }

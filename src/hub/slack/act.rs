@@ -1,25 +1,28 @@
 //! Deciding in Slack: the person behind the account votes, through the same door as everybody.
 
 use super::jobs::{Plan, Step};
-use super::payload::{Deed, Memory, Work};
-use super::reply::{Reply, form, stranger};
+use super::payload::{Deed, Member, Memory, Work};
+use super::reply::{Reply, form, stranger, unheard};
 use crate::approval::{Assurance, Ballot, Choice, Command, Email, Request};
 use crate::audit::Actor;
 use crate::hub::{Hub, HubError, check};
 use crate::ids::VoteId;
 use crate::links::Link;
-use crate::store::chat_identities;
+use crate::store::chat_identities::{self, Account};
 use crate::store::endpoints::Endpoint;
 
 impl Hub {
     /// What is to be done about it. Nothing is changed yet.
     pub(super) async fn plan(&self, endpoint: &Endpoint, work: &Work) -> Result<Plan, HubError> {
-        let account = &work.member.account;
-        let person = chat_identities::person_of(&mut self.store.read().await?, account).await?;
+        if matches!(work.deed, Deed::Unheard) {
+            return Ok(Plan { step: Step::Say(unheard(&work.member)), actor: Actor::Hub });
+        }
+        let (account, person) = self.known(endpoint, &work.member).await?;
         let actor =
             Actor::Chat { endpoint: endpoint.name.to_string(), account: format!("{}/{}", account.team, account.user) };
         let step = match (&work.deed, person) {
             (Deed::Command { text }, person) => self.plan_command(endpoint, &work.member, text, person).await?,
+            (Deed::Unheard, _) => Step::Say(Reply::Nothing),
             (_, None) => Step::Say(stranger(account)),
             (Deed::Approve { token }, Some(person)) => self.approve(token, person).await?,
             (Deed::AskWhy { token, trigger }, Some(person)) => self.ask_why(work, token, trigger, &person).await?,
@@ -27,6 +30,34 @@ impl Hub {
             (Deed::Open { token }, Some(person)) => self.show_link(token, &person).await?,
         };
         Ok(Plan { step, actor })
+    }
+
+    /// Who a member is, and by which name of their account.
+    ///
+    /// # Errors
+    /// When the names of the account are bound to different people: neither may be voted for.
+    async fn known<'m>(
+        &self,
+        endpoint: &'m Endpoint,
+        member: &'m Member,
+    ) -> Result<(&'m Account, Option<Email>), HubError> {
+        let session = &mut self.store.read().await?;
+        let mut found: Option<(&Account, Email)> = None;
+        for account in member.accounts(team_of(endpoint)) {
+            let Some(person) = chat_identities::person_of(session, account).await? else { continue };
+            match &found {
+                Some((_, other)) if *other != person => {
+                    let detail = "your account is bound to two people here: have an admin take one away";
+                    return Err(HubError::Forbidden(detail.to_owned()));
+                }
+                Some(_) => {}
+                None => found = Some((account, person)),
+            }
+        }
+        Ok(match found {
+            Some((account, person)) => (account, Some(person)),
+            None => (member.accounts(team_of(endpoint)).next().unwrap_or(&member.account), None),
+        })
     }
 
     async fn approve(&self, token: &str, person: Email) -> Result<Step, HubError> {
@@ -100,6 +131,11 @@ impl Hub {
     fn link_to(&self, token: &str, words: &str) -> String {
         format!("<{}/c/{token}|{words}>", self.settings.public_url)
     }
+}
+
+/// The workspace, or organization, whose members an endpoint's app hears.
+pub(super) fn team_of(endpoint: &Endpoint) -> Option<&str> {
+    endpoint.transport.slack.as_ref()?.team.as_deref()
 }
 
 fn not_theirs() -> HubError {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::act::team_of;
 use super::jobs::Step;
 use super::payload::Member;
 use super::reply::{Reply, stranger};
@@ -75,10 +76,14 @@ impl Hub {
             ("help", _) => said(Reply::Text(HELP.to_owned())),
             ("link", None) => {
                 let code: String = random::secret_text().chars().filter(char::is_ascii_alphanumeric).take(20).collect();
-                Ok(Step::Change(Change::Code { account: member.account.clone(), name: member.name.clone(), code }))
+                // By a name that this endpoint hears.
+                let account = member.accounts(team_of(endpoint)).next().unwrap_or(&member.account).clone();
+                Ok(Step::Change(Change::Code { account, name: member.name.clone(), code }))
             }
             ("link", Some(person)) => said(Reply::plain(&format!("You are {person} here already."))),
-            ("pending" | "show" | "subscribe" | "unsubscribe", None) => said(stranger(&member.account)),
+            ("pending" | "show" | "subscribe" | "unsubscribe", None) => {
+                said(stranger(member.accounts(team_of(endpoint)).next().unwrap_or(&member.account)))
+            }
             ("pending", Some(person)) => said(self.pending(person).await?),
             ("show", Some(person)) => said(self.shown(&person, rest).await?),
             ("subscribe", Some(person)) => self.subscribe(endpoint, member, person, rest, true).await,

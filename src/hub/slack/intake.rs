@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::payload::{self, Came, Deed, REASON, Work};
+use super::payload::{self, Came, Deed, Member, REASON, Work};
 use super::signature::{Checked, Signed};
 use crate::hub::{Hub, HubError};
 use crate::links::Link;
@@ -58,7 +58,7 @@ impl Hub {
                 Ok(SlackAnswer::Shown(json!({"response_action": "errors", "errors": errors})))
             }
             Came::Work(work) => {
-                let endpoint = self.addressee(&apps, &work)?;
+                let (endpoint, work) = self.addressed(&apps, work)?;
                 self.write_down(checked, endpoint, work).await?;
                 Ok(SlackAnswer::Acknowledged)
             }
@@ -79,18 +79,25 @@ impl Hub {
         Ok(endpoints.iter().filter(|endpoint| secret(endpoint).as_ref() == Some(&genuine)).cloned().collect())
     }
 
+    /// The endpoint that it is for, and what is to be done there. Whom no endpoint of the app hears is told so, where Slack says how:
+    /// otherwise nothing would tell them why their click does nothing.
+    fn addressed<'a>(&self, apps: &'a [Arc<Endpoint>], work: Work) -> Result<(&'a Arc<Endpoint>, Work), HubError> {
+        let is_heard = apps.iter().any(|endpoint| hears(endpoint, &work.member));
+        if let (false, Some(any), Some(_)) = (is_heard, apps.first(), &work.member.response_url) {
+            return Ok((any, Work { deed: Deed::Unheard, ..work }));
+        }
+        self.addressee(apps, &work).map(|endpoint| (endpoint, work))
+    }
+
     /// Whose it is, of the endpoints that the app has: the one whose message was clicked on, or whose channel it is.
     fn addressee<'a>(&self, apps: &'a [Arc<Endpoint>], work: &Work) -> Result<&'a Arc<Endpoint>, HubError> {
-        let team = &work.member.account.team;
-        let mut here = apps.iter().filter(|endpoint| {
-            endpoint.transport.slack.as_ref().is_some_and(|app| app.team.as_ref().is_none_or(|own| own == team))
-        });
+        let mut here = apps.iter().filter(|endpoint| hears(endpoint, &work.member));
         let is_theirs = |endpoint: &&Arc<Endpoint>| match &work.deed {
             Deed::Approve { token }
             | Deed::AskWhy { token, .. }
             | Deed::Reject { token, .. }
             | Deed::Open { token } => Link::verify(token, &self.keys).is_ok_and(|link| link.endpoint == endpoint.id),
-            Deed::Command { .. } => {
+            Deed::Command { .. } | Deed::Unheard => {
                 let channel = endpoint.transport.slack.as_ref().map(|app| &app.channel);
                 work.member.channel.as_ref() == channel
             }
@@ -116,4 +123,9 @@ impl Hub {
             })
             .await
     }
+}
+
+/// Whether an endpoint's app listens to a member, by one name or another.
+fn hears(endpoint: &Endpoint, member: &Member) -> bool {
+    endpoint.transport.slack.as_ref().is_some_and(|app| member.accounts(app.team.as_deref()).next().is_some())
 }

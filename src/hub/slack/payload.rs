@@ -16,12 +16,23 @@ const MAX_TEXT: usize = 4 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Member {
     pub(super) account: Account,
+    /// The same account by other names: a member of an organization of several workspaces (Enterprise Grid) has one id in all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) also: Vec<Account>,
     /// What they are called there.
     pub(super) name: String,
     /// Where they did it.
     pub(super) channel: Option<String>,
     /// Answers them alone, for half an hour.
     pub(super) response_url: Option<String>,
+}
+
+impl Member {
+    /// The names of their account, as far as an app hears them: those of its `team`, when it has one.
+    pub(super) fn accounts<'m>(&'m self, team: Option<&'m str>) -> impl Iterator<Item = &'m Account> {
+        let all = std::iter::once(&self.account).chain(&self.also);
+        all.filter(move |account| team.is_none_or(|team| team == account.team))
+    }
 }
 
 /// What somebody did.
@@ -38,6 +49,8 @@ pub(super) enum Deed {
     Open { token: String },
     /// Typed a command.
     Command { text: String },
+    /// Did something where nobody listens to them, and is told so.
+    Unheard,
 }
 
 /// What is to be carried out.
@@ -76,7 +89,10 @@ struct Interaction {
     #[serde(rename = "type")]
     kind: String,
     #[serde(default)]
-    team: Option<Named>,
+    team: Option<Team>,
+    /// The organization that the app is installed in, where it is in all of one.
+    #[serde(default)]
+    enterprise: Option<Named>,
     user: User,
     #[serde(default)]
     channel: Option<Named>,
@@ -95,10 +111,19 @@ struct Named {
     id: String,
 }
 
+/// Where it was done.
+#[derive(Deserialize)]
+struct Team {
+    id: String,
+    /// The organization that the workspace is part of.
+    #[serde(default)]
+    enterprise_id: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct User {
     id: String,
-    /// Theirs, which in a shared channel is not the app's.
+    /// Theirs: in a channel that is shared with others not the app's, and of members of an organization the organization's, `E…`.
     #[serde(default)]
     team_id: Option<String>,
     #[serde(default)]
@@ -128,10 +153,14 @@ struct View {
 /// Reads the body of an interaction. None when it is nothing that Slack would send.
 pub(super) fn interaction(body: &[u8]) -> Option<Came> {
     let (_, payload) = form(body).find(|(name, _)| name == "payload")?;
-    let Interaction { kind, team, user, channel, response_url, trigger_id, actions, view } =
+    let Interaction { kind, team, enterprise, user, channel, response_url, trigger_id, actions, view } =
         serde_json::from_str(&payload).ok()?;
+    let (team, organization) = team.map_or((None, None), |team| (Some(team.id), team.enterprise_id));
+    let organization = organization.or_else(|| enterprise.map(|enterprise| enterprise.id));
+    let (account, also) = accounts(user.id, user.team_id, team, organization)?;
     let member = Member {
-        account: account(user.team_id.or_else(|| team.map(|team| team.id))?, user.id)?,
+        account,
+        also,
         name: text(user.username.or(user.name).unwrap_or_default())?,
         channel: channel.map(|channel| channel.id).map_or(Some(None), |id| slack_id(id).map(Some))?,
         response_url: response_url.map_or(Some(None), |url| text(url).map(Some))?,
@@ -171,11 +200,13 @@ fn submission(member: Member, view: &View) -> Option<Came> {
 
 /// Reads the body of a slash command. None when it is nothing that Slack would send.
 pub(super) fn command(body: &[u8]) -> Option<Came> {
-    let (mut team, mut user, mut name, mut channel, mut response_url, mut words) = Default::default();
+    let (mut team, mut organization, mut user, mut name) = Default::default();
+    let (mut channel, mut response_url, mut words) = Default::default();
     for (field, value) in form(body) {
         match field.as_str() {
             "ssl_check" => return Some(Came::Nothing),
             "team_id" => team = Some(value),
+            "enterprise_id" => organization = Some(value).filter(|id| !id.is_empty()),
             "user_id" => user = Some(value),
             "user_name" => name = Some(value),
             "channel_id" => channel = Some(slack_id(value)?),
@@ -184,8 +215,8 @@ pub(super) fn command(body: &[u8]) -> Option<Came> {
             _ => {}
         }
     }
-    let member =
-        Member { account: account(team?, user?)?, name: text(name.unwrap_or_default())?, channel, response_url };
+    let (account, also) = accounts(user?, organization.clone(), team, organization)?;
+    let member = Member { account, also, name: text(name.unwrap_or_default())?, channel, response_url };
     Some(Came::Work(Work { member, deed: Deed::Command { text: text(words.unwrap_or_default())? } }))
 }
 
@@ -193,6 +224,26 @@ fn form(body: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
     let owned =
         |(name, value): (std::borrow::Cow<'_, str>, std::borrow::Cow<'_, str>)| (name.into_owned(), value.into_owned());
     form_urlencoded::parse(body).take(MAX_FIELDS).map(owned)
+}
+
+/// A member's account, and its other names. `own` is whose member they are, as far as Slack says, `team` the workspace where it
+/// happened, and `organization` what that is part of. The workspace's name for an account that is somebody else's member is another
+/// account: only members of the organization itself have one id in all of its workspaces.
+fn accounts(
+    user: String,
+    own: Option<String>,
+    team: Option<String>,
+    organization: Option<String>,
+) -> Option<(Account, Vec<Account>)> {
+    let is_of_organization = match (&own, &organization) {
+        (Some(own), Some(organization)) => own == organization,
+        (Some(own), None) => own.starts_with('E'),
+        (None, _) => false,
+    };
+    let first = account(own.or_else(|| team.clone())?, user.clone())?;
+    let other = team.filter(|team| is_of_organization && *team != first.team);
+    let also = other.map(|team| account(team, user)).map_or(Some(None), |account| account.map(Some))?;
+    Some((first, also.into_iter().collect()))
 }
 
 fn account(team: String, user: String) -> Option<Account> {
@@ -237,6 +288,32 @@ mod tests {
         assert_eq!(serde_json::from_str::<Work>(&text).expect("a work"), work);
         assert_eq!(clicked(&serde_json::json!({"action_id": "Xyz", "url": "https://x.example"})), Some(Came::Nothing));
         assert_eq!(clicked(&serde_json::json!({"action_id": "approve:0"})), Some(Came::Nothing));
+    }
+
+    #[test]
+    fn members_of_an_organization_have_one_account_in_all_of_its_workspaces() {
+        let names = |team: serde_json::Value, user: serde_json::Value| {
+            let payload = serde_json::json!({
+                "type": "block_actions", "team": team, "user": user, "actions": [{"action_id": "open:0", "value": "tok"}],
+            });
+            let Some(Came::Work(work)) = interaction(&body(&payload)) else { panic!("work") };
+            work.member.accounts(None).map(|account| account.team.clone()).collect::<Vec<_>>()
+        };
+        let grid = serde_json::json!({"id": "T1", "enterprise_id": "E1"});
+        let user = |team: &str| serde_json::json!({"id": "U1", "team_id": team});
+        assert_eq!(names(grid.clone(), user("E1")), ["E1", "T1"]);
+        assert_eq!(names(serde_json::json!({"id": "T1"}), user("E1")), ["E1", "T1"], "it need not be repeated");
+        assert_eq!(names(serde_json::json!(null), user("E1")), ["E1"], "installed in all of it");
+        assert_eq!(names(grid.clone(), user("T1")), ["T1"]);
+        // Guests of a shared channel, of another organization or of none.
+        assert_eq!(names(grid.clone(), user("T2")), ["T2"]);
+        assert_eq!(names(grid, user("E2")), ["E2"]);
+        let typed = |fields: &str| {
+            let Some(Came::Work(work)) = command(fields.as_bytes()) else { panic!("work") };
+            work.member.accounts(None).map(|account| account.team.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(typed("team_id=T1&enterprise_id=E1&user_id=U1"), ["E1", "T1"]);
+        assert_eq!(typed("team_id=T1&enterprise_id=&user_id=U1"), ["T1"]);
     }
 
     #[test]

@@ -60,6 +60,18 @@ pub(super) fn stranger(account: &Account) -> Reply {
     ))
 }
 
+/// What somebody is told whose workspace no endpoint of the app listens to. Which ones it does listen to is not told.
+pub(super) fn unheard(member: &Member) -> Reply {
+    let Account { team, user, .. } = &member.account;
+    let also: Vec<&str> = member.also.iter().map(|account| &*account.team).collect();
+    let also = if also.is_empty() { String::new() } else { format!(" ({})", also.join(", ")) };
+    Reply::Text(format!(
+        "This does nothing: Countersign does not listen to members of {team}{also} here. Your account is {user}. Whoever runs \
+         Countersign sets which workspace it listens to, as `slack.team` of its endpoint: in Enterprise Grid that may be the \
+         organization (E…)."
+    ))
+}
+
 /// The form that asks why.
 pub(super) fn form(request: &Request, memory: &Memory) -> Value {
     let (command, more) = cut(&request.payload.command, COMMAND);

@@ -1,0 +1,153 @@
+//! Organizations of several workspaces (Enterprise Grid), and shared channels: who clicks is not always a member of the workspace where
+//! it happened. Their vote counts, or they are told why not.
+
+use serde_json::{Value, json};
+
+use super::fake::FakeSlack;
+use super::member::{DANA, button, form};
+use crate::support::{Answer, Database, TestHub, on_both};
+
+impl TestHub {
+    // A click, with where and by whom as Slack says it there.
+    async fn click_from(&self, slack: &FakeSlack, button: &Value, (team, own): (&Value, &str), answer: &str) -> Answer {
+        let payload = json!({
+            "type": "block_actions", "team": team, "user": {"id": DANA, "username": "dana", "team_id": own},
+            "enterprise": {"id": "E1", "name": "ops"}, "is_enterprise_install": false, "api_app_id": "A1",
+            "channel": {"id": "C1", "name": "dba"}, "trigger_id": slack.trigger(), "response_url": slack.response_url(answer),
+            "actions": [{"type": "button", "action_id": button["action_id"], "value": button["value"], "action_ts": "1.2"}],
+        });
+        self.slack_sends("/v1/slack/interactions", form(&[("payload", &payload.to_string())])).await
+    }
+
+    async fn typed_from(&self, slack: &FakeSlack, team: &str, text: &str) -> String {
+        let trigger = slack.trigger();
+        let body = form(&[
+            ("command", "/countersign"),
+            ("text", text),
+            ("team_id", team),
+            ("enterprise_id", "E1"),
+            ("user_id", DANA),
+            ("channel_id", "C1"),
+            ("response_url", &slack.response_url(&trigger)),
+        ]);
+        self.slack_sends("/v1/slack/commands", body).await.expect_empty();
+        slack.answers(&trigger).await
+    }
+
+    async fn bind_to(&self, person: &str, team: &str) -> Answer {
+        let account = json!({"provider": "slack", "team": team, "user": DANA});
+        self.put(&format!("/v1/people/{person}/chat-identities"), &json!({"identities": [account]})).await
+    }
+}
+
+impl Answer {
+    fn expect_empty(self) {
+        assert_eq!((self.status, self.text.as_str()), (200, ""));
+    }
+}
+
+/// The workspace as Slack names it in a call.
+fn workspace() -> Value {
+    json!({"id": "T1", "domain": "ops", "enterprise_id": "E1", "enterprise_name": "Ops"})
+}
+
+async fn with_team(hub: &TestHub, slack: &FakeSlack, team: &Value) -> (String, Value) {
+    let endpoint = hub.with_app(slack, &["dba"]).await;
+    hub.patch_endpoint(&endpoint, &json!({"slack": {"team": team}})).await.expect(200);
+    hub.ask("orders", "x").await;
+    (endpoint, slack.shows("C1", &["Approval needed"]).await)
+}
+
+on_both! {
+    async fn a_member_of_the_organization_votes_by_either_name(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        for (team, bound) in [("T1", "T1"), ("E1", "E1")] {
+            let slack = FakeSlack::start().await;
+            let (endpoint, asked) = with_team(&hub, &slack, &json!(team)).await;
+            hub.bind_to("dana@example.com", bound).await.expect(200);
+            hub.click_from(&slack, &button(&asked, "Approve"), (&workspace(), "E1"), "dana").await.expect_empty();
+            slack.shows("C1", &["✅ Approved", "dana@example.com"]).await;
+            hub.send(hub.call(reqwest::Method::DELETE, &format!("/v1/endpoints/{endpoint}")).bearer_auth(&hub.token)).await.expect(204);
+        }
+        // What is said by code in one workspace of the organization counts in another.
+        let slack = FakeSlack::start().await;
+        let (_, asked) = with_team(&hub, &slack, &Value::Null).await;
+        hub.put("/v1/people/dana@example.com/chat-identities", &json!({"identities": []})).await.expect(200);
+        let said = hub.typed_from(&slack, "T2", "link").await;
+        let code = said.rsplit_once("link ").unwrap().1.trim_end_matches('`').to_owned();
+        let own = hub.post("/v1/tokens", &json!({"name": "dana", "scope": "approver", "person": "dana@example.com"})).await.expect(201);
+        let token = own["secret"].as_str().or_else(|| own["token"].as_str()).unwrap().to_owned();
+        let confirm = hub.call(reqwest::Method::POST, "/v1/me/chat-identities").bearer_auth(&token);
+        hub.send(confirm.json(&json!({"code": code}))).await.expect(200);
+        hub.click_from(&slack, &button(&asked, "Approve"), (&workspace(), "E1"), "dana").await.expect_empty();
+        slack.shows("C1", &["✅ Approved"]).await;
+    }
+
+    async fn whoever_is_not_heard_is_told_why(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let slack = FakeSlack::start().await;
+        let (_, asked) = with_team(&hub, &slack, &json!("T1")).await;
+        hub.bind_to("dana@example.com", "T1").await.expect(200);
+        let approve = button(&asked, "Approve");
+        // A guest: the workspace's name for them is somebody else's account.
+        for (own, answer) in [("T9", "guest"), ("E9", "other-organization")] {
+            hub.click_from(&slack, &approve, (&workspace(), own), answer).await.expect_empty();
+            let said = slack.answers(answer).await;
+            assert!(said.contains(own) && said.contains(DANA) && said.contains("slack.team"), "{said}");
+        }
+        assert!(hub.typed_from(&slack, "T8", "pending").await.contains("does not listen to members of E1 (T8)"));
+        assert_eq!(hub.get("/v1/requests?status=approved").await.expect(200)["items"], json!([]));
+        // Nobody can be told who says no address.
+        let mute = form(&[("team_id", "T8"), ("user_id", DANA), ("text", "help")]);
+        assert_eq!(hub.slack_sends("/v1/slack/commands", mute).await.problem(403), "forbidden");
+    }
+
+    async fn two_people_behind_one_account_are_neither(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let slack = FakeSlack::start().await;
+        let (_, asked) = with_team(&hub, &slack, &Value::Null).await;
+        hub.bind_to("dana@example.com", "T1").await.expect(200);
+        hub.bind_to("erik@example.com", "E1").await.expect(200);
+        hub.click_from(&slack, &button(&asked, "Approve"), (&workspace(), "E1"), "two").await.expect_empty();
+        assert!(slack.answers("two").await.contains("bound to two people"));
+        assert_eq!(hub.get("/v1/requests?status=approved").await.expect(200)["items"], json!([]));
+    }
+
+    // Of what an endpoint need not have, `null` takes it away; of all else it is refused, and changes nothing.
+    async fn null_takes_away_what_an_endpoint_may_do_without(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let slack = FakeSlack::start().await;
+        let id = hub.with_app(&slack, &["dba"]).await;
+        let set = json!({
+            "slack": {"team": "T1", "direct_messages": false}, "events": ["ping"], "resources": ["orders"], "detail": "redacted",
+            "answer_control": true,
+        });
+        let before = hub.patch_endpoint(&id, &set).await.expect(200);
+        assert_eq!(before["slack"]["team"], "T1");
+        let changed = hub.patch_endpoint(&id, &json!({"slack": {"team": null, "direct_messages": null}})).await.expect(200);
+        assert_eq!((&changed["slack"]["team"], &changed["slack"]["direct_messages"]), (&Value::Null, &json!(true)));
+        assert_eq!((&changed["slack"]["channel"], &changed["events"]), (&json!("C1"), &json!(["ping"])), "the rest stays");
+        let nulls = json!({"events": null, "resources": null, "groups": null, "detail": null, "answer_control": null});
+        let changed = hub.patch_endpoint(&id, &nulls).await.expect(200);
+        for name in ["events", "resources", "groups"] {
+            assert_eq!(changed[name], json!([]), "{name}");
+        }
+        assert_eq!((&changed["detail"], &changed["answer_control"]), (&json!("full"), &json!(false)));
+        let changed = hub.patch_endpoint(&id, &json!({"slack": {"api_url": null}})).await.expect(200);
+        assert_eq!(changed["slack"]["api_url"], "https://slack.com/api");
+        for (needed, pointer) in [
+            (json!({"slack": {"bot_token": null}}), "/slack/bot_token"),
+            (json!({"slack": {"signing_secret": null}}), "/slack/signing_secret"),
+            (json!({"slack": {"channel": null, "team": "T2"}}), "/slack/channel"),
+            (json!({"slack": null}), "/slack"),
+            (json!({"name": null}), "/name"),
+            (json!({"url": null}), "/url"),
+            (json!({"state": null, "events": ["ping"]}), "/state"),
+        ] {
+            let refused = hub.patch_endpoint(&id, &needed).await;
+            assert_eq!(refused.problem(400), "invalid_json", "{needed}");
+            assert!(refused.text.contains(&format!("\"{pointer}\"")), "{}", refused.text);
+        }
+        assert_eq!(hub.get(&format!("/v1/endpoints/{id}")).await.expect(200)["slack"], changed["slack"]);
+    }
+}
