@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::view::{Room, of_endpoint, of_request};
-use super::{Declaration, Notice, RenderError, Subject, TemplateSet, Validators};
+use super::{Declaration, Notice, RenderError, Subject, TemplateSet, Validators, mentions};
 
 /// Times that the texts are halved before giving up.
 const HALVINGS: u32 = 6;
@@ -24,6 +24,8 @@ pub(super) struct Fitted {
     pub(super) text: String,
     /// What the template saw.
     pub(super) seen: Value,
+    /// All that there was to see.
+    pub(super) told: Told,
 }
 
 /// The message, with as much text as fits.
@@ -34,23 +36,46 @@ pub(super) fn fitted(
     validators: &Validators,
     notice: &Notice<'_>,
 ) -> Result<Fitted, RenderError> {
-    let (request, endpoint) = match notice.subject {
-        Subject::Request(text) => (Some(notice.read(text)?), Value::Null),
-        Subject::Endpoint(text) => (None, notice.read(text)?),
-        Subject::Nothing => (None, Value::Null),
-    };
+    let told = Told::read(notice)?;
     let mut refused = RenderError::Missing(notice.kind.to_owned());
     for halvings in 0..=HALVINGS {
-        let mut data = match &request {
-            Some(request) => of_request(notice, request, room.halved(halvings)),
-            None => of_endpoint(notice, &endpoint),
-        };
-        match fitting(declaration, set, validators, notice.kind, &mut data) {
+        let mut seen = told.seen(room.halved(halvings), notice);
+        match fitting(declaration, set, validators, notice.kind, &mut seen) {
             Err(error @ (RenderError::TooBig { .. } | RenderError::Schema { .. })) => refused = error,
-            result => return result.map(|text| Fitted { text, seen: data }),
+            result => return result.map(|text| Fitted { text, seen, told }),
         }
     }
     Err(refused)
+}
+
+/// What templates see of it.
+pub(super) fn seen(room: Room, notice: &Notice<'_>) -> Result<Value, RenderError> {
+    Ok(Told::read(notice)?.seen(room, notice))
+}
+
+/// What a notice is about, read.
+pub(super) enum Told {
+    /// A request, as far as it may leave.
+    Request(Value),
+    /// An endpoint, or nothing.
+    Endpoint(Value),
+}
+
+impl Told {
+    fn read(notice: &Notice<'_>) -> Result<Self, RenderError> {
+        Ok(match notice.subject {
+            Subject::Request(text) => Self::Request(notice.read(text)?),
+            Subject::Endpoint(text) => Self::Endpoint(notice.read(text)?),
+            Subject::Nothing => Self::Endpoint(Value::Null),
+        })
+    }
+
+    fn seen(&self, room: Room, notice: &Notice<'_>) -> Value {
+        match self {
+            Self::Request(request) => of_request(notice, request, room),
+            Self::Endpoint(endpoint) => of_endpoint(notice, endpoint),
+        }
+    }
 }
 
 /// The body as compact JSON, when it is what the channel takes.
@@ -67,6 +92,9 @@ fn fitting(
     let text = if declaration.is_bounded_by_schema || !set.is_built_in() || cfg!(debug_assertions) {
         let body = output.body();
         validators.check(&output, &body, declaration.schema, data)?;
+        if !set.is_built_in() {
+            mentions::check(declaration.channel, &output, &body, data)?;
+        }
         body.to_string()
     } else {
         output.compact()

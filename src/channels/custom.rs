@@ -28,6 +28,7 @@ pub(super) const CUSTOM: Declaration = Declaration {
     meaning: |_, _| None,
     query: &[],
     receipt: None,
+    short: None,
 };
 
 pub(super) fn render(set: &TemplateSet, validators: &Validators, notice: &Notice<'_>) -> Result<String, RenderError> {

@@ -41,6 +41,17 @@ pub struct Declaration {
     pub query: &'static [(&'static str, &'static str)],
     /// Of a channel that is spoken to by calls of an API, and whose messages are changed later: what an answer says of a message.
     pub receipt: Option<fn(&str) -> Option<Receipt>>,
+    /// Of a channel that may refuse a message for its form: how it is sent once more.
+    pub short: Option<Short>,
+}
+
+/// A message in short form: a text alone, which no target refuses for its form.
+#[derive(Debug, Clone, Copy)]
+pub struct Short {
+    /// Whether an answer refuses a message for its form, so that nothing of it stands there.
+    pub is_wanted: fn(&str) -> bool,
+    /// The text, of what templates see, with links when whoever reads it may have them.
+    pub(super) text: fn(&Value, bool) -> String,
 }
 
 /// What an answer says of a message.
@@ -62,8 +73,8 @@ pub enum Receipt {
 pub(super) struct Budget {
     /// Most of it.
     pub(super) most: usize,
-    /// What is counted of the body, when that is not the bytes of its text.
-    pub(super) of: Option<fn(&Value) -> usize>,
+    /// What is counted of the body, given as compact JSON, when that is not its bytes.
+    pub(super) of: Option<fn(&str) -> usize>,
 }
 
 impl Budget {
@@ -74,7 +85,7 @@ impl Budget {
 
     /// The size of a body, given as compact JSON.
     pub(super) fn size(&self, text: &str) -> usize {
-        self.of.map_or(text.len(), |of| serde_json::from_str(text).map_or(0, |body| of(&body)))
+        self.of.map_or(text.len(), |of| of(text))
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::declaration::{Budget, built_in_chat};
 use super::schema::DISCORD as SCHEMA;
-use super::text::{cut, dead_mentions, in_json, plain_markdown, split_fences, visible};
+use super::text::{cut, dead_mentions, dead_pings, in_json, plain_markdown, split_fences, visible};
 use super::view::Room;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
@@ -32,6 +32,7 @@ pub(super) const DISCORD: Declaration = Declaration {
     // To be answered when the message is saved; and link buttons are dropped without a word otherwise.
     query: &[("wait", "true"), ("with_components", "true")],
     receipt: None,
+    short: None,
 };
 
 /// In Markdown, on one line. `://` too, or any address would become a link.
@@ -41,16 +42,17 @@ fn escape(text: &str) -> String {
 
 /// Where no Markdown is read: titles and buttons.
 fn plain(text: &str) -> String {
-    in_json(&dead_mentions(&visible(text)).replace('\n', " ⏎ "))
+    in_json(&dead_pings(&dead_mentions(&visible(text))).replace('\n', " ⏎ "))
 }
 
 /// Between the fences of a code block.
 fn code(text: &str) -> String {
-    in_json(&split_fences(&dead_mentions(&visible(text))))
+    in_json(&split_fences(&dead_pings(&dead_mentions(&visible(text)))))
 }
 
 /// Characters, as JavaScript counts them, of whatever Discord adds up.
-fn embedded(body: &Value) -> usize {
+fn embedded(body: &str) -> usize {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
     let length = |text: Option<&Value>| text.and_then(Value::as_str).map_or(0, |text| text.encode_utf16().count());
     let list = |value: &Value, name| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let of_field = |field: &Value| length(field.get("name")) + length(field.get("value"));
@@ -58,7 +60,7 @@ fn embedded(body: &Value) -> usize {
         let texts = length(embed.get("title")) + length(embed.get("description"));
         texts + length(embed.pointer("/footer/text")) + list(embed, "fields").iter().map(of_field).sum::<usize>()
     };
-    list(body, "embeds").iter().map(of_embed).sum()
+    list(&body, "embeds").iter().map(of_embed).sum()
 }
 
 /// Discord numbers what is wrong.
@@ -89,6 +91,7 @@ mod tests {
         assert_eq!(escape("**b** [x](http://y)"), bold);
         assert_eq!(escape("@everyone <@1>"), "@\u{2060}everyone \\\\<@1\\\\>");
         assert_eq!(escape("||s|| ~~x~~ `c` # h - l > q"), r"\\|\\|s\\|\\| \\~\\~x\\~\\~ \\`c\\` \\# h \\- l \\> q");
+        assert_eq!((plain("<@1>"), code("<@&1>")), ("<\u{2060}@1>".to_owned(), "<\u{2060}@&1>".to_owned()));
         assert_eq!(code("```\n@here"), "\u{2060}`\u{2060}`\u{2060}`\\n@\u{2060}here");
     }
 

@@ -9,6 +9,7 @@ mod custom;
 mod declaration;
 mod discord;
 mod google_chat;
+mod mentions;
 mod notice;
 mod preview;
 pub mod redact;
@@ -16,12 +17,14 @@ pub mod samples;
 mod schema;
 mod slack;
 mod slack_app;
+mod slack_short;
+mod slack_shown;
 mod teams;
 mod templates;
 pub mod text;
 mod view;
 
-pub use declaration::{Declaration, Meaning, Receipt};
+pub use declaration::{Declaration, Meaning, Receipt, Short};
 pub use notice::{Links, Notice, SlotLinks, Subject};
 pub use preview::{Preview, Samples};
 pub use schema::{SCHEMAS, SchemaError, Validators};
@@ -84,6 +87,27 @@ impl Channels {
     /// As [`Self::say`].
     pub fn render(&self, channel: Channel, notice: &Notice<'_>) -> Result<String, RenderError> {
         self.say(channel, Manner::Body, notice, &[]).map(|said| said.body)
+    }
+
+    /// The message in short form, made without templates: for a target that refused the whole one for its form.
+    ///
+    /// # Errors
+    /// When the channel has no short form, or what the event is about cannot be read.
+    pub fn say_short(
+        &self,
+        channel: Channel,
+        manner: Manner<'_>,
+        notice: &Notice<'_>,
+    ) -> Result<(Option<&'static str>, String), RenderError> {
+        let declaration = Declaration::of(channel);
+        let (Some(short), Some(room)) = (declaration.short, declaration.room) else {
+            return Err(RenderError::Missing(notice.kind.to_owned()));
+        };
+        let posting = if let Manner::Call(posting) = manner { Some(posting) } else { None };
+        let shows_links = posting.is_none_or(|posting| posting.shows_links);
+        let text = (short.text)(&chat::seen(room, notice)?, shows_links);
+        let Call { method, body } = slack_app::in_short(text, posting);
+        Ok((method, body))
     }
 
     fn by(&self, set: &TemplateSet, manner: Manner<'_>, notice: &Notice<'_>) -> Result<Call, RenderError> {

@@ -4,12 +4,15 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::chat::{Fitted, fitted};
+use super::chat::{Fitted, Told, fitted};
 use super::slack::SLACK;
+use super::slack_shown::shows_whole;
 use super::view::Room;
 use super::{Declaration, Meaning, Notice, Receipt, RenderError, TemplateSet, Validators};
 use crate::store::endpoints::Channel;
 
+/// Or Slack would fetch every link.
+const UNFURLS_NOTHING: [&str; 2] = ["unfurl_links", "unfurl_media"];
 /// Most that Slack takes as a button's value.
 const MAX_VALUE: usize = 2_000;
 
@@ -87,18 +90,37 @@ pub(super) fn render(
     notice: &Notice<'_>,
     posting: &Posting,
 ) -> Result<Call, RenderError> {
-    let Fitted { text, seen } = fitted(&SLACK_APP, room, set, validators, notice)?;
+    let Fitted { text, seen, told } = fitted(&SLACK_APP, room, set, validators, notice)?;
     let mut members: Map<String, Value> =
         serde_json::from_str(&text).map_err(|_| RenderError::Missing(notice.kind.to_owned()))?;
-    let buttons = Buttons { notice, posting, in_place: !posting.needs_page && is_whole(&seen) };
-    members
-        .get_mut("blocks")
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-        .for_each(|block| buttons.change(block));
-    // Or Slack would fetch every link.
-    members.extend(["unfurl_links", "unfurl_media"].map(|name| (name.to_owned(), false.into())));
+    let blocks = members.get_mut("blocks");
+    let is_unhidden = seen.get("withheld").and_then(Value::as_str).is_none_or(str::is_empty);
+    let is_whole = match (&told, &blocks) {
+        (Told::Request(request), Some(blocks)) => is_unhidden && shows_whole(blocks, request),
+        _ => false,
+    };
+    let buttons = Buttons { notice, posting, in_place: is_whole && !posting.needs_page };
+    blocks.and_then(Value::as_array_mut).into_iter().flatten().for_each(|block| buttons.change(block));
+    Ok(call(members, posting))
+}
+
+/// A text in place of a message; without a posting, for an incoming webhook.
+pub(super) fn in_short(text: String, posting: Option<&Posting>) -> Call {
+    let mut members = Map::from_iter([("text".to_owned(), text.into())]);
+    let Some(posting) = posting else {
+        members.extend(UNFURLS_NOTHING.map(|name| (name.to_owned(), false.into())));
+        return Call { method: None, body: Value::Object(members).to_string() };
+    };
+    if matches!(posting.way, Way::Edit { .. }) {
+        // Blocks that a change does not name stay.
+        members.insert("blocks".to_owned(), Value::Array(Vec::new()));
+    }
+    call(members, posting)
+}
+
+/// The call that posts a message of those members.
+fn call(mut members: Map<String, Value>, posting: &Posting) -> Call {
+    members.extend(UNFURLS_NOTHING.map(|name| (name.to_owned(), false.into())));
     let mut put = |name: &str, value: &str| members.insert(name.to_owned(), value.into());
     let method = match &posting.way {
         Way::New => {
@@ -119,14 +141,7 @@ pub(super) fn render(
             "chat.postMessage"
         }
     };
-    Ok(Call { method: Some(method), body: Value::Object(members).to_string() })
-}
-
-/// Whether the message shows all of the command as it would run.
-fn is_whole(seen: &Value) -> bool {
-    let is_uncut = seen.get("command_cut").and_then(Value::as_u64).unwrap_or(0) == 0;
-    let is_unhidden = seen.get("withheld").and_then(Value::as_str).is_none_or(str::is_empty);
-    is_uncut && is_unhidden
+    Call { method: Some(method), body: Value::Object(members).to_string() }
 }
 
 /// Makes buttons that open a link into such that act in place.

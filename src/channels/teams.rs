@@ -19,8 +19,8 @@ pub(super) const TEAMS: Declaration = Declaration {
     link: |url, text| format!("[{}]({})", escape(text), in_json(&url.replace('(', "%28").replace(')', "%29"))),
     schema: SCHEMA,
     is_bounded_by_schema: false,
-    // Teams takes 28 KB of re-encoded properties; this leaves room for the re-encoding.
-    budget: Budget::bytes(20_000),
+    // Teams takes 28,672 bytes of a message's properties.
+    budget: Budget { most: 28_000, of: Some(re_encoded) },
     // Beyond that, a connector is throttled.
     rate_per_second: Some(4.0),
     concurrency: 4,
@@ -30,7 +30,21 @@ pub(super) const TEAMS: Declaration = Declaration {
     // A workflow's URL is opaque: it is called as it was copied.
     query: &[],
     receipt: None,
+    short: None,
 };
+
+/// Bytes of a body as Teams may count them: a workflow puts the card as JSON into a string of JSON, which escapes it once more. Which
+/// characters its serialiser writes as escapes is not known, so each counts as much as any serialiser makes of it, twice over.
+fn re_encoded(body: &str) -> usize {
+    const ESCAPED_TWICE: usize = r"\\u0000".len();
+    let size = |character: char| match character {
+        '"' | '\\' => 2,
+        '<' | '>' | '&' | '\'' | '+' | '`' | '\u{7f}' => ESCAPED_TWICE,
+        ' '..='~' => 1,
+        other => ESCAPED_TWICE * other.len_utf16(),
+    };
+    body.chars().map(size).sum()
+}
 
 fn escape(text: &str) -> String {
     in_json(&plain_markdown(&visible(text)))
@@ -47,8 +61,8 @@ fn moment(at: Timestamp) -> String {
     format!("{{{{DATE({seconds}, SHORT)}}}} {{{{TIME({seconds})}}}}")
 }
 
-/// What a `TextRun` needs beyond [`visible`]: clients put dates in place of `{{DATE(…)}}` there too, do not break long words, and
-/// fold spaces. All is cured by characters that look like nothing or like a space, put in after every one that was there before
+/// What a `TextRun` needs beyond [`visible`]: clients put dates in place of `{{DATE(…)}}` there too, and mentions in place of
+/// `<at>…</at>` where the card has entities; they do not break long words, and fold spaces. All is cured by characters that look like nothing or like a space, put in after every one that was there before
 /// has been written out.
 fn for_text_run(text: &str) -> String {
     const BREAK_HERE: char = '\u{200b}';
@@ -62,7 +76,8 @@ fn for_text_run(text: &str) -> String {
             shown.push(BREAK_HERE);
             word = 1;
         }
-        if (previous, character) == ('{', '{') {
+        // Neither `{{DATE(…)}}` nor `<at>…</at>`.
+        if matches!((previous, character), ('{', '{') | ('<', 'a' | 'A' | '/')) {
             shown.push(WORD_JOINER);
         }
         // A line of its own would look like one of the card's.
@@ -96,9 +111,17 @@ mod tests {
     #[test]
     fn a_text_run_is_neither_a_date_nor_one_long_word_nor_folded() {
         assert_eq!(for_text_run("{{DATE(x)}}"), "{\u{2060}{DATE(x)}}");
+        assert_eq!(for_text_run("<at>x</at> a<b"), "<\u{2060}at>x<\u{2060}/at> a<b");
         assert_eq!(for_text_run("a\n\nApproved"), "a ⏎  ⏎ Approved");
         assert_eq!(for_text_run("  a  b"), "\u{a0}\u{a0}a \u{a0}b");
         assert_eq!(for_text_run(&"x".repeat(30)), format!("{}\u{200b}{}", "x".repeat(24), "x".repeat(6)));
+    }
+
+    #[test]
+    fn a_body_counts_as_it_stands_in_json_at_last() {
+        assert_eq!(re_encoded(r#"{"a":"b"}"#), r#"{\"a\":\"b\"}"#.len());
+        assert_eq!(re_encoded(r#""\"""#), r#"\"\\\"\""#.len());
+        assert_eq!(re_encoded("ä<🙂"), r"\\u00e4\\u003c\\ud83d\\ude42".len());
     }
 
     #[test]

@@ -129,6 +129,7 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
         retry_after,
         overflows,
         receipt: declaration.receipt.and_then(|read| read(&body)),
+        takes_short: declaration.short.is_some_and(|short| (short.is_wanted)(&body)),
     };
     if let Some(meaning) = declaration.meaning(status, &body) {
         let said = |text: String| Some(redacted(endpoint, &text).replace('\0', "\u{fffd}"));

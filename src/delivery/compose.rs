@@ -95,7 +95,36 @@ pub(super) fn compose(
     claimed: &Claimed,
     turn: Option<&Turn>,
 ) -> Result<Made, ComposeError> {
-    let DispatcherParts { channels, keys, public_url, .. } = parts;
+    with_notice(parts, endpoint, claimed, turn, |notice, manner| {
+        let overrides = overrides(templates, parts.channels.files(), endpoint, &claimed.event)?;
+        let Said { method, body, is_operators, problem } =
+            parts.channels.say(endpoint.channel, manner, notice, &overrides)?;
+        Ok(Made { said: Composed { method, body }, templates: is_operators.then(|| problem.map_or(Ok(()), Err)) })
+    })
+}
+
+/// The same in short form, for a target that refused the whole message for its form.
+pub(super) fn compose_short(
+    parts: &DispatcherParts,
+    endpoint: &Endpoint,
+    claimed: &Claimed,
+    turn: Option<&Turn>,
+) -> Result<Composed, ComposeError> {
+    with_notice(parts, endpoint, claimed, turn, |notice, manner| {
+        let (method, body) = parts.channels.say_short(endpoint.channel, manner, notice)?;
+        Ok(Composed { method, body })
+    })
+}
+
+/// What there is to tell, and how it is laid out.
+fn with_notice<T>(
+    parts: &DispatcherParts,
+    endpoint: &Endpoint,
+    claimed: &Claimed,
+    turn: Option<&Turn>,
+    with: impl FnOnce(&Notice<'_>, Manner<'_>) -> Result<T, ComposeError>,
+) -> Result<T, ComposeError> {
+    let DispatcherParts { keys, public_url, .. } = parts;
     let event = &claimed.event;
     let groups = turn.map_or(&endpoint.groups, |turn| &turn.groups);
     let links = match event.request_id {
@@ -117,10 +146,7 @@ pub(super) fn compose(
         (None, Format::Cloudevents) => Manner::Cloudevent { source: public_url },
         (Some(turn), _) => Manner::Call(&turn.posting),
     };
-    let overrides = overrides(templates, channels.files(), endpoint, event)?;
-    let said = channels.say(endpoint.channel, manner, &notice, &overrides)?;
-    let Said { method, body, is_operators, problem } = said;
-    Ok(Made { said: Composed { method, body }, templates: is_operators.then(|| problem.map_or(Ok(()), Err)) })
+    with(&notice, manner)
 }
 
 /// The operator's templates that the message is to be made with.

@@ -33,7 +33,7 @@ use crate::time::{SharedClock, Timestamp};
 /// How often the dispatcher looks for itself.
 const LOOK: Duration = Duration::from_secs(1);
 /// What of a lease must be left when a send sets out, beyond its deadline: the time to record it.
-const RECORDING: Duration = Duration::from_secs(5);
+pub(super) const RECORDING: Duration = Duration::from_secs(5);
 /// A lease begins with this much more than a send needs: the time to wait for one's turn.
 const WAITING: Duration = Duration::from_secs(10);
 /// How long a count of the backlog serves.

@@ -22,6 +22,7 @@ mod recorder;
 mod retry;
 mod route;
 mod sender;
+mod short;
 mod signature;
 mod target;
 mod transport;

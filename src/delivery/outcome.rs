@@ -116,6 +116,8 @@ pub struct Outcome {
     pub overflows: bool,
     /// What the answer says of a message, where it does.
     pub receipt: Option<Receipt>,
+    /// Whether the target refused the message for its form alone, and may take it in short.
+    pub takes_short: bool,
 }
 
 impl Outcome {
@@ -130,6 +132,7 @@ impl Outcome {
             answer: None,
             retry_after: None,
             overflows: false,
+            takes_short: false,
             receipt: None,
         }
     }

@@ -48,7 +48,7 @@ impl Route {
             transport: endpoint.transport.clone(),
             format: endpoint.format,
         };
-        let headers = headers(&endpoint.transport, endpoint.format)?;
+        let headers = headers(endpoint)?;
         let signer = Signer::of(endpoint).map_err(|error| EgressError::Setup(error.to_string()))?;
         Ok(Self { url, headers, signer, of })
     }
@@ -111,7 +111,8 @@ pub(super) fn check_proxy(text: &str, policy: &TargetPolicy) -> Result<Url, Egre
     Ok(policy.check_url(&bare)?)
 }
 
-fn headers(transport: &Transport, format: Format) -> Result<HeaderMap, EgressError> {
+fn headers(endpoint: &Endpoint) -> Result<HeaderMap, EgressError> {
+    let transport = &endpoint.transport;
     let mut headers = HeaderMap::new();
     for (name, text) in &transport.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| EgressError::Setup(error.to_string()))?;
@@ -127,14 +128,14 @@ fn headers(transport: &Transport, format: Format) -> Result<HeaderMap, EgressErr
         // Its token is fetched when it is needed.
         Some(Auth::Oauth2 { .. }) | None => {}
     }
-    let mut kind = match format {
+    // JSON is UTF-8 (RFC 8259 §8.1), but there are services that take text for something else unless told, and Slack warns.
+    let kind = match endpoint.format {
+        Format::Standard if Declaration::of(endpoint.channel).is_chat() => "application/json; charset=utf-8",
         Format::Standard => "application/json",
         Format::Cloudevents => "application/cloudevents+json",
     };
     if let Some(app) = &transport.slack {
         headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", app.bot_token.expose()))?);
-        // Slack warns of JSON that does not say so.
-        kind = "application/json; charset=utf-8";
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     // Nothing is unpacked: answers are a few words, and what is never unpacked cannot swell.

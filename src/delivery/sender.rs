@@ -1,12 +1,12 @@
 //! One send: whether it is still wanted, what it says, how it went, and what becomes of the delivery.
 
-use super::attempt::attempt;
 use super::compose::{Made, compose};
 use super::dispatcher::DispatcherParts;
 use super::lane::Verdict;
 use super::metrics::Metrics;
 use super::outcome::{Class, Control, Outcome};
 use super::retry::{Schedule, next_delay};
+use super::short::{post, post_short};
 use super::turn::{self, Took, Turn};
 use super::wanted::unwanted;
 use crate::channels::RenderError;
@@ -126,10 +126,8 @@ async fn make_and_post(
         let problem = made.err().map(|error| problem(claimed, &error, now));
         TemplateVerdict { event: claimed.event.kind.clone(), problem }
     });
-    let outcome = match turn {
-        Some(turn) => turn.attempt(parts, endpoint, claimed, said, now).await,
-        None => attempt(&parts.egress, endpoint, claimed, said, now).await,
-    };
+    let outcome = post(parts, endpoint, claimed, turn, said, now).await;
+    let outcome = if outcome.takes_short { post_short(parts, endpoint, claimed, turn, outcome).await } else { outcome };
     (outcome, verdict)
 }
 

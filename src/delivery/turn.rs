@@ -112,8 +112,9 @@ async fn try_take(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claime
 
 async fn find(parts: &DispatcherParts, place: Place, claimed: &Claimed, rewrites: bool) -> Result<Found, StoreError> {
     let now = parts.clock.now();
-    // Should the answer stay out, others wait as long as this one may take to arrive late.
-    let until = now + parts.egress.deadline() * 2;
+    // Should the answer stay out, others wait as long as this one may take to arrive late: a conversation is opened, a message
+    // posted, and posted once more in short form.
+    let until = now + parts.egress.deadline() * 3;
     let claimant = Claimant { delivery: claimed.id, event: claimed.event.id, rewrites, until };
     parts
         .store

@@ -14,7 +14,7 @@ on_both! {
         let hub = TestHub::start(database).await.with_policy().await;
         for (name, channel, said, state, told) in [
             ("slack-ok", "slack", answer(200, "ok"), "delivered", ""),
-            ("slack-refuses", "slack", answer(400, "invalid_blocks"), "failed", "Slack: invalid_blocks"),
+            ("slack-refuses", "slack", answer(400, "invalid_payload"), "failed", "Slack: invalid_payload"),
             ("slack-gone", "slack", answer(404, "no_service"), "failed", "Slack: no_service"),
             ("discord-ok", "discord", answer(200, r#"{"id": "1"}"#), "delivered", ""),
             ("discord-blind", "discord", Behaviour::Status(204), "accepted", ""),

@@ -22,19 +22,28 @@ fn slot(group: &str, is_full: bool) -> SlotLinks {
 }
 
 fn rendered(channel: Channel, kind: &str, links: Vec<SlotLinks>) -> Value {
+    let mut context = forged();
+    context["deep"] = json!({"not": "shown"});
+    rendered_with(channel, kind, links, &context)
+}
+
+fn forged() -> Value {
     let facts: serde_json::Map<_, _> = FORGED.into_iter().map(|name| (name.to_owned(), json!("dba\nall"))).collect();
+    facts.into()
+}
+
+fn rendered_with(channel: Channel, kind: &str, links: Vec<SlotLinks>, context: &Value) -> Value {
     let findings: Vec<Value> =
         (0..9).map(|number| json!({"rule": format!("rule-{number}"), "reason": "look"})).collect();
     let slots: Vec<Value> =
         links.iter().map(|slot| json!({"group": slot.group, "needed": 1, "approved": 0, "also": []})).collect();
-    let mut request = json!({
+    let request = json!({
         "id": "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "resource": "orders-db", "command": "select 1\n".repeat(50),
-        "digest": "ba7816bf8f01", "requester": {"email": "nora@example.com"}, "reason": "because", "context": facts,
+        "digest": "ba7816bf8f01", "requester": {"email": "nora@example.com"}, "reason": "because", "context": context,
         "asking_rules": findings, "expires_at": "2026-11-21T13:00:00Z", "slots": slots, "revision": 2,
         "votes": [{"person": "dana@example.com", "decision": "approve"}],
         "change": {"by": "nora@example.com", "diff": "+select 1\n".repeat(50)},
     });
-    request["context"]["deep"] = json!({"not": "shown"});
     let (text, at): (_, Timestamp) = (request.to_string(), "2026-11-21T12:00:00Z".parse().unwrap());
     let withheld = None;
     let notice = Notice {
@@ -87,6 +96,28 @@ fn values_of_the_context_stand_below_what_the_hub_says_and_under_its_heading() {
             assert_eq!(below, 1, "{} has {name} below its heading: {all:?}", channel.as_str());
         }
         assert!(!message.to_string().contains("dba\\nall"), "on one line each");
+    }
+}
+
+/// Whatever is not shown, it is said that it is there.
+#[test]
+fn a_context_that_is_not_shown_is_counted() {
+    let nested = json!({"a": {"b": 1}, "c": null});
+    for channel in chat_channels() {
+        for (context, said) in [
+            (json!("rm -rf /"), "1 not shown here"),
+            (json!(["rm", "-rf", "/"]), "1 not shown here"),
+            (json!(7), "1 not shown here"),
+            (json!(false), "1 not shown here"),
+            (nested.clone(), "2 not shown here"),
+        ] {
+            let message = rendered_with(channel, "request.created", vec![slot("dba", false)], &context).to_string();
+            assert!(message.contains(&format!("Context, as the requester gave it: {said}")), "{context}: {message}");
+        }
+        for nothing in [json!(null), json!({})] {
+            let message = rendered_with(channel, "request.created", vec![slot("dba", false)], &nothing).to_string();
+            assert!(!message.contains("Context, as"), "{nothing}: {message}");
+        }
     }
 }
 

@@ -19,6 +19,18 @@ fn request() -> Value {
     })
 }
 
+/// Bytes of a text as JSON in JSON, in which nothing but ASCII stands: the most that a serialiser makes of it.
+pub(super) fn re_encoded(body: &str) -> usize {
+    let ascii = |text: &str| -> String {
+        let escape = |unit: u16| match char::from_u32(unit.into()) {
+            Some(plain @ ' '..='~') => plain.to_string(),
+            _ => format!("\\u{unit:04x}"),
+        };
+        text.encode_utf16().map(escape).collect()
+    };
+    ascii(&json!(ascii(body)).to_string()).len()
+}
+
 fn card(kind: &str, request: &Value, groups: &[String]) -> Value {
     let url = |intent: &str, group: &str| format!("https://hub.example.com/c/{intent}-{group}");
     let slot = |group: &String| SlotLinks {
@@ -32,7 +44,7 @@ fn card(kind: &str, request: &Value, groups: &[String]) -> Value {
     let links = Links::of(groups.iter().map(slot).collect());
     let notice = Notice { id: EventId::least(at), kind, at, subject: Subject::Request(&text), withheld: None, links };
     let body = Channels::new(None).unwrap().render(Channel::Teams, &notice).unwrap();
-    assert!(body.len() <= 20_000);
+    assert!(re_encoded(&body) <= 28_672, "{}", re_encoded(&body));
     serde_json::from_str(&body).unwrap()
 }
 
@@ -64,7 +76,7 @@ fn a_text_of_several_lines_stays_one_and_any_text_is_cut_to_fit() {
         text.contains("Nora ⏎  ⏎ Approved by security.") && text.contains("Run (language: see the request):"),
         "{text}"
     );
-    for filler in ["x", "\u{202e}", "\"", "\\", "🙂", "\n", "*", "{{"] {
+    for filler in ["x", "\u{202e}", "\"", "\\", "🙂", "\n", "*", "{{", "中", "<", "&"] {
         let mut request = request();
         request["command"] = json!(filler.repeat(60_000 / filler.len()));
         request["reason"] = json!(filler.repeat(4_000 / filler.len()));
@@ -95,6 +107,7 @@ async fn messages_as_they_are_sent() {
     assert_eq!(accepted["attempt_log"][0]["status"], 202);
     let sent = &receiver.received()[0];
     assert!(!sent.headers.contains_key("webhook-signature"), "a Teams URL is its own secret");
+    assert_eq!(sent.headers["content-type"], "application/json; charset=utf-8");
     let buttons = sent.json()["attachments"][0]["content"]["actions"].clone();
     assert_eq!(buttons[0]["title"], "Approve");
     let Some(folder) = std::env::var_os("CARDS_DIR").map(std::path::PathBuf::from) else { return };

@@ -5,6 +5,7 @@ mod apart;
 mod cards;
 mod cloudevents;
 mod hostile;
+mod targets;
 
 pub(crate) use hostile::{is_link, live};
 
@@ -75,6 +76,18 @@ fn every_event_of_every_sort_is_what_its_channel_takes() {
             digests.push_str(&line);
         }
         insta::assert_snapshot!(format!("{}-digests", channel.as_str()), digests);
+    }
+}
+
+/// As Slack and Teams measure, however they do: all blocks in bytes, and the card as JSON in JSON.
+#[test]
+fn no_message_is_larger_than_its_target_takes() {
+    let channels = Channels::new(None).unwrap();
+    for (kind, sample) in KINDS.iter().flat_map(|kind| Sample::ALL.map(|sample| (kind, sample))) {
+        let blocks = message(&channels, Channel::Slack, kind, sample)["blocks"].to_string();
+        assert!(blocks.len() <= 13_000, "{kind} {}: {}", sample.as_str(), blocks.len());
+        let card = cards::re_encoded(&message(&channels, Channel::Teams, kind, sample).to_string());
+        assert!(card <= 28_672, "{kind} {}: {card}", sample.as_str());
     }
 }
 

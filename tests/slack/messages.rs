@@ -219,7 +219,7 @@ on_both! {
         let endpoint = hub.with_app(&slack, &["dba"]).await;
         for (fault, class, state) in [
             (Fault::Refused("not_in_channel"), "permanent", "failed"),
-            (Fault::Refused("invalid_blocks"), "setup", "failed"),
+            (Fault::Refused("no_text"), "setup", "failed"),
             (Fault::Refused("token_revoked"), "credentials", "pending"),
             (Fault::Refused("fatal_error"), "transient", "pending"),
             (Fault::Limited(30), "throttled", "pending"),

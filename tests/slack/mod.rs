@@ -3,7 +3,10 @@
 mod commands;
 mod decisions;
 mod fake;
+mod grid;
 mod identities;
 mod member;
 mod messages;
+mod short;
+mod shown;
 mod signatures;

@@ -146,7 +146,7 @@ on_both! {
         let all = preview(json!({"channel": "teams", "event": "request.created"})).await.expect(200);
         let previews = all["previews"].as_array().unwrap();
         assert_eq!((all["ok"].as_bool(), previews.len()), (Some(true), 6));
-        assert!(previews.iter().all(|one| one["size"].as_u64().unwrap() > 500 && one["budget"] == 20_000 && one["body"]["attachments"].is_array()));
+        assert!(previews.iter().all(|one| one["size"].as_u64().unwrap() > 500 && one["budget"] == 28_000 && one["body"]["attachments"].is_array()));
         let one = preview(json!({"channel": "slack", "event": "_ask", "events": ["request.voted"], "samples": ["right-to-left"]})).await.expect(200);
         assert_eq!((one["previews"][0]["event"].as_str(), one["previews"][0]["sample"].as_str()), (Some("request.voted"), Some("right-to-left")));
         let broken = json!({"channel": "teams", "event": "request.created", "template": "{\n\"attachments\": [], \"type\": \"message\"}", "samples": ["plain"]});

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::expand::TURNS;
 use super::fuel;
+use super::origin::{of_json, of_value};
 use crate::channels::Declaration;
 use crate::channels::text::{duration, in_json, shortened};
 use crate::time::Timestamp;
@@ -24,12 +25,12 @@ pub(super) fn register(registry: &mut Handlebars<'_>, channel: &'static Declarat
     registry.unregister_helper("log");
     registry.unregister_helper("raw");
     let mut writes = |name, write: Writes| registry.register_helper(name, Box::new(write));
-    writes("plain", Writes(Box::new(move |call| Ok(plain(&text_of(call.first()?)?)))));
-    writes("code", Writes(Box::new(move |call| Ok(code(&text_of(call.first()?)?)))));
-    writes("moment", Writes(Box::new(move |call| Ok(in_json(&moment(time_of(call.first()?)?))))));
-    writes("exact", Writes(Box::new(|call| Ok(in_json(&exact(channel, call)?)))));
-    writes("json", Writes(Box::new(|call| Ok(json(channel, call.first_or_null()?).to_string()))));
-    writes("link", Writes(Box::new(move |call| Ok(link(&url(call)?, &text_of(call.second("a text")?)?)))));
+    writes("plain", Writes(Box::new(move |call| Ok(of_value(plain(&text_of(call.first()?)?))))));
+    writes("code", Writes(Box::new(move |call| Ok(of_value(code(&text_of(call.first()?)?))))));
+    writes("moment", Writes(Box::new(move |call| Ok(of_value(in_json(&moment(time_of(call.first()?)?)))))));
+    writes("exact", Writes(Box::new(|call| Ok(of_value(in_json(&exact(channel, call)?))))));
+    writes("json", Writes(Box::new(|call| Ok(of_json(json(channel, call.first_or_null()?)).to_string()))));
+    writes("link", Writes(Box::new(move |call| Ok(of_value(link(&url(call)?, &text_of(call.second("a text")?)?))))));
     writes(TURNS, Writes(Box::new(turns)));
     let mut makes = |name, make: Makes| registry.register_helper(name, Box::new(make));
     makes("cut", Makes(|call| Ok(shortened(&text_of(call.first()?)?, size_of(call.second("a number of bytes")?)?))));

@@ -12,6 +12,7 @@ mod files;
 mod fuel;
 mod helpers;
 mod lines;
+pub(super) mod origin;
 mod set;
 mod source;
 

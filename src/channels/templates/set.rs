@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::error::{RenderError, SyntaxError};
 use super::expand::{Expanded, Parts, expand, place};
 use super::fuel::TOO_LONG;
+use super::origin::{marking, of_value};
 use super::source::Source;
 use super::{DEFAULT, fuel, helpers, lines};
 use crate::channels::Declaration;
@@ -167,6 +168,13 @@ impl Output<'_> {
         self.set.named(self.key, 0).0
     }
 
+    /// The same with marks around what values wrote ([`MARK`](super::origin::MARK)); none when that is no JSON.
+    pub(in crate::channels) fn marked(&self, data: &mut Value) -> Option<Value> {
+        let expanded = self.set.expanded(self.key)?.as_ref().ok()?;
+        let marked = lent(data, |context| marking(|| self.set.write(expanded, context))).ok()?;
+        serde_json::from_str(&marked).ok()
+    }
+
     /// The template, and the line in it, that rendered what a JSON Pointer into the body points to.
     pub(in crate::channels) fn place(&self, pointer: &str, data: &mut Value) -> (String, usize) {
         match lines::place_of_pointer(&self.text, pointer) {
@@ -221,7 +229,7 @@ fn lent<T>(data: &mut Value, with: impl FnOnce(&Context) -> T) -> T {
 pub(super) fn registry(declaration: &'static Declaration) -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
-    registry.register_escape_fn(declaration.escape);
+    registry.register_escape_fn(|text| of_value((declaration.escape)(text)));
     helpers::register(&mut registry, declaration);
     registry
 }

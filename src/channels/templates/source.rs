@@ -6,7 +6,7 @@ use handlebars::TemplateError;
 use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, Template, TemplateElement, TemplateMapping};
 
 use super::error::SyntaxError;
-use super::lines;
+use super::{lines, origin};
 use crate::shape::without_mark;
 
 /// Largest template, in bytes.
@@ -34,8 +34,8 @@ impl Source {
         if text.len() > MAX_TEMPLATE {
             return Err(wrong(0, "a template has at most 64 KiB"));
         }
-        if text.contains(lines::MARK) {
-            return Err(wrong(0, "U+F0001 and U+F0002 may not stand in a template"));
+        if text.contains(lines::MARK) || text.contains(origin::MARK) {
+            return Err(wrong(0, "U+F0001 to U+F0004 may not stand in a template"));
         }
         check_text(text).map_err(|(line, detail)| wrong(line, detail))?;
         let template = parse(text)
@@ -216,7 +216,7 @@ mod tests {
         assert!(wrong("{{{{raw}}}} {{x}} {{{{/raw}}}}").contains("raw text"));
         assert!(wrong("{\n\"a\": {{#if}\n}").contains("line 2"));
         assert!(wrong(&" ".repeat(MAX_TEMPLATE + 1)).contains("64 KiB"));
-        assert!(wrong("\u{f0001}").contains("U+F0001"));
+        assert!(wrong("\u{f0001}").contains("U+F0001") && wrong("x\u{f0004}").contains("U+F0004"));
     }
 
     #[test]

@@ -20,9 +20,19 @@ pub fn dead_mentions(text: &str) -> String {
     dead
 }
 
+/// Text whose `<@…` mentions nobody, member or role: a character that shows nothing stands behind the `<`.
+pub fn dead_pings(text: &str) -> String {
+    text.replace("<@", &format!("<{WORD_JOINER}@"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pings_are_broken() {
+        assert_eq!(dead_pings("<@1> <<@&2> < @ <@"), "<\u{2060}@1> <<\u{2060}@&2> < @ <\u{2060}@");
+    }
 
     #[test]
     fn mentions_are_broken() {

@@ -20,7 +20,7 @@ pub use html::{Drawn, Html};
 pub use json::{ascii_json, in_json};
 pub use listing::{Line, LineChange, Listing, Part};
 pub use markdown::{plain_markdown, split_fences};
-pub use mentions::dead_mentions;
+pub use mentions::{dead_mentions, dead_pings};
 pub use span::{duration, utc, whole_seconds};
 pub use terminal::{indented, one_line};
 pub use visible::visible;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::payload::is_language;
 use self::payload::{asks, diff_line, facts, lines, or_dash, what};
+pub(super) use self::payload::{command_lines, shown_context, shown_language};
 use self::people::{decided_by, or_system, requester, votes};
 use self::state::{approvals, findings, note, slots, time_left};
 use super::text::{cut, shortened};

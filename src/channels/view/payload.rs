@@ -46,6 +46,11 @@ fn language(request: &Value) -> String {
     }
 }
 
+/// The language as a message shows it, empty when there is none; none when a message does not show it.
+pub(in crate::channels) fn shown_language(request: &Value) -> Option<String> {
+    is_language(text(request, "/language")).then(|| language(request))
+}
+
 /// Whether it is a name as languages have: `sql`, `PL/pgSQL`, `C++`. Anything else may not stand in a line of the hub's own.
 pub(crate) fn is_language(language: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'#' | b'.' | b'_' | b'-' | b'/');
@@ -69,6 +74,11 @@ pub(super) fn lines(command: &str, budget: usize, most: usize) -> (Vec<String>, 
     (shown, command.len() - used)
 }
 
+/// All lines of the command.
+pub(in crate::channels) fn command_lines(request: &Value) -> Vec<String> {
+    lines(text(request, "/command"), usize::MAX, usize::MAX).0
+}
+
 /// A line of a diff, and whether it is `added`, `removed` or neither.
 pub(super) fn diff_line(line: &str) -> Value {
     let change = match line.as_bytes().first() {
@@ -79,12 +89,16 @@ pub(super) fn diff_line(line: &str) -> Value {
     json!({"change": change, "text": line})
 }
 
-/// Plain values of the context as name and value, each on one line, and how many values there are besides.
+/// Plain values of the context as name and value, each on one line, and how many values there are besides. A context that is no object
+/// is one value, and not shown.
 pub(super) fn facts(request: &Value, budget: usize, most: usize) -> (Vec<Value>, usize) {
-    let Some(members) = request.pointer("/context").and_then(Value::as_object) else { return (Vec::new(), 0) };
+    let members = match request.pointer("/context") {
+        None | Some(Value::Null) => return (Vec::new(), 0),
+        Some(Value::Object(members)) => members,
+        Some(_) => return (Vec::new(), 1),
+    };
     let plain = members.iter().filter_map(|(name, value)| Some((name, fact(value)?))).take(most);
-    // In a block of code a line break would stay one, and look like the next value.
-    let line = |text: &str, most: usize| shortened(text, most).replace('\n', " ⏎ ");
+    let line = |text: &str, most: usize| in_line(&shortened(text, most));
     let shown = |(name, value): (&String, String)| {
         let (name, value) = (line(name, (budget / 7).min(40)), line(&value, budget.min(200)));
         json!({"name": or_dash(&name), "value": or_dash(&value)})
@@ -92,6 +106,30 @@ pub(super) fn facts(request: &Value, budget: usize, most: usize) -> (Vec<Value>,
     let facts: Vec<Value> = plain.map(shown).collect();
     let more = members.len() - facts.len();
     (facts, more)
+}
+
+/// The whole context as names and values, as [`facts`] show them when there is room; none when it holds what they cannot show so that
+/// nothing else looks alike: what is nested, `null`, and lists of texts in which there are blanks.
+pub(in crate::channels) fn shown_context(request: &Value) -> Option<Vec<(String, String)>> {
+    let members = match request.pointer("/context") {
+        None | Some(Value::Null) => return Some(Vec::new()),
+        Some(context) => context.as_object()?,
+    };
+    let is_word = |item: &Value| {
+        let text = item.as_str();
+        text.is_none_or(|text| !text.is_empty() && !text.contains(char::is_whitespace))
+    };
+    let is_clear = |value: &Value| value.as_array().is_none_or(|items| items.iter().all(is_word));
+    let shown = |(name, value): (&String, &Value)| {
+        let value = in_line(&fact(value).filter(|_| is_clear(value))?);
+        Some((or_dash(&in_line(name)).to_owned(), or_dash(&value).to_owned()))
+    };
+    members.iter().map(shown).collect()
+}
+
+/// In a block of code a line break would stay one, and look like the next value.
+fn in_line(text: &str) -> String {
+    text.replace('\n', " ⏎ ")
 }
 
 /// A plain value as text, and a list of plain values: the words of a program are what approvers have to see.
