@@ -36,6 +36,8 @@ pub enum Command {
     Revise {
         /// The person, when it is one.
         by: Option<Email>,
+        /// Whether it is the side that asks, or somebody who runs the hub.
+        role: ChangeRole,
         /// What is asked for instead.
         proposal: Proposal,
         /// Why.
@@ -178,11 +180,11 @@ fn change(request: &Request, command: Command, roster: &Roster, now: Timestamp) 
             let decision = Decision { by, ..Decision::new(Status::Superseded, Method::Replacement) };
             Ok(Transition { decision: Some(decision), ..replace(request, successor)? })
         }
-        Command::Revise { by, proposal, reason, revision } => {
+        Command::Revise { by, role, proposal, reason, revision } => {
             if revision.is_some_and(|seen| seen != request.revision) {
                 return Err(Refusal::StaleRevision { current: request.revision });
             }
-            let change = Change::new(request, &proposal.payload, by, ChangeRole::Requester, reason, now);
+            let change = Change::new(request, &proposal.payload, by, role, reason, now);
             let revision = Some(revise(request, proposal, change, roster)?);
             let undecidable = decidable_again(request);
             Ok(Transition { revision, voids: void_all(request), undecidable, ..Transition::default() })

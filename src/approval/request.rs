@@ -240,6 +240,8 @@ pub enum ChangeRole {
     Requester,
     /// One who approves something else than was asked.
     Approver,
+    /// One who runs the hub, and changed somebody else's request.
+    Operator,
 }
 
 impl Change {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::Deserialize;
 
+use super::transition::Outcome;
 use super::vote::VoteInput;
 use super::{Hub, HubError, ListFilter, check, require};
 use crate::approval::{
-    Choice, Command, Digest, Email, GroupName, Kind, Refusal, Request, ResourceName, Status, is_blank, limits,
+    Choice, Digest, Email, GroupName, Kind, Refusal, Request, ResourceName, Status, is_blank, limits,
 };
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
@@ -18,6 +20,8 @@ use crate::time::Timestamp;
 const MAX_REJECTS: u32 = 500;
 /// Most requests approved by one call: each of them is to be looked at.
 const MAX_APPROVALS: usize = 50;
+/// Rejects handed to the writer at once.
+const AT_ONCE: usize = 64;
 
 /// Which requests; absent fields want all.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -126,32 +130,43 @@ impl Hub {
             Some(voter) => self.standing(voter).await?,
             None => BTreeSet::new(),
         };
-        let mut items = Vec::new();
-        for request in found {
-            let (id, digest) = (request.id, request.digest);
-            if !self.sees(caller, &request).await? {
-                continue;
-            }
-            if input.dry_run {
-                if voter.as_ref().is_some_and(|voter| !eligible(&request, voter, &standing)) {
-                    continue;
-                }
-                items.push(BulkItem { id, digest, result: Ok(request.status) });
-                continue;
-            }
-            let vote = VoteInput {
-                reason: Some(input.reason.clone()),
-                digest: Some(digest),
-                on_behalf_of: input.on_behalf_of.clone(),
-                ..VoteInput::default()
-            };
-            match self.cast(caller, id, Choice::Reject, vote).await {
-                // Not the caller's to decide, and perhaps not to see: it is none of those that match.
-                Err(HubError::Refused { refusal: Refusal::NotEligible(_) | Refusal::Conflict(_), .. }) => {}
-                result => items.push(BulkItem { id, digest, result }),
-            }
+        // What they may not approve does not wait for them. They may reject it all the same, one by one.
+        let is_theirs = |request: &Request| {
+            voter
+                .as_ref()
+                .is_none_or(|voter| !request.is_in_conflict(voter) && (!input.dry_run || is_asked(request, &standing)))
+        };
+        let listed = found.into_iter().filter(is_theirs);
+        let vote = VoteInput { reason: Some(input.reason), on_behalf_of: input.on_behalf_of, ..VoteInput::default() };
+        // Many at once, so that they share commits; the answer keeps the order of the list.
+        let items: Vec<Option<BulkItem>> = stream::iter(listed)
+            .map(|request| self.reject_one(caller, request, vote.clone(), input.dry_run))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(BulkAnswer { items: items.into_iter().flatten().collect(), more })
+    }
+
+    /// Rejects one of those that match, unless it is not the caller's to see or to decide.
+    async fn reject_one(
+        &self,
+        caller: &Principal,
+        request: Request,
+        vote: VoteInput,
+        dry_run: bool,
+    ) -> Result<Option<BulkItem>, HubError> {
+        let (id, digest) = (request.id, request.digest);
+        if !self.sees(caller, &request).await? {
+            return Ok(None);
         }
-        Ok(BulkAnswer { items, more })
+        if dry_run {
+            return Ok(Some(BulkItem { id, digest, result: Ok(request.status) }));
+        }
+        let vote = VoteInput { digest: Some(digest), ..vote };
+        Ok(match self.cast(caller, id, Choice::Reject, vote).await {
+            Ok((_, Err(Refusal::NotEligible(_) | Refusal::Conflict(_)))) => None,
+            outcome => Some(BulkItem { id, digest, result: status_after(outcome) }),
+        })
     }
 
     /// Approves requests, each as it was seen. What is marked high risk is left to be approved by itself.
@@ -176,7 +191,7 @@ impl Hub {
                         on_behalf_of: input.on_behalf_of.clone(),
                         ..VoteInput::default()
                     };
-                    self.cast(caller, id, Choice::Approve, vote).await
+                    status_after(self.cast(caller, id, Choice::Approve, vote).await)
                 }
             };
             items.push(BulkItem { id, digest, result });
@@ -193,22 +208,16 @@ impl Hub {
         }
         Ok(standing)
     }
-
-    async fn cast(
-        &self,
-        caller: &Principal,
-        id: RequestId,
-        choice: Choice,
-        vote: VoteInput,
-    ) -> Result<Status, HubError> {
-        let ballot = self.ballot(caller, id, choice, vote).await?;
-        let (request, answer) = self.command(id, Command::Vote(ballot), caller.actor()).await?;
-        let status = request.status;
-        answer.map(|()| status).map_err(|refusal| HubError::Refused { refusal, status, request: None })
-    }
 }
 
-/// Whether the person may vote on a request, by the groups that they vote for.
-fn eligible(request: &Request, person: &Email, standing: &BTreeSet<GroupName>) -> bool {
-    !request.is_in_conflict(person) && request.terms.groups().into_iter().any(|group| standing.contains(group))
+/// Where a request stands after a vote, or why that did nothing.
+fn status_after(outcome: Result<Outcome, HubError>) -> Result<Status, HubError> {
+    let (request, answer) = outcome?;
+    let status = request.status;
+    answer.map(|()| status).map_err(|refusal| HubError::Refused { refusal, status, request: None })
+}
+
+/// Whether one of the groups is asked.
+fn is_asked(request: &Request, standing: &BTreeSet<GroupName>) -> bool {
+    request.terms.groups().into_iter().any(|group| standing.contains(group))
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::ask::check_payload;
 use super::{Hub, HubError, RequestView, check, require};
-use crate::approval::{Command, Payload, limits};
+use crate::approval::{ChangeRole, Command, Email, Payload, Request, limits};
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
 use crate::store::resources;
@@ -34,6 +34,18 @@ pub struct ReviseInput {
     pub revision: Option<u32>,
 }
 
+/// Who changes a request, and as what. The requester is named only where it is they, or the system that asked in their name; an
+/// operator's change is the operator's.
+fn changer(caller: &Principal, request: &Request) -> (Option<Email>, ChangeRole) {
+    match caller.person() {
+        Some(person) if request.is_asker(person) => (Some(person.clone()), ChangeRole::Requester),
+        _ if request.asked_by == caller.key() => {
+            (caller.person().or(request.requester.email.as_ref()).cloned(), ChangeRole::Requester)
+        }
+        person => (person.cloned(), ChangeRole::Operator),
+    }
+}
+
 impl Hub {
     /// Asks for something else instead.
     ///
@@ -46,6 +58,7 @@ impl Hub {
         check::optional("/reason", input.reason.as_ref(), limits::REASON)?;
         check::context(input.context.as_ref())?;
         let request = self.own(caller, id).await?;
+        let (by, role) = changer(caller, &request);
         let before = request.payload;
         let payload = Payload {
             command: input.command.unwrap_or(before.command),
@@ -59,7 +72,8 @@ impl Hub {
             self.contexts.check(&schema, payload.context.as_ref())?;
         }
         let command = Command::Revise {
-            by: caller.person().cloned().or(request.requester.email),
+            by,
+            role,
             proposal: self.proposal(&request.terms.procedure.guardrails, payload).await?,
             reason: input.reason,
             // What is left as it is must be as it was.

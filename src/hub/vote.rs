@@ -66,14 +66,32 @@ impl Hub {
         choice: Choice,
         input: VoteInput,
     ) -> Result<RequestView, HubError> {
+        require(caller, &[Scope::Approver, Scope::Decider])?;
+        let voted = self.cast(caller, id, choice, input).await;
+        // Whatever is wrong with the call: whoever may not know of the request learns nothing of it.
+        if !matches!(voted, Ok((_, Ok(())))) && !self.knows_of(caller, id).await? {
+            return Err(HubError::NotFound("request"));
+        }
+        self.answered(voted?).await
+    }
+
+    /// Casts a vote; what the core says of it is part of the answer.
+    pub(super) async fn cast(
+        &self,
+        caller: &Principal,
+        id: RequestId,
+        choice: Choice,
+        input: VoteInput,
+    ) -> Result<Outcome, HubError> {
         let ballot = self.ballot(caller, id, choice, input).await?;
-        let (request, answer) = self.command(id, Command::Vote(ballot), caller.actor()).await?;
-        let status = request.status;
-        match answer {
-            Err(refusal) if !self.sees(caller, &request).await? => {
-                Err(HubError::Refused { refusal, status, request: None })
-            }
-            answer => self.answered((request, answer)).await,
+        self.command(id, Command::Vote(ballot), caller.actor()).await
+    }
+
+    async fn knows_of(&self, caller: &Principal, id: RequestId) -> Result<bool, HubError> {
+        let request = requests::get(&mut self.store.read().await?, id).await?;
+        match request {
+            Some(request) => self.sees(caller, &request).await,
+            None => Ok(false),
         }
     }
 

@@ -20,7 +20,13 @@ fn approve_changed(voter: &str, proposal: Proposal) -> Command {
 }
 
 fn revise(proposal: Proposal) -> Command {
-    Command::Revise { by: Some(email("nora")), proposal, reason: Some("typo".to_owned()), revision: None }
+    Command::Revise {
+        by: Some(email("nora")),
+        role: ChangeRole::Requester,
+        proposal,
+        reason: Some("typo".to_owned()),
+        revision: None,
+    }
 }
 
 /// The same text again.
@@ -213,6 +219,7 @@ fn a_revision_must_change_something_that_waits_as_it_was_seen() {
     let refused = desk.refuse(revise(unchanged(&desk, denies(None))));
     assert_eq!(refused, Refusal::NothingChanged);
     let seen = |revision| Command::Revise {
+        role: ChangeRole::Requester,
         by: None,
         proposal: proposal("select 2", no_rule()),
         reason: None,

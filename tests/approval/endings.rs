@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::approval::{BreakGlass, Command, Decision, Method, Refusal, Status, Transition};
+use countersign::approval::{BreakGlass, ChangeRole, Command, Decision, Method, Refusal, Status, Transition};
 use countersign::ids::RequestId;
 
 use super::{Desk, approve, at, email, group, no_rule, proposal, reject};
@@ -61,8 +61,13 @@ fn what_has_ended_is_final() {
         Arc::make_mut(&mut desk.request.terms.procedure).break_glass = Some(glass());
         let status = desk.status();
         let refusal = if status == Status::Expired { Refusal::Expired } else { Refusal::Decided(status) };
-        let revise =
-            Command::Revise { by: None, proposal: proposal("select 2", no_rule()), reason: None, revision: None };
+        let revise = Command::Revise {
+            by: None,
+            role: ChangeRole::Requester,
+            proposal: proposal("select 2", no_rule()),
+            reason: None,
+            revision: None,
+        };
         for command in [approve("otto"), reject("otto"), revise, break_glass("otto", "fire", 0)] {
             assert_eq!(desk.refuse(command), refusal);
         }

@@ -91,6 +91,25 @@ on_both! {
         assert_eq!(hub.post(&revise, &json!({"command": "x"})).await.problem(409), "already_decided");
     }
 
+    async fn an_operators_change_is_not_on_record_as_the_requesters(database: Database) {
+        let hub = TestHub::start(database).await.with_orders(json!({})).await;
+        let nora = hub.token("requester", Some("nora")).await;
+        let ask = json!({"resource": "orders", "command": "delete from carts"});
+        let request = hub.post_as(&nora, "/v1/requests", &ask).await.expect(201);
+        let (mary, revise) = (hub.token("admin", Some("mary")).await, path(&request, "/revise"));
+        for (number, token, by, role) in [
+            (1, &hub.token, json!(null), "operator"),
+            (2, &mary, json!("mary@example.com"), "operator"),
+            (3, &nora, json!("nora@example.com"), "requester"),
+        ] {
+            let shown = hub.post_as(token, &revise, &json!({"command": format!("delete from carts where age > {number}")})).await.expect(200);
+            assert_eq!((&shown["change"]["by"], &shown["change"]["role"]), (&by, &json!(role)));
+            let trail = hub.get(&path(&request, "/audit")).await.expect(200);
+            let entry = trail["items"].as_array().unwrap().last().unwrap();
+            assert_eq!((&entry["action"], entry.get("person").unwrap_or(&json!(null))), (&json!("request.revised"), &by));
+        }
+    }
+
     async fn a_link_approves_something_else_by_form_and_by_json(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({})).await;
         hub.group("dba", &["dana", "erik", "nora"]).await;

@@ -123,3 +123,28 @@ on_both! {
         assert_eq!(hub.post_as(&dana, "/v1/requests/bulk-approve", &json!({"requests": many})).await.problem(422), "too_many");
     }
 }
+
+/// How many commits the write-ahead log of a database holds (SQLite's file format, "The WAL File Format"): a frame that says how large
+/// the database is after it ends a transaction.
+fn commits(url: &str) -> usize {
+    let wal = std::fs::read(format!("{}-wal", url.trim_start_matches("sqlite://"))).expect("a log");
+    let word = |at: usize| u32::from_be_bytes(wal[at..at + 4].try_into().expect("four bytes"));
+    let (page, salts) = (word(8) as usize, &wal[16..24]);
+    let frames = (32..wal.len()).step_by(24 + page).take_while(|at| wal.get(at + 8..at + 16) == Some(salts));
+    frames.filter(|at| word(at + 4) > 0).count()
+}
+
+#[tokio::test]
+async fn rejects_in_bulk_share_commits() {
+    let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
+    for number in 0..32 {
+        hub.ask("orders", &number.to_string()).await;
+    }
+    let dana = hub.token("approver", Some("dana")).await;
+    let before = commits(&hub.database.url);
+    let input = json!({"filter": {"resource": "orders"}, "reason": "freeze"});
+    let done = hub.post_as(&dana, "/v1/requests/bulk-reject", &input).await.expect(200);
+    assert!(done["items"].as_array().unwrap().iter().all(|item| item["status"] == "rejected"));
+    let needed = commits(&hub.database.url) - before;
+    assert!((1..16).contains(&needed), "{needed} commits for 32 rejects");
+}

@@ -121,7 +121,7 @@ on_both! {
         // The absence is over.
         let late = hub.ask_with(json!({"timeout_seconds": 7_200})).await.expect(201);
         hub.advance(3_600);
-        assert_eq!(hub.post_as(&sub, &path(&late, "/approve"), &json!({})).await.problem(403), "not_eligible");
+        assert_eq!(hub.post_as(&sub, &path(&late, "/approve"), &json!({})).await.problem(404), "not_found");
     }
 
     async fn absences_that_cannot_be_meant(database: Database) {

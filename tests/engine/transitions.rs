@@ -155,7 +155,8 @@ on_both! {
         assert_eq!(hub.vote(&request, "approve", "nora@example.com").await.problem(403), "assurance_too_low", "before conflict");
         assert_eq!(hub.post_as(&nora, &approve, &json!({})).await.problem(403), "conflict_of_interest");
         let sam = hub.token("approver", Some("sam")).await;
-        assert_eq!(hub.post_as(&sam, &approve, &json!({})).await.problem(403), "not_eligible");
+        assert_eq!(hub.post_as(&sam, &approve, &json!({})).await.problem(404), "not_found", "and a stranger hears of nothing");
+        assert_eq!(hub.vote(&request, "reject", "sam@example.com").await.problem(403), "assurance_too_low");
         assert_eq!(hub.post_as(&dana, &approve, &json!({})).await.expect(200)["status"], "approved");
         assert_eq!(hub.post_as(&dana, &approve, &json!({})).await.expect(200)["status"], "approved", "again");
         assert_eq!(hub.post_as(&dana, &path(&request, "/reject"), &json!({})).await.problem(409), "already_decided");

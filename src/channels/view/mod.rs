@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) use self::payload::is_language;
 use self::payload::{asks, diff_line, facts, lines, or_dash, what};
 pub(super) use self::payload::{command_lines, shown_context, shown_language};
-use self::people::{decided_by, or_system, requester, votes};
+use self::people::{changed_by, decided_by, requester, votes};
 use self::state::{approvals, findings, note, slots, time_left};
 use super::text::{cut, shortened};
 use super::{Notice, SlotLinks};
@@ -69,7 +69,7 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "note": note(request, &withheld, room.text / 8),
         "withheld": withheld,
         "revision": request.pointer("/revision").map(Value::to_string).unwrap_or_default(),
-        "changed_by": if diff.is_empty() { "" } else { or_system(text("/change/by")) },
+        "changed_by": if diff.is_empty() { "" } else { &changed_by(request) },
         "diff": diff.iter().map(|line| diff_line(line)).collect::<Vec<_>>(),
         "diff_cut": diff_cut,
         "command": command,

@@ -36,6 +36,15 @@ pub(super) const fn or_system(person: &str) -> &str {
     if person.is_empty() { "a system" } else { person }
 }
 
+/// Who changed the payload.
+pub(super) fn changed_by(request: &Value) -> String {
+    match (text(request, "/change/by"), text(request, "/change/role")) {
+        ("", "operator") => "an operator of this hub".to_owned(),
+        (person, "operator") => format!("{person}, an operator of this hub"),
+        (person, _) => or_system(person).to_owned(),
+    }
+}
+
 /// Who decided, or what.
 pub(super) fn decided_by(request: &Value, budget: usize) -> String {
     let people = items(request, "/decision/by").iter().filter_map(Value::as_str).map(str::to_owned).collect();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::LazyLock;
 
 use countersign::approval::{
-    Assurance, Ballot, BreakGlass, Choice, Command, Decision, Digest, Email, Escalation, GroupName, Kind, Method,
-    Narrowing, Procedure, Proposal, Refusal, Request, Roster, Slot, TermsSlot, VoidReason, decide,
+    Assurance, Ballot, BreakGlass, ChangeRole, Choice, Command, Decision, Digest, Email, Escalation, GroupName, Kind,
+    Method, Narrowing, Procedure, Proposal, Refusal, Request, Roster, Slot, TermsSlot, VoidReason, decide,
 };
 use countersign::ids::{RequestId, VoteId};
 
@@ -121,6 +121,7 @@ impl Replay {
             Step::Vote(ref vote) => Command::Vote(self.ballot(vote)),
             Step::Revise { payload, stale } => Command::Revise {
                 by: self.request.requester.email.clone(),
+                role: ChangeRole::Requester,
                 proposal: self.proposal(payload),
                 reason: None,
                 revision: stale.then(|| self.request.revision + 1),

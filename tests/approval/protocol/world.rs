@@ -5,8 +5,8 @@
 //! the state, except the answer to a claim, which an executor must have got to know its fence.
 
 use countersign::approval::{
-    Assurance, Ballot, Choice, Command, Digest, Execution, ExecutionStatus, Proposal, Report, ReportStatus, Request,
-    Roster, Status, Transition, Use, UseChange, Verdict, Vote, decide, use_execution,
+    Assurance, Ballot, ChangeRole, Choice, Command, Digest, Execution, ExecutionStatus, Proposal, Report, ReportStatus,
+    Request, Roster, Status, Transition, Use, UseChange, Verdict, Vote, decide, use_execution,
 };
 use countersign::ids::VoteId;
 
@@ -178,7 +178,17 @@ impl Hub {
     fn revise(&self, world: &mut World, shown: usize) -> Result<(), Property> {
         let proposal = self.proposal(REVISED).clone();
         let by = self.asked.requester.email.clone();
-        self.change(world, Command::Revise { by, proposal, reason: None, revision: Some(revision_of(shown)) }, shown)
+        self.change(
+            world,
+            Command::Revise {
+                by,
+                role: ChangeRole::Requester,
+                proposal,
+                reason: None,
+                revision: Some(revision_of(shown)),
+            },
+            shown,
+        )
     }
 
     fn approve_changed(&self, world: &mut World, shown: usize) -> Result<(), Property> {

@@ -52,6 +52,7 @@ impl ChangeShown {
             by: match change.role {
                 ChangeRole::Approver => format!("{by}, who approved it so"),
                 ChangeRole::Requester => format!("{by}, who asks"),
+                ChangeRole::Operator => format!("{by}, who runs this hub and did not ask"),
             },
             reason: change.reason.as_deref().map(Listing::of),
             listing: Listing::of_diff(&change.diff),
