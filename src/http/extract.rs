@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment as PathSegment;
 
-use super::{App, MAX_BODY, Problem};
-use crate::hub::IdempotencyKey;
+use super::{App, MAX_BODY, MAX_MANIFEST, Problem};
+use crate::hub::{IdempotencyKey, KeyedCall};
 use crate::identity::Principal;
 use crate::shape::{Shaped, without_mark_bytes};
 
@@ -32,6 +32,9 @@ pub(super) struct Params<T>(pub(super) T);
 
 /// A part of the path. One that cannot be read names nothing there is.
 pub(super) struct Segment<T>(pub(super) T);
+
+/// A JSON body, or none for the defaults, and the `Idempotency-Key` that it came with.
+pub(super) struct KeyedBody<T>(pub(super) T, pub(super) Option<KeyedCall>);
 
 /// The `Idempotency-Key`, when there is one.
 pub(super) struct Idempotency(pub(super) Option<IdempotencyKey>);
@@ -111,13 +114,32 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for OptionalBody<T> {
     }
 }
 
-/// The whole body, within [`MAX_BODY`] and [`BODY_TIME`].
+impl<T: DeserializeOwned> FromRequest<App> for KeyedBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let Idempotency(key) = Idempotency::from_request_parts(&mut parts, app).await?;
+        let media_type = check_json(&parts.headers);
+        let body = read_body(Request::from_parts(parts, body), app).await?;
+        let call = key.map(|key| KeyedCall::new(key, &body)).transpose();
+        if body.is_empty() {
+            return Ok(Self(parse_json(b"{}")?, call?));
+        }
+        media_type?;
+        // What is wrong with the input is said in the words of its reader.
+        Ok(Self(parse_json(&body)?, call?))
+    }
+}
+
+/// The whole body, within the route's bound and [`BODY_TIME`].
 pub(super) async fn read_body(request: Request, app: &App) -> Result<Bytes, Problem> {
     let read = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, app)).await;
     let read = read.map_err(|_| Problem::new("too_slow", "the body took too long to arrive"))?;
     read.map_err(|error| match error {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-            Problem::new("body_too_large", format!("a body has at most {MAX_BODY} bytes"))
+            let detail = format!("a body has at most {MAX_BODY} bytes, and that of /v1/apply {MAX_MANIFEST}");
+            Problem::new("body_too_large", detail)
         }
         _ => Problem::new("invalid_json", "the body could not be read to its end"),
     })

@@ -23,6 +23,9 @@ use crate::hub::Hub;
 /// Largest body of a call, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
 
+/// Largest manifest, in bytes: it is all of it or none, so it cannot be sent in parts.
+pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
+
 /// What handlers need.
 #[derive(Clone)]
 pub struct App {

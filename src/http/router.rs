@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{App, MAX_BODY, Problem, api, assets, callbacks, pages};
+use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, pages};
 use crate::trace::TraceContext;
 
 /// The hub's whole surface.
@@ -92,7 +92,7 @@ fn api_routes() -> Router<App> {
         .route("/replays/{id}/cancel", post(replays::cancel))
         .route("/tokens", get(tokens::list).post(tokens::create))
         .route("/tokens/{id}", axum::routing::delete(tokens::revoke))
-        .route("/apply", post(apply::apply))
+        .route("/apply", post(apply::apply).layer(DefaultBodyLimit::max(MAX_MANIFEST)))
         .route("/analytics/summary", get(analytics::summary))
         .route("/analytics/export", get(analytics::export))
         .route("/audit", get(audit::list))

@@ -242,6 +242,9 @@ async fn put_endpoint(
     if let Some(known) = &known {
         services::switched_on(tx.session(), known.state, &endpoint).await?;
     }
+    if verb != Verb::Keep {
+        services::check_apps(tx.session(), &endpoint).await.map_err(|error| within("endpoints", &name, error))?;
+    }
     let endpoint = match verb {
         Verb::Create => services::save(tx, endpoint, "endpoint.created", now, actor.clone()).await?,
         Verb::Update => services::save(tx, endpoint, "endpoint.updated", now, actor.clone()).await?,

@@ -1,9 +1,11 @@
 //! Bounds of text from outside, said once.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::HubError;
-use crate::approval::{Requester, limits};
+use crate::approval::{Digest, Requester, limits};
+use crate::identity::Principal;
+use crate::store::idempotency::Key;
 use crate::time::Timestamp;
 
 /// Longest `Idempotency-Key`.
@@ -24,6 +26,33 @@ impl IdempotencyKey {
             return Err(HubError::invalid("invalid_idempotency_key", "", detail));
         }
         Ok(Self(value.to_owned()))
+    }
+}
+
+/// An `Idempotency-Key`, and what the call that carries it says.
+#[derive(Debug, Clone)]
+pub struct KeyedCall {
+    pub(super) key: String,
+    pub(super) body: Digest,
+}
+
+impl KeyedCall {
+    /// Of a body of JSON, by its meaning and not its spelling (RFC 8785): what a later release reads beside makes no honest repeat another
+    /// call.
+    ///
+    /// # Errors
+    /// When the body is no JSON.
+    pub fn new(key: IdempotencyKey, body: &[u8]) -> Result<Self, HubError> {
+        let unread = |error: serde_json::Error| HubError::invalid("invalid_json", "", error.to_string());
+        let value: Value = if body.is_empty() { json!({}) } else { serde_json::from_slice(body).map_err(unread)? };
+        let canonical = serde_json_canonicalizer::to_vec(&value).map_err(unread)?;
+        Ok(Self { key: key.0, body: Digest::of(&canonical) })
+    }
+
+    /// As the store remembers it: a key is the caller's own, and `about` is what the call's path names.
+    pub(super) fn of(self, caller: &Principal, operation: &'static str, about: &str) -> (Key, Digest) {
+        let body = Digest::of(format!("{about} {}", self.body).as_bytes());
+        (Key { principal: caller.key(), operation, key: self.key }, body)
     }
 }
 

@@ -46,7 +46,7 @@ pub use apply::{Change, Manifest, Plan, Verb};
 pub use ask::{Ask, Asked};
 pub use bulk::{BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, Seen};
 pub use callback::{CallbackPage, LinkDecision};
-pub use check::IdempotencyKey;
+pub use check::{IdempotencyKey, KeyedCall};
 pub use configure::{GroupInput, PersonInput};
 pub use deliveries::DeliveryDetail;
 pub use emergency::{GlassInput, ReviewInput};

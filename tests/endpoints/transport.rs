@@ -143,4 +143,17 @@ on_both! {
         make("one").await.expect(201);
         assert_eq!(make("two").await.problem(409), "idempotency_key_reused");
     }
+
+    async fn a_key_goes_by_what_a_body_means_and_not_how_it_is_spelt(database: Database) {
+        let hub = TestHub::start(database).await;
+        let make = async |body: &str| {
+            let call = hub.call(reqwest::Method::POST, "/v1/endpoints").bearer_auth(&hub.token).header("Idempotency-Key", "k");
+            hub.send(call.header("content-type", "application/json").body(body.to_owned())).await
+        };
+        let first = make(r#"{"name": "ops", "channel": "teams", "url": "https://x.example/y", "rate_per_second": 1}"#).await.expect(201);
+        let again = make("{\"rate_per_second\":1.0,\n\"url\":\"https://x.example/\\u0079\",\"channel\":\"teams\",\"name\":\"ops\"}").await;
+        assert_eq!(again.expect(201)["id"], first["id"]);
+        let other = r#"{"name": "ops", "channel": "teams", "url": "https://x.example/y", "rate_per_second": 2}"#;
+        assert_eq!(make(other).await.problem(409), "idempotency_key_reused");
+    }
 }

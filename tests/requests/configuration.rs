@@ -43,6 +43,18 @@ on_both! {
         assert_eq!(hub.get("/v1/groups").await.expect(200)["items"], json!([]));
     }
 
+    async fn a_manifest_may_be_as_large_as_its_parts(database: Database) {
+        let hub = TestHub::start(database).await;
+        let members: Vec<String> = (0..1_000).map(|number| format!("a-person-with-a-long-name-{number}@example.com")).collect();
+        let groups: serde_json::Map<_, _> = (0..8).map(|number| (format!("group-{number}"), json!({"members": members}))).collect();
+        let manifest = json!({"groups": groups});
+        assert!(manifest.to_string().len() > 256 * 1024);
+        hub.post("/v1/apply?dry_run=true", &manifest).await.expect(200);
+        let beyond = json!({"groups": {"x": {"members": ["x".repeat(4 * 1024 * 1024)]}}});
+        assert_eq!(hub.post("/v1/apply", &beyond).await.problem(413), "body_too_large");
+        assert_eq!(hub.put("/v1/groups/x", &json!({"members": ["x".repeat(256 * 1024)]})).await.problem(413), "body_too_large");
+    }
+
     async fn things_are_put_shown_listed_and_deleted(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let delete = |path: &str| hub.send(hub.call(Method::DELETE, path).bearer_auth(&hub.token));

@@ -1,5 +1,7 @@
 //! Only Slack is heard, soon, and once.
 
+use serde_json::json;
+
 use super::fake::FakeSlack;
 use super::member::{DANA, SIGNING_SECRET, button, clicked, form, sign};
 use crate::support::{Database, TestHub, on_both};
@@ -60,5 +62,25 @@ on_both! {
             hub.slack_sends(PATH, body).await.expect(200);
         }
         hub.slack_sends("/v1/slack/commands", "ssl_check=1&token=x".to_owned()).await.expect(200);
+    }
+
+    async fn an_app_that_would_never_be_heard_is_not_taken(database: Database) {
+        let hub = TestHub::start(database).await;
+        let app = |number: usize, secret: usize| {
+            let slack = json!({"bot_token": "xoxb-1", "signing_secret": format!("{secret:032x}"), "channel": "C1", "team": "T1"});
+            json!({"name": format!("app-{number}"), "channel": "slack_app", "slack": slack})
+        };
+        for number in 0..32 {
+            hub.post("/v1/endpoints", &app(number, number)).await.expect(201);
+        }
+        let refused = hub.post("/v1/endpoints", &app(32, 32)).await;
+        assert_eq!((refused.problem(422).as_str(), &refused.json()["pointer"]), ("too_many", &json!("/slack/signing_secret")));
+        let refused = hub.post("/v1/apply", &json!({"endpoints": [app(32, 32)]})).await;
+        assert_eq!((refused.problem(422).as_str(), &refused.json()["pointer"]), ("too_many", &json!("/endpoints/app-32/slack/signing_secret")));
+        let id = hub.post("/v1/endpoints", &app(32, 5)).await.expect(201)["id"].clone();
+        let path = format!("/v1/endpoints/{}", id.as_str().unwrap());
+        let patch = json!({"slack": {"signing_secret": format!("{:032x}", 99)}});
+        let patched = hub.send(hub.call(reqwest::Method::PATCH, &path).bearer_auth(&hub.token).json(&patch)).await;
+        assert_eq!(patched.problem(422), "too_many");
     }
 }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use super::{Answer, Paging};
 use crate::delivery::Trial;
 use crate::http::App;
-use crate::http::extract::{Body, Caller, Idempotency, OptionalBody, Params, Segment};
+use crate::http::extract::{Body, Caller, KeyedBody, OptionalBody, Params, Segment};
 use crate::hub::{
     EndpointInput, EndpointPatch, EndpointStatus, EndpointView, Page, RotateInput, TestInput, WithSecret,
 };
@@ -17,8 +17,7 @@ use crate::ids::EndpointId;
 pub(in crate::http) async fn create(
     State(app): State<App>,
     Caller(caller): Caller,
-    Idempotency(key): Idempotency,
-    Body(input): Body<EndpointInput>,
+    KeyedBody(input, key): KeyedBody<EndpointInput>,
 ) -> Answer<(StatusCode, Json<WithSecret>)> {
     Ok((StatusCode::CREATED, Json(app.hub.create_endpoint(&caller, input, key).await?)))
 }
@@ -84,8 +83,7 @@ pub(in crate::http) async fn rotate_secret(
     State(app): State<App>,
     Caller(caller): Caller,
     Segment(id): Segment<EndpointId>,
-    Idempotency(key): Idempotency,
-    OptionalBody(input): OptionalBody<RotateInput>,
+    KeyedBody(input, key): KeyedBody<RotateInput>,
 ) -> Answer<Json<WithSecret>> {
     Ok(Json(app.hub.rotate_secret(&caller, id, input, key).await?))
 }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use super::{Answer, Paging};
 use crate::http::App;
-use crate::http::extract::{Caller, Idempotency, OptionalBody, Params, Segment};
+use crate::http::extract::{Caller, KeyedBody, Params, Segment};
 use crate::hub::{Page, ReplayInput, Replayed};
 use crate::ids::{EndpointId, ReplayId};
 use crate::store::replays::Replay;
@@ -16,8 +16,7 @@ pub(in crate::http) async fn create(
     State(app): State<App>,
     Caller(caller): Caller,
     Segment(id): Segment<EndpointId>,
-    Idempotency(key): Idempotency,
-    OptionalBody(input): OptionalBody<ReplayInput>,
+    KeyedBody(input, key): KeyedBody<ReplayInput>,
 ) -> Answer<(StatusCode, Json<Replayed>)> {
     let replayed = app.hub.replay(&caller, id, input, key).await?;
     let status = match &replayed {

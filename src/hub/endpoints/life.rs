@@ -8,12 +8,10 @@ use serde::Deserialize;
 use super::input::{checked_secret, new_signing_secret, no_secret};
 use super::view::{EndpointView, WithSecret};
 use super::{remember, replayed, save};
-use crate::approval::Digest;
-use crate::hub::{Hub, HubError, IdempotencyKey, require};
+use crate::hub::{Hub, HubError, KeyedCall, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{self, Endpoint, RetiringSecret};
-use crate::store::idempotency::Key;
 use crate::store::{Session, Signal};
 use crate::time::Timestamp;
 
@@ -82,13 +80,11 @@ impl Hub {
         caller: &Principal,
         id: EndpointId,
         input: RotateInput,
-        key: Option<IdempotencyKey>,
+        key: Option<KeyedCall>,
     ) -> Result<WithSecret, HubError> {
         require(caller, &[Scope::Admin])?;
-        let key = key.map(|key| Key { principal: caller.key(), operation: OPERATION, key: key.0 });
+        let key = key.map(|call| call.of(caller, OPERATION, &id.to_string()));
         let RotateInput { secret, overlap_seconds } = input;
-        let given = secret.as_ref().map(|secret| secret.expose_secret());
-        let body = Digest::of(format!("{id} {given:?} {overlap_seconds:?}").as_bytes());
         let overlap = overlap_seconds.unwrap_or(OVERLAP);
         if overlap > MAX_OVERLAP {
             let detail = format!("an overlap is 0 to {MAX_OVERLAP} seconds");
@@ -100,12 +96,12 @@ impl Hub {
             .write(move |tx| {
                 Box::pin(async move {
                     let known = known(tx.session(), id).await?;
-                    if replayed(tx.session(), key.as_ref(), body).await?.is_some() {
+                    if replayed(tx.session(), key.as_ref()).await?.is_some() {
                         return Ok(WithSecret::new(&known));
                     }
                     let changed = rotated(known, secret, overlap, now)?;
                     let changed = save(tx, changed, "endpoint.secret_rotated", now, actor).await?;
-                    remember(tx.session(), key.as_ref(), body, id.to_string(), now);
+                    remember(tx.session(), key, id.to_string(), now);
                     Ok(WithSecret::new(&changed))
                 })
             })

@@ -8,9 +8,8 @@ mod trial;
 mod view;
 mod wrapping;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use secrecy::ExposeSecret;
 use serde_json::json;
 
 pub(in crate::hub) use self::input::check_events;
@@ -23,7 +22,8 @@ pub use self::view::{
     AuthView, CertificateView, EndpointStatus, EndpointView, HealthView, RetiringView, TemplateProblemView, WithSecret,
 };
 use super::query::parse_cursor;
-use super::{Hub, HubError, IdempotencyKey, Page, require};
+use super::slack::MAX_SECRETS;
+use super::{Hub, HubError, KeyedCall, Page, require};
 use crate::approval::Digest;
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
@@ -44,6 +44,22 @@ async fn check_name(session: &mut Session, endpoint: &Endpoint) -> Result<(), Hu
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses the Slack app with one signing secret more than a call from Slack is held against: it would never be heard.
+pub(super) async fn check_apps(session: &mut Session, endpoint: &Endpoint) -> Result<(), HubError> {
+    let secret = |endpoint: &Endpoint| {
+        endpoint.transport.slack.as_ref().map(|app| Digest::of(app.signing_secret.expose().as_bytes()))
+    };
+    let Some(own) = secret(endpoint) else { return Ok(()) };
+    let others = endpoints::all(session).await?;
+    let others: BTreeSet<Digest> = others.iter().filter(|other| other.id != endpoint.id).filter_map(secret).collect();
+    if others.len() >= MAX_SECRETS && !others.contains(&own) {
+        let detail =
+            format!("{MAX_SECRETS} Slack apps are the most: delete the endpoints of one, or use one of the apps");
+        return Err(HubError::invalid("too_many", "/slack/signing_secret", detail));
+    }
+    Ok(())
 }
 
 /// Writes an endpoint and the entry about it; signing secrets whose time is over go. Answers it as it is written.
@@ -79,26 +95,23 @@ impl Hub {
         &self,
         caller: &Principal,
         input: EndpointInput,
-        key: Option<IdempotencyKey>,
+        key: Option<KeyedCall>,
     ) -> Result<WithSecret, HubError> {
         require(caller, &[Scope::Admin])?;
-        let key = key.map(|key| Key { principal: caller.key(), operation: OPERATION, key: key.0 });
-        let secret = input.secret.as_ref().map(|secret| secret.expose_secret());
-        let url = input.url.as_ref().map(|url| url.expose_secret());
-        let given = format!("{input:?} {url:?} {secret:?}");
+        let key = key.map(|call| call.of(caller, OPERATION, ""));
         let (now, actor) = (self.clock.now(), caller.actor());
         let endpoint = input.check(None, &self.targets, now)?;
-        let body = Digest::of(format!("{given} {}", json!(endpoint.transport)).as_bytes());
         let saved = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    if let Some(earlier) = replayed(tx.session(), key.as_ref(), body).await? {
+                    if let Some(earlier) = replayed(tx.session(), key.as_ref()).await? {
                         return made_earlier(tx.session(), &earlier).await;
                     }
                     check_name(tx.session(), &endpoint).await?;
+                    check_apps(tx.session(), &endpoint).await?;
                     let endpoint = save(tx, endpoint, "endpoint.created", now, actor).await?;
-                    remember(tx.session(), key.as_ref(), body, endpoint.id.to_string(), now);
+                    remember(tx.session(), key, endpoint.id.to_string(), now);
                     Ok::<_, HubError>(endpoint)
                 })
             })
@@ -181,6 +194,7 @@ impl Hub {
                     let changed = patch.check(known, &targets)?;
                     switched_on(tx.session(), was, &changed).await?;
                     check_name(tx.session(), &changed).await?;
+                    check_apps(tx.session(), &changed).await?;
                     Ok(EndpointView::new(&save(tx, changed, "endpoint.updated", now, actor).await?))
                 })
             })
@@ -210,14 +224,10 @@ impl Hub {
 }
 
 /// What was made when the same key came with the same body before.
-pub(super) async fn replayed(
-    session: &mut Session,
-    key: Option<&Key>,
-    body: Digest,
-) -> Result<Option<String>, HubError> {
-    let Some(key) = key else { return Ok(None) };
+pub(super) async fn replayed(session: &mut Session, key: Option<&(Key, Digest)>) -> Result<Option<String>, HubError> {
+    let Some((key, body)) = key else { return Ok(None) };
     let Some(used) = idempotency::find(session, key).await? else { return Ok(None) };
-    if used.body != body {
+    if used.body != *body {
         let detail = "this Idempotency-Key was used with another body: use a new key for a new call";
         return Err(HubError::conflict("idempotency_key_reused", detail));
     }
@@ -225,9 +235,9 @@ pub(super) async fn replayed(
 }
 
 /// Remembers what was made with a key, if there is one.
-pub(super) fn remember(session: &mut Session, key: Option<&Key>, body: Digest, subject: String, now: Timestamp) {
-    if let Some(key) = key {
-        idempotency::remember(session, key, &Used { body, subject }, now);
+pub(super) fn remember(session: &mut Session, key: Option<(Key, Digest)>, subject: String, now: Timestamp) {
+    if let Some((key, body)) = key {
+        idempotency::remember(session, &key, &Used { body, subject }, now);
     }
 }
 

@@ -11,7 +11,7 @@ pub use self::worker::run_replayer;
 use super::deliveries::{ever_known, must_be_on};
 use super::endpoints::{check_events, remember, replayed};
 use super::query::parse_cursor;
-use super::{Hub, HubError, IdempotencyKey, Page, require};
+use super::{Hub, HubError, KeyedCall, Page, require};
 use crate::approval::Digest;
 use crate::audit::{Actor, Entry};
 use crate::identity::{Principal, Scope};
@@ -96,10 +96,9 @@ impl Hub {
         caller: &Principal,
         endpoint: EndpointId,
         input: ReplayInput,
-        key: Option<IdempotencyKey>,
+        key: Option<KeyedCall>,
     ) -> Result<Replayed, HubError> {
         require(caller, &[Scope::Admin])?;
-        let body = Digest::of(format!("{endpoint} {input:?}").as_bytes());
         let dry_run = input.dry_run;
         let (filter, rate_per_second) = input.check()?;
         let now = self.clock.now();
@@ -128,16 +127,16 @@ impl Hub {
             step_at: Some(now),
             ended_at: None,
         };
-        let key = key.map(|key| Key { principal: caller.key(), operation: OPERATION, key: key.0 });
-        self.start(replay, caller.actor(), key, body).await.map(|replay| Replayed::Started(Box::new(replay)))
+        let key = key.map(|call| call.of(caller, OPERATION, &endpoint.to_string()));
+        self.start(replay, caller.actor(), key).await.map(|replay| Replayed::Started(Box::new(replay)))
     }
 
-    async fn start(&self, replay: Replay, actor: Actor, key: Option<Key>, body: Digest) -> Result<Replay, HubError> {
+    async fn start(&self, replay: Replay, actor: Actor, key: Option<(Key, Digest)>) -> Result<Replay, HubError> {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
                     let session = tx.session();
-                    if let Some(earlier) = replayed(session, key.as_ref(), body).await? {
+                    if let Some(earlier) = replayed(session, key.as_ref()).await? {
                         let id = earlier.parse().map_err(|_| HubError::NotFound("replay"))?;
                         return replays::get(session, id).await?.ok_or(HubError::NotFound("replay"));
                     }
@@ -147,7 +146,7 @@ impl Hub {
                         return Err(HubError::conflict("replay_running", detail));
                     }
                     replays::insert(session, &replay).await?;
-                    remember(session, key.as_ref(), body, replay.id.to_string(), replay.created_at);
+                    remember(session, key, replay.id.to_string(), replay.created_at);
                     let details = json!({"replay": replay});
                     tx.record(&Entry { details, ..Entry::new(replay.created_at, "replay.started", actor) })?;
                     tx.signal(Signal::Replays);

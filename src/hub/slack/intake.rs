@@ -13,7 +13,7 @@ use crate::store::endpoints::Endpoint;
 use crate::store::slack::jobs;
 
 /// Signing secrets that one call is held against, at most: each costs a pass over the body.
-const MAX_SECRETS: usize = 32;
+pub(in crate::hub) const MAX_SECRETS: usize = 32;
 
 /// What Slack is answered.
 #[derive(Debug, Clone, PartialEq)]

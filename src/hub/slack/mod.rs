@@ -14,6 +14,7 @@ mod reply;
 mod signature;
 
 pub(in crate::hub) use self::fanout::further;
+pub(in crate::hub) use self::intake::MAX_SECRETS;
 pub use self::intake::SlackAnswer;
 pub use self::jobs::run_slack_jobs;
 pub use self::signature::Signed;
