@@ -201,6 +201,7 @@ fn links(
                 recipient: endpoint.recipient.clone(),
                 intent,
                 endpoint: endpoint.id,
+                generation: endpoint.link_generation,
                 delivery: claimed.id,
                 issued_at: claimed.created_at,
                 expires_at: subject.expires_at,

@@ -182,6 +182,12 @@ fn failure(error: HubError, token: Option<&str>) -> Response {
         HubError::Link(LinkProblem::Forged) => "This link does not work",
         HubError::Link(LinkProblem::Expired) => "Too late",
         HubError::Link(LinkProblem::Revised) => "This request was changed",
+        HubError::Link(
+            LinkProblem::EndpointDeleted
+            | LinkProblem::EndpointElsewhere
+            | LinkProblem::EndpointHandedOver
+            | LinkProblem::CalledBack,
+        ) => "This link is no longer valid",
         HubError::Link(LinkProblem::NotYours) => "This link is somebody else's",
         HubError::Link(LinkProblem::StaleForm) => "Please look again",
         _ => "That did not work",

@@ -10,7 +10,7 @@ use crate::channels::Preview;
 use crate::hub::{HubError, LinkProblem, RequestView};
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 85] = [
+pub const CODES: [(&str, u16); 86] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),
@@ -62,6 +62,7 @@ pub const CODES: [(&str, u16); 85] = [
     ("invalid_url", 422),
     ("lease_over", 409),
     ("link_already_used", 409),
+    ("link_called_back", 410),
     ("link_expired", 410),
     ("link_forged", 404),
     ("link_not_yours", 403),
@@ -250,6 +251,10 @@ const fn link_code(problem: LinkProblem) -> &'static str {
         LinkProblem::Forged => "link_forged",
         LinkProblem::Expired => "link_expired",
         LinkProblem::Revised => "link_revised",
+        LinkProblem::EndpointDeleted
+        | LinkProblem::EndpointElsewhere
+        | LinkProblem::EndpointHandedOver
+        | LinkProblem::CalledBack => "link_called_back",
         LinkProblem::NotYours => "link_not_yours",
         LinkProblem::StaleForm => "form_stale",
     }

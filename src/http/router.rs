@@ -82,6 +82,7 @@ fn api_routes() -> Router<App> {
         .route("/endpoints/{id}/pause", post(endpoints::pause))
         .route("/endpoints/{id}/resume", post(endpoints::resume))
         .route("/endpoints/{id}/rotate-secret", post(endpoints::rotate_secret))
+        .route("/endpoints/{id}/rotate-links", post(endpoints::rotate_links))
         .route("/endpoints/{id}/deliveries", get(deliveries::list))
         .route("/endpoints/{id}/attempts", get(deliveries::log))
         .route("/endpoints/{id}/replay", post(replays::create))

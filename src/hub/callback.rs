@@ -7,8 +7,10 @@ use crate::approval::{
 use crate::audit::Actor;
 use crate::ids::VoteId;
 use crate::links::{Intent, Link};
+use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::groups::NamedMember;
 use crate::store::link_events::LinkEvent;
+use crate::store::slack::subscriptions;
 use crate::store::{endpoints, groups, people, requests};
 use crate::time::Timestamp;
 
@@ -52,13 +54,21 @@ pub struct LinkDecision {
     pub nonce: Option<String>,
 }
 
+/// A link that is good.
+pub(super) struct Followed {
+    pub(super) link: Link,
+    pub(super) request: Request,
+    /// That was sent it.
+    pub(super) endpoint: Endpoint,
+}
+
 impl Hub {
     /// What a link leads to. Changes no decision.
     ///
     /// # Errors
-    /// When the link is forged, expired, or of an earlier revision.
+    /// When the link is forged, called back, expired, or of an earlier revision.
     pub async fn open_link(&self, token: &str) -> Result<CallbackPage, HubError> {
-        let (link, request) = self.follow(token).await?;
+        let Followed { link, request, endpoint } = self.follow(token).await?;
         let now = self.clock.now();
         if request.status == Status::Expired {
             return Err(LinkProblem::Expired.into());
@@ -72,8 +82,6 @@ impl Hub {
         members.retain(|member| link.recipient.as_ref().is_none_or(|one| *one == member.email));
         // A person's link is a form for them or for nobody.
         let may_vote = is_for_all || !members.is_empty();
-        let endpoint = endpoints::any_state(&mut self.store.read().await?, link.endpoint).await?;
-        let sent = endpoint.map_or(Detail::Full, |endpoint| endpoint.detail);
         Ok(CallbackPage {
             request: self.view_now(request).await?,
             group: link.group.to_string(),
@@ -82,7 +90,7 @@ impl Hub {
             recipient: link.recipient,
             used_by,
             nonce: (open && may_vote).then(|| Link::form_nonce(token, &self.keys, now)),
-            detail: sent.max(detail),
+            detail: endpoint.detail.max(detail),
             now,
         })
     }
@@ -97,7 +105,7 @@ impl Hub {
         decision: LinkDecision,
         by_form: bool,
     ) -> Result<RequestView, HubError> {
-        let (link, request) = self.follow(token).await?;
+        let Followed { link, request, endpoint } = self.follow(token).await?;
         let nonce = decision.nonce.unwrap_or_default();
         if by_form && !Link::check_form_nonce(token, &nonce, &self.keys, self.clock.now()) {
             return Err(LinkProblem::StaleForm.into());
@@ -120,11 +128,6 @@ impl Hub {
         if link.recipient.as_ref().is_some_and(|one| *one != voter) {
             return Err(LinkProblem::NotYours.into());
         }
-        let endpoint = endpoints::any_state(&mut self.store.read().await?, link.endpoint).await?;
-        let (name, channel) = endpoint.map_or_else(
-            || ("unknown".to_owned(), "link".to_owned()),
-            |endpoint| (endpoint.name.to_string(), endpoint.channel.as_str().to_owned()),
-        );
         let narrowing = Narrowing { duration_seconds: decision.duration_seconds, starts_at: None };
         let proposal = match decision.command.filter(|_| choice == Choice::Approve) {
             Some(command) => self.propose(request.id, command).await?.0,
@@ -139,13 +142,15 @@ impl Hub {
             revision: Some(link.revision),
             digest: Some(request.digest),
             assurance: if link.recipient.is_some() { Assurance::Recipient } else { Assurance::Link },
-            channel,
+            channel: endpoint.channel.as_str().to_owned(),
             link: Some(LinkUse { delivery: link.delivery, group: link.group.clone() }),
             on_behalf_of: None,
             narrowing: Some(narrowing).filter(|_| choice == Choice::Approve && narrowing != Narrowing::default()),
             proposal,
         };
-        let outcome = self.command(request.id, Command::Vote(ballot), Actor::Link { endpoint: name }).await?;
+        let outcome = self
+            .command(request.id, Command::Vote(ballot), Actor::Link { endpoint: endpoint.name.to_string() })
+            .await?;
         if outcome.1.is_ok() {
             self.link_log.note(&link, LinkEvent::Acted, self.clock.now());
         }
@@ -187,17 +192,42 @@ impl Hub {
         Ok(members)
     }
 
-    /// The link's fields and its request, if the link still stands for what waits or was decided.
-    pub(super) async fn follow(&self, token: &str) -> Result<(Link, Request), HubError> {
+    /// The link's fields, its request and its endpoint, if the link still stands for what waits or was decided.
+    pub(super) async fn follow(&self, token: &str) -> Result<Followed, HubError> {
         let link = Link::verify(token, &self.keys).map_err(|_| LinkProblem::Forged)?;
         let request = requests::get(&mut self.store.read().await?, link.request).await?;
         let request = self.settled(request.ok_or(LinkProblem::Forged)?).await?;
+        let endpoint = self.sent_to(&link, &request).await?;
         if link.revision != request.revision || link.digest_prefix != Link::prefix_of(&request.digest) {
             return Err(LinkProblem::Revised.into());
         }
         if request.status == Status::Pending && self.clock.now() >= link.expires_at {
             return Err(LinkProblem::Expired.into());
         }
-        Ok((link, request))
+        Ok(Followed { link, request, endpoint })
+    }
+
+    /// The endpoint that was sent a link, as far as it would be sent that link today. One that is switched off for failing would be once
+    /// it is back.
+    async fn sent_to(&self, link: &Link, request: &Request) -> Result<Endpoint, HubError> {
+        let session = &mut self.store.read().await?;
+        let endpoint = endpoints::any_state(session, link.endpoint).await?;
+        let is_kept = |endpoint: &Endpoint| endpoint.state != EndpointState::Deleted;
+        let endpoint = endpoint.filter(is_kept).ok_or(LinkProblem::EndpointDeleted)?;
+        if link.generation != endpoint.link_generation {
+            return Err(LinkProblem::CalledBack.into());
+        }
+        if link.recipient != endpoint.recipient {
+            return Err(LinkProblem::EndpointHandedOver.into());
+        }
+        let slot = request.terms.slots.iter().find(|slot| slot.slot.group == link.group);
+        let groups: Vec<&GroupName> =
+            std::iter::once(&link.group).chain(slot.into_iter().flat_map(|slot| &slot.also)).collect();
+        let speaks_for = groups.iter().any(|group| endpoint.groups.contains(*group)) || {
+            let subscribed = subscriptions::all(session).await?;
+            subscribed.iter().any(|known| known.endpoint == endpoint.id && groups.contains(&&known.group))
+        };
+        let hears_of = endpoint.resources.is_empty() || endpoint.resources.contains(&request.resource);
+        if speaks_for && hears_of { Ok(endpoint) } else { Err(LinkProblem::EndpointElsewhere.into()) }
     }
 }

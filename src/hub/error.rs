@@ -17,6 +17,22 @@ pub enum LinkProblem {
     /// The request was changed since.
     #[error("this request was changed after the link was sent: use the link in the newest message")]
     Revised,
+    /// The endpoint that it was sent to was deleted.
+    #[error(
+        "this link was sent to an endpoint that was deleted since: nothing can be seen or decided with it any more"
+    )]
+    EndpointDeleted,
+    /// The endpoint that it was sent to no longer speaks for the group, or hears of the resource.
+    #[error(
+        "this link was sent to an endpoint that no longer serves the group which decides here: use a link sent to one that does"
+    )]
+    EndpointElsewhere,
+    /// The endpoint that it was sent to is one person's by now, or another's, or nobody's any more.
+    #[error("this link was sent to an endpoint before it became somebody else's: use the link in a newer message")]
+    EndpointHandedOver,
+    /// An operator has called back the links of its endpoint.
+    #[error("this link was called back by an operator of this hub: use the link in a newer message")]
+    CalledBack,
     /// It is another person's.
     #[error("this link was sent to one person, and only they can decide with it")]
     NotYours,

@@ -52,7 +52,7 @@ pub use deliveries::DeliveryDetail;
 pub use emergency::{GlassInput, ReviewInput};
 pub use endpoints::{
     AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView, RetiringView,
-    RotateInput, SlackInput, SlackPatch, SlackView, TemplateProblemView, TestInput, WithSecret,
+    RotateInput, RotateLinksInput, SlackInput, SlackPatch, SlackView, TemplateProblemView, TestInput, WithSecret,
 };
 pub use error::{HubError, LinkProblem};
 pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};

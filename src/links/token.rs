@@ -16,6 +16,9 @@ use crate::time::Timestamp;
 const BEARER: u8 = 1;
 /// Layout of a token for one person: theirs comes last.
 const PERSONAL: u8 = 2;
+/// Added to either where the endpoint's links were called back before: the generation comes last then.
+const LATER: u8 = 2;
+const PERSONAL_LATER: u8 = PERSONAL + LATER;
 /// Bytes of the digest that a link carries: enough to tell revisions apart, the signature does the rest.
 const DIGEST_PREFIX: usize = 8;
 const TAG: usize = 32;
@@ -52,6 +55,8 @@ pub struct Link {
     pub intent: Intent,
     /// The endpoint that was sent it.
     pub endpoint: EndpointId,
+    /// How often the links of that endpoint had been called back.
+    pub generation: u32,
     /// The message that carried it.
     pub delivery: DeliveryId,
     /// When it was made.
@@ -90,7 +95,7 @@ impl Link {
         let mut fields = Fields(message);
         let [version] = fields.take::<1>()?;
         let key = u32::from_be_bytes(fields.take()?);
-        if !matches!(version, BEARER | PERSONAL) || !keys.live().verify(key, Purpose::Link, message, tag) {
+        if !(BEARER..=PERSONAL_LATER).contains(&version) || !keys.live().verify(key, Purpose::Link, message, tag) {
             return Err(InvalidLink);
         }
         Self::decode(version, fields)
@@ -121,7 +126,8 @@ impl Link {
         let group = self.group.as_str().as_bytes();
         let recipient = self.recipient.as_ref().map(|person| person.as_str().as_bytes());
         let mut bytes = Vec::with_capacity(FIXED + group.len() + recipient.map_or(0, <[u8]>::len) + 1 + TAG);
-        bytes.push(if recipient.is_some() { PERSONAL } else { BEARER });
+        let later = if self.generation > 0 { LATER } else { 0 };
+        bytes.push(later + if recipient.is_some() { PERSONAL } else { BEARER });
         bytes.extend(key.to_be_bytes());
         bytes.extend(self.request.as_bytes());
         bytes.extend(self.revision.to_be_bytes());
@@ -139,6 +145,10 @@ impl Link {
         for text in std::iter::once(group).chain(recipient) {
             bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
             bytes.extend(text);
+        }
+        // A link of the first generation is as short as can be.
+        if self.generation > 0 {
+            bytes.extend(self.generation.to_be_bytes());
         }
         bytes
     }
@@ -159,7 +169,8 @@ impl Link {
             issued_at: Timestamp::from_micros(i64::from_be_bytes(fields.take()?)),
             expires_at: Timestamp::from_micros(i64::from_be_bytes(fields.take()?)),
             group: fields.text()?,
-            recipient: (version == PERSONAL).then(|| fields.text()).transpose()?,
+            recipient: matches!(version, PERSONAL | PERSONAL_LATER).then(|| fields.text()).transpose()?,
+            generation: if version > LATER { u32::from_be_bytes(fields.take()?) } else { 0 },
         };
         if fields.0.is_empty() { Ok(link) } else { Err(InvalidLink) }
     }
@@ -204,6 +215,7 @@ mod tests {
             recipient: None,
             intent: Intent::Approve,
             endpoint: EndpointId::mint(at),
+            generation: 0,
             delivery: DeliveryId::mint(at),
             issued_at: at,
             expires_at: at + Duration::from_secs(60),
@@ -241,9 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn a_link_names_its_generation() {
+        let keys = ring(&[1]);
+        for recipient in [None, Some("dana@example.com".parse().expect("an address"))] {
+            for generation in [0, 1, u32::MAX] {
+                let link = Link { recipient: recipient.clone(), generation, ..link() };
+                assert_eq!(Link::verify(&link.sign(&keys), &keys).map(|read| read.generation), Ok(generation));
+            }
+        }
+    }
+
+    #[test]
     fn every_changed_character_is_noticed() {
         let keys = ring(&[1]);
-        let text = Link { recipient: Some("dana@example.com".parse().expect("an address")), ..link() }.sign(&keys);
+        let recipient = Some("dana@example.com".parse().expect("an address"));
+        let text = Link { recipient, generation: 7, ..link() }.sign(&keys);
         for place in 0..text.len() {
             let mut forged = text.clone().into_bytes();
             forged[place] = if forged[place] == b'A' { b'B' } else { b'A' };

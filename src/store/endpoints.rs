@@ -109,6 +109,8 @@ pub struct Endpoint {
     pub format: Format,
     /// After so long without a message it is sent a `ping`.
     pub heartbeat_seconds: Option<u32>,
+    /// How often its links were called back: only those of the present generation are good.
+    pub link_generation: u32,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -134,6 +136,7 @@ impl Endpoint {
             paused_at: None,
             format: Format::Standard,
             heartbeat_seconds: None,
+            link_generation: 0,
             created_at: now,
         }
     }
@@ -167,6 +170,7 @@ struct Row {
     paused_at: Option<i64>,
     format: String,
     heartbeat_seconds: Option<i64>,
+    link_generation: i64,
     created_at: i64,
 }
 
@@ -175,7 +179,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, channel, url, secret, events, resources, groups, recipient, detail, state, disabled_reason, transport, ",
-            "retiring, paused_at, format, heartbeat_seconds, created_at FROM endpoints ",
+            "retiring, paused_at, format, heartbeat_seconds, link_generation, created_at FROM endpoints ",
             $rest
         )
     };
@@ -189,14 +193,16 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
     let bad =
         |column| move |cause: serde_json::Error| StoreError::inconsistent("endpoints", column, endpoint.id, cause);
     let sql = "INSERT INTO endpoints (id, name, channel, url, secret, events, resources, groups, recipient, detail,
-            state, disabled_reason, transport, retiring, paused_at, format, heartbeat_seconds, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+            state, disabled_reason, transport, retiring, paused_at, format, heartbeat_seconds,
+            link_generation, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, channel = excluded.channel, url = excluded.url,
             secret = excluded.secret, events = excluded.events, resources = excluded.resources,
             groups = excluded.groups, recipient = excluded.recipient, detail = excluded.detail,
             state = excluded.state, disabled_reason = excluded.disabled_reason,
             transport = excluded.transport, retiring = excluded.retiring, paused_at = excluded.paused_at,
-            format = excluded.format, heartbeat_seconds = excluded.heartbeat_seconds, updated_at = excluded.updated_at";
+            format = excluded.format, heartbeat_seconds = excluded.heartbeat_seconds,
+            link_generation = excluded.link_generation, updated_at = excluded.updated_at";
     let values = args![
         &endpoint.id,
         &endpoint.name,
@@ -215,6 +221,7 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
         endpoint.paused_at,
         wire(&endpoint.format).map_err(bad("format"))?,
         endpoint.heartbeat_seconds.map(i64::from),
+        endpoint.link_generation,
         endpoint.created_at,
         now,
     ];
@@ -302,6 +309,10 @@ impl Row {
                 .map(u32::try_from)
                 .transpose()
                 .map_err(|cause| StoreError::inconsistent("endpoints", "heartbeat_seconds", id, cause))?,
+            link_generation: self
+                .link_generation
+                .try_into()
+                .map_err(|cause| StoreError::inconsistent("endpoints", "link_generation", id, cause))?,
             created_at: Timestamp::from_micros(self.created_at),
         })
     }

@@ -1,5 +1,6 @@
 //! Signed links: looking changes nothing, deciding takes a POST, and dead links say why.
 
+mod called_back;
 mod keys;
 mod personal;
 mod telemetry;

@@ -69,7 +69,7 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "note": note(request, &withheld, room.text / 8),
         "withheld": withheld,
         "revision": request.pointer("/revision").map(Value::to_string).unwrap_or_default(),
-        "changed_by": if diff.is_empty() { "" } else { &changed_by(request) },
+        "changed_by": if diff.is_empty() { String::new() } else { changed_by(request) },
         "diff": diff.iter().map(|line| diff_line(line)).collect::<Vec<_>>(),
         "diff_cut": diff_cut,
         "command": command,

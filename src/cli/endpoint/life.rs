@@ -1,4 +1,4 @@
-//! `countersign endpoint pause`, `resume` and `rotate-secret`
+//! `countersign endpoint pause`, `resume`, `rotate-links` and `rotate-secret`
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,6 +13,18 @@ use crate::cli::progress::Progress;
 /// Pauses or resumes.
 pub(super) async fn act(hub: &Connection, one: &One, action: &str) -> anyhow::Result<()> {
     show(hub, one, Call::post(one.path(hub, action).await?, json!({}))).await
+}
+
+/// Calls back every link that an endpoint was sent, once however often the call is repeated.
+pub(super) async fn call_back(hub: &Connection, one: &One) -> anyhow::Result<()> {
+    let call = Call::post(one.path(hub, "/rotate-links").await?, json!({})).once();
+    let answer = hub.insist(&call, hub.pace.asking, &Progress::new(one.json)).await?;
+    output::print_answer(one.json, &answer, |answer| {
+        format!(
+            "{}links sent so far are dead; `countersign endpoint replay` sends messages again with good ones\n",
+            describe(answer)
+        )
+    })
 }
 
 /// Give a custom endpoint a new signing secret, which is shown this once.

@@ -52,6 +52,8 @@ enum What {
     Resume(One),
     /// Give a custom endpoint a new signing secret, which is shown this once
     RotateSecret(life::Rotate),
+    /// Call back every link that an endpoint was sent; those of later messages are good
+    RotateLinks(One),
     /// Send again what an endpoint was to be sent, at a pace
     Replay(replay::Replay),
     /// Send one delivery again that has ended
@@ -80,6 +82,7 @@ impl Endpoint {
             What::Attempts(list) => list.run(&hub).await?,
             What::Pause(one) => life::act(&hub, &one, "/pause").await?,
             What::Resume(one) => life::act(&hub, &one, "/resume").await?,
+            What::RotateLinks(one) => life::call_back(&hub, &one).await?,
             What::RotateSecret(rotate) => rotate.run(&hub).await?,
             What::Replay(replay) => return replay.run(&hub).await,
             What::Retry(retry) => retry.run(&hub).await?,

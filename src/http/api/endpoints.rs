@@ -9,7 +9,8 @@ use crate::delivery::Trial;
 use crate::http::App;
 use crate::http::extract::{Body, Caller, KeyedBody, OptionalBody, Params, Segment};
 use crate::hub::{
-    EndpointInput, EndpointPatch, EndpointStatus, EndpointView, Page, RotateInput, TestInput, WithSecret,
+    EndpointInput, EndpointPatch, EndpointStatus, EndpointView, Page, RotateInput, RotateLinksInput, TestInput,
+    WithSecret,
 };
 use crate::ids::EndpointId;
 
@@ -86,6 +87,16 @@ pub(in crate::http) async fn rotate_secret(
     KeyedBody(input, key): KeyedBody<RotateInput>,
 ) -> Answer<Json<WithSecret>> {
     Ok(Json(app.hub.rotate_secret(&caller, id, input, key).await?))
+}
+
+/// `POST /v1/endpoints/{id}/rotate-links`
+pub(in crate::http) async fn rotate_links(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<EndpointId>,
+    KeyedBody(input, key): KeyedBody<RotateLinksInput>,
+) -> Answer<Json<EndpointView>> {
+    Ok(Json(app.hub.rotate_links(&caller, id, input, key).await?))
 }
 
 /// `POST /v1/endpoints/{id}/test`

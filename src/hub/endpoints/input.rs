@@ -198,6 +198,7 @@ impl EndpointInput {
             paused_at: known.and_then(|known| known.paused_at),
             format: self.format,
             heartbeat_seconds: self.heartbeat_seconds,
+            link_generation: known.map_or(0, |known| known.link_generation),
             created_at: known.map_or(now, |known| known.created_at),
             ..new
         };

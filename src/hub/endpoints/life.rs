@@ -70,6 +70,37 @@ impl Hub {
             .await
     }
 
+    /// Calls back every link that an endpoint was sent: they are dead from now on, and those of later messages are good. Other endpoints'
+    /// links are not touched.
+    ///
+    /// # Errors
+    /// When the caller may not, or there is none.
+    pub async fn rotate_links(
+        &self,
+        caller: &Principal,
+        id: EndpointId,
+        RotateLinksInput {}: RotateLinksInput,
+        key: Option<KeyedCall>,
+    ) -> Result<EndpointView, HubError> {
+        require(caller, &[Scope::Admin])?;
+        let key = key.map(|call| call.of(caller, "rotate-links", &id.to_string()));
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let known = known(tx.session(), id).await?;
+                    if replayed(tx.session(), key.as_ref()).await?.is_some() {
+                        return Ok(EndpointView::new(&known));
+                    }
+                    let changed = Endpoint { link_generation: known.link_generation.saturating_add(1), ..known };
+                    let changed = save(tx, changed, "endpoint.links_rotated", now, actor).await?;
+                    remember(tx.session(), key, id.to_string(), now);
+                    Ok(EndpointView::new(&changed))
+                })
+            })
+            .await
+    }
+
     /// Gives an endpoint a new signing secret; the answer alone shows it. Messages are signed with the old one too for a while, so
     /// that the receiver can change over at its own time.
     ///
@@ -108,6 +139,11 @@ impl Hub {
             .await
     }
 }
+
+/// The call back of an endpoint's links, which says nothing more.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RotateLinksInput {}
 
 async fn known(session: &mut Session, id: EndpointId) -> Result<Endpoint, HubError> {
     endpoints::get(session, id).await?.ok_or(HubError::NotFound("endpoint"))

@@ -8,13 +8,13 @@ mod trial;
 mod view;
 mod wrapping;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
 pub(in crate::hub) use self::input::check_events;
 pub use self::input::{EndpointInput, EndpointPatch};
-pub use self::life::RotateInput;
+pub use self::life::{RotateInput, RotateLinksInput};
 pub use self::slack::{SlackInput, SlackPatch, SlackView};
 pub(in crate::hub) use self::trial::AT_ONCE;
 pub use self::trial::TestInput;
@@ -53,7 +53,7 @@ pub(super) async fn check_apps(session: &mut Session, endpoint: &Endpoint) -> Re
     };
     let Some(own) = secret(endpoint) else { return Ok(()) };
     let others = endpoints::all(session).await?;
-    let others: BTreeSet<Digest> = others.iter().filter(|other| other.id != endpoint.id).filter_map(secret).collect();
+    let others: HashSet<Digest> = others.iter().filter(|other| other.id != endpoint.id).filter_map(secret).collect();
     if others.len() >= MAX_SECRETS && !others.contains(&own) {
         let detail =
             format!("{MAX_SECRETS} Slack apps are the most: delete the endpoints of one, or use one of the apps");

@@ -56,6 +56,8 @@ pub struct EndpointView {
     pub paused_at: Option<Timestamp>,
     /// Signing secrets that were replaced, and still sign for a while.
     pub retiring: Vec<RetiringView>,
+    /// How often its links were called back.
+    pub link_generation: u32,
     pub created_at: Timestamp,
 }
 
@@ -166,6 +168,7 @@ impl EndpointView {
             disabled_reason: endpoint.disabled_reason.clone(),
             paused_at: endpoint.paused_at,
             retiring: endpoint.retiring.iter().map(|old| RetiringView { until: old.until }).collect(),
+            link_generation: endpoint.link_generation,
             created_at: endpoint.created_at,
         }
     }

@@ -5,6 +5,7 @@ use super::payload::{Deed, Member, Memory, Work};
 use super::reply::{Reply, form, stranger, unheard};
 use crate::approval::{Assurance, Ballot, Choice, Command, Email, Request};
 use crate::audit::Actor;
+use crate::hub::callback::Followed;
 use crate::hub::{Hub, HubError, check};
 use crate::ids::VoteId;
 use crate::links::Link;
@@ -61,7 +62,7 @@ impl Hub {
     }
 
     async fn approve(&self, token: &str, person: Email) -> Result<Step, HubError> {
-        let (link, request) = self.follow(token).await?;
+        let Followed { link, request, .. } = self.follow(token).await?;
         if request.terms.procedure.high_risk {
             return self.show_link(token, &person).await;
         }
@@ -69,7 +70,7 @@ impl Hub {
     }
 
     async fn reject(&self, token: &str, reason: &str, person: Email) -> Result<Step, HubError> {
-        let (link, request) = self.follow(token).await?;
+        let Followed { link, request, .. } = self.follow(token).await?;
         let reason = Some(reason.to_owned()).filter(|reason| !reason.trim().is_empty());
         check::optional("/reason", reason.as_ref(), crate::approval::limits::REASON)?;
         Ok(self.ballot_on(&link, &request, person, Choice::Reject, reason))
@@ -96,7 +97,7 @@ impl Hub {
     }
 
     async fn ask_why(&self, work: &Work, token: &str, trigger: &str, person: &Email) -> Result<Step, HubError> {
-        let (_, request) = self.follow(token).await?;
+        let Followed { request, .. } = self.follow(token).await?;
         if !self.person_sees(person, &request).await? {
             return Err(not_theirs());
         }
@@ -117,7 +118,7 @@ impl Hub {
 
     /// The page, for somebody who may see the request.
     async fn show_link(&self, token: &str, person: &Email) -> Result<Step, HubError> {
-        let (_, request) = self.follow(token).await?;
+        let Followed { request, .. } = self.follow(token).await?;
         if !self.person_sees(person, &request).await? {
             return Err(not_theirs());
         }
