@@ -94,9 +94,15 @@ fn check_seen(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
     }
     match request.terms.procedure.min_assurance {
         Some(needed) if ballot.assurance < needed => Err(Refusal::AssuranceTooLow { given: ballot.assurance, needed }),
-        _ if request.is_in_conflict(&ballot.voter) => Err(Refusal::Conflict(ballot.voter.clone())),
+        _ if may_not(request, ballot, &ballot.voter) => Err(Refusal::Conflict(ballot.voter.clone())),
         _ => Ok(()),
     }
+}
+
+/// Whether a conflict of interest keeps the person from casting that vote. It keeps nobody from rejecting: whom a request names as its
+/// beneficiary, say, is its asker's choice, and must not keep those out who would say no.
+fn may_not(request: &Request, ballot: &Ballot, person: &Email) -> bool {
+    ballot.choice == Choice::Approve && request.is_in_conflict(person)
 }
 
 /// Nobody when the voter uses their own right to vote; without one, the absent member in whose place they may.
@@ -112,7 +118,7 @@ fn absent(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Option<
             vote.seat() == absent && vote.voter != ballot.voter && !is_lapsed(vote, &request.terms.slots, roster)
         };
         // Nobody decides through a stand-in what they may not decide themselves.
-        if request.is_in_conflict(absent) {
+        if may_not(request, ballot, absent) {
             refusal = Refusal::Conflict(absent.clone());
         } else if let Some(taken) = request.live_votes().find(takes) {
             refusal = Refusal::SeatTaken(taken.voter.clone());

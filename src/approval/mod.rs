@@ -10,6 +10,7 @@ mod decide;
 mod detail;
 mod diff;
 mod digest;
+mod excluded;
 mod execution;
 mod grant;
 mod guardrail;
@@ -29,6 +30,7 @@ pub use decide::{Command, Proposal, Revision, Transition, Verdict, Void, VoidRea
 pub use detail::Detail;
 pub use diff::unified;
 pub use digest::{Digest, InvalidDigest};
+pub use excluded::{Excluded, ExcludedAs, WordOf};
 pub use execution::{
     Execution, ExecutionStatus, Report, ReportStatus, Use, UseChange, UseRefusal, UseVerdict, use_execution,
 };
@@ -37,7 +39,7 @@ pub use guardrail::{
     DeadRule, Effect, FailedExample, Finding, Guardrail, Guardrails, InvalidGuardrail, Judgement, Ruling,
 };
 pub use name::{EndpointName, GroupName, InvalidName, ResourceName, RuleName};
-pub use person::{Absence, Email, InvalidEmail, Requester};
+pub use person::{Absence, Email, InvalidEmail, Requester, who_asks};
 pub use policy::{
     BreakGlass, DEFAULT_TIMEOUT_SECONDS, Escalation, InvalidPolicy, MAX_PLACES, MAX_SLOTS, MAX_TIMEOUT_SECONDS,
     MAX_WINDOW_SECONDS, Policy, Procedure, Slot, validate_slots, with_added,

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::GroupName;
+use super::request::is_blank;
 use crate::time::Timestamp;
 
 /// Longest address, in bytes (RFC 5321 §4.5.3.1.3 less the angle brackets).
@@ -101,19 +102,40 @@ impl Absence {
 }
 
 impl Requester {
-    /// The best text to call them by.
-    pub fn label(&self) -> &str {
-        match (&self.name, &self.email) {
-            (Some(name), _) => name,
-            (None, Some(email)) => email.as_str(),
-            (None, None) => "a system",
-        }
+    /// Who asks, for people: see [`who_asks`].
+    pub fn who(&self) -> String {
+        let email = |email: &Option<Email>| email.as_ref().map(Email::as_str).map(str::to_owned);
+        who_asks(self.name.as_deref(), email(&self.email).as_deref(), email(&self.acting_for).as_deref())
     }
 
     /// Whether `person` is the one who asks, or in whose name it is asked.
     pub fn is(&self, person: &Email) -> bool {
         self.email.as_ref() == Some(person) || self.acting_for.as_ref() == Some(person)
     }
+}
+
+/// Who asks, and in whose name, as every view says it. An address is an identity; a name is what the asker calls itself. So a name that
+/// is more than a name (it might hold another's address, or words of the hub's) is said to be one, and whoever has no address is said to
+/// be a system.
+pub fn who_asks(name: Option<&str>, email: Option<&str>, acting_for: Option<&str>) -> String {
+    let given = |text: Option<&str>| text.filter(|text| !is_blank(text)).map(str::to_owned);
+    let who = match (given(name), given(email)) {
+        (Some(name), Some(email)) if is_plain_name(&name) => format!("{name} ({email})"),
+        (Some(name), Some(email)) => format!("{email}, who goes by the name of {name}"),
+        (Some(name), None) if is_plain_name(&name) => format!("{name} (a system)"),
+        (Some(name), None) => format!("a system, which goes by the name of {name}"),
+        (None, Some(email)) => email,
+        (None, None) => "a system".to_owned(),
+    };
+    match given(acting_for) {
+        Some(human) => format!("{who}, acting for {human} by their own word"),
+        None => who,
+    }
+}
+
+/// Whether a text is a name as people and systems have them, and nothing besides: letters, digits, blanks and few marks.
+fn is_plain_name(name: &str) -> bool {
+    name.chars().all(|char| char.is_alphanumeric() || matches!(char, ' ' | '.' | '-' | '_' | '\'' | '\u{2019}'))
 }
 
 #[cfg(test)]
@@ -123,6 +145,32 @@ mod tests {
     #[test]
     fn case_and_space_do_not_make_another_person() {
         assert_eq!(" Dana@Example.COM ".parse::<Email>(), "dana@example.com".parse());
+    }
+
+    #[test]
+    fn a_name_is_never_taken_for_an_identity() {
+        let nora = Some("nora@example.com");
+        for (name, email, said) in [
+            (Some("Nora Lind"), nora, "Nora Lind (nora@example.com)"),
+            (Some("Zoë O’Neill-Smith Jr."), nora, "Zoë O’Neill-Smith Jr. (nora@example.com)"),
+            (None, nora, "nora@example.com"),
+            (Some(" \u{200b}"), nora, "nora@example.com"),
+            (Some("ci-bot"), None, "ci-bot (a system)"),
+            (None, None, "a system"),
+            (Some("dana@example.com"), None, "a system, which goes by the name of dana@example.com"),
+            (
+                Some("Dana (dana@example.com)"),
+                nora,
+                "nora@example.com, who goes by the name of Dana (dana@example.com)",
+            ),
+            (Some("Dana, approved by erik"), nora, "nora@example.com, who goes by the name of Dana, approved by erik"),
+            (Some("dana＠example.com"), nora, "nora@example.com, who goes by the name of dana＠example.com"),
+            (Some("N\nApproved by"), nora, "nora@example.com, who goes by the name of N\nApproved by"),
+        ] {
+            assert_eq!(who_asks(name, email, None), said);
+        }
+        let agent = who_asks(Some("agent"), None, Some("dana@example.com"));
+        assert_eq!(agent, "agent (a system), acting for dana@example.com by their own word");
     }
 
     #[test]

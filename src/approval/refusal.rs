@@ -29,9 +29,10 @@ pub enum Refusal {
         /// How sure it must be.
         needed: Assurance,
     },
-    /// Nobody decides their own request, nor one about a resource that lists them.
+    /// Nobody approves their own request, nor one about a resource that lists them.
     #[error(
-        "{0} may not decide this request: it is their own, for them, or about a resource that keeps them from deciding"
+        "{0} may not approve this request: it is their own, for them, or about a resource that keeps them from deciding; they may \
+         reject it"
     )]
     Conflict(Email),
     /// Not in any group that is asked.

@@ -350,7 +350,7 @@ impl Request {
         cast.map(|vote| &vote.voter)
     }
 
-    /// Whether the person may not decide it.
+    /// Whether the person may not approve it.
     pub fn is_in_conflict(&self, person: &Email) -> bool {
         self.terms.is_in_conflict(person) || (self.is_asker(person) && !self.terms.procedure.allow_self_approval)
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::connection::CallError;
-use crate::approval::{Digest, Payload};
+use crate::approval::{Digest, Payload, who_asks};
 use crate::channels::text::one_line;
 use crate::ids::RequestId;
 use crate::time::Timestamp;
@@ -53,6 +53,8 @@ pub(super) struct Shown {
     pub(super) expires_at: Timestamp,
     pub(super) decision: Option<Decided>,
     pub(super) slots: Vec<Slot>,
+    #[serde(default)]
+    pub(super) excluded: Vec<Excluded>,
     pub(super) votes: Vec<Vote>,
     #[serde(default)]
     pub(super) modified_by: Option<String>,
@@ -70,8 +72,34 @@ pub(super) struct Shown {
 /// Who asks.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Asker {
-    pub(super) email: Option<String>,
-    pub(super) name: Option<String>,
+    email: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    acting_for: Option<String>,
+}
+
+impl Asker {
+    /// As every view says it.
+    pub(super) fn who(&self) -> String {
+        who_asks(self.name.as_deref(), self.email.as_deref(), self.acting_for.as_deref())
+    }
+}
+
+/// Somebody who may reject a request, and not approve it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Excluded {
+    person: String,
+    #[serde(rename = "as")]
+    pub(super) role: String,
+    by: String,
+}
+
+impl Excluded {
+    /// Who, as what, and by whose word.
+    pub(super) fn describe(&self) -> String {
+        let Self { person, role, by } = self;
+        one_line(&format!("{person} may not approve ({}, by the {by}'s word)", role.replace('_', " ")))
+    }
 }
 
 /// What became of an approved command.

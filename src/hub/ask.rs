@@ -286,6 +286,14 @@ fn requester(caller: &Principal, said: Option<Requester>) -> Result<Requester, H
             let detail = format!("this token asks for {owner} only: leave requester out, or use a system's token");
             Err(HubError::Forbidden(detail))
         }
+        (Some(said), Some(owner))
+            if said.acting_for.as_ref().is_some_and(|human| human != owner) && !caller.has(Scope::Admin) =>
+        {
+            let detail = format!(
+                "this token asks in the name of {owner} only: leave requester.acting_for out, or use a system's token"
+            );
+            Err(HubError::Forbidden(detail))
+        }
         (Some(said), owner) => Ok(Requester { email: said.email.or_else(|| owner.cloned()), ..said }),
         (None, Some(owner)) => {
             Ok(Requester { email: Some(owner.clone()), name: None, groups: Vec::new(), acting_for: None })

@@ -167,7 +167,7 @@ impl Hub {
         Ok(())
     }
 
-    /// Who may vote for a slot: its members and who stands in for them, those in conflict left out.
+    /// Who may vote for a slot: its members and who stands in for them. Those in conflict may only reject, which is said with their names.
     async fn who_may_vote(
         &self,
         request: &Request,
@@ -188,7 +188,9 @@ impl Hub {
                 members.push(NamedMember { email: delegate, name });
             }
         }
-        members.retain(|member| !request.is_in_conflict(&member.email));
+        for member in members.iter_mut().filter(|member| request.is_in_conflict(&member.email)) {
+            member.name.push_str(" (may only reject)");
+        }
         Ok(members)
     }
 

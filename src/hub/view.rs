@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::HubError;
 use crate::approval::{
-    Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, Execution, ExecutionStatus, Grant, GrantStatus,
-    GroupName, Kind, Narrowing, Request, Requester, ResourceName, Review, Roster, RuleName, Status, Vote, cover,
+    Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, Excluded, Execution, ExecutionStatus, Grant,
+    GrantStatus, GroupName, Kind, Narrowing, Request, Requester, ResourceName, Review, Roster, RuleName, Status, Vote,
+    cover,
 };
 use crate::ids::{GrantId, RequestId, VoteId};
 use crate::store::StoreError;
@@ -38,6 +39,7 @@ pub struct RequestView {
     pub decided_at: Option<Timestamp>,
     pub decision: Option<Decision>,
     pub slots: Vec<SlotView>,
+    pub excluded: Vec<Excluded>,
     pub asking_rules: Vec<AskingRule>,
     pub votes: Vec<VoteView>,
     pub modified_by: Option<Email>,
@@ -165,6 +167,7 @@ impl RequestView {
         Self {
             slots: slots(request, roster.filter(|_| request.status == Status::Pending)),
             asking_rules: asking_rules(request),
+            excluded: request.excluded(),
             votes: request.votes.iter().map(VoteView::new).collect(),
             url: format!("{public_url}/v1/requests/{}", request.id),
             id: request.id,

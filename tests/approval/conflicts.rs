@@ -1,4 +1,4 @@
-//! Who may not decide: those who ask, those for whom it is asked, and those whom the resource lists.
+//! Who may not approve: those who ask, those for whom it is asked, and those whom the resource lists.
 
 use std::sync::Arc;
 
@@ -19,14 +19,50 @@ fn entangled() -> Desk {
 }
 
 #[test]
-fn none_of_them_decides_even_as_a_member() {
+fn none_of_them_approves_even_as_a_member_and_each_of_them_may_reject() {
     let desk = entangled();
     for person in ["nora", "agnes", "bert", "tom", "lisa"] {
-        for command in [approve(person), reject(person)] {
-            assert_eq!(desk.refuse(command), Refusal::Conflict(email(person)), "{person}");
-        }
+        assert_eq!(desk.refuse(approve(person)), Refusal::Conflict(email(person)), "{person}");
+        let mut desk = desk.clone();
+        desk.accept(reject(person));
+        assert_eq!(
+            (desk.status(), desk.by()),
+            (Status::Rejected, vec![email(person)]),
+            "whom the asker names is not kept from saying no"
+        );
     }
+    assert_eq!(
+        desk.refuse(reject("stranger")),
+        Refusal::NotEligible(email("stranger")),
+        "who decides nothing rejects nothing"
+    );
     assert_eq!(desk.verdict(approve("dana")).answer, Ok(()));
+}
+
+#[test]
+fn it_is_told_who_is_kept_from_approving_and_by_whose_word() {
+    let mut desk = entangled();
+    desk.request.terms.conflicted.insert(email("bert"));
+    let told = |desk: &Desk| -> Vec<String> {
+        let excluded = desk.request.excluded();
+        excluded.iter().map(|one| format!("{} {:?} {:?}", one.person, one.role, one.by)).collect()
+    };
+    assert_eq!(
+        told(&desk),
+        [
+            "nora@example.com Requester Request",
+            "agnes@example.com ActingFor Request",
+            "bert@example.com Beneficiary Request",
+            "tom@example.com TokenOwner Token",
+            "lisa@example.com Conflicted Policy",
+        ]
+    );
+    for person in EVERYBODY {
+        let is_told = desk.request.excluded().iter().any(|one| one.person == email(person));
+        assert_eq!(is_told, desk.request.is_in_conflict(&email(person)), "{person}");
+    }
+    Arc::make_mut(&mut desk.request.terms.procedure).allow_self_approval = true;
+    assert_eq!(told(&desk), ["bert@example.com Conflicted Policy", "lisa@example.com Conflicted Policy"]);
 }
 
 #[test]
@@ -75,6 +111,9 @@ fn no_way_around_by_a_stand_in() {
         assert_eq!(desk.refuse(approve(present)), refused, "in the place of {absent}");
         assert_eq!(desk.refuse(in_place_of(absent, present, Choice::Approve)), refused);
     }
+    let mut rejected = desk.clone();
+    rejected.accept(in_place_of("nora", "sam", Choice::Reject));
+    assert_eq!(rejected.status(), Status::Rejected);
     for present in ["nora", "tom", "lisa"] {
         let refused = Refusal::Conflict(email(present));
         assert_eq!(desk.refuse(in_place_of("erik", present, Choice::Approve)), refused, "by {present}");

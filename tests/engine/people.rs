@@ -47,6 +47,24 @@ on_both! {
         assert_eq!((&shown["status"], &shown["undecidable"]), (&json!("pending"), &json!(true)));
     }
 
+    async fn whom_the_asker_names_may_reject_and_a_person_names_nobody_else(database: Database) {
+        let hub = TestHub::start(database).await.with_orders(json!({})).await;
+        let nora = hub.token("requester", Some("nora")).await;
+        let ask = |more: Value| {
+            let mut ask = json!({"resource": "orders", "command": "delete from carts"});
+            ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let (hub, nora) = (&hub, &nora);
+            async move { hub.post_as(nora, "/v1/requests", &ask).await }
+        };
+        assert_eq!(ask(json!({"requester": {"acting_for": "dana@example.com"}})).await.problem(403), "forbidden");
+        ask(json!({"requester": {"name": "agent", "acting_for": "nora@example.com"}})).await.expect(201);
+        let request = ask(json!({"beneficiary": "dana@example.com"})).await.expect(201);
+        let dana = hub.token("approver", Some("dana")).await;
+        assert_eq!(hub.post_as(&dana, &path(&request, "/approve"), &json!({})).await.problem(403), "conflict_of_interest");
+        let shown = hub.post_as(&dana, &path(&request, "/reject"), &json!({})).await.expect(200);
+        assert_eq!((&shown["status"], &shown["decision"]["by"]), (&json!("rejected"), &json!(["dana@example.com"])));
+    }
+
     async fn nobody_decides_for_themselves(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"conflicted": ["olga@example.com"]})).await;
         hub.group("dba", &["dana", "erik", "nora", "bene", "human", "olga", "carl"]).await;
@@ -57,6 +75,12 @@ on_both! {
             let answer = hub.vote(&request, "approve", &format!("{person}@example.com")).await;
             assert_eq!(answer.problem(403), "conflict_of_interest", "{person}");
         }
+        assert_eq!(request["excluded"], json!([
+            {"person": "nora@example.com", "as": "requester", "by": "request"},
+            {"person": "human@example.com", "as": "acting_for", "by": "request"},
+            {"person": "bene@example.com", "as": "beneficiary", "by": "request"},
+            {"person": "olga@example.com", "as": "conflicted", "by": "policy"},
+        ]));
         assert_eq!(request["slots"][0]["eligible"], 3);
         // Who holds the token that asks is one who asks, whomever they ask for.
         let carl = hub.token("admin", Some("carl")).await;

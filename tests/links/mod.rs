@@ -153,7 +153,8 @@ on_both! {
         for (body, status, code) in [
             (json!({}), 422, "approver_required"),
             (json!({"approver": "sam@example.com"}), 403, "not_eligible"),
-            (json!({"approver": "nora@example.com"}), 403, "conflict_of_interest"),
+            (json!({"approver": "nora@example.com", "decision": "approve"}), 403, "conflict_of_interest"),
+            (json!({"approver": "nora@example.com"}), 403, "not_eligible"),
             (json!({"approver": "dana@example.com", "extra": 1}), 400, "invalid_json"),
             (json!({"approver": "dana@example.com", "decision": "maybe"}), 400, "invalid_json"),
         ] {

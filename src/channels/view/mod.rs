@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 pub(crate) use self::payload::is_language;
 use self::payload::{asks, diff_line, facts, lines, or_dash, what};
 pub(super) use self::payload::{command_lines, shown_context, shown_language};
-use self::people::{changed_by, decided_by, requester, votes};
+use self::people::{changed_by, decided_by, excluded, requester, votes};
 use self::state::{approvals, findings, note, slots, time_left};
 use super::text::{cut, shortened};
 use super::{Notice, SlotLinks};
@@ -64,6 +64,7 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "time_left": time_left(request, notice.at),
         "url": text("/url"),
         "requester": requester(request, room.text / 24),
+        "excluded": excluded(request, room.text / 8),
         "what": what(request, notice.withheld),
         "asks": asks(request, notice.withheld),
         "note": note(request, &withheld, room.text / 8),

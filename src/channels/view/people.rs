@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{items, listed, text};
+use crate::approval::who_asks;
 use crate::channels::text::shortened;
 
 /// Most bytes of a name. An address is never cut: it is ASCII, and takes no more room than it has characters.
@@ -10,25 +11,24 @@ const NAME: usize = 100;
 
 /// Who asks, and in whose name.
 pub(super) fn requester(request: &Value, budget: usize) -> String {
-    let name = |name: &str| shortened(name, budget.min(NAME));
-    let part = |name: &str| {
-        let text = request.pointer(&format!("/requester/{name}")).and_then(Value::as_str);
-        text.filter(|text| !text.trim().is_empty())
+    let part = |name: &str| request.pointer(&format!("/requester/{name}")).and_then(Value::as_str);
+    let name = part("name").map(|name| shortened(name, budget.min(NAME)));
+    who_asks(name.as_deref(), part("email"), part("acting_for"))
+}
+
+/// Who may reject and not approve besides who asks, and by whose word.
+pub(super) fn excluded(request: &Value, budget: usize) -> String {
+    let said = |one: &Value| {
+        let why = match text(one, "/as") {
+            "acting_for" => "in whose name it is asked, as the requester gave it",
+            "beneficiary" => "for whom it is asked, as the requester gave it",
+            "token_owner" => "whose token asked",
+            "conflicted" => "whom the policy lists",
+            _ => return None,
+        };
+        Some(format!("{} ({why})", text(one, "/person")))
     };
-    let who = match (part("name"), part("email")) {
-        // Whose name looks like one with an address behind it is not taken for somebody else.
-        (Some(known), Some(email)) if known.contains(['(', ')', '@']) => {
-            format!("{email}, who goes by the name of {}", name(known))
-        }
-        (Some(known), Some(email)) => format!("{} ({email})", name(known)),
-        (Some(known), None) => name(known),
-        (None, Some(email)) => email.to_owned(),
-        (None, None) => "a system".to_owned(),
-    };
-    match part("acting_for") {
-        Some(human) => format!("{who}, acting for {human}"),
-        None => who,
-    }
+    listed(items(request, "/excluded").iter().filter_map(said).collect(), budget)
 }
 
 /// Who it was, when that may be nobody.

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::Value;
 
-use crate::approval::{Email, GroupName, ResourceName};
-use crate::channels::text::cut;
+use crate::approval::{Email, GroupName, ResourceName, who_asks};
+use crate::channels::text::{cut, one_line};
 use crate::cli::client::Client;
 use crate::cli::output;
 use crate::cli::pages::{self, Paging, Parameter, moment, text};
@@ -78,8 +78,8 @@ impl List {
 /// A line each.
 fn describe(page: &Value) -> String {
     pages::lines(page, |item| {
-        let who = ["/requester/email", "/requester/name"].map(|pointer| text(item, pointer));
-        let who = who.into_iter().find(|who| *who != "–").unwrap_or("–");
+        let part = |name: &str| item.pointer(&format!("/requester/{name}")).and_then(Value::as_str);
+        let who = one_line(&who_asks(part("name"), part("email"), part("acting_for")));
         format!(
             "{}  {:<10}  {}  {:<16}  {who:<24}  {}",
             text(item, "/id"),

@@ -12,12 +12,8 @@ pub(in crate::cli) fn summary(request: &Shown) -> String {
         Standing::Pending => format!("{}: waits for a decision until {}\n", request.id, request.expires_at),
         _ => format!("{}\n", request.outcome()),
     };
-    let who = match (&request.requester.name, &request.requester.email) {
-        (Some(name), Some(email)) => format!("{name} <{email}>"),
-        (name, email) => email.as_ref().or(name.as_ref()).map_or_else(|| "–".to_owned(), Clone::clone),
-    };
     field(&mut text, "resource", &request.resource);
-    field(&mut text, "asked by", &format!("{who} at {}", request.created_at));
+    field(&mut text, "asked by", &format!("{} at {}", request.requester.who(), request.created_at));
     if let Some(reason) = &request.reason {
         field(&mut text, "reason", reason);
     }
@@ -39,6 +35,9 @@ pub(in crate::cli) fn summary(request: &Shown) -> String {
     }
     for slot in &request.slots {
         field(&mut text, "needs", &format!("{} of {}, has {}", slot.needed, slot.groups(), slot.approved));
+    }
+    for one in request.excluded.iter().filter(|one| one.role != "requester") {
+        field(&mut text, "not by", &one.describe());
     }
     for vote in &request.votes {
         field(&mut text, "vote", &vote.describe());

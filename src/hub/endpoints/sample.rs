@@ -71,7 +71,7 @@ fn request(kind: &str, id: RequestId, endpoint: &Endpoint, public_url: &str, now
         "beneficiary": null, "reason": "This is a test: nothing was asked, and nothing can be decided.", "labels": {},
         "status": status, "created_at": now, "expires_at": now + Duration::from_secs(3_600),
         "decided_at": ended.then_some(now), "decision": ended.then_some(decision),
-        "slots": groups.iter().map(slot).collect::<Vec<_>>(), "votes": [], "modified_by": null,
+        "slots": groups.iter().map(slot).collect::<Vec<_>>(), "excluded": [], "votes": [], "modified_by": null,
         "change": (kind == "request.revised").then(|| change(now)),
         "execution": kind.starts_with("execution.").then(|| execution(kind, now)),
         "grant": is_access.then(|| grant(kind, id, now)),

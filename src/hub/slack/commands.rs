@@ -214,7 +214,7 @@ fn line(request: &Request, now: Timestamp) -> String {
     format!(
         "• *{}*, {}:{command}{rest} ({left} left): `/countersign show {}`",
         request.resource,
-        slack_text(request.requester.label()),
+        slack_text(&request.requester.who()),
         request.id
     )
 }
@@ -224,7 +224,10 @@ fn whole(request: &Request, now: Timestamp) -> String {
     let (command, more) = cut(&request.payload.command, LONG);
     let rest = if more > 0 { format!("\n✂ *cut here: {more} bytes more*") } else { String::new() };
     let command = if command.is_empty() { String::new() } else { format!("\n```{}```{rest}", slack_code(command)) };
-    let reason = request.reason.as_deref().map(|reason| format!("\n*Why:* {}", slack_text(cut(reason, LONG).0)));
+    let reason = request
+        .reason
+        .as_deref()
+        .map(|reason| format!("\n*Why, as the requester gave it:* {}", slack_text(cut(reason, LONG).0)));
     let end = match request.status {
         Status::Pending => format!("{} left", duration(request.expires_at.since(now).as_secs())),
         status => status.as_str().to_owned(),
@@ -240,7 +243,7 @@ fn whole(request: &Request, now: Timestamp) -> String {
     format!(
         "*{}*, asked by {} ({end}){command}{}{}\n{} · revision {}",
         request.resource,
-        slack_text(request.requester.label()),
+        slack_text(&request.requester.who()),
         reason.unwrap_or_default(),
         votes.concat(),
         request.id,

@@ -76,7 +76,7 @@ pub(super) fn unheard(member: &Member) -> Reply {
 pub(super) fn form(request: &Request, memory: &Memory) -> Value {
     let (command, more) = cut(&request.payload.command, COMMAND);
     let rest = if more > 0 { format!("\n✂ {more} bytes more") } else { String::new() };
-    let asked = format!("*{}* on *{}*", slack_text(request.requester.label()), request.resource);
+    let asked = format!("*{}* on *{}*", slack_text(&request.requester.who()), request.resource);
     let command = if command.is_empty() { String::new() } else { format!("\n```{}```{rest}", slack_code(command)) };
     json!({
         "type": "modal", "callback_id": REJECT, "private_metadata": json!(memory).to_string(),

@@ -189,7 +189,7 @@ impl Facts {
         let mut why_not = "not eligible";
         for absent in (0..PEOPLE).filter(is_away).filter(is_meant).filter(|absent| has_slot(*absent)) {
             let used = self.live().any(|said| said.seat == absent && said.voter != vote.person && self.holds(said));
-            match (self.is_barred(absent), used) {
+            match (vote.approve && self.is_barred(absent), used) {
                 (true, _) => why_not = "conflict",
                 (_, true) => why_not = "seat taken",
                 _ => return Ok(absent),
@@ -205,7 +205,8 @@ impl Facts {
         if vote.link && self.world.strict {
             return "unsure";
         }
-        if self.is_barred(vote.person) {
+        // A conflict of interest keeps nobody from saying no.
+        if vote.approve && self.is_barred(vote.person) {
             return "conflict";
         }
         let seat = match self.seat(vote) {
