@@ -1,8 +1,10 @@
 //! Reads what comes from outside into types, and holds each value to its kind.
 //!
 //! What serde derives would take an array for an object, field by field, and says in Rust's words what it misses. Here an object is
-//! an object at every depth, and errors say in JSON's words what belongs there.
+//! an object at every depth, its members have names of their own (RFC 8259 §4 leaves open what a name that comes twice means, and
+//! readers differ), and errors say in JSON's words what belongs there.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
@@ -203,7 +205,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Reader<V> {
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<V::Value, A::Error> {
         self.wanted.check(Kind::Object)?;
-        self.visitor.visit_map(Shaped(fields))
+        self.visitor.visit_map(Members { fields, names: HashSet::new() })
     }
 }
 
@@ -219,19 +221,82 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Shaped<A> {
     }
 }
 
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for Shaped<A> {
+/// The members of an object.
+struct Members<A> {
+    fields: A,
+    /// Those that came.
+    names: HashSet<String>,
+}
+
+/// Takes a member's name, and notes it.
+struct Name<'n, T> {
+    inner: T,
+    names: &'n mut HashSet<String>,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.0.next_key_seed(seed)
+        self.fields.next_key_seed(Name { inner: seed, names: &mut self.names })
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        self.0.next_value_seed(Shaped(seed))
+        self.fields.next_value_seed(Shaped(seed))
     }
 
     fn size_hint(&self) -> Option<usize> {
-        self.0.size_hint()
+        self.fields.size_hint()
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Name<'_, S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<S::Value, D::Error> {
+        self.inner.deserialize(Name { inner: name, names: self.names })
+    }
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Name<'_, D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_any(Name { inner: visitor, names: self.names })
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, D::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let wanted = Wanted::OneOf(variants);
+        self.inner.deserialize_any(Name { inner: Reader { visitor, wanted }, names: self.names })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq tuple
+        tuple_struct map struct identifier ignored_any
+    }
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Name<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<V::Value, E> {
+        if !self.names.insert(name.to_owned()) {
+            return Err(E::custom(format_args!("duplicate field `{name}`")));
+        }
+        self.inner.visit_str(name)
     }
 }
 
@@ -303,6 +368,9 @@ mod tests {
             (r#"{"kind": {"pear": null}}"#, "expected one of apple, pear, not an object"),
             (r#"{"kind": "plum"}"#, "unknown variant `plum`, expected `apple` or `pear`"),
             (r#"{"name": "a", "name": "b"}"#, "duplicate field `name`"),
+            (r#"{"free": {"a": 1, "b": {"a": 2, "a": 3}}}"#, "duplicate field `a`"),
+            (r#"{"free": [{"a": 1, "\u0061": 1}]}"#, "duplicate field `a`"),
+            (r#"{"map": {"x": {}, "x": {}}}"#, "duplicate field `x`"),
         ] {
             let error = read(text).expect_err(text);
             assert!(error.starts_with(&format!("{why} at line 1 column ")), "{text}: {error}");

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use super::client::Client;
-use super::connection::Call;
+use super::connection::{Call, Connection};
 use super::output;
 use super::request::summary;
 use super::shown::{Shown, Standing};
@@ -16,7 +16,8 @@ use crate::ids::RequestId;
 /// Approve a request, or something else in its place
 #[derive(Debug, Args)]
 #[command(after_help = "\
-With --command, that text is approved and run in place of what was asked for; earlier approvals of others no longer count. \
+With --command, that text is approved and run in place of what was asked for; earlier approvals of others no longer count.
+Without --digest, the request is shown as it is read now, and the vote is for that and nothing else. \
 `countersign request show` says the digest of what you look at.
 
 Examples:
@@ -51,7 +52,7 @@ struct Vote {
     /// Why
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// What you looked at: the vote is refused if the request is something else by now
+    /// What you looked at: the vote is refused if the request is something else by now [default: what is shown now]
     #[arg(long, value_name = "DIGEST")]
     digest: Option<Digest>,
     /// Whose vote it is: with a token that belongs to no person, or in the place of somebody who is away
@@ -84,16 +85,37 @@ impl Vote {
         more: impl IntoIterator<Item = (&'static str, Option<Value>)>,
     ) -> anyhow::Result<()> {
         let hub = self.client.connect()?;
-        let answer = hub.send(&Call::post(path(self.id, action), self.body(more))).await?;
+        let answer = self.send(&hub, action, more).await?;
         let request = Shown::read(answer.clone(), Some(self.id))?;
         output::print_answer(self.json, &answer, |_| told(&request))
     }
 
-    fn body(&self, more: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Value {
+    async fn send(
+        &self,
+        hub: &Connection,
+        action: &str,
+        more: impl IntoIterator<Item = (&'static str, Option<Value>)>,
+    ) -> anyhow::Result<Value> {
+        let digest = match self.digest {
+            Some(digest) => digest,
+            None => self.look(hub).await?,
+        };
+        Ok(hub.send(&Call::post(path(self.id, action), self.body(digest, more))).await?)
+    }
+
+    /// Shows the request on standard error as it is now; answers what is then voted on.
+    async fn look(&self, hub: &Connection) -> anyhow::Result<Digest> {
+        let read = hub.send(&Call::get(path(self.id, ""))).await?;
+        let request = Shown::read(read, Some(self.id))?;
+        output::tell(format!("your vote is for this:\n{}", summary(&request)).trim_end());
+        Ok(request.digest)
+    }
+
+    fn body(&self, digest: Digest, more: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> Value {
         let own = [
             ("group", self.group.as_ref().map(|group| group.to_string().into())),
             ("reason", self.reason.as_deref().map(Value::from)),
-            ("digest", self.digest.map(|digest| digest.to_string().into())),
+            ("digest", Some(digest.to_string().into())),
             ("on_behalf_of", self.on_behalf_of.as_ref().map(|email| email.to_string().into())),
         ];
         let given = own.into_iter().chain(more).filter_map(|(name, value)| value.map(|value| (name.to_owned(), value)));
@@ -113,10 +135,47 @@ fn told(request: &Shown) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::body::Bytes;
     use serde_json::json;
 
+    use super::super::connection::Pace;
     use super::super::shown::tests::sample;
     use super::*;
+
+    /// Answers each call with the same request; keeps what is posted.
+    async fn hub(request: Value) -> (Connection, Arc<Mutex<Vec<Value>>>) {
+        let posted = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&posted);
+        let serve = move |body: Bytes| {
+            kept.lock().unwrap().extend(serde_json::from_slice::<Value>(&body));
+            std::future::ready(axum::Json(request.clone()))
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(serve)).await });
+        (Connection::new(&url, "cs_test".to_owned().into(), Pace::default()).unwrap(), posted)
+    }
+
+    #[tokio::test]
+    async fn a_vote_is_for_what_was_shown_unless_a_digest_is_named() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            vote: Vote,
+        }
+        let request = sample("ls", &Value::Null, "pending");
+        let id = request["id"].as_str().unwrap().to_owned();
+        let (hub, posted) = hub(request.clone()).await;
+        let other = "0".repeat(64);
+        for (more, digest) in [(vec![], request["digest"].clone()), (vec!["--digest", &other], json!(other))] {
+            let line = [vec!["x", &id, "--token", "cs_test"], more].concat();
+            let Line { vote } = clap::Parser::parse_from(line);
+            vote.send(&hub, "/approve", []).await.unwrap();
+            assert_eq!(posted.lock().unwrap().pop(), Some(json!({"digest": digest})));
+        }
+    }
 
     #[test]
     fn a_vote_is_told() {

@@ -61,7 +61,10 @@ on_both! {
     async fn waiting_says_how_it_ended(database: Database) {
         let bench = Bench::new(database).await;
         let rejected = bench.create(&["--command", "a"]).await;
-        bench.run(&["reject", &rejected, "--on-behalf-of", "erik@example.com", "--reason", "no"], 0).await;
+        let reject = ["reject", &rejected, "--on-behalf-of", "erik@example.com", "--reason", "no"];
+        let cast = Running::start(bench.program(&reject), None).end().await;
+        assert!(cast.err.contains("your vote is for this:") && cast.err.contains("digest"), "{}", cast.err);
+        cast.expect(0);
         assert!(bench.run(&["request", "wait", &rejected], 120).await.contains("rejected by erik@example.com: no"));
         let cancelled = bench.create(&["--command", "b"]).await;
         let waiting = Running::start(bench.program(&["request", "wait", &cancelled, "--json"]), None);

@@ -104,7 +104,7 @@ def post(url, body, headers):
 
 
 def sign(hub, token):
-    app = {"bot_token": "xoxb-peers", "signing_secret": SIGNING_SECRET, "channel": "C0PEERS"}
+    app = {"bot_token": "xoxb-peers", "signing_secret": SIGNING_SECRET, "channel": "C0PEERS", "team": "T0PEERS"}
     endpoint = {"name": f"peers-{time.time_ns()}", "channel": "slack_app", "events": ["ping"], "slack": app}
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
     made = post(f"{hub}/v1/endpoints", json.dumps(endpoint), headers)

@@ -71,7 +71,7 @@ on_both! {
         }
         // What is said by code in one workspace of the organization counts in another.
         let slack = FakeSlack::start().await;
-        let (_, asked) = with_team(&hub, &slack, &Value::Null).await;
+        let (_, asked) = with_team(&hub, &slack, &json!("E1")).await;
         hub.put("/v1/people/dana@example.com/chat-identities", &json!({"identities": []})).await.expect(200);
         let said = hub.typed_from(&slack, "T2", "link").await;
         let code = said.rsplit_once("link ").unwrap().1.trim_end_matches('`').to_owned();
@@ -105,7 +105,7 @@ on_both! {
     async fn two_people_behind_one_account_are_neither(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
-        let (_, asked) = with_team(&hub, &slack, &Value::Null).await;
+        let (_, asked) = with_team(&hub, &slack, &json!("E1")).await;
         hub.bind_to("dana@example.com", "T1").await.expect(200);
         hub.bind_to("erik@example.com", "E1").await.expect(200);
         hub.click_from(&slack, &button(&asked, "Approve"), (&workspace(), "E1"), "two").await.expect_empty();
@@ -124,8 +124,8 @@ on_both! {
         });
         let before = hub.patch_endpoint(&id, &set).await.expect(200);
         assert_eq!(before["slack"]["team"], "T1");
-        let changed = hub.patch_endpoint(&id, &json!({"slack": {"team": null, "direct_messages": null}})).await.expect(200);
-        assert_eq!((&changed["slack"]["team"], &changed["slack"]["direct_messages"]), (&Value::Null, &json!(true)));
+        let changed = hub.patch_endpoint(&id, &json!({"slack": {"direct_messages": null}})).await.expect(200);
+        assert_eq!((&changed["slack"]["team"], &changed["slack"]["direct_messages"]), (&json!("T1"), &json!(true)));
         assert_eq!((&changed["slack"]["channel"], &changed["events"]), (&json!("C1"), &json!(["ping"])), "the rest stays");
         let nulls = json!({"events": null, "resources": null, "groups": null, "detail": null, "answer_control": null});
         let changed = hub.patch_endpoint(&id, &nulls).await.expect(200);
@@ -139,6 +139,7 @@ on_both! {
             (json!({"slack": {"bot_token": null}}), "/slack/bot_token"),
             (json!({"slack": {"signing_secret": null}}), "/slack/signing_secret"),
             (json!({"slack": {"channel": null, "team": "T2"}}), "/slack/channel"),
+            (json!({"slack": {"team": null}}), "/slack/team"),
             (json!({"slack": null}), "/slack"),
             (json!({"name": null}), "/name"),
             (json!({"url": null}), "/url"),

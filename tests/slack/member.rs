@@ -28,7 +28,7 @@ impl TestHub {
     /// An endpoint of the app, in channel C1, for the given groups; and who is who.
     pub(super) async fn with_app(&self, slack: &FakeSlack, groups: &[&str]) -> String {
         let app = json!({
-            "bot_token": BOT_TOKEN, "signing_secret": SIGNING_SECRET, "channel": "C1", "api_url": slack.api_url(),
+            "bot_token": BOT_TOKEN, "signing_secret": SIGNING_SECRET, "channel": "C1", "team": "T1", "api_url": slack.api_url(),
         });
         let input = json!({
             "name": "dba-slack", "channel": "slack_app", "slack": app, "groups": groups, "rate_per_second": 1000,

@@ -67,7 +67,7 @@ on_both! {
 
     async fn what_cannot_be_an_app_is_refused_with_its_place(database: Database) {
         let hub = TestHub::start(database).await;
-        let app = json!({"bot_token": "xoxb-1", "signing_secret": SIGNING_SECRET, "channel": "C1"});
+        let app = json!({"bot_token": "xoxb-1", "signing_secret": SIGNING_SECRET, "channel": "C1", "team": "T1"});
         let with = |name: &str, value: Value| {
             let mut app = app.clone();
             app[name] = value;
@@ -82,6 +82,7 @@ on_both! {
             (with("bot_token", json!("a b")), "invalid_transport", "/slack/bot_token"),
             (with("signing_secret", json!("short")), "invalid_transport", "/slack/signing_secret"),
             (with("team", json!("x")), "invalid_transport", "/slack/team"),
+            (with("team", json!(null)), "invalid_transport", "/slack/team"),
             (with("api_url", json!("http://10.0.0.1/api")), "invalid_url", "/url"),
         ] {
             let refused = hub.post("/v1/endpoints", &input).await;

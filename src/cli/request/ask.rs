@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use clap::Args;
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::summary::summary;
@@ -13,7 +14,7 @@ use crate::cli::connection::Call;
 use crate::cli::output;
 use crate::cli::progress::Progress;
 use crate::cli::shown::Shown;
-use crate::shape::without_mark;
+use crate::shape::{Shaped, without_mark};
 
 /// Ask for an approval.
 #[derive(Debug, Args)]
@@ -127,7 +128,9 @@ pub(in crate::cli) fn label(text: &str) -> Result<(String, String), String> {
 
 /// JSON on the command line.
 pub(in crate::cli) fn parse_json(text: &str) -> Result<Value, String> {
-    serde_json::from_str(without_mark(text)).map_err(|error| error.to_string())
+    let mut json = serde_json::Deserializer::from_str(without_mark(text));
+    let value = Value::deserialize(Shaped(&mut json)).and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub struct SlackInput {
     pub signing_secret: Secret,
     /// Where it posts.
     pub channel: String,
-    /// The workspace; of any when absent.
+    /// The workspace: nobody else's members are heard. Needed; only endpoints of earlier versions go without.
     #[serde(default)]
     pub team: Option<String>,
     /// Where the Web API is.
@@ -91,6 +91,13 @@ fn no_url() -> HubError {
     HubError::invalid("invalid_url", "/url", detail)
 }
 
+/// Whoever knows an app's signing secret could speak for the members of every workspace.
+fn no_team() -> HubError {
+    let detail =
+        "say in slack.team which workspace it is: its id, such as T0123ABCD, is in the address of Slack in a browser";
+    HubError::invalid("invalid_transport", "/slack/team", detail)
+}
+
 /// Where an endpoint points to, and as which app.
 pub(super) fn target(
     channel: Channel,
@@ -100,6 +107,7 @@ pub(super) fn target(
     match (channel, url, slack) {
         (Channel::SlackApp, None, Some(given)) => {
             let SlackInput { bot_token, signing_secret, channel, team, api_url, direct_messages } = given;
+            let team = Some(team.ok_or_else(no_team)?);
             let app = SlackApp { bot_token, signing_secret, channel, team, direct_messages };
             Ok((api_url.unwrap_or_else(|| API.to_owned().into()), Some(app)))
         }
@@ -125,11 +133,13 @@ pub(super) fn changed_target(
         ((_, None), _, Some(_)) => Err(no_slack()),
         ((was, app), url, None) => Ok((url.unwrap_or(was), app)),
         ((was, Some(app)), None, Some(patch)) => {
+            let team = needed(patch.team, app.team.unwrap_or_default(), "/slack/team")?;
+            let team = Some(team).filter(|team| !team.is_empty()).ok_or_else(no_team)?;
             let changed = SlackApp {
                 bot_token: needed(patch.bot_token, app.bot_token, "/slack/bot_token")?,
                 signing_secret: needed(patch.signing_secret, app.signing_secret, "/slack/signing_secret")?,
                 channel: needed(patch.channel, app.channel, "/slack/channel")?,
-                team: patch.team.unwrap_or(app.team),
+                team: Some(team),
                 direct_messages: patch.direct_messages.map_or(app.direct_messages, |given| given.unwrap_or_else(yes)),
             };
             let url = patch.api_url.map_or(was, |given| given.unwrap_or_else(|| API.to_owned().into()));
