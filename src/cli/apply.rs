@@ -15,6 +15,9 @@ use super::output;
 use crate::hub::Manifest;
 use crate::shape::{Shaped, without_mark};
 
+/// Names of one kind that are shown of what a file does not name.
+const SHOWN: usize = 20;
+
 /// Make a running hub's groups, people, resources, endpoints and templates what a file says. What the file does not name stays as it is.
 /// Everything is changed, or nothing.
 #[derive(Debug, Args)]
@@ -104,6 +107,17 @@ fn describe(plan: &Value) -> String {
     for warning in items("warnings") {
         lines.push_str(&format!("warning: {}\n", warning.as_str().unwrap_or_default()));
     }
+    let unnamed = items("unnamed");
+    for kind in ["group", "person", "resource", "endpoint", "template"] {
+        let names: Vec<String> =
+            unnamed.iter().filter(|one| text(one, "kind") == kind).map(|one| text(one, "name")).collect();
+        if !names.is_empty() {
+            let rest = names.len().saturating_sub(SHOWN);
+            let more = if rest > 0 { format!(", and {rest} more: --json") } else { String::new() };
+            let names: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+            lines.push_str(&format!("not in this file, and kept: {kind} {}{more}\n", names.join(", ")));
+        }
+    }
     let applied = plan.get("applied").and_then(Value::as_bool).unwrap_or_default();
     lines.push_str(if applied { "applied\n" } else { "dry run: nothing was changed\n" });
     lines
@@ -119,6 +133,15 @@ mod tests {
         let read: Value = read(text).expect("a manifest");
         assert_eq!(read["people"]["dana@example.com"]["absence"]["until"], "2026-12-24T08:00:00+01:00");
         assert_eq!(read["x"][0]["y"][0]["z"], "2026-12-24");
+    }
+
+    #[test]
+    fn what_the_file_does_not_name_is_told_and_cut() {
+        let unnamed: Vec<Value> =
+            (0..22).map(|number| serde_json::json!({"kind": "group", "name": format!("g{number}")})).collect();
+        let text = describe(&serde_json::json!({"applied": true, "changes": [], "warnings": [], "unnamed": unnamed}));
+        assert!(text.starts_with("not in this file, and kept: group g0, g1, "), "{text}");
+        assert!(text.ends_with("g19, and 2 more: --json\napplied\n"), "{text}");
     }
 
     #[test]

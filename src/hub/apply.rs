@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::footguns::warnings;
 use super::templates::TemplateManifest;
+use super::unnamed::{Unnamed, besides};
 use super::{
     EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, check, endpoints as services, require,
     templates,
@@ -84,6 +85,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What is likely not meant.
     pub warnings: Vec<String>,
+    /// What is there and the manifest does not name: it stays as it is. Of each sort some at most.
+    pub unnamed: Vec<Unnamed>,
 }
 
 /// A manifest, checked.
@@ -216,11 +219,18 @@ impl Target {
         }
         found.dedup();
         if changes.iter().any(|change| change.verb != Verb::Keep) {
-            let secretless = without_secrets(Plan { applied: true, changes: changes.clone(), warnings: Vec::new() });
+            let secretless = without_secrets(Plan {
+                applied: true,
+                changes: changes.clone(),
+                warnings: Vec::new(),
+                unnamed: Vec::new(),
+            });
             let details = json!({"changes": secretless.changes});
             tx.record(&Entry { details, ..Entry::new(now, "configuration.applied", actor.clone()) })?;
         }
-        Ok(Plan { applied: false, changes, warnings: found })
+        let (twins, unnamed) = besides(tx.session(), &changes).await?;
+        found.extend(twins);
+        Ok(Plan { applied: false, changes, warnings: found, unnamed })
     }
 }
 

@@ -11,7 +11,7 @@ use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
 use crate::store::groups::Group;
 use crate::store::people::Person;
-use crate::store::{Signal, groups, membership_checks, people, resources};
+use crate::store::{Signal, groups, in_use, membership_checks, people, resources};
 
 /// Most members of one group.
 const MAX_MEMBERS: usize = 2_000;
@@ -58,6 +58,18 @@ impl PersonInput {
     }
 }
 
+/// Refuses the deletion of a group that requests count on.
+fn refuse_waiting(group: &GroupName, requests: Vec<String>) -> Result<(), HubError> {
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let detail = format!(
+        "requests that wait name group {group}, {} among them: decide or cancel them first, or change the group's members",
+        requests.join(", ")
+    );
+    Err(HubError::Conflict { code: "in_use", detail })
+}
+
 impl Hub {
     /// Creates or replaces a group.
     ///
@@ -101,20 +113,36 @@ impl Hub {
         Ok(Page::cut(found, limit, |group| group.name.to_string()))
     }
 
-    /// Takes a group away that no resource asks.
+    /// Deletes a group that no resource asks, and no request that waits: a group that is made under its name later is another, and must
+    /// not decide by old links.
     ///
     /// # Errors
-    /// When the caller may not, there is none, or a resource asks it.
+    /// When the caller may not, there is none, or it is asked.
     pub async fn delete_group(&self, caller: &Principal, name: GroupName) -> Result<(), HubError> {
         require(caller, &[Scope::Admin])?;
+        loop {
+            let version = self.store.lookup().version();
+            refuse_waiting(&name, in_use::named_in_terms(&mut self.store.read().await?, &name).await?)?;
+            if self.delete_unnamed(caller, name.clone(), version).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes a group, unless what is configured is another than `version` by now: a request could name it that nobody has looked at.
+    async fn delete_unnamed(&self, caller: &Principal, name: GroupName, version: i64) -> Result<bool, HubError> {
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    if tx.configuration_version() != Some(version) {
+                        return Ok(false);
+                    }
                     if let Some(resource) = resources::naming(tx.session(), &name).await? {
                         let detail = format!("resource {resource} names group {name}: take it out of its policy first");
                         return Err(HubError::Conflict { code: "in_use", detail });
                     }
+                    refuse_waiting(&name, in_use::waiting_for(tx.session(), &name).await?)?;
                     if !groups::delete(tx.session(), &name).await? {
                         return Err(HubError::NotFound("group"));
                     }
@@ -122,7 +150,7 @@ impl Hub {
                     tx.signal(Signal::Deadline);
                     let details = json!({"group": name});
                     tx.record(&Entry { details, ..Entry::new(now, "group.deleted", actor) })?;
-                    Ok(())
+                    Ok(true)
                 })
             })
             .await

@@ -33,6 +33,7 @@ mod templates;
 mod timer;
 mod tokens;
 mod transition;
+mod unnamed;
 mod usage;
 mod view;
 mod vote;
@@ -70,6 +71,7 @@ pub use templates::{
 };
 pub use timer::run_timer;
 pub use tokens::{NewToken, TokenInput};
+pub use unnamed::Unnamed;
 pub use usage::{ClaimInput, Claimed, HeartbeatInput, Lease, ResultInput};
 pub use view::{ExecutionView, GrantView, RequestView, SlotView, VoteView};
 pub use vote::{CancelInput, VoteInput};

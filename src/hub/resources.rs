@@ -15,6 +15,7 @@ use crate::approval::{
 use crate::audit::Entry;
 use crate::identity::{Principal, Scope};
 use crate::store::StoreError;
+use crate::store::in_use;
 use crate::store::resources::{self, Resource};
 
 /// Largest context schema, in bytes of compact JSON.
@@ -224,16 +225,25 @@ impl Hub {
         Ok(page.map(|resource| ResourceView::new(resource, Vec::new())))
     }
 
-    /// Takes a resource away.
+    /// Deletes a resource that no request waits for and nothing approved is used on: what is made under its name later is another, and what
+    /// was approved for this must not hold for that.
     ///
     /// # Errors
-    /// When the caller may not, or there is none.
+    /// When the caller may not, there is none, or requests count on it.
     pub async fn delete_resource(&self, caller: &Principal, name: ResourceName) -> Result<(), HubError> {
         require(caller, &[Scope::Admin])?;
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {
                 Box::pin(async move {
+                    let counting = in_use::of_resource(tx.session(), &name).await?;
+                    if !counting.is_empty() {
+                        let detail = format!(
+                            "requests about {name} wait or may still be used, {} among them: decide, cancel or revoke them first",
+                            counting.join(", ")
+                        );
+                        return Err(HubError::Conflict { code: "in_use", detail });
+                    }
                     if !resources::delete(tx.session(), &name).await? {
                         return Err(HubError::NotFound("resource"));
                     }

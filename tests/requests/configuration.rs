@@ -43,6 +43,62 @@ on_both! {
         assert_eq!(hub.get("/v1/groups").await.expect(200)["items"], json!([]));
     }
 
+    async fn what_requests_count_on_is_not_deleted_and_made_again_as_another(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let delete = |path: &str| hub.send(hub.call(Method::DELETE, path).bearer_auth(&hub.token));
+        for name in ["leads", "on_call", "auditors"] {
+            hub.put(&format!("/v1/groups/{name}"), &json!({"members": ["lea@example.com"]})).await.expect(200);
+        }
+        let policy = json!({
+            "slots": [{"group": "dba"}], "escalation": [{"after_seconds": 60, "slot": "dba", "add": "leads"}],
+            "break_glass": {"groups": ["on_call"]},
+            "guardrails": [{"name": "audit", "effect": "require", "statements": ["drop"], "slots": [{"group": "auditors"}]}],
+        });
+        hub.put("/v1/resources/orders", &policy).await.expect(200);
+        let request = hub.ask("orders", "delete from carts").await;
+        let id = request["id"].as_str().unwrap();
+        let other = json!({"slots": [{"group": "security"}]});
+        for path in ["/v1/resources/orders", "/v1/resources/customers"] {
+            hub.put(path, &other).await.expect(200);
+        }
+        for path in ["/v1/groups/dba", "/v1/groups/leads", "/v1/groups/on_call", "/v1/groups/auditors", "/v1/resources/orders"] {
+            let refused = delete(path).await;
+            assert_eq!(refused.problem(409), "in_use", "{path}");
+            assert!(refused.text.contains(id), "it says which: {}", refused.text);
+        }
+        hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+        assert_eq!(delete("/v1/resources/orders").await.problem(409), "in_use", "what was approved may still run");
+        hub.post(&format!("/v1/requests/{id}/revoke"), &json!({})).await.expect(200);
+        let access = json!({"resource": "orders", "kind": "jit", "duration_seconds": 60, "requester": {"email": "nora@example.com"}});
+        let access = hub.post("/v1/requests", &access).await.expect(201);
+        hub.vote(&access, "approve", "sam@example.com").await.expect(200);
+        assert_eq!(delete("/v1/resources/orders").await.problem(409), "in_use", "access goes by the resource's name");
+        hub.post(&format!("/v1/requests/{}/revoke", access["id"].as_str().unwrap()), &json!({})).await.expect(200);
+        for path in ["/v1/groups/dba", "/v1/groups/leads", "/v1/groups/on_call", "/v1/groups/auditors", "/v1/resources/orders"] {
+            assert_eq!(delete(path).await.status, 204, "{path}");
+        }
+    }
+
+    async fn a_renamed_endpoint_and_what_a_manifest_no_longer_names_are_told(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let endpoint = |name: &str| json!({"name": name, "channel": "teams", "url": "https://hooks.example.com/secret-path", "groups": ["dba"]});
+        let apply = async |manifest: &Value| hub.post("/v1/apply", manifest).await.expect(200);
+        let first = apply(&json!({"endpoints": [endpoint("dba-teams")], "groups": {"dba": {"members": ["dana@example.com"]}}})).await;
+        assert_eq!(first["warnings"], json!([]));
+        assert_eq!(first["unnamed"], json!([
+            {"kind": "group", "name": "security"}, {"kind": "person", "name": "dana@example.com"},
+            {"kind": "resource", "name": "customers"}, {"kind": "resource", "name": "orders"},
+        ]));
+        let renamed = apply(&json!({"endpoints": [endpoint("dba-chat")]})).await;
+        let warning = renamed["warnings"][0].as_str().unwrap();
+        assert!(warning.contains("dba-chat") && warning.contains("dba-teams") && !warning.contains("secret-path"), "{warning}");
+        assert!(warning.contains("every message comes twice") && warning.contains("does not name dba-teams"), "{warning}");
+        assert!(renamed["unnamed"].as_array().unwrap().contains(&json!({"kind": "endpoint", "name": "dba-teams"})));
+        let both = apply(&json!({"endpoints": [endpoint("dba-teams"), endpoint("dba-chat")]})).await;
+        assert_eq!(both["warnings"].as_array().unwrap().len(), 1, "{both}");
+        assert!(!both["warnings"][0].as_str().unwrap().contains("does not name"), "{both}");
+    }
+
     async fn a_manifest_may_be_as_large_as_its_parts(database: Database) {
         let hub = TestHub::start(database).await;
         let members: Vec<String> = (0..1_000).map(|number| format!("a-person-with-a-long-name-{number}@example.com")).collect();

@@ -1,0 +1,70 @@
+//! What still counts on something that is to be deleted, and would be decided or allowed by whatever is given its name next.
+
+use super::session::args;
+use super::{Session, StoreError};
+use crate::approval::{GroupName, ResourceName};
+
+/// Most that are named: enough to see what is meant.
+const NAMED: u32 = 5;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+}
+
+async fn ids(
+    session: &mut Session,
+    sql: &'static str,
+    values: Vec<super::session::Arg>,
+) -> Result<Vec<String>, StoreError> {
+    let rows: Vec<Row> = session.fetch_all(sql, values).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Requests that wait for the group, some of them at most.
+///
+/// # Errors
+/// When the database fails.
+pub async fn waiting_for(session: &mut Session, group: &GroupName) -> Result<Vec<String>, StoreError> {
+    let sql =
+        "SELECT request_id AS id FROM request_groups WHERE group_name = $1 AND open = 1 ORDER BY request_id LIMIT $2";
+    ids(session, sql, args![group, NAMED]).await
+}
+
+/// Requests that wait and whose terms name the group: it may be asked later, by an escalation or a rule that a changed command meets, or
+/// may break the glass. Looks at all that wait, so it is for readers.
+///
+/// # Errors
+/// When the database fails.
+pub async fn named_in_terms(session: &mut Session, group: &GroupName) -> Result<Vec<String>, StoreError> {
+    // As serde writes terms, and with a name's alphabet, of which `_` alone means something to LIKE.
+    let name = group.as_str().replace('_', "\\_");
+    let sql = "SELECT id FROM requests WHERE status = 'pending'
+            AND (terms LIKE $1 ESCAPE '\\' OR terms LIKE $2 ESCAPE '\\' OR terms LIKE $3 ESCAPE '\\') LIMIT $4";
+    let slot = format!("%\"group\":\"{name}\"%");
+    let step = format!("%\"add\":\"{name}\"%");
+    let glass = format!("%\"break_glass\":{{\"groups\":[%\"{name}\"%]%");
+    ids(session, sql, args![slot, step, glass, NAMED]).await
+}
+
+/// Requests about the resource that wait, or were approved and may still be used, some of them at most.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_resource(session: &mut Session, resource: &ResourceName) -> Result<Vec<String>, StoreError> {
+    let (by_status, by_end) =
+        (session.dialect().common("resource", "+resource"), session.dialect().common("r.resource", "+r.resource"));
+    let waiting = format!("SELECT id FROM requests WHERE status = 'pending' AND {by_status} = $1 LIMIT $2");
+    let ready = format!(
+        "SELECT e.request_id AS id FROM executions e JOIN requests r ON r.id = e.request_id
+         WHERE e.due_at IS NOT NULL AND {by_end} = $1 LIMIT $2"
+    );
+    let access = "SELECT request_id AS id FROM grants WHERE resource = $1 AND due_at IS NOT NULL LIMIT $2".to_owned();
+    let mut found = Vec::new();
+    for sql in [waiting, ready, access] {
+        let rows: Vec<Row> = session.fetch_all(sqlx::AssertSqlSafe(sql), args![resource, NAMED]).await?;
+        found.extend(rows.into_iter().map(|row| row.id));
+    }
+    found.truncate(NAMED as usize);
+    Ok(found)
+}

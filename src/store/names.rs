@@ -1,0 +1,34 @@
+//! Names of what is configured, without the rest of it.
+
+use super::session::args;
+use super::{Session, StoreError};
+
+/// Of what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Groups.
+    Groups,
+    /// People, by their addresses.
+    People,
+    /// Resources.
+    Resources,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: String,
+}
+
+/// The first `most` names, in order.
+///
+/// # Errors
+/// When the database fails.
+pub async fn first(session: &mut Session, table: Table, most: usize) -> Result<Vec<String>, StoreError> {
+    let sql = match table {
+        Table::Groups => "SELECT name FROM groups ORDER BY name LIMIT $1",
+        Table::People => "SELECT email AS name FROM people ORDER BY email LIMIT $1",
+        Table::Resources => "SELECT name FROM resources ORDER BY name LIMIT $1",
+    };
+    let rows: Vec<Row> = session.fetch_all(sql, args![u32::try_from(most).unwrap_or(u32::MAX)]).await?;
+    Ok(rows.into_iter().map(|row| row.name).collect())
+}
