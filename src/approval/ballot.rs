@@ -57,7 +57,11 @@ pub(super) fn judge(
         None => voids(request, ballot, seat, roster),
     };
     let mut vote = cast(request, revision.as_ref(), ballot, (seat, groups), now);
-    vote.reason = vote.reason.or_else(|| kept.and_then(|vote| vote.reason.clone()));
+    if let Some(kept) = kept {
+        vote.reason = vote.reason.or_else(|| kept.reason.clone());
+        // It is the same vote, so it spends no second link: somebody else may need that one.
+        vote.link = kept.link.clone().or(vote.link);
+    }
     let decision = outcome(request, slots, &voids, &vote, roster);
     let undecidable = revision.as_ref().and_then(|_| decidable_again(request));
     Ok(Transition { revision, voids, vote: Some(vote), undecidable, decision, ..Transition::default() })

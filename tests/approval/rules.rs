@@ -401,4 +401,15 @@ fn a_vote_for_one_more_slot_is_heard_whether_or_not_it_fills_both() {
     desk.is_no_news(vote_for("dba"));
     desk.accept(approve("erik"));
     assert_eq!(desk.status(), Status::Approved, "dana sits for ops, and erik for dba");
+    // By links, the second is not spent: whoever else is asked there may need it.
+    let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana"]), ("ops", &["dana", "otto"])]);
+    let message = DeliveryId::mint(at(0));
+    let by_link = |voter: &str, name: &str| {
+        let link = Some(LinkUse { delivery: message, group: group(name) });
+        Command::Vote(Ballot { group: Some(group(name)), link, ..ballot(voter, Choice::Approve) })
+    };
+    desk.accept(by_link("dana", "dba"));
+    desk.accept(by_link("dana", "ops"));
+    desk.accept(by_link("otto", "ops"));
+    assert_eq!(desk.status(), Status::Approved);
 }

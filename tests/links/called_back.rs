@@ -65,7 +65,7 @@ on_both! {
     async fn links_die_when_their_endpoint_becomes_another_persons_or_nobodys(database: Database) {
         let (hub, receiver, [dba, security], [of_dba, _], _) = with_two(database).await;
         patch(&hub, &dba, &json!({"recipient": "erik@example.com"})).await;
-        is_dead(&hub, &of_dba, "became somebody else's").await;
+        is_dead(&hub, &of_dba, "before it became somebody").await;
         patch(&hub, &security, &json!({"recipient": "sam@example.com"})).await;
         hub.ask("customers", "x").await;
         let messages = receiver.wait_for(4).await;
