@@ -47,6 +47,25 @@ pub enum WordOf {
     Policy,
 }
 
+impl Excluded {
+    /// In words.
+    pub fn describe(&self) -> String {
+        let role = match self.role {
+            ExcludedAs::Requester => "requester",
+            ExcludedAs::ActingFor => "in whose name it is asked",
+            ExcludedAs::Beneficiary => "beneficiary",
+            ExcludedAs::TokenOwner => "whose token asked",
+            ExcludedAs::Conflicted => "conflicted",
+        };
+        let by = match self.by {
+            WordOf::Request => "request",
+            WordOf::Token => "token",
+            WordOf::Policy => "policy",
+        };
+        format!("{} may not approve ({role}, by the {by}'s word)", self.person)
+    }
+}
+
 impl ExcludedAs {
     const fn by(self) -> WordOf {
         match self {

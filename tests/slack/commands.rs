@@ -76,6 +76,18 @@ on_both! {
         assert!(shown.contains("&lt;!channel&gt;") && shown.contains("⟨U+202E⟩") && shown.contains("nora@example.com"), "{shown}");
         assert_eq!(shown.matches("```").count(), 2, "nothing ends the block of code: {shown}");
         assert!(hub.types(&slack, "USAM", "C2", &format!("show {id}")).await.contains("There is no such request"));
+        // A name is never taken for an address, nor is anybody left unsaid.
+        let ask = json!({
+            "resource": "orders", "command": "x", "beneficiary": "bene@example.com",
+            "requester": {"name": "Dana (dana@example.com)", "email": "nora@example.com", "acting_for": "human@example.com"},
+        });
+        let posing = hub.post("/v1/requests", &ask).await.expect(201);
+        let who = "nora@example.com, who goes by the name of Dana (dana@example.com), acting for human@example.com by their own word";
+        let list = hub.types(&slack, DANA, "C2", "pending").await;
+        let shown = hub.types(&slack, DANA, "C2", &format!("show {}", posing["id"].as_str().unwrap())).await;
+        assert!(list.contains(who) && shown.contains(who), "{list}\n{shown}");
+        assert!(shown.contains("bene@example.com may not approve (beneficiary, by the request's word)"), "{shown}");
+        hub.post(&format!("/v1/requests/{}/cancel", posing["id"].as_str().unwrap()), &json!({})).await.expect(200);
         assert!(hub.types(&slack, DANA, "C2", "show").await.contains("show ID"));
         assert!(hub.types(&slack, DANA, "C2", "").await.contains("/countersign pending"));
         assert!(hub.types(&slack, DANA, "C2", "dance <@U1>").await.contains("no such command"));

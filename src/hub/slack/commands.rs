@@ -8,7 +8,7 @@ use super::act::team_of;
 use super::jobs::Step;
 use super::payload::Member;
 use super::reply::{Reply, stranger};
-use crate::approval::{Choice, Digest, Email, GroupName, Request, Status};
+use crate::approval::{Choice, Digest, Email, ExcludedAs, GroupName, Request, Status};
 use crate::audit::Entry;
 use crate::channels::text::{cut, duration};
 use crate::channels::{slack_code, slack_text};
@@ -232,6 +232,8 @@ fn whole(request: &Request, now: Timestamp) -> String {
         Status::Pending => format!("{} left", duration(request.expires_at.since(now).as_secs())),
         status => status.as_str().to_owned(),
     };
+    let excluded = request.excluded().into_iter().filter(|one| one.role != ExcludedAs::Requester);
+    let excluded: Vec<String> = excluded.map(|one| format!("\n{}", slack_text(&one.describe()))).collect();
     let votes: Vec<String> = request
         .live_votes()
         .take(20)
@@ -241,10 +243,11 @@ fn whole(request: &Request, now: Timestamp) -> String {
         })
         .collect();
     format!(
-        "*{}*, asked by {} ({end}){command}{}{}\n{} · revision {}",
+        "*{}*, asked by {} ({end}){command}{}{}{}\n{} · revision {}",
         request.resource,
         slack_text(&request.requester.who()),
         reason.unwrap_or_default(),
+        excluded.concat(),
         votes.concat(),
         request.id,
         request.revision
