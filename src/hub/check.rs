@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::HubError;
 use crate::approval::{Digest, Requester, limits};
 use crate::identity::Principal;
+use crate::shape::without_mark_bytes;
 use crate::store::idempotency::Key;
 use crate::time::Timestamp;
 
@@ -44,7 +45,11 @@ impl KeyedCall {
     /// When the body is no JSON.
     pub fn new(key: IdempotencyKey, body: &[u8]) -> Result<Self, HubError> {
         let unread = |error: serde_json::Error| HubError::invalid("invalid_json", "", error.to_string());
-        let value: Value = if body.is_empty() { json!({}) } else { serde_json::from_slice(body).map_err(unread)? };
+        let value: Value = if body.is_empty() {
+            json!({})
+        } else {
+            serde_json::from_slice(without_mark_bytes(body)).map_err(unread)?
+        };
         let canonical = serde_json_canonicalizer::to_vec(&value).map_err(unread)?;
         Ok(Self { key: key.0, body: Digest::of(&canonical) })
     }
