@@ -155,7 +155,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(serve)).await });
-        (Connection::new(&url, "cs_test".to_owned().into(), Pace::default()).unwrap(), posted)
+        (Connection::new(url.parse().unwrap(), "cs_test".to_owned().into(), Pace::default()).unwrap(), posted)
     }
 
     #[tokio::test]
