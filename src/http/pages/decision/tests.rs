@@ -49,6 +49,7 @@ fn page(status: Status) -> CallbackPage {
             eligible: 3,
             also: Vec::new(),
         }],
+        excluded: Vec::new(),
         asking_rules: Vec::new(),
         votes: vec![crate::hub::VoteView {
             id: VoteId::from_bytes([2; 16]),
