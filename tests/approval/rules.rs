@@ -72,12 +72,14 @@ fn checks_come_in_the_promised_order() {
     let (given, needed) = (Assurance::Link, Assurance::Delegated);
     assert_eq!(ask(&desk, &vote), Err(Refusal::AssuranceTooLow { given, needed }));
     vote.assurance = Assurance::Delegated;
+    assert_eq!(ask(&desk, &vote), Err(Refusal::LinkUsed(email("erik"))), "a conflict keeps nobody from rejecting");
+    vote.choice = Choice::Approve;
     assert_eq!(ask(&desk, &vote), Err(Refusal::Conflict(email("nora"))));
     vote.voter = email("stranger");
     assert_eq!(ask(&desk, &vote), Err(Refusal::NotEligible(email("stranger"))));
     vote.voter = email("sam");
     assert_eq!(ask(&desk, &vote), Err(Refusal::Conflict(email("nora"))), "not for the requester either");
-    vote.voter = email("dana");
+    (vote.voter, vote.choice) = (email("dana"), Choice::Reject);
     assert_eq!(ask(&desk, &vote), Err(Refusal::LinkUsed(email("erik"))));
     vote.link = None;
     assert_eq!(ask(&desk, &vote), Err(Refusal::ReasonRequired));
