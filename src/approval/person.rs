@@ -133,9 +133,11 @@ pub fn who_asks(name: Option<&str>, email: Option<&str>, acting_for: Option<&str
     }
 }
 
-/// Whether a text is a name as people and systems have them, and nothing besides: letters, digits, blanks and few marks.
+/// Whether a text is a name as people and systems have them, and nothing besides: letters, digits, blanks and few marks. Those that join
+/// letters or give them a direction belong to names in some scripts; views write them out.
 fn is_plain_name(name: &str) -> bool {
-    name.chars().all(|char| char.is_alphanumeric() || matches!(char, ' ' | '.' | '-' | '_' | '\'' | '\u{2019}'))
+    let is_mark = |char| matches!(char, ' ' | '.' | '-' | '_' | '\'' | '\u{2019}' | '\u{200c}'..='\u{200f}');
+    name.chars().all(|char| char.is_alphanumeric() || is_mark(char))
 }
 
 #[cfg(test)]
