@@ -57,6 +57,8 @@ fn is_plain_code(code: &str) -> bool {
             _ => false,
         })
         && !code.ends_with(':')
+        // A variable of SQLite's, with whatever is in the parentheses.
+        && !code.split(':').skip(1).any(|after| after.trim_start_matches(is_of_word).starts_with('('))
 }
 
 /// A name, or a number without anything glued to it.
@@ -76,7 +78,7 @@ mod tests {
     /// What each reading alone sees in a text, and whether the first one runs strings.
     fn seen(text: &str, foreign: bool) -> (bool, Vec<(bool, bool, BTreeSet<String>)>) {
         let mut runs_strings = Vec::new();
-        let one = |lexis| {
+        let one = |lexis: lexis::Lexis| {
             let (reading, runs) = sql::read_in(lexis, text, foreign);
             runs_strings.push(runs);
             let texts = reading.statements.iter().map(|statement| format!("{statement:?}")).collect();

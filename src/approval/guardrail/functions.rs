@@ -140,7 +140,9 @@ fn is_harmless(name: &str) -> bool {
 fn is_declared(words: &[String], first: usize, inside: bool) -> bool {
     let Some(before) = first.checked_sub(1).and_then(|at| words.get(at)).map(String::as_str) else { return false };
     let head = words.first().map_or("", String::as_str);
+    let this = words.get(first).map_or("", String::as_str);
     BEFORE_NAMES.contains(&before)
+        || matches!(before, "use" | "force" | "ignore") && matches!(this, "index" | "key")
         || before == ")"
         || before == "on" && matches!(head, "create" | "grant" | "comment")
         || matches!(before, "insert" | "replace" | "ignore") && matches!(head, "insert" | "replace")

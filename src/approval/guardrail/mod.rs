@@ -5,11 +5,15 @@
 
 mod alike;
 mod compiled;
+mod draft;
 mod examples;
 mod functions;
 mod lexis;
+mod literal;
+mod parts;
 mod pattern;
 mod rule;
+mod scan;
 mod script;
 mod shell;
 mod sql;

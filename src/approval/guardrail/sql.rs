@@ -1,12 +1,14 @@
 //! A command as statements: what rules look at.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::request::limits;
 use super::alike;
-use super::functions::{self, Call};
-use super::lexis::{self, Lexis, Piece};
+use super::draft::{Draft, Found, begins_sql, found, given, with_joined};
+use super::functions::Call;
+use super::lexis::{self, Lexis};
+use super::scan::{Piece, Tokens, scan};
 use super::script;
 use super::text::{has_client_lines, plain, rough_words};
 use super::words;
@@ -27,7 +29,7 @@ pub(super) struct Statement {
     pub words: Vec<String>,
     /// Where statements begin in it: the number of the word and its byte in the text.
     pub parts: Vec<(usize, usize)>,
-    /// Only the words of something that could not be read: good enough to refuse, not to allow.
+    /// Something that may not be code, or only the words of what could not be read: good enough to refuse, not to allow.
     pub rough: bool,
     /// It was found in a string or a body of another one.
     pub hidden: bool,
@@ -58,35 +60,30 @@ pub(super) struct Reading {
 /// Reads a command, and the words of the program that it is given to, when its context says so.
 pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Reading {
     let (text, clean) = plain(command);
-    let foreign = language.is_some_and(|language| !words::is_sql(&language.to_lowercase())) || script::is_likely(&text);
+    let foreign = language.is_some_and(|language| !words::is_sql(language)) || script::is_likely(&text);
     let mut pool = Pool { unclear: !clean, foreign, ..Pool::default() };
     if !clean {
         pool.add_rough(&text);
     }
     let client_lines = has_client_lines(&text);
-    for (number, lexis) in lexis::readings(&text).enumerate() {
+    let (readings, complete) = lexis::readings(&text);
+    for (number, lexis) in readings.into_iter().enumerate() {
         // Most commands hold nothing that databases disagree about.
         if number == 1 && alike::in_all(&text, pool.runs_strings) {
             break;
         }
-        Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign, argument_of: None }.read(
-            &text,
-            0,
-            foreign || client_lines,
-        );
+        Reader::new(lexis, &mut pool, foreign).read(&text, 0, foreign || client_lines);
     }
-    if !pool.foreign && client_lines {
-        pool.unclear = true;
-    }
+    pool.unclear |= !complete || !pool.foreign && client_lines;
+    pool.close(&text);
     if !argv.is_empty() {
         // What runs is the program: what it makes of the command, nobody can read.
         pool.unclear = true;
         let program = argv.join(" ");
         for text in argv.iter().copied().chain([program.as_str()]) {
             let (text, _) = plain(text);
-            for lexis in lexis::readings(&text) {
-                Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign: true, argument_of: None }
-                    .follow(&text, 0, true);
+            for lexis in lexis::readings(&text).0 {
+                Reader::new(lexis, &mut pool, true).follow(&text, 0, true);
             }
         }
     }
@@ -107,23 +104,21 @@ pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Read
 
 /// What one reading alone sees.
 #[cfg(test)]
-pub(super) fn read_in(lexis: &'static Lexis, text: &str, foreign: bool) -> (Reading, bool) {
+pub(super) fn read_in(lexis: Lexis, text: &str, foreign: bool) -> (Reading, bool) {
     let mut pool = Pool { foreign, ..Pool::default() };
-    Reader { lexis, pool: &mut pool, left: MAX_HIDDEN, foreign, argument_of: None }.read(text, 0, foreign);
+    Reader::new(lexis, &mut pool, foreign).read(text, 0, foreign);
+    pool.close(text);
     let statements = pool.statements.into_keys().collect();
     (Reading { statements, unclear: pool.unclear, foreign: pool.foreign }, pool.runs_strings)
 }
 
 /// The words of an entry of `statements`, unless it is more than plain words.
 pub(super) fn words_of_entry(entry: &str) -> Option<Vec<String>> {
-    let tokens = lexis::of_entries().read(entry);
-    let word = |piece| match piece {
-        Piece::Space => None,
-        Piece::Code(text) => Some(Some(text.to_lowercase())),
-        _ => Some(None),
-    };
-    let words: Vec<String> = tokens.pieces.into_iter().filter_map(word).collect::<Option<_>>()?;
-    (tokens.unclear_from.is_none() && plain(entry).1 && !words.is_empty()).then_some(words)
+    let Tokens { pieces, unclear_from, open_from, .. } = scan(&lexis::of_entries(), entry);
+    let word = |piece| if let Piece::Code(text) = piece { Some(text.to_lowercase()) } else { None };
+    let words: Vec<String> = pieces.into_iter().map(word).collect::<Option<_>>()?;
+    let clear = unclear_from.is_none() && open_from.is_none() && plain(entry).1;
+    (clear && !words.is_empty()).then_some(words)
 }
 
 /// What has been found in a command so far.
@@ -135,6 +130,12 @@ struct Pool {
     full: bool,
     /// Something may run its strings.
     runs_strings: bool,
+    /// A reading came to the end of the command.
+    ended: bool,
+    /// The first place from which another one did not.
+    open_from: Option<usize>,
+    /// That one saw no SQL.
+    open_foreign: bool,
 }
 
 impl Pool {
@@ -145,6 +146,17 @@ impl Pool {
         }
         let place = self.statements.len();
         self.statements.entry(statement).or_insert(place);
+    }
+
+    /// Judges quotes and comments without an end, once all readings are done. A database refuses what comes to no end in its
+    /// reading, so that is no matter as long as another one reads all of it. What programs other than databases do, nobody knows.
+    fn close(&mut self, text: &str) {
+        let Some(from) = self.open_from.filter(|_| self.foreign || !self.ended) else { return };
+        self.unclear = true;
+        let foreign = self.foreign || self.open_foreign;
+        self.foreign = foreign;
+        let rest = text.get(from..).filter(|_| !foreign);
+        self.add_rough(rest.unwrap_or(text));
     }
 
     /// Adds the words of a text that cannot be read.
@@ -161,83 +173,9 @@ impl Pool {
     }
 }
 
-/// A statement while its tokens come in.
-#[derive(Debug, Default)]
-struct Draft {
-    text: String,
-    words: Vec<String>,
-    offsets: Vec<usize>,
-    /// What is quoted, by the number of the word.
-    strings: Vec<(usize, String)>,
-}
-
-impl Draft {
-    fn push(&mut self, shown: &str, word: String) {
-        if !self.words.is_empty() {
-            self.text.push(' ');
-        }
-        self.offsets.push(self.text.len());
-        self.text.push_str(shown);
-        self.words.push(word);
-    }
-
-    /// Whether it may run its strings: by its words, or since it does not begin as SQL does.
-    fn runs_text(&self) -> bool {
-        self.words.iter().any(|word| words::runs_text(word))
-            || self.words.first().is_some_and(|word| word == "do")
-            || self.is_foreign()
-    }
-
-    /// The functions that it calls and that are not known to be harmless.
-    fn calls(&self) -> Vec<Call> {
-        functions::calls(&self.words, &self.strings)
-    }
-
-    fn is_foreign(&self) -> bool {
-        !begins_sql(&self.words)
-    }
-
-    fn statement(self, hidden: bool, calls: &[Call]) -> Statement {
-        let starts = |at: usize, word: &str| {
-            let called = self.words.get(at + 1).is_some_and(|next| next == "(") && !word.starts_with("exec");
-            words::begins_statement(word) && !called
-        };
-        let places = self.words.iter().enumerate().zip(&self.offsets);
-        let parts = places.skip(1).filter(|((at, word), _)| starts(*at, word)).map(|((at, _), offset)| (at, *offset));
-        let parts = std::iter::once((0, 0)).chain(parts).collect();
-        let calls = calls.iter().map(|call| call.name.clone()).collect::<BTreeSet<_>>().into_iter().collect();
-        Statement { text: self.text, words: self.words, parts, hidden, calls, ..Statement::default() }
-    }
-}
-
-fn begins_sql(words: &[String]) -> bool {
-    words.iter().find(|word| *word != "(").is_some_and(|word| words::begins_sql(word))
-}
-
-/// Strings, and what they are put together, as `'DR' || 'OP TABLE x'` would be.
-fn with_joined(mut strings: Vec<String>) -> Vec<String> {
-    if strings.len() > 1 {
-        strings.push(strings.concat());
-    }
-    strings
-}
-
-/// The strings of a statement that functions are given, with the name of the function.
-fn given(strings: &[(usize, String)], calls: &[Call]) -> Vec<(Arc<str>, String)> {
-    let arguments = |call: &Call| {
-        let begin = strings.partition_point(|(at, _)| *at < call.arguments.start);
-        let end = strings.partition_point(|(at, _)| *at < call.arguments.end);
-        let strings = strings.get(begin..end).unwrap_or_default();
-        let function: Arc<str> = call.name.as_str().into();
-        let strings = with_joined(strings.iter().map(|(_, inside)| inside.clone()).collect());
-        strings.into_iter().map(move |inside| (Arc::clone(&function), inside)).collect::<Vec<_>>()
-    };
-    functions::outermost(calls).flat_map(arguments).collect()
-}
-
 /// Reads a command and what is hidden in it in one way.
 struct Reader<'a> {
-    lexis: &'static Lexis,
+    lexis: Lexis,
     pool: &'a mut Pool,
     /// Bytes of hidden code that may still be followed.
     left: usize,
@@ -245,22 +183,46 @@ struct Reader<'a> {
     foreign: bool,
     /// The function that is called with what is read.
     argument_of: Option<Arc<str>>,
+    /// What is read may be code, but probably is not.
+    searching: bool,
 }
 
-impl Reader<'_> {
+/// What is hidden in the statements of a text.
+#[derive(Debug, Default)]
+struct Hidden {
+    /// What is run.
+    code: Vec<String>,
+    /// What functions are given.
+    arguments: Vec<(Arc<str>, String)>,
+    /// What is in dollar quotes and probably not run.
+    bodies: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    const fn new(lexis: Lexis, pool: &'a mut Pool, foreign: bool) -> Self {
+        Self { lexis, pool, left: MAX_HIDDEN, foreign, argument_of: None, searching: false }
+    }
     /// Reads a text; `open` says that its strings are code.
     fn read(&mut self, text: &str, depth: u8, open: bool) {
         if self.pool.full {
             return;
         }
-        let tokens = self.lexis.read(text);
-        let (drafts, mut hidden, comments) = drafts(tokens.pieces);
-        if depth == 0 && drafts.iter().any(Draft::is_foreign) {
+        let tokens = scan(&self.lexis, text);
+        let Found { drafts, comments } = found(tokens.pieces, tokens.open_from.is_some());
+        if depth == 0 && drafts.iter().any(|draft| !draft.open && draft.is_foreign()) {
             self.foreign = true;
             self.pool.foreign = true;
         }
-        if let Some(from) = tokens.unclear_from {
-            // An argument of a program need not be code at all.
+        match tokens.open_from {
+            Some(from) if depth == 0 => {
+                self.pool.open_from = Some(self.pool.open_from.map_or(from, |other| other.min(from)));
+                self.pool.open_foreign |= drafts.iter().any(Draft::is_foreign);
+            }
+            None => self.pool.ended |= depth == 0,
+            _ => {}
+        }
+        let open_inside = tokens.open_from.filter(|_| depth > 0);
+        if let Some(from) = tokens.unclear_from.into_iter().chain(open_inside).min() {
             self.pool.unclear |= depth == 0 || !self.is_argument();
             // A shell's backslash hides what is before it as well: `drop\ table`.
             let rest = text.get(from..).filter(|_| !self.foreign);
@@ -273,35 +235,43 @@ impl Reader<'_> {
             || tokens.client_command
             || drafts.iter().any(Draft::runs_text)
             || calls.iter().flatten().any(Call::runs_text);
-        let mut arguments = Vec::new();
-        if self.foreign {
-            hidden.extend(comments);
-        }
+        let mut hidden = Hidden { code: if self.foreign { comments } else { Vec::new() }, ..Hidden::default() };
         for (mut draft, calls) in drafts.into_iter().zip(&calls) {
-            let strings = std::mem::take(&mut draft.strings);
+            let (strings, bodies) = (std::mem::take(&mut draft.strings), std::mem::take(&mut draft.bodies));
             let statement = draft.statement(depth > 0, calls);
-            self.pool.add(Statement { argument_of: self.argument_of.clone(), ..statement });
+            let rough = statement.rough || self.searching;
+            self.pool.add(Statement { argument_of: self.argument_of.clone(), rough, ..statement });
             if open {
-                hidden.extend(with_joined(strings.into_iter().map(|(_, inside)| inside).collect()));
+                hidden.code.extend(with_joined(strings.into_iter().map(|(_, inside)| inside).collect()));
             } else {
-                arguments.extend(given(&strings, calls));
+                hidden.arguments.extend(given(&strings, calls));
+                hidden.bodies.extend(bodies);
             }
         }
-        self.pool.runs_strings |= open || !hidden.is_empty() || !arguments.is_empty();
-        for inside in hidden {
+        self.pool.runs_strings |= open || !hidden.arguments.is_empty() || !hidden.bodies.is_empty();
+        self.follow_all(hidden, depth, open);
+    }
+
+    fn follow_all(&mut self, hidden: Hidden, depth: u8, open: bool) {
+        for inside in hidden.code {
             self.follow(&inside, depth, open);
         }
-        for (function, inside) in arguments {
+        for (function, inside) in hidden.arguments {
             let outer = self.argument_of.clone();
             self.argument_of.get_or_insert(function);
             self.follow(&inside, depth, open);
             self.argument_of = outer;
         }
+        let searching = std::mem::replace(&mut self.searching, true);
+        for inside in hidden.bodies {
+            self.follow(&inside, depth, open);
+        }
+        self.searching = searching;
     }
 
-    /// Whether what is read is an argument of a program or a function, which need not be code at all.
+    /// Whether what is read need not be code at all: an argument of a program or a function, a text in dollar quotes.
     fn is_argument(&self) -> bool {
-        self.foreign || self.argument_of.is_some()
+        self.foreign || self.argument_of.is_some() || self.searching
     }
 
     fn follow(&mut self, inside: &str, depth: u8, open: bool) {
@@ -326,31 +296,4 @@ impl Reader<'_> {
             None => self.pool.full = true,
         }
     }
-}
-
-/// Tokens as statements, bodies in them, and comments. Empty statements vanish.
-fn drafts(pieces: Vec<Piece>) -> (Vec<Draft>, Vec<String>, Vec<String>) {
-    let (mut drafts, mut bodies, mut comments) = (Vec::new(), Vec::new(), Vec::new());
-    let mut draft = Draft::default();
-    for piece in pieces.into_iter().chain([Piece::End]) {
-        match piece {
-            Piece::Space => {}
-            Piece::Comment(inside) => comments.push(inside),
-            Piece::Code(text) => {
-                let word = text.to_lowercase();
-                draft.push(&text, word);
-            }
-            Piece::Quoted { shown, inside } => {
-                draft.strings.push((draft.words.len(), inside));
-                draft.push(&shown, String::new());
-            }
-            Piece::Body { shown, inside } => {
-                draft.push(&shown, String::new());
-                bodies.push(inside);
-            }
-            Piece::End if draft.words.is_empty() => {}
-            Piece::End => drafts.push(std::mem::take(&mut draft)),
-        }
-    }
-    (drafts, bodies, comments)
 }

@@ -19,30 +19,32 @@ pub(super) fn plain(text: &str) -> (String, bool) {
             _ => plain.push(c),
         }
     }
-    // MariaDB's own executable comments are read as MySQL's, and comments kept apart from operators that the tokenizer would
-    // join them to.
-    if ["/*M!", "#--", "|/*"].iter().any(|odd| plain.contains(odd)) {
-        plain = plain.replace("/*M!", "/*!").replace("#--", "# --").replace("|/*", "| /*");
-    }
     (plain, clean)
 }
 
 /// Whether a later line may be one of a client's own commands, which the client takes out before any database sees it: a line
-/// that begins as such commands do, or what follows an empty line that no semicolon ends.
+/// that begins as such commands do, or what follows an empty line within a statement. Comments between statements end nothing.
 pub(super) fn has_client_lines(text: &str) -> bool {
-    let (mut last, mut after_gap, mut first) = (';', false, true);
+    let (mut begun, mut after_gap, mut first, mut comment) = (false, false, true, false);
     for line in text.lines() {
         let line = line.trim();
         let Some(begins) = line.chars().next() else {
-            after_gap |= last != ';';
+            after_gap |= begun;
             continue;
         };
         let marked = matches!(begins, '.' | '!' | ':' | '/' | '@');
         if !first && (after_gap || marked || is_named_command(line)) && !line.starts_with("/*") {
             return true;
         }
-        last = line.chars().next_back().unwrap_or(';');
         (after_gap, first) = (false, false);
+        if !begun && (comment || line.starts_with("--") || line.starts_with("/*")) {
+            // Nothing but the comment, if its end is the line's.
+            let ends = line.find("*/");
+            begun = !line.starts_with("--") && ends.is_some_and(|end| end + 2 < line.len());
+            comment = (comment || line.starts_with("/*")) && ends.is_none();
+        } else {
+            begun = !line.ends_with(';');
+        }
     }
     false
 }
@@ -72,7 +74,10 @@ pub(super) fn rough_words(text: &str) -> [Vec<String>; 4] {
 fn without_marks(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for (number, part) in text.replace("*/", " ").split("/*").enumerate() {
-        let code = part.strip_prefix('!').map(|code| code.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let code = part
+            .strip_prefix("M!")
+            .or(part.strip_prefix('!'))
+            .map(|code| code.trim_start_matches(|c: char| c.is_ascii_digit()));
         kept.push_str(if number == 0 { "" } else { " " });
         kept.push_str(code.unwrap_or(part));
     }

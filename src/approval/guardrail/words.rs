@@ -143,27 +143,64 @@ pub(super) fn begins_statement(word: &str) -> bool {
     )
 }
 
-/// Whether a language, in lower case, is SQL, whatever its dialect.
-pub(super) fn is_sql(word: &str) -> bool {
+/// Whether a language is SQL, whatever its dialect, its version (`mysql8`, `PostgreSQL 15`) and the case of its letters. No
+/// language at all may be.
+pub(super) fn is_sql(language: &str) -> bool {
+    let name = language.to_lowercase();
+    let name = name.trim_matches(|c: char| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '.' | '-' | '_'));
+    name.is_empty() || LANGUAGES.contains(&name)
+}
+
+/// The languages that are SQL, as `docs/guardrails.md` lists them.
+pub(super) const LANGUAGES: [&str; 32] = [
+    "ansi",
+    "aurora",
+    "bigquery",
+    "cockroach",
+    "cockroachdb",
+    "db2",
+    "duckdb",
+    "generic",
+    "googlesql",
+    "greenplum",
+    "mariadb",
+    "mssql",
+    "mysql",
+    "oracle",
+    "pgsql",
+    "plpgsql",
+    "plsql",
+    "postgis",
+    "postgres",
+    "postgresql",
+    "psql",
+    "redshift",
+    "snowflake",
+    "sql",
+    "sqlite",
+    "sqlserver",
+    "t-sql",
+    "tidb",
+    "timescaledb",
+    "trino",
+    "tsql",
+    "yugabytedb",
+];
+
+/// Whether what is created may have a text as its code.
+pub(super) fn has_code(word: &str) -> bool {
     matches!(
         word,
-        "ansi"
-            | "generic"
-            | "mariadb"
-            | "mssql"
-            | "mysql"
-            | "oracle"
-            | "pgsql"
-            | "plpgsql"
-            | "plsql"
-            | "postgres"
-            | "postgresql"
-            | "psql"
-            | "sql"
-            | "sqlite"
-            | "sqlite3"
-            | "sqlserver"
-            | "t-sql"
-            | "tsql"
+        "event"
+            | "function"
+            | "job"
+            | "macro"
+            | "package"
+            | "proc"
+            | "procedure"
+            | "routine"
+            | "rule"
+            | "task"
+            | "trigger"
     )
 }

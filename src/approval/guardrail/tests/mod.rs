@@ -1,5 +1,6 @@
 //! What gets through and what does not: every trick by which a text is one thing to a reader and another to a database.
 
+mod dialects;
 mod functions;
 mod properties;
 mod reference;

@@ -82,7 +82,7 @@ fn every_statement_counts_and_the_strictest_wins() {
         ],
     );
     // Statements without a semicolon between them, which no rule knows.
-    all("ask", &["SELECT 1 GRANT ALL ON t TO u", "SELECT 1\nGO\nxp_cmdshell", "SELECT 1 EXEC sp_who", "(SELECT 1)"]);
+    all("ask", &["SELECT 1 GRANT ALL ON t TO u", "SELECT 1\nGO\nxp_cmdshell", "SELECT 1 EXEC sp_who"]);
 }
 
 #[test]
@@ -189,10 +189,7 @@ fn hidden_code() {
             "sh -c \"psql -c 'drop table x'\"",
         ],
     );
-    all(
-        "ask",
-        &["SELECT 1; EXECUTE 'SELECT 1'", "SELECT $$plain$$", "SELECT 1 \\gexec", "\\! rm -rf /", "CALL p('a')"],
-    );
+    all("ask", &["SELECT 1; EXECUTE 'SELECT 1'", "SELECT 1 \\gexec", "\\! rm -rf /", "CALL p('a')"]);
     let rules = &USUAL;
     assert_eq!(verdict(rules, "select 'drop table x'", Some("bash")), "denied");
     assert_eq!(verdict(rules, "select 'x'", Some("bash")), "ask");
@@ -202,7 +199,15 @@ fn hidden_code() {
 fn what_cannot_be_read_is_never_allowed() {
     all(
         "ask",
-        &["SELECT 'a", "SELECT 1 /* a", "SELECT $$ a", "SELECT \"a", "SELECT 'a\\'", "SELECT 1\0", "SELECT '\u{200b}'"],
+        &[
+            "SELECT 'a",
+            "SELECT 1 /* a",
+            "SELECT \"a",
+            "SELECT 'a\\",
+            "SELECT 1\0",
+            "SELECT '\u{200b}'",
+            "SELECT 1 \\ 2",
+        ],
     );
     all("denied", &["SELECT 1 /* a; DROP TABLE x", "SELECT 'a; DROP /* b */ TABLE x", "SELECT 'a\\'; drop table x"]);
     // A milder rule before must not hide the words that a later one refuses.

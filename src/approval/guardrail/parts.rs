@@ -1,0 +1,106 @@
+//! Which words of a statement begin something that an allowing rule has to cover by itself: another statement, since SQL Server
+//! needs no semicolon, or a clause by which a query no longer only reads.
+
+use super::words;
+
+/// Where parts begin, by the number of the word. The first begins with the statement, or behind its parentheses.
+pub(super) fn beginnings(words: &[String]) -> Vec<usize> {
+    let first = words.iter().position(|word| word != "(").unwrap_or(0);
+    let mut beginnings = vec![first];
+    let mut head = first;
+    for at in first + 1..words.len() {
+        let own_into = word(words, at) == "into" && takes_into(word(words, head));
+        if begins(words, at) && !own_into {
+            beginnings.push(at);
+            head = at;
+        } else if own_into {
+            // The next one is another clause.
+            head = at;
+        }
+    }
+    beginnings
+}
+
+/// Whether a statement runs a text as code, by its words.
+pub(super) fn runs_text(words: &[String]) -> bool {
+    let runs =
+        |(at, word): (usize, &String)| words::runs_text(word) && !(words::begins_statement(word) && is_name(words, at));
+    words.iter().enumerate().any(runs)
+        || words.first().is_some_and(|word| word == "do")
+        || words.iter().any(|word| matches!(word.as_str(), "create" | "alter" | "replace"))
+            && words.iter().any(|word| words::has_code(word))
+}
+
+fn word(words: &[String], at: usize) -> &str {
+    words.get(at).map_or("", String::as_str)
+}
+
+fn before(words: &[String], at: usize) -> &str {
+    at.checked_sub(1).map_or("", |at| word(words, at))
+}
+
+fn begins(words: &[String], at: usize) -> bool {
+    let (this, next) = (word(words, at), word(words, at + 1));
+    if is_lock_hint(words, at) {
+        return true;
+    }
+    if is_name(words, at) {
+        return false;
+    }
+    match this {
+        "into" => true,
+        "for" => next == "share" || next == "key" && word(words, at + 2) == "share",
+        "lock" => next == "in" && word(words, at + 2) == "share",
+        // Reserved words after it: there is no such statement.
+        "use" if matches!(next, "index" | "key") => false,
+        "create" if shows_definition(words, at) => false,
+        _ => words::begins_statement(this) && (next != "(" || this.starts_with("exec")),
+    }
+}
+
+/// Statements to which `into` belongs.
+fn takes_into(head: &str) -> bool {
+    matches!(head, "insert" | "replace" | "merge" | "upsert" | "copy" | "load" | "fetch" | "import")
+}
+
+/// Locks of SQL Server: `from t with (updlock)`.
+fn is_lock_hint(words: &[String], at: usize) -> bool {
+    matches!(word(words, at), "holdlock" | "tablock" | "tablockx" | "updlock" | "xlock")
+        && matches!(before(words, at), "(" | ",")
+        && matches!(word(words, at + 1), ")" | ",")
+}
+
+/// Whether a word can only be a name, where it stands: behind a dot, a comma, or the `as` of a query.
+fn is_name(words: &[String], at: usize) -> bool {
+    // A line of a client, which ends the batch before it.
+    if word(words, at) == "go" {
+        return false;
+    }
+    let earlier = words.get(..at).unwrap_or_default();
+    match before(words, at) {
+        "." | "," => true,
+        "as" => {
+            let first = earlier.iter().find(|word| *word != "(").map_or("", String::as_str);
+            matches!(first, "select" | "with" | "values" | "table" | "explain")
+                && !earlier
+                    .iter()
+                    .any(|word| matches!(word.as_str(), "create" | "alter" | "declare" | "begin" | "exec" | "execute"))
+        }
+        _ => false,
+    }
+}
+
+/// Whether it is all of `show create table a.b`. Only such kinds are named whose creation needs more than a name, so that SQL
+/// Server, to which `show` may be a procedure, refuses all of it.
+fn shows_definition(words: &[String], at: usize) -> bool {
+    let kind = word(words, at + 1);
+    // Quotes of names are tokens to databases that do not have them, which refuse the statement.
+    let quote = |word: &&String| !matches!(word.as_str(), "`" | "[" | "]");
+    let name: Vec<&String> = words.iter().skip(at + 2).filter(quote).collect();
+    let is_name = name.iter().enumerate().all(|(place, word)| (*word == ".") == (place % 2 == 1));
+    at == 1
+        && before(words, at) == "show"
+        && matches!(kind, "table" | "view" | "procedure" | "function" | "trigger" | "event")
+        && is_name
+        && name.len() % 2 == 1
+}
