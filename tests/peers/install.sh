@@ -28,6 +28,11 @@ missing=()
 # Without it an emoji is a box, and 👍 and 👎 are the same.
 [ -n "$(fc-list :lang=und-zsye 2>/dev/null)" ] || missing+=(fontconfig fonts-noto-color-emoji)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+# Programs only: nothing starts them but the scripts here.
+[ -n "$(PATH="$PATH:/usr/sbin" type -P mariadbd)" ] || missing+=(mariadb-server-core)
+type -P mariadb >/dev/null || missing+=(mariadb-client-core)
+type -P sqlite3 >/dev/null || missing+=(sqlite3)
+type -P psql >/dev/null || missing+=(postgresql-client)
 [ ${#missing[@]} -eq 0 ] || debian_install "${missing[@]}"
 
 node_install .

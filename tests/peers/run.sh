@@ -60,6 +60,7 @@ field() { node -p "JSON.parse(require('node:fs').readFileSync(process.argv[1])).
 hub=$(field hub)
 receiver=$(field receiver)
 echo "Slack: $(.venv/bin/python slack.py sign "$hub" "$(field token)")"
+echo "guardrails: $(.venv/bin/python guardrails/run.py "$hub" "$(field token)")"
 link=''
 for _ in {1..100}; do
   link=$(curl -fsS "$receiver" | grep -o "$hub/c/[A-Za-z0-9_-]*" | head -n 1 || true)

@@ -1,0 +1,79 @@
+"""What databases run that others read as something else, and what only reads.
+
+`{}` stands for the statement that is hidden.
+"""
+
+EVERY = ("PostgreSQL", "MariaDB", "SQLite", "DuckDB")
+
+# By the engines that run what is hidden.
+HIDDEN = [
+    # Tags of dollar quotes are words in any letters.
+    *(((engine,), f"select ${tag}$ ' ${tag}$; {{}}; -- '")
+      for engine in ("PostgreSQL", "DuckDB") for tag in ("", "a", "→", "€", "é", "e\u0301", "_→1", "中", "🙂")),
+    # Variables of SQLite with whatever is in the parentheses.
+    *((("SQLite",), f"select {sign}({held}); {{}}; -- ' \" ` ] */ '")
+      for sign in ("$x", "@x", ":x", "#x", "$a::b", "$é") for held in ("'", "\"", "`", "[", "--", "/*")),
+    # MariaDB's executable comments: comments in them run to the end of the line, and some run while others do not.
+    (("MariaDB",), "select 1 /*! # */ '\n */; {}; -- '"),
+    (("MariaDB",), "select 1 /*! -- */ '\n */; {}; -- '"),
+    (("MariaDB",), "select 1 /*M! # */ '\n */; {}; -- '"),
+    (("MariaDB",), "select 1 /*M!100100 -- */ '\n */; {}; -- '"),
+    (("MariaDB",), "select 1 /*!99999 ' */; /*!50000 {} */ -- '"),
+    (("MariaDB",), "select 1 /*!50700 ' */; /*M!100000 {} */ -- '"),
+    (("MariaDB",), "/*!50000 {} */"),
+    (("MariaDB",), "select 'a\\'', 1; {}; -- '"),
+    (("MariaDB",), "select 1 --1; {};"),
+    (("MariaDB",), "select 1 #'\n; {}; -- '"),
+    # Nested comments, escapes, operators that seem to swallow a comment.
+    (("PostgreSQL", "SQLite", "DuckDB"), "select '\\'', '; {}; -- '"),
+    (("PostgreSQL", "DuckDB"), "select E'\\'', 1; {}; -- '"),
+    (("PostgreSQL",), "select /* /* */ ' */ 1; {}; -- '"),
+    (("PostgreSQL",), "select 1 |/*'*/ 2; {}; /*'*/"),
+    (("SQLite",), "select 1 as [a'b]; {}; --']"),
+    (("SQLite", "MariaDB"), "select 1 as `a'b`; {}; -- '`"),
+    # Code in strings.
+    (("PostgreSQL",), "do $$ begin {}; end $$"),
+    (("PostgreSQL",), "do 'begin {}; end'"),
+    (("PostgreSQL",), "create function f() returns void language sql as '{}'; select f()"),
+    (("PostgreSQL",), "create or replace function f() returns void as E'begin\\t{}; end' language plpgsql; select f()"),
+    (("PostgreSQL",), "create procedure p() language sql as '{}'; call p()"),
+    (("MariaDB",), "prepare s from '{}'; execute s"),
+    (("MariaDB",), "execute immediate '{}'"),
+    # Nothing at all.
+    (EVERY, "{}"),
+    (EVERY, "select 1; {}"),
+    (EVERY, "select 'a;b'; /* x */ {}; select 2"),
+]
+
+# Queries that do more than read, by the engines that show it in the marks.
+WRITING = [
+    (("PostgreSQL",), "select 1 into copied"),
+    (("PostgreSQL",), "with a as (select 1) select * into table copied from a"),
+    (("PostgreSQL", "DuckDB"), "create table copied as select 1"),
+    (("MariaDB",), "create table copied select 1"),
+]
+
+# Statements that change nothing, by an engine that takes them.
+READING = [
+    ("PostgreSQL", "select $$it's$$"),
+    ("PostgreSQL", "select E'it\\'s'"),
+    ("PostgreSQL", "select array['a]','b']"),
+    ("PostgreSQL", "select 'C:\\temp\\'"),
+    ("PostgreSQL", "(select 1)"),
+    ("PostgreSQL", "-- all of them\n\nselect 1"),
+    ("PostgreSQL", "/* all\n * of them\n */\n\nselect 1"),
+    ("PostgreSQL", "select x.copy, x.call, x.use from (select 1 as copy, 2 as call, 3 as use) x"),
+    ("PostgreSQL", "select a, copy, call, use from (values (1, 2, 3, 4)) as t (a, copy, call, use)"),
+    ("MariaDB", "show create table marker"),
+    ("MariaDB", "SHOW CREATE TABLE `marks`.`marker`;"),
+    ("MariaDB", "select * from (select 1 as a) t"),
+    ("SQLite", "select [name] from `sqlite_master` where \"type\" = 'table'"),
+    ("DuckDB", "select $$it's$$, [1, 2], {'a': 1}"),
+]
+
+# What psql asks the server for by these is a query of its own.
+PSQL = [
+    "\\d", "\\d pg_class", "\\da", "\\dA", "\\db", "\\dc", "\\dC", "\\dd", "\\dD", "\\ddp", "\\des", "\\df", "\\dF",
+    "\\dg", "\\di", "\\dl", "\\dL", "\\dn", "\\do", "\\dO", "\\dp", "\\drds", "\\dT", "\\du", "\\dv", "\\dx", "\\dy",
+    "\\l", "\\z",
+]

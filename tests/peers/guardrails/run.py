@@ -1,0 +1,129 @@
+"""Holds guardrails against the databases that they read for.
+
+    .venv/bin/python guardrails/run.py HUB_URL ADMIN_TOKEN
+
+Gives a running hub a resource that denies `drop table` and allows `select`, asks it about texts, and has PostgreSQL,
+MariaDB, SQLite and DuckDB run them. What any of them runs must be denied when a rule names it, and must not pass when
+none does. The queries of the databases' own views and of psql must pass.
+
+Prints a summary. Exit code 0 only when all was as it should be.
+"""
+
+import http.client
+import json
+import random
+import signal
+import sys
+import urllib.parse
+
+from cases import HIDDEN, PSQL, READING, WRITING
+from engines import all_engines
+
+DENIED, OTHER = "drop table marker", "insert into marker values (1)"
+RULES = [
+    {"name": "no-drop", "effect": "deny", "statements": ["drop table", "delete"]},
+    {"name": "reading", "effect": "allow", "statements": ["select", "show", "with", "values"]},
+]
+# Of generated texts: what they are made of, and how many there are; the same ones each time. The hub sees what is
+# hidden in most, and the databases run the others.
+MARKS = [
+    "'", "'", "\"", "`", "[", "]", "\\", "$$", "$a$", "$→$", "$1", "/*", "*/", "--", "-- ", "#", "\n", ";",
+    "/*!", "/*!50000 ", "/*M!", "/*!99999 ", "E'", "x'", "N'", " ", "@@", "@x(", ":x(", "$x(", "#x(", ")", "::",
+    "|", "+", "<", "*", "/", "-", "1", "1e", ".", "a", "b'",
+]
+TEXTS = 800
+
+
+class Hub:
+    def __init__(self, url, token):
+        self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
+        self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def call(self, method, path, body):
+        self.connection.request(method, path, json.dumps(body), self.headers)
+        answer = self.connection.getresponse()
+        said = answer.read()
+        if answer.status >= 300:
+            raise SystemExit(f"{method} {path}: {answer.status} {said.decode()}")
+        return json.loads(said)
+
+    def outcome(self, command, language="sql"):
+        ask = {"resource": "guarded", "command": command, "language": language}
+        return self.call("POST", "/v1/evaluate", {**ask, "requester": {"email": "nora@example.com"}})["outcome"]
+
+    def set_up(self):
+        self.call("PUT", "/v1/groups/guards", {"members": ["dana@example.com"]})
+        self.call("PUT", "/v1/resources/guarded", {"slots": [{"group": "guards"}], "guardrails": RULES})
+
+
+class Report:
+    def __init__(self):
+        self.faults, self.counts = [], {}
+
+    def hold(self, what, good, text):
+        self.counts[what] = self.counts.get(what, 0) + 1
+        if not good:
+            self.faults.append(f"{what}: {text!r}")
+
+
+def hidden(hub, engines, report):
+    for names, text in HIDDEN:
+        for name in names:
+            for effect, wrong in ((DENIED, ("direct", "needs_approval")), (OTHER, ("direct",))):
+                filled = text.replace("{}", effect)
+                report.hold(f"{name} runs it", engines[name].run(filled).changed, filled)
+                report.hold("seen", hub.outcome(filled) not in wrong, filled)
+    for names, text in WRITING:
+        for name in names:
+            report.hold(f"{name} runs it", engines[name].run(text).changed, text)
+            report.hold("seen", hub.outcome(text) != "direct", text)
+
+
+def reading(hub, engines, report):
+    for name, text in READING:
+        report.hold(f"{name} only reads", not engines[name].run(text).changed, text)
+        report.hold("passes", hub.outcome(text) == "direct", text)
+    for name, refused in (("PostgreSQL", 0), ("MariaDB", 1)):
+        views = engines[name].views()
+        passed = [hub.outcome(definition) == "direct" for _, definition in views]
+        report.hold(f"{name} has views", len(views) >= 100, len(views))
+        report.hold(f"{name}'s {len(views)} views", passed.count(False) <= refused,
+                    [view for (view, _), passes in zip(views, passed) if not passes])
+    queries = list(engines["PostgreSQL"].own_queries(PSQL))
+    report.hold("psql has queries", len(queries) >= len(PSQL), len(queries))
+    for command, query in queries:
+        report.hold("psql's queries", hub.outcome(query) == "direct", (command, query))
+
+
+def generated(hub, engines, report):
+    """Whatever surrounds it, no engine may run what the hub has not seen."""
+    chance = random.Random(1)
+    for _ in range(TEXTS):
+        before, after = ("".join(chance.choices(MARKS, k=chance.randrange(10))) for _ in range(2))
+        named, other = (f"select {before}; {effect} ;{after}" for effect in (DENIED, OTHER))
+        if hub.outcome(named) != "denied":
+            unseen = named
+        elif hub.outcome(other) == "direct":
+            unseen = other
+        else:
+            continue
+        for name, engine in engines.items():
+            report.hold("generated", not engine.run(unseen).changed, f"{name}: {unseen}")
+
+
+def main():
+    # So that the databases are ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    hub, report = Hub(*sys.argv[1:3]), Report()
+    hub.set_up()
+    with all_engines() as engines:
+        hidden(hub, engines, report)
+        reading(hub, engines, report)
+        generated(hub, engines, report)
+    for fault in report.faults:
+        print(fault, file=sys.stderr)
+    print(", ".join(f"{what}: {count}" for what, count in report.counts.items()))
+    sys.exit(1 if report.faults else 0)
+
+
+main()
