@@ -5,7 +5,7 @@
 FOLDER holds one message a file, as the hub posts it. Each block is parsed and
 validated by Slack's own `slack_sdk`, and so is each element in it. Besides, the
 limits that the library does not know are looked at: of texts in `fields`, of
-headers, of the number of blocks, and that nothing is unfolded or looked for.
+headers, of the number of blocks and of all of them together, and that nothing is unfolded or looked for.
 
 Prints how many messages hold; each fault goes to standard error.
 Exit code: 0, or 1 when there is a fault or no message, or 2 for a wrong command line.
@@ -19,6 +19,8 @@ from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block, BlockElement
 
 MOST_BLOCKS = 50
+# Undocumented: beyond some 13,200 characters Slack answers msg_blocks_too_long.
+BLOCKS = 13_000
 HEADER = 150
 SECTION = 3000
 FIELD = 2000
@@ -75,6 +77,8 @@ def faults(message):
     blocks = message.get("blocks", [])
     if not 1 <= len(blocks) <= MOST_BLOCKS:
         yield "no blocks, or too many"
+    if len(json.dumps(blocks, ensure_ascii=False, separators=(",", ":")).encode()) > BLOCKS:
+        yield "blocks that are too long together"
     if message.get("unfurl_links") is not False or message.get("unfurl_media") is not False:
         yield "links would be unfolded"
     if not message.get("text"):
