@@ -27,8 +27,8 @@ class Effects:
         self.changed = shown.split() != ["1", "marker"]
 
 
-def call(*command, text=None, check=False, **more):
-    done = subprocess.run(command, input=text or "", text=True, capture_output=True, timeout=SECONDS, **more)
+def call(*command, text=None, check=False, seconds=SECONDS):
+    done = subprocess.run(command, input=text or "", text=True, capture_output=True, timeout=seconds)
     if check and done.returncode != 0:
         raise RuntimeError(f"{command[0]}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -51,10 +51,12 @@ class Postgres:
         self.clean = False
 
     def close(self):
-        self.query(f"drop database if exists {self.database} with (force)", self.admin)
+        # A checkpoint is part of it, which may write much that others left.
+        self.query(f"drop database if exists {self.database} with (force)", self.admin, 10 * SECONDS)
 
-    def query(self, text, url=None):
-        return call("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", url or self.url, "-c", text, check=True)
+    def query(self, text, url=None, seconds=SECONDS):
+        ways = ("-XqAt", "-v", "ON_ERROR_STOP=1")
+        return call("psql", *ways, url or self.url, "-c", text, check=True, seconds=seconds)
 
     def run(self, text):
         if not self.clean:
