@@ -136,9 +136,15 @@ impl Hub {
                 .as_ref()
                 .is_none_or(|voter| !request.is_in_conflict(voter) && (!input.dry_run || is_asked(request, &standing)))
         };
-        let listed = found.into_iter().filter(is_theirs);
+        let theirs: Vec<Request> = found.into_iter().filter(is_theirs).collect();
+        let mut listed = Vec::new();
+        for request in theirs {
+            if self.sees(caller, &request).await? {
+                listed.push(request);
+            }
+        }
         let vote = VoteInput { reason: Some(input.reason), on_behalf_of: input.on_behalf_of, ..VoteInput::default() };
-        // Many at once, so that they share commits; the answer keeps the order of the list.
+        // Many at once, so that they share commits; the answer keeps the order of the list. What each needs to read was read before.
         let items: Vec<Option<BulkItem>> = stream::iter(listed)
             .map(|request| self.reject_one(caller, request, vote.clone(), input.dry_run))
             .buffered(AT_ONCE)
@@ -147,7 +153,7 @@ impl Hub {
         Ok(BulkAnswer { items: items.into_iter().flatten().collect(), more })
     }
 
-    /// Rejects one of those that match, unless it is not the caller's to see or to decide.
+    /// Rejects one of those that match, unless it is not the caller's to decide. Reads nothing: whoever does many at once holds no reader.
     async fn reject_one(
         &self,
         caller: &Principal,
@@ -156,9 +162,6 @@ impl Hub {
         dry_run: bool,
     ) -> Result<Option<BulkItem>, HubError> {
         let (id, digest) = (request.id, request.digest);
-        if !self.sees(caller, &request).await? {
-            return Ok(None);
-        }
         if dry_run {
             return Ok(Some(BulkItem { id, digest, result: Ok(request.status) }));
         }

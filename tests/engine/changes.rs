@@ -119,7 +119,7 @@ on_both! {
         let link = receiver.wait_for(1).await[0].json()["data"]["links"]["review"].as_str().unwrap().to_owned();
         let page = hub.get(&link).await.text;
         assert!(page.contains("<option value=\"dana@example.com\"") && page.contains("nora@example.com (may only reject)"), "{page}");
-        assert!(page.contains("<textarea id=\"command\""), "{page}");
+        assert!(page.contains("<textarea id=\"edited\""), "{page}");
         let nonce = page.split("name=\"nonce\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
         let form = [("nonce", nonce.as_str()), ("approver", "dana@example.com"), ("decision", "change"), ("command", "delete\r\n  from carts where old")];
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
@@ -158,6 +158,6 @@ on_both! {
         hub.endpoint("chat", "custom", &receiver.url, &["dba"]).await;
         hub.ask_with(json!({"command": "delete from carts -- \u{202e}x"})).await.expect(201);
         let link = receiver.wait_for(1).await[0].json()["data"]["links"]["review"].as_str().unwrap().to_owned();
-        assert!(!hub.get(&link).await.text.contains("<textarea id=\"command\""));
+        assert!(!hub.get(&link).await.text.contains("<textarea id=\"edited\""));
     }
 }

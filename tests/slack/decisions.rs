@@ -196,7 +196,7 @@ on_both! {
             slack.said("nora").first().cloned()
         })
         .await;
-        assert!(said["text"].as_str().unwrap().contains("may not decide"), "{said}");
+        assert!(said["text"].as_str().unwrap().contains("may not approve"), "{said}");
     }
 
     async fn a_slow_slack_keeps_nobody_waiting(database: Database) {
