@@ -118,8 +118,10 @@ need_promtool() {
   say "fetching promtool into $folder"
   rm -rf "$folder"
   mkdir -p "$folder"
-  "${as_root[@]}" apt-get update -qq && (cd "$folder" && apt-get download -qq prometheus && dpkg -x prometheus_*.deb .) ||
+  if ! { "${as_root[@]}" apt-get update -qq &&
+    (cd "$folder" && apt-get download -qq prometheus && dpkg -x prometheus_*.deb .); }; then
     die "apt-get download prometheus: see above. Or put promtool into PATH"
+  fi
 }
 
 need_rust() {

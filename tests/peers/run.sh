@@ -80,6 +80,7 @@ curl -fsS -o /dev/null -H 'Content-Type: application/json' -d '{"decision": "app
 look "$link" "$shots/decided.png" --width 390
 look "${link}x" "$shots/forged.png" --width 390
 # A command that tries to stand out of sight: behind blank lines, and behind blanks.
+# shellcheck disable=SC2016
 hostile=$(node -p 'JSON.stringify({
   resource: "orders-db", requester: { email: "ivo@example.com" }, context: { note: "x".repeat(9000), blanks: " ".repeat(400) },
   command: `line1${"\n".repeat(200)}touch marker${" ".repeat(400)}touch other\n${"line\n".repeat(300)}`,
