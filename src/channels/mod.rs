@@ -27,7 +27,7 @@ mod view;
 pub use declaration::{Declaration, Meaning, Receipt, Short};
 pub use notice::{Links, Notice, SlotLinks, Subject};
 pub use preview::{Preview, Samples};
-pub use schema::{SCHEMAS, SchemaError, Validators};
+pub use schema::{SCHEMAS, SchemaError, Validators, schema_at};
 pub use slack::{code_for_people as slack_code, text_for_people as slack_text};
 pub use slack_app::{Posting, Way, addressed, is_aside};
 pub use templates::{

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use jsonschema::Validator;
+use jsonschema::error::{ValidationError, ValidationErrorKind};
 use serde_json::Value;
 
 use super::RenderError;
 use super::templates::Output;
 
-/// Every schema file: its name under `/schemas/` and its text.
+/// Every schema file: its name under `/schemas/` and its text, which names no place: see [`schema_at`].
 pub const SCHEMAS: [(&str, &str); 7] = [
     (EVENT, include_str!("../../schemas/event.json")),
     (CLOUDEVENT, include_str!("../../schemas/cloudevent.json")),
@@ -34,6 +35,17 @@ pub(super) const DISCORD: &str = "discord-message.json";
 /// The body of a Google Chat webhook.
 pub(super) const GOOGLE_CHAT: &str = "google-chat-message.json";
 
+/// Where the schemas lie as long as no hub serves them: only so that they find each other.
+const NOWHERE: &str = "https://countersign.invalid";
+
+/// A schema as the hub at `public_url` serves it: with an `$id`, by which programs find those that it refers to, wherever they have
+/// it from. None when there is no such file.
+pub fn schema_at(public_url: &str, file: &str) -> Option<String> {
+    let (name, text) = SCHEMAS.iter().find(|(name, _)| *name == file)?;
+    let id = Value::from(format!("{public_url}/schemas/{name}"));
+    Some(text.replacen('{', &format!("{{\n  \"$id\": {id},"), 1))
+}
+
 /// A schema that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a usable JSON Schema: {0}")]
@@ -46,16 +58,16 @@ pub struct Validators {
 
 impl Validators {
     pub(super) fn new() -> Result<Self, SchemaError> {
-        let request: Value = parse(include_str!("../../schemas/request.json"))?;
-        let event: Value = parse(include_str!("../../schemas/event.json"))?;
+        // Those that others refer to.
+        let (request, event) = (parse(REQUEST)?, parse(EVENT)?);
         let registry = jsonschema::Registry::new()
-            .add("https://countersign.invalid/schemas/request.json", request)
-            .and_then(|registry| registry.add("https://countersign.invalid/schemas/event.json", event))
+            .add(format!("{NOWHERE}/schemas/{REQUEST}"), request)
+            .and_then(|registry| registry.add(format!("{NOWHERE}/schemas/{EVENT}"), event))
             .and_then(jsonschema::RegistryBuilder::prepare)
             .map_err(|error| SchemaError(error.to_string()))?;
         let mut by_name = BTreeMap::new();
-        for (name, text) in SCHEMAS {
-            let schema = parse(text)?;
+        for (name, _) in SCHEMAS {
+            let schema = parse(name)?;
             let validator = jsonschema::options()
                 .with_registry(&registry)
                 .build(&schema)
@@ -75,6 +87,7 @@ impl Validators {
     ) -> Result<(), RenderError> {
         let Some(validator) = self.by_name.get(schema) else { return Ok(()) };
         validator.validate(body).map_err(|error| {
+            let error = telling(&error);
             let path = error.instance_path().to_string();
             let (name, line) = output.place(&path, data);
             // The masked form tells the rule without the value, which may be long and secret.
@@ -83,6 +96,58 @@ impl Validators {
     }
 }
 
-fn parse(text: &str) -> Result<Value, SchemaError> {
-    serde_json::from_str(text).map_err(|error| SchemaError(error.to_string()))
+/// The error that says most: where something fits none of several shapes, what is wrong by the one whose `type` it has.
+fn telling<'e>(error: &'e ValidationError<'e>) -> &'e ValidationError<'e> {
+    let (ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context }) = error.kind() else {
+        return error;
+    };
+    let place = format!("{}/type", error.instance_path());
+    let has_its_type = |errors: &&Vec<ValidationError<'_>>| {
+        !errors.is_empty() && errors.iter().all(|inner| inner.instance_path().as_str() != place)
+    };
+    context.iter().find(has_its_type).and_then(|errors| errors.first()).map_or(error, |inner| telling(inner))
+}
+
+fn parse(name: &str) -> Result<Value, SchemaError> {
+    let text = schema_at(NOWHERE, name).unwrap_or_default();
+    serde_json::from_str(&text).map_err(|error| SchemaError(format!("{name}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What is wrong with the body of an event, and where.
+    fn wrong(body: &Value) -> (String, String) {
+        let validators = Validators::new().expect("compiles");
+        let error = validators.by_name[EVENT].validate(body).expect_err("invalid");
+        let error = telling(&error);
+        (error.instance_path().to_string(), error.masked().to_string())
+    }
+
+    #[test]
+    fn a_wrong_event_is_told_by_the_shape_that_it_means_to_have() {
+        let at = "2026-11-21T12:00:00.000000Z";
+        let (path, detail) = wrong(&json!({"type": "request.created", "timestamp": at, "data": {"links": {}}}));
+        assert_eq!((path.as_str(), detail.contains("\"request\" is a required property")), ("/data", true), "{detail}");
+        let endpoint =
+            json!({"id": "ep_x", "name": "x", "channel": "slack", "state": "active", "url": "…", "reason": null});
+        let (path, _) = wrong(&json!({"type": "endpoint.failing", "timestamp": at, "data": {"endpoint": endpoint}}));
+        assert_eq!(path, "/data/endpoint/id");
+        let (path, _) = wrong(&json!({"type": "ping", "timestamp": "2026-11-21T12:00:00Z", "data": {}}));
+        assert_eq!(path, "/timestamp");
+        assert_eq!(wrong(&json!({"type": "x", "timestamp": at, "data": {}})).0, "");
+    }
+
+    #[test]
+    fn a_schema_says_where_it_is_served() {
+        for (name, _) in SCHEMAS {
+            let served = schema_at("https://hub.example.com", name).expect("there");
+            let schema: Value = serde_json::from_str(&served).expect("JSON");
+            assert_eq!(schema["$id"], format!("https://hub.example.com/schemas/{name}"));
+        }
+        assert_eq!(schema_at("https://hub.example.com", "other.json"), None);
+    }
 }

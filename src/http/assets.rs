@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::Problem;
+use super::{App, Problem};
 use crate::approval::Digest;
-use crate::channels::SCHEMAS;
+use crate::channels::schema_at;
 
 const STYLE: &str = concat!(include_str!("../../assets/tokens.css"), include_str!("../../assets/countersign.css"));
 
@@ -34,10 +34,8 @@ pub(super) async fn asset(Path(file): Path<String>) -> Result<Response, Problem>
 }
 
 /// `GET /schemas/{file}`
-pub(super) async fn schema(Path(file): Path<String>) -> Result<Response, Problem> {
-    let (_, text) = SCHEMAS
-        .iter()
-        .find(|(name, _)| *name == file)
-        .ok_or_else(|| Problem::new("not_found", "there is no such schema"))?;
-    Ok(([(header::CONTENT_TYPE, "application/schema+json")], *text).into_response())
+pub(super) async fn schema(State(app): State<App>, Path(file): Path<String>) -> Result<Response, Problem> {
+    let text = schema_at(app.hub.public_url(), &file);
+    let text = text.ok_or_else(|| Problem::new("not_found", "there is no such schema"))?;
+    Ok(([(header::CONTENT_TYPE, "application/schema+json")], text).into_response())
 }

@@ -152,6 +152,11 @@ impl Hub {
         Ok(token.filter(|token| !token.is_expired(self.clock.now())).map(Principal::Token))
     }
 
+    /// What links begin with.
+    pub fn public_url(&self) -> &str {
+        &self.settings.public_url
+    }
+
     /// The delivery engine's figures, for who watches the hub.
     ///
     /// # Errors

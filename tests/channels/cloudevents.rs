@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign::channels::samples::{Example, Sample};
-use countersign::channels::{Channels, Manner, RenderError, SCHEMAS};
+use countersign::channels::{Channels, Manner, RenderError, SCHEMAS, schema_at};
 use countersign::store::endpoints::Channel;
 use countersign::store::events::KINDS;
 use serde_json::{Value, json};
@@ -12,11 +12,12 @@ use crate::support::{Database, Receiver, TestHub, on_both};
 
 /// What the served schema says of a body, referred schemas included.
 fn is_valid(body: &Value) -> Result<(), String> {
-    let schemas: BTreeMap<&str, Value> =
-        SCHEMAS.iter().map(|(name, text)| (*name, serde_json::from_str(text).unwrap())).collect();
+    let hub = "https://hub.example.com";
+    let served = |name: &str| serde_json::from_str(&schema_at(hub, name).unwrap()).unwrap();
+    let schemas: BTreeMap<&str, Value> = SCHEMAS.iter().map(|(name, _)| (*name, served(name))).collect();
     let mut registry = jsonschema::Registry::new();
     for (name, schema) in &schemas {
-        registry = registry.add(format!("https://countersign.invalid/schemas/{name}"), schema.clone()).unwrap();
+        registry = registry.add(format!("{hub}/schemas/{name}"), schema.clone()).unwrap();
     }
     let registry = registry.prepare().unwrap();
     let validator = jsonschema::options().with_registry(&registry).build(&schemas["cloudevent.json"]).unwrap();

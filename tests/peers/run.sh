@@ -61,6 +61,8 @@ hub=$(field hub)
 receiver=$(field receiver)
 echo "Slack: $(.venv/bin/python slack.py sign "$hub" "$(field token)")"
 echo "guardrails: $(.venv/bin/python guardrails/run.py "$hub" "$(field token)")"
+echo "schemas, Node: $(node schemas.mjs "$hub" "${messages[@]}")"
+echo "schemas, Python: $(.venv/bin/python schemas.py "$hub" "${messages[@]}")"
 link=''
 for _ in {1..100}; do
   link=$(curl -fsS "$receiver" | grep -o "$hub/c/[A-Za-z0-9_-]*" | head -n 1 || true)

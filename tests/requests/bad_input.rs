@@ -173,7 +173,8 @@ on_both! {
         hub.send(hub.call(Method::GET, "/healthz")).await.expect(200);
         hub.send(hub.call(Method::GET, "/readyz")).await.expect(200);
         let schema = hub.send(hub.call(Method::GET, "/schemas/event.json")).await.expect(200);
-        assert_eq!(schema["title"], "What a custom endpoint is sent: Standard Webhooks 1.0");
+        assert_eq!((&schema["title"], &schema["$id"]), (&json!("Event"), &json!(format!("{}/schemas/event.json", hub.url))));
+        assert_eq!(hub.send(hub.call(Method::GET, "/schemas/other.json")).await.problem(404), "not_found");
     }
 
     async fn votes_that_cannot_be_meant(database: Database) {

@@ -1,0 +1,100 @@
+"""Holds the schemas that a running hub serves, and the bodies that it sent, against Python's programs.
+
+    .venv/bin/python schemas.py HUB DELIVERIES.ndjson...
+
+The bodies (see verify.py for the lines of the files) must be valid by `check-jsonschema --schemafile HUB/schemas/event.json`
+(or cloudevent.json), with nothing else given. `datamodel-codegen` must make of each schema that receivers parse a module
+without `Any` that reads the bodies. And `rfc8785` must work out the digest that stands in each request that was sent whole.
+Prints a line of what was looked at; exit code 0 only when all of it holds.
+"""
+
+import hashlib
+import importlib.util
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import rfc8785
+
+BIN = pathlib.Path(sys.executable).parent
+PARSED = {"request": "Request", "event": "Event", "cloudevent": "CloudEvent"}
+
+
+def run(*command):
+    ended = subprocess.run(command, capture_output=True, text=True)
+    if ended.returncode != 0:
+        raise SystemExit(f"{command[0]}: exit code {ended.returncode}\n{ended.stdout}{ended.stderr}")
+
+
+def bodies(files):
+    for file in files:
+        # Only "\n" ends a line: a body may hold the other characters that Python would split at.
+        with open(file, encoding="utf-8", newline="\n") as lines:
+            yield from (json.loads(line)["body"] for line in lines if line.strip())
+
+
+def schema_of(body):
+    return "cloudevent" if "specversion" in body else "event"
+
+
+def checked(hub, texts, folder):
+    """By check-jsonschema, a call for each schema."""
+    files = {}
+    for number, text in enumerate(texts):
+        file = folder / f"{number}.json"
+        file.write_text(text, encoding="utf-8")
+        files.setdefault(schema_of(json.loads(text)), []).append(file)
+    for name, found in files.items():
+        run(BIN / "check-jsonschema", "--no-cache", "--schemafile", f"{hub}/schemas/{name}.json", *found)
+
+
+def generated(hub, name, folder):
+    """The module that datamodel-codegen makes."""
+    file = folder / f"{name}.py"
+    run(BIN / "datamodel-codegen", "--url", f"{hub}/schemas/{name}.json", "--allow-private-network", "--input-file-type",
+        "jsonschema", "--output-model-type", "pydantic_v2.BaseModel", "--formatters", "builtin", "--output", file)
+    source = file.read_text(encoding="utf-8")
+    vague = [line for line in source.splitlines() if "Any" in line and "description=" not in line]
+    if vague:
+        raise SystemExit(f"{name}.json says too little: {vague}")
+    spec = importlib.util.spec_from_file_location(f"generated_{name}", file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def digest(request):
+    payload = {key: request[key] for key in ("command", "context", "duration_seconds", "language")}
+    return hashlib.sha256(rfc8785.dumps(payload)).hexdigest()
+
+
+def main(hub, files):
+    texts = list(bodies(files))
+    if not texts:
+        raise SystemExit("no bodies")
+    digests = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        checked(hub, texts, folder)
+        modules = {name: generated(hub, name, folder) for name in PARSED}
+        for body in map(json.loads, texts):
+            kind = schema_of(body)
+            getattr(modules[kind], PARSED[kind]).model_validate(body)
+            data = body["data"]
+            if "request" in data and "redaction" not in data:
+                if digest(data["request"]) != data["request"]["digest"]:
+                    raise SystemExit(f"another digest: {body}")
+                digests += 1
+    if digests == 0:
+        raise SystemExit("no digests")
+    print(f"{len(texts)} bodies valid and read by generated types, {digests} digests worked out")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        print("usage: schemas.py HUB DELIVERIES.ndjson...", file=sys.stderr)
+        sys.exit(2)
+    main(sys.argv[1], sys.argv[2:])
