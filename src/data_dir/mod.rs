@@ -5,11 +5,12 @@ mod watch;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::file_owner;
 use crate::identity::new_token_secret;
 use crate::shape::without_mark;
 
@@ -121,24 +122,31 @@ impl DataDir {
         }
     }
 
-    /// Writes a file that only its owner reads, whole or not at all: beside it first, then in its place.
+    /// Writes a file whole or not at all: beside it first, then in its place. It keeps the owner and the mode of the one that it
+    /// replaces; a new one is its folder's owner's, and nobody else reads it.
     fn write_secret(&self, name: &str, text: &str) -> Result<(), DataDirError> {
         let path = self.path.join(name);
         let beside = self.path.join(format!("{name}.new"));
         let write = || {
             let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+            file_owner::inherit(&file, &path)?;
             writeln!(file, "{text}")?;
             file.sync_all()?;
             fs::rename(&beside, &path)?;
             File::open(&self.path)?.sync_all()
         };
-        write().map_err(|cause| DataDirError::Io { path: path.clone(), cause })
+        write().map_err(|cause| {
+            // Nobody needs half a secret; that it was not there is no news.
+            let _removed = fs::remove_file(&beside);
+            DataDirError::Io { path: path.clone(), cause }
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::time::Timestamp;
 

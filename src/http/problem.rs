@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::approval::{Refusal, UseRefusal};
 use crate::channels::Preview;
 use crate::hub::{HubError, LinkProblem, RequestView};
+use crate::store::StoreError;
 
 /// Every code and its status.
 pub const CODES: [(&str, u16); 86] = [
@@ -196,6 +197,10 @@ impl From<HubError> for Problem {
             HubError::HighRisk => Self::new("high_risk", detail),
             HubError::Use(refusal) => Self::new(use_code(refusal), detail),
             HubError::Link(problem) => Self::new(link_code(problem), detail),
+            HubError::Store(error @ StoreError::Displaced(_)) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the store refuses to write");
+                Self::new("storage_unavailable", error.to_string())
+            }
             HubError::Store(error) if error.is_transient() => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the store cannot serve a call");
                 Self::new(

@@ -170,6 +170,7 @@ impl Hub {
     /// # Errors
     /// When it does not.
     pub async fn ready(&self) -> Result<(), StoreError> {
+        self.store.check_files()?;
         self.store.read().await?.ping().await
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong between the hub and its database.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::fault::Fault;
@@ -14,6 +15,12 @@ pub enum StoreError {
     /// The writer's queue stayed full, or the hub is shutting down.
     #[error("the writer takes no more work now")]
     Busy,
+    /// A file of the SQLite database is not what it was when the hub began to use it.
+    #[error(
+        "{} was taken away or replaced while the hub uses it: nothing is written any more. Put it back as it was, or stop \
+         the hub, put the files of one database in place, and start it again", .0.display()
+    )]
+    Displaced(PathBuf),
     /// The operation itself broke off. Nothing of it is kept; standard error has the panic.
     #[error("an operation broke off")]
     Panicked,
@@ -69,7 +76,7 @@ impl StoreError {
 
     /// Whether waiting may mend it.
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Busy)
+        matches!(self, Self::Unavailable(_) | Self::Busy | Self::Displaced(_))
     }
 }
 

@@ -115,6 +115,7 @@ impl StoreError {
         match self {
             Self::Unavailable(cause) => Fault::of(cause),
             Self::Busy => Some(Fault::Busy),
+            Self::Displaced(_) => Some(Fault::Disk),
             Self::Panicked | Self::Statement(_) | Self::Inconsistent { .. } => None,
         }
     }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::configuration::{self, Configuration};
 use super::dialect::Dialect;
+use super::lock::Files;
 use super::session::Session;
 use super::{Operation, Signal, Signals, StoreError, audit, bell};
 use crate::trace::TraceContext;
@@ -116,6 +117,7 @@ impl Writer {
         dialect: Dialect,
         signals: Arc<Signals>,
         configuration: Arc<Configuration>,
+        files: Option<Arc<Files>>,
         connect: A,
     ) -> (Self, impl Future<Output = ()>)
     where
@@ -123,7 +125,7 @@ impl Writer {
         S: Future<Output = Result<Session, StoreError>> + Send,
     {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        (Self { queue }, run(dialect, signals, configuration, connect, waiting))
+        (Self { queue }, run(dialect, signals, configuration, files, connect, waiting))
     }
 
     /// Runs an operation in the next transaction and waits for its commit.
@@ -146,6 +148,7 @@ async fn run<A, S>(
     dialect: Dialect,
     signals: Arc<Signals>,
     configuration: Arc<Configuration>,
+    files: Option<Arc<Files>>,
     connect: A,
     mut waiting: mpsc::Receiver<Box<dyn Job>>,
 ) where
@@ -155,7 +158,7 @@ async fn run<A, S>(
     let mut idle: Option<Session> = None;
     let mut batch = Vec::with_capacity(dialect.batch());
     while waiting.recv_many(&mut batch, dialect.batch()).await > 0 {
-        let committed = match begin(dialect, idle.take(), &connect).await {
+        let committed = match begin(dialect, files.as_deref(), &mut idle, &connect).await {
             Ok(session) => {
                 let mut tx = Tx {
                     session,
@@ -191,12 +194,18 @@ async fn run<A, S>(
 
 /// A session in which a transaction has begun. One that was kept may have been cut meanwhile (a failover, a firewall's idle
 /// timeout): nothing has happened in it yet, so another takes its place.
-async fn begin<A, S>(dialect: Dialect, kept: Option<Session>, connect: &A) -> Result<Session, StoreError>
+async fn begin<A, S>(
+    dialect: Dialect,
+    files: Option<&Files>,
+    kept: &mut Option<Session>,
+    connect: &A,
+) -> Result<Session, StoreError>
 where
     A: Fn() -> S,
     S: Future<Output = Result<Session, StoreError>>,
 {
-    if let Some(mut session) = kept {
+    files.map_or(Ok(()), Files::check)?;
+    if let Some(mut session) = kept.take() {
         match session.command(dialect.begin()).await {
             Ok(()) => return Ok(session),
             Err(error) => {
@@ -208,6 +217,9 @@ where
         }
     }
     let mut session = connect().await?;
+    if let Some(files) = files {
+        files.reconnected();
+    }
     match session.command(dialect.begin()).await {
         Ok(()) => Ok(session),
         Err(error) => {

@@ -14,7 +14,7 @@ pub use error::OpenError;
 
 use super::configuration::{self, Configuration};
 use super::dialect::Dialect;
-use super::lock::FileLock;
+use super::lock::{FileLock, Files};
 use super::nesting::Readers;
 use super::pools::Pools;
 use super::session::Session;
@@ -32,6 +32,8 @@ pub struct Store {
     listener: Option<AbortHandle>,
     signals: Arc<Signals>,
     configuration: Arc<Configuration>,
+    /// Watched for being taken away; SQLite only.
+    files: Option<Arc<Files>>,
     /// Let go of at [`Store::close`].
     lock: Mutex<Option<FileLock>>,
 }
@@ -43,8 +45,8 @@ impl Store {
     /// See [`OpenError`].
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let store = if url.starts_with("sqlite:") {
-            let (pools, lock) = sqlite::open(url).await?;
-            Self::start(Dialect::Sqlite, pools, Some(lock))
+            let (pools, lock, files) = sqlite::open(url).await?;
+            Self::start(Dialect::Sqlite, pools, Some((lock, files)))
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Self::start(Dialect::Postgres, postgres::open(url).await?, None)
         } else {
@@ -62,12 +64,14 @@ impl Store {
         postgres::is_unused(url).await
     }
 
-    fn start(dialect: Dialect, pools: Pools, lock: Option<FileLock>) -> Self {
+    fn start(dialect: Dialect, pools: Pools, locked: Option<(FileLock, Files)>) -> Self {
+        let (lock, files) = locked.unzip();
+        let files = files.map(Arc::new);
         let signals = Arc::new(Signals::default());
         let for_writer = pools.clone();
         let connect = move || for_writer.clone().writer();
         let configuration = Arc::new(Configuration::default());
-        let (writer, task) = Writer::start(dialect, Arc::clone(&signals), Arc::clone(&configuration), connect);
+        let (writer, task) = Writer::start(dialect, Arc::clone(&signals), Arc::clone(&configuration), files.clone(), connect);
         let writer_task = Mutex::new(Some(tokio::spawn(task)));
         let listener = match &pools {
             Pools::Sqlite { .. } => None,
@@ -83,6 +87,7 @@ impl Store {
             listener,
             signals,
             configuration,
+            files,
             lock: Mutex::new(lock),
         }
     }
@@ -112,6 +117,14 @@ impl Store {
             Some(writer) => writer.write(operation).await,
             None => Err(StoreError::Busy.into()),
         }
+    }
+
+    /// Whether the database's files are those that were opened.
+    ///
+    /// # Errors
+    /// [`StoreError::Displaced`].
+    pub fn check_files(&self) -> Result<(), StoreError> {
+        self.files.as_ref().map_or(Ok(()), |files| files.check())
     }
 
     /// Whether no other process can be using the database: the lock on its file says so.

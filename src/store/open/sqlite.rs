@@ -10,7 +10,7 @@ use super::{OpenError, address, newest};
 use crate::store::StoreError;
 use crate::store::dialect::SQLITE_MIGRATIONS;
 use crate::store::fault::Fault;
-use crate::store::lock::{FileLock, LockError};
+use crate::store::lock::{FileLock, Files, LockError};
 use crate::store::pools::{ACQUIRE, Pools, READERS};
 
 /// How long SQLite waits for a lock that a foreign program holds before the caller hears 503.
@@ -25,7 +25,7 @@ const PAGE: u32 = 8_192;
 const CACHE: &str = "-8000";
 
 /// Opens the file, makes it when there is none, and brings its schema up to date.
-pub(super) async fn open(url: &str) -> Result<(Pools, FileLock), OpenError> {
+pub(super) async fn open(url: &str) -> Result<(Pools, FileLock, Files), OpenError> {
     address::check_sqlite(url)?;
     let options = SqliteConnectOptions::from_str(url)
         .map_err(OpenError::Connect)?
@@ -38,7 +38,7 @@ pub(super) async fn open(url: &str) -> Result<(Pools, FileLock), OpenError> {
         .pragma("cache_size", CACHE)
         .busy_timeout(BUSY);
     let path = options.get_filename().to_path_buf();
-    let lock = FileLock::take(&path).map_err(|error| match error {
+    let (lock, files) = FileLock::take(&path).map_err(|error| match error {
         LockError::Held => OpenError::InUse(path.clone()),
         LockError::Io(cause) => OpenError::File { path: path.clone(), cause },
     })?;
@@ -49,7 +49,7 @@ pub(super) async fn open(url: &str) -> Result<(Pools, FileLock), OpenError> {
     let migrated = SQLITE_MIGRATIONS.run(&write).await;
     migrated.map_err(|error| name_file(OpenError::of_migration(error, newest(&SQLITE_MIGRATIONS)), &path))?;
     let read = pool(READERS).connect_with(options.read_only(true)).await.map_err(|error| explain(error, &path))?;
-    Ok((Pools::Sqlite { read, write }, lock))
+    Ok((Pools::Sqlite { read, write }, lock, files))
 }
 
 fn explain(error: sqlx::Error, path: &Path) -> OpenError {

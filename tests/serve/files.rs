@@ -1,0 +1,106 @@
+//! Files that are taken away under a running hub, and files that root writes for it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use super::{ask, call, free_port, with_policy};
+use crate::support::HubProcess;
+
+/// What the hub says when it is asked, and whether it is ready.
+async fn state(hub: &HubProcess) -> ((u16, String), (u16, String)) {
+    let said = |(status, body): (u16, serde_json::Value)| (status, body["detail"].as_str().unwrap_or_default().to_owned());
+    (said(call(hub, "POST", "/v1/requests", &ask()).await), said(call(hub, "GET", "/readyz", &json!({})).await))
+}
+
+/// A hub whose database's file of that ending is taken away by `take`.
+async fn without(ending: &str, take: impl Fn(&Path)) -> (tempfile::TempDir, HubProcess) {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
+    with_policy(&hub).await;
+    assert_eq!(call(&hub, "POST", "/v1/requests", &ask()).await.0, 201);
+    let file = folder.path().join(format!("countersign-data/countersign.db{ending}"));
+    take(&file);
+    let ((asked, why), (ready, not_ready)) = state(&hub).await;
+    let name = file.file_name().unwrap().to_str().unwrap();
+    for (status, detail) in [(asked, why), (ready, not_ready)] {
+        assert!(status == 503 && detail.contains(&format!("{name} was taken away")), "{status}, {ending}: {detail}");
+    }
+    (folder, hub)
+}
+
+#[tokio::test]
+async fn nothing_is_written_into_a_file_that_is_no_longer_there() {
+    for ending in ["", "-wal", "-shm", ".lock"] {
+        let (_folder, hub) = without(ending, |file| fs::remove_file(file).unwrap()).await;
+        hub.kill().await;
+    }
+    // Another file in its place.
+    let (folder, hub) = without("", |file| {
+        fs::copy(file, file.with_extension("backup")).unwrap();
+        fs::rename(file.with_extension("backup"), file).unwrap();
+    })
+    .await;
+    // Nor does a second hub get past the lock, which would write into what the first still reads.
+    let Err(error) = HubProcess::start(folder.path(), free_port(), &[]).await else { panic!("two hubs in one folder") };
+    assert!(error.contains("another countersign process is using"), "{error}");
+    hub.kill().await;
+}
+
+#[tokio::test]
+async fn a_file_that_comes_back_is_written_again() {
+    let (folder, hub) = without("", |file| fs::rename(file, file.with_extension("away")).unwrap()).await;
+    let Err(error) = HubProcess::start(folder.path(), free_port(), &[]).await else { panic!("two hubs in one folder") };
+    assert!(error.contains("another countersign process is using"), "{error}");
+    let file = folder.path().join("countersign-data/countersign.db");
+    assert!(!file.exists(), "the second start leaves nothing behind");
+    fs::rename(file.with_extension("away"), &file).unwrap();
+    let ((asked, _), (ready, _)) = state(&hub).await;
+    assert_eq!((asked, ready), (201, 200));
+    hub.kill().await;
+}
+
+/// Needs to be root, as whoever gives files away does.
+#[tokio::test]
+async fn root_leaves_files_to_whoever_runs_the_hub() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    const SERVICE: u32 = 61_234;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("countersign-data");
+    fs::create_dir(&data).unwrap();
+    chown(&data, Some(SERVICE), Some(SERVICE)).unwrap();
+    // A start by root by mistake: what it makes is the service's.
+    HubProcess::start(folder.path(), free_port(), &[]).await.unwrap().kill().await;
+    for file in fs::read_dir(&data).unwrap() {
+        let file = file.unwrap();
+        let found = file.metadata().unwrap();
+        let name = file.file_name();
+        assert_eq!((found.uid(), found.gid(), found.mode() & 0o077), (SERVICE, SERVICE, 0), "{}", name.display());
+    }
+
+    // A rotation keeps the owner, and a mode that lets a backup's group read.
+    let keys = data.join("keys.json");
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o640)).unwrap();
+    let mut rotate = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    rotate.current_dir(folder.path()).args(["keys", "rotate"]);
+    assert!(rotate.output().unwrap().status.success());
+    let found = fs::metadata(&keys).unwrap();
+    assert_eq!((found.uid(), found.gid(), found.mode() & 0o777), (SERVICE, SERVICE, 0o640));
+
+    // Who may write in the folder and read the file, and may not give its successor away, changes nothing.
+    for path in [folder.path(), &data] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o644)).unwrap();
+    let (before, names) = (fs::read(&keys).unwrap(), fs::read_dir(&data).unwrap().count());
+    let refused = rotate.uid(SERVICE + 1).gid(SERVICE + 1).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("keys.json") && said.contains("user 61234"), "{said}");
+    assert_eq!((fs::read(&keys).unwrap(), fs::read_dir(&data).unwrap().count()), (before, names));
+}
