@@ -19,7 +19,7 @@ use crate::http::{App, router, serve};
 use crate::hub::{Hub, HubSettings, run_link_log, run_replayer, run_slack_jobs, run_timer};
 use crate::identity::BootstrapToken;
 use crate::links::KeyRing;
-use crate::store::{OpenError, Store};
+use crate::store::{Found, OpenError, Store, run_checkpoints};
 use crate::time::SharedClock;
 
 /// How long open calls and running sends may go on after the hub was told to stop, beyond one attempt's own deadline.
@@ -57,12 +57,39 @@ pub enum StartError {
     /// The database.
     #[error(transparent)]
     Database(#[from] OpenError),
+    /// There are keys, and nothing that was asked under them.
+    #[error(
+        "{} is there, and the database that belongs to it is not: was it moved, or does COUNTERSIGN_DATABASE_URL or \
+         --data-dir name another place? Put it back; or start once with --init to begin with an empty one", .0.display()
+    )]
+    NoDatabase(PathBuf),
+    /// There is a database with a history, and no keys.
+    #[error(
+        "the database has a history, and there is no {}: all links that are out would be dead. Put that file back from a \
+         backup (on a replica: copy it from the others); or start once with --init to make new keys", .0.display()
+    )]
+    NoKeys(PathBuf),
     /// A template.
     #[error(transparent)]
     Templates(#[from] TemplatesError),
     /// The HTTP client.
     #[error(transparent)]
     Egress(#[from] EgressError),
+}
+
+/// Whether keys and database are of one hub, as far as that can be seen: half of what there was is missing as a rule because it lies
+/// elsewhere, and whoever made the other half anew would notice much later.
+fn belong_together(data: &DataDir, found: Found, init: bool) -> Result<(), StartError> {
+    let problem = match (data.has_keys(), found) {
+        (true, Found::Nothing) => StartError::NoDatabase(data.keys_path()),
+        (false, Found::Used) => StartError::NoKeys(data.keys_path()),
+        _ => return Ok(()),
+    };
+    if !init {
+        return Err(problem);
+    }
+    tracing::warn!("--init: beginning anew although {problem}");
+    Ok(())
 }
 
 impl Server {
@@ -73,9 +100,6 @@ impl Server {
     pub async fn start(settings: &Settings, clock: SharedClock, schedule: RetrySchedule) -> Result<Self, StartError> {
         let data = DataDir::open(&settings.data_dir)?;
         let channels = Arc::new(Channels::new(settings.templates_dir.as_deref())?);
-        let seen = data.key_stamp();
-        let (live, next) = data.keys(clock.now())?;
-        let keys = Arc::new(KeyRing::new(live));
         let admin_token = match &settings.admin_token {
             Some(token) => (token.clone(), None),
             None => data.admin_token().map(|(token, file)| (token, Some(file)))?,
@@ -88,7 +112,13 @@ impl Server {
         let address = listener.local_addr().map_err(|cause| StartError::Listen { address, cause })?;
         let public_url = settings.public_url.clone().unwrap_or_else(|| default_public_url(address));
         let database = settings.database_url.as_ref().map(|url| url.expose_secret().to_owned());
-        let store = Arc::new(Store::open(&database.unwrap_or_else(|| data.database_url())).await?);
+        let database = database.unwrap_or_else(|| data.database_url());
+        belong_together(&data, Store::found(&database).await?, settings.init)?;
+        let store = Arc::new(Store::open(&database).await?);
+        // Only now: keys without a database would look as if it had been lost.
+        let seen = data.key_stamp();
+        let (live, next) = data.keys(clock.now())?;
+        let keys = Arc::new(KeyRing::new(live));
 
         let hub_settings =
             HubSettings { public_url: public_url.clone(), default_timeout_seconds: settings.review_timeout_sec };
@@ -106,6 +136,7 @@ impl Server {
         let (dispatcher, dispatching) = Dispatcher::new(parts, stop.clone());
         dispatcher.take_over().await;
         let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), (seen, next), stop.clone());
+        let checkpointing = run_checkpoints(Arc::clone(&store), clock.clone(), stop.clone());
         let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, dispatcher, bootstrap);
         let hub = Arc::new(hub);
         let app = App { hub: Arc::clone(&hub), stop: stop.clone() };
@@ -117,6 +148,7 @@ impl Server {
             ("dispatcher", tokio::spawn(dispatching)),
             ("link log", tokio::spawn(run_link_log(Arc::clone(&hub), stop.clone()))),
             ("keys", tokio::spawn(watching)),
+            ("checkpoints", tokio::spawn(checkpointing)),
         ];
         Ok(Self { public_url, admin_token, hub, store, stop, tasks, drain: attempt + DRAIN })
     }

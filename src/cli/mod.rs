@@ -2,6 +2,7 @@
 
 mod analytics;
 mod apply;
+mod backup;
 mod bench;
 mod client;
 mod connection;
@@ -74,6 +75,8 @@ enum Command {
     Slack(slack::Slack),
     /// Look at the keys that links are signed with, and replace them
     Keys(keys::Keys),
+    /// Copy a hub's database and keys, also while it runs
+    Backup(backup::Backup),
     /// See how approving goes
     Analytics(analytics::Analytics),
     /// Measure what a hub does on this machine
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
             Command::Template(command) => command.run().await,
             Command::Slack(command) => done(command.run().await),
             Command::Keys(command) => done(command.run()),
+            Command::Backup(command) => done(command.run().await),
             Command::Analytics(command) => done(command.run().await),
             Command::Bench(command) => command.run().await,
             Command::BenchSink(command) => done(command.run().await),

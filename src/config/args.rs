@@ -57,6 +57,9 @@ pub struct SettingsArgs {
     /// What to log, for example info or countersign=debug [default: info,sqlx=warn]
     #[arg(long, env = "COUNTERSIGN_LOG", value_name = "FILTER", value_parser = values::log_filter)]
     pub log: Option<String>,
+    /// Begin anew where half is missing: make a database beside keys that are there, or keys beside a database that was used
+    #[arg(long)]
+    pub init: bool,
     /// How log lines look: text or json [default: text]
     #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", value_name = "FORMAT", value_parser = values::log_format)]
     pub log_format: Option<LogFormat>,

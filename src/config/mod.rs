@@ -42,6 +42,8 @@ pub struct Settings {
     pub delivery_timeout_sec: u32,
     /// Templates that take the place of the built-in ones.
     pub templates_dir: Option<PathBuf>,
+    /// Whether a database may be made beside old keys, and keys beside an old database.
+    pub init: bool,
     /// What to log.
     pub log: String,
     /// How.
@@ -112,6 +114,7 @@ impl Settings {
             allow_targets: allow_targets.or(file.allow_targets).unwrap_or_default(),
             delivery_timeout_sec: args.delivery_timeout_sec.or(file.delivery_timeout_sec).unwrap_or(15),
             templates_dir: args.templates_dir.or(file.templates_dir),
+            init: args.init,
             log: args.log.or(file.log).unwrap_or_else(|| "info,sqlx=warn".to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
         })

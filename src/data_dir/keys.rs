@@ -1,7 +1,9 @@
 //! The key file: keys that links are signed with. The first signs, the others are honoured until their time is over.
 
 use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -107,6 +109,30 @@ impl DataDir {
         file.links.insert(0, new_key(id, now));
         self.write_key_file(&file)?;
         Ok(views(&file, now))
+    }
+
+    /// Where the key file is, or would be.
+    pub fn keys_path(&self) -> PathBuf {
+        self.path().join(KEYS)
+    }
+
+    /// Whether there is a key file.
+    pub fn has_keys(&self) -> bool {
+        self.keys_path().exists()
+    }
+
+    /// Copies the key file to `to`, which must not be there yet and which nobody else may read.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be copied.
+    pub fn copy_keys(&self, to: &Path) -> Result<(), DataDirError> {
+        let text = self.read(KEYS)?.ok_or_else(|| self.no_keys())?;
+        let write = || {
+            let mut file = File::options().write(true).create_new(true).mode(0o600).open(to)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().map_err(|cause| DataDirError::Io { path: to.to_owned(), cause })
     }
 
     /// Which state the key file is in; none when there is no file.

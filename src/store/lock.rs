@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::StoreError;
@@ -39,6 +40,8 @@ pub(super) struct Files {
     /// the writer keeps its connection.
     journal: [PathBuf; 2],
     seen: Mutex<[Option<Identity>; 2]>,
+    /// Transactions that were written into them.
+    committed: AtomicU64,
 }
 
 impl FileLock {
@@ -59,7 +62,12 @@ impl FileLock {
         let lock = locked(&beside)?;
         let file = locked(&path)?;
         let fixed = [(path.clone(), identity(&file.metadata()?)), (beside, identity(&lock.metadata()?))];
-        let files = Files { fixed, journal: [with("-wal"), with("-shm")], seen: Mutex::default() };
+        let files = Files {
+            fixed,
+            journal: [with("-wal"), with("-shm")],
+            seen: Mutex::default(),
+            committed: AtomicU64::new(0),
+        };
         Ok((Self { _database: file, _beside: lock }, files))
     }
 }
@@ -86,6 +94,16 @@ impl Files {
         Ok(())
     }
 
+    /// Counts a transaction.
+    pub(super) fn wrote(&self) {
+        self.committed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many transactions were written.
+    pub(super) fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Relaxed)
+    }
+
     /// Learns what SQLite's log is from now on: the writer has another connection, and the log may have gone with the last one.
     pub(super) fn reconnected(&self) {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = [None; 2];
@@ -101,7 +119,9 @@ fn locked(path: &Path) -> Result<File, LockError> {
             file
         }
         // Also through a link that leads nowhere yet.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.create(true).truncate(false).open(path)?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options.create(true).truncate(false).open(path)?
+        }
         Err(error) => return Err(error.into()),
     };
     match file.try_lock() {

@@ -8,9 +8,11 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod backup;
 mod bell;
 mod bulk;
 pub mod chat_identities;
+mod checkpoint;
 mod configuration;
 pub mod deliveries;
 pub mod delivery_log;
@@ -51,10 +53,11 @@ pub mod transport;
 pub mod votes;
 mod writer;
 
+pub use checkpoint::run_checkpoints;
 pub use configuration::{Endpoints, Lookup, Subscriptions};
 pub use error::StoreError;
 pub use fault::Fault;
-pub use open::{OpenError, Store};
+pub use open::{Found, OpenError, Store};
 pub use session::Session;
 pub use signals::{Signal, Signals};
 pub use writer::Tx;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
 
-use super::StoreError;
 use super::nesting::Readers;
 use super::session::{Connection, Session};
+use super::{StoreError, checkpoint};
 
 /// Connections for reading: reads are short, and two cores serve no more at once.
 pub(super) const READERS: u32 = 4;
@@ -36,6 +36,14 @@ impl Pools {
             Self::Postgres { write, .. } => Connection::Postgres(write.acquire().await?),
         };
         Ok(Session::new(connection))
+    }
+
+    /// Copies SQLite's log into the database file; PostgreSQL does so itself.
+    pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { write, .. } => checkpoint::checkpoint(write).await,
+            Self::Postgres { .. } => Ok(()),
+        }
     }
 
     pub(super) async fn close(&self) {

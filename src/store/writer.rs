@@ -171,6 +171,9 @@ async fn run<A, S>(
                 };
                 let committed = transact(dialect, &mut tx, &mut batch).await;
                 if committed.is_ok() {
+                    if let Some(files) = &files {
+                        files.wrote();
+                    }
                     if configuration.heard_of(tx.version) {
                         tx.signals.push(Signal::Configuration);
                     }

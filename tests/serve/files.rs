@@ -13,7 +13,8 @@ use crate::support::HubProcess;
 
 /// What the hub says when it is asked, and whether it is ready.
 async fn state(hub: &HubProcess) -> ((u16, String), (u16, String)) {
-    let said = |(status, body): (u16, serde_json::Value)| (status, body["detail"].as_str().unwrap_or_default().to_owned());
+    let said =
+        |(status, body): (u16, serde_json::Value)| (status, body["detail"].as_str().unwrap_or_default().to_owned());
     (said(call(hub, "POST", "/v1/requests", &ask()).await), said(call(hub, "GET", "/readyz", &json!({})).await))
 }
 

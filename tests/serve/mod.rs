@@ -1,5 +1,6 @@
 //! The program itself: start, second start, settings, stopping.
 
+mod backup;
 mod files;
 mod settings;
 

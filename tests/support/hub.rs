@@ -98,6 +98,8 @@ impl TestHub {
             allow_targets: options.allow_targets.iter().map(|target| target.parse().expect("a target")).collect(),
             delivery_timeout_sec: options.delivery_timeout_sec,
             templates_dir: options.templates_dir,
+            // Replicas of a test have folders of their own.
+            init: true,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
         };

@@ -36,10 +36,11 @@ impl HubProcess {
         command
     }
 
-    /// Starts it on that port and waits until it is ready; the child's output when it ends instead.
+    /// Starts it on that port and waits until it is ready; the child's output when it ends instead. Replicas have folders of their
+    /// own, and so keys, hence `--init`.
     pub(crate) async fn start(folder: &Path, port: u16, settings: &[(&str, &str)]) -> Result<Self, String> {
         let mut command = Self::command(folder);
-        command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]).envs(settings.iter().copied());
+        command.args(["serve", "--init", "--listen", &format!("127.0.0.1:{port}")]).envs(settings.iter().copied());
         Self::ready(command).await
     }
 
@@ -69,7 +70,7 @@ impl HubProcess {
         let mut strace = Self::program("strace", folder);
         // The tracer is a grandchild, so that the child is the hub itself.
         strace.args(["-D", "-f", "-o", "/dev/null"]).args(inject);
-        strace.args([env!("CARGO_BIN_EXE_countersign"), "serve", "--listen", &format!("127.0.0.1:{port}")]);
+        strace.args([env!("CARGO_BIN_EXE_countersign"), "serve", "--init", "--listen", &format!("127.0.0.1:{port}")]);
         strace.envs(settings.iter().copied());
         Self::ready(strace).await
     }

@@ -80,6 +80,7 @@ impl Demo {
             allow_targets: vec![target],
             delivery_timeout_sec: 5,
             templates_dir: None,
+            init: false,
             log: "warn".to_owned(),
             log_format: LogFormat::Text,
         })

@@ -44,16 +44,26 @@ impl Store {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        let store = if url.starts_with("sqlite:") {
-            let (pools, lock, files) = sqlite::open(url).await?;
-            Self::start(Dialect::Sqlite, pools, Some((lock, files)))
-        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Self::start(Dialect::Postgres, postgres::open(url).await?, None)
-        } else {
-            return Err(OpenError::Scheme);
+        let store = match dialect(url)? {
+            Dialect::Sqlite => {
+                let (pools, lock, files) = sqlite::open(url).await?;
+                Self::start(Dialect::Sqlite, pools, Some((lock, files)))
+            }
+            Dialect::Postgres => Self::start(Dialect::Postgres, postgres::open(url).await?, None),
         };
         store.refresh_configuration().await.map_err(OpenError::Read)?;
         Ok(store)
+    }
+
+    /// What there is before it is opened. Changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn found(url: &str) -> Result<Found, OpenError> {
+        match dialect(url)? {
+            Dialect::Sqlite => sqlite::found(url).await,
+            Dialect::Postgres => postgres::found(url).await,
+        }
     }
 
     /// Whether the PostgreSQL database that `url` names holds no table yet, of the hub or of anybody else. Changes nothing.
@@ -71,7 +81,8 @@ impl Store {
         let for_writer = pools.clone();
         let connect = move || for_writer.clone().writer();
         let configuration = Arc::new(Configuration::default());
-        let (writer, task) = Writer::start(dialect, Arc::clone(&signals), Arc::clone(&configuration), files.clone(), connect);
+        let (writer, task) =
+            Writer::start(dialect, Arc::clone(&signals), Arc::clone(&configuration), files.clone(), connect);
         let writer_task = Mutex::new(Some(tokio::spawn(task)));
         let listener = match &pools {
             Pools::Sqlite { .. } => None,
@@ -127,6 +138,17 @@ impl Store {
         self.files.as_ref().map_or(Ok(()), |files| files.check())
     }
 
+    /// How many transactions this process has written into a SQLite file.
+    pub(super) fn committed(&self) -> u64 {
+        self.files.as_ref().map_or(0, |files| files.committed())
+    }
+
+    /// Copies SQLite's log into the database file.
+    pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
+        self.check_files()?;
+        self.pools.checkpoint().await
+    }
+
     /// Whether no other process can be using the database: the lock on its file says so.
     pub fn is_exclusive(&self) -> bool {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
@@ -167,6 +189,39 @@ impl Store {
         }
         self.pools.close().await;
         drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// Which database a URL names.
+fn dialect(url: &str) -> Result<Dialect, OpenError> {
+    if url.starts_with("sqlite:") {
+        Ok(Dialect::Sqlite)
+    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Ok(Dialect::Postgres)
+    } else {
+        Err(OpenError::Scheme)
+    }
+}
+
+/// What there is of a database before a hub opens it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// No database of a hub.
+    Nothing,
+    /// One in which nothing has happened yet.
+    Unused,
+    /// One with a history.
+    Used,
+}
+
+impl Found {
+    /// From whether there is an audit trail, and whether anything stands in it.
+    const fn of_trail(is_there: bool, has_entries: bool) -> Self {
+        match (is_there, has_entries) {
+            (false, _) => Self::Nothing,
+            (true, false) => Self::Unused,
+            (true, true) => Self::Used,
+        }
     }
 }
 

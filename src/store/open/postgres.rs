@@ -7,7 +7,7 @@ use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use super::{OpenError, address, newest};
+use super::{Found, OpenError, address, newest};
 use crate::store::dialect::{Dialect, POSTGRES_MIGRATIONS};
 use crate::store::fault::Fault;
 use crate::store::pools::{ACQUIRE, Pools, READERS};
@@ -45,6 +45,19 @@ pub(super) async fn open(url: &str) -> Result<Pools, OpenError> {
 pub(super) async fn is_unused(url: &str) -> Result<bool, OpenError> {
     let sql = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = current_schema())";
     sqlx::query_scalar(sql).fetch_one(&mut reach(&options(url)?).await?).await.map_err(OpenError::Connect)
+}
+
+/// What there is of a hub's.
+pub(super) async fn found(url: &str) -> Result<Found, OpenError> {
+    let mut connection = reach(&options(url)?).await?;
+    let sql = "SELECT to_regclass('audit_entries') IS NOT NULL";
+    let is_there: bool = sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(OpenError::Connect)?;
+    if !is_there {
+        return Ok(Found::Nothing);
+    }
+    let sql = "SELECT EXISTS (SELECT FROM audit_entries)";
+    let has_entries = sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(OpenError::Connect)?;
+    Ok(Found::of_trail(is_there, has_entries))
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, OpenError> {

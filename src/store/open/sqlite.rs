@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{OpenError, address, newest};
+use super::{Found, OpenError, address, newest};
 use crate::store::StoreError;
 use crate::store::dialect::SQLITE_MIGRATIONS;
 use crate::store::fault::Fault;
@@ -50,6 +51,25 @@ pub(super) async fn open(url: &str) -> Result<(Pools, FileLock, Files), OpenErro
     migrated.map_err(|error| name_file(OpenError::of_migration(error, newest(&SQLITE_MIGRATIONS)), &path))?;
     let read = pool(READERS).connect_with(options.read_only(true)).await.map_err(|error| explain(error, &path))?;
     Ok((Pools::Sqlite { read, write }, lock, files))
+}
+
+/// What there is of a hub's.
+pub(super) async fn found(url: &str) -> Result<Found, OpenError> {
+    let options = SqliteConnectOptions::from_str(url).map_err(OpenError::Connect)?.read_only(true);
+    if !options.get_filename().metadata().is_ok_and(|found| found.len() > 0) {
+        return Ok(Found::Nothing);
+    }
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(OpenError::Connect)?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'audit_entries')";
+    let is_there: bool = sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(OpenError::Connect)?;
+    let has_entries = if is_there {
+        let sql = "SELECT EXISTS (SELECT 1 FROM audit_entries)";
+        sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(OpenError::Connect)?
+    } else {
+        false
+    };
+    connection.close().await.map_err(OpenError::Connect)?;
+    Ok(Found::of_trail(is_there, has_entries))
 }
 
 fn explain(error: sqlx::Error, path: &Path) -> OpenError {

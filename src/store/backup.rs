@@ -1,0 +1,138 @@
+//! A copy of a SQLite database that may be in use, verified before it is given its name.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::Serialize;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions};
+use sqlx::{Connection as _, Row as _};
+
+use super::session::{Connection, Session};
+use super::{StoreError, audit};
+
+/// What a copy holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Copied {
+    /// Its size.
+    pub bytes: u64,
+    /// Requests in it.
+    pub requests: i64,
+    /// Entries of its audit trail, whose chain is whole.
+    pub audit_entries: i64,
+}
+
+/// Why there is no copy.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The database is a server's.
+    #[error(
+        "the database is a PostgreSQL server's, which has its own tools: copy it with pg_dump, and keys.json of the hub's \
+         data folder with it"
+    )]
+    Postgres,
+    /// There is nothing to copy.
+    #[error("there is no database {0}: name the hub's with --data-dir, --config or --database-url")]
+    Missing(PathBuf),
+    /// The copy's name is taken.
+    #[error("{0} is there already: name another file, nothing is overwritten")]
+    Exists(PathBuf),
+    /// The copy cannot be written.
+    #[error("cannot write {path}")]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The database cannot be read, or its copy not be written.
+    #[error("cannot copy the database {path}")]
+    Copy {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: sqlx::Error,
+    },
+    /// The copy cannot be read.
+    #[error("the copy cannot be read, and was removed")]
+    Unreadable(#[source] StoreError),
+    /// The database is damaged: its copy is too.
+    #[error(
+        "the copy is not whole, and was removed: {0}. The database itself is damaged: go back to an earlier backup"
+    )]
+    Damaged(String),
+}
+
+/// Copies the database that `url` names to `file`, which must not be there yet, as it is at one moment; a hub that uses it goes on. The
+/// copy appears under its name once it has been read through: SQLite's own checks, and the chain of the audit trail.
+///
+/// # Errors
+/// See [`BackupError`]. Nothing is left behind.
+pub async fn copy(url: &str, file: &Path) -> Result<Copied, BackupError> {
+    if !url.starts_with("sqlite:") {
+        return Err(BackupError::Postgres);
+    }
+    let options = SqliteConnectOptions::from_str(url)
+        .map_err(|cause| BackupError::Copy { path: PathBuf::from(url), cause })?
+        .create_if_missing(false)
+        .read_only(true);
+    let path = options.get_filename().to_path_buf();
+    if path.metadata().is_ok_and(|found| found.len() > 0) {
+        write(&options, &path, file).await
+    } else {
+        Err(BackupError::Missing(path))
+    }
+}
+
+async fn write(options: &SqliteConnectOptions, path: &Path, file: &Path) -> Result<Copied, BackupError> {
+    if file.symlink_metadata().is_ok() {
+        return Err(BackupError::Exists(file.to_owned()));
+    }
+    let unwritable = |cause: io::Error| BackupError::Write { path: file.to_owned(), cause };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Nobody else may read it, and it is gone if this ends early.
+    let beside = tempfile::Builder::new().prefix(".countersign-backup-").tempfile_in(folder).map_err(unwritable)?;
+    let failed = |cause| BackupError::Copy { path: path.to_owned(), cause };
+    let mut source = SqliteConnection::connect_with(options).await.map_err(failed)?;
+    let into = beside.path().to_string_lossy().into_owned();
+    sqlx::query("VACUUM INTO $1").bind(into).execute(&mut source).await.map_err(failed)?;
+    source.close().await.map_err(failed)?;
+    let copied = verify(beside.path()).await?;
+    File::open(beside.path()).and_then(|copy| copy.sync_all()).map_err(unwritable)?;
+    beside.persist_noclobber(file).map_err(|error| unwritable(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(unwritable)?;
+    Ok(copied)
+}
+
+/// Reads the copy through.
+async fn verify(path: &Path) -> Result<Copied, BackupError> {
+    let unreadable = |error: sqlx::Error| BackupError::Unreadable(error.into());
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(true);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(unreadable)?;
+    let mut connection = pool.acquire().await.map_err(unreadable)?;
+    let found = sqlx::query_scalar("PRAGMA integrity_check").fetch_all(&mut *connection).await;
+    let found: Vec<String> = found.map_err(unreadable)?;
+    if found != ["ok"] {
+        return Err(BackupError::Damaged(found.join("; ")));
+    }
+    let orphans = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut *connection).await.map_err(unreadable)?;
+    if let Some(orphan) = orphans.first() {
+        let table: String = orphan.try_get(0).unwrap_or_default();
+        return Err(BackupError::Damaged(format!("a row of {table} refers to one that is not there")));
+    }
+    let sql = "SELECT (SELECT COUNT(*) FROM requests), (SELECT COUNT(*) FROM audit_entries)";
+    let counts = sqlx::query_as(sql).fetch_one(&mut *connection).await;
+    let (requests, audit_entries): (i64, i64) = counts.map_err(unreadable)?;
+    let mut session = Session::new(Connection::Sqlite(connection));
+    let broken = audit::first_break(&mut session).await.map_err(BackupError::Unreadable)?;
+    drop(session);
+    pool.close().await;
+    if let Some(entry) = broken {
+        return Err(BackupError::Damaged(format!("entry {entry} of the audit trail does not fit the one before it")));
+    }
+    let bytes = path.metadata().map(|found| found.len()).unwrap_or_default();
+    Ok(Copied { bytes, requests, audit_entries })
+}
