@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::channels::{Channels, TemplatesError};
 use crate::config::Settings;
 use crate::data_dir::{DataDir, DataDirError, watch_keys};
-use crate::delivery::{Dispatcher, DispatcherParts, Egress, EgressError, RetrySchedule, TargetPolicy};
+use crate::delivery::{Dispatcher, DispatcherParts, Egress, EgressError, RetrySchedule, TargetPolicy, run_discarder};
 use crate::http::{App, router, serve};
-use crate::hub::{Hub, HubSettings, run_link_log, run_replayer, run_slack_jobs, run_timer};
+use crate::hub::{Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_slack_jobs, run_timer};
 use crate::identity::BootstrapToken;
 use crate::links::KeyRing;
 use crate::store::{Found, OpenError, Store, run_checkpoints};
@@ -137,6 +137,7 @@ impl Server {
         dispatcher.take_over().await;
         let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), (seen, next), stop.clone());
         let checkpointing = run_checkpoints(Arc::clone(&store), clock.clone(), stop.clone());
+        let discarding = run_discarder(Arc::clone(&store), clock.clone(), stop.clone());
         let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, dispatcher, bootstrap);
         let hub = Arc::new(hub);
         let app = App { hub: Arc::clone(&hub), stop: stop.clone() };
@@ -144,8 +145,10 @@ impl Server {
             ("http", tokio::spawn(serve(listener, router(app), stop.clone()))),
             ("timer", tokio::spawn(run_timer(Arc::clone(&hub), stop.clone()))),
             ("replayer", tokio::spawn(run_replayer(Arc::clone(&hub), stop.clone()))),
+            ("discarder", tokio::spawn(discarding)),
             ("slack", tokio::spawn(run_slack_jobs(Arc::clone(&hub), stop.clone()))),
             ("dispatcher", tokio::spawn(dispatching)),
+            ("key check", tokio::spawn(run_key_check(Arc::clone(&hub), stop.clone()))),
             ("link log", tokio::spawn(run_link_log(Arc::clone(&hub), stop.clone()))),
             ("keys", tokio::spawn(watching)),
             ("checkpoints", tokio::spawn(checkpointing)),

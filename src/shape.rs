@@ -40,6 +40,8 @@ enum Wanted {
     /// Whatever its reader takes.
     Anything,
     Only(Kind),
+    /// An object with these fields, and no others.
+    Fields(&'static [&'static str]),
     /// A whole number between these.
     Whole(i64, u64),
     OneOf(&'static [&'static str]),
@@ -69,6 +71,7 @@ impl fmt::Display for Wanted {
         match self {
             Self::Anything => f.write_str("something else"),
             Self::Only(kind) => kind.fmt(f),
+            Self::Fields(_) => Kind::Object.fmt(f),
             Self::Whole(least, most) => write!(f, "a whole number from {least} to {most}"),
             Self::OneOf(names) => write!(f, "one of {}", names.join(", ")),
         }
@@ -80,6 +83,7 @@ impl Wanted {
         let is_wanted = match self {
             Self::Anything => true,
             Self::Only(kind) => kind == found,
+            Self::Fields(_) => found == Kind::Object,
             Self::Whole(..) => found == Kind::Number,
             Self::OneOf(_) => found == Kind::Text,
         };
@@ -90,7 +94,7 @@ impl Wanted {
     fn explain<E: de::Error>(self, error: E) -> E {
         match self {
             Self::Whole(..) => E::custom(format!("expected {self}")),
-            Self::Anything | Self::Only(_) | Self::OneOf(_) => error,
+            Self::Anything | Self::Only(_) | Self::Fields(_) | Self::OneOf(_) => error,
         }
     }
 }
@@ -125,10 +129,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Shaped<D> {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.deserialize_map(visitor)
+        self.0.deserialize_any(Reader { visitor, wanted: Wanted::Fields(fields) })
     }
 
     /// Of a name alone: no value from outside is an enum that holds more.
@@ -205,7 +209,11 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Reader<V> {
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<V::Value, A::Error> {
         self.wanted.check(Kind::Object)?;
-        self.visitor.visit_map(Members { fields, names: HashSet::new() })
+        let known = match self.wanted {
+            Wanted::Fields(known) => Some(known),
+            _ => None,
+        };
+        self.visitor.visit_map(Members { fields, known, names: HashSet::new() })
     }
 }
 
@@ -224,6 +232,9 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Shaped<A> {
 /// The members of an object.
 struct Members<A> {
     fields: A,
+    /// The names that there are, where no others may come. What the hub itself has stored is read without this: a newer version may
+    /// have written it.
+    known: Option<&'static [&'static str]>,
     /// Those that came.
     names: HashSet<String>,
 }
@@ -231,6 +242,7 @@ struct Members<A> {
 /// Takes a member's name, and notes it.
 struct Name<'n, T> {
     inner: T,
+    known: Option<&'static [&'static str]>,
     names: &'n mut HashSet<String>,
 }
 
@@ -238,7 +250,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<A> {
     type Error = A::Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
-        self.fields.next_key_seed(Name { inner: seed, names: &mut self.names })
+        self.fields.next_key_seed(Name { inner: seed, known: self.known, names: &mut self.names })
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
@@ -254,7 +266,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Name<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<S::Value, D::Error> {
-        self.inner.deserialize(Name { inner: name, names: self.names })
+        self.inner.deserialize(Name { inner: name, known: self.known, names: self.names })
     }
 }
 
@@ -262,7 +274,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Name<'_, D> {
     type Error = D::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_any(Name { inner: visitor, names: self.names })
+        self.inner.deserialize_any(Name { inner: visitor, known: self.known, names: self.names })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, D::Error> {
@@ -276,7 +288,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Name<'_, D> {
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         let wanted = Wanted::OneOf(variants);
-        self.inner.deserialize_any(Name { inner: Reader { visitor, wanted }, names: self.names })
+        self.inner.deserialize_any(Name { inner: Reader { visitor, wanted }, known: self.known, names: self.names })
     }
 
     forward_to_deserialize_any! {
@@ -296,7 +308,12 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Name<'_, V> {
         if !self.names.insert(name.to_owned()) {
             return Err(E::custom(format_args!("duplicate field `{name}`")));
         }
-        self.inner.visit_str(name)
+        // The reader first: one around it may note which field it is.
+        let read = self.inner.visit_str(name)?;
+        match self.known {
+            Some(known) if !known.contains(&name) => Err(E::unknown_field(name, known)),
+            _ => Ok(read),
+        }
     }
 }
 
@@ -318,7 +335,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Default, PartialEq, Deserialize)]
-    #[serde(deny_unknown_fields, default)]
+    #[serde(default)]
     struct Given {
         name: String,
         kind: Option<Fruit>,
@@ -371,6 +388,9 @@ mod tests {
             (r#"{"free": {"a": 1, "b": {"a": 2, "a": 3}}}"#, "duplicate field `a`"),
             (r#"{"free": [{"a": 1, "\u0061": 1}]}"#, "duplicate field `a`"),
             (r#"{"map": {"x": {}, "x": {}}}"#, "duplicate field `x`"),
+            (r#"{"nam": "a"}"#, "unknown field `nam`, expected one of `name`, `kind`, `count`"),
+            (r#"{"inner": {"nam": "a"}}"#, "unknown field `nam`, expected one of `name`"),
+            (r#"{"list": [{}, {"map": {"x": {"nam": 1}}}]}"#, "unknown field `nam`, expected one of `name`"),
         ] {
             let error = read(text).expect_err(text);
             assert!(error.starts_with(&format!("{why} at line 1 column ")), "{text}: {error}");

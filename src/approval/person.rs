@@ -63,7 +63,6 @@ impl<'de> Deserialize<'de> for Email {
 
 /// Who asks. A person has an address; a system that asks on nobody's behalf has only a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Requester {
     /// The person's identity; absent for a system.
     #[serde(default)]
@@ -81,7 +80,6 @@ pub struct Requester {
 
 /// When a person is away, and who stands in for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Absence {
     /// Since when; always when absent.
     #[serde(default)]

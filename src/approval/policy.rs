@@ -25,7 +25,6 @@ pub const MAX_WINDOW_SECONDS: u32 = 30 * 24 * 3_600;
 
 /// One requirement: `needed` approvals by members of `group`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Slot {
     /// Whose members may fill it.
     pub group: GroupName,
@@ -108,7 +107,6 @@ pub struct Procedure {
 
 /// The right to go ahead in an emergency. It is told loudly and reviewed afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct BreakGlass {
     /// Whose members have it.
     pub groups: BTreeSet<GroupName>,
@@ -122,7 +120,6 @@ pub struct BreakGlass {
 
 /// One step of escalation: members of one more group may fill a slot. How many it takes stays the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Escalation {
     /// When, in seconds since asking.
     pub after_seconds: u32,

@@ -27,7 +27,7 @@ use crate::ids::EndpointId;
 use crate::links::KeyRing;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::{self, Claimed, Next, Room, Settlement};
-use crate::store::{Store, StoreError, deliveries};
+use crate::store::{Store, StoreError};
 use crate::time::{SharedClock, Timestamp};
 
 /// How often the dispatcher looks for itself.
@@ -170,6 +170,7 @@ impl Dispatcher {
                 backlog
             }
         };
+        self.metrics.set_apart(&self.parts.store.unreadable());
         Ok(self.metrics.text(self.board.load(), backlog))
     }
 
@@ -216,7 +217,8 @@ impl Dispatcher {
         for (id, _) in due {
             match endpoints.iter().find(|endpoint| endpoint.id == id) {
                 Some(endpoint) if health::is_on(endpoint) => self.claim(endpoint, now).await?,
-                _ => self.discard(id, now).await?,
+                // What waits for others is discarded, by small steps.
+                _ => {}
             }
         }
         let look = now + LOOK;
@@ -239,16 +241,6 @@ impl Dispatcher {
         let more = claimed.len() >= room.fresh.min(room.later) as usize;
         self.carry_out(self.board.take(endpoint, claimed, more));
         Ok(())
-    }
-
-    /// Ends what waits for an endpoint that was switched off or taken away.
-    async fn discard(&self, endpoint: EndpointId, now: Timestamp) -> Result<(), StoreError> {
-        let reason = "the endpoint is switched off";
-        self.write(move |tx| {
-            Box::pin(async move { deliveries::discard_waiting(tx.session(), endpoint, reason, now).await })
-        })
-        .await
-        .map(drop)
     }
 
     /// Prolongs the leases of what has waited here for long.

@@ -13,7 +13,7 @@ use crate::audit::{Actor, Entry};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{self, Endpoint, EndpointState};
 use crate::store::health::{self, Health};
-use crate::store::{StoreError, Tx, deliveries};
+use crate::store::{StoreError, Tx};
 use crate::time::Timestamp;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -129,7 +129,7 @@ async fn recover(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now:
     Ok(())
 }
 
-/// Switches an endpoint off; what waits for it is discarded, and can be replayed later.
+/// Switches an endpoint off; what waits for it is discarded soon (`discard`), and can be replayed later.
 async fn switch_off(
     tx: &mut Tx,
     dispatcher: &Arc<Dispatcher>,
@@ -145,7 +145,6 @@ async fn switch_off(
         Some(health) => health::put(tx.session(), id, &health, now).await?,
         None => health::clear(tx.session(), id).await?,
     }
-    deliveries::discard_waiting(tx.session(), id, &format!("the endpoint was switched off: {reason}"), now).await?;
     let details = json!({"endpoint": id, "name": off.name, "reason": reason});
     tx.record(&Entry { details, ..Entry::new(now, "endpoint.disabled", Actor::Hub) })?;
     tell(tx, dispatcher, &off, "endpoint.disabled", None, now).await
@@ -188,7 +187,18 @@ pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError>
     let due = health::due_probes(&mut dispatcher.parts.store.read().await?, now).await?;
     for id in due {
         let owner = Arc::clone(dispatcher);
-        dispatcher.write(move |tx| Box::pin(async move { probe(tx, &owner, id, now).await })).await?;
+        let probed = dispatcher.write(move |tx| Box::pin(async move { probe(tx, &owner, id, now).await })).await;
+        match probed {
+            // One whose row cannot be read, say, keeps no other from its own, nor the dispatcher from its round.
+            Err(error) if !error.is_transient() => {
+                tracing::error!(endpoint = %id, error = &error as &dyn std::error::Error, "a probe is put off");
+                let later = now + PROBED;
+                dispatcher
+                    .write(move |tx| Box::pin(async move { health::put_probe_off(tx.session(), id, later).await }))
+                    .await?;
+            }
+            probed => probed?,
+        }
     }
     Ok(())
 }

@@ -11,13 +11,27 @@ use crate::ids::EndpointId;
 use crate::store::{StoreError, Tx, endpoints, heartbeats};
 use crate::time::Timestamp;
 
+/// How long one waits that cannot be sent.
+const PUT_OFF: Duration = Duration::from_secs(3_600);
+
 /// Sends the heartbeats whose time has come.
 pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError> {
     let now = dispatcher.parts.clock.now();
     let due = heartbeats::due(&mut dispatcher.parts.store.read().await?, now).await?;
     for id in due {
         let owner = Arc::clone(dispatcher);
-        dispatcher.write(move |tx| Box::pin(async move { beat(tx, &owner, id, now).await })).await?;
+        let beaten = dispatcher.write(move |tx| Box::pin(async move { beat(tx, &owner, id, now).await })).await;
+        match beaten {
+            // One whose row cannot be read, say, keeps no other from its own, nor the dispatcher from its round.
+            Err(error) if !error.is_transient() => {
+                tracing::error!(endpoint = %id, error = &error as &dyn std::error::Error, "a heartbeat is put off");
+                let later = now + PUT_OFF;
+                dispatcher
+                    .write(move |tx| Box::pin(async move { heartbeats::put_off(tx.session(), id, later).await }))
+                    .await?;
+            }
+            beaten => beaten?,
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the engine counts about itself, in the OpenMetrics text format. No names of endpoints, resources or people stand in it:
 //! whoever watches need not be trusted with those.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -32,6 +33,7 @@ pub struct Metrics {
     held: Gauge,
     due: Gauge,
     oldest: Gauge<f64, AtomicU64>,
+    unreadable: Family<TableLabel, Gauge>,
 }
 
 /// What of the queue is due.
@@ -57,6 +59,11 @@ struct ChannelLabel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: Name,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TableLabel {
+    table: Name,
 }
 
 /// One of a few names of our own.
@@ -97,7 +104,10 @@ impl Default for Metrics {
         registry.register("deliveries_due", "Deliveries that wait in the database though they are due", due.clone());
         let help = "How long the first of those has been due";
         registry.register_with_unit("deliveries_oldest_due", help, Unit::Seconds, oldest.clone());
-        Self { registry, attempts, durations, first_attempts, ended, under_way, held, due, oldest }
+        let unreadable = Family::default();
+        let help = "Rows that this version cannot read and has set apart, as a newer version leaves them";
+        registry.register("rows_unreadable", help, unreadable.clone());
+        Self { registry, attempts, durations, first_attempts, ended, under_way, held, due, oldest, unreadable }
     }
 }
 
@@ -116,6 +126,15 @@ impl Metrics {
     /// Counts a delivery that has ended.
     pub(super) fn ended(&self, state: DeliveryState) {
         self.ended.get_or_create(&StateLabel { state: Name(state.as_str()) }).inc();
+    }
+
+    /// Says how many rows of each table are set apart now.
+    pub(super) fn set_apart(&self, tables: &BTreeMap<&'static str, Vec<String>>) {
+        self.unreadable.clear();
+        for (table, rows) in tables {
+            let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+            self.unreadable.get_or_create(&TableLabel { table: Name(table) }).set(count);
+        }
     }
 
     /// All figures as text.
@@ -145,6 +164,7 @@ mod tests {
         metrics.attempted(Channel::Custom, Class::Success, took, waited);
         metrics.attempted(Channel::Teams, Class::Throttled, took, None);
         metrics.ended(DeliveryState::Delivered);
+        metrics.set_apart(&BTreeMap::from([("endpoints", vec!["one".to_owned(), "two".to_owned()])]));
         let text = metrics.text((1, 2), Backlog { due: 3, oldest: Duration::from_secs(4) });
         for line in [
             r#"countersign_delivery_attempts_total{channel="custom",class="success"} 1"#,
@@ -153,6 +173,7 @@ mod tests {
             r#"countersign_delivery_first_attempt_delay_seconds_bucket{le="0.005",channel="custom"} 1"#,
             r#"countersign_deliveries_ended_total{state="delivered"} 1"#,
             "countersign_deliveries_under_way 1",
+            r#"countersign_rows_unreadable{table="endpoints"} 2"#,
             "countersign_deliveries_held 2",
             "countersign_deliveries_due 3",
             "countersign_deliveries_oldest_due_seconds 4.0",

@@ -9,6 +9,7 @@ mod board;
 mod breaker;
 mod chat_call;
 mod compose;
+mod discard;
 mod dispatcher;
 mod egress;
 mod health;
@@ -32,6 +33,7 @@ mod wanted;
 
 pub use attempt::send;
 pub use chat_call::CallError;
+pub use discard::run_discarder;
 pub use dispatcher::{Dispatcher, DispatcherParts};
 pub use egress::{Egress, EgressError, Lookup, SystemLookup, tls_fault};
 pub use lane::{Held, HeldBy};

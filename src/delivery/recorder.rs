@@ -12,6 +12,7 @@ use super::health::{self, Report};
 use super::outcome::Class;
 use super::sender::TemplateVerdict;
 use crate::ids::{DeliveryId, EndpointId};
+use crate::store::deliveries::{Attempt, DeliveryState};
 use crate::store::health::failing;
 use crate::store::queue::{self, Next, Settlement};
 use crate::store::slack::messages::{self, TurnEnd};
@@ -72,35 +73,52 @@ impl Recorder {
     /// Should the database be away for longer than the leases last, the deliveries are made again.
     async fn write_down(&self, records: Vec<Record>) {
         let records: Arc<[Record]> = records.into();
-        let retried = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(20))
-            .with_max_delay(Duration::from_secs(2))
-            .with_max_times(20);
-        let mut passed_on = None;
-        let written = (|| self.write_once(Arc::clone(&records))).retry(retried).when(StoreError::is_transient).await;
-        match written {
-            Ok(Written { held, due }) => {
-                passed_on = due;
-                for record in records.iter().filter(|record| held.contains(&record.settlement.id)) {
-                    if let Next::End { state, .. } = record.settlement.next {
-                        self.dispatcher.metrics.ended(state);
-                    }
-                }
-                for record in records.iter().filter(|record| !held.contains(&record.settlement.id)) {
-                    tracing::warn!(delivery = %record.settlement.id, "the lease ran out before the result was recorded");
-                }
-            }
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(count = records.len(), error, "cannot record results: their leases must run out");
-            }
+        match self.write_and_tell(&records).await {
+            Err(error) if error.is_transient() => give_up(&records, &error),
+            Err(_) => self.write_each(&records).await,
+            Ok(()) => {}
         }
         for record in &*records {
             self.dispatcher.release(record.settlement.endpoint_id, record.bytes);
         }
-        if let Some(moment) = records.iter().filter_map(|record| record.due()).chain(passed_on).min() {
+    }
+
+    /// Each by itself, since the database refuses one of them. That one ends, with the reason: sent again, it would most likely be
+    /// refused again.
+    async fn write_each(&self, records: &[Record]) {
+        for record in records {
+            let alone: Arc<[Record]> = Arc::new([record.clone()]);
+            let Err(error) = self.write_and_tell(&alone).await else { continue };
+            if error.is_transient() {
+                give_up(&alone, &error);
+                continue;
+            }
+            let failed: Arc<[Record]> = Arc::new([record.refused(&error)]);
+            if let Err(error) = self.write_and_tell(&failed).await {
+                give_up(&failed, &error);
+            }
+        }
+    }
+
+    async fn write_and_tell(&self, records: &Arc<[Record]>) -> Result<(), StoreError> {
+        let retried = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(20))
+            .with_max_delay(Duration::from_secs(2))
+            .with_max_times(20);
+        let write = || self.write_once(Arc::clone(records));
+        let Written { held, due } = write.retry(retried).when(StoreError::is_transient).await?;
+        for record in records.iter().filter(|record| held.contains(&record.settlement.id)) {
+            if let Next::End { state, .. } = record.settlement.next {
+                self.dispatcher.metrics.ended(state);
+            }
+        }
+        for record in records.iter().filter(|record| !held.contains(&record.settlement.id)) {
+            tracing::warn!(delivery = %record.settlement.id, "the lease ran out before the result was recorded");
+        }
+        if let Some(moment) = records.iter().filter_map(Record::due).chain(due).min() {
             self.dispatcher.told(moment);
         }
+        Ok(())
     }
 
     async fn write_once(&self, records: Arc<[Record]>) -> Result<Written, StoreError> {
@@ -139,6 +157,11 @@ impl Recorder {
     }
 }
 
+fn give_up(records: &[Record], error: &StoreError) {
+    let error = error as &dyn std::error::Error;
+    tracing::warn!(count = records.len(), error, "cannot record results: their leases must run out");
+}
+
 /// Of each endpoint and event what its templates did last.
 async fn note_templates(tx: &mut Tx, records: &[Record], held: &HashSet<DeliveryId>) -> Result<(), StoreError> {
     let mine = records.iter().filter(|record| held.contains(&record.settlement.id));
@@ -173,6 +196,16 @@ fn reports(records: &[Record], held: &HashSet<DeliveryId>) -> BTreeMap<EndpointI
 }
 
 impl Record {
+    /// What is written down instead of one that the database refuses: that it was sent, and that no more of it can be said.
+    fn refused(&self, error: &StoreError) -> Self {
+        tracing::error!(delivery = %self.settlement.id, error = error as &dyn std::error::Error, "a result is refused");
+        let reason = format!("what came of it cannot be recorded: {error}");
+        let next = Next::End { state: DeliveryState::Failed, reason: Some(reason) };
+        let attempt = self.settlement.attempt.clone().map(|attempt| Attempt { error: None, answer: None, ..attempt });
+        let settlement = Settlement { next, attempt, ..self.settlement.clone() };
+        Self { settlement, turn: None, template: None, ..self.clone() }
+    }
+
     /// When the delivery is due again.
     const fn due(&self) -> Option<Timestamp> {
         match self.settlement.next {

@@ -205,7 +205,10 @@ impl From<HubError> for Problem {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the store cannot serve a call");
                 Self::new(
                     "storage_unavailable",
-                    "the hub cannot reach its storage now: try again, with the same Idempotency-Key if you sent one",
+                    format!(
+                        "the hub's storage cannot serve this now ({}): try again, with the same Idempotency-Key if you sent one",
+                        error.fault().map_or("busy", |fault| fault.as_str())
+                    ),
                 )
             }
             HubError::Store(error) => {

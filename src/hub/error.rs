@@ -110,6 +110,11 @@ pub enum HubError {
 }
 
 impl HubError {
+    /// Whether waiting may mend it: the database cannot serve now.
+    pub(super) const fn is_transient(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_transient())
+    }
+
     /// It clashes with what is there.
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::Conflict { code, detail: detail.into() }

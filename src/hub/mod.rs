@@ -24,8 +24,10 @@ mod link_log;
 mod notify;
 mod query;
 mod replay;
+mod replicas;
 mod reports;
 mod resources;
+mod retries;
 mod revise;
 mod rules;
 mod slack;
@@ -61,6 +63,7 @@ pub use identities::{BoundAccount, ChatIdentities, LinkCode};
 pub use link_log::{LinkUses, Times, run_link_log};
 pub use query::{ListFilter, Page};
 pub use replay::{ReplayInput, Replayed, run_replayer};
+pub use replicas::run_key_check;
 pub use reports::ReportFilter;
 pub use resources::{ResourceInput, ResourceView};
 pub use revise::ReviseInput;
@@ -93,6 +96,17 @@ pub struct HubSettings {
     pub default_timeout_seconds: u32,
 }
 
+/// What an operator should look at, though the hub works.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Readiness {
+    /// Rows that cannot be read and are set apart, with what is wrong with each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
+    /// Anything else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
 /// The services.
 pub struct Hub {
     store: Arc<Store>,
@@ -106,6 +120,9 @@ pub struct Hub {
     rules: rules::RuleBooks,
     trials: Semaphore,
     link_log: link_log::LinkLog,
+    key_check: replicas::KeyCheck,
+    retries: retries::Retries<timer::Task>,
+    replay_retries: retries::Retries<crate::ids::ReplayId>,
 }
 
 impl Hub {
@@ -131,6 +148,9 @@ impl Hub {
             rules: rules::RuleBooks::default(),
             trials: Semaphore::new(endpoints::AT_ONCE),
             link_log: link_log::LinkLog::default(),
+            key_check: replicas::KeyCheck::default(),
+            retries: retries::Retries::default(),
+            replay_retries: retries::Retries::default(),
         }
     }
 
@@ -165,13 +185,17 @@ impl Hub {
         self.dispatcher.metrics().await
     }
 
-    /// Whether the database answers.
+    /// Whether the database reads and writes, and what an operator should look at all the same.
     ///
     /// # Errors
     /// When it does not.
-    pub async fn ready(&self) -> Result<(), StoreError> {
+    pub async fn ready(&self) -> Result<Readiness, StoreError> {
         self.store.check_files()?;
-        self.store.read().await?.ping().await
+        self.store.probe().await?;
+        Ok(Readiness {
+            unreadable: self.store.unreadable().into_values().flatten().collect(),
+            warnings: self.key_check.problem(self.clock.now()).into_iter().collect(),
+        })
     }
 }
 

@@ -17,8 +17,9 @@ use super::{Hub, HubError};
 use crate::approval::{Command, GrantCommand, Roster, Use};
 use crate::audit::{Actor, Entry};
 use crate::ids::RequestId;
-use crate::store::timers::{self, Timer};
-use crate::store::{StoreError, Tx, membership_checks, requests, reviews};
+use crate::store::membership_checks::Check;
+use crate::store::timers::{self, Due, Timer};
+use crate::store::{Tx, membership_checks, requests, reviews};
 use crate::time::Timestamp;
 
 /// Requests handled in one transaction.
@@ -27,6 +28,15 @@ const BATCH: u32 = 64;
 const LOOK: Duration = Duration::from_secs(5);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// What can fail by itself, again and again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Task {
+    /// A request's step.
+    Step(Timer, RequestId),
+    /// To look again at a request whose deciders changed.
+    Recheck(RequestId),
+}
 
 impl Hub {
     /// Does what it is time for; answers how many steps that were.
@@ -37,13 +47,16 @@ impl Hub {
         let mut steps = 0;
         for timer in Timer::ALL {
             let mut handled = BTreeSet::new();
+            let mut behind: Option<Due> = None;
             loop {
-                let due = timers::due(&mut self.store.read().await?, timer, self.clock.now(), BATCH).await?;
+                let now = self.clock.now();
+                let due = timers::due(&mut self.store.read().await?, timer, now, behind.as_ref(), BATCH).await?;
+                let Some(last) = due.last().cloned() else { break };
                 // What is due still after its step was taken could not be helped by it: it must not keep the others waiting.
-                let fresh: Vec<RequestId> = due.into_iter().filter(|id| handled.insert(*id)).collect();
-                if fresh.is_empty() {
-                    break;
-                }
+                behind = Some(last);
+                let may_try = |id: &RequestId| self.retries.may_try(&Task::Step(timer, *id), now);
+                let ids = due.iter().map(|due| due.id);
+                let fresh: Vec<RequestId> = ids.filter(|id| handled.insert(*id) && may_try(id)).collect();
                 steps += fresh.len();
                 self.take_steps(timer, fresh).await?;
             }
@@ -53,19 +66,41 @@ impl Hub {
 
     /// Takes the steps in one transaction; when one of them fails, each in its own, so that it fails alone.
     async fn take_steps(&self, timer: Timer, due: Vec<RequestId>) -> Result<(), HubError> {
-        let alone = due.clone();
-        match self.take_together(timer, due).await {
-            Err(HubError::Store(error)) if error.is_transient() => Err(error.into()),
-            Err(_) => {
-                for id in alone {
-                    if let Err(error) = self.take_together(timer, vec![id]).await {
-                        tracing::error!(request = %id, ?timer, error = &error as &dyn std::error::Error, "a step failed");
-                    }
-                }
-                Ok(())
-            }
-            Ok(()) => Ok(()),
+        if due.is_empty() {
+            return Ok(());
         }
+        let together = self.take_together(timer, due.clone()).await;
+        match together {
+            Ok(()) => due.into_iter().for_each(|id| self.retries.worked(&Task::Step(timer, id))),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(_) => {
+                for id in due {
+                    let alone = self.take_together(timer, vec![id]).await;
+                    self.note(Task::Step(timer, id), alone)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers how a task ended that was done alone.
+    ///
+    /// # Errors
+    /// When the store fails: that says nothing of the task.
+    fn note(&self, task: Task, ended: Result<(), HubError>) -> Result<(), HubError> {
+        match ended {
+            Ok(()) => self.retries.worked(&task),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => {
+                let noted = self.retries.failed(task.clone(), self.clock.now());
+                if noted.is_logged {
+                    let (times, next) = (noted.times, noted.next);
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(?task, times, %next, error, "a step failed");
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn take_together(&self, timer: Timer, due: Vec<RequestId>) -> Result<(), HubError> {
@@ -89,21 +124,50 @@ impl Hub {
     /// When the store fails.
     async fn recheck(&self) -> Result<usize, HubError> {
         let mut checked = 0;
-        while membership_checks::next(&mut self.store.read().await?).await?.is_some() {
+        loop {
+            let next = membership_checks::next(&mut self.store.read().await?).await?;
+            let Some(check) = next else { return Ok(checked) };
             let scene = self.scene(Actor::Hub);
-            checked += self
+            let part = self
                 .store
                 .write::<_, usize, HubError>(move |tx| Box::pin(async move { recheck_part(tx, &scene).await }))
-                .await?;
+                .await;
+            checked += match part {
+                Err(error) if !error.is_transient() => self.recheck_each(check).await?,
+                part => part?,
+            };
         }
-        Ok(checked)
     }
 
-    /// When the timer has to look next.
-    async fn next_look(&self) -> Result<Timestamp, HubError> {
+    /// A part in which something fails, each request in a transaction of its own. One that fails is logged and left as it is: the
+    /// next change of the group looks at it again.
+    async fn recheck_each(&self, check: Check) -> Result<usize, HubError> {
+        let part = membership_checks::part(&mut self.store.read().await?, &check, BATCH).await?;
+        for id in &part {
+            let (id, scene) = (*id, self.scene(Actor::Hub));
+            let alone = self
+                .store
+                .write::<_, (), HubError>(move |tx| {
+                    Box::pin(async move { carry_out(tx, id, Command::Recheck, &scene).await.map(drop) })
+                })
+                .await;
+            self.note(Task::Recheck(id), alone)?;
+        }
+        let last = part.last().copied();
+        self.store
+            .write::<_, (), HubError>(move |tx| {
+                Box::pin(async move { Ok(membership_checks::advance(tx.session(), &check, last).await?) })
+            })
+            .await?;
+        Ok(part.len())
+    }
+
+    /// When the timer has to look next, having looked at `looked_at`: what was due then and is due still waits for its next try.
+    async fn next_look(&self, looked_at: Timestamp) -> Result<Timestamp, HubError> {
         let look = self.clock.now() + LOOK;
-        let next = timers::next(&mut self.store.read().await?).await?;
-        Ok(next.map_or(look, |next| next.min(look)))
+        let next = timers::next(&mut self.store.read().await?, looked_at).await?;
+        let again = self.retries.next_after_look(looked_at);
+        Ok(next.into_iter().chain(again).fold(look, Timestamp::min))
     }
 }
 
@@ -133,14 +197,7 @@ async fn recheck_part(tx: &mut Tx, scene: &Scene) -> Result<usize, HubError> {
     let Some(check) = membership_checks::next(tx.session()).await? else { return Ok(0) };
     let part = membership_checks::part(tx.session(), &check, BATCH).await?;
     for id in &part {
-        match carry_out(tx, *id, Command::Recheck, scene).await {
-            Ok(_) => {}
-            // A row that cannot be read must not keep the others from being looked at.
-            Err(HubError::Store(error @ StoreError::Inconsistent { .. })) => {
-                tracing::error!(request = %id, error = &error as &dyn std::error::Error, "cannot look at a request again");
-            }
-            Err(error) => return Err(error),
-        }
+        carry_out(tx, *id, Command::Recheck, scene).await.map(drop)?;
     }
     membership_checks::advance(tx.session(), &check, part.last().copied()).await?;
     Ok(part.len())
@@ -150,9 +207,10 @@ async fn recheck_part(tx: &mut Tx, scene: &Scene) -> Result<usize, HubError> {
 pub async fn run_timer(hub: Arc<Hub>, stop: CancellationToken) {
     loop {
         hub.store.signals().looking();
+        let looked_at = hub.clock.now();
         let done = hub.run_due().await;
         let wake = match done {
-            Ok(_) => hub.next_look().await,
+            Ok(_) => hub.next_look(looked_at).await,
             Err(error) => Err(error),
         };
         let wake = wake.unwrap_or_else(|error| {

@@ -34,6 +34,7 @@ pub struct LiveKeys {
 pub(super) enum Purpose {
     Link,
     Form,
+    Fingerprint,
 }
 
 impl KeyRing {
@@ -45,6 +46,12 @@ impl KeyRing {
     /// Puts other keys in place of those there are.
     pub fn replace(&self, keys: LiveKeys) {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// What tells the keys from others, without telling anything of them: number and a part of a tag, the signing key's first.
+    pub fn fingerprints(&self) -> Vec<String> {
+        let live = self.live();
+        std::iter::once(&live.signing).chain(&live.older).map(LinkKey::fingerprint).collect()
     }
 
     /// The keys of this moment: whoever signs names the key and signs with the same.
@@ -78,12 +85,19 @@ impl LiveKeys {
 }
 
 impl LinkKey {
+    fn fingerprint(&self) -> String {
+        let tag = self.mac(Purpose::Fingerprint, b"").finalize().into_bytes();
+        let hex: String = tag.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("{}:{hex}", self.id)
+    }
+
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
     fn mac(&self, purpose: Purpose, message: &[u8]) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.expose_secret()).expect("any length is a key");
         mac.update(match purpose {
             Purpose::Link => b"countersign link 1\0",
             Purpose::Form => b"countersign form 1\0",
+            Purpose::Fingerprint => b"countersign keys 1\0",
         });
         mac.update(message);
         mac

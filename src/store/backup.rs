@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions};
@@ -126,7 +127,7 @@ async fn verify(path: &Path) -> Result<Copied, BackupError> {
     let sql = "SELECT (SELECT COUNT(*) FROM requests), (SELECT COUNT(*) FROM audit_entries)";
     let counts = sqlx::query_as(sql).fetch_one(&mut *connection).await;
     let (requests, audit_entries): (i64, i64) = counts.map_err(unreadable)?;
-    let mut session = Session::new(Connection::Sqlite(connection));
+    let mut session = Session::new(Connection::Sqlite(connection), Arc::default());
     let broken = audit::first_break(&mut session).await.map_err(BackupError::Unreadable)?;
     drop(session);
     pool.close().await;

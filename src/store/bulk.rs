@@ -3,6 +3,7 @@
 //! A [`Session`](super::Session) gathers rows by table and writes them before it runs any other statement, so that nobody can
 //! tell them from rows written at once.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use super::dialect::Dialect;
@@ -76,65 +77,108 @@ impl Bulk {
 /// A statement with its values.
 pub(super) type Statement = (&'static str, Vec<Arg>);
 
+/// Which of a transaction's operations, in their order.
+pub(super) type Owner = usize;
+
 /// Gathered rows.
 #[derive(Default)]
 pub(super) struct Gathered {
-    tables: Vec<(&'static Bulk, Vec<Arg>)>,
-    /// How many values each table had when the operation under way began.
-    marks: Vec<usize>,
+    rows: Rows,
+    /// Whose rows are added now.
+    owner: Owner,
+}
+
+/// Rows of several tables and operations, parents before children.
+#[derive(Default)]
+pub(super) struct Rows(Vec<Table>);
+
+struct Table {
+    bulk: &'static Bulk,
+    values: Vec<Arg>,
+    /// Of each row, in ascending order.
+    owners: Vec<Owner>,
 }
 
 impl Gathered {
     /// Adds a row; `values` in the order of the table's columns.
     pub(super) fn add(&mut self, bulk: &'static Bulk, values: Vec<Arg>) {
         debug_assert_eq!(values.len(), bulk.columns, "{}", bulk.into);
-        match self.tables.iter_mut().find(|(known, _)| std::ptr::eq(*known, bulk)) {
-            Some((_, gathered)) => gathered.extend(values),
+        let tables = &mut self.rows.0;
+        match tables.iter_mut().find(|known| std::ptr::eq(known.bulk, bulk)) {
+            Some(known) => {
+                known.values.extend(values);
+                known.owners.push(self.owner);
+            }
             None => {
-                let place = self.tables.partition_point(|(known, _)| known.order <= bulk.order);
-                self.tables.insert(place, (bulk, values));
-                self.marks.insert(place, 0);
+                let place = tables.partition_point(|known| known.bulk.order <= bulk.order);
+                tables.insert(place, Table { bulk, values, owners: vec![self.owner] });
             }
         }
     }
 
     /// The rows gathered for a table.
     pub(super) fn rows(&self, bulk: &'static Bulk) -> impl Iterator<Item = &[Arg]> {
-        let values = self.tables.iter().find(|(known, _)| std::ptr::eq(*known, bulk)).map(|(_, values)| values);
-        values.into_iter().flat_map(|values| values.chunks_exact(bulk.columns))
+        let table = self.rows.0.iter().find(|known| std::ptr::eq(known.bulk, bulk));
+        table.into_iter().flat_map(|table| table.values.chunks_exact(table.bulk.columns))
     }
 
-    /// From here on, rows belong to another operation.
-    pub(super) fn mark(&mut self) {
-        self.marks = self.tables.iter().map(|(_, values)| values.len()).collect();
+    /// From here on, rows belong to that operation, which comes behind all others.
+    pub(super) const fn begin(&mut self, owner: Owner) {
+        self.owner = owner;
     }
 
-    /// Forgets what was added since the mark.
-    pub(super) fn forget_unmarked(&mut self) {
-        for ((_, values), mark) in self.tables.iter_mut().zip(&self.marks) {
-            values.truncate(*mark);
-        }
+    /// Forgets what the present operation added.
+    pub(super) fn forget_own(&mut self) {
+        drop(self.split_own());
     }
 
-    /// Takes the rows from before the mark, as statements.
-    pub(super) fn take_marked(&mut self, dialect: Dialect) -> Vec<Statement> {
+    /// Takes the rows of earlier operations.
+    pub(super) fn take_earlier(&mut self) -> Rows {
+        let own = self.split_own();
+        std::mem::replace(&mut self.rows, own)
+    }
+
+    /// Takes all rows.
+    pub(super) fn take(&mut self) -> Rows {
+        std::mem::take(&mut self.rows)
+    }
+
+    fn split_own(&mut self) -> Rows {
+        let owner = self.owner;
+        let split = |table: &mut Table| {
+            let first = table.owners.partition_point(|known| *known < owner);
+            let values = table.values.split_off(first * table.bulk.columns);
+            Table { bulk: table.bulk, values, owners: table.owners.split_off(first) }
+        };
+        Rows(self.rows.0.iter_mut().map(split).collect())
+    }
+}
+
+impl Rows {
+    /// The statements that write them.
+    pub(super) fn statements(&self, dialect: Dialect) -> Vec<Statement> {
         let mut statements = Vec::new();
-        for ((bulk, values), mark) in self.tables.iter_mut().zip(&mut self.marks) {
-            let later = values.split_off((*mark).min(values.len()));
-            push_statements(&mut statements, dialect, bulk, std::mem::replace(values, later));
-            *mark = 0;
+        for table in &self.0 {
+            push_statements(&mut statements, dialect, table.bulk, table.values.clone());
         }
         statements
     }
 
-    /// Takes all rows, as statements.
-    pub(super) fn take(&mut self, dialect: Dialect) -> Vec<Statement> {
-        let mut statements = Vec::new();
-        for ((bulk, values), mark) in self.tables.iter_mut().zip(&mut self.marks) {
-            push_statements(&mut statements, dialect, bulk, std::mem::take(values));
-            *mark = 0;
-        }
-        statements
+    /// Whose they are.
+    pub(super) fn owners(&self) -> BTreeSet<Owner> {
+        self.0.iter().flat_map(|table| table.owners.iter().copied()).collect()
+    }
+
+    /// Those of one operation.
+    pub(super) fn of(&self, owner: Owner) -> Self {
+        let own = |table: &Table| {
+            let columns = table.bulk.columns;
+            let range = table.owners.partition_point(|known| *known < owner)
+                ..table.owners.partition_point(|known| *known <= owner);
+            let values = table.values.get(range.start * columns..range.end * columns).unwrap_or_default().to_vec();
+            Table { bulk: table.bulk, values, owners: vec![owner; range.len()] }
+        };
+        Self(self.0.iter().map(own).collect())
     }
 }
 
@@ -165,10 +209,10 @@ mod tests {
         let mut gathered = Gathered::default();
         gathered.add(&CHILDREN, args!["c", "p"]);
         (0..75).for_each(|_| gathered.add(&PARENTS, args!["p"]));
-        let statements = gathered.take(Dialect::Postgres);
+        let statements = gathered.take().statements(Dialect::Postgres);
         assert_eq!(rows(&statements), [("par", 64), ("par", 8), ("par", 2), ("par", 1), ("chi", 2)]);
         assert_eq!(statements[4].0, "INSERT INTO children (id, parent) VALUES ($1, $2) ON CONFLICT DO NOTHING");
-        assert!(gathered.take(Dialect::Postgres).is_empty());
+        assert!(gathered.take().owners().is_empty());
         assert_eq!(
             CHILDREN.text(Dialect::Sqlite, 0),
             "INSERT INTO children (id, parent) VALUES (?, ?) ON CONFLICT DO NOTHING"
@@ -179,21 +223,27 @@ mod tests {
     fn what_an_undone_operation_added_is_forgotten_and_the_rest_stays() {
         let mut gathered = Gathered::default();
         gathered.add(&PARENTS, args!["one"]);
-        gathered.mark();
+        gathered.begin(1);
         gathered.add(&PARENTS, args!["two"]);
         gathered.add(&CHILDREN, args!["c", "two"]);
-        gathered.forget_unmarked();
-        assert_eq!(rows(&gathered.take(Dialect::Postgres)), [("par", 1)]);
+        gathered.forget_own();
+        assert_eq!(rows(&gathered.take().statements(Dialect::Postgres)), [("par", 1)]);
     }
 
     #[test]
-    fn what_was_before_can_be_taken_apart() {
+    fn what_was_before_can_be_taken_apart_and_each_operation_alone() {
         let mut gathered = Gathered::default();
         gathered.add(&CHILDREN, args!["c", "one"]);
-        gathered.mark();
+        gathered.begin(1);
         gathered.add(&CHILDREN, args!["c", "two"]);
         gathered.add(&PARENTS, args!["two"]);
-        assert_eq!(rows(&gathered.take_marked(Dialect::Postgres)), [("chi", 2)]);
-        assert_eq!(rows(&gathered.take(Dialect::Postgres)), [("par", 1), ("chi", 2)]);
+        gathered.begin(2);
+        gathered.add(&PARENTS, args!["three"]);
+        let earlier = gathered.take_earlier();
+        assert_eq!(rows(&earlier.statements(Dialect::Postgres)), [("par", 1), ("chi", 4)]);
+        assert_eq!(earlier.owners(), BTreeSet::from([0, 1]));
+        assert_eq!(rows(&earlier.of(0).statements(Dialect::Postgres)), [("chi", 2)]);
+        assert_eq!(rows(&earlier.of(1).statements(Dialect::Postgres)), [("par", 1), ("chi", 2)]);
+        assert_eq!(rows(&gathered.take().statements(Dialect::Postgres)), [("par", 1)]);
     }
 }

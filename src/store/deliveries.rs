@@ -168,19 +168,46 @@ pub fn insert(session: &mut Session, new: &NewDelivery) {
     session.add(&DELIVERIES, values);
 }
 
-/// Ends all that wait for an endpoint, with the reason.
+/// An endpoint that is sent nothing any more though deliveries wait for it, and why that is.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn unwanted(session: &mut Session) -> Result<Option<(EndpointId, String)>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Unwanted {
+        id: String,
+        state: String,
+        disabled_reason: Option<String>,
+    }
+    let sql = "SELECT id, state, disabled_reason FROM endpoints e WHERE state <> 'active'
+            AND EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint_id = e.id AND d.state = 'pending') LIMIT 1";
+    let row: Option<Unwanted> = session.fetch_optional(sql, args![]).await?;
+    row.map(|Unwanted { id, state, disabled_reason }| {
+        let reason = match disabled_reason {
+            _ if state == "deleted" => "the endpoint was deleted".to_owned(),
+            Some(reason) => format!("the endpoint was switched off: {reason}"),
+            None => "the endpoint is switched off".to_owned(),
+        };
+        Ok((id.parse().map_err(|cause| StoreError::inconsistent("endpoints", "id", &id, cause))?, reason))
+    })
+    .transpose()
+}
+
+/// Ends up to `limit` of those that wait for an endpoint that is sent nothing any more; answers how many.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn discard_waiting(
+pub async fn discard_some(
     session: &mut Session,
     endpoint: EndpointId,
     reason: &str,
     now: Timestamp,
+    limit: u32,
 ) -> Result<u64, StoreError> {
     let sql = "UPDATE deliveries SET state = 'discarded', next_attempt_at = NULL, ended_at = $1, end_reason = $2
-        WHERE endpoint_id = $3 AND state = 'pending'";
-    session.execute(sql, args![now, reason, &endpoint]).await
+        WHERE id IN (SELECT id FROM deliveries WHERE endpoint_id = $3 AND state = 'pending' LIMIT $4)
+            AND EXISTS (SELECT 1 FROM endpoints WHERE id = $3 AND state <> 'active')";
+    session.execute(sql, args![now, reason, &endpoint, limit]).await
 }
 
 /// Makes deliveries anew that have ended: they wait again, behind everything else, and their schedule begins from its start. Answers

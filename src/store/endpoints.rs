@@ -250,20 +250,30 @@ pub async fn by_name(session: &mut Session, name: &EndpointName) -> Result<Optio
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn page(session: &mut Session, after: Option<EndpointId>, limit: u32) -> Result<Vec<Endpoint>, StoreError> {
-    let after = after.map(|id| id.to_string()).unwrap_or_default();
-    let rows = session
-        .fetch_all::<Row>(select!("WHERE id > $1 AND state <> 'deleted' ORDER BY id LIMIT $2"), args![after, limit])
-        .await?;
-    rows.into_iter().map(Row::into_endpoint).collect()
+    let mut after = after.map(|id| id.to_string()).unwrap_or_default();
+    let mut page = Vec::new();
+    // On past those that cannot be read.
+    loop {
+        let left = limit.saturating_sub(u32::try_from(page.len()).unwrap_or(limit));
+        let sql = select!("WHERE id > $1 AND state <> 'deleted' ORDER BY id LIMIT $2");
+        let rows: Vec<Row> = session.fetch_all(sql, args![&after, left]).await?;
+        let Some(last) = rows.last().map(|row| row.id.clone()) else { return Ok(page) };
+        let is_last = rows.len() < left as usize;
+        page.extend(session.unreadable().some(rows, Row::into_endpoint));
+        if is_last || page.len() >= limit as usize {
+            return Ok(page);
+        }
+        after = last;
+    }
 }
 
-/// All that were not taken away.
+/// All that were not taken away and can be read: one that cannot keeps no message from the others.
 ///
 /// # Errors
-/// When the database fails or a row cannot be read.
+/// When the database fails.
 pub async fn all(session: &mut Session) -> Result<Vec<Endpoint>, StoreError> {
     let rows = session.fetch_all::<Row>(select!("WHERE state <> 'deleted' ORDER BY id"), args![]).await?;
-    rows.into_iter().map(Row::into_endpoint).collect()
+    Ok(session.unreadable().all("endpoints", rows, Row::into_endpoint))
 }
 
 /// The given endpoint whatever its state: a delivery under way needs it.

@@ -51,7 +51,8 @@ impl Fault {
             Self::Missing => "the server has no such database: create it, or name another in COUNTERSIGN_DATABASE_URL",
             Self::Damaged => "its file is damaged: stop the hub and restore a backup",
             Self::Disk => {
-                "its file cannot be read or written: see that it is still there, and the system's log for the disk"
+                "its file cannot be read or written: see that it is still there, that no quota or file size limit is used \
+                 up, and what the system's log says of the disk"
             }
             Self::Busy => {
                 "it is locked or has no connection free: see which other program uses it; the hub tries again"

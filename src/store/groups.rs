@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use sqlx::AssertSqlSafe;
 
-use super::session::args;
+use super::bulk::Bulk;
+use super::session::{Arg, args, chunks};
 use super::{Session, StoreError};
 use crate::approval::{Email, GroupName, Roster};
 use crate::time::Timestamp;
@@ -38,19 +39,27 @@ struct NameRow {
     name: String,
 }
 
-/// Creates the group or replaces its members.
+static MEMBERS: Bulk = Bulk::new(1, "INSERT INTO group_members (group_name, email)", 2, "");
+
+/// Creates the group or replaces its members. Only the difference is written, many members in one statement.
 ///
 /// # Errors
-/// When the database fails.
+/// When the database fails or a row cannot be read.
 pub async fn put(session: &mut Session, group: &Group, now: Timestamp) -> Result<(), StoreError> {
     session.touch_configuration();
     let sql = "INSERT INTO groups (name, updated_at) VALUES ($1, $2)
                ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at";
     session.execute(sql, args![&group.name, now]).await?;
-    session.execute("DELETE FROM group_members WHERE group_name = $1", args![&group.name]).await?;
-    for member in &group.members {
-        let sql = "INSERT INTO group_members (group_name, email) VALUES ($1, $2)";
-        session.execute(sql, args![&group.name, member]).await?;
+    let known = roster(session, [&group.name]).await?;
+    let known: BTreeSet<&Email> = known.members(&group.name).collect();
+    let gone: Vec<Email> = known.iter().copied().filter(|member| !group.members.contains(*member)).cloned().collect();
+    for (places, mut values) in chunks(&gone) {
+        values.push(Arg::from(&group.name));
+        let sql = format!("DELETE FROM group_members WHERE email IN ({places}) AND group_name = ${}", values.len());
+        session.execute(AssertSqlSafe(sql), values).await?;
+    }
+    for member in group.members.iter().filter(|member| !known.contains(member)) {
+        session.add(&MEMBERS, args![&group.name, member]);
     }
     Ok(())
 }

@@ -102,6 +102,15 @@ pub async fn put(
     session.execute(sql, args![&endpoint, health.warned, health.probe_at, now]).await.map(drop)
 }
 
+/// Has it probed at that moment instead, whatever else is known of it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_probe_off(session: &mut Session, endpoint: EndpointId, at: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE endpoint_health SET probe_at = $2 WHERE endpoint_id = $1 AND probe_at IS NOT NULL";
+    session.execute(sql, args![&endpoint, at]).await.map(drop)
+}
+
 /// It is well again, or starts anew.
 ///
 /// # Errors

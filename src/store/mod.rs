@@ -6,6 +6,7 @@
 //!
 //! The store keeps and finds; it knows no rule of approval, no channel and no HTTP.
 
+mod arg;
 pub mod attempts;
 pub mod audit;
 pub mod backup;
@@ -38,6 +39,7 @@ pub mod people;
 mod pools;
 pub mod queue;
 pub mod replays;
+pub mod replicas;
 pub mod requests;
 pub mod resources;
 pub mod reviews;
@@ -50,6 +52,7 @@ pub mod templates;
 pub mod timers;
 pub mod tokens;
 pub mod transport;
+mod unreadable;
 pub mod votes;
 mod writer;
 

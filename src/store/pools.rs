@@ -1,5 +1,6 @@
 //! The connections of either database, those for reading apart from the writer's: however many read, the writer finds its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgPool;
@@ -7,6 +8,7 @@ use sqlx::sqlite::SqlitePool;
 
 use super::nesting::Readers;
 use super::session::{Connection, Session};
+use super::unreadable::Unreadable;
 use super::{StoreError, checkpoint};
 
 /// Connections for reading: reads are short, and two cores serve no more at once.
@@ -15,44 +17,71 @@ pub(super) const READERS: u32 = 4;
 pub(super) const ACQUIRE: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
-pub(super) enum Pools {
+pub(super) struct Pools {
+    connections: Connections,
+    readers: Readers,
+    unreadable: Arc<Unreadable>,
+}
+
+#[derive(Clone)]
+pub(super) enum Connections {
     Sqlite { read: SqlitePool, write: SqlitePool },
     Postgres { read: PgPool, write: PgPool },
 }
 
 impl Pools {
-    pub(super) async fn reader(&self, readers: &Readers) -> Result<Session, StoreError> {
-        readers.assert_none_held("another");
-        let (connection, pool) = match self {
-            Self::Sqlite { read, .. } => (Connection::Sqlite(read.acquire().await?), None),
-            Self::Postgres { read, .. } => (Connection::Postgres(read.acquire().await?), Some(read.clone())),
+    pub(super) fn new(connections: Connections) -> Self {
+        Self { connections, readers: Readers::default(), unreadable: Arc::default() }
+    }
+
+    pub(super) async fn reader(&self) -> Result<Session, StoreError> {
+        self.readers.assert_none_held("another");
+        let (connection, pool) = match &self.connections {
+            Connections::Sqlite { read, .. } => (Connection::Sqlite(read.acquire().await?), None),
+            Connections::Postgres { read, .. } => (Connection::Postgres(read.acquire().await?), Some(read.clone())),
         };
-        Ok(Session::for_reading(connection, pool, readers.hold()))
+        Ok(Session::for_reading(connection, Arc::clone(&self.unreadable), pool, self.readers.hold()))
     }
 
     pub(super) async fn writer(self) -> Result<Session, StoreError> {
-        let connection = match self {
-            Self::Sqlite { write, .. } => Connection::Sqlite(write.acquire().await?),
-            Self::Postgres { write, .. } => Connection::Postgres(write.acquire().await?),
+        let connection = match &self.connections {
+            Connections::Sqlite { write, .. } => Connection::Sqlite(write.acquire().await?),
+            Connections::Postgres { write, .. } => Connection::Postgres(write.acquire().await?),
         };
-        Ok(Session::new(connection))
+        Ok(Session::new(connection, self.unreadable))
+    }
+
+    /// Where to hear other replicas: on PostgreSQL.
+    pub(super) const fn to_listen(&self) -> Option<&PgPool> {
+        match &self.connections {
+            Connections::Sqlite { .. } => None,
+            Connections::Postgres { write, .. } => Some(write),
+        }
+    }
+
+    pub(super) const fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
+    pub(super) const fn unreadable(&self) -> &Arc<Unreadable> {
+        &self.unreadable
     }
 
     /// Copies SQLite's log into the database file; PostgreSQL does so itself.
     pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite { write, .. } => checkpoint::checkpoint(write).await,
-            Self::Postgres { .. } => Ok(()),
+        match &self.connections {
+            Connections::Sqlite { write, .. } => checkpoint::checkpoint(write).await,
+            Connections::Postgres { .. } => Ok(()),
         }
     }
 
     pub(super) async fn close(&self) {
-        match self {
-            Self::Sqlite { read, write } => {
+        match &self.connections {
+            Connections::Sqlite { read, write } => {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres { read, write } => {
+            Connections::Postgres { read, write } => {
                 read.close().await;
                 write.close().await;
             }

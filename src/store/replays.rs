@@ -141,7 +141,7 @@ pub async fn of_endpoint(
     let before = before.map_or_else(|| "rpl_g".to_owned(), |id| id.to_string());
     let sql = select!("WHERE endpoint_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
     let rows: Vec<Row> = session.fetch_all(sql, args![&endpoint, before, limit]).await?;
-    rows.into_iter().map(Row::into_replay).collect()
+    Ok(session.unreadable().some(rows, Row::into_replay))
 }
 
 /// The endpoint's replay that is not at its end.
@@ -194,6 +194,15 @@ pub async fn advance(session: &mut Session, replay: &Replay) -> Result<bool, Sto
     let replayed = i64::try_from(replay.replayed).unwrap_or(i64::MAX);
     let values = args![state, &replay.after, replayed, replay.step_at, replay.ended_at, &replay.id];
     Ok(session.execute(sql, values).await? == 1)
+}
+
+/// Lets a replay go on at that moment only, whatever else its row holds.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_off(session: &mut Session, id: ReplayId, at: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE replays SET step_at = $1 WHERE id = $2 AND step_at IS NOT NULL";
+    session.execute(sql, args![at, &id]).await.map(drop)
 }
 
 impl Row {

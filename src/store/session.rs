@@ -1,14 +1,19 @@
 //! A connection to either database, and one way to run a statement on it.
 
+use std::sync::Arc;
+
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgPool, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, FromRow, SqlSafeStr};
 
 use super::StoreError;
-use super::bulk::{Bulk, Gathered, Statement};
+use super::arg::without_nul;
+pub(super) use super::arg::{Arg, args, chunks};
+use super::bulk::{Bulk, Gathered, Owner, Rows};
 use super::dialect::Dialect;
 use super::nesting::Held;
+use super::unreadable::Unreadable;
 
 /// A connection, borrowed from its pool.
 pub struct Session {
@@ -16,8 +21,13 @@ pub struct Session {
     /// Rows to be written before anything else is run.
     gathered: Gathered,
     operation: Operation,
+    /// Whether the savepoint `written` stands right before what is written next.
+    is_at_savepoint: bool,
+    /// Operations whose rows the database refused when they were written, and why.
+    refused: Vec<(Owner, StoreError)>,
     touched_configuration: bool,
     reading: Option<Reading>,
+    unreadable: Arc<Unreadable>,
 }
 
 /// What a session has that only reads.
@@ -40,26 +50,12 @@ enum Operation {
     Broken(StoreError),
 }
 
+/// Whose rows are gathered once all operations have ended: the writer's own.
+const WRITER: Owner = Owner::MAX;
+
 pub(super) enum Connection {
     Sqlite(PoolConnection<Sqlite>),
     Postgres(PoolConnection<Postgres>),
-}
-
-/// A value for `$n`. Two shapes are all the schema uses.
-#[derive(Debug, Clone)]
-pub(super) enum Arg {
-    Text(Option<String>),
-    Integer(Option<i64>),
-}
-
-impl Arg {
-    /// The text, if it is one.
-    pub(super) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => text.as_deref(),
-            Self::Integer(_) => None,
-        }
-    }
 }
 
 /// What a statement answers, on another connection if the first turns out to be cut and nothing can be lost with it.
@@ -95,7 +91,7 @@ macro_rules! bound {
         let mut arguments = <$arguments>::default();
         for value in $values {
             match value {
-                Arg::Text(text) => arguments.add(text),
+                Arg::Text(text) => arguments.add(text.map(without_nul)),
                 Arg::Integer(integer) => arguments.add(integer),
             }
             .map_err(sqlx::Error::Encode)?;
@@ -121,19 +117,32 @@ macro_rules! on_either {
 }
 
 impl Session {
-    pub(super) fn new(connection: Connection) -> Self {
+    pub(super) fn new(connection: Connection, unreadable: Arc<Unreadable>) -> Self {
         Self {
             connection,
             gathered: Gathered::default(),
             operation: Operation::None,
+            is_at_savepoint: false,
+            refused: Vec::new(),
             touched_configuration: false,
             reading: None,
+            unreadable,
         }
     }
 
     /// For reading; from `pool` another connection comes, once, when a statement finds that this one was cut.
-    pub(super) fn for_reading(connection: Connection, pool: Option<PgPool>, held: Held) -> Self {
-        Self { reading: Some(Reading { pool, _held: held }), ..Self::new(connection) }
+    pub(super) fn for_reading(
+        connection: Connection,
+        unreadable: Arc<Unreadable>,
+        pool: Option<PgPool>,
+        held: Held,
+    ) -> Self {
+        Self { reading: Some(Reading { pool, _held: held }), ..Self::new(connection, unreadable) }
+    }
+
+    /// Where rows are noted that cannot be read.
+    pub(super) fn unreadable(&self) -> &Unreadable {
+        &self.unreadable
     }
 
     /// Adds a row to be written together with others of its table: before the next statement, or with the transaction.
@@ -155,10 +164,31 @@ impl Session {
         std::mem::replace(&mut self.touched_configuration, false)
     }
 
-    /// From here on, what happens belongs to one operation, which can be undone alone.
-    pub(super) fn begin_operation(&mut self) {
-        self.gathered.mark();
+    /// Begins a write transaction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.command(self.dialect().begin()).await?;
+        self.is_at_savepoint = true;
+        Ok(())
+    }
+
+    /// From here on, what happens belongs to one operation, the `number`th, which can be undone alone.
+    pub(super) fn begin_operation(&mut self, number: Owner) {
+        self.gathered.begin(number);
         self.operation = Operation::Fresh;
+    }
+
+    /// All operations have ended: what is added from here on is the writer's. Writes what they gathered; answers which of them the
+    /// database refused, and why.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn end_operations(&mut self) -> Result<Vec<(Owner, StoreError)>, StoreError> {
+        self.gathered.begin(WRITER);
+        self.write_gathered().await?;
+        Ok(std::mem::take(&mut self.refused))
     }
 
     /// The rows of a table that are not written yet.
@@ -166,26 +196,42 @@ impl Session {
         self.gathered.rows(bulk)
     }
 
-    /// Ends the operation, keeping what it did or undoing it.
+    /// Ends the operation, keeping what it did or undoing it. Answers why it could not be kept, when a row that it had gathered is
+    /// refused: then it is undone.
     ///
     /// # Errors
-    /// When the transaction can no longer be kept: the database has ended it, or a row of an earlier operation failed.
-    pub(super) async fn end_operation(&mut self, keep: bool) -> Result<(), StoreError> {
+    /// When the transaction can no longer be kept: the database has ended it, or an earlier operation could not be written.
+    pub(super) async fn end_operation(&mut self, keep: bool) -> Result<Option<StoreError>, StoreError> {
         if !keep {
-            self.gathered.forget_unmarked();
+            self.gathered.forget_own();
         }
-        match (std::mem::replace(&mut self.operation, Operation::None), keep) {
-            (Operation::None | Operation::Fresh, _) => Ok(()),
-            (Operation::Saved, true) => self.command("RELEASE SAVEPOINT operation").await,
-            (Operation::Saved, false) => {
-                // Fails when the database has ended the transaction itself, as SQLite does on a full disk: then nobody's
-                // operation in it survived, and everybody must be told.
-                let undone = self.command("ROLLBACK TO SAVEPOINT operation").await;
-                undone.map_err(StoreError::of_ended_transaction)?;
-                self.command("RELEASE SAVEPOINT operation").await
+        match std::mem::replace(&mut self.operation, Operation::None) {
+            // Whatever it gathered is written with others' rows.
+            Operation::None | Operation::Fresh => Ok(None),
+            Operation::Broken(cause) => Err(cause),
+            Operation::Saved => {
+                // Its statements and its rows stand or fall together.
+                let rows = self.gathered.take();
+                let written = if keep { self.run_all(&rows).await } else { Ok(()) };
+                match written {
+                    Ok(()) if keep => {
+                        self.command("RELEASE SAVEPOINT operation").await?;
+                        Ok(None)
+                    }
+                    Err(error) if error.is_transient() => Err(error),
+                    undone => {
+                        self.undo("ROLLBACK TO SAVEPOINT operation; RELEASE SAVEPOINT operation").await?;
+                        Ok(undone.err())
+                    }
+                }
             }
-            (Operation::Broken(cause), _) => Err(cause),
         }
+    }
+
+    /// Fails when the database has ended the transaction itself, as SQLite does on a full disk: then nobody's operation in it
+    /// survived, and everybody must be told.
+    async fn undo(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.command(sql).await.map_err(StoreError::of_ended_transaction)
     }
 
     /// Writes what was gathered.
@@ -193,18 +239,53 @@ impl Session {
     /// # Errors
     /// When the database fails.
     pub(super) async fn write_gathered(&mut self) -> Result<(), StoreError> {
-        let statements = self.gathered.take(self.dialect());
-        self.run_all(statements).await
+        let rows = self.gathered.take();
+        if matches!(self.operation, Operation::Saved) {
+            self.run_all(&rows).await
+        } else {
+            self.write_apart(&rows).await
+        }
+    }
+
+    /// Writes rows of several operations. When the database refuses one of them, each operation's are written by themselves, so
+    /// that the refusal costs that one operation only.
+    async fn write_apart(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        // The writer's own come last, and stand or fall with the transaction.
+        if rows.owners().first().is_none_or(|first| *first == WRITER) {
+            return self.run_all(rows).await;
+        }
+        if !std::mem::replace(&mut self.is_at_savepoint, false) {
+            self.command("SAVEPOINT written").await?;
+        }
+        match self.run_all(rows).await {
+            Err(error) if !error.is_transient() => {}
+            written => return written,
+        }
+        self.undo("ROLLBACK TO SAVEPOINT written").await?;
+        for owner in rows.owners() {
+            self.command("SAVEPOINT alone").await?;
+            match self.run_all(&rows.of(owner)).await {
+                Ok(()) => self.command("RELEASE SAVEPOINT alone").await?,
+                Err(error) if owner == WRITER || error.is_transient() => return Err(error),
+                Err(error) => {
+                    self.undo("ROLLBACK TO SAVEPOINT alone; RELEASE SAVEPOINT alone").await?;
+                    self.refused.push((owner, error));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Makes sure that a statement finds all that was gathered, and that it can be undone.
     async fn prepare(&mut self) -> Result<(), StoreError> {
         if matches!(self.operation, Operation::Fresh) {
-            let earlier = self.gathered.take_marked(self.dialect());
-            let saved = match self.run_all(earlier).await {
+            let earlier = self.gathered.take_earlier();
+            let saved = match self.write_apart(&earlier).await {
                 Ok(()) => self.command("SAVEPOINT operation").await,
                 Err(error) => Err(error),
             };
+            // What is written later comes behind what this operation does.
+            self.is_at_savepoint = false;
             self.operation =
                 saved.as_ref().map_or_else(|cause| Operation::Broken(cause.clone()), |()| Operation::Saved);
             saved?;
@@ -212,8 +293,8 @@ impl Session {
         self.write_gathered().await
     }
 
-    async fn run_all(&mut self, statements: Vec<Statement>) -> Result<(), StoreError> {
-        for (sql, values) in statements {
+    async fn run_all(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        for (sql, values) in rows.statements(self.dialect()) {
             self.run(AssertSqlSafe(sql), values).await?;
         }
         Ok(())
@@ -326,113 +407,3 @@ impl Session {
         self.command("SELECT 1").await
     }
 }
-
-/// Builds the values of a statement: `args![id, name, opt]`.
-macro_rules! args {
-    ($($value:expr),* $(,)?) => {
-        vec![$($crate::store::session::Arg::from($value)),*]
-    };
-}
-pub(super) use args;
-
-impl From<&str> for Arg {
-    fn from(text: &str) -> Self {
-        Self::Text(Some(text.to_owned()))
-    }
-}
-
-impl From<String> for Arg {
-    fn from(text: String) -> Self {
-        Self::Text(Some(text))
-    }
-}
-
-impl From<&String> for Arg {
-    fn from(text: &String) -> Self {
-        Self::Text(Some(text.clone()))
-    }
-}
-
-impl From<Option<String>> for Arg {
-    fn from(text: Option<String>) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<i64> for Arg {
-    fn from(integer: i64) -> Self {
-        Self::Integer(Some(integer))
-    }
-}
-
-impl From<u32> for Arg {
-    fn from(integer: u32) -> Self {
-        Self::Integer(Some(integer.into()))
-    }
-}
-
-impl From<Option<i64>> for Arg {
-    fn from(integer: Option<i64>) -> Self {
-        Self::Integer(integer)
-    }
-}
-
-impl From<crate::time::Timestamp> for Arg {
-    fn from(moment: crate::time::Timestamp) -> Self {
-        Self::Integer(Some(moment.as_micros()))
-    }
-}
-
-impl From<Option<crate::time::Timestamp>> for Arg {
-    fn from(moment: Option<crate::time::Timestamp>) -> Self {
-        Self::Integer(moment.map(crate::time::Timestamp::as_micros))
-    }
-}
-
-/// The places and values of `IN (…)` for many ids: so many at a time that either database takes them in one statement.
-pub(super) fn chunks<'i, T>(ids: &'i [T]) -> impl Iterator<Item = (String, Vec<Arg>)> + 'i
-where
-    &'i T: Into<Arg>,
-{
-    ids.chunks(500).map(|chunk| {
-        let places: Vec<String> = (1..=chunk.len()).map(|place| format!("${place}")).collect();
-        (places.join(", "), chunk.iter().map(Into::into).collect())
-    })
-}
-
-/// Ids, names and digests are stored as the text that they are shown as.
-macro_rules! arg_as_text {
-    ($($type:ty),* $(,)?) => {
-        $(
-            impl From<&$type> for Arg {
-                fn from(value: &$type) -> Self {
-                    Self::Text(Some(value.to_string()))
-                }
-            }
-
-            impl From<Option<&$type>> for Arg {
-                fn from(value: Option<&$type>) -> Self {
-                    Self::Text(value.map(ToString::to_string))
-                }
-            }
-        )*
-    };
-}
-
-arg_as_text!(
-    crate::approval::Digest,
-    crate::approval::Email,
-    crate::approval::EndpointName,
-    crate::approval::GroupName,
-    crate::approval::ResourceName,
-    crate::approval::RuleName,
-    crate::ids::DeliveryId,
-    crate::ids::TemplateId,
-    crate::ids::EndpointId,
-    crate::ids::EventId,
-    crate::ids::GrantId,
-    crate::ids::ReplayId,
-    crate::ids::RequestId,
-    crate::ids::TokenId,
-    crate::ids::VoteId,
-);

@@ -42,6 +42,8 @@ impl Default for NextLook {
 #[derive(Debug, Default)]
 pub struct Signals {
     deliveries: Notify,
+    /// Endpoints may have been switched off.
+    discards: Notify,
     deadline: Notify,
     /// When the timer looks again by itself, in microseconds; later than everything while it is looking.
     next_look: NextLook,
@@ -54,8 +56,12 @@ pub struct Signals {
 impl Signals {
     pub(super) fn raise(&self, signal: Signal) {
         match signal {
+            Signal::Deliveries => self.deliveries.notify_one(),
             // Who sends has to know at once whom not to send to.
-            Signal::Deliveries | Signal::Configuration => self.deliveries.notify_one(),
+            Signal::Configuration => {
+                self.deliveries.notify_one();
+                self.discards.notify_one();
+            }
             Signal::Deadline => self.deadline.notify_one(),
             Signal::DeadlineAt(moment) => {
                 if moment.as_micros() < self.next_look.0.load(Ordering::Acquire) {
@@ -78,6 +84,11 @@ impl Signals {
     /// Resolves when deliveries may have become due.
     pub async fn deliveries(&self) {
         self.deliveries.notified().await;
+    }
+
+    /// Resolves when an endpoint may have been switched off or taken away.
+    pub async fn discards(&self) {
+        self.discards.notified().await;
     }
 
     /// Wakes whoever sends, without a write: there is room again.

@@ -80,7 +80,7 @@ macro_rules! columns {
 pub async fn current(session: &mut Session) -> Result<Vec<StoredTemplate>, StoreError> {
     let sql = columns!("WHERE is_current = 1 AND body IS NOT NULL ORDER BY channel, name, scope");
     let rows: Vec<Row> = session.fetch_all(sql, args![]).await?;
-    rows.into_iter().map(Row::into_template).collect()
+    Ok(session.unreadable().all("templates", rows, Row::into_template))
 }
 
 /// The version of a template that is in use.

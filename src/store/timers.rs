@@ -7,7 +7,7 @@ use crate::ids::RequestId;
 use crate::time::Timestamp;
 
 /// Whose time can come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
     /// A request that waits expires.
     Deadline,
@@ -25,39 +25,60 @@ impl Timer {
     /// Every timer.
     pub const ALL: [Self; 5] = [Self::Deadline, Self::Notice, Self::Execution, Self::Grant, Self::Review];
 
+    /// What is due at `$1`, behind a moment and a row's key, in the order of the index.
     const fn due(self) -> &'static str {
         match self {
             Self::Deadline => {
-                "SELECT id FROM requests WHERE status = 'pending' AND expires_at <= $1 ORDER BY expires_at LIMIT $2"
+                "SELECT id, id AS place, expires_at AS moment FROM requests WHERE status = 'pending' AND expires_at <= $1
+                    AND (expires_at, id) > ($2, $3) ORDER BY expires_at, id LIMIT $4"
             }
             Self::Notice => {
-                "SELECT id FROM requests WHERE notice_at IS NOT NULL AND notice_at <= $1 ORDER BY notice_at LIMIT $2"
+                "SELECT id, id AS place, notice_at AS moment FROM requests WHERE notice_at IS NOT NULL AND notice_at <= $1
+                    AND (notice_at, id) > ($2, $3) ORDER BY notice_at, id LIMIT $4"
             }
             Self::Execution => {
-                "SELECT request_id AS id FROM executions WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2"
+                "SELECT request_id AS id, request_id AS place, due_at AS moment FROM executions WHERE due_at IS NOT NULL AND due_at <= $1
+                    AND (due_at, request_id) > ($2, $3) ORDER BY due_at, request_id LIMIT $4"
             }
             Self::Grant => {
-                "SELECT request_id AS id FROM grants WHERE due_at IS NOT NULL AND due_at <= $1 ORDER BY due_at LIMIT $2"
+                "SELECT request_id AS id, id AS place, due_at AS moment FROM grants WHERE due_at IS NOT NULL AND due_at <= $1
+                    AND (due_at, id) > ($2, $3) ORDER BY due_at, id LIMIT $4"
             }
             Self::Review => {
-                "SELECT request_id AS id FROM reviews WHERE reviewed_at IS NULL AND told = 0 AND due_at <= $1
-                 ORDER BY due_at LIMIT $2"
+                "SELECT request_id AS id, request_id AS place, due_at AS moment FROM reviews WHERE reviewed_at IS NULL AND told = 0
+                    AND due_at <= $1 AND (due_at, request_id) > ($2, $3) ORDER BY due_at, request_id LIMIT $4"
             }
         }
     }
 
+    /// The first moment after `$1`.
     const fn next(self) -> &'static str {
         match self {
-            Self::Deadline => "SELECT MIN(expires_at) AS moment FROM requests WHERE status = 'pending'",
-            Self::Notice => "SELECT MIN(notice_at) AS moment FROM requests WHERE notice_at IS NOT NULL",
-            Self::Execution => "SELECT MIN(due_at) AS moment FROM executions WHERE due_at IS NOT NULL",
-            Self::Grant => "SELECT MIN(due_at) AS moment FROM grants WHERE due_at IS NOT NULL",
-            Self::Review => "SELECT MIN(due_at) AS moment FROM reviews WHERE reviewed_at IS NULL AND told = 0",
+            Self::Deadline => {
+                "SELECT MIN(expires_at) AS moment FROM requests WHERE status = 'pending' AND expires_at > $1"
+            }
+            Self::Notice => "SELECT MIN(notice_at) AS moment FROM requests WHERE notice_at > $1",
+            Self::Execution => "SELECT MIN(due_at) AS moment FROM executions WHERE due_at > $1",
+            Self::Grant => "SELECT MIN(due_at) AS moment FROM grants WHERE due_at > $1",
+            Self::Review => {
+                "SELECT MIN(due_at) AS moment FROM reviews WHERE reviewed_at IS NULL AND told = 0 AND due_at > $1"
+            }
         }
     }
 }
 
-/// Up to `limit` requests whose timer is due, longest overdue first.
+/// A request that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Since when.
+    pub since: Timestamp,
+    /// Where it stands among those of one moment: the key of its row.
+    place: String,
+    /// Which.
+    pub id: RequestId,
+}
+
+/// Up to `limit` requests whose timer is due, longest overdue first, behind one that was found before.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -65,30 +86,37 @@ pub async fn due(
     session: &mut Session,
     timer: Timer,
     now: Timestamp,
+    behind: Option<&Due>,
     limit: u32,
-) -> Result<Vec<RequestId>, StoreError> {
+) -> Result<Vec<Due>, StoreError> {
     #[derive(sqlx::FromRow)]
-    struct IdRow {
+    struct DueRow {
         id: String,
+        place: String,
+        moment: i64,
     }
-    let rows: Vec<IdRow> = session.fetch_all(timer.due(), args![now, limit]).await?;
-    rows.iter()
-        .map(|row| row.id.parse().map_err(|cause| StoreError::inconsistent("timers", "id", &row.id, cause)))
+    let (since, place) = behind.map_or((i64::MIN, ""), |due| (due.since.as_micros(), due.place.as_str()));
+    let rows: Vec<DueRow> = session.fetch_all(timer.due(), args![now, since, place, limit]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let id = row.id.parse().map_err(|cause| StoreError::inconsistent("timers", "id", &row.id, cause))?;
+            Ok(Due { since: Timestamp::from_micros(row.moment), place: row.place, id })
+        })
         .collect()
 }
 
-/// The nearest moment at which any timer is due.
+/// The nearest moment after `after` at which any timer is due.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn next(session: &mut Session) -> Result<Option<Timestamp>, StoreError> {
+pub async fn next(session: &mut Session, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     #[derive(sqlx::FromRow)]
     struct MomentRow {
         moment: Option<i64>,
     }
     let mut nearest: Option<i64> = None;
     for timer in Timer::ALL {
-        let row: MomentRow = session.fetch_one(timer.next(), args![]).await?;
+        let row: MomentRow = session.fetch_one(timer.next(), args![after]).await?;
         nearest = nearest.into_iter().chain(row.moment).min();
     }
     Ok(nearest.map(Timestamp::from_micros))

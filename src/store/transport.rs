@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// All of it. What is absent is the channel's default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Transport {
     /// Sent with every message, by lower-case name. Their values may be secrets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -43,7 +43,6 @@ pub struct Transport {
 
 /// A Slack app, installed in a workspace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct SlackApp {
     /// `xoxb-…`: as whom it posts.
     pub bot_token: Secret,
@@ -60,12 +59,7 @@ pub struct SlackApp {
 
 /// How the hub says who it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(
-    tag = "type",
-    rename_all = "snake_case",
-    deny_unknown_fields,
-    expecting = "an object whose `type` is basic, bearer or oauth2"
-)]
+#[serde(tag = "type", rename_all = "snake_case", try_from = "AuthFields")]
 pub enum Auth {
     /// RFC 7617.
     Basic {
@@ -93,9 +87,74 @@ pub enum Auth {
     },
 }
 
+/// The fields of [`Auth`], of whatever kind: an enum with a tag would be read without saying which fields it knows, so unknown ones
+/// could not be refused in one place and passed over in another.
+#[derive(Deserialize)]
+#[serde(expecting = "an object whose `type` is basic, bearer or oauth2")]
+struct AuthFields {
+    r#type: AuthType,
+    username: Option<String>,
+    password: Option<Secret>,
+    token: Option<Secret>,
+    token_url: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<Secret>,
+    scope: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AuthType {
+    Basic,
+    Bearer,
+    Oauth2,
+}
+
+impl TryFrom<AuthFields> for Auth {
+    type Error = String;
+
+    fn try_from(fields: AuthFields) -> Result<Self, String> {
+        let AuthFields { r#type, username, password, token, token_url, client_id, client_secret, scope } = fields;
+        let none = |others: &[(&str, bool)]| match others.iter().find(|(_, is_there)| *is_there) {
+            Some((name, _)) => Err(format!("unknown field `{name}` for this `type`")),
+            None => Ok(()),
+        };
+        let missing = |name: &str| format!("missing field `{name}`");
+        let (of_basic, of_bearer) =
+            ([("username", username.is_some()), ("password", password.is_some())], [("token", token.is_some())]);
+        let of_oauth2 = [
+            ("token_url", token_url.is_some()),
+            ("client_id", client_id.is_some()),
+            ("client_secret", client_secret.is_some()),
+            ("scope", scope.is_some()),
+        ];
+        match r#type {
+            AuthType::Basic => {
+                none(&of_bearer).and_then(|()| none(&of_oauth2))?;
+                Ok(Self::Basic {
+                    username: username.ok_or_else(|| missing("username"))?,
+                    password: password.ok_or_else(|| missing("password"))?,
+                })
+            }
+            AuthType::Bearer => {
+                none(&of_basic).and_then(|()| none(&of_oauth2))?;
+                Ok(Self::Bearer { token: token.ok_or_else(|| missing("token"))? })
+            }
+            AuthType::Oauth2 => {
+                none(&of_basic).and_then(|()| none(&of_bearer))?;
+                Ok(Self::Oauth2 {
+                    token_url: token_url.ok_or_else(|| missing("token_url"))?,
+                    client_id: client_id.ok_or_else(|| missing("client_id"))?,
+                    client_secret: client_secret.ok_or_else(|| missing("client_secret"))?,
+                    scope,
+                })
+            }
+        }
+    }
+}
+
 /// A certificate with its key, both in PEM.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ClientCertificate {
     /// The certificate, and those that lead to a known one.
     pub certificate: String,

@@ -60,6 +60,30 @@ impl Tx {
     }
 }
 
+/// What an operation leaves to be done with its transaction, if it is kept.
+#[derive(Default)]
+struct Effects {
+    audit: Vec<audit::NewEntry>,
+    signals: Vec<Signal>,
+    followers: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Tx {
+    fn take_effects(&mut self) -> Effects {
+        Effects {
+            audit: std::mem::take(&mut self.audit),
+            signals: std::mem::take(&mut self.signals),
+            followers: std::mem::take(&mut self.followers),
+        }
+    }
+
+    fn add_effects(&mut self, effects: Effects) {
+        self.audit.extend(effects.audit);
+        self.signals.extend(effects.signals);
+        self.followers.extend(effects.followers);
+    }
+}
+
 /// The callers' end of the queue.
 #[derive(Clone)]
 pub(super) struct Writer {
@@ -70,6 +94,8 @@ pub(super) struct Writer {
 trait Job: Send {
     /// Runs it; answers whether to keep its effects.
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Operation<'t, bool>;
+    /// What it gathered was refused, and nothing of it is kept.
+    fn refuse(&mut self, error: StoreError);
     /// Tells the caller how it ended.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
@@ -96,6 +122,10 @@ where
             self.result = Some(result);
             keep
         })
+    }
+
+    fn refuse(&mut self, error: StoreError) {
+        self.result = Some(Err(error.into()));
     }
 
     fn answer(mut self: Box<Self>, committed: Result<(), StoreError>) {
@@ -158,7 +188,7 @@ async fn run<A, S>(
     let mut idle: Option<Session> = None;
     let mut batch = Vec::with_capacity(dialect.batch());
     while waiting.recv_many(&mut batch, dialect.batch()).await > 0 {
-        let committed = match begin(dialect, files.as_deref(), &mut idle, &connect).await {
+        let committed = match begin(files.as_deref(), &mut idle, &connect).await {
             Ok(session) => {
                 let mut tx = Tx {
                     session,
@@ -197,19 +227,14 @@ async fn run<A, S>(
 
 /// A session in which a transaction has begun. One that was kept may have been cut meanwhile (a failover, a firewall's idle
 /// timeout): nothing has happened in it yet, so another takes its place.
-async fn begin<A, S>(
-    dialect: Dialect,
-    files: Option<&Files>,
-    kept: &mut Option<Session>,
-    connect: &A,
-) -> Result<Session, StoreError>
+async fn begin<A, S>(files: Option<&Files>, kept: &mut Option<Session>, connect: &A) -> Result<Session, StoreError>
 where
     A: Fn() -> S,
     S: Future<Output = Result<Session, StoreError>>,
 {
     files.map_or(Ok(()), Files::check)?;
     if let Some(mut session) = kept.take() {
-        match session.command(dialect.begin()).await {
+        match session.begin().await {
             Ok(()) => return Ok(session),
             Err(error) => {
                 session.discard();
@@ -223,7 +248,7 @@ where
     if let Some(files) = files {
         files.reconnected();
     }
-    match session.command(dialect.begin()).await {
+    match session.begin().await {
         Ok(()) => Ok(session),
         Err(error) => {
             session.discard();
@@ -237,18 +262,25 @@ async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> 
     if dialect == Dialect::Postgres || tx.version == 0 {
         tx.version = configuration::read_version(&mut tx.session).await?;
     }
-    for job in batch {
-        let (entries, signals, followers) = (tx.audit.len(), tx.signals.len(), tx.followers.len());
-        tx.session.begin_operation();
+    let mut kept: Vec<Option<Effects>> = Vec::with_capacity(batch.len());
+    for (number, job) in batch.iter_mut().enumerate() {
+        tx.session.begin_operation(number);
         // A panic is one operation's fault: the writer has to outlive it, or nobody could write any more.
         let keep = AssertUnwindSafe(job.run(tx)).catch_unwind().await.unwrap_or(false);
-        tx.session.end_operation(keep).await?;
-        if !keep {
-            tx.audit.truncate(entries);
-            tx.signals.truncate(signals);
-            tx.followers.truncate(followers);
+        let refused = tx.session.end_operation(keep).await?;
+        let effects = tx.take_effects();
+        kept.push((keep && refused.is_none()).then_some(effects));
+        if let Some(error) = refused {
+            job.refuse(error);
         }
     }
+    for (number, error) in tx.session.end_operations().await? {
+        if let (Some(job), Some(effects)) = (batch.get_mut(number), kept.get_mut(number)) {
+            job.refuse(error);
+            *effects = None;
+        }
+    }
+    kept.into_iter().flatten().for_each(|effects| tx.add_effects(effects));
     audit::seal(tx).await?;
     tx.session.write_gathered().await?;
     if tx.session.take_touched_configuration() {

@@ -2,6 +2,7 @@
 
 mod health;
 mod pacing;
+mod refused;
 
 use std::time::Duration;
 

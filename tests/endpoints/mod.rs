@@ -1,6 +1,7 @@
 //! What can be done with an endpoint: how it is reached, holding back, new secrets, what it was sent, sending it again.
 
 mod commands;
+mod discard;
 mod heartbeat;
 mod kill;
 mod life;

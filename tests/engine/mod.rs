@@ -7,6 +7,7 @@ mod emergency;
 mod explain;
 mod people;
 mod rules;
+mod stuck;
 mod timers;
 mod transitions;
 mod usage;

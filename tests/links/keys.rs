@@ -4,7 +4,7 @@ use countersign::data_dir::DataDir;
 use serde_json::{Value, json};
 
 use super::{look, url, with_links};
-use crate::support::{Database, HubProcess, eventually};
+use crate::support::{Database, HubProcess, TestHub, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_running_hub_takes_new_keys_over_and_honours_the_old() {
@@ -72,4 +72,66 @@ async fn the_command_lists_and_rotates_and_shows_no_secret() {
     let file: Value =
         serde_json::from_slice(&std::fs::read(folder.path().join("countersign-data/keys.json")).unwrap()).unwrap();
     assert!(!text.contains(file["links"][0]["secret"].as_str().unwrap()));
+}
+
+/// Whether `/readyz` warns of keys that the hub does not have.
+async fn warns(hub: &TestHub) -> bool {
+    hub.get("/readyz").await.expect(200)["warnings"][0].as_str().is_some_and(|text| text.contains("the same keys.json"))
+}
+
+/// Until both have looked at each other once more.
+async fn until_warned(hub: &TestHub, expected: bool) {
+    eventually(&format!("it warns: {expected}"), || async {
+        hub.advance(60);
+        (warns(hub).await == expected).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_with_different_keys_are_told_so() {
+    let hub = TestHub::start(Database::postgres().await).await;
+    assert!(!warns(&hub).await);
+    let stranger = hub.replica().await;
+    eventually("the new one warns at once", || async { warns(&stranger).await.then_some(()) }).await;
+    until_warned(&hub, true).await;
+    stranger.stop().await;
+    until_warned(&hub, false).await;
+
+    // With the same keys all is well, and a new key has some minutes to reach the others.
+    let folder = tempfile::tempdir().unwrap();
+    let keys = hub.database.folder.path().join("keys.json");
+    std::fs::copy(&keys, folder.path().join("keys.json")).unwrap();
+    let twin = Database { url: hub.database.url.clone(), folder };
+    let twin = TestHub::start_at(
+        twin,
+        crate::support::Options::default(),
+        countersign::time::ManualClock::starting_at(hub.now()),
+    )
+    .await;
+    let data = DataDir::existing(twin.database.folder.path()).unwrap();
+    data.rotate_keys(std::time::Duration::from_secs(86_400), twin.now()).unwrap();
+    let sql = "SELECT id, (keys LIKE '2:%')::int::bigint FROM replicas";
+    eventually("the new key is announced", || async {
+        twin.advance(60);
+        let signing = Database::tally(&hub.database.url, sql.to_owned()).await;
+        signing.values().any(|is_new| *is_new == 1).then_some(())
+    })
+    .await;
+    let began = hub.now();
+    for _ in 0..8 {
+        hub.advance(60);
+        twin.advance(60);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert!(!warns(&hub).await, "{} s after it began", hub.now().since(began).as_secs());
+    }
+    eventually("it takes too long", || async {
+        hub.advance(60);
+        twin.advance(60);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        warns(&hub).await.then_some(())
+    })
+    .await;
+    std::fs::copy(twin.database.folder.path().join("keys.json"), &keys).unwrap();
+    until_warned(&hub, false).await;
 }

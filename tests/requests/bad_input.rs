@@ -109,7 +109,12 @@ on_both! {
         // Serde would read each of these arrays, field by field.
         let replay = json!([["failed"], [], null, null, true, 50]);
         let ask = json!({"resource": "orders", "command": "x", "requester": ["nora@example.com", null, [], null]});
-        let auth = "expected an object whose `type` is basic, bearer or oauth2";
+        let guardrail = json!({"name": "x", "effect": "deny", "statement": ["drop"]});
+        let resource_with = |name: &str, value: Value| {
+            let mut resource = json!({"slots": [{"group": "dba"}]});
+            resource[name] = value;
+            resource
+        };
         for (method, path, body, pointer, says) in [
             ("POST", of("/replay"), replay, "", "expected an object, not an array"),
             ("POST", of("/test"), json!(["ping"]), "", "expected an object, not an array"),
@@ -126,7 +131,18 @@ on_both! {
             ("POST", endpoints.clone(), with("schedule", json!([-1])), "/schedule/0", "expected a whole number from 0 to 4294967295"),
             ("POST", endpoints.clone(), with("rate_per_second", json!("1")), "/rate_per_second", "expected a number, not a string"),
             ("POST", endpoints.clone(), with("answer_control", json!(1)), "/answer_control", "expected true or false, not a number"),
-            ("POST", endpoints, with("auth", json!(5)), "/auth", auth),
+            ("POST", endpoints.clone(), with("auth", json!(5)), "/auth", "expected an object, not a number"),
+            ("POST", endpoints.clone(), with("auth", json!({"type": "digest"})), "/auth/type", "expected one of `basic`, `bearer`, `oauth2`"),
+            ("POST", endpoints.clone(), with("auth", json!({"type": "bearer"})), "/auth", "missing field `token`"),
+            ("POST", endpoints.clone(), with("auth", json!({"type": "bearer", "token": "x", "scope": "y"})), "/auth", "unknown field `scope` for this `type`"),
+            // What is stored may hold fields of a newer version; what is given may not, at any depth.
+            ("POST", endpoints.clone(), with("auth", json!({"type": "bearer", "token": "x", "realm": "y"})), "/auth/realm", "unknown field `realm`"),
+            ("POST", endpoints, with("client_certificate", json!({"certificate": "x", "key": "y", "pass": "z"})), "/client_certificate/pass", "unknown field `pass`"),
+            ("PUT", resource.clone(), json!({"slots": [{"group": "dba", "need": 2}]}), "/slots/0/need", "unknown field `need`"),
+            ("PUT", resource.clone(), resource_with("guardrails", json!([guardrail])), "/guardrails/0/statement", "unknown field `statement`"),
+            ("PUT", resource.clone(), resource_with("break_glass", json!({"groups": ["dba"], "a_day": 3})), "/break_glass/a_day", "unknown field `a_day`"),
+            ("PUT", resource.clone(), resource_with("escalation", json!([{"after_seconds": 60, "slot": "dba", "add": "dba", "to": 1}])), "/escalation/0/to", "unknown field `to`"),
+            ("PUT", resource.clone(), resource_with("working_hours", json!({"time_zone": "UTC", "munday": []})), "/working_hours/munday", "unknown field `munday`"),
             ("POST", "/v1/apply".to_owned(), json!({"groups": {"x": ["a@example.com"]}}), "/groups/x", "expected an object, not an array"),
         ] {
             let call = hub.call(method.parse().unwrap(), &path).bearer_auth(&hub.token).json(&body);

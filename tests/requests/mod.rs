@@ -3,6 +3,8 @@
 mod bad_input;
 mod configuration;
 mod outage;
+mod readiness;
+mod unreadable;
 
 use std::time::Duration;
 

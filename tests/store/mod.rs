@@ -253,11 +253,14 @@ on_both! {
         let waiting = requests::waiting(&mut session, Some(&resource), (Some(at(1)), None), at(60), Some((at(63), all[2].id)), 9).await;
         assert_eq!(ids(waiting.unwrap()), [all[3].id, all[4].id]);
 
-        assert_eq!(timers::next(&mut session).await.unwrap(), Some(at(33)));
-        let due = |timer| (timer, at(64), 9);
-        let (timer, now, limit) = due(Timer::Deadline);
-        assert_eq!(timers::due(&mut session, timer, now, limit).await.unwrap(), [all[2].id, all[3].id]);
-        assert_eq!(timers::due(&mut session, Timer::Notice, at(34), 9).await.unwrap(), [all[2].id, all[3].id]);
+        assert_eq!(timers::next(&mut session, at(0)).await.unwrap(), Some(at(33)));
+        assert_eq!(timers::next(&mut session, at(33)).await.unwrap(), Some(at(34)), "what was due then is left out");
+        let due = timers::due(&mut session, Timer::Deadline, at(64), None, 9).await.unwrap();
+        assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [all[2].id, all[3].id]);
+        let behind = timers::due(&mut session, Timer::Deadline, at(64), due.first(), 9).await.unwrap();
+        assert_eq!(behind, due[1..]);
+        let due = timers::due(&mut session, Timer::Notice, at(34), None, 9).await.unwrap();
+        assert_eq!(due.iter().map(|due| due.id).collect::<Vec<_>>(), [all[2].id, all[3].id]);
         assert_eq!(requests::backlog(&mut session, Some(&resource)).await.unwrap(), (3, Some(at(3))));
     }
 
@@ -366,13 +369,45 @@ on_both! {
         assert!(endpoints::get(&mut store.read().await.unwrap(), one.id).await.unwrap().is_none());
     }
 
-    async fn what_waits_for_a_deleted_endpoint_is_discarded(database: Database) {
+    async fn what_waits_for_an_endpoint_is_discarded_by_parts_once_it_is_off(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let (endpoint, new) = one_delivery(&store).await;
-        let count = write!(store, |session| deliveries::discard_waiting(session, endpoint.id, "gone", at(3)).await);
-        assert_eq!(count.unwrap(), 1);
-        let shown = deliveries::get(&mut store.read().await.unwrap(), new.id).await.unwrap().unwrap();
+        let off = Endpoint { state: EndpointState::Disabled, disabled_reason: Some("gone".to_owned()), ..endpoint.clone() };
+        let more: Vec<NewDelivery> = (0..5)
+            .map(|number| NewDelivery { id: DeliveryId::mint(at(2)), address: format!("C{number}"), ..new.clone() })
+            .collect();
+        write!(store, |session| {
+            more.iter().for_each(|new| deliveries::insert(session, new));
+            Ok(())
+        }).unwrap();
+        let id = endpoint.id;
+        assert_eq!(deliveries::unwanted(&mut store.read().await.unwrap()).await.unwrap(), None);
+        let still_on = write!(store, |session| deliveries::discard_some(session, id, "x", at(3), 4).await);
+        assert_eq!(still_on.unwrap(), 0, "it is switched on");
+        write!(store, |session| endpoints::put(session, &off, at(2)).await).unwrap();
+        let unwanted = deliveries::unwanted(&mut store.read().await.unwrap()).await.unwrap();
+        assert_eq!(unwanted, Some((id, "the endpoint was switched off: gone".to_owned())));
+        for count in [4, 2, 0] {
+            let discarded = write!(store, |session| deliveries::discard_some(session, id, "gone", at(3), 4).await);
+            assert_eq!(discarded.unwrap(), count);
+        }
+        let mut session = store.read().await.unwrap();
+        let shown = deliveries::get(&mut session, new.id).await.unwrap().unwrap();
         assert_eq!((shown.state, shown.end_reason.as_deref()), (DeliveryState::Discarded, Some("gone")));
+        assert_eq!(deliveries::unwanted(&mut session).await.unwrap(), None);
+    }
+
+    async fn a_large_group_is_changed_by_its_difference(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let of = |numbers: std::ops::Range<u32>| Group {
+            name: "large".parse().unwrap(),
+            members: numbers.map(|number| format!("p{number}@example.com").parse().unwrap()).collect(),
+        };
+        for group in [of(0..2_000), of(1..2_001), of(1_990..2_010), of(0..0), of(5..6)] {
+            let put = group.clone();
+            write!(store, |session| groups::put(session, &put, at(1)).await).unwrap();
+            assert_eq!(groups::get(&mut store.read().await.unwrap(), &group.name).await.unwrap(), Some(group));
+        }
     }
 
     async fn counts_add_up_by_hour_and_resource(database: Database) {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use countersign::audit::{Actor, Entry};
-use countersign::ids::RequestId;
+use countersign::ids::{DeliveryId, EventId, RequestId};
+use countersign::store::deliveries::{self, NewDelivery};
 use countersign::store::people::{self, Person};
 use countersign::store::requests::NewRequest;
 use countersign::store::{Store, StoreError, Tx, audit, requests};
 
-use super::{at, request};
+use super::{at, one_delivery, request};
 use crate::support::{Database, on_both};
 
 on_both! {
@@ -50,6 +51,57 @@ on_both! {
         assert!(matches!(refused, Err(StoreError::Statement(_))));
         neighbour.await.unwrap().unwrap();
         assert_eq!(requests::backlog(&mut store.read().await.unwrap(), None).await.unwrap().0, 2);
+    }
+
+    async fn a_row_that_the_database_refuses_costs_its_own_operation_only(database: Database) {
+        let store = Arc::new(Store::open(&database.url).await.unwrap());
+        let (_, new) = one_delivery(&store).await;
+        // Of an event that there is not: only the database can tell, when it writes the rows of all of them.
+        let odd = |number: i64| NewDelivery {
+            id: DeliveryId::mint(at(number)), event_id: EventId::mint(at(9)), address: format!("C{number}"), ..new.clone()
+        };
+        let followed = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let mut calls = Vec::new();
+        for number in 0..60 {
+            let (store, followed, fine, odd) = (Arc::clone(&store), Arc::clone(&followed), request(100 + number), odd(number));
+            calls.push(tokio::spawn(async move {
+                store.write::<_, (), StoreError>(move |tx| Box::pin(async move {
+                    // Some run a statement of their own, before or after.
+                    if number % 4 == 1 {
+                        let person = Person { email: format!("p{number:02}@example.com").parse().unwrap(), name: "x".to_owned(), absence: None };
+                        people::put(tx.session(), &person, at(1)).await?;
+                    }
+                    requests::add(tx.session(), NewRequest::of(&fine)?);
+                    if number % 3 == 0 {
+                        deliveries::insert(tx.session(), &odd);
+                    }
+                    tx.after_commit(move || {
+                        followed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    });
+                    tx.record(&Entry::new(at(1), "asked", Actor::Hub))
+                })).await
+            }));
+        }
+        for (number, call) in calls.into_iter().enumerate() {
+            let result = call.await.unwrap();
+            match number % 3 {
+                0 => assert!(matches!(result, Err(StoreError::Statement(_))), "{number}: {result:?}"),
+                _ => result.unwrap_or_else(|error| panic!("{number} pays for another: {error}")),
+            }
+        }
+        let mut session = store.read().await.unwrap();
+        assert_eq!(requests::backlog(&mut session, None).await.unwrap().0, 41, "40 and that of the delivery");
+        assert_eq!(people::page(&mut session, "", 100).await.unwrap().len(), 10, "of 15, those of refused ones are undone");
+        assert_eq!(audit::page(&mut session, 0, 100).await.unwrap().len(), 40);
+        assert_eq!(audit::first_break(&mut session).await.unwrap(), None);
+        assert_eq!(followed.load(std::sync::atomic::Ordering::Relaxed), 40);
+    }
+
+    async fn a_character_that_postgres_refuses_is_replaced(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let person = Person { email: "p@example.com".parse().unwrap(), name: "x\0y".to_owned(), absence: None };
+        write!(store, |session| people::put(session, &person, at(1)).await).unwrap();
+        assert_eq!(people::page(&mut store.read().await.unwrap(), "", 9).await.unwrap()[0].name, "x\u{fffd}y");
     }
 
     async fn an_operation_that_panics_is_undone_and_the_writer_lives(database: Database) {

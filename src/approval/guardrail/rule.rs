@@ -30,7 +30,6 @@ pub enum Effect {
 
 /// A rule about commands. Rules are asked in order, and the first that matches a statement decides it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Guardrail {
     /// What it is called in answers and logs.
     pub name: RuleName,

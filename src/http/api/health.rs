@@ -4,22 +4,43 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Answer;
 use crate::http::App;
 use crate::http::exposition::Exposition;
-use crate::hub::HubError;
+use crate::http::problem::Problem;
+use crate::hub::{HubError, Readiness};
+use crate::store::StoreError;
 
 /// `GET /healthz`: the process answers.
 pub(in crate::http) async fn alive() -> Json<Value> {
     Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
 }
 
-/// `GET /readyz`: the database answers too.
-pub(in crate::http) async fn ready(State(app): State<App>) -> Answer<Json<Value>> {
-    app.hub.ready().await.map_err(HubError::from)?;
-    Ok(Json(json!({"status": "ready"})))
+/// That the hub is ready, and what to look at all the same.
+#[derive(Serialize)]
+pub(in crate::http) struct Ready {
+    status: &'static str,
+    #[serde(flatten)]
+    readiness: Readiness,
+}
+
+/// `GET /readyz`: the database reads and writes.
+pub(in crate::http) async fn ready(State(app): State<App>) -> Answer<Json<Ready>> {
+    match app.hub.ready().await {
+        Ok(readiness) => Ok(Json(Ready { status: "ready", readiness })),
+        Err(error @ StoreError::Displaced(_)) => Err(HubError::from(error).into()),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+            let why = match error.fault() {
+                Some(fault) => format!("the database does not serve ({}): {}", fault.as_str(), fault.next_step()),
+                None => "the database refuses what the hub asks of it: see the hub's log".to_owned(),
+            };
+            Err(Problem::new("storage_unavailable", why))
+        }
+    }
 }
 
 /// `GET /metrics`: figures in the text format that the caller wants. They name nobody, so nobody is asked for a token.

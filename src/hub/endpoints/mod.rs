@@ -30,7 +30,7 @@ use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::idempotency::{Key, Used};
-use crate::store::{Session, Tx, deliveries, endpoints, health, heartbeats, idempotency, template_problems, templates};
+use crate::store::{Session, Tx, endpoints, health, heartbeats, idempotency, template_problems, templates};
 use crate::time::Timestamp;
 
 const OPERATION: &str = "endpoint";
@@ -201,7 +201,7 @@ impl Hub {
             .await
     }
 
-    /// Takes an endpoint away; what waits for it is discarded.
+    /// Takes an endpoint away; what waits for it is discarded soon.
     ///
     /// # Errors
     /// When the caller may not, or there is none.
@@ -214,7 +214,6 @@ impl Hub {
                     let known = endpoints::get(tx.session(), id).await?.ok_or(HubError::NotFound("endpoint"))?;
                     let gone = Endpoint { state: EndpointState::Deleted, disabled_reason: None, ..known };
                     save(tx, gone, "endpoint.deleted", now, actor).await?;
-                    deliveries::discard_waiting(tx.session(), id, "the endpoint was deleted", now).await?;
                     templates::forget_endpoint(tx.session(), id).await?;
                     Ok(())
                 })

@@ -45,20 +45,31 @@ pub async fn run_replayer(hub: Arc<Hub>, stop: CancellationToken) {
 impl Hub {
     /// Takes the steps that are due; answers when the next ones are.
     async fn carry_replays_on(&self) -> Result<Timestamp, HubError> {
-        let mut failed = None;
         let due = replays::due(&mut self.store.read().await?, self.clock.now(), MANY).await?;
         for id in due {
             let clock = Arc::clone(&self.clock);
             let stepped = self.store.write(move |tx| Box::pin(async move { step(tx, id, &clock).await })).await;
-            // One that cannot go on must not keep the others from it.
-            if let Err(error) = stepped {
-                tracing::error!(replay = %id, error = &error as &dyn std::error::Error, "a step failed");
-                failed = Some(self.clock.now() + RETRY);
+            match stepped {
+                Ok(()) => self.replay_retries.worked(&id),
+                Err(error) if error.is_transient() => return Err(error),
+                // One that cannot go on must not keep the others from it.
+                Err(error) => self.put_replay_off(id, &error).await?,
             }
         }
         let look = self.clock.now() + LOOK;
         let next = replays::next(&mut self.store.read().await?).await?;
-        Ok(failed.unwrap_or_else(|| next.map_or(look, |next| next.min(look))))
+        Ok(next.map_or(look, |next| next.min(look)))
+    }
+
+    async fn put_replay_off(&self, id: ReplayId, error: &HubError) -> Result<(), HubError> {
+        let noted = self.replay_retries.failed(id, self.clock.now());
+        if noted.is_logged {
+            let (times, next, error) = (noted.times, noted.next, error as &dyn std::error::Error);
+            tracing::error!(replay = %id, times, %next, error, "a step failed");
+        }
+        self.store
+            .write(move |tx| Box::pin(async move { Ok(replays::put_off(tx.session(), id, noted.next).await?) }))
+            .await
     }
 }
 

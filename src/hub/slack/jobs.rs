@@ -120,6 +120,13 @@ impl Hub {
         match self.try_to_work_off(&job).await {
             Ok(()) => {}
             Err(Stopped::Lost) => tracing::info!(job = %id, "another replica goes on with what was done in Slack"),
+            // Whatever it is that fails, waiting does not mend it.
+            Err(Stopped::Failed(error)) if job.attempts >= MOST && !error.is_transient() => {
+                tracing::error!(job = %id, error = &error as &dyn std::error::Error, "what was done in Slack is given up");
+                if let Err(Stopped::Failed(error)) = self.end(&job, Some(format!("given up: {error}"))).await {
+                    tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "it cannot be ended now");
+                }
+            }
             // It is due again when its time is over.
             Err(Stopped::Failed(error)) => {
                 tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "what was done in Slack waits");

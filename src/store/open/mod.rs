@@ -5,9 +5,12 @@ mod error;
 mod postgres;
 mod sqlite;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::Migrator;
+use sqlx::postgres::PgPool;
 use tokio::task::{AbortHandle, JoinHandle};
 
 pub use error::OpenError;
@@ -15,16 +18,17 @@ pub use error::OpenError;
 use super::configuration::{self, Configuration};
 use super::dialect::Dialect;
 use super::lock::{FileLock, Files};
-use super::nesting::Readers;
 use super::pools::Pools;
 use super::session::Session;
 use super::writer::Writer;
 use super::{Operation, Signals, StoreError, Tx, bell};
 
+/// How long what a probe found holds: anybody may ask for one, and each is a commit.
+const PROBED: Duration = Duration::from_secs(1);
+
 /// The hub's database.
 pub struct Store {
     pools: Pools,
-    readers: Readers,
     /// Dropped at [`Store::close`], which ends the writer once it has drained its queue.
     writer: Mutex<Option<Writer>>,
     writer_task: Mutex<Option<JoinHandle<()>>>,
@@ -34,6 +38,7 @@ pub struct Store {
     configuration: Arc<Configuration>,
     /// Watched for being taken away; SQLite only.
     files: Option<Arc<Files>>,
+    last_probe: tokio::sync::Mutex<Option<(Instant, Result<(), StoreError>)>>,
     /// Let go of at [`Store::close`].
     lock: Mutex<Option<FileLock>>,
 }
@@ -46,10 +51,10 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let store = match dialect(url)? {
             Dialect::Sqlite => {
-                let (pools, lock, files) = sqlite::open(url).await?;
-                Self::start(Dialect::Sqlite, pools, Some((lock, files)))
+                let (connections, lock, files) = sqlite::open(url).await?;
+                Self::start(Dialect::Sqlite, Pools::new(connections), Some((lock, files)))
             }
-            Dialect::Postgres => Self::start(Dialect::Postgres, postgres::open(url).await?, None),
+            Dialect::Postgres => Self::start(Dialect::Postgres, Pools::new(postgres::open(url).await?), None),
         };
         store.refresh_configuration().await.map_err(OpenError::Read)?;
         Ok(store)
@@ -84,21 +89,17 @@ impl Store {
         let (writer, task) =
             Writer::start(dialect, Arc::clone(&signals), Arc::clone(&configuration), files.clone(), connect);
         let writer_task = Mutex::new(Some(tokio::spawn(task)));
-        let listener = match &pools {
-            Pools::Sqlite { .. } => None,
-            Pools::Postgres { write, .. } => {
-                Some(tokio::spawn(bell::listen(write.clone(), Arc::clone(&signals))).abort_handle())
-            }
-        };
+        let listen = |pool: &PgPool| tokio::spawn(bell::listen(pool.clone(), Arc::clone(&signals))).abort_handle();
+        let listener = pools.to_listen().map(listen);
         Self {
             pools,
-            readers: Readers::default(),
             writer: Mutex::new(Some(writer)),
             writer_task,
             listener,
             signals,
             configuration,
             files,
+            last_probe: tokio::sync::Mutex::default(),
             lock: Mutex::new(lock),
         }
     }
@@ -109,7 +110,7 @@ impl Store {
     /// # Errors
     /// When none is free in time or the database is gone.
     pub async fn read(&self) -> Result<Session, StoreError> {
-        self.pools.reader(&self.readers).await
+        self.pools.reader().await
     }
 
     /// Runs an operation in a write transaction and returns once it is committed.
@@ -122,7 +123,7 @@ impl Store {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.readers.assert_none_held("the writer");
+        self.pools.readers().assert_none_held("the writer");
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match writer {
             Some(writer) => writer.write(operation).await,
@@ -149,6 +150,11 @@ impl Store {
         self.pools.checkpoint().await
     }
 
+    /// Rows that this process found it cannot read, by table, with what is wrong with each.
+    pub fn unreadable(&self) -> BTreeMap<&'static str, Vec<String>> {
+        self.pools.unreadable().now()
+    }
+
     /// Whether no other process can be using the database: the lock on its file says so.
     pub fn is_exclusive(&self) -> bool {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
@@ -168,6 +174,30 @@ impl Store {
             self.configuration.heard_of(version);
         }
         Ok(())
+    }
+
+    /// Whether the database serves: reads, and writes, which a full disk or a standby server does not. Asked for more often than
+    /// once a second, it says what it found last.
+    ///
+    /// # Errors
+    /// When it does not; [`StoreError::fault`] says why.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let mut last = self.last_probe.lock().await;
+        if let Some((at, found)) = &*last
+            && at.elapsed() < PROBED
+        {
+            return found.clone();
+        }
+        let found = match self.read().await {
+            Ok(mut session) => session.ping().await,
+            Err(error) => Err(error),
+        };
+        let found = match found {
+            Ok(()) => self.write(|tx| Box::pin(configuration::touch_row(tx.session()))).await,
+            unread => unread,
+        };
+        *last = Some((Instant::now(), found.clone()));
+        found
     }
 
     /// What wakes listeners after a commit.

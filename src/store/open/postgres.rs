@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use super::{Found, OpenError, address, newest};
 use crate::store::dialect::{Dialect, POSTGRES_MIGRATIONS};
 use crate::store::fault::Fault;
-use crate::store::pools::{ACQUIRE, Pools, READERS};
+use crate::store::pools::{ACQUIRE, Connections, READERS};
 
 /// A replica that hangs in the middle of a transaction must not hold up the others for long. Set on each connection once it
 /// stands: as parameters of the connection's start, `PgBouncer` would refuse them.
@@ -23,7 +23,7 @@ const UNBOUND: &str = "SET LOCAL idle_in_transaction_session_timeout = 0; SET LO
 const COMPARISONS: usize = 4;
 
 /// Connects and brings the schema up to date.
-pub(super) async fn open(url: &str) -> Result<Pools, OpenError> {
+pub(super) async fn open(url: &str) -> Result<Connections, OpenError> {
     let options = options(url)?;
     // Tried without the pool first, which would only say that it waited in vain.
     let mut connection = reach(&options).await?;
@@ -38,7 +38,7 @@ pub(super) async fn open(url: &str) -> Result<Pools, OpenError> {
     let read = pool(READERS).connect_with(options.clone()).await.map_err(OpenError::Connect)?;
     // The writer and the listener.
     let write = pool(2).connect_with(options).await.map_err(OpenError::Connect)?;
-    Ok(Pools::Postgres { read, write })
+    Ok(Connections::Postgres { read, write })
 }
 
 /// Whether the database that `url` names holds no table yet, of the hub or of anybody else.

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::store::dialect::SQLITE_MIGRATIONS;
 use crate::store::fault::Fault;
 use crate::store::lock::{FileLock, Files, LockError};
-use crate::store::pools::{ACQUIRE, Pools, READERS};
+use crate::store::pools::{ACQUIRE, Connections, READERS};
 
 /// How long SQLite waits for a lock that a foreign program holds before the caller hears 503.
 const BUSY: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ const PAGE: u32 = 8_192;
 const CACHE: &str = "-8000";
 
 /// Opens the file, makes it when there is none, and brings its schema up to date.
-pub(super) async fn open(url: &str) -> Result<(Pools, FileLock, Files), OpenError> {
+pub(super) async fn open(url: &str) -> Result<(Connections, FileLock, Files), OpenError> {
     address::check_sqlite(url)?;
     let options = SqliteConnectOptions::from_str(url)
         .map_err(OpenError::Connect)?
@@ -50,7 +50,7 @@ pub(super) async fn open(url: &str) -> Result<(Pools, FileLock, Files), OpenErro
     let migrated = SQLITE_MIGRATIONS.run(&write).await;
     migrated.map_err(|error| name_file(OpenError::of_migration(error, newest(&SQLITE_MIGRATIONS)), &path))?;
     let read = pool(READERS).connect_with(options.read_only(true)).await.map_err(|error| explain(error, &path))?;
-    Ok((Pools::Sqlite { read, write }, lock, files))
+    Ok((Connections::Sqlite { read, write }, lock, files))
 }
 
 /// What there is of a hub's.

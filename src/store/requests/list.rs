@@ -1,5 +1,7 @@
 //! Finding requests: every list is read off an index, a part at a time.
 
+use std::cell::RefCell;
+
 use sqlx::AssertSqlSafe;
 
 use super::{COLUMNS, Row, complete};
@@ -111,9 +113,13 @@ pub async fn page(
     let Some(source) = &filter.source else {
         let mut conditions = filter.conditions(session.dialect());
         conditions.add("id <", before.as_ref());
-        let mut requests = select(session, conditions, "id DESC", limit + 1).await?;
-        let more = requests.len() > limit as usize;
+        let Selected { mut requests, rows, unread } = select(session, conditions, "id DESC", limit + 1).await?;
+        let more = rows > limit as usize;
         requests.truncate(limit as usize);
+        // Nothing says where the list would go on.
+        if let (true, true, Some(error)) = (more, requests.is_empty(), unread) {
+            return Err(error);
+        }
         let next = requests.last().map(|last| last.id).filter(|_| more);
         return Ok(Found { requests, next });
     };
@@ -124,7 +130,7 @@ pub async fn page(
         next = Some(last);
         let mut conditions = filter.conditions(session.dialect());
         conditions.add_list("id IN", ids.iter().map(Arg::from));
-        for request in select(session, conditions, "id DESC", ROUND).await? {
+        for request in select(session, conditions, "id DESC", ROUND).await?.requests {
             if !source.wants(&request) {
                 continue;
             }
@@ -194,7 +200,7 @@ pub async fn ended(
     if let Some((at, id)) = after {
         conditions.add_pair("(decided_at, id) >", at, &id);
     }
-    select(session, conditions, "decided_at, id", limit).await
+    select(session, conditions, "decided_at, id", limit).await?.some_or_none()
 }
 
 /// Up to `limit` requests that waited at `as_of`, asked in `[from, to)`, in the order of their deadlines, behind `after`. Shown as
@@ -220,7 +226,7 @@ pub async fn waiting(
     if let Some((at, id)) = after {
         conditions.add_pair("(expires_at, id) >", at, &id);
     }
-    select(session, conditions, "expires_at, id", limit).await
+    select(session, conditions, "expires_at, id", limit).await?.some_or_none()
 }
 
 /// How many requests wait, and since when the oldest does.
@@ -250,14 +256,51 @@ async fn select(
     conditions: Conditions,
     order: &str,
     limit: u32,
-) -> Result<Vec<Request>, StoreError> {
+) -> Result<Selected, StoreError> {
     let (condition, mut values) = conditions.finish();
     values.push(Arg::from(limit));
     let sql = format!("SELECT {COLUMNS} FROM requests {condition} ORDER BY {order} LIMIT ${}", values.len());
-    let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-    let mut requests = rows.into_iter().map(Row::into_request).collect::<Result<Vec<_>, _>>()?;
-    complete(session, &mut requests).await?;
-    Ok(requests)
+    let found: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+    let (rows, unread) = (found.len(), RefCell::new(None));
+    let read = |row: Row| row.into_request().inspect_err(|error| *unread.borrow_mut() = Some(error.clone()));
+    let mut requests = session.unreadable().some(found, read);
+    let mut unread = unread.into_inner();
+    match complete(session, &mut requests).await {
+        Err(StoreError::Inconsistent { .. }) => {}
+        completed => return completed.map(|()| Selected { requests, rows, unread }),
+    }
+    // A vote of one of them, say, cannot be read: a request without it would be another one.
+    let mut whole = Vec::with_capacity(requests.len());
+    for mut request in requests {
+        match complete(session, std::slice::from_mut(&mut request)).await {
+            Ok(()) => whole.push(request),
+            Err(error @ StoreError::Inconsistent { .. }) => {
+                session.unreadable().met(&error);
+                unread = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Selected { requests: whole, rows, unread })
+}
+
+/// Requests of some rows. One that cannot be read is left out, so that the others are seen.
+struct Selected {
+    requests: Vec<Request>,
+    /// How many rows there were.
+    rows: usize,
+    /// Why one of them could not be read.
+    unread: Option<StoreError>,
+}
+
+impl Selected {
+    /// The requests; an error when none of several could be read, which would look like the end.
+    fn some_or_none(self) -> Result<Vec<Request>, StoreError> {
+        match self.unread {
+            Some(error) if self.requests.is_empty() => Err(error),
+            _ => Ok(self.requests),
+        }
+    }
 }
 
 /// A WHERE clause put together from fixed texts; values only ever go in as `$n`.

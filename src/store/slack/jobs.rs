@@ -56,7 +56,8 @@ pub async fn add(
     Ok(session.execute(sql, args![id, &endpoint, work, now]).await? == 1)
 }
 
-/// Takes up to `limit` jobs that are due; they are due again at `until` unless they have ended by then.
+/// Takes up to `limit` jobs that are due; they are due again at `until` unless they have ended by then. One whose row cannot be
+/// read ends: it would be taken again and again.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -65,7 +66,20 @@ pub async fn take(session: &mut Session, now: Timestamp, until: Timestamp, limit
             SELECT id FROM slack_jobs WHERE run_at <= $1 ORDER BY run_at LIMIT $3
         ) RETURNING id, endpoint_id, work, reply, attempts, created_at";
     let rows: Vec<Row> = session.fetch_all(sql, args![now, until, limit]).await?;
-    rows.into_iter().map(Row::into_job).collect()
+    let mut taken = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = row.id.clone();
+        match row.into_job() {
+            Ok(job) => taken.push(job),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a job of Slack is given up");
+                let sql = "UPDATE slack_jobs SET work = '', reply = NULL, run_at = NULL, ended_at = $2, end_reason = $3
+                    WHERE id = $1";
+                session.execute(sql, args![id, now, error.to_string()]).await?;
+            }
+        }
+    }
+    Ok(taken)
 }
 
 /// When the next one is due.

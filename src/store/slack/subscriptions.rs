@@ -32,7 +32,7 @@ pub async fn all(session: &mut Session) -> Result<Vec<Subscription>, StoreError>
     let sql =
         "SELECT endpoint_id, channel, group_name FROM slack_subscriptions ORDER BY endpoint_id, channel, group_name";
     let rows: Vec<Row> = session.fetch_all(sql, args![]).await?;
-    rows.into_iter().map(Row::into_subscription).collect()
+    Ok(session.unreadable().all("slack_subscriptions", rows, Row::into_subscription))
 }
 
 /// Adds one; answers whether it is new.

@@ -1,0 +1,74 @@
+//! `/readyz` writes, and says what keeps the database from serving and what to do.
+
+use serde_json::json;
+
+use crate::support::{Database, HubProcess, TOKEN, TestHub, eventually, on_both};
+
+async fn becomes(hub: &TestHub, status: u16, says: &str) {
+    eventually(&format!("/readyz says {status} and {says}"), || async {
+        let answer = hub.get("/readyz").await;
+        (answer.status == status && answer.text.contains(says)).then_some(())
+    })
+    .await;
+}
+
+on_both! {
+    async fn a_database_that_serves_is_ready(database: Database) {
+        let hub = TestHub::start(database).await;
+        assert_eq!(hub.get("/readyz").await.expect(200), json!({"status": "ready"}));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_only_database_is_not_ready() {
+    let hub = TestHub::start(Database::postgres().await).await;
+    let name = hub.database.name();
+    let set = |word| format!("ALTER DATABASE {name} SET default_transaction_read_only = {word}");
+    // Writing there to say so needs another database.
+    let server = std::env::var("TEST_POSTGRES_URL").unwrap();
+    Database::run(&server, set("on")).await;
+    hub.database.cut_connections().await;
+    becomes(&hub, 503, "read-only").await;
+    assert_eq!(hub.get("/readyz").await.problem(503), "storage_unavailable");
+    Database::run(&server, set("off")).await;
+    hub.database.cut_connections().await;
+    becomes(&hub, 200, "ready").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_user_who_may_no_longer_log_in_is_told_as_such() {
+    let mut database = Database::postgres().await;
+    let (server, name) = (std::env::var("TEST_POSTGRES_URL").unwrap(), database.name());
+    let role = format!("role_{name}");
+    Database::run(&server, format!("CREATE ROLE {role} LOGIN; ALTER DATABASE {name} OWNER TO {role}")).await;
+    let mut url = url::Url::parse(&database.url).unwrap();
+    url.set_username(&role).unwrap();
+    database.url = url.into();
+    let hub = TestHub::start(database).await;
+    Database::run(&server, format!("ALTER ROLE {role} NOLOGIN")).await;
+    hub.database.cut_connections().await;
+    becomes(&hub, 503, "user or password").await;
+    assert_eq!(hub.get("/v1/requests").await.problem(503), "storage_unavailable");
+    Database::run(&server, format!("ALTER ROLE {role} LOGIN")).await;
+    becomes(&hub, 200, "ready").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_is_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let full_later = ["-e", "inject=pwrite64:error=ENOSPC:when=2000+"];
+    let hub = HubProcess::start_traced(folder.path(), 0, &[], &full_later).await.unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let group = json!({"members": (0..500).map(|number| format!("p{number}@example.com")).collect::<Vec<_>>()});
+    let fill =
+        |number: u32| http.put(format!("{}/v1/groups/g{number}", hub.url)).bearer_auth(TOKEN).json(&group).send();
+    let mut number = 0;
+    while fill(number).await.unwrap().status() == 200 {
+        number += 1;
+        assert!(number < 1_000, "the disk never fills");
+    }
+    let answer = http.get(format!("{}/readyz", hub.url)).send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("(full)") && text.contains("free some space"), "{text}");
+}

@@ -1,0 +1,133 @@
+//! Rows that a newer version wrote: read as far as this one knows them, and set apart where it cannot. One of them costs nobody
+//! else theirs.
+
+use serde_json::{Value, json};
+
+use crate::support::{Database, Receiver, TestHub, eventually, on_both};
+
+/// Raises the version of the configuration, so that nothing of it is taken from memory.
+async fn reread(hub: &TestHub) {
+    hub.put("/v1/groups/other", &json!({"members": [format!("p{}@example.com", hub.now().as_micros())]}))
+        .await
+        .expect(200);
+    hub.advance(1);
+}
+
+async fn change(hub: &TestHub, sql: &str) {
+    Database::run(&hub.database.url, sql.to_owned()).await;
+    reread(hub).await;
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    list["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
+}
+
+on_both! {
+    async fn fields_of_a_newer_version_are_passed_over(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let rules = json!([{"name": "no-drop", "effect": "deny", "statements": ["drop"]}]);
+        let resource = json!({
+            "slots": [{"group": "dba"}], "guardrails": rules, "break_glass": {"groups": ["dba"]},
+            "escalation": [{"after_seconds": 600, "slot": "dba", "add": "security"}],
+            "working_hours": {"time_zone": "UTC", "monday": ["09:00-17:00"]},
+        });
+        hub.put("/v1/resources/orders", &resource).await.expect(200);
+        let auth = json!({"type": "basic", "username": "u", "password": "p"});
+        let endpoint = json!({"name": "ops", "channel": "custom", "url": "https://hooks.example.com/x", "auth": auth, "concurrency": 2});
+        hub.post("/v1/endpoints", &endpoint).await.expect(201);
+        let request = hub.ask("orders", "select 1").await;
+        // A field more in every object of each stored text.
+        for (table, column) in [("endpoints", "transport"), ("resources", "policy"), ("requests", "terms")] {
+            change(&hub, &format!("UPDATE {table} SET {column} = replace({column}, '{{\"', '{{\"of_the_future\":1,\"')")).await;
+        }
+        assert_eq!(hub.get("/readyz").await.expect(200), json!({"status": "ready"}));
+        hub.ask("orders", "select 2").await;
+        let denied = json!({"resource": "orders", "command": "drop table x", "requester": {"email": "nora@example.com"}});
+        assert_eq!(hub.post("/v1/evaluate", &denied).await.expect(200)["rule"], "no-drop");
+        let shown = hub.get("/v1/endpoints").await.expect(200);
+        assert_eq!((&shown["items"][0]["auth"]["type"], &shown["items"][0]["concurrency"]), (&json!("basic"), &json!(2)));
+        assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.expect(200)["status"], "approved");
+    }
+
+    async fn an_endpoint_that_cannot_be_read_holds_no_other_up(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let (fine, _) = hub.endpoint("fine", "custom", &receiver.url, &[]).await;
+        let odd = json!({"name": "odd", "channel": "custom", "url": "https://hooks.example.com/x", "heartbeat_seconds": 3600});
+        let odd = hub.post("/v1/endpoints", &odd).await.expect(201)["id"].as_str().unwrap().to_owned();
+        // It is to be probed and is to be sent a heartbeat, and a delivery waits for it.
+        hub.post(&format!("/v1/endpoints/{odd}/pause"), &json!({})).await.expect(200);
+        hub.ask("orders", "select 1").await;
+        hub.delivery(&fine, "request.created", "delivered").await;
+        change(&hub, &format!(
+            "UPDATE endpoints SET transport = '[7]' WHERE id = '{odd}';
+            INSERT INTO endpoint_health (endpoint_id, failing_since, failures, warned, probe_at, updated_at) VALUES ('{odd}', 1, 1, 0, 1, 1)"
+        )).await;
+        hub.advance(2 * 3_600);
+        for number in 2..4 {
+            let request = hub.ask("orders", &format!("select {number}")).await;
+            let id = request["id"].as_str().unwrap();
+            eventually("the other one is told", || async { receiver.find(|told| told.body.contains(id).then_some(())) }).await;
+        }
+        let waits = format!("SELECT state, count(*) FROM deliveries WHERE endpoint_id = '{odd}' GROUP BY state");
+        assert_eq!(Database::tally(&hub.database.url, waits).await, [("pending".to_owned(), 1)].into(), "until it is read again");
+        let at = "SELECT 'next', due_at FROM endpoint_heartbeats UNION ALL SELECT 'probe', probe_at FROM endpoint_health";
+        eventually("both are put off", || async {
+            let moments = Database::tally(&hub.database.url, at.to_owned()).await;
+            moments.values().all(|moment| *moment > hub.now().as_micros()).then_some(())
+        })
+        .await;
+    }
+
+    async fn a_vote_that_cannot_be_read_sets_its_request_apart(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let odd = hub.ask("customers", "select 1").await;
+        let fine = hub.ask("customers", "select 2").await;
+        for request in [&odd, &fine] {
+            hub.vote(request, "approve", "dana@example.com").await.expect(200);
+        }
+        change(&hub, &format!("UPDATE votes SET groups = '7' WHERE request_id = '{}'", odd["id"].as_str().unwrap())).await;
+        let list = hub.get("/v1/requests").await.expect(200);
+        assert_eq!((list["items"].as_array().unwrap().len(), &list["items"][0]["id"]), (1, &fine["id"]));
+        assert!(hub.get("/readyz").await.text.contains("votes.groups"));
+    }
+
+    async fn rows_that_cannot_be_read_are_set_apart_counted_and_named(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        for name in ["one", "two", "three"] {
+            hub.endpoint(name, "custom", "https://hooks.example.com/x", &[]).await;
+        }
+        let odd = hub.ask("orders", "select 1").await;
+        let request = hub.ask("orders", "select 2").await;
+        change(&hub, "UPDATE endpoints SET transport = '{\"concurrency\":\"many\"}' WHERE name = 'two'").await;
+        change(&hub, "UPDATE resources SET policy = '{\"slots\":\"of another kind\"}' WHERE name = 'customers'").await;
+        let sql = format!("UPDATE requests SET terms = '{{\"slots\":7}}' WHERE id = '{}'", odd["id"].as_str().unwrap());
+        change(&hub, &sql).await;
+
+        hub.ask("orders", "select 3").await;
+        assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.expect(200)["status"], "approved");
+        assert_eq!(names(&hub.get("/v1/endpoints").await.expect(200)), ["one", "three"]);
+        assert_eq!(names(&hub.get("/v1/endpoints?limit=1").await.expect(200)), ["one"]);
+        assert_eq!(names(&hub.get("/v1/resources").await.expect(200)), ["orders"]);
+        let list = hub.get("/v1/requests").await.expect(200);
+        assert_eq!(list["items"].as_array().unwrap().len(), 2, "{list}");
+        let pages = hub.get("/v1/requests?limit=1").await.expect(200);
+        let cursor = pages["next_cursor"].as_str().expect("there is more behind it").to_owned();
+        let second = hub.get(&format!("/v1/requests?limit=1&cursor={cursor}")).await.expect(200);
+        assert_eq!(second["items"][0]["id"], request["id"]);
+
+        let ready = hub.get("/readyz").await.expect(200);
+        let named: Vec<&str> = ready["unreadable"].as_array().unwrap().iter().map(|row| row.as_str().unwrap()).collect();
+        for start in ["endpoints.transport of ep_", "requests.terms of req_", "resources.policy of customers"] {
+            assert!(named.iter().any(|row| row.starts_with(start)), "{start} in {named:?}");
+        }
+        let metrics = hub.get("/metrics").await.text;
+        for table in ["endpoints", "requests", "resources"] {
+            let line = format!("countersign_rows_unreadable{{table=\"{table}\"}} 1");
+            assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
+        }
+        change(&hub, "UPDATE endpoints SET transport = '{}' WHERE name = 'two'").await;
+        hub.ask("orders", "select 4").await;
+        assert!(!hub.get("/readyz").await.text.contains("endpoints.transport"), "it is read again");
+    }
+}
