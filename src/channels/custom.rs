@@ -26,6 +26,7 @@ pub(super) const CUSTOM: Declaration = Declaration {
     room: None,
     templates: built_in!("custom", ["default"]),
     meaning: |_, _| None,
+    wait_header: None,
     query: &[],
     receipt: None,
     short: None,

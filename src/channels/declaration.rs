@@ -37,6 +37,8 @@ pub struct Declaration {
     pub(super) templates: &'static [(&'static str, &'static str)],
     /// What an answer means by its status and text, where the channel knows more of it than HTTP does.
     pub(super) meaning: fn(u16, &str) -> Option<Meaning>,
+    /// The answer header that says in seconds how long to wait, where it goes before `Retry-After`.
+    pub wait_header: Option<&'static str>,
     /// Query parameters that the channel wants in every endpoint's URL.
     pub query: &'static [(&'static str, &'static str)],
     /// Of a channel that is spoken to by calls of an API, and whose messages are changed later: what an answer says of a message.

@@ -29,6 +29,8 @@ pub(super) const DISCORD: Declaration = Declaration {
         ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_color", "_slots"]
     ),
     meaning,
+    // `Retry-After` counts milliseconds where a URL names no version of the API, as webhooks' URLs do.
+    wait_header: Some("x-ratelimit-reset-after"),
     // To be answered when the message is saved; and link buttons are dropped without a word otherwise.
     query: &[("wait", "true"), ("with_components", "true")],
     receipt: None,

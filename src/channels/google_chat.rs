@@ -30,6 +30,7 @@ pub(super) const GOOGLE_CHAT: Declaration = Declaration {
         ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_slots"]
     ),
     meaning,
+    wait_header: None,
     // The key and the token stand there already; order and encoding make no difference to Google. Without the option it ignores the
     // thread that a message names, and begins a new one.
     query: &[("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD")],

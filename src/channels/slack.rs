@@ -32,6 +32,7 @@ pub(super) const SLACK: Declaration = Declaration {
     room: Some(Room { text: 2_800, lines: 40, slots: 6, facts: 6 }),
     templates: built_in_chat!("slack", ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_slots"]),
     meaning,
+    wait_header: None,
     query: &[],
     receipt: None,
     short: Some(SHORT),

@@ -27,6 +27,7 @@ pub(super) const TEAMS: Declaration = Declaration {
     room: Some(Room { text: 6_000, lines: 40, slots: 6, facts: 6 }),
     templates: built_in_chat!("teams", ["_card", "_ask", "_outcome", "_endpoint", "_command", "_slots"]),
     meaning,
+    wait_header: None,
     // A workflow's URL is opaque: it is called as it was copied.
     query: &[],
     receipt: None,

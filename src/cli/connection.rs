@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::hub_url::{HubUrl, redirect};
 use super::progress::Progress;
+use crate::delivery::wait_of;
 
 /// A hub's answer is never longer; what is has gone wrong somewhere.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
@@ -252,8 +253,8 @@ impl Connection {
 
 /// In seconds (RFC 9110 §10.2.3), and no more than a minute; the form with a date is not used by hubs.
 fn retry_after(answer: &reqwest::Response) -> Duration {
-    let seconds = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(0)).min(Duration::from_secs(60))
+    let wait = answer.headers().get(RETRY_AFTER).and_then(|value| wait_of(value.to_str().ok()?));
+    wait.unwrap_or_default().min(Duration::from_secs(60))
 }
 
 /// A time in which the hub does not serve, from the first failed call to the next that it serves.

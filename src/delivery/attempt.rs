@@ -117,6 +117,8 @@ pub(super) fn judge(endpoint: &Endpoint, answered: Answered) -> Outcome {
 
 fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
     let declaration = Declaration::of(endpoint.channel);
+    let is_page = declaration.is_chat() && answer.is_web_page();
+    let wait = declaration.wait_header.and_then(|name| answer.wait(name));
     let Answer { status, retry_after, location, control: _, headers: _, body, overflows } = answer;
     let outcome = |class, end, error| Outcome {
         class,
@@ -126,11 +128,15 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
         error,
         // PostgreSQL takes no NUL in text.
         answer: (!body.is_empty()).then(|| cut(&redacted(endpoint, &body), KEPT).0.replace('\0', "\u{fffd}")),
-        retry_after,
+        retry_after: retry_after.map(|told| wait.unwrap_or(told)),
         overflows,
         receipt: declaration.receipt.and_then(|read| read(&body)),
         takes_short: declaration.short.is_some_and(|short| (short.is_wanted)(&body)),
     };
+    if is_page && (200..300).contains(&status) {
+        let text = "the target answered a web page, as no chat service does: is the URL right, or does a proxy or a log-in stand in between?";
+        return outcome(Class::Transient, None, Some(text.to_owned()));
+    }
     if let Some(meaning) = declaration.meaning(status, &body) {
         let said = |text: String| Some(redacted(endpoint, &text).replace('\0', "\u{fffd}"));
         return match meaning {

@@ -35,7 +35,7 @@ pub use attempt::send;
 pub use chat_call::CallError;
 pub use discard::run_discarder;
 pub use dispatcher::{Dispatcher, DispatcherParts};
-pub use egress::{Egress, EgressError, Lookup, SystemLookup, tls_fault};
+pub use egress::{Egress, EgressError, Lookup, SystemLookup, tls_fault, wait_of};
 pub use lane::{Held, HeldBy};
 pub use metrics::{Backlog, Metrics};
 pub use outcome::{Class, Control, Outcome};

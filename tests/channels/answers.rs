@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Behaviour, Database, Receiver, TestHub, on_both};
+use crate::support::{Behaviour, Database, Receiver, TestHub, eventually, on_both};
 
 fn answer(status: u16, body: &str) -> Behaviour {
     Behaviour::Raw(format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
@@ -36,6 +36,38 @@ on_both! {
             assert!(sent.body.contains("Approval needed"), "{name}: {}", sent.body);
             hub.send(hub.call(Method::DELETE, &format!("/v1/endpoints/{endpoint}")).bearer_auth(&hub.token)).await.expect(204);
         }
+    }
+
+    async fn a_web_page_is_no_delivery_and_a_wait_is_read_where_it_is_meant(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let page = "<!DOCTYPE html>\n<html><body>Please log in</body></html>";
+        for (channel, class) in [
+            ("slack", "transient"), ("discord", "transient"), ("google_chat", "transient"), ("teams", "transient"), ("custom", "success"),
+        ] {
+            let receiver = Receiver::start().await;
+            receiver.script([answer(200, page)]);
+            let (endpoint, _) = hub.endpoint(&format!("{channel}-page"), channel, &receiver.url, &["dba"]).await;
+            hub.ask("orders", "select 1").await;
+            let state = if class == "success" { "delivered" } else { "pending" };
+            let log = eventually("an attempt is on record", || async {
+                let log = hub.delivery(&endpoint, "request.created", state).await["attempt_log"].clone();
+                (!log.as_array().unwrap().is_empty()).then_some(log)
+            }).await;
+            assert_eq!(log[0]["class"], class, "{channel}: {log}");
+            hub.send(hub.call(Method::DELETE, &format!("/v1/endpoints/{endpoint}")).bearer_auth(&hub.token)).await.expect(204);
+        }
+        let receiver = Receiver::start().await;
+        let head = "HTTP/1.1 429 X\r\nretry-after: 1337\r\nx-ratelimit-reset-after: 1.337\r\ncontent-length: 0\r\n\r\n";
+        receiver.script([Behaviour::Raw(head.to_owned())]);
+        let (endpoint, _) = hub.endpoint("discord-busy", "discord", &receiver.url, &["dba"]).await;
+        hub.ask("orders", "select 1").await;
+        let delivery = eventually("it is put off", || async {
+            let delivery = hub.delivery(&endpoint, "request.created", "pending").await;
+            (!delivery["attempt_log"].as_array().unwrap().is_empty()).then_some(delivery)
+        }).await;
+        let time = |text: &serde_json::Value| text.as_str().unwrap().parse::<countersign::time::Timestamp>().unwrap();
+        let wait = time(&delivery["next_attempt_at"]).since(hub.now());
+        assert!(wait < std::time::Duration::from_secs(60), "milliseconds are not taken for seconds: {wait:?}, {delivery}");
     }
 
     async fn what_cannot_be_meant_is_refused(database: Database) {

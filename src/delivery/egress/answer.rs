@@ -59,11 +59,39 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// How long a header asks to wait, in seconds.
+    pub(in crate::delivery) fn wait(&self, header: &str) -> Option<Duration> {
+        wait_of(self.headers.get(header)?.to_str().ok()?)
+    }
+
+    /// Whether a web page came: a log-in, an error page or a help page of something in between, or of a wrong URL. Goes by the text,
+    /// since services call their own plain answers `text/html`.
+    pub(in crate::delivery) fn is_web_page(&self) -> bool {
+        let text = self.body.trim_start_matches('\u{feff}').trim_start();
+        let begins = |tag: &str| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
+        ["<!doctype html", "<html", "<head", "<body", "<!--"].iter().any(|tag| begins(tag))
+    }
+}
+
+/// A wait in seconds. Some write fractions, which are rounded up: who comes back too early is made to wait anew.
+pub fn wait_of(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    let seconds: u64 = whole.parse().ok()?;
+    let is_more = fraction.bytes().any(|digit| digit != b'0');
+    Some(Duration::from_secs(seconds.saturating_add(is_more.into())))
+}
+
 /// RFC 9110 §10.2.3: seconds, or a date.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
+    if let Some(wait) = wait_of(text) {
+        return Some(wait);
     }
     let date = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
     Some((Timestamp::default() + date).since(now))
@@ -91,8 +119,33 @@ mod tests {
         }
         assert_eq!(asked("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO), "it lies behind");
         assert_eq!(asked("18446744073709551615"), Some(Duration::from_secs(u64::MAX)));
-        for nonsense in ["", "-1", "1.5", "soon", "99999999999999999999999", "Sun, 99 Nov 1994 08:49:37 GMT"] {
+        assert_eq!(
+            (asked("0.3"), asked("1.0"), asked("64.57")),
+            (Some(Duration::from_secs(1)), Some(Duration::from_secs(1)), Some(Duration::from_secs(65)))
+        );
+        for nonsense in
+            ["", "-1", "1.", ".5", "1.5e3", "1,5", "soon", "99999999999999999999999", "Sun, 99 Nov 1994 08:49:37 GMT"]
+        {
             assert_eq!(asked(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_web_page_is_told_by_its_text() {
+        let answer = |body: &str| Answer {
+            status: 200,
+            retry_after: None,
+            location: None,
+            control: None,
+            headers: HeaderMap::new(),
+            body: body.to_owned(),
+            overflows: false,
+        };
+        for page in ["<!DOCTYPE html><title>Log in</title>", "\u{feff}\n <HTML lang=en>", "<!-- a proxy's -->"] {
+            assert!(answer(page).is_web_page(), "{page}");
+        }
+        for plain in ["", "ok", "1", "{\"id\": \"1\"}", "<a>"] {
+            assert!(!answer(plain).is_web_page(), "{plain}");
         }
     }
 }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 pub(super) use self::answer::Answer;
+pub use self::answer::wait_of;
 pub(super) use self::client::{added, with_authorities, with_identity};
 use self::fault::Way;
 pub use self::fault::{EgressError, tls_fault};
