@@ -13,7 +13,7 @@ struct Database {
     bracket: bool,
     doubled_bracket: bool,
     hash: bool,
-    /// Executable comments: whether it is MariaDB, and its version.
+    /// Executable comments: whether it is `MariaDB`, and its version.
     hints: Option<(bool, u32)>,
     nested: bool,
     dollar: bool,
