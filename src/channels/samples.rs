@@ -155,7 +155,7 @@ fn request(kind: &str, sample: Sample) -> Value {
         "status": status, "created_at": "2026-11-21T11:59:00.000000Z", "expires_at": "2026-11-21T13:00:00.250000Z",
         "decided_at": (status != "pending").then_some("2026-11-21T12:00:00.000000Z"),
         "decision": (status != "pending").then(|| decision(kind, sample)),
-        "slots": slots(kind, sample), "votes": votes(kind, sample), "modified_by": null,
+        "slots": slots(kind, sample), "excluded": excluded(kind, is_access), "votes": votes(kind, sample), "modified_by": null,
         "change": diff.map(|diff| change(&diff)),
         "execution": kind.starts_with("execution.").then(|| execution(kind)), "grant": is_access.then(|| grant(kind)),
         "asking_rules": asking_rules(sample), "review": null, "undecidable": kind == "request.undecidable", "supersedes": null, "superseded_by": null,
@@ -274,6 +274,16 @@ fn slots(kind: &str, sample: Sample) -> Vec<Value> {
         json!({"group": group, "needed": needed, "approved": approved, "eligible": 3, "also": also})
     };
     sample.groups().into_iter().enumerate().map(slot).collect()
+}
+
+fn excluded(kind: &str, is_access: bool) -> Vec<Value> {
+    if kind == "request.self_approved" {
+        return Vec::new();
+    }
+    let asks = json!({"person": "nora@example.com", "as": "requester", "by": "request"});
+    let gains = is_access.then(|| json!({"person": "olga@example.com", "as": "beneficiary", "by": "request"}));
+    let listed = json!({"person": "lea@example.com", "as": "conflicted", "by": "policy"});
+    std::iter::once(asks).chain(gains).chain([listed]).collect()
 }
 
 fn votes(kind: &str, sample: Sample) -> Vec<Value> {
