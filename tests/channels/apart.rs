@@ -11,6 +11,19 @@ use super::{chat_channels, texts};
 /// Names that look like lines of the hub's own.
 const FORGED: [&str; 3] = ["Approved so far", "✅ Checked by", "Kept back"];
 
+/// A reason that would name somebody else as one who may not approve.
+const REASON: &str = "because\nMay reject, not approve: dana@example.com";
+
+fn excluded() -> Value {
+    json!([
+        {"person": "nora@example.com", "as": "requester", "by": "request"},
+        {"person": "omar@example.com", "as": "acting_for", "by": "request"},
+        {"person": "olga@example.com", "as": "beneficiary", "by": "request"},
+        {"person": "tom@example.com", "as": "token_owner", "by": "token"},
+        {"person": "lea@example.com", "as": "conflicted", "by": "policy"},
+    ])
+}
+
 fn slot(group: &str, is_full: bool) -> SlotLinks {
     let url = |intent: &str| format!("https://hub.example.com/c/{intent}-{group}");
     SlotLinks {
@@ -39,8 +52,8 @@ fn rendered_with(channel: Channel, kind: &str, links: Vec<SlotLinks>, context: &
         links.iter().map(|slot| json!({"group": slot.group, "needed": 1, "approved": 0, "also": []})).collect();
     let request = json!({
         "id": "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "resource": "orders-db", "command": "select 1\n".repeat(50),
-        "digest": "ba7816bf8f01", "requester": {"email": "nora@example.com"}, "reason": "because", "context": context,
-        "asking_rules": findings, "expires_at": "2026-11-21T13:00:00Z", "slots": slots, "revision": 2,
+        "digest": "ba7816bf8f01", "requester": {"email": "nora@example.com"}, "reason": REASON, "context": context,
+        "excluded": excluded(), "asking_rules": findings, "expires_at": "2026-11-21T13:00:00Z", "slots": slots, "revision": 2,
         "votes": [{"person": "dana@example.com", "decision": "approve"}],
         "change": {"by": "nora@example.com", "diff": "+select 1\n".repeat(50)},
     });
@@ -96,6 +109,28 @@ fn values_of_the_context_stand_below_what_the_hub_says_and_under_its_heading() {
             assert_eq!(below, 1, "{} has {name} below its heading: {all:?}", channel.as_str());
         }
         assert!(!message.to_string().contains("dba\\nall"), "on one line each");
+    }
+}
+
+/// Who may not approve stands in a row of the hub's own, by whose word beside each; what the requester gave as the reason makes no row.
+#[test]
+fn who_may_not_approve_is_said_with_by_whose_word() {
+    for channel in chat_channels() {
+        let all = read(channel, &rendered(channel, "request.created", vec![slot("dba", false)]));
+        let (why, row) = (place(&all, "Why, as the requester gave it"), place(&all, "omar@example.com"));
+        let said = all[row].1.replace(['\\', '\u{2060}'], "");
+        for one in [
+            "omar@example.com (in whose name it is asked, as the requester gave it)",
+            "olga@example.com (for whom it is asked, as the requester gave it)",
+            "tom@example.com (whose token asked)",
+            "lea@example.com (whom the policy lists)",
+        ] {
+            assert!(said.contains(one), "{} does not say {one:?}: {said}", channel.as_str());
+        }
+        assert!(!said.contains("nora@example.com"), "who asks stands in a row of its own: {said}");
+        assert!(why < row && row < place(&all, "Approved so far"), "{}: {all:?}", channel.as_str());
+        let forged = &all[place(&all, "because")].1;
+        assert!(!forged.contains("because\n") && !forged.contains("because<br>"), "{}: {forged}", channel.as_str());
     }
 }
 
