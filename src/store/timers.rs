@@ -25,7 +25,8 @@ impl Timer {
     /// Every timer.
     pub const ALL: [Self; 5] = [Self::Deadline, Self::Notice, Self::Execution, Self::Grant, Self::Review];
 
-    /// What is due at `$1`, behind a moment and a row's key, in the order of the index.
+    /// What is due at `$1`, behind a moment and a row's key, in the order of the index. (`ORDER BY` takes a column by the name that
+    /// the answer gives it, so a grant's key is `place` there.)
     const fn due(self) -> &'static str {
         match self {
             Self::Deadline => {
@@ -42,7 +43,7 @@ impl Timer {
             }
             Self::Grant => {
                 "SELECT request_id AS id, id AS place, due_at AS moment FROM grants WHERE due_at IS NOT NULL AND due_at <= $1
-                    AND (due_at, id) > ($2, $3) ORDER BY due_at, id LIMIT $4"
+                    AND (due_at, id) > ($2, $3) ORDER BY due_at, place LIMIT $4"
             }
             Self::Review => {
                 "SELECT request_id AS id, request_id AS place, due_at AS moment FROM reviews WHERE reviewed_at IS NULL AND told = 0

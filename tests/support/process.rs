@@ -75,6 +75,21 @@ impl HubProcess {
         Self::ready(strace).await
     }
 
+    /// Has `strace` meddle with the system calls of all its threads from now on, for as long as what this returns is kept.
+    pub(crate) async fn tamper(&self, inject: &[&str]) -> Child {
+        let mut strace = Self::program("strace", Path::new("/"));
+        strace
+            .args(["-f", "-o", "/dev/null"])
+            .args(inject)
+            .args(["-p", &self.child.id().expect("it runs").to_string()]);
+        let mut strace = strace.spawn().expect("strace starts");
+        let mut lines = BufReader::new(strace.stderr.take().expect("standard error")).lines();
+        let said = lines.next_line().await.expect("readable output").unwrap_or_default();
+        assert!(said.contains("attached"), "{said}");
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        strace
+    }
+
     /// Starts a command that is to become a hub, and waits until it is ready.
     pub(crate) async fn ready(mut command: Command) -> Result<Self, String> {
         let usual = [

@@ -298,6 +298,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::shape::Shaped;
 
     fn rule(value: Value) -> Guardrail {
         serde_json::from_value(value).expect("a guardrail")
@@ -307,7 +308,9 @@ mod tests {
     fn defaults_are_left_out_and_unknown_fields_refused() {
         let short = json!({"name": "a", "effect": "deny"});
         assert_eq!(serde_json::to_value(rule(short.clone())).expect("json"), short);
-        assert!(serde_json::from_value::<Guardrail>(json!({"name": "a", "effect": "deny", "patern": "x"})).is_err());
+        // At the edge; a row from a newer version may have more.
+        let misspelt = json!({"name": "a", "effect": "deny", "patern": "x"});
+        assert!(Guardrail::deserialize(Shaped(misspelt)).is_err());
     }
 
     #[test]

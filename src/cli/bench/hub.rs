@@ -35,7 +35,8 @@ impl Hub {
         let token = crate::identity::new_token_secret();
         let mut command = program()?;
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "."])
+            // With a folder of its own for each scenario, and one PostgreSQL database for all.
+            .args(["serve", "--init", "--listen", "127.0.0.1:0", "--data-dir", "."])
             .current_dir(folder)
             .env("COUNTERSIGN_ADMIN_TOKEN", &token)
             .env("COUNTERSIGN_ALLOW_TARGETS", "127.0.0.0/8")

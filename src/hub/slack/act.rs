@@ -43,21 +43,21 @@ impl Hub {
         member: &'m Member,
     ) -> Result<(&'m Account, Option<Email>), HubError> {
         let session = &mut self.store.read().await?;
-        let mut found: Option<(&Account, Email)> = None;
-        for account in member.accounts(team_of(endpoint)) {
-            let Some(person) = chat_identities::person_of(session, account).await? else { continue };
-            match &found {
-                Some((_, other)) if *other != person => {
-                    let detail = "your account is bound to two people here: have an admin take one away";
-                    return Err(HubError::Forbidden(detail.to_owned()));
-                }
-                Some(_) => {}
-                None => found = Some((account, person)),
+        let mut found: Vec<(&Account, Email)> = Vec::new();
+        // By all of its names, also those that this app does not hear: whose account it is must be beyond doubt.
+        for account in member.accounts(None) {
+            if let Some(person) = chat_identities::person_of(session, account).await? {
+                found.push((account, person));
             }
         }
-        Ok(match found {
+        if found.iter().any(|(_, person)| found.first().is_some_and(|(_, first)| first != person)) {
+            let detail = "your account is bound to two people here: have an admin take one away";
+            return Err(HubError::Forbidden(detail.to_owned()));
+        }
+        let heard: Vec<&Account> = member.accounts(team_of(endpoint)).collect();
+        Ok(match found.into_iter().find(|(account, _)| heard.contains(account)) {
             Some((account, person)) => (account, Some(person)),
-            None => (member.accounts(team_of(endpoint)).next().unwrap_or(&member.account), None),
+            None => (heard.first().copied().unwrap_or(&member.account), None),
         })
     }
 

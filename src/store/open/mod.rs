@@ -193,7 +193,7 @@ impl Store {
             Err(error) => Err(error),
         };
         let found = match found {
-            Ok(()) => self.write(|tx| Box::pin(configuration::touch_row(tx.session()))).await,
+            Ok(()) => self.write(|tx| Box::pin(configuration::probe_write(tx.session()))).await,
             unread => unread,
         };
         *last = Some((Instant::now(), found.clone()));
