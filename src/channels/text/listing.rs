@@ -9,7 +9,7 @@ const SPACES: usize = 16;
 const TABS: usize = 8;
 /// Blank lines in a row that are shown as they are; more are counted.
 const BLANK_LINES: usize = 2;
-/// How [`visible`] writes a tab.
+/// How [`visible()`] writes a tab.
 const TAB: &str = "⇥ ";
 
 /// All lines of a text. From them the text can be told to the letter, but for a line end at its very end.
@@ -161,7 +161,7 @@ impl LineChange {
     }
 }
 
-/// Cuts a line, in which [`visible`] has written out what hides, into its parts.
+/// Cuts a line, in which [`visible()`] has written out what hides, into its parts.
 fn parts(line: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut shown = String::new();
