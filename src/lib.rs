@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod data_dir;
 pub mod delivery;
+pub mod descriptors;
 mod file_owner;
 pub mod http;
 pub mod hub;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,7 @@ use crate::channels::{Channels, TemplatesError};
 use crate::config::Settings;
 use crate::data_dir::{DataDir, DataDirError, watch_keys};
 use crate::delivery::{Dispatcher, DispatcherParts, Egress, EgressError, RetrySchedule, TargetPolicy, run_discarder};
+use crate::descriptors;
 use crate::http::{App, router, serve};
 use crate::hub::{Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_slack_jobs, run_timer};
 use crate::identity::BootstrapToken;
@@ -22,8 +24,10 @@ use crate::links::KeyRing;
 use crate::store::{Found, OpenError, Store, run_checkpoints};
 use crate::time::SharedClock;
 
-/// How long open calls and running sends may go on after the hub was told to stop, beyond one attempt's own deadline.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long open calls and jobs may go on after the hub was told to stop.
+const CALLS: Duration = Duration::from_secs(10);
+/// How long sends and their records may go on after that, beyond one attempt's own deadline.
+const RECORDS: Duration = Duration::from_secs(5);
 
 /// A running hub.
 pub struct Server {
@@ -33,10 +37,16 @@ pub struct Server {
     pub admin_token: (SecretString, Option<PathBuf>),
     hub: Arc<Hub>,
     store: Arc<Store>,
-    /// Ends waiting calls and stops taking new ones.
+    /// In the order in which they end: what makes work comes before what does it.
+    stages: [Stage; 2],
+}
+
+/// Tasks that are told to end together.
+struct Stage {
     stop: CancellationToken,
     tasks: Vec<(&'static str, JoinHandle<()>)>,
-    drain: Duration,
+    /// How long they may take.
+    patience: Duration,
 }
 
 /// Why a hub does not start.
@@ -107,6 +117,7 @@ impl Server {
         let targets = Arc::new(TargetPolicy::new(settings.allow_targets.clone()));
         let attempt = Duration::from_secs(settings.delivery_timeout_sec.into());
         let egress = Egress::new(Arc::clone(&targets), attempt)?;
+        let connections = descriptors::connections(descriptors::raise_limit());
         let address = settings.listen;
         let listener = TcpListener::bind(address).await.map_err(|cause| StartError::Listen { address, cause })?;
         let address = listener.local_addr().map_err(|cause| StartError::Listen { address, cause })?;
@@ -132,28 +143,35 @@ impl Server {
             schedule,
             public_url: public_url.clone(),
         };
-        let stop = CancellationToken::new();
-        let (dispatcher, dispatching) = Dispatcher::new(parts, stop.clone());
+        let (intake, sending) = (CancellationToken::new(), CancellationToken::new());
+        let (dispatcher, dispatching) = Dispatcher::new(parts, sending.clone());
         dispatcher.take_over().await;
-        let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), (seen, next), stop.clone());
-        let checkpointing = run_checkpoints(Arc::clone(&store), clock.clone(), stop.clone());
-        let discarding = run_discarder(Arc::clone(&store), clock.clone(), stop.clone());
+        let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), (seen, next), sending.clone());
+        let checkpointing = run_checkpoints(Arc::clone(&store), clock.clone(), sending.clone());
+        let discarding = run_discarder(Arc::clone(&store), clock.clone(), intake.clone());
         let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, dispatcher, bootstrap);
         let hub = Arc::new(hub);
-        let app = App { hub: Arc::clone(&hub), stop: stop.clone() };
-        let tasks = vec![
-            ("http", tokio::spawn(serve(listener, router(app), stop.clone()))),
-            ("timer", tokio::spawn(run_timer(Arc::clone(&hub), stop.clone()))),
-            ("replayer", tokio::spawn(run_replayer(Arc::clone(&hub), stop.clone()))),
+        let waits = Arc::new(Semaphore::new((connections / 2).max(1)));
+        let app = App { hub: Arc::clone(&hub), stop: intake.clone(), waits };
+        let makes_work = vec![
+            ("http", tokio::spawn(serve(listener, router(app), connections, intake.clone()))),
+            ("timer", tokio::spawn(run_timer(Arc::clone(&hub), intake.clone()))),
+            ("replayer", tokio::spawn(run_replayer(Arc::clone(&hub), intake.clone()))),
             ("discarder", tokio::spawn(discarding)),
-            ("slack", tokio::spawn(run_slack_jobs(Arc::clone(&hub), stop.clone()))),
+            ("key check", tokio::spawn(run_key_check(Arc::clone(&hub), intake.clone()))),
+            ("slack", tokio::spawn(run_slack_jobs(Arc::clone(&hub), intake.clone()))),
+        ];
+        let does_it = vec![
             ("dispatcher", tokio::spawn(dispatching)),
-            ("key check", tokio::spawn(run_key_check(Arc::clone(&hub), stop.clone()))),
-            ("link log", tokio::spawn(run_link_log(Arc::clone(&hub), stop.clone()))),
+            ("link log", tokio::spawn(run_link_log(Arc::clone(&hub), sending.clone()))),
             ("keys", tokio::spawn(watching)),
             ("checkpoints", tokio::spawn(checkpointing)),
         ];
-        Ok(Self { public_url, admin_token, hub, store, stop, tasks, drain: attempt + DRAIN })
+        let stages = [
+            Stage { stop: intake, tasks: makes_work, patience: CALLS },
+            Stage { stop: sending, tasks: does_it, patience: attempt + RECORDS },
+        ];
+        Ok(Self { public_url, admin_token, hub, store, stages })
     }
 
     /// The services, for who runs in the same process.
@@ -166,18 +184,27 @@ impl Server {
         &self.store
     }
 
-    /// Stops: takes no new calls, answers the waiting ones, lets open calls and running sends finish, writes down all that was
-    /// handed to the writer.
+    /// Stops, stage by stage: takes no new calls, answers the waiting ones, lets open calls and jobs end; then sends nothing more,
+    /// lets running sends end, gives back what waits, and writes down what came of them; then closes the database, once all that
+    /// was handed to the writer is committed.
     pub async fn shut_down(self) {
+        for stage in self.stages {
+            stage.end().await;
+        }
+        self.store.close().await;
+    }
+}
+
+impl Stage {
+    async fn end(self) {
         self.stop.cancel();
-        let end = tokio::time::Instant::now() + self.drain;
+        let end = tokio::time::Instant::now() + self.patience;
         for (name, mut task) in self.tasks {
             if tokio::time::timeout_at(end, &mut task).await.is_err() {
                 tracing::warn!(task = name, "still at work after the time to drain; ending it");
                 task.abort();
             }
         }
-        self.store.close().await;
     }
 }
 

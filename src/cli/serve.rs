@@ -38,12 +38,18 @@ impl Serve {
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT.
+/// Resolves at the first SIGTERM, SIGINT or SIGHUP. There is nothing to reload: keys are read again by themselves, and the rest is
+/// kept in the database. So SIGHUP means what it does to most programs, and says so.
 pub(super) async fn until_told_to_stop() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = hang_up.recv() => {
+            output::tell("SIGHUP is taken for SIGTERM: there is nothing to reload");
+        }
     }
+    Ok(())
 }

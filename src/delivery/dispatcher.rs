@@ -100,7 +100,8 @@ impl Dispatcher {
         (dispatcher, running)
     }
 
-    /// Sends until told to stop, then waits for the sends under way: each ends within its deadline.
+    /// Sends until told to stop. Then gives back what waits, lets the sends under way end, each within its deadline, and has all
+    /// of it written down.
     async fn run(self: Arc<Self>, recorder: Recorder) {
         let recording = AbortOnDropHandle::new(tokio::spawn(recorder.run()));
         while !self.stop.is_cancelled() {
@@ -122,11 +123,15 @@ impl Dispatcher {
                 () = self.parts.store.signals().deliveries() => {}
             }
         }
+        // Nothing takes a place any more, but somebody may have one whose transaction is under way: the writer works in turn, so
+        // once it has done this, they have been sent or given up.
+        if let Err(error) = self.write(|_| Box::pin(async { Ok(()) })).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "what is being written may wait for its leases");
+        }
+        // What was not sent goes back to the database, so that whoever comes next need not wait for the leases.
+        self.carry_out(self.board.close());
         self.sends.close();
         self.sends.wait().await;
-        // What was not sent goes back to the database, so that whoever comes next need not wait for the leases.
-        let work = self.board.close();
-        self.carry_out(work);
         let _ended = self.records.send(None).await;
         if recording.await.is_err() {
             tracing::error!("the recorder did not end by itself");

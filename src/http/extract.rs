@@ -18,6 +18,9 @@ use crate::shape::{Shaped, without_mark_bytes};
 /// Longest time that a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
+/// How long what is on its way already may take to arrive once the hub stops.
+pub(super) const CUT_AFTER: Duration = Duration::from_millis(500);
+
 /// Who calls: the bearer of a token.
 pub(super) struct Caller(pub(super) Principal);
 
@@ -134,8 +137,19 @@ impl<T: DeserializeOwned> FromRequest<App> for KeyedBody<T> {
 
 /// The whole body, within the route's bound and [`BODY_TIME`].
 pub(super) async fn read_body(request: Request, app: &App) -> Result<Bytes, Problem> {
-    let read = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, app)).await;
-    let read = read.map_err(|_| Problem::new("too_slow", "the body took too long to arrive"))?;
+    let reading = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, app));
+    let cut = async {
+        app.stop.cancelled().await;
+        tokio::time::sleep(CUT_AFTER).await;
+    };
+    let read = tokio::select! {
+        biased;
+        read = reading => read.map_err(|_| Problem::new("too_slow", "the body took too long to arrive"))?,
+        () = cut => {
+            let detail = "the hub is stopping, and the call had not arrived whole: nothing was done, try again";
+            return Err(Problem::new("stopping", detail));
+        }
+    };
     read.map_err(|error| match error {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
             let detail = format!("a body has at most {MAX_BODY} bytes, and that of /v1/apply {MAX_MANIFEST}");

@@ -1,28 +1,38 @@
 //! Takes connections and speaks HTTP/1.1 on them, within bounds: so many at once, so long for a request's head.
 
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use futures_util::future::BoxFuture;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-/// Connections at once. Waiting calls hold one each; beyond this, new ones queue in the kernel.
-const CONNECTIONS: usize = 4_096;
+use super::calls::Calls;
+use super::extract::CUT_AFTER;
+
 /// Longest time for a request's head to arrive, and for an idle connection to stay.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Pause when no connection can be taken, as when the process is out of file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// Serves until told to stop, then lets open calls finish.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+/// Serves up to `most` connections at once until told to stop; beyond that, new ones queue in the kernel. Then takes no more, lets
+/// open calls finish, and cuts connections whose call has not arrived whole. Dropped earlier, it cuts them all.
+pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let places = Arc::new(Semaphore::new(most));
+    let over = CancellationToken::new();
+    let _cut_all = over.clone().drop_guard();
     loop {
         let taken = tokio::select! {
             () = stop.cancelled() => break,
@@ -38,12 +48,18 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         };
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let calls = Calls::default();
+        let connection =
+            http.serve_connection(TokioIo::new(stream), service_fn(counted(router.clone(), calls.clone())));
         let connection = graceful.watch(connection);
+        let (stop, over) = (stop.clone(), over.clone());
         tokio::spawn(async move {
-            // A caller that breaks off or speaks no HTTP is its own trouble.
-            if let Err(error) = connection.await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
+            tokio::select! {
+                // A caller that breaks off or speaks no HTTP is its own trouble.
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
+                },
+                () = cut(&calls, &stop, &over) => tracing::debug!("a connection was cut: its call had not arrived"),
             }
             drop(place);
         });
@@ -52,10 +68,32 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     graceful.shutdown().await;
 }
 
-async fn take(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+/// The router, with its calls counted until their answers are written.
+fn counted(
+    router: Router,
+    calls: Calls,
+) -> impl Fn(Request<Incoming>) -> BoxFuture<'static, Result<Response<Body>, Infallible>> {
+    let service = TowerToHyperService::new(router);
+    move |request| {
+        let (call, answer) = (calls.begin(), service.call(request));
+        Box::pin(async move { Ok(answer.await?.map(|body| call.until_written(body))) })
+    }
+}
+
+/// Resolves when the connection is to be cut: nothing is being answered on it a moment after the hub began to stop.
+async fn cut(calls: &Calls, stop: &CancellationToken, over: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::select! {
+        () = over.cancelled() => return,
+        () = tokio::time::sleep(CUT_AFTER) => {}
+    }
+    if calls.are_under_way() {
+        // It closes by itself after the answer.
+        over.cancelled().await;
+    }
+}
+
+async fn take(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     // Answers are small and wanted at once.

@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 mod callbacks;
+mod calls;
 mod exposition;
 mod extract;
 mod listener;
@@ -12,6 +13,7 @@ mod router;
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use listener::serve;
@@ -33,4 +35,6 @@ pub struct App {
     pub hub: Arc<Hub>,
     /// Set when the hub goes down: waiting calls end.
     pub stop: CancellationToken,
+    /// Places for calls that wait for a decision; beyond them, such calls are answered at once.
+    pub waits: Arc<Semaphore>,
 }

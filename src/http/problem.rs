@@ -85,6 +85,7 @@ pub const CODES: [(&str, u16); 86] = [
     ("seat_taken", 409),
     ("signature_invalid", 401),
     ("signature_used", 409),
+    ("stopping", 503),
     ("storage_unavailable", 503),
     ("too_long", 422),
     ("too_many", 422),

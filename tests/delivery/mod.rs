@@ -3,6 +3,7 @@
 mod health;
 mod pacing;
 mod refused;
+mod stopping;
 
 use std::time::Duration;
 

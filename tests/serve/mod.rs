@@ -3,6 +3,7 @@
 mod backup;
 mod files;
 mod settings;
+mod stopping;
 
 use std::time::Duration;
 

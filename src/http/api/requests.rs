@@ -87,7 +87,9 @@ pub(in crate::http) async fn show(
     Segment(id): Segment<RequestId>,
     Params(Wait { wait }): Params<Wait>,
 ) -> Answer<Json<RequestView>> {
-    let wait = Duration::from_secs(wait.unwrap_or(0));
+    // Waiting calls leave half of the connections to the others: beyond that, the answer is how it stands now.
+    let place = wait.filter(|wait| *wait > 0).and_then(|_| app.waits.try_acquire().ok());
+    let wait = Duration::from_secs(wait.filter(|_| place.is_some()).unwrap_or(0));
     Ok(Json(app.hub.wait(&caller, id, wait, &app.stop).await?))
 }
 

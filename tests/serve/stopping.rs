@@ -1,0 +1,76 @@
+//! Signals: what a hub lets end, and what it does not wait for.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::{ask, call, free_port, with_policy};
+use crate::support::{HubProcess, TOKEN};
+
+async fn connect(hub: &HubProcess) -> TcpStream {
+    TcpStream::connect(hub.url.trim_start_matches("http://")).await.unwrap()
+}
+
+/// Sends that much of a call, and answers all that comes until the connection is closed.
+async fn say(hub: &HubProcess, text: &str) -> tokio::task::JoinHandle<String> {
+    let mut stream = connect(hub).await;
+    stream.write_all(text.as_bytes()).await.unwrap();
+    tokio::spawn(async move {
+        let mut answer = Vec::new();
+        // A connection that is reset has said what it had to say.
+        let _reset = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    })
+}
+
+#[tokio::test]
+async fn what_is_no_whole_call_does_not_keep_it_from_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
+    with_policy(&hub).await;
+    let (_, request) = call(&hub, "POST", "/v1/requests", &ask()).await;
+    let id = request["id"].as_str().unwrap();
+    let silent = say(&hub, "").await;
+    let half_head = say(&hub, "POST /v1/requests HTTP/1.1\r\nhost: x\r\nauthoriz").await;
+    let head = format!(
+        "HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n"
+    );
+    let half_body = say(&hub, &format!("POST /v1/requests {head}{{\"resource\"")).await;
+    // One call has been answered, and half of the next one is there.
+    let second = say(&hub, &format!("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nPOST /v1/requests {}", &head[..60])).await;
+    let waiting = say(&hub, &format!("GET /v1/requests/{id}?wait=60 {}", head.replace("900", "0"))).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let began = Instant::now();
+    hub.signal("TERM");
+    let ended = tokio::time::timeout(Duration::from_secs(20), hub.child.wait()).await.unwrap().unwrap();
+    assert!(ended.success());
+    assert!(began.elapsed() < Duration::from_secs(4), "it took {:?}", began.elapsed());
+    assert_eq!(silent.await.unwrap(), "");
+    assert!(!half_head.await.unwrap().contains(" 20"));
+    let told = half_body.await.unwrap();
+    assert!(told.starts_with("HTTP/1.1 503") && told.contains("\"stopping\""), "{told}");
+    assert!(second.await.unwrap().starts_with("HTTP/1.1 200"));
+    let waited = waiting.await.unwrap();
+    assert!(waited.starts_with("HTTP/1.1 200") && waited.contains("\"pending\""), "{waited}");
+
+    let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
+    let (_, page) = call(&hub, "GET", "/v1/requests", &json!({})).await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 1, "of the half call nothing was done");
+    hub.kill().await;
+}
+
+#[tokio::test]
+async fn a_terminal_that_goes_away_stops_it_like_any_other_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    for signal in ["HUP", "INT", "TERM"] {
+        let mut hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
+        hub.signal(signal);
+        let ended = tokio::time::timeout(Duration::from_secs(20), hub.child.wait()).await.unwrap().unwrap();
+        assert!(ended.success(), "{signal}: {ended}");
+        let said = hub.said.lock().unwrap().join("\n");
+        assert!(said.contains("stopping: open calls"), "{signal}: {said}");
+        assert_eq!(said.contains("SIGHUP is taken for SIGTERM"), signal == "HUP");
+    }
+}
