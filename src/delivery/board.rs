@@ -46,8 +46,10 @@ struct Lanes {
     bytes: usize,
     /// Lanes that wait for a send of another to end.
     crowded: VecDeque<EndpointId>,
-    /// Lanes that wait for a moment.
+    /// Lanes that wait for a moment, one moment each.
     timers: BTreeSet<(Timestamp, EndpointId)>,
+    /// The same by lane.
+    timer_of: HashMap<EndpointId, Timestamp>,
 }
 
 impl Board {
@@ -68,7 +70,7 @@ impl Board {
         board.lanes.retain(|id, lane| known.contains(id) || lane.held() > 0);
         let mut work = Work::default();
         for endpoint in endpoints {
-            let lane = board.lane(endpoint, &self.clock);
+            let lane = board.lane(endpoint);
             lane.configure(endpoint);
             if !lane.is_open() {
                 work.give_back.extend(lane.drain());
@@ -83,7 +85,7 @@ impl Board {
         let now = self.clock.now();
         let mut board = self.lanes();
         let crowded = board.held >= HELD || board.bytes + bytes > HELD_BYTES;
-        let lane = board.lane(endpoint, &self.clock);
+        let lane = board.lane(endpoint);
         if crowded && lane.held() >= GUARANTEED {
             lane.note_backlog(true);
             return false;
@@ -97,29 +99,35 @@ impl Board {
     }
 
     /// Takes a place whether there is one or not.
-    pub(super) fn reserve_out_of_turn(&self, endpoint: &Arc<Endpoint>) {
+    pub(super) fn reserve_out_of_turn(&self, endpoint: &Arc<Endpoint>, bytes: usize) {
         let mut board = self.lanes();
         board.held += 1;
-        board.lane(endpoint, &self.clock).hold(1);
+        board.bytes += bytes;
+        board.lane(endpoint).hold(1);
     }
 
     /// Sends one whose place was taken so, whatever the lane says.
     pub(super) fn set_off(&self, endpoint: &Arc<Endpoint>, claimed: Claimed) -> Work {
         let mut board = self.lanes();
         board.under_way += 1;
-        board.lane(endpoint, &self.clock).set_off();
+        board.lane(endpoint).set_off();
         Work { sends: vec![(Arc::clone(endpoint), claimed)], give_back: Vec::new() }
     }
 
-    /// How much of the endpoint's queue may be taken out of the database.
-    pub(super) fn room(&self, endpoint: &Arc<Endpoint>) -> Room {
+    /// How much of each endpoint's queue may be taken out of the database. What is promised to the first is not there for the next.
+    pub(super) fn rooms(&self, endpoints: &[&Arc<Endpoint>]) -> Vec<Room> {
         let now = self.clock.now();
         let mut board = self.lanes();
-        let left = if board.bytes >= HELD_BYTES { 0 } else { HELD.saturating_sub(board.held) };
-        let lane = board.lane(endpoint, &self.clock);
-        let left = u32::try_from(left.max(GUARANTEED.saturating_sub(lane.held()))).unwrap_or(0);
-        let room = lane.room(now);
-        Room { fresh: room.fresh.min(left), later: room.later.min(left) }
+        let mut left = if board.bytes >= HELD_BYTES { 0 } else { HELD.saturating_sub(board.held) };
+        let room = |endpoint: &&Arc<Endpoint>| {
+            let lane = board.lane(endpoint);
+            let most = u32::try_from(left.max(GUARANTEED.saturating_sub(lane.held()))).unwrap_or(0);
+            let room = lane.room(now);
+            let room = Room { fresh: room.fresh.min(most), later: room.later.min(most) };
+            left = left.saturating_sub(room.fresh as usize);
+            room
+        };
+        endpoints.iter().map(room).collect()
     }
 
     /// Takes in what was claimed; `more` when the queue may hold more that is due.
@@ -128,7 +136,7 @@ impl Board {
         let mut board = self.lanes();
         board.held += claimed.len();
         board.bytes += claimed.iter().map(bytes_of).sum::<usize>();
-        let lane = board.lane(endpoint, &self.clock);
+        let lane = board.lane(endpoint);
         lane.hold(claimed.len());
         lane.note_backlog(more);
         claimed.into_iter().for_each(|claimed| lane.enqueue(claimed));
@@ -141,7 +149,7 @@ impl Board {
     pub(super) fn deliver(&self, endpoint: &Arc<Endpoint>, claimed: Claimed) -> Work {
         let now = self.clock.now();
         let mut board = self.lanes();
-        board.lane(endpoint, &self.clock).enqueue(claimed);
+        board.lane(endpoint).enqueue(claimed);
         let mut work = Work::default();
         board.advance(endpoint.id, now, self.needed, &mut work);
         work
@@ -158,7 +166,9 @@ impl Board {
             if lane.is_shut(now) {
                 work.give_back.extend(lane.drain());
             }
-            board.timers.extend(look.map(|moment| (moment, endpoint)));
+            if let Some(moment) = look {
+                board.look_at(endpoint, moment);
+            }
         }
         board.advance(endpoint, now, self.needed, &mut work);
         // One each, so that nobody who waits is overtaken.
@@ -181,19 +191,22 @@ impl Board {
         board.lanes.get_mut(&endpoint).is_some_and(Lane::release)
     }
 
-    /// Sets off what had to wait until now.
-    pub(super) fn due(&self) -> Work {
+    /// Sets off what had to wait until now. Answers also whether to look into the database for more: a lane that was shut is open
+    /// again, and what was given back waits there.
+    pub(super) fn due(&self) -> (Work, bool) {
         let now = self.clock.now();
         let mut board = self.lanes();
-        let mut work = Work::default();
+        let (mut work, mut look) = (Work::default(), false);
         while let Some((moment, endpoint)) = board.timers.first().copied() {
             if moment > now {
                 break;
             }
             board.timers.pop_first();
+            board.timer_of.remove(&endpoint);
             board.advance(endpoint, now, self.needed, &mut work);
+            look |= board.lanes.get(&endpoint).is_some_and(|lane| lane.wants_more(now));
         }
-        work
+        (work, look)
     }
 
     /// When something that had to wait is due.
@@ -251,8 +264,16 @@ pub(super) fn bytes_of(claimed: &Claimed) -> usize {
 }
 
 impl Lanes {
-    fn lane(&mut self, endpoint: &Arc<Endpoint>, clock: &SharedClock) -> &mut Lane {
-        self.lanes.entry(endpoint.id).or_insert_with(|| Lane::new(Arc::clone(endpoint), clock))
+    fn lane(&mut self, endpoint: &Arc<Endpoint>) -> &mut Lane {
+        self.lanes.entry(endpoint.id).or_insert_with(|| Lane::new(Arc::clone(endpoint)))
+    }
+
+    /// Has the lane looked at again at that moment, and at none that was set before: it goes by what the lane knows now.
+    fn look_at(&mut self, id: EndpointId, moment: Timestamp) {
+        if let Some(before) = self.timer_of.insert(id, moment) {
+            self.timers.remove(&(before, id));
+        }
+        self.timers.insert((moment, id));
     }
 
     /// Sends what this lane can send now.
@@ -277,7 +298,7 @@ impl Lanes {
                     }
                 }
                 Turn::At(moment) => {
-                    self.timers.insert((moment, id));
+                    self.look_at(id, moment);
                     return;
                 }
                 Turn::None => return,
@@ -362,6 +383,45 @@ mod tests {
         board.prolong(&short, &still, board.clock.now() + NEEDED * 3);
         assert_eq!(held(&board), (6, 60), "the four under way and the two that are still ours");
         assert!(board.short_leases(board.clock.now() + NEEDED * 2).is_empty());
+    }
+
+    #[test]
+    fn a_lane_waits_for_one_moment_however_much_waits_in_it() {
+        let (board, clock) = board();
+        let endpoint = Arc::new(Endpoint { channel: Channel::Teams, ..(*endpoint(&board)).clone() });
+        let mut under_way = 0;
+        for _ in 0..20 {
+            under_way += board.take(&endpoint, vec![claimed(&board, &endpoint, NEEDED * 9)], false).sends.len();
+            clock.advance(Duration::from_micros(7));
+            assert!(board.lanes().timers.len() <= 1 && board.lanes().timer_of.len() == board.lanes().timers.len());
+        }
+        assert_eq!(under_way, 1, "four a second");
+        let moment = board.next_timer().expect("the others wait");
+        clock.advance(moment.since(board.clock.now()));
+        assert_eq!(board.due().0.sends.len(), 1);
+    }
+
+    #[test]
+    fn a_lane_that_opens_again_asks_for_what_it_gave_back() {
+        let (board, clock) = board();
+        let endpoint = endpoint(&board);
+        let waiting: Vec<Claimed> = (0..9).map(|_| claimed(&board, &endpoint, NEEDED * 9)).collect();
+        let sends = board.take(&endpoint, waiting, false).sends;
+        let given_back = board.ended(endpoint.id, Verdict::Busy(None)).give_back;
+        assert_eq!((sends.len(), given_back.len()), (4, 5));
+        assert!(!board.due().1, "it is shut");
+        let moment = board.next_timer().expect("it opens again");
+        clock.advance(moment.since(board.clock.now()));
+        assert!(board.due().1);
+    }
+
+    #[test]
+    fn many_endpoints_are_promised_no_more_than_there_is() {
+        let (board, _clock) = board();
+        let endpoints: Vec<Arc<Endpoint>> = (0..20).map(|_| endpoint(&board)).collect();
+        let rooms = board.rooms(&endpoints.iter().collect::<Vec<_>>());
+        let promised: u32 = rooms.iter().map(|room| room.fresh).sum();
+        assert_eq!(promised as usize, HELD + 16 * GUARANTEED);
     }
 
     #[test]

@@ -9,14 +9,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::board::{Board, Work, bytes_of};
 use super::egress::Egress;
-use super::health;
-use super::heartbeat;
 use super::lane::{Held, Verdict};
 use super::metrics::{Backlog, Metrics};
 use super::recorder::{Record, Recorder};
@@ -26,22 +24,20 @@ use crate::channels::Channels;
 use crate::ids::EndpointId;
 use crate::links::KeyRing;
 use crate::store::endpoints::Endpoint;
-use crate::store::queue::{self, Claimed, Next, Room, Settlement};
+use crate::store::queue::{self, Claimed, Next, Settlement};
 use crate::store::{Store, StoreError};
 use crate::time::{SharedClock, Timestamp};
 
 /// How often the dispatcher looks for itself.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// What of a lease must be left when a send sets out, beyond its deadline: the time to record it.
 pub(super) const RECORDING: Duration = Duration::from_secs(5);
 /// A lease begins with this much more than a send needs: the time to wait for one's turn.
-const WAITING: Duration = Duration::from_secs(10);
+pub(super) const WAITING: Duration = Duration::from_secs(10);
 /// How long a count of the backlog serves.
 const COUNTED: Duration = Duration::from_secs(5);
 /// As far as the backlog is counted.
 const MOST_COUNTED: u32 = 100_000;
-/// Records that wait to be written: more than are ever held.
-const RECORDS: usize = 8_192;
 
 /// What a dispatcher is made of.
 pub struct DispatcherParts {
@@ -68,10 +64,12 @@ pub struct Dispatcher {
     pub(super) metrics: Metrics,
     /// As it was counted last. A std mutex: held for a copy, never across an await.
     backlog: Mutex<Option<(Timestamp, Backlog)>>,
-    /// To the recorder; none ends it. Bounded, and never full: each delivery held has one record at most.
-    records: mpsc::Sender<Option<Record>>,
-    /// When the loop looks again, in microseconds.
-    next_look: AtomicI64,
+    /// To the recorder; none ends it. Bounded by what is held: each delivery has one record at most.
+    records: mpsc::UnboundedSender<Option<Record>>,
+    /// Until when the loop sleeps, in microseconds.
+    next_wake: AtomicI64,
+    /// Wakes it sooner, to look at its timers; what wakes it to look into the database is [`Signals`](crate::store::Signals).
+    rouse: Notify,
     /// The first moment that was written down since the loop began to look, in microseconds: it may have looked before.
     told: AtomicI64,
     sends: TaskTracker,
@@ -82,7 +80,7 @@ impl Dispatcher {
     /// A dispatcher, and what it runs on: nothing happens before that is polled, and it ends some time after `stop`.
     pub fn new(parts: DispatcherParts, stop: CancellationToken) -> (Arc<Self>, impl Future<Output = ()>) {
         let needed = parts.egress.deadline() + RECORDING;
-        let (records, written) = mpsc::channel(RECORDS);
+        let (records, written) = mpsc::unbounded_channel();
         let board = Board::new(Arc::clone(&parts.clock), needed);
         let dispatcher = Arc::new(Self {
             parts,
@@ -90,7 +88,8 @@ impl Dispatcher {
             metrics: Metrics::default(),
             backlog: Mutex::default(),
             records,
-            next_look: AtomicI64::new(0),
+            next_wake: AtomicI64::new(i64::MAX),
+            rouse: Notify::new(),
             told: AtomicI64::new(i64::MAX),
             sends: TaskTracker::new(),
             stop,
@@ -104,23 +103,34 @@ impl Dispatcher {
     /// of it written down.
     async fn run(self: Arc<Self>, recorder: Recorder) {
         let recording = AbortOnDropHandle::new(tokio::spawn(recorder.run()));
+        let (mut look, mut is_asked) = (Timestamp::from_micros(0), true);
         while !self.stop.is_cancelled() {
-            self.told.store(i64::MAX, Ordering::SeqCst);
-            let wake = self.round().await.unwrap_or_else(|error| {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for deliveries");
-                // Or moments that have passed would have it look again and again.
-                self.carry_out(self.board.due());
-                self.parts.clock.now() + LOOK
-            });
-            let wake = self.board.next_timer().map_or(wake, |timer| timer.min(wake));
-            self.next_look.store(wake.as_micros(), Ordering::SeqCst);
-            // What came in between saw the moment before.
-            let wake = self.board.next_timer().map_or(wake, |timer| timer.min(wake));
-            let wake = wake.min(Timestamp::from_micros(self.told.load(Ordering::SeqCst)));
+            // While it is at work, every moment that is set has it go round once more.
+            self.next_wake.store(i64::MAX, Ordering::SeqCst);
+            look = look.min(Timestamp::from_micros(self.told.load(Ordering::SeqCst)));
+            let now = self.parts.clock.now();
+            // A look that lies further ahead was planned before the clock was put back.
+            if is_asked || look <= now || look > now + LOOK {
+                self.told.store(i64::MAX, Ordering::SeqCst);
+                look = self.round().await.unwrap_or_else(|error| {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for deliveries");
+                    // Or moments that have passed would have it look again and again.
+                    self.parts.clock.now() + LOOK
+                });
+            }
+            let (work, wants_more) = self.board.due();
+            self.carry_out(work);
+            is_asked = wants_more;
+            if is_asked {
+                continue;
+            }
+            let wake = self.board.next_timer().map_or(look, |timer| timer.min(look));
+            self.next_wake.store(wake.as_micros(), Ordering::SeqCst);
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = self.parts.clock.sleep_until(wake) => {}
-                () = self.parts.store.signals().deliveries() => {}
+                () = self.rouse.notified() => {}
+                () = self.parts.store.signals().deliveries() => is_asked = true,
             }
         }
         // Nothing takes a place any more, but somebody may have one whose transaction is under way: the writer works in turn, so
@@ -132,7 +142,7 @@ impl Dispatcher {
         self.carry_out(self.board.close());
         self.sends.close();
         self.sends.wait().await;
-        let _ended = self.records.send(None).await;
+        let _ended = self.records.send(None);
         if recording.await.is_err() {
             tracing::error!("the recorder did not end by itself");
         }
@@ -199,69 +209,6 @@ impl Dispatcher {
         self.parts.egress.deadline() + RECORDING + WAITING
     }
 
-    /// Looks once: at the configuration, at leases, at what is due. Answers when to look again.
-    async fn round(self: &Arc<Self>) -> Result<Timestamp, StoreError> {
-        let store = &self.parts.store;
-        store.refresh_configuration().await?;
-        let endpoints = store.lookup().endpoints().await?;
-        self.carry_out(self.board.configure(&endpoints));
-        self.carry_out(self.board.due());
-        self.prolong().await?;
-        health::look(self).await?;
-        heartbeat::look(self).await?;
-
-        let now = self.parts.clock.now();
-        let mut session = store.read().await?;
-        let moments = queue::moments(&mut session).await?;
-        let overrun = queue::next_overrun(&mut session).await?;
-        drop(session);
-        if overrun.is_some_and(|overrun| overrun <= now) {
-            self.write(move |tx| Box::pin(async move { queue::release_overrun(tx.session(), now).await })).await?;
-        }
-        let (due, later): (Vec<_>, Vec<_>) = moments.into_iter().partition(|(_, moment)| *moment <= now);
-        for (id, _) in due {
-            match endpoints.iter().find(|endpoint| endpoint.id == id) {
-                Some(endpoint) if health::is_on(endpoint) => self.claim(endpoint, now).await?,
-                // What waits for others is discarded, by small steps.
-                _ => {}
-            }
-        }
-        let look = now + LOOK;
-        Ok(later
-            .iter()
-            .map(|(_, moment)| *moment)
-            .chain(overrun.filter(|overrun| *overrun > now))
-            .fold(look, Timestamp::min))
-    }
-
-    async fn claim(self: &Arc<Self>, endpoint: &Arc<Endpoint>, now: Timestamp) -> Result<(), StoreError> {
-        let room = self.board.room(endpoint);
-        if room == Room::default() {
-            return Ok(());
-        }
-        let (id, lease) = (endpoint.id, self.lease());
-        let claimed = self
-            .write(move |tx| Box::pin(async move { queue::claim(tx.session(), id, now, lease, room).await }))
-            .await?;
-        let more = claimed.len() >= room.fresh.min(room.later) as usize;
-        self.carry_out(self.board.take(endpoint, claimed, more));
-        Ok(())
-    }
-
-    /// Prolongs the leases of what has waited here for long.
-    async fn prolong(self: &Arc<Self>) -> Result<(), StoreError> {
-        let now = self.parts.clock.now();
-        let leases = self.board.short_leases(now + self.parts.egress.deadline() + RECORDING + WAITING / 2);
-        if leases.is_empty() {
-            return Ok(());
-        }
-        let (until, asked) = (now + self.lease(), leases.clone());
-        let held =
-            self.write(move |tx| Box::pin(async move { queue::extend(tx.session(), &leases, until).await })).await?;
-        self.board.prolong(&asked, &held, until);
-        Ok(())
-    }
-
     pub(super) async fn write<T, F>(&self, operation: F) -> Result<T, StoreError>
     where
         F: for<'t> FnOnce(&'t mut crate::store::Tx) -> crate::store::Operation<'t, Result<T, StoreError>>
@@ -300,7 +247,7 @@ impl Dispatcher {
 
     fn record(&self, record: Record) {
         let (endpoint, bytes) = (record.settlement.endpoint_id, record.bytes);
-        if self.records.try_send(Some(record)).is_err() {
+        if self.records.send(Some(record)).is_err() {
             tracing::warn!("a result cannot be written down: its lease must run out");
             self.release(endpoint, bytes);
         }
@@ -319,10 +266,10 @@ impl Dispatcher {
         self.look_at(moment);
     }
 
-    /// Sees to it that the next look is not later than that.
+    /// Sees to it that the loop wakes no later than that.
     pub(super) fn look_at(&self, moment: Timestamp) {
-        if moment.as_micros() < self.next_look.load(Ordering::SeqCst) {
-            self.parts.store.signals().wake_deliveries();
+        if moment.as_micros() < self.next_wake.load(Ordering::SeqCst) {
+            self.rouse.notify_one();
         }
     }
 }

@@ -11,7 +11,7 @@ use super::pace::{Allowance, Limiter, rate};
 use crate::random;
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::queue::{Claimed, Room, Tier};
-use crate::time::{SharedClock, Timestamp};
+use crate::time::Timestamp;
 
 /// Deliveries held for one endpoint at most: enough for one that answers fast to be kept busy while results are written down.
 const WINDOW: usize = 1_024;
@@ -77,7 +77,6 @@ pub(super) struct Lane {
     hold_until: Option<Timestamp>,
     /// Whether the database may hold more that is due.
     backlog: bool,
-    clock: SharedClock,
 }
 
 /// Whether a lane has something that can set out.
@@ -96,10 +95,10 @@ pub(super) enum Turn {
 }
 
 impl Lane {
-    pub(super) fn new(endpoint: Arc<Endpoint>, clock: &SharedClock) -> Self {
+    pub(super) fn new(endpoint: Arc<Endpoint>) -> Self {
         Self {
             allowance: Allowance::of(&endpoint),
-            limiter: rate(&endpoint).map(|rate| Limiter::new(rate, Arc::clone(clock))),
+            limiter: rate(&endpoint).map(Limiter::new),
             queues: Default::default(),
             held: 0,
             under_way: 0,
@@ -107,7 +106,6 @@ impl Lane {
             breaker: Breaker::default(),
             hold_until: None,
             backlog: true,
-            clock: Arc::clone(clock),
             endpoint,
         }
     }
@@ -131,7 +129,7 @@ impl Lane {
             (self.breaker, self.hold_until) = (Breaker::default(), None);
         }
         if rate(endpoint) != self.limiter.as_ref().map(Limiter::rate) {
-            self.limiter = rate(endpoint).map(|rate| Limiter::new(rate, Arc::clone(&self.clock)));
+            self.limiter = rate(endpoint).map(Limiter::new);
         }
         self.allowance.rebound(endpoint);
         self.endpoint = Arc::clone(endpoint);
@@ -162,6 +160,11 @@ impl Lane {
             Admission::Probe if self.held == 0 => Room { fresh: 1, later: 1 },
             Admission::Probe | Admission::NotBefore(_) | Admission::AfterProbe => Room::default(),
         }
+    }
+
+    /// Whether the database may hold something that can be sent now, while nothing waits here.
+    pub(super) fn wants_more(&self, now: Timestamp) -> bool {
+        self.backlog && self.queues.iter().all(VecDeque::is_empty) && self.room(now) != Room::default()
     }
 
     /// Takes a place for one that was never tried, if there is one.
@@ -212,12 +215,13 @@ impl Lane {
             Admission::NotBefore(moment) => return Turn::At(moment),
             Admission::AfterProbe => return Turn::None,
         };
-        for limiter in [&mut self.overflow, &mut self.limiter].into_iter().flatten() {
-            if let Err(wait) = limiter.take() {
-                return Turn::At(now + wait);
-            }
+        // Both are asked before a token is taken of either.
+        let limiters = || [&self.overflow, &self.limiter].into_iter().flatten();
+        if let Some(moment) = limiters().filter_map(|limiter| limiter.not_before(now)).max() {
+            return Turn::At(moment);
         }
         let Some(claimed) = self.queues.iter_mut().find_map(VecDeque::pop_front) else { return Turn::None };
+        [&mut self.overflow, &mut self.limiter].into_iter().flatten().for_each(|limiter| limiter.take(now));
         if is_probe {
             self.breaker.probe();
         }
@@ -260,7 +264,7 @@ impl Lane {
 
     fn note_overflow(&mut self, overflows: bool) {
         if overflows != self.overflow.is_some() {
-            self.overflow = overflows.then(|| Limiter::new(OVERFLOW_RATE, Arc::clone(&self.clock)));
+            self.overflow = overflows.then(|| Limiter::new(OVERFLOW_RATE));
         }
     }
 

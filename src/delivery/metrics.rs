@@ -34,6 +34,7 @@ pub struct Metrics {
     due: Gauge,
     oldest: Gauge<f64, AtomicU64>,
     unreadable: Family<TableLabel, Gauge>,
+    clock_skew: Gauge<f64, AtomicU64>,
 }
 
 /// What of the queue is due.
@@ -107,7 +108,21 @@ impl Default for Metrics {
         let unreadable = Family::default();
         let help = "Rows that this version cannot read and has set apart, as a newer version leaves them";
         registry.register("rows_unreadable", help, unreadable.clone());
-        Self { registry, attempts, durations, first_attempts, ended, under_way, held, due, oldest, unreadable }
+        let (clock_skew, help) = (Gauge::default(), "How far this machine's clock and the database's differ");
+        registry.register_with_unit("clock_skew", help, Unit::Seconds, clock_skew.clone());
+        Self {
+            registry,
+            attempts,
+            durations,
+            first_attempts,
+            ended,
+            under_way,
+            held,
+            due,
+            oldest,
+            unreadable,
+            clock_skew,
+        }
     }
 }
 
@@ -135,6 +150,12 @@ impl Metrics {
             let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
             self.unreadable.get_or_create(&TableLabel { table: Name(table) }).set(count);
         }
+
+    /// Notes how far two clocks differ; answers what it was before.
+    pub(super) fn set_clock_skew(&self, skew: Duration) -> Duration {
+        let before = self.clock_skew.get();
+        self.clock_skew.set(skew.as_secs_f64());
+        Duration::try_from_secs_f64(before).unwrap_or_default()
     }
 
     /// All figures as text.
@@ -165,6 +186,9 @@ mod tests {
         metrics.attempted(Channel::Teams, Class::Throttled, took, None);
         metrics.ended(DeliveryState::Delivered);
         metrics.set_apart(&BTreeMap::from([("endpoints", vec!["one".to_owned(), "two".to_owned()])]));
+
+        assert_eq!(metrics.set_clock_skew(Duration::from_millis(1_500)), Duration::ZERO);
+        assert_eq!(metrics.set_clock_skew(Duration::from_millis(2_500)), Duration::from_millis(1_500));
         let text = metrics.text((1, 2), Backlog { due: 3, oldest: Duration::from_secs(4) });
         for line in [
             r#"countersign_delivery_attempts_total{channel="custom",class="success"} 1"#,
@@ -177,6 +201,7 @@ mod tests {
             "countersign_deliveries_held 2",
             "countersign_deliveries_due 3",
             "countersign_deliveries_oldest_due_seconds 4.0",
+            "countersign_clock_skew_seconds 2.5",
             "# EOF",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

@@ -21,6 +21,7 @@ mod pace;
 mod publish;
 mod recorder;
 mod retry;
+mod round;
 mod route;
 mod sender;
 mod short;

@@ -1,16 +1,10 @@
 //! How much at once and how often an endpoint is sent to.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
-
-use governor::clock::Clock as GovernorClock;
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 
 use crate::channels::Declaration;
 use crate::store::endpoints::Endpoint;
-use crate::time::{SharedClock, Timestamp};
+use crate::time::Timestamp;
 
 /// Where the allowance of an endpoint that was not heard of yet begins.
 const CAUTIOUS: u32 = 4;
@@ -58,94 +52,108 @@ pub(super) fn rate(endpoint: &Endpoint) -> Option<f64> {
 }
 
 /// A token bucket that holds a tenth of a second's messages, and at least one: what was saved up in a quiet time comes on top of the
-/// rate, and chat services count by the second.
+/// rate, and chat services count by the second. Kept as one moment (the generic cell rate algorithm, ITU-T I.371, as a virtual
+/// schedule). Pure: the time is an argument.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Limiter {
-    bucket: RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>,
     rate: f64,
+    /// Between two messages.
+    interval: Duration,
+    /// How far ahead of its schedule a message may go.
+    burst: Duration,
+    /// When the next message is due by the schedule.
+    next: Timestamp,
 }
 
 impl Limiter {
-    pub(super) fn new(rate: f64, clock: SharedClock) -> Self {
-        Self { bucket: RateLimiter::direct_with_clock(quota(rate), Ticks(clock)), rate }
+    /// One with a full bucket.
+    pub(super) fn new(rate: f64) -> Self {
+        let interval = Duration::from_secs_f64(1.0 / rate.max(0.001));
+        let burst = interval.mul_f64((rate / 10.0).floor().max(1.0) - 1.0);
+        Self { rate, interval, burst, next: Timestamp::from_micros(i64::MIN) }
     }
 
     pub(super) const fn rate(&self) -> f64 {
         self.rate
     }
 
-    /// Takes a token, or says how long to wait for one.
-    pub(super) fn take(&mut self) -> Result<(), Duration> {
-        let clock = self.bucket.clock().clone();
-        let Err(refused) = self.bucket.check() else { return Ok(()) };
-        let wait = refused.wait_time_from(clock.now());
-        // No wait is longer than the bucket takes to fill, but when the machine's clock is set back.
-        if wait > Duration::from_secs_f64(1.0 + 2.0 / self.rate) {
-            self.bucket = RateLimiter::direct_with_clock(quota(self.rate), clock);
-        }
-        Err(wait.max(Duration::from_millis(1)))
+    /// When a message may go, if not now.
+    pub(super) fn not_before(&self, now: Timestamp) -> Option<Timestamp> {
+        let moment = self.next - self.burst;
+        // No wait is longer than one interval, but when the machine's clock was put back: then nobody knows.
+        (moment > now && moment <= now + self.interval).then_some(moment)
     }
-}
 
-fn quota(rate: f64) -> Quota {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded when it is configured")]
-    let burst = NonZeroU32::new((rate / 10.0) as u32).unwrap_or(NonZeroU32::MIN);
-    let period = Quota::with_period(Duration::from_secs_f64(1.0 / rate.max(0.001)));
-    period.unwrap_or_else(|| Quota::per_second(burst)).allow_burst(burst)
-}
-
-/// The hub's clock as the bucket reads it.
-#[derive(Clone)]
-struct Ticks(SharedClock);
-
-impl GovernorClock for Ticks {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.0.now().since(Timestamp::from_micros(0))
+    /// Takes a token: a message goes now.
+    pub(super) fn take(&mut self, now: Timestamp) {
+        let latest = now + self.burst + self.interval;
+        let next = if self.next > latest { now } else { self.next.max(now) };
+        self.next = next + self.interval;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::time::ManualClock;
+
+    const START: Timestamp = Timestamp::from_micros(1_000_000_000);
+
+    fn try_take(limiter: &mut Limiter, now: Timestamp) -> bool {
+        let is_free = limiter.not_before(now).is_none();
+        if is_free {
+            limiter.take(now);
+        }
+        is_free
+    }
 
     #[test]
     fn no_second_sees_more_than_a_tenth_above_the_rate() {
         for (rate, most) in [(1.0, 1), (4.0, 4), (40.0, 43), (400.0, 439)] {
-            let clock = ManualClock::starting_at(Timestamp::from_micros(1_000_000_000));
-            let mut limiter = Limiter::new(rate, Arc::new(clock.clone()));
+            let mut limiter = Limiter::new(rate);
             let mut taken = 0;
-            for _ in 0..1_000 {
-                taken += std::iter::from_fn(|| limiter.take().ok()).count();
-                clock.advance(Duration::from_millis(1));
+            for milli in 0..1_000 {
+                let now = START + Duration::from_millis(milli);
+                while try_take(&mut limiter, now) {
+                    taken += 1;
+                }
             }
             assert_eq!(taken, most, "{rate} a second");
         }
     }
 
     #[test]
-    fn an_empty_bucket_says_how_long_to_wait() {
-        let clock = ManualClock::starting_at(Timestamp::from_micros(1_000_000_000));
-        let mut limiter = Limiter::new(4.0, Arc::new(clock.clone()));
-        assert!(limiter.take().is_ok());
-        assert!(limiter.take().expect_err("empty") <= Duration::from_millis(250));
-        clock.advance(Duration::from_millis(250));
-        assert!(limiter.take().is_ok());
-        assert!(limiter.take().is_err());
+    fn an_empty_bucket_says_when_there_is_one_again() {
+        let mut limiter = Limiter::new(4.0);
+        assert!(try_take(&mut limiter, START));
+        let moment = START + Duration::from_millis(250);
+        assert_eq!(limiter.not_before(START), Some(moment));
+        assert!(try_take(&mut limiter, moment));
+        assert!(!try_take(&mut limiter, moment));
     }
 
     #[test]
     fn slower_than_one_a_second_is_possible() {
-        let clock = ManualClock::starting_at(Timestamp::from_micros(1_000_000_000));
-        let mut limiter = Limiter::new(0.1, Arc::new(clock.clone()));
-        assert!(limiter.take().is_ok());
-        clock.advance(Duration::from_secs(9));
-        assert!(limiter.take().is_err());
-        clock.advance(Duration::from_secs(1));
-        assert!(limiter.take().is_ok());
+        let mut limiter = Limiter::new(0.1);
+        assert!(try_take(&mut limiter, START));
+        assert!(!try_take(&mut limiter, START + Duration::from_secs(9)));
+        assert!(try_take(&mut limiter, START + Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn looking_takes_nothing() {
+        let mut limiter = Limiter::new(1.0);
+        (0..100).for_each(|_| assert_eq!(limiter.not_before(START), None));
+        assert!(try_take(&mut limiter, START) && !try_take(&mut limiter, START));
+    }
+
+    #[test]
+    fn a_clock_that_is_put_back_stops_nothing() {
+        let mut limiter = Limiter::new(1.0);
+        assert!(try_take(&mut limiter, START));
+        let before = Timestamp::from_micros(1_000_000);
+        assert!(try_take(&mut limiter, before));
+        assert!(!try_take(&mut limiter, before), "and the rate holds");
+        assert!(try_take(&mut limiter, before + Duration::from_secs(1)));
     }
 
     #[test]

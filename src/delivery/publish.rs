@@ -62,7 +62,7 @@ pub(super) fn send_ping(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, endpoint: &Ar
 /// Sends a `ping` to an endpoint that is switched off, to see whether it works again.
 pub(super) fn send_probe(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, endpoint: Arc<Endpoint>, now: Timestamp) {
     let event = new_ping(tx, now);
-    let place = Place::out_of_turn(dispatcher, &endpoint);
+    let place = Place::out_of_turn(dispatcher, &endpoint, event.subject.len());
     make(tx, dispatcher, &event, Ok(place), "");
 }
 
@@ -134,12 +134,12 @@ impl Place {
     }
 
     /// For what is sent though the endpoint is switched off.
-    fn out_of_turn(dispatcher: &Arc<Dispatcher>, endpoint: &Arc<Endpoint>) -> Self {
-        dispatcher.board.reserve_out_of_turn(endpoint);
+    fn out_of_turn(dispatcher: &Arc<Dispatcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Self {
+        dispatcher.board.reserve_out_of_turn(endpoint, bytes);
         Self {
             dispatcher: Arc::clone(dispatcher),
             endpoint: Arc::clone(endpoint),
-            bytes: 0,
+            bytes,
             is_out_of_turn: true,
             is_used: false,
         }
@@ -147,7 +147,7 @@ impl Place {
 
     fn send(mut self, claimed: Claimed) {
         self.is_used = true;
-        debug_assert!(self.is_out_of_turn || bytes_of(&claimed) == self.bytes);
+        debug_assert!(bytes_of(&claimed) == self.bytes);
         let board = &self.dispatcher.board;
         let work = if self.is_out_of_turn {
             board.set_off(&self.endpoint, claimed)

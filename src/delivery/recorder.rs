@@ -46,11 +46,11 @@ struct Written {
 
 pub(super) struct Recorder {
     dispatcher: Arc<Dispatcher>,
-    records: mpsc::Receiver<Option<Record>>,
+    records: mpsc::UnboundedReceiver<Option<Record>>,
 }
 
 impl Recorder {
-    pub(super) fn new(dispatcher: Arc<Dispatcher>, records: mpsc::Receiver<Option<Record>>) -> Self {
+    pub(super) fn new(dispatcher: Arc<Dispatcher>, records: mpsc::UnboundedReceiver<Option<Record>>) -> Self {
         Self { dispatcher, records }
     }
 

@@ -176,3 +176,18 @@ async fn a_silent_name_server_delays_nobody_else() {
     assert!(slow.iter().all(|outcome| outcome.class == Class::Resolve));
     assert!(quick < Duration::from_millis(1_500), "{quick:?}");
 }
+
+/// A look-up that breaks off is not remembered as one that is still under way.
+#[tokio::test]
+async fn a_name_whose_look_up_broke_off_is_looked_up_again() {
+    fn names(_: &str) -> Option<Vec<IpAddr>> {
+        static FIRST: AtomicBool = AtomicBool::new(true);
+        assert!(!FIRST.swap(false, Ordering::SeqCst), "a marker: this look-up breaks off");
+        Some(vec![[127, 0, 0, 1].into()])
+    }
+    let receiver = Receiver::start().await;
+    let egress = Egress::with_lookup(policy(), Duration::from_secs(2), Arc::new(Told(names))).unwrap();
+    let endpoint = endpoint(&receiver.url.replace("127.0.0.1", "again.test"), Transport::default());
+    assert_eq!(told(&egress, &endpoint).await.class, Class::Resolve);
+    assert_eq!(told(&egress, &endpoint).await.class, Class::Success);
+}

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use countersign::ids::EndpointId;
 use countersign::store::membership_checks::{self, Check};
-use countersign::store::queue::{self, Next, Room, Settlement};
+use countersign::store::queue::{self, Next, Room, Settlement, Wish};
 use countersign::store::{Store, StoreError, Tx, endpoints, heartbeats, timers};
 use serde_json::json;
 
@@ -118,7 +119,8 @@ on_both! {
         }
         statements::tell_plans(&url).await;
         let store = Store::open(&url).await.unwrap();
-        let endpoint = endpoints::all(&mut store.read().await.unwrap()).await.unwrap().remove(0).id;
+        let known = endpoints::all(&mut store.read().await.unwrap()).await.unwrap();
+        let endpoints: Vec<EndpointId> = known.iter().map(|endpoint| endpoint.id).collect();
         let now = "2026-12-24T12:00:00Z".parse().unwrap();
         let ran = statements::during(&url, async {
             let session = &mut store.read().await.unwrap();
@@ -127,8 +129,10 @@ on_both! {
             queue::overdue(session, now, 1_000).await.unwrap();
             let claimed = write!(store, |session| {
                 let room = Room { fresh: 64, later: 64 };
+                let wishes: Vec<Wish> =
+                    endpoints.iter().map(|endpoint| Wish { endpoint: *endpoint, room, due: [true; 3] }).collect();
                 queue::release_overrun(session, now).await?;
-                queue::claim(session, endpoint, now, Duration::from_secs(9), room).await
+                queue::claim(session, &wishes, now, Duration::from_secs(9)).await
             }).unwrap();
             let settlements: Vec<_> =
                 claimed.iter().map(|claimed| Settlement::untried(claimed, Next::GiveBack(now))).collect();

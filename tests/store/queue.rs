@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use countersign::ids::{DeliveryId, EndpointId, EventId};
 use countersign::store::deliveries::{self, Attempt, DeliveryState, FIRST_FENCE, NewDelivery};
+use countersign::store::endpoints::{self, Endpoint};
 use countersign::store::events::{self, Event};
-use countersign::store::queue::{self, Claimed, Next, Room, Settlement, Tier};
+use countersign::store::queue::{self, Claimed, Moments, Next, Room, Settlement, Tier, Wish};
 use countersign::store::{Store, StoreError, Tx};
 use countersign::time::Timestamp;
 
@@ -19,7 +20,8 @@ async fn claim(store: &Store, id: EndpointId, now: Timestamp) -> Vec<Claimed> {
 }
 
 async fn claim_some(store: &Store, id: EndpointId, now: Timestamp, room: Room) -> Vec<Claimed> {
-    write!(store, |session| queue::claim(session, id, now, LEASE, room).await).unwrap()
+    let wish = Wish { endpoint: id, room, due: [true; 3] };
+    write!(store, |session| queue::claim(session, &[wish], now, LEASE).await).unwrap()
 }
 
 fn attempt(number: u32, class: &str) -> Attempt {
@@ -83,7 +85,7 @@ on_both! {
         let store = Store::open(&database.url).await.unwrap();
         let (endpoint, new) = one_delivery(&store).await;
         let id = endpoint.id;
-        assert_eq!(queue::moments(&mut store.read().await.unwrap()).await.unwrap(), [(id, at(1))]);
+        assert_eq!(queue::moments(&mut store.read().await.unwrap()).await.unwrap(), [(id, Moments([Some(at(1)), None, None]))]);
         let first = claim(&store, id, at(1)).await;
         assert_eq!((first.len(), first[0].fence, first[0].attempts, first[0].tier), (1, 1, 0, Tier::Fresh));
         assert!(claim(&store, id, at(1)).await.is_empty(), "leased is leased");
@@ -122,6 +124,31 @@ on_both! {
         let classes: Vec<String> =
             deliveries::attempts(&mut session, new.id).await.unwrap().into_iter().map(|attempt| attempt.class).collect();
         assert_eq!(classes, ["lost", "transient", "lost"]);
+    }
+
+    async fn one_claim_serves_many_endpoints_each_within_its_room(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let (first, new) = one_delivery(&store).await;
+        more(&store, &new, 5).await;
+        let mut wishes = vec![Wish { endpoint: first.id, room: Room { fresh: 4, later: 4 }, due: [true; 3] }];
+        for number in 0..70_u32 {
+            let other = Endpoint { name: format!("other-{number}").parse().unwrap(), id: EndpointId::mint(at(0)), ..first.clone() };
+            write!(store, |session| endpoints::put(session, &other, at(0)).await).unwrap();
+            more(&store, &NewDelivery { endpoint_id: other.id, ..new.clone() }, 3).await;
+            wishes.push(Wish { endpoint: other.id, room: Room { fresh: number % 5, later: 0 }, due: [number % 7 != 0, true, true] });
+        }
+        let claimed = write!(store, |session| queue::claim(session, &wishes, at(3), LEASE).await).unwrap();
+        for (wish, number) in wishes.iter().zip(0_u32..) {
+            let got = claimed.iter().filter(|one| one.endpoint_id == wish.endpoint).count();
+            let wanted = match number {
+                0 => 4,
+                _ if (number - 1).is_multiple_of(7) => 0,
+                _ => ((number - 1) % 5).min(3),
+            };
+            assert_eq!(got, wanted as usize, "{number}");
+        }
+        let tiers: Vec<Tier> = claimed.iter().map(|one| one.tier).collect();
+        assert!(tiers.is_sorted());
     }
 
     async fn many_results_are_written_at_once_and_each_by_its_own_fence(database: Database) {

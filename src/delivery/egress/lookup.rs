@@ -83,9 +83,9 @@ impl Names {
         }
         let (names, key) = (Arc::clone(self), name.to_owned());
         // A task of its own: it ends also when all who asked have given up.
+        let asked = Asked { names, key };
         let task = tokio::spawn(async move {
-            let found = names.lookup.lookup(key.clone()).await;
-            names.asking().remove(&key);
+            let found = asked.names.lookup.lookup(asked.key.clone()).await;
             found.map(Arc::from).map_err(|error| NameError::Unknown(error.to_string()))
         });
         let failed = |error: tokio::task::JoinError| Err(NameError::Unknown(error.to_string()));
@@ -96,6 +96,18 @@ impl Names {
 
     fn asking(&self) -> MutexGuard<'_, HashMap<String, Shared<BoxFuture<'static, Found>>>> {
         self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A look-up under way. However it ends, the name can be looked up again.
+struct Asked {
+    names: Arc<Names>,
+    key: String,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.names.asking().remove(&self.key);
     }
 }
 

@@ -1,11 +1,12 @@
 //! Leasing what is due, and giving back what was leased for too long.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
-use super::{Claimed, IdRow, RequestNow, Room, Tier, bad};
+use super::{Claimed, RequestNow, Tier, Wish, bad};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::store::events::Event;
 use crate::store::requests::unwire;
@@ -13,44 +14,79 @@ use crate::store::session::{args, chunks};
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 
-/// Leases due deliveries of one endpoint until `now + lease`, tier by tier, as far as there is room.
+/// Endpoints that one statement leases deliveries of.
+const TOGETHER: usize = 64;
+
+/// Leases due deliveries until `now + lease`, of each endpoint tier by tier, as far as there is room: a statement a tier and
+/// [`TOGETHER`] endpoints, so that many endpoints cost little more than one. In the order in which they are to be sent.
 ///
 /// # Errors
-/// When the database fails or a row cannot be read.
+/// When the database fails or the id of a row cannot be read.
 pub async fn claim(
     session: &mut Session,
-    endpoint: EndpointId,
+    wishes: &[Wish],
     now: Timestamp,
     lease: Duration,
-    room: Room,
 ) -> Result<Vec<Claimed>, StoreError> {
     let mut ids: Vec<DeliveryId> = Vec::new();
-    for tier in Tier::ALL {
-        let most = if tier == Tier::Fresh { room.fresh } else { room.later };
-        let left = most.saturating_sub(u32::try_from(ids.len()).unwrap_or(u32::MAX));
-        if left > 0 {
-            ids.extend(claim_tier(session, endpoint, tier, now, lease, left).await?);
+    let mut taken: HashMap<EndpointId, u32> = HashMap::new();
+    for (tier, place) in Tier::ALL.into_iter().zip(0..) {
+        let limit = |wish: &Wish| {
+            let most = if tier == Tier::Fresh { wish.room.fresh } else { wish.room.later };
+            let left = most.saturating_sub(taken.get(&wish.endpoint).copied().unwrap_or(0));
+            (left > 0 && wish.due.get(place) == Some(&true)).then_some((wish.endpoint, left))
+        };
+        let limits: Vec<(EndpointId, u32)> = wishes.iter().filter_map(limit).collect();
+        for part in limits.chunks(TOGETHER) {
+            for (id, endpoint) in claim_tier(session, part, tier, now, lease).await? {
+                ids.push(id);
+                *taken.entry(endpoint).or_default() += 1;
+            }
         }
     }
     load(session, &ids, now).await
 }
 
+/// Leases the first of one tier, so many of each endpoint.
 async fn claim_tier(
     session: &mut Session,
-    endpoint: EndpointId,
+    limits: &[(EndpointId, u32)],
     tier: Tier,
     now: Timestamp,
     lease: Duration,
-    limit: u32,
-) -> Result<Vec<DeliveryId>, StoreError> {
-    let sql = "UPDATE deliveries SET state = 'leased', fence = fence + 1, lease_until = $1, leased_at = $3,
-            next_attempt_at = NULL
-        WHERE id IN (
-            SELECT id FROM deliveries WHERE endpoint_id = $2 AND state = 'pending' AND tier = $4 AND next_attempt_at <= $3
-            ORDER BY next_attempt_at LIMIT $5
-        ) RETURNING id";
-    let leased: Vec<IdRow> = session.fetch_all(sql, args![now + lease, &endpoint, now, tier.number(), limit]).await?;
-    leased.iter().map(|row| row.id.parse().map_err(bad(&row.id, "id"))).collect()
+) -> Result<Vec<(DeliveryId, EndpointId)>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Leased {
+        id: String,
+        endpoint_id: String,
+    }
+    // Few texts, so that the databases keep them prepared: what is missing to a power of two may lease nothing.
+    let places = limits.len().next_power_of_two();
+    let mut values = args![now + lease, now, tier.number()];
+    let nothing = limits.first().map(|(endpoint, _)| (*endpoint, 0));
+    for (endpoint, limit) in limits.iter().copied().chain(nothing.into_iter().cycle()).take(places) {
+        values.extend(args![&endpoint, limit]);
+    }
+    let first = |place: usize| {
+        format!(
+            "SELECT id FROM (SELECT id FROM deliveries WHERE endpoint_id = ${} AND state = 'pending' AND tier = $3
+                AND next_attempt_at <= $2 ORDER BY next_attempt_at LIMIT ${}) due{place}",
+            2 * place + 4,
+            2 * place + 5
+        )
+    };
+    let due: Vec<String> = (0..places).map(first).collect();
+    let sql = format!(
+        "UPDATE deliveries SET state = 'leased', fence = fence + 1, lease_until = $1, leased_at = $2, next_attempt_at = NULL
+        WHERE id IN ({}) RETURNING id, endpoint_id",
+        due.join(" UNION ALL ")
+    );
+    let leased: Vec<Leased> = session.fetch_all(AssertSqlSafe(sql), values).await?;
+    let read = |row: &Leased| {
+        let id = row.id.as_str();
+        Ok((id.parse().map_err(bad(id, "id"))?, row.endpoint_id.parse().map_err(bad(id, "endpoint_id"))?))
+    };
+    leased.iter().map(read).collect()
 }
 
 #[derive(sqlx::FromRow)]

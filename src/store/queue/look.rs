@@ -2,19 +2,41 @@
 
 use super::RequestNow;
 use crate::ids::{EndpointId, RequestId};
+use crate::store::dialect::Dialect;
 use crate::store::requests::unwire;
 use crate::store::session::args;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
+
+#[derive(sqlx::FromRow)]
+struct MomentRow {
+    moment: Option<i64>,
+}
+
+/// When each tier of an endpoint's queue has something next, in the order of [`Tier::ALL`](super::Tier::ALL).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moments(pub [Option<Timestamp>; 3]);
+
+impl Moments {
+    /// The first of them.
+    pub fn first(&self) -> Option<Timestamp> {
+        self.0.into_iter().flatten().min()
+    }
+
+    /// Which tiers have something due.
+    pub fn due(&self, now: Timestamp) -> [bool; 3] {
+        self.0.map(|moment| moment.is_some_and(|moment| moment <= now))
+    }
+}
 
 /// When each endpoint's queue has something next, of those whose queue has. Three looks into an index for each endpoint, however
 /// long the queues are.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn moments(session: &mut Session) -> Result<Vec<(EndpointId, Timestamp)>, StoreError> {
+pub async fn moments(session: &mut Session) -> Result<Vec<(EndpointId, Moments)>, StoreError> {
     #[derive(sqlx::FromRow)]
-    struct Moments {
+    struct Row {
         id: String,
         fresh: Option<i64>,
         retry: Option<i64>,
@@ -28,12 +50,13 @@ pub async fn moments(session: &mut Session) -> Result<Vec<(EndpointId, Timestamp
             (SELECT MIN(d.next_attempt_at) FROM deliveries d
              WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.tier = 2) AS replay
         FROM endpoints e";
-    let rows: Vec<Moments> = session.fetch_all(sql, args![]).await?;
-    let next = |row: &Moments| [row.fresh, row.retry, row.replay].into_iter().flatten().min();
+    let rows: Vec<Row> = session.fetch_all(sql, args![]).await?;
+    let moments = |row: &Row| Moments([row.fresh, row.retry, row.replay].map(|at| at.map(Timestamp::from_micros)));
     rows.iter()
-        .filter_map(|row| next(row).map(|moment| (&row.id, Timestamp::from_micros(moment))))
-        .map(|(id, moment)| {
-            Ok((id.parse().map_err(|cause| StoreError::inconsistent("endpoints", "id", id, cause))?, moment))
+        .map(|row| (&row.id, moments(row)))
+        .filter(|(_, moments)| moments.first().is_some())
+        .map(|(id, moments)| {
+            Ok((id.parse().map_err(|cause| StoreError::inconsistent("endpoints", "id", id, cause))?, moments))
         })
         .collect()
 }
@@ -58,15 +81,24 @@ pub async fn request_now(session: &mut Session, id: RequestId) -> Result<Option<
     Ok(Some(RequestNow { status, revision, expires_at: Timestamp::from_micros(expires_at) }))
 }
 
+/// What the database's own clock shows, where that may be another machine's.
+///
+/// # Errors
+/// When the database fails.
+pub async fn database_time(session: &mut Session) -> Result<Option<Timestamp>, StoreError> {
+    if session.dialect() == Dialect::Sqlite {
+        return Ok(None);
+    }
+    let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT) AS moment";
+    let row: MomentRow = session.fetch_one(sql, args![]).await?;
+    Ok(row.moment.map(Timestamp::from_micros))
+}
+
 /// When the first lease runs out.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn next_overrun(session: &mut Session) -> Result<Option<Timestamp>, StoreError> {
-    #[derive(sqlx::FromRow)]
-    struct MomentRow {
-        moment: Option<i64>,
-    }
     let sql = "SELECT MIN(lease_until) AS moment FROM deliveries WHERE state = 'leased'";
     let row: MomentRow = session.fetch_one(sql, args![]).await?;
     Ok(row.moment.map(Timestamp::from_micros))

@@ -8,7 +8,7 @@ mod look;
 mod settle;
 
 pub use claim::{claim, release_all, release_overrun};
-pub use look::{moments, next_overrun, overdue, request_now};
+pub use look::{Moments, database_time, moments, next_overrun, overdue, request_now};
 pub use settle::{extend, settle};
 
 use std::sync::Arc;
@@ -179,6 +179,17 @@ pub struct Room {
     pub fresh: u32,
     /// Of those that are not [`Tier::Fresh`].
     pub later: u32,
+}
+
+/// What may be leased of one endpoint's queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wish {
+    /// Whose queue.
+    pub endpoint: EndpointId,
+    /// How much of it.
+    pub room: Room,
+    /// Which tiers have something due, in the order of [`Tier::ALL`]; the others are not looked at.
+    pub due: [bool; 3],
 }
 
 #[derive(sqlx::FromRow)]

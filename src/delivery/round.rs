@@ -1,0 +1,144 @@
+//! One look at the database: what is configured, whose lease is short, and what is due for every endpoint, in a few statements
+//! however many endpoints there are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::dispatcher::{Dispatcher, LOOK, RECORDING, WAITING};
+use super::health;
+use super::heartbeat;
+use crate::ids::EndpointId;
+use crate::store::endpoints::Endpoint;
+use crate::store::queue::{self, Claimed, Moments, Room, Wish};
+use crate::store::StoreError;
+use crate::time::Timestamp;
+
+/// How far this machine's clock and the database's may differ before the log says so.
+const SKEW: Duration = Duration::from_secs(1);
+
+impl Dispatcher {
+    /// Looks once: at the configuration, at leases, at what is due. Answers when to look again. What fails for a reason of its own
+    /// keeps nothing else from being done.
+    pub(super) async fn round(self: &Arc<Self>) -> Result<Timestamp, StoreError> {
+        let store = &self.parts.store;
+        store.refresh_configuration().await?;
+        let endpoints = store.lookup().endpoints().await?;
+        self.carry_out(self.board.configure(&endpoints));
+        go_on("prolong leases", self.prolong().await)?;
+        go_on("probe what is switched off", health::look(self).await)?;
+        go_on("send heartbeats", heartbeat::look(self).await)?;
+
+        let now = self.parts.clock.now();
+        let mut session = store.read().await?;
+        let moments = queue::moments(&mut session).await?;
+        let overrun = queue::next_overrun(&mut session).await?;
+        let database = queue::database_time(&mut session).await?;
+        drop(session);
+        self.compare_clocks(database, now);
+        if overrun.is_some_and(|overrun| overrun <= now) {
+            let released = self.write(move |tx| Box::pin(async move { queue::release_overrun(tx.session(), now).await }));
+            go_on("take back what another process left", released.await)?;
+        }
+        let next = |(_, moments): &(_, Moments)| moments.first();
+        let (due, later): (Vec<_>, Vec<_>) =
+            moments.into_iter().partition(|queue| next(queue).is_some_and(|moment| moment <= now));
+        self.serve(&endpoints, due, now).await?;
+        let look = now + LOOK;
+        Ok(later.iter().filter_map(next).chain(overrun.filter(|overrun| *overrun > now)).fold(look, Timestamp::min))
+    }
+
+    /// Leases and deadlines go by each replica's own clock: one that goes wrong by seconds takes away what others are sending.
+    fn compare_clocks(&self, database: Option<Timestamp>, now: Timestamp) {
+        let Some(database) = database else { return };
+        let skew = database.since(now).max(now.since(database));
+        let was_wrong = self.metrics.set_clock_skew(skew) > SKEW;
+        match (was_wrong, skew > SKEW) {
+            (false, true) => tracing::warn!(
+                skew_seconds = skew.as_secs_f64(),
+                "this machine's clock and the database's differ: set both by NTP, or replicas send messages twice"
+            ),
+            (true, false) => tracing::info!("this machine's clock and the database's agree again"),
+            _ => {}
+        }
+    }
+
+    /// Claims what is due, that which has waited longest first.
+    async fn serve(
+        self: &Arc<Self>,
+        endpoints: &[Arc<Endpoint>],
+        mut due: Vec<(EndpointId, Moments)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        due.sort_by_key(|(_, moments)| moments.first());
+        let mut wanted = Vec::new();
+        for (id, moments) in due {
+            match endpoints.iter().find(|endpoint| endpoint.id == id) {
+                Some(endpoint) if health::is_on(endpoint) => wanted.push((endpoint, moments)),
+                // What waits for others is discarded, by small steps.
+                _ => {}
+            }
+        }
+        let rooms = self.board.rooms(&wanted.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
+        let wishes: Vec<(&Arc<Endpoint>, Wish)> = wanted
+            .into_iter()
+            .zip(rooms)
+            .filter(|(_, room)| *room != Room::default())
+            .map(|((endpoint, moments), room)| (endpoint, Wish { endpoint: endpoint.id, room, due: moments.due(now) }))
+            .collect();
+        match self.claim(&wishes, now).await {
+            Err(error) if !error.is_transient() => {
+                // Whoever is to blame must not keep the others from theirs.
+                for wish in &wishes {
+                    go_on("claim deliveries", self.claim(std::slice::from_ref(wish), now).await)?;
+                }
+                Ok(())
+            }
+            claimed => claimed,
+        }
+    }
+
+    async fn claim(self: &Arc<Self>, wishes: &[(&Arc<Endpoint>, Wish)], now: Timestamp) -> Result<(), StoreError> {
+        if wishes.is_empty() {
+            return Ok(());
+        }
+        let (lease, wanted) = (self.lease(), wishes.iter().map(|(_, wish)| *wish).collect::<Vec<_>>());
+        let claimed =
+            self.write(move |tx| Box::pin(async move { queue::claim(tx.session(), &wanted, now, lease).await })).await?;
+        let mut by_endpoint: HashMap<EndpointId, Vec<Claimed>> = HashMap::new();
+        for claimed in claimed {
+            by_endpoint.entry(claimed.endpoint_id).or_default().push(claimed);
+        }
+        for (endpoint, Wish { room, .. }) in wishes {
+            let claimed = by_endpoint.remove(&endpoint.id).unwrap_or_default();
+            let more = claimed.len() >= room.fresh.min(room.later) as usize;
+            self.carry_out(self.board.take(endpoint, claimed, more));
+        }
+        Ok(())
+    }
+
+    /// Prolongs the leases of what has waited here for long.
+    async fn prolong(self: &Arc<Self>) -> Result<(), StoreError> {
+        let now = self.parts.clock.now();
+        let leases = self.board.short_leases(now + self.parts.egress.deadline() + RECORDING + WAITING / 2);
+        if leases.is_empty() {
+            return Ok(());
+        }
+        let (until, asked) = (now + self.lease(), leases.clone());
+        let held =
+            self.write(move |tx| Box::pin(async move { queue::extend(tx.session(), &leases, until).await })).await?;
+        self.board.prolong(&asked, &held, until);
+        Ok(())
+    }
+}
+
+/// Passes on what concerns everything, as a database that is away does; logs what concerns this alone.
+fn go_on(what: &str, done: Result<impl Sized, StoreError>) -> Result<(), StoreError> {
+    match done {
+        Err(error) if !error.is_transient() => {
+            tracing::error!(error = &error as &dyn std::error::Error, "cannot {what}");
+            Ok(())
+        }
+        done => done.map(drop),
+    }
+}
