@@ -29,6 +29,9 @@ const CALLS: Duration = Duration::from_secs(10);
 /// How long sends and their records may go on after that, beyond one attempt's own deadline.
 const RECORDS: Duration = Duration::from_secs(5);
 
+/// Bodies read at once of whom nobody knows yet: 16 MiB of them.
+const UNPROVEN: usize = 64;
+
 /// A running hub.
 pub struct Server {
     /// What links begin with.
@@ -152,7 +155,8 @@ impl Server {
         let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, dispatcher, bootstrap);
         let hub = Arc::new(hub);
         let waits = Arc::new(Semaphore::new((connections / 2).max(1)));
-        let app = App { hub: Arc::clone(&hub), stop: intake.clone(), waits };
+        let unproven = Arc::new(Semaphore::new(UNPROVEN));
+        let app = App { hub: Arc::clone(&hub), stop: intake.clone(), waits, unproven };
         let makes_work = vec![
             ("http", tokio::spawn(serve(listener, router(app), connections, intake.clone()))),
             ("timer", tokio::spawn(run_timer(Arc::clone(&hub), intake.clone()))),

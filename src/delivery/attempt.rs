@@ -233,6 +233,7 @@ const fn class_of(error: &EgressError) -> Class {
     match error {
         EgressError::Target(_) => Class::Forbidden,
         EgressError::Setup(_) => Class::Setup,
+        EgressError::Exhausted(_) => Class::Exhausted,
         EgressError::Resolve(_) => Class::Resolve,
         EgressError::Proxy(_) => Class::Proxy,
         EgressError::Credentials(_) => Class::Credentials,

@@ -117,8 +117,12 @@ impl Tokens {
         {
             return Err(failure.clone());
         }
-        let fetched = fetch(self.request()).await.map_err(|error| error.to_string());
-        let token = fetched.and_then(|answer| self.read(&answer, now)).map(Arc::new).map_err(|why| self.failure(&why));
+        let token = match fetch(self.request()).await {
+            Ok(answer) => self.read(&answer, now).map(Arc::new).map_err(|why| self.failure(&why)),
+            // That is not the issuer's fault.
+            Err(error @ EgressError::Exhausted(_)) => Err(error),
+            Err(error) => Err(self.failure(&error.to_string())),
+        };
         *self.kept() = Kept { token: token.as_ref().ok().cloned(), failure: token.as_ref().err().cloned() };
         self.fetches.fetch_add(1, Ordering::Release);
         token

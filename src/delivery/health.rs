@@ -33,8 +33,10 @@ pub(super) struct Report {
     pub(super) is_failing: bool,
     /// Something arrived.
     pub(super) worked: bool,
-    /// How often something went wrong by the endpoint's fault.
+    /// How often something went wrong, by whoever's fault.
     pub(super) failures: u32,
+    /// How often by the endpoint's.
+    pub(super) charged: u32,
     /// What went wrong last.
     pub(super) failure: Option<String>,
     /// The target said that it wants nothing more, and why.
@@ -57,12 +59,12 @@ pub(super) fn is_on(endpoint: &Endpoint) -> bool {
 
 fn step(health: &Health, now: Timestamp) -> Step {
     let failing = now.since(health.failing_since);
+    let charged = health.charged_since.map(|since| now.since(since)).unwrap_or_default();
     let due = u32::try_from(WARNINGS.iter().filter(|after| failing >= **after).count()).unwrap_or(0);
-    if health.failures < LEAST_FAILURES {
-        Step::Nothing
-    } else if failing >= SWITCHED_OFF {
+    // What is not its fault is told, since nothing arrives there; but a name server that is away switches nothing off.
+    if health.charged >= LEAST_FAILURES && charged >= SWITCHED_OFF {
         Step::SwitchOff
-    } else if due > health.warned {
+    } else if health.failures >= LEAST_FAILURES && due > health.warned {
         Step::Warn(due)
     } else {
         Step::Nothing
@@ -84,7 +86,8 @@ pub(super) async fn judge(
         return if report.is_failing { recover(tx, dispatcher, id, now).await } else { Ok(()) };
     }
     let Some(failure) = report.failure else { return Ok(()) };
-    let health = health::failed(tx.session(), id, report.failures, &failure, now).await?;
+    let count = (report.failures, report.charged);
+    let health = health::failed(tx.session(), id, count, &failure, now).await?;
     let step = step(&health, now);
     if step == Step::Nothing {
         return Ok(());
@@ -94,10 +97,9 @@ pub(super) async fn judge(
     match step {
         Step::Nothing => Ok(()),
         Step::Warn(warned) => {
-            let since = health.failing_since;
+            let (since, off_at) = (health.failing_since, health.charged_since.map(|since| since + SWITCHED_OFF));
             health::put(tx.session(), id, &Health { warned, ..health }, now).await?;
-            tell(tx, dispatcher, &endpoint, "endpoint.failing", Some((&failure, since, since + SWITCHED_OFF)), now)
-                .await
+            tell(tx, dispatcher, &endpoint, "endpoint.failing", Some((&failure, since, off_at)), now).await
         }
         Step::SwitchOff => {
             let hours = SWITCHED_OFF.as_secs() / HOUR.as_secs();
@@ -156,13 +158,13 @@ async fn tell(
     dispatcher: &Arc<Dispatcher>,
     about: &Endpoint,
     kind: &str,
-    failing: Option<(&str, Timestamp, Timestamp)>,
+    failing: Option<(&str, Timestamp, Option<Timestamp>)>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     use secrecy::ExposeSecret;
 
     let (reason, since, off_at) = match failing {
-        Some((reason, since, off_at)) => (Some(reason), Some(since), Some(off_at)),
+        Some((reason, since, off_at)) => (Some(reason), Some(since), off_at),
         None => (about.disabled_reason.as_deref(), None, None),
     };
     let subject = json!({
@@ -225,12 +227,38 @@ mod tests {
     #[test]
     fn warnings_come_once_each_and_then_the_end() {
         let hours = |hours: u64| Timestamp::from_micros(0) + HOUR * u32::try_from(hours).expect("few");
-        let failing =
-            |failures, warned| Health { failing_since: hours(0), failures, last_error: None, warned, probe_at: None };
+        let failing = |failures, warned| Health {
+            failing_since: hours(0),
+            failures,
+            charged: failures,
+            charged_since: Some(hours(0)),
+            last_error: None,
+            warned,
+            probe_at: None,
+        };
         let of = |warned, now| step(&failing(LEAST_FAILURES, warned), hours(now));
         assert_eq!([of(0, 0), of(0, 1), of(1, 1)], [Step::Nothing, Step::Warn(1), Step::Nothing]);
         assert_eq!([of(1, 30), of(3, 71), of(3, 72)], [Step::Warn(3), Step::Nothing, Step::Warn(4)]);
         assert_eq!([of(4, 119), of(4, 120), of(0, 120)], [Step::Nothing, Step::SwitchOff, Step::SwitchOff]);
         assert_eq!(step(&failing(LEAST_FAILURES - 1, 0), hours(500)), Step::Nothing);
+    }
+    #[test]
+    fn what_is_not_its_fault_is_warned_of_and_switches_nothing_off() {
+        let hours = |hours: u32| Timestamp::from_micros(0) + HOUR * hours;
+        let health = |charged, charged_since| Health {
+            failing_since: hours(0),
+            failures: 500,
+            charged,
+            charged_since,
+            last_error: None,
+            warned: 0,
+            probe_at: None,
+        };
+        assert_eq!(step(&health(0, None), hours(1)), Step::Warn(1));
+        assert_eq!(step(&health(0, None), hours(500)), Step::Warn(4));
+        let late = Some(hours(119));
+        assert_eq!(step(&health(LEAST_FAILURES, late), hours(120)), Step::Warn(4), "by its fault for an hour only");
+        assert_eq!(step(&health(LEAST_FAILURES, late), hours(239)), Step::SwitchOff);
+        assert_eq!(step(&health(LEAST_FAILURES - 1, late), hours(500)), Step::Warn(4));
     }
 }

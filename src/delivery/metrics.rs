@@ -150,6 +150,7 @@ impl Metrics {
             let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
             self.unreadable.get_or_create(&TableLabel { table: Name(table) }).set(count);
         }
+    }
 
     /// Notes how far two clocks differ; answers what it was before.
     pub(super) fn set_clock_skew(&self, skew: Duration) -> Duration {

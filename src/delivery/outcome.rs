@@ -30,6 +30,8 @@ pub enum Class {
     Credentials,
     /// There is nothing to send, or no way to send it, as things are configured.
     Setup,
+    /// The hub's machine has run out of something: file descriptors, memory, local ports.
+    Exhausted,
 }
 
 impl Class {
@@ -47,6 +49,7 @@ impl Class {
             Self::Proxy => "proxy",
             Self::Credentials => "credentials",
             Self::Setup => "setup",
+            Self::Exhausted => "exhausted",
         }
     }
 
@@ -59,7 +62,8 @@ impl Class {
             | Self::Forbidden
             | Self::Resolve
             | Self::Proxy
-            | Self::Credentials => true,
+            | Self::Credentials
+            | Self::Exhausted => true,
             Self::Success | Self::Permanent | Self::Gone | Self::Setup => false,
         }
     }
@@ -69,7 +73,7 @@ impl Class {
     pub const fn is_charged(self) -> bool {
         match self {
             Self::Permanent | Self::Gone | Self::Throttled | Self::Transient | Self::Tls | Self::Forbidden => true,
-            Self::Success | Self::Resolve | Self::Proxy | Self::Credentials | Self::Setup => false,
+            Self::Success | Self::Resolve | Self::Proxy | Self::Credentials | Self::Setup | Self::Exhausted => false,
         }
     }
 }
@@ -146,13 +150,26 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::Class::{
-        Credentials, Forbidden, Gone, Permanent, Proxy, Resolve, Setup, Success, Throttled, Tls, Transient,
+        Credentials, Exhausted, Forbidden, Gone, Permanent, Proxy, Resolve, Setup, Success, Throttled, Tls, Transient,
     };
     use crate::store::attempts::CLASSES;
 
     #[test]
     fn the_log_can_be_asked_for_every_class() {
-        let all = [Success, Permanent, Gone, Throttled, Transient, Tls, Forbidden, Resolve, Proxy, Credentials, Setup];
+        let all = [
+            Success,
+            Permanent,
+            Gone,
+            Throttled,
+            Transient,
+            Tls,
+            Forbidden,
+            Resolve,
+            Proxy,
+            Credentials,
+            Setup,
+            Exhausted,
+        ];
         let names: Vec<&str> = all.iter().map(|class| class.as_str()).chain(["lost"]).collect();
         assert_eq!(names, CLASSES);
     }

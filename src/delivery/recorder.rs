@@ -182,12 +182,15 @@ fn reports(records: &[Record], held: &HashSet<DeliveryId>) -> BTreeMap<EndpointI
     let mut reports: BTreeMap<EndpointId, Report> = BTreeMap::new();
     for record in records.iter().filter(|record| held.contains(&record.settlement.id)) {
         let settlement = &record.settlement;
-        let Some(attempt) = settlement.attempt.as_ref().filter(|_| settlement.charged) else { continue };
+        // That the hub has run out of something says nothing about anybody.
+        let is_told = |attempt: &&Attempt| attempt.class != Class::Exhausted.as_str();
+        let Some(attempt) = settlement.attempt.as_ref().filter(is_told) else { continue };
         let report = reports.entry(settlement.endpoint_id).or_default();
         let worked = attempt.class == Class::Success.as_str();
         report.worked |= worked;
         if !worked {
             report.failures += 1;
+            report.charged += u32::from(settlement.charged);
             report.failure.clone_from(&attempt.error);
         }
         report.gone = report.gone.take().or_else(|| record.is_gone.clone());

@@ -37,7 +37,8 @@ impl Dispatcher {
         drop(session);
         self.compare_clocks(database, now);
         if overrun.is_some_and(|overrun| overrun <= now) {
-            let released = self.write(move |tx| Box::pin(async move { queue::release_overrun(tx.session(), now).await }));
+            let released =
+                self.write(move |tx| Box::pin(async move { queue::release_overrun(tx.session(), now).await }));
             go_on("take back what another process left", released.await)?;
         }
         let next = |(_, moments): &(_, Moments)| moments.first();
@@ -103,8 +104,9 @@ impl Dispatcher {
             return Ok(());
         }
         let (lease, wanted) = (self.lease(), wishes.iter().map(|(_, wish)| *wish).collect::<Vec<_>>());
-        let claimed =
-            self.write(move |tx| Box::pin(async move { queue::claim(tx.session(), &wanted, now, lease).await })).await?;
+        let claimed = self
+            .write(move |tx| Box::pin(async move { queue::claim(tx.session(), &wanted, now, lease).await }))
+            .await?;
         let mut by_endpoint: HashMap<EndpointId, Vec<Claimed>> = HashMap::new();
         for claimed in claimed {
             by_endpoint.entry(claimed.endpoint_id).or_default().push(claimed);

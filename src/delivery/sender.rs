@@ -151,7 +151,8 @@ fn next(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed, outcome
     }
     let charged = outcome.class.is_charged();
     // Lost ones are nobody's failure that is known of: after a kill, waits do not begin where they left off.
-    let made = claimed.attempts.saturating_sub(claimed.uncharged.saturating_add(claimed.lost)) + u32::from(charged);
+    let uncounted = claimed.attempts_before.saturating_add(claimed.uncharged).saturating_add(claimed.lost);
+    let made = claimed.attempts.saturating_sub(uncounted) + u32::from(charged);
     let schedule = Schedule::of(endpoint, &parts.schedule);
     let retry_after = outcome.retry_after;
     let delay = if charged {
@@ -177,6 +178,8 @@ fn verdict(outcome: &Outcome) -> Verdict {
             Verdict::Busy(outcome.retry_after)
         }
         Class::Throttled | Class::Transient | Class::Tls => Verdict::Fails,
-        Class::Forbidden | Class::Resolve | Class::Proxy | Class::Credentials | Class::Setup => Verdict::Unknown,
+        Class::Forbidden | Class::Resolve | Class::Proxy | Class::Credentials | Class::Setup | Class::Exhausted => {
+            Verdict::Unknown
+        }
     }
 }

@@ -116,6 +116,7 @@ pub(super) async fn decide(State(app): State<App>, Path(token): Path<String>, re
 }
 
 async fn decide_by_json(app: App, token: String, request: Request) -> Result<Response, Problem> {
+    app.hub.check_link(&token)?;
     let body = read_body(request, &app).await?;
     let JsonDecision { decision, reason, approver, command, duration_seconds } = parse_json(&body)?;
     let decision = LinkDecision { choice: decision, approver, reason, command, duration_seconds, nonce: None };
@@ -126,6 +127,10 @@ async fn decide_by_json(app: App, token: String, request: Request) -> Result<Res
 async fn decide_by_form(app: App, token: String, request: Request) -> Response {
     if !is_same_origin(request.headers()) {
         return failure(LinkProblem::StaleForm.into(), Some(&token));
+    }
+    // Before its body is read: whoever knows no link takes up no memory.
+    if let Err(error) = app.hub.check_link(&token) {
+        return failure(error, None);
     }
     let body = match read_body(request, &app).await {
         Ok(body) => body,

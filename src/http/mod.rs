@@ -37,4 +37,6 @@ pub struct App {
     pub stop: CancellationToken,
     /// Places for calls that wait for a decision; beyond them, such calls are answered at once.
     pub waits: Arc<Semaphore>,
+    /// Places for bodies that are read before it is known who sent them.
+    pub unproven: Arc<Semaphore>,
 }

@@ -167,6 +167,14 @@ impl Hub {
         Ok(())
     }
 
+    /// Whether this hub made the link: for whoever wants to know before reading what comes with it.
+    ///
+    /// # Errors
+    /// When it is forged.
+    pub fn check_link(&self, token: &str) -> Result<(), HubError> {
+        Link::verify(token, &self.keys).map(drop).map_err(|_| LinkProblem::Forged.into())
+    }
+
     /// Who may vote for a slot: its members and who stands in for them. Those in conflict may only reject, which is said with their names.
     async fn who_may_vote(
         &self,

@@ -12,7 +12,7 @@ use crate::ids::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
 
 /// Every way in which an attempt is judged. `lost` are those that nobody could judge.
-pub const CLASSES: [&str; 12] = [
+pub const CLASSES: [&str; 13] = [
     "success",
     "permanent",
     "gone",
@@ -24,6 +24,7 @@ pub const CLASSES: [&str; 12] = [
     "proxy",
     "credentials",
     "setup",
+    "exhausted",
     "lost",
 ];
 

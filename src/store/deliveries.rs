@@ -221,7 +221,7 @@ pub async fn reopen(session: &mut Session, ids: &[DeliveryId], now: Timestamp) -
         values.push(now.into());
         let sql = format!(
             "UPDATE deliveries SET state = 'pending', tier = 2, next_attempt_at = ${}, ended_at = NULL, end_reason = NULL,
-                replays = replays + 1, uncharged = attempts
+                replays = replays + 1, attempts_before = attempts, uncharged = 0, lost = 0
             WHERE id IN ({places}) AND state NOT IN ('pending', 'leased')",
             values.len()
         );

@@ -12,6 +12,10 @@ pub struct Health {
     pub failing_since: Timestamp,
     /// How often it has failed since then.
     pub failures: u32,
+    /// How many of these failures count against it.
+    pub charged: u32,
+    /// When the first of those was.
+    pub charged_since: Option<Timestamp>,
     /// What went wrong last.
     pub last_error: Option<String>,
     /// How many warnings were given.
@@ -25,6 +29,8 @@ struct Row {
     endpoint_id: String,
     failing_since: i64,
     failures: i64,
+    charged: i64,
+    charged_since: Option<i64>,
     last_error: Option<String>,
     warned: i64,
     probe_at: Option<i64>,
@@ -38,7 +44,11 @@ struct IdRow {
 /// The columns of a [`Row`], once.
 macro_rules! columns {
     ($before:literal, $after:literal) => {
-        concat!($before, " endpoint_id, failing_since, failures, last_error, warned, probe_at ", $after)
+        concat!(
+            $before,
+            " endpoint_id, failing_since, failures, charged, charged_since, last_error, warned, probe_at ",
+            $after
+        )
     };
 }
 
@@ -65,26 +75,29 @@ pub async fn between(
     rows.into_iter().map(Row::into_health).collect()
 }
 
-/// Counts failures, the first of which makes the endpoint one that fails. Answers how it fares now.
+/// Counts failures, of which so many count against the endpoint; the first makes it one that fails. Answers how it fares now.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn failed(
     session: &mut Session,
     endpoint: EndpointId,
-    failures: u32,
+    (failures, charged): (u32, u32),
     error: &str,
     now: Timestamp,
 ) -> Result<Health, StoreError> {
     let sql = columns!(
-        "INSERT INTO endpoint_health (endpoint_id, failing_since, failures, last_error, warned, updated_at)
-            VALUES ($1, $2, $3, $4, 0, $2)
+        "INSERT INTO endpoint_health (endpoint_id, failing_since, failures, last_error, warned, updated_at, charged, charged_since)
+            VALUES ($1, $2, $3, $4, 0, $2, $5, $6)
         ON CONFLICT (endpoint_id) DO UPDATE SET failures = endpoint_health.failures + excluded.failures,
+            charged = endpoint_health.charged + excluded.charged,
+            charged_since = COALESCE(endpoint_health.charged_since, excluded.charged_since),
             last_error = excluded.last_error, updated_at = excluded.updated_at
         RETURNING",
         ""
     );
-    let row: Row = session.fetch_one(sql, args![&endpoint, now, failures, error]).await?;
+    let charged_since = (charged > 0).then_some(now);
+    let row: Row = session.fetch_one(sql, args![&endpoint, now, failures, error, charged, charged_since]).await?;
     row.into_health().map(|(_, health)| health)
 }
 
@@ -154,6 +167,8 @@ impl Row {
         let health = Health {
             failing_since: Timestamp::from_micros(self.failing_since),
             failures: number("failures", self.failures)?,
+            charged: number("charged", self.charged)?,
+            charged_since: self.charged_since.map(Timestamp::from_micros),
             last_error: self.last_error,
             warned: number("warned", self.warned)?,
             probe_at: self.probe_at.map(Timestamp::from_micros),

@@ -1,5 +1,8 @@
 //! Endpoints that fail for long, and what becomes of them.
 
+use std::time::Duration;
+
+use countersign::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::{Behaviour, Database, Receiver, TestHub, eventually, on_both};
@@ -65,6 +68,60 @@ async fn failing(hub: &TestHub, receiver: &Receiver, watcher: &Receiver) -> Stri
 }
 
 on_both! {
+    async fn what_is_not_its_fault_is_shown_and_warned_of_all_the_same(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let watcher = Receiver::start().await;
+        // Nobody listens at that port: the endpoint's proxy is away.
+        let ill = json!({"name": "ill", "channel": "custom", "url": "http://hooks.example.com/x", "proxy": "http://127.0.0.1:9",
+            "events": ["request.created"]});
+        let ill = hub.post("/v1/endpoints", &ill).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let other = json!({"name": "watcher", "channel": "custom", "url": watcher.url, "events": ["endpoint.failing", "endpoint.disabled"]});
+        hub.post("/v1/endpoints", &other).await.expect(201);
+        hub.ask("orders", "select 1").await;
+        let health = eventually("it is shown", || async {
+            let shown = hub.get(&format!("/v1/endpoints/{ill}")).await.expect(200);
+            shown["health"].is_object().then(|| shown["health"].clone())
+        }).await;
+        assert_eq!((health["failures"].as_u64(), health["charged"].as_u64()), (Some(1), Some(0)));
+        assert!(health["last_error"].as_str().unwrap().starts_with("the proxy: "), "{health}");
+        for number in 2..=9 {
+            hub.ask("orders", &format!("select {number}")).await;
+        }
+        calm(&hub).await;
+        pass(&hub, 1).await;
+        let warning = told(&hub, &watcher, "endpoint.failing").await;
+        let about = &warning["data"]["endpoint"];
+        assert_eq!((&about["name"], &about["disabled_at_latest"]), (&json!("ill"), &Value::Null));
+        for hours in [24, 100, 100] {
+            pass(&hub, hours).await;
+            hub.ask("orders", "select 10").await;
+            calm(&hub).await;
+        }
+        assert_eq!(hub.get(&format!("/v1/endpoints/{ill}")).await.expect(200)["state"], "active", "nothing is switched off");
+        assert!(watcher.received().iter().all(|message| message.json()["type"] == "endpoint.failing"));
+    }
+
+    async fn a_replay_begins_its_schedule_from_the_start(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        receiver.script((0..4).map(|_| Behaviour::Status(500)));
+        let (id, _) = hub.endpoint("ill", "custom", &receiver.url, &["dba"]).await;
+        hub.ask("orders", "select 1").await;
+        given_up(&hub, &id, 1).await;
+        let page = hub.get(&format!("/v1/endpoints/{id}/deliveries?state=failed")).await.expect(200);
+        let delivery = page["items"][0]["id"].as_str().unwrap().to_owned();
+        let away = json!({"proxy": "http://127.0.0.1:9"});
+        hub.send(hub.call(reqwest::Method::PATCH, &format!("/v1/endpoints/{id}")).bearer_auth(&hub.token).json(&away)).await.expect(200);
+        hub.post(&format!("/v1/deliveries/{delivery}/retry"), &json!({})).await;
+        let waiting = eventually("it failed again", || async {
+            let shown = hub.get(&format!("/v1/deliveries/{delivery}")).await.expect(200);
+            (shown["attempts"] == 5 && shown["state"] == "pending").then_some(shown)
+        }).await;
+        assert_eq!(waiting["attempt_log"][4]["class"], "proxy");
+        let next = waiting["next_attempt_at"].as_str().unwrap().parse::<Timestamp>().unwrap();
+        assert!(next.since(hub.now()) <= Duration::from_secs(2), "the first fault of the hub's since it was asked for again");
+    }
+
     async fn it_is_warned_about_switched_off_probed_and_switched_on(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let (receiver, watcher) = (Receiver::start().await, Receiver::start().await);

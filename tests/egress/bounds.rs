@@ -1,15 +1,18 @@
 //! One deadline over everything, and no more of an answer than is read.
 
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use countersign::delivery::{Class, Outcome};
+use countersign::delivery::{Class, Egress, Outcome};
 use countersign::store::transport::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
 use super::peer::{Peer, answer, ok, read_request};
-use super::{assert_failed, egress, endpoint, told, try_once};
+use super::{Told, assert_failed, egress, endpoint, policy, told, try_once};
 
 /// That the outcome is there soon after the deadline.
 async fn in_time(url: &str) -> Outcome {
@@ -185,9 +188,9 @@ async fn a_name_whose_look_up_broke_off_is_looked_up_again() {
         assert!(!FIRST.swap(false, Ordering::SeqCst), "a marker: this look-up breaks off");
         Some(vec![[127, 0, 0, 1].into()])
     }
-    let receiver = Receiver::start().await;
+    let peer = Peer::answering(ok).await;
     let egress = Egress::with_lookup(policy(), Duration::from_secs(2), Arc::new(Told(names))).unwrap();
-    let endpoint = endpoint(&receiver.url.replace("127.0.0.1", "again.test"), Transport::default());
+    let endpoint = endpoint(&format!("http://again.test:{}/", peer.port), Transport::default());
     assert_eq!(told(&egress, &endpoint).await.class, Class::Resolve);
     assert_eq!(told(&egress, &endpoint).await.class, Class::Success);
 }

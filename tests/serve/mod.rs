@@ -1,6 +1,7 @@
 //! The program itself: start, second start, settings, stopping.
 
 mod backup;
+mod connections;
 mod files;
 mod settings;
 mod stopping;

@@ -126,18 +126,37 @@ on_both! {
         assert_eq!(classes, ["lost", "transient", "lost"]);
     }
 
+    async fn what_was_made_before_a_replay_counts_for_nothing_after_it(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let (endpoint, new) = one_delivery(&store).await;
+        claim(&store, endpoint.id, at(1)).await;
+        write!(store, |session| queue::release_all(session, at(2)).await).unwrap();
+        let lost = claim(&store, endpoint.id, at(3)).await[0].clone();
+        let fault = Settlement { charged: false, ..tried(&lost, "resolve", Next::Retry(at(4))) };
+        settle(&store, vec![fault], at(3)).await;
+        let faulty = claim(&store, endpoint.id, at(5)).await[0].clone();
+        assert_eq!((faulty.attempts, faulty.attempts_before, faulty.uncharged, faulty.lost), (2, 0, 1, 1));
+        let end = Next::End { state: DeliveryState::Failed, reason: Some("why".to_owned()) };
+        settle(&store, vec![tried(&faulty, "permanent", end)], at(5)).await;
+        assert_eq!(write!(store, |session| deliveries::reopen(session, &[new.id], at(6)).await).unwrap(), 1);
+        let again = claim(&store, endpoint.id, at(7)).await[0].clone();
+        assert_eq!((again.attempts, again.attempts_before, again.uncharged, again.lost), (3, 3, 0, 0));
+    }
+
     async fn one_claim_serves_many_endpoints_each_within_its_room(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let (first, new) = one_delivery(&store).await;
         more(&store, &new, 5).await;
         let mut wishes = vec![Wish { endpoint: first.id, room: Room { fresh: 4, later: 4 }, due: [true; 3] }];
         for number in 0..70_u32 {
-            let other = Endpoint { name: format!("other-{number}").parse().unwrap(), id: EndpointId::mint(at(0)), ..first.clone() };
+            let id = EndpointId::mint(at(0));
+            let other = Endpoint { name: format!("other-{number}").parse().unwrap(), id, ..first.clone() };
             write!(store, |session| endpoints::put(session, &other, at(0)).await).unwrap();
-            more(&store, &NewDelivery { endpoint_id: other.id, ..new.clone() }, 3).await;
-            wishes.push(Wish { endpoint: other.id, room: Room { fresh: number % 5, later: 0 }, due: [number % 7 != 0, true, true] });
+            more(&store, &NewDelivery { endpoint_id: id, ..new.clone() }, 3).await;
+            wishes.push(Wish { endpoint: id, room: Room { fresh: number % 5, later: 0 }, due: [number % 7 != 0, true, true] });
         }
-        let claimed = write!(store, |session| queue::claim(session, &wishes, at(3), LEASE).await).unwrap();
+        let asked = wishes.clone();
+        let claimed = write!(store, |session| queue::claim(session, &asked, at(3), LEASE).await).unwrap();
         for (wish, number) in wishes.iter().zip(0_u32..) {
             let got = claimed.iter().filter(|one| one.endpoint_id == wish.endpoint).count();
             let wanted = match number {

@@ -60,6 +60,14 @@ impl HubProcess {
         Self::ready(shell).await
     }
 
+    /// Starts it where it may open so many files.
+    pub(crate) async fn start_with_files(folder: &Path, port: u16, files: u32) -> Result<Self, String> {
+        let program = env!("CARGO_BIN_EXE_countersign");
+        let mut shell = Self::program("bash", folder);
+        shell.args(["-c", &format!("ulimit -n {files}; exec {program} serve --listen 127.0.0.1:{port}")]);
+        Self::ready(shell).await
+    }
+
     /// Starts it under `strace`, which meddles with its system calls as `inject` says (strace(1), "Tampering").
     pub(crate) async fn start_traced(
         folder: &Path,

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use rustix::io::Errno;
+
 use super::super::TargetError;
 use super::lookup::NameError;
 use super::tls::explain_tls;
@@ -14,6 +16,9 @@ pub enum EgressError {
     /// The client or the request cannot be made.
     #[error("cannot set up the request: {0}")]
     Setup(String),
+    /// This machine has run out of something.
+    #[error("the hub's own machine has run out of something: {0}")]
+    Exhausted(String),
     /// The target is not allowed.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -67,6 +72,8 @@ impl EgressError {
             cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof)
         };
         match (name, tls) {
+            _ if causes.iter().any(|cause| cause.downcast_ref().is_some_and(is_exhaustion)) => Self::Exhausted(text),
+            (Some(NameError::Exhausted(why)), _) => Self::Exhausted(why.clone()),
             _ if at_proxy || (error.is_timeout() && error.is_connect() && way != Way::Direct) => Self::Proxy(text),
             (Some(NameError::Target(refused)), _) => Self::Target(refused.clone()),
             (Some(NameError::Unknown(why)), _) => Self::Resolve(why.clone()),
@@ -76,6 +83,13 @@ impl EgressError {
             (None, None) => Self::Broken(text),
         }
     }
+}
+
+/// Whether the error says that this machine, and nobody else, has run out of something: descriptors (of the process, of the
+/// machine), memory, or local ports to connect from.
+pub(super) fn is_exhaustion(error: &io::Error) -> bool {
+    const FAULTS: [Errno; 5] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL];
+    error.raw_os_error().is_some_and(|code| FAULTS.iter().any(|fault| fault.raw_os_error() == code))
 }
 
 /// What went wrong while TLS was agreed on, in words for whoever has to mend it; none when it was something else.
@@ -112,4 +126,17 @@ fn chain(causes: &[&(dyn Error + 'static)]) -> String {
     texts.retain(|text| !text.starts_with("client error ("));
     texts.dedup();
     if texts.is_empty() { "unknown".to_owned() } else { texts.join(": ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_lacks_is_nobody_elses_fault() {
+        let of = |errno: Errno| is_exhaustion(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        assert!([Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL].into_iter().all(of));
+        assert!(![Errno::CONNREFUSED, Errno::TIMEDOUT, Errno::CONNRESET, Errno::HOSTUNREACH].into_iter().any(of));
+        assert!(!is_exhaustion(&io::Error::other("no code of the system's")));
+    }
 }

@@ -10,6 +10,7 @@ use futures_util::future::{BoxFuture, Shared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::super::{TargetError, TargetPolicy};
+use super::fault::is_exhaustion;
 
 /// Finds the addresses of a name. What it finds is judged by whoever asked.
 pub trait Lookup: Send + Sync + 'static {
@@ -33,6 +34,9 @@ pub(super) enum NameError {
     /// It has no addresses, or nobody says which.
     #[error("{0}")]
     Unknown(String),
+    /// The hub's machine cannot ask: it has run out of something.
+    #[error("{0}")]
+    Exhausted(String),
     /// One of them is not allowed.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -86,7 +90,10 @@ impl Names {
         let asked = Asked { names, key };
         let task = tokio::spawn(async move {
             let found = asked.names.lookup.lookup(asked.key.clone()).await;
-            found.map(Arc::from).map_err(|error| NameError::Unknown(error.to_string()))
+            found.map(Arc::from).map_err(|error| match error.to_string() {
+                text if is_exhaustion(&error) => NameError::Exhausted(text),
+                text => NameError::Unknown(text),
+            })
         });
         let failed = |error: tokio::task::JoinError| Err(NameError::Unknown(error.to_string()));
         let running = task.map(move |found| found.unwrap_or_else(failed)).boxed().shared();

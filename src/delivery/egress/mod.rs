@@ -211,6 +211,7 @@ impl Egress {
         }
         self.names.judged(name).await.map(drop).map_err(|error| match error {
             NameError::Target(refused) => EgressError::Target(refused),
+            NameError::Exhausted(why) => EgressError::Exhausted(why),
             NameError::Unknown(why) => EgressError::Resolve(format!(
                 "{why}; what the hub itself cannot resolve goes to a proxy only when COUNTERSIGN_ALLOW_TARGETS names it"
             )),

@@ -28,8 +28,13 @@ pub(in crate::http) async fn commands(State(app): State<App>, request: Request) 
     in_time(app.hub.slack_command(signed(&headers, &body))).await
 }
 
+/// The body is what is signed, so it has to be read before anybody is known: only when the rest may be Slack's, and a bounded
+/// number at once.
 async fn read(app: &App, request: Request) -> Answer<(HeaderMap, Bytes)> {
     let headers = request.headers().clone();
+    app.hub.check_slack_head(signed(&headers, &[]))?;
+    let full = |_| Problem::new("busy", "as many calls of Slack as are read at once are under way: try again");
+    let _place = app.unproven.try_acquire().map_err(full)?;
     Ok((headers, read_body(request, app).await?))
 }
 

@@ -95,8 +95,10 @@ pub struct TemplateProblemView {
 pub struct HealthView {
     /// Since when nothing has arrived there.
     pub failing_since: Timestamp,
-    /// How often it has failed in a row.
+    /// How often it has failed in a row, by whoever's fault.
     pub failures: u32,
+    /// How many of these failures count against it: only they switch it off.
+    pub charged: u32,
     /// What went wrong last.
     pub last_error: Option<String>,
     /// When it is tried whether it works again, after it was switched off for failing.
@@ -175,8 +177,9 @@ impl EndpointView {
 }
 
 impl From<Health> for HealthView {
-    fn from(Health { failing_since, failures, last_error, warned: _, probe_at }: Health) -> Self {
-        Self { failing_since, failures, last_error, probe_at }
+    fn from(health: Health) -> Self {
+        let Health { failing_since, failures, charged, charged_since: _, last_error, warned: _, probe_at } = health;
+        Self { failing_since, failures, charged, last_error, probe_at }
     }
 }
 

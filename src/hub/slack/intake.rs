@@ -41,10 +41,15 @@ impl Hub {
         self.take_in(signed, payload::command).await
     }
 
+    /// Whether a call's headers may be Slack's, whatever its body: a signature, of these minutes.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check_slack_head(&self, signed: Signed<'_>) -> Result<(), HubError> {
+        signed.check(self.clock.now()).map(drop).ok_or_else(forged)
+    }
+
     async fn take_in(&self, signed: Signed<'_>, read: impl Fn(&[u8]) -> Option<Came>) -> Result<SlackAnswer, HubError> {
-        let detail =
-            "Slack's signature does not hold: is the app's signing secret the endpoint's, and the clock right?";
-        let forged = || HubError::invalid("signature_invalid", "", detail);
         let checked = signed.check(self.clock.now()).ok_or_else(forged)?;
         let apps = self.apps_of(&checked).await?;
         if apps.is_empty() {
@@ -128,4 +133,9 @@ impl Hub {
 /// Whether an endpoint's app listens to a member, by one name or another.
 fn hears(endpoint: &Endpoint, member: &Member) -> bool {
     endpoint.transport.slack.as_ref().is_some_and(|app| member.accounts(app.team.as_deref()).next().is_some())
+}
+
+fn forged() -> HubError {
+    let detail = "Slack's signature does not hold: is the app's signing secret the endpoint's, and the clock right?";
+    HubError::invalid("signature_invalid", "", detail)
 }

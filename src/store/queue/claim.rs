@@ -97,6 +97,7 @@ struct ClaimedRow {
     lease_until: i64,
     tier: i64,
     attempts: i64,
+    attempts_before: i64,
     uncharged: i64,
     lost: i64,
     created_at: i64,
@@ -117,8 +118,8 @@ async fn load(session: &mut Session, ids: &[DeliveryId], now: Timestamp) -> Resu
     let mut claimed = Vec::with_capacity(ids.len());
     for (places, values) in chunks(ids) {
         let sql = format!(
-            "SELECT d.id, d.endpoint_id, d.fence, d.lease_until, d.tier, d.attempts, d.uncharged, d.lost, d.created_at, d.address,
-                d.event_id, e.type AS event_type, e.at AS event_at, e.request_id, e.subject, e.detail, e.trace,
+            "SELECT d.id, d.endpoint_id, d.fence, d.lease_until, d.tier, d.attempts, d.attempts_before, d.uncharged, d.lost,
+                d.created_at, d.address, d.event_id, e.type AS event_type, e.at AS event_at, e.request_id, e.subject, e.detail, e.trace,
                 r.status AS request_status, r.revision AS request_revision, r.expires_at AS request_expires_at
             FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN requests r ON r.id = e.request_id
             WHERE d.id IN ({places})"
@@ -161,6 +162,7 @@ impl ClaimedRow {
             lease_until: Timestamp::from_micros(self.lease_until),
             tier: Tier::ALL.into_iter().find(|tier| tier.number() == self.tier).unwrap_or(Tier::Retry),
             attempts: number("attempts", self.attempts)?,
+            attempts_before: number("attempts_before", self.attempts_before)?,
             uncharged: number("uncharged", self.uncharged)?,
             lost: number("lost", self.lost)?,
             created_at: Timestamp::from_micros(self.created_at),

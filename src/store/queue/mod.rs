@@ -59,9 +59,11 @@ pub struct Claimed {
     pub tier: Tier,
     /// Attempts made before this one.
     pub attempts: u32,
-    /// How many of them the schedule does not count.
+    /// How many of them were made before the delivery was last asked for again: its schedule began anew then.
+    pub attempts_before: u32,
+    /// How many since then the schedule does not count.
     pub uncharged: u32,
-    /// How many of them were never recorded by who made them: whether they were made at all nobody knows.
+    /// How many since then were never recorded by who made them: whether they were made at all nobody knows.
     pub lost: u32,
     /// When the delivery was made.
     pub created_at: Timestamp,
@@ -92,6 +94,7 @@ impl Claimed {
             lease_until,
             tier: Tier::Fresh,
             attempts: 0,
+            attempts_before: 0,
             uncharged: 0,
             lost: 0,
             created_at,

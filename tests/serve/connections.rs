@@ -1,0 +1,116 @@
+//! What a crowd of callers may take of the hub, known or not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use super::{ask, call, free_port, with_policy};
+use crate::support::{Behaviour, HubProcess, Receiver, TOKEN, eventually};
+
+async fn connect(hub: &HubProcess) -> TcpStream {
+    TcpStream::connect(hub.url.trim_start_matches("http://")).await.unwrap()
+}
+
+/// What is answered to the head of a call whose body does not come.
+async fn told_before_the_body(hub: &HubProcess, line: &str, headers: &str) -> String {
+    let mut stream = connect(hub).await;
+    let head = format!("POST {line} HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n{headers}\r\nx");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut answer)).await.expect("in time").unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn whoever_shows_nothing_is_answered_before_the_body() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
+    let (json, form) = ("content-type: application/json\r\n", "content-type: application/x-www-form-urlencoded\r\n");
+    for (line, headers, status) in [
+        ("/v1/requests", json.to_owned(), 401),
+        ("/v1/requests", format!("{json}authorization: Bearer cs_nobody\r\n"), 401),
+        ("/v1/apply", format!("{json}authorization: Bearer cs_nobody\r\n"), 401),
+        ("/c/forged", json.to_owned(), 404),
+        ("/c/forged", form.to_owned(), 404),
+        ("/v1/slack/interactions", form.to_owned(), 401),
+        ("/v1/slack/commands", format!("{form}x-slack-signature: v0=00\r\nx-slack-request-timestamp: 1\r\n"), 401),
+    ] {
+        assert_eq!(told_before_the_body(&hub, line, &headers).await, format!("HTTP/1.1 {status}"), "{line} {headers}");
+    }
+    hub.kill().await;
+}
+
+/// With room for 24 callers, more of them than that neither keep messages from going out nor the hub from its database.
+#[tokio::test]
+async fn a_crowd_of_connections_leaves_descriptors_for_targets() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = HubProcess::start_with_files(folder.path(), free_port(), 64).await.unwrap();
+    with_policy(&hub).await;
+    let receiver = Receiver::start().await;
+    let endpoint = json!({"name": "dba", "channel": "custom", "url": receiver.url, "groups": ["dba"]});
+    call(&hub, "POST", "/v1/endpoints", &endpoint).await;
+    let body = ask().to_string();
+    let text = format!(
+        "POST /v1/requests HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut mine = connect(&hub).await;
+    mine.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(mine.read(&mut [0; 1024]).await.unwrap() > 0);
+    let mut crowd = Vec::new();
+    for _ in 0..100 {
+        crowd.push(connect(&hub).await);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    mine.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    mine.read_exact(&mut answer).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 201");
+    assert_eq!(receiver.wait_for(1).await.len(), 1);
+    drop((crowd, mine));
+    let said = hub.said.lock().unwrap().join("\n");
+    assert!(!said.contains("cannot take a connection"), "{said}");
+    hub.kill().await;
+}
+
+/// More sends at once than there are descriptors: what the hub lacks is charged to no endpoint.
+#[tokio::test]
+async fn running_out_of_descriptors_is_no_endpoints_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = HubProcess::start_with_files(folder.path(), free_port(), 56).await.unwrap();
+    with_policy(&hub).await;
+    let receiver = Receiver::start().await;
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    receiver.choose(move |_, _| Behaviour::Held(Arc::clone(&held), 200));
+    for number in 0..14 {
+        let url = format!("{}/{number}", receiver.url);
+        let endpoint =
+            json!({"name": format!("e{number}"), "channel": "custom", "url": url, "events": ["request.created"]});
+        assert_eq!(call(&hub, "POST", "/v1/endpoints", &endpoint).await.0, 201);
+    }
+    for _ in 0..4 {
+        call(&hub, "POST", "/v1/requests", &ask()).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    gate.add_permits(1_000);
+    let nothing = json!({});
+    let classes = eventually("an attempt was made without a descriptor", || async {
+        let (_, page) = call(&hub, "GET", "/v1/endpoints", &nothing).await;
+        let mut classes: Vec<String> = Vec::new();
+        for endpoint in page["items"].as_array()? {
+            assert_eq!(endpoint["health"], Value::Null, "nobody is said to fail");
+            let path = format!("/v1/endpoints/{}/attempts", endpoint["id"].as_str()?);
+            let (_, log) = call(&hub, "GET", &path, &nothing).await;
+            classes.extend(log["items"].as_array()?.iter().filter_map(|one| Some(one["class"].as_str()?.to_owned())));
+        }
+        classes.iter().any(|class| class == "exhausted").then_some(classes)
+    })
+    .await;
+    assert!(classes.iter().all(|class| ["exhausted", "success"].contains(&class.as_str())), "{classes:?}");
+    hub.kill().await;
+}
