@@ -94,6 +94,7 @@ need_packages() {
   [ "$(id -u)" -ne 0 ] || have ip || missing+=(iproute2) # root's tests make network namespaces
   have kill || missing+=(procps)
   have strace || missing+=(strace)
+  have faketime || missing+=(faketime)
   have psql || missing+=(postgresql-client)
   [ -x /usr/sbin/pgbouncer ] || have pgbouncer || missing+=(pgbouncer)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)

@@ -103,12 +103,16 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// How far the clocks of replicas may differ before what one of them wrote looks wrong to another. A moment that lies further ahead
+/// than whoever set it could have put it, and this much, was set before the clock was put back.
+pub const CLOCK_SLACK: Duration = Duration::from_secs(300);
+
 /// Where the time comes from.
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;
 
-    /// Resolves once [`Clock::now`] has reached `deadline`.
+    /// Resolves once [`Clock::now`] has reached `deadline`, or sooner when the clock is put back: whoever waits looks again.
     fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()>;
 }
 
@@ -147,6 +151,11 @@ impl ManualClock {
     pub fn advance(&self, duration: Duration) {
         self.now.send_modify(|now| *now = *now + duration);
     }
+
+    /// Puts the clock back, as an operator or a time server does.
+    pub fn put_back(&self, duration: Duration) {
+        self.now.send_modify(|now| *now = *now - duration);
+    }
 }
 
 impl Clock for ManualClock {
@@ -155,10 +164,10 @@ impl Clock for ManualClock {
     }
 
     fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()> {
-        let mut now = self.now.subscribe();
+        let (mut now, since) = (self.now.subscribe(), self.now());
         Box::pin(async move {
             // An error means that the clock is gone: time will never come, which is what pending means.
-            if now.wait_for(|now| *now >= deadline).await.is_err() {
+            if now.wait_for(|now| *now >= deadline || *now < since).await.is_err() {
                 std::future::pending::<()>().await;
             }
         })

@@ -315,8 +315,11 @@ impl Execution {
         self.check_claimant(fence, by)?;
         match self.status {
             ExecutionStatus::Claimed => {
-                // Never shorter: a late heartbeat may have been overtaken by a later one.
-                let end = Some(lease_end(now, self.lease_seconds)).max(self.lease_expires_at);
+                // Never shorter: a late heartbeat may have been overtaken by a later one. But a lease that ends later than two in a
+                // row was given before the clock was put back.
+                let (end, longest) =
+                    (lease_end(now, self.lease_seconds), lease_end(now, self.lease_seconds.saturating_mul(2)));
+                let end = Some(end).max(self.lease_expires_at.filter(|known| *known <= longest));
                 Ok((end != self.lease_expires_at).then(|| Self { lease_expires_at: end, ..self.clone() }))
             }
             ExecutionStatus::Unknown => Err(UseRefusal::LeaseOver),
@@ -329,7 +332,8 @@ impl Execution {
         match self.status {
             ExecutionStatus::Claimed => Ok(Some(Self {
                 status: report.status.into(),
-                finished_at: Some(now),
+                // Not before it was claimed, though the clock may have been put back meanwhile.
+                finished_at: Some(now).max(self.claimed_at),
                 exit_code: report.exit_code,
                 output: report.output,
                 output_truncated: report.output_truncated,

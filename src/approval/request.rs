@@ -360,6 +360,12 @@ impl Request {
         self.requester.is(person) || self.beneficiary.as_ref() == Some(person) || self.terms.askers.contains(person)
     }
 
+    /// The moment at which something happens to this request now: not before it was asked, nor before anybody voted. Both lie before
+    /// its deadline, so nothing expires by that.
+    pub fn never_before(&self, now: Timestamp) -> Timestamp {
+        self.votes.iter().map(|vote| vote.at).fold(now.max(self.created_at), Timestamp::max)
+    }
+
     /// Writes into the request what the core said; `now` is the moment it said so.
     pub fn apply(&mut self, transition: &Transition, now: Timestamp) {
         for vote in &mut self.votes {

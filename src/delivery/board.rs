@@ -214,11 +214,12 @@ impl Board {
         self.lanes().timers.first().map(|(moment, _)| *moment)
     }
 
-    /// What waits here with a lease that is too short for it.
-    pub(super) fn short_leases(&self, before: Timestamp) -> Vec<(DeliveryId, i64)> {
+    /// What waits here with a lease that is too short for it, or longer than a lease can be: the clock was put back.
+    pub(super) fn wrong_leases(&self, before: Timestamp, beyond: Timestamp) -> Vec<(DeliveryId, i64)> {
         let mut board = self.lanes();
         let waiting = board.lanes.values_mut().flat_map(Lane::waiting);
-        waiting.filter(|claimed| claimed.lease_until < before).map(|claimed| (claimed.id, claimed.fence)).collect()
+        let is_wrong = |claimed: &&mut Claimed| claimed.lease_until < before || claimed.lease_until > beyond;
+        waiting.filter(is_wrong).map(|claimed| (claimed.id, claimed.fence)).collect()
     }
 
     /// Notes which of these leases were prolonged. The others belong to somebody else by now.
@@ -377,12 +378,16 @@ mod tests {
         let sends = board.take(&endpoint, waiting, false).sends;
         assert_eq!((sends.len(), held(&board)), (4, (9, 90)));
         clock.advance(NEEDED / 2);
-        let short = board.short_leases(board.clock.now() + NEEDED * 2);
+        let now = board.clock.now();
+        let short = board.wrong_leases(now + NEEDED * 2, now + NEEDED * 9);
         assert_eq!(short.len(), 5);
         let still: HashSet<DeliveryId> = short.iter().take(2).map(|(id, _)| *id).collect();
         board.prolong(&short, &still, board.clock.now() + NEEDED * 3);
         assert_eq!(held(&board), (6, 60), "the four under way and the two that are still ours");
-        assert!(board.short_leases(board.clock.now() + NEEDED * 2).is_empty());
+        assert!(board.wrong_leases(now + NEEDED * 2, now + NEEDED * 9).is_empty());
+        clock.put_back(NEEDED * 100);
+        let now = board.clock.now();
+        assert_eq!(board.wrong_leases(now + NEEDED * 2, now + NEEDED * 9).len(), 2, "they would last for long");
     }
 
     #[test]
@@ -393,7 +398,8 @@ mod tests {
         for _ in 0..20 {
             under_way += board.take(&endpoint, vec![claimed(&board, &endpoint, NEEDED * 9)], false).sends.len();
             clock.advance(Duration::from_micros(7));
-            assert!(board.lanes().timers.len() <= 1 && board.lanes().timer_of.len() == board.lanes().timers.len());
+            let lanes = board.lanes();
+            assert!(lanes.timers.len() <= 1 && lanes.timer_of.len() == lanes.timers.len());
         }
         assert_eq!(under_way, 1, "four a second");
         let moment = board.next_timer().expect("the others wait");

@@ -48,10 +48,11 @@ pub(super) enum Admission {
 }
 
 impl Breaker {
-    pub(super) const fn admit(self, now: Timestamp) -> Admission {
+    pub(super) fn admit(self, now: Timestamp) -> Admission {
         match self {
             Self::Closed | Self::Shaky(_) => Admission::Free,
-            Self::Open { until, .. } if until.as_micros() <= now.as_micros() => Admission::Probe,
+            // One that opens later than it can was set before the clock was put back.
+            Self::Open { until, .. } if until <= now || until > now + LONGEST => Admission::Probe,
             Self::Open { until, .. } => Admission::NotBefore(until),
             Self::Probing { .. } => Admission::AfterProbe,
         }
@@ -157,5 +158,6 @@ mod tests {
             breaker.failed(at(0), 1.0);
         }
         assert_eq!(breaker.admit(at(0)), Admission::NotBefore(at(10_000)));
+        assert_eq!(breaker.admit(at(-1)), Admission::Probe, "the clock was put back");
     }
 }

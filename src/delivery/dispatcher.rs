@@ -72,6 +72,8 @@ pub struct Dispatcher {
     rouse: Notify,
     /// The first moment that was written down since the loop began to look, in microseconds: it may have looked before.
     told: AtomicI64,
+    /// Since when there are leases that end later than a lease can, in microseconds.
+    pub(super) strange_leases: AtomicI64,
     sends: TaskTracker,
     stop: CancellationToken,
 }
@@ -88,9 +90,10 @@ impl Dispatcher {
             metrics: Metrics::default(),
             backlog: Mutex::default(),
             records,
-            next_wake: AtomicI64::new(i64::MAX),
+            next_wake: AtomicI64::new(i64::MIN),
             rouse: Notify::new(),
             told: AtomicI64::new(i64::MAX),
+            strange_leases: AtomicI64::new(i64::MAX),
             sends: TaskTracker::new(),
             stop,
         });
@@ -105,8 +108,8 @@ impl Dispatcher {
         let recording = AbortOnDropHandle::new(tokio::spawn(recorder.run()));
         let (mut look, mut is_asked) = (Timestamp::from_micros(0), true);
         while !self.stop.is_cancelled() {
-            // While it is at work, every moment that is set has it go round once more.
-            self.next_wake.store(i64::MAX, Ordering::SeqCst);
+            // While it is at work, nobody has to wake it: it reads below what was set meanwhile.
+            self.next_wake.store(i64::MIN, Ordering::SeqCst);
             look = look.min(Timestamp::from_micros(self.told.load(Ordering::SeqCst)));
             let now = self.parts.clock.now();
             // A look that lies further ahead was planned before the clock was put back.
@@ -126,6 +129,9 @@ impl Dispatcher {
             }
             let wake = self.board.next_timer().map_or(look, |timer| timer.min(look));
             self.next_wake.store(wake.as_micros(), Ordering::SeqCst);
+            // Who set a moment before that saw no reason to wake it.
+            let wake = self.board.next_timer().map_or(wake, |timer| timer.min(wake));
+            let wake = wake.min(Timestamp::from_micros(self.told.load(Ordering::SeqCst)));
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = self.parts.clock.sleep_until(wake) => {}
@@ -176,7 +182,7 @@ impl Dispatcher {
         let now = self.parts.clock.now();
         let known = *self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
         let backlog = match known {
-            Some((counted, backlog)) if now.since(counted) < COUNTED => backlog,
+            Some((counted, backlog)) if counted <= now && now.since(counted) < COUNTED => backlog,
             _ => {
                 let (due, oldest) = queue::overdue(&mut self.parts.store.read().await?, now, MOST_COUNTED).await?;
                 let oldest = oldest.map(|moment| now.since(moment)).unwrap_or_default();

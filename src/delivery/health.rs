@@ -14,7 +14,7 @@ use crate::ids::EndpointId;
 use crate::store::endpoints::{self, Endpoint, EndpointState};
 use crate::store::health::{self, Health};
 use crate::store::{StoreError, Tx};
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SLACK, Timestamp};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 /// After so much time without a success the others are warned, once each.
@@ -186,7 +186,7 @@ async fn tell(
 /// Probes the endpoints whose time has come.
 pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError> {
     let now = dispatcher.parts.clock.now();
-    let due = health::due_probes(&mut dispatcher.parts.store.read().await?, now).await?;
+    let due = health::due_probes(&mut dispatcher.parts.store.read().await?, now, now + PROBED + CLOCK_SLACK).await?;
     for id in due {
         let owner = Arc::clone(dispatcher);
         let probed = dispatcher.write(move |tx| Box::pin(async move { probe(tx, &owner, id, now).await })).await;
@@ -208,7 +208,7 @@ pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError>
 async fn probe(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
     let Some(health) = health::get(tx.session(), id).await? else { return Ok(()) };
     // Another replica may have been faster.
-    if health.probe_at.is_none_or(|moment| moment > now) {
+    if health.probe_at.is_none_or(|moment| moment > now && moment <= now + PROBED + CLOCK_SLACK) {
         return Ok(());
     }
     let endpoint = endpoints::get(tx.session(), id).await?;

@@ -149,7 +149,7 @@ impl Lane {
 
     /// How many more can be taken, of those never tried and of the others. The others leave half of the window to them.
     pub(super) fn room(&self, now: Timestamp) -> Room {
-        if !self.is_open() || self.hold_until.is_some_and(|until| until > now) {
+        if !self.is_open() || self.held_until(now).is_some() {
             return Room::default();
         }
         match self.breaker.admit(now) {
@@ -206,7 +206,7 @@ impl Lane {
         if self.under_way >= self.allowance.sends() as usize || self.queues.iter().all(VecDeque::is_empty) {
             return Turn::None;
         }
-        if let Some(until) = self.hold_until.filter(|until| *until > now) {
+        if let Some(until) = self.held_until(now) {
             return Turn::At(until);
         }
         let is_probe = match self.breaker.admit(now) {
@@ -248,7 +248,7 @@ impl Lane {
                 self.breaker.learnt_nothing(now);
                 self.allowance.failed();
                 let until = now + wait.unwrap_or(BREATHER).min(LONGEST_HOLD);
-                self.hold_until = self.hold_until.max(Some(until));
+                self.hold_until = self.held_until(now).max(Some(until));
             }
             Verdict::Fails => {
                 self.allowance.failed();
@@ -258,8 +258,14 @@ impl Lane {
         }
         match self.breaker.admit(now) {
             Admission::NotBefore(moment) => Some(moment),
-            _ => self.hold_until.filter(|until| *until > now),
+            _ => self.held_until(now),
         }
+    }
+
+    /// Until when the endpoint asked to be left alone. What lies further ahead than it may ask for was said before the clock was
+    /// put back.
+    fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.hold_until.filter(|until| *until > now && *until <= now + LONGEST_HOLD)
     }
 
     fn note_overflow(&mut self, overflows: bool) {
@@ -271,13 +277,13 @@ impl Lane {
     /// Whether nothing can be sent for a while, so that what waits here had better wait in the database.
     pub(super) fn is_shut(&self, now: Timestamp) -> bool {
         !self.is_open()
-            || self.hold_until.is_some_and(|until| until > now)
+            || self.held_until(now).is_some()
             || matches!(self.breaker.admit(now), Admission::NotBefore(_) | Admission::AfterProbe)
     }
 
     /// What keeps everything from the endpoint now: of two, the one that lasts longer.
     pub(super) fn held_by(&self, now: Timestamp) -> Option<Held> {
-        let throttled = self.hold_until.filter(|until| *until > now);
+        let throttled = self.held_until(now);
         match self.breaker.admit(now) {
             _ if !self.is_open() => None,
             Admission::AfterProbe => Some(Held { by: HeldBy::Breaker, until: None }),

@@ -38,6 +38,15 @@ impl Default for RetrySchedule {
     }
 }
 
+impl RetrySchedule {
+    /// The longest that any of these endpoints' deliveries may be put off.
+    pub fn longest_wait<'e>(&self, endpoints: impl Iterator<Item = &'e Endpoint>) -> Duration {
+        let named = endpoints.filter_map(|endpoint| endpoint.transport.schedule.as_deref()).flatten().max();
+        let named = Duration::from_secs(named.copied().unwrap_or(0).into()).mul_f64(1.0 + NAMED_JITTER);
+        named.max(self.longest).max(self.retry_after_ceiling)
+    }
+}
+
 /// How one endpoint is retried.
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule<'e> {

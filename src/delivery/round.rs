@@ -3,17 +3,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::dispatcher::{Dispatcher, LOOK, RECORDING, WAITING};
 use super::health;
 use super::heartbeat;
 use crate::ids::EndpointId;
+use crate::store::StoreError;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::{self, Claimed, Moments, Room, Wish};
-use crate::store::StoreError;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SLACK, Timestamp};
 
+/// Deliveries brought forward in one transaction.
+const PART: u32 = 500;
 /// How far this machine's clock and the database's may differ before the log says so.
 const SKEW: Duration = Duration::from_secs(1);
 
@@ -34,8 +37,10 @@ impl Dispatcher {
         let moments = queue::moments(&mut session).await?;
         let overrun = queue::next_overrun(&mut session).await?;
         let database = queue::database_time(&mut session).await?;
+        let latest = queue::latest(&mut session).await?;
         drop(session);
         self.compare_clocks(database, now);
+        go_on("take back what was put off by another clock", self.mend_moments(&endpoints, latest, now).await)?;
         if overrun.is_some_and(|overrun| overrun <= now) {
             let released =
                 self.write(move |tx| Box::pin(async move { queue::release_overrun(tx.session(), now).await }));
@@ -47,6 +52,46 @@ impl Dispatcher {
         self.serve(&endpoints, due, now).await?;
         let look = now + LOOK;
         Ok(later.iter().filter_map(next).chain(overrun.filter(|overrun| *overrun > now)).fold(look, Timestamp::min))
+    }
+
+    /// What is due, or leased, further ahead than it can have been put by this clock was put there before the clock was put back,
+    /// perhaps by years. Nobody would look at it for as long.
+    async fn mend_moments(
+        &self,
+        endpoints: &[Arc<Endpoint>],
+        (due, lease): (Option<Timestamp>, Option<Timestamp>),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let endpoints = endpoints.iter().map(|endpoint| &**endpoint);
+        let beyond = now + self.parts.schedule.longest_wait(endpoints) + CLOCK_SLACK;
+        if due.is_some_and(|due| due > beyond) {
+            let moved = self
+                .write(move |tx| Box::pin(async move { queue::bring_forward(tx.session(), beyond, now, PART).await }))
+                .await?;
+            tracing::warn!(moved, "the clock was put back: what was to be tried again later is tried now");
+            self.told(now);
+        }
+        let beyond = now + self.lease() + CLOCK_SLACK;
+        let is_left = lease.is_some_and(|lease| lease > beyond) && self.is_left_behind(now);
+        if is_left {
+            let released = self
+                .write(move |tx| Box::pin(async move { queue::release_beyond(tx.session(), beyond, now).await }))
+                .await?;
+            tracing::warn!(released, "the clock was put back: leases that nobody keeps are over");
+        }
+        if lease.is_none_or(|lease| lease <= beyond) || is_left {
+            self.strange_leases.store(i64::MAX, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    /// Whether leases that end too late have been seen for as long as a lease lasts: whoever is alive has settled or set them
+    /// right by then.
+    fn is_left_behind(&self, now: Timestamp) -> bool {
+        let since = self.strange_leases.load(Ordering::SeqCst);
+        let since = if since > now.as_micros() { now.as_micros() } else { since };
+        self.strange_leases.store(since, Ordering::SeqCst);
+        now.since(Timestamp::from_micros(since)) >= self.lease()
     }
 
     /// Leases and deadlines go by each replica's own clock: one that goes wrong by seconds takes away what others are sending.
@@ -122,7 +167,10 @@ impl Dispatcher {
     /// Prolongs the leases of what has waited here for long.
     async fn prolong(self: &Arc<Self>) -> Result<(), StoreError> {
         let now = self.parts.clock.now();
-        let leases = self.board.short_leases(now + self.parts.egress.deadline() + RECORDING + WAITING / 2);
+        let leases = self.board.wrong_leases(
+            now + self.parts.egress.deadline() + RECORDING + WAITING / 2,
+            now + self.lease() + CLOCK_SLACK,
+        );
         if leases.is_empty() {
             return Ok(());
         }

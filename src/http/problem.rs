@@ -11,7 +11,7 @@ use crate::hub::{HubError, LinkProblem, RequestView};
 use crate::store::StoreError;
 
 /// Every code and its status.
-pub const CODES: [(&str, u16); 86] = [
+pub const CODES: [(&str, u16); 87] = [
     ("already_claimed", 409),
     ("already_decided", 409),
     ("already_finished", 409),

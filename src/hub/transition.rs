@@ -65,7 +65,8 @@ pub(super) async fn carry_out(
         *recent = reviews::recent(tx.session(), by, scene.clock.now() - GLASS_PERIOD).await?;
     }
     let roster = roster_for(tx.session(), &request, &command, scene.clock.now()).await?;
-    let now = scene.clock.now();
+    // On record nothing comes before what it follows, though the clock may have been put back meanwhile.
+    let now = request.never_before(scene.clock.now());
     let Verdict { transition, answer } = decide(&request, command, &roster, now);
     let rejected = transition.vote.as_ref().is_some_and(|vote| vote.choice == Choice::Reject);
     let escalated = transition.notice.as_ref().is_some_and(|notice| !notice.added.is_empty());
@@ -296,7 +297,8 @@ pub(super) async fn conclude(
         }),
         ..Entry::new(now, kind.as_str(), scene.actor.clone())
     })?;
-    follow::open(tx, request, now).await?;
+    // What begins now goes by the clock as it is.
+    follow::open(tx, request, now.min(scene.clock.now())).await?;
     let nobody = Roster::default();
     if decision.method == Method::BreakGlass {
         announce(tx, scene, "request.glass_broken", request, &nobody, now).await?;

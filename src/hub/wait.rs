@@ -26,7 +26,8 @@ impl Hub {
         wait: Duration,
         stop: &CancellationToken,
     ) -> Result<RequestView, HubError> {
-        let deadline = self.clock.now() + wait.min(MAX_WAIT);
+        let asked = self.clock.now();
+        let deadline = asked + wait.min(MAX_WAIT);
         let listeners = self.store.signals().request(id);
         loop {
             let mut changed = std::pin::pin!(listeners.notified());
@@ -34,7 +35,9 @@ impl Hub {
             changed.as_mut().enable();
             let request = self.show(caller, id).await?;
             let now = self.clock.now();
-            if request.status != Status::Pending || now >= deadline || stop.is_cancelled() {
+            // Before it was asked: the clock was put back, and the deadline with it.
+            let is_over = now >= deadline || now < asked;
+            if request.status != Status::Pending || is_over || stop.is_cancelled() {
                 return Ok(request);
             }
             let look = deadline.min(now + LOOK).min(request.expires_at);

@@ -141,13 +141,18 @@ pub async fn failing(session: &mut Session) -> Result<Vec<EndpointId>, StoreErro
     rows.iter().map(IdRow::id).collect()
 }
 
-/// Those that are to be probed at `now`.
+/// Those that are to be probed at `now`, or beyond a moment at which no clock that goes right can have put it.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn due_probes(session: &mut Session, now: Timestamp) -> Result<Vec<EndpointId>, StoreError> {
-    let sql = "SELECT endpoint_id FROM endpoint_health WHERE probe_at IS NOT NULL AND probe_at <= $1 ORDER BY probe_at LIMIT 64";
-    let rows: Vec<IdRow> = session.fetch_all(sql, args![now]).await?;
+pub async fn due_probes(
+    session: &mut Session,
+    now: Timestamp,
+    beyond: Timestamp,
+) -> Result<Vec<EndpointId>, StoreError> {
+    let sql = "SELECT endpoint_id FROM endpoint_health WHERE probe_at IS NOT NULL AND (probe_at <= $1 OR probe_at > $2)
+        ORDER BY probe_at LIMIT 64";
+    let rows: Vec<IdRow> = session.fetch_all(sql, args![now, beyond]).await?;
     rows.iter().map(IdRow::id).collect()
 }
 

@@ -154,17 +154,22 @@ pub async fn running(session: &mut Session, endpoint: EndpointId) -> Result<Opti
     row.map(Row::into_replay).transpose()
 }
 
-/// Up to `limit` replays that have a step to take at `now`.
+/// Up to `limit` replays that have a step to take at `now`, or beyond a moment at which no clock that goes right can have put it.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn due(session: &mut Session, now: Timestamp, limit: u32) -> Result<Vec<ReplayId>, StoreError> {
+pub async fn due(
+    session: &mut Session,
+    now: Timestamp,
+    beyond: Timestamp,
+    limit: u32,
+) -> Result<Vec<ReplayId>, StoreError> {
     #[derive(sqlx::FromRow)]
     struct IdRow {
         id: String,
     }
-    let sql = "SELECT id FROM replays WHERE step_at <= $1 ORDER BY step_at LIMIT $2";
-    let rows: Vec<IdRow> = session.fetch_all(sql, args![now, limit]).await?;
+    let sql = "SELECT id FROM replays WHERE step_at <= $1 OR step_at > $3 ORDER BY step_at LIMIT $2";
+    let rows: Vec<IdRow> = session.fetch_all(sql, args![now, limit, beyond]).await?;
     let parse = |id: &str| id.parse().map_err(|cause| StoreError::inconsistent("replays", "id", id, cause));
     rows.iter().map(|row| parse(&row.id)).collect()
 }

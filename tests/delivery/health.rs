@@ -72,7 +72,7 @@ on_both! {
         let hub = TestHub::start(database).await.with_policy().await;
         let watcher = Receiver::start().await;
         // Nobody listens at that port: the endpoint's proxy is away.
-        let ill = json!({"name": "ill", "channel": "custom", "url": "http://hooks.example.com/x", "proxy": "http://127.0.0.1:9",
+        let ill = json!({"name": "ill", "channel": "custom", "url": "http://127.0.0.2:8009/x", "proxy": "http://127.0.0.1:9",
             "events": ["request.created"]});
         let ill = hub.post("/v1/endpoints", &ill).await.expect(201)["id"].as_str().unwrap().to_owned();
         let other = json!({"name": "watcher", "channel": "custom", "url": watcher.url, "events": ["endpoint.failing", "endpoint.disabled"]});
@@ -89,6 +89,7 @@ on_both! {
         }
         calm(&hub).await;
         pass(&hub, 1).await;
+        hub.ask("orders", "select 10").await;
         let warning = told(&hub, &watcher, "endpoint.failing").await;
         let about = &warning["data"]["endpoint"];
         assert_eq!((&about["name"], &about["disabled_at_latest"]), (&json!("ill"), &Value::Null));

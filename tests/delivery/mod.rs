@@ -1,5 +1,6 @@
 //! Notices: what is sent, how it is signed, tried again, and how it ends.
 
+mod clock;
 mod health;
 mod pacing;
 mod refused;

@@ -130,7 +130,7 @@ on_both! {
         let shown = deliveries::get(&mut store.read().await.unwrap(), ids[0]).await.unwrap().unwrap();
         assert_eq!((shown.state, shown.attempts, shown.replays), (DeliveryState::Pending, 1, 1));
         assert_eq!((shown.next_attempt_at, shown.ended_at, shown.end_reason), (Some(at(7)), None, None));
-        let sql = "SELECT id, tier * 10 + uncharged FROM deliveries WHERE replays = 1".to_owned();
+        let sql = "SELECT id, tier * 10 + attempts_before FROM deliveries WHERE replays = 1".to_owned();
         assert_eq!(Database::tally(&database.url, sql).await.into_values().collect::<Vec<_>>(), [21, 21]);
         end(&store, endpoint, 7, DeliveryState::Failed).await;
         let log = deliveries::attempts(&mut store.read().await.unwrap(), ids[0]).await.unwrap();
@@ -197,8 +197,8 @@ on_both! {
         assert_eq!(replays::get(&mut session, replay.id).await.unwrap().as_ref(), Some(&replay));
         assert_eq!(replays::running(&mut session, endpoint).await.unwrap().as_ref(), Some(&replay));
         assert_eq!(replays::next(&mut session).await.unwrap(), Some(at(2)));
-        assert_eq!(replays::due(&mut session, at(1), 9).await.unwrap(), []);
-        assert_eq!(replays::due(&mut session, at(2), 9).await.unwrap(), [replay.id]);
+        assert_eq!(replays::due(&mut session, at(1), at(99), 9).await.unwrap(), []);
+        assert_eq!(replays::due(&mut session, at(2), at(99), 9).await.unwrap(), [replay.id]);
         (replay.after, replay.replayed, replay.step_at) = (ids[0].to_string(), 1, Some(at(3)));
         assert!(advance(&replay).await);
         assert_eq!(replays::get(&mut session, replay.id).await.unwrap().as_ref(), Some(&replay));

@@ -14,7 +14,7 @@ use crate::ids::{DeliveryId, ReplayId};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::replays::{self, Replay, ReplayState};
 use crate::store::{Signal, Tx, delivery_log};
-use crate::time::{SharedClock, Timestamp};
+use crate::time::{CLOCK_SLACK, SharedClock, Timestamp};
 
 /// Deliveries that one step makes anew, at most.
 const BATCH: u32 = 200;
@@ -24,6 +24,8 @@ const PART: u32 = 1_000;
 const MANY: u32 = 64;
 /// How often the worker looks for itself: another replica may have left something.
 const LOOK: Duration = Duration::from_secs(5);
+/// As far ahead as a step may lie: a part at the slowest rate. What lies further was put there before the clock was put back.
+const FARTHEST: Duration = Duration::from_secs(BATCH as u64).saturating_add(CLOCK_SLACK);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -45,7 +47,10 @@ pub async fn run_replayer(hub: Arc<Hub>, stop: CancellationToken) {
 impl Hub {
     /// Takes the steps that are due; answers when the next ones are.
     async fn carry_replays_on(&self) -> Result<Timestamp, HubError> {
-        let due = replays::due(&mut self.store.read().await?, self.clock.now(), MANY).await?;
+        let due = {
+            let now = self.clock.now();
+            replays::due(&mut self.store.read().await?, now, now + FARTHEST, MANY).await?
+        };
         for id in due {
             let clock = Arc::clone(&self.clock);
             let stepped = self.store.write(move |tx| Box::pin(async move { step(tx, id, &clock).await })).await;
@@ -77,7 +82,7 @@ impl Hub {
 async fn step(tx: &mut Tx, id: ReplayId, clock: &SharedClock) -> Result<(), HubError> {
     let now = clock.now();
     let Some(mut replay) = replays::get(tx.session(), id).await? else { return Ok(()) };
-    if replay.step_at.is_none_or(|at| at > now) {
+    if replay.step_at.is_none_or(|at| at > now && at <= now + FARTHEST) {
         return Ok(());
     }
     if let Some(why) = why_off(&ever_known(tx.session(), replay.endpoint_id).await?) {

@@ -20,7 +20,7 @@ use crate::ids::RequestId;
 use crate::store::endpoints::{self, Endpoint};
 use crate::store::slack::jobs::{self, Job};
 use crate::store::{StoreError, Tx};
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SLACK, Timestamp};
 
 /// Jobs under way at once: a form has to be opened within 3 seconds, whatever the others wait for.
 const AT_ONCE: usize = 32;
@@ -100,8 +100,9 @@ async fn take_some(hub: &Arc<Hub>, running: &mut JoinSet<()>) -> Result<Timestam
     let room = u32::try_from(AT_ONCE.saturating_sub(running.len())).unwrap_or(0);
     let look = now + LOOK;
     let next = jobs::next(&mut hub.store.read().await?).await?;
-    if room == 0 || next.is_none_or(|next| next > now) {
-        return Ok(next.filter(|next| *next > now).map_or(look, |next| next.min(look)));
+    let is_due = |(first, last): (Timestamp, Timestamp)| first <= now || last > now + HELD + CLOCK_SLACK;
+    if room == 0 || !next.is_some_and(is_due) {
+        return Ok(next.filter(|(first, _)| *first > now).map_or(look, |(first, _)| first.min(look)));
     }
     let taken = hub
         .store

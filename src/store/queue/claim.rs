@@ -174,12 +174,37 @@ impl ClaimedRow {
     }
 }
 
+/// Makes up to `limit` deliveries due now that are due beyond a moment; answers how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn bring_forward(
+    session: &mut Session,
+    beyond: Timestamp,
+    now: Timestamp,
+    limit: u32,
+) -> Result<u64, StoreError> {
+    let sql = "UPDATE deliveries SET next_attempt_at = $2 WHERE id IN (
+            SELECT id FROM deliveries WHERE state = 'pending' AND next_attempt_at > $1
+            ORDER BY next_attempt_at DESC LIMIT $3
+        )";
+    session.execute(sql, args![beyond, now, limit]).await
+}
+
 /// Gives deliveries whose owner let the lease run out back to the queue, and writes their attempts down as lost; answers how many.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn release_overrun(session: &mut Session, now: Timestamp) -> Result<u64, StoreError> {
-    release(session, now, now).await
+    release(session, (now, LAST), now).await
+}
+
+/// The same with those whose lease ends beyond a moment, so that only a clock put back since can have set it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn release_beyond(session: &mut Session, beyond: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+    release(session, (now, beyond), now).await
 }
 
 /// The same with all leased deliveries: for a process that has just found itself the only one on the database, so that whoever held
@@ -188,19 +213,26 @@ pub async fn release_overrun(session: &mut Session, now: Timestamp) -> Result<u6
 /// # Errors
 /// When the database fails.
 pub async fn release_all(session: &mut Session, now: Timestamp) -> Result<u64, StoreError> {
-    release(session, Timestamp::from_micros(i64::MAX), now).await
+    release(session, (LAST, LAST), now).await
 }
 
-async fn release(session: &mut Session, until: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+const LAST: Timestamp = Timestamp::from_micros(i64::MAX);
+
+/// Those whose lease ends by the one moment or behind the other.
+async fn release(
+    session: &mut Session,
+    (by, beyond): (Timestamp, Timestamp),
+    now: Timestamp,
+) -> Result<u64, StoreError> {
     let sql = "INSERT INTO attempts (delivery_id, endpoint_id, number, started_at, duration_us, class, error)
         SELECT id, endpoint_id, attempts + 1, leased_at, CASE WHEN leased_at < $2 THEN $2 - leased_at ELSE 0 END, 'lost',
             'the hub ended before it could record how this went'
-        FROM deliveries WHERE state = 'leased' AND lease_until <= $1";
-    if session.execute(sql, args![until, now]).await? == 0 {
+        FROM deliveries WHERE state = 'leased' AND (lease_until <= $1 OR lease_until > $3)";
+    if session.execute(sql, args![by, now, beyond]).await? == 0 {
         return Ok(0);
     }
     let sql = "UPDATE deliveries SET state = 'pending', next_attempt_at = $2, attempts = attempts + 1, lost = lost + 1,
             tier = CASE WHEN tier = 0 THEN 1 ELSE tier END, lease_until = NULL, leased_at = NULL
-        WHERE state = 'leased' AND lease_until <= $1";
-    session.execute(sql, args![until, now]).await
+        WHERE state = 'leased' AND (lease_until <= $1 OR lease_until > $3)";
+    session.execute(sql, args![by, now, beyond]).await
 }

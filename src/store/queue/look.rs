@@ -81,6 +81,22 @@ pub async fn request_now(session: &mut Session, id: RequestId) -> Result<Option<
     Ok(Some(RequestNow { status, revision, expires_at: Timestamp::from_micros(expires_at) }))
 }
 
+/// The latest moments that are on record: when the last delivery is due, and when the last lease ends.
+///
+/// # Errors
+/// When the database fails.
+pub async fn latest(session: &mut Session) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Latest {
+        due: Option<i64>,
+        lease: Option<i64>,
+    }
+    let sql = "SELECT (SELECT MAX(next_attempt_at) FROM deliveries WHERE state = 'pending') AS due,
+        (SELECT MAX(lease_until) FROM deliveries WHERE state = 'leased') AS lease";
+    let Latest { due, lease } = session.fetch_one(sql, args![]).await?;
+    Ok((due.map(Timestamp::from_micros), lease.map(Timestamp::from_micros)))
+}
+
 /// What the database's own clock shows, where that may be another machine's.
 ///
 /// # Errors

@@ -7,8 +7,8 @@ mod claim;
 mod look;
 mod settle;
 
-pub use claim::{claim, release_all, release_overrun};
-pub use look::{Moments, database_time, moments, next_overrun, overdue, request_now};
+pub use claim::{bring_forward, claim, release_all, release_beyond, release_overrun};
+pub use look::{Moments, database_time, latest, moments, next_overrun, overdue, request_now};
 pub use settle::{extend, settle};
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use crate::approval::Digest;
 use crate::ids::EndpointId;
 use crate::store::session::args;
 use crate::store::{Session, StoreError};
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SLACK, Timestamp};
 
 /// A job that this process may work on for a while.
 #[derive(Debug, Clone)]
@@ -37,7 +37,8 @@ struct Row {
 
 #[derive(sqlx::FromRow)]
 struct Due {
-    run_at: Option<i64>,
+    first: Option<i64>,
+    last: Option<i64>,
 }
 
 /// Adds a job that is due at once; answers whether it has not come before.
@@ -56,16 +57,17 @@ pub async fn add(
     Ok(session.execute(sql, args![id, &endpoint, work, now]).await? == 1)
 }
 
-/// Takes up to `limit` jobs that are due; they are due again at `until` unless they have ended by then. One whose row cannot be
+/// Takes up to `limit` jobs that are due, or due long after `until`, as only a clock put back since can have had it; they are due
+/// again at `until` unless they have ended by then. One whose row cannot be
 /// read ends: it would be taken again and again.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn take(session: &mut Session, now: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {
     let sql = "UPDATE slack_jobs SET attempts = attempts + 1, run_at = $2 WHERE id IN (
-            SELECT id FROM slack_jobs WHERE run_at <= $1 ORDER BY run_at LIMIT $3
+            SELECT id FROM slack_jobs WHERE run_at <= $1 OR run_at > $4 ORDER BY run_at LIMIT $3
         ) RETURNING id, endpoint_id, work, reply, attempts, created_at";
-    let rows: Vec<Row> = session.fetch_all(sql, args![now, until, limit]).await?;
+    let rows: Vec<Row> = session.fetch_all(sql, args![now, until, limit, until + CLOCK_SLACK]).await?;
     let mut taken = Vec::with_capacity(rows.len());
     for row in rows {
         let id = row.id.clone();
@@ -82,14 +84,15 @@ pub async fn take(session: &mut Session, now: Timestamp, until: Timestamp, limit
     Ok(taken)
 }
 
-/// When the next one is due.
+/// When the next one is due, and the last.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn next(session: &mut Session) -> Result<Option<Timestamp>, StoreError> {
-    let sql = "SELECT MIN(run_at) AS run_at FROM slack_jobs WHERE run_at IS NOT NULL";
-    let row: Due = session.fetch_one(sql, args![]).await?;
-    Ok(row.run_at.map(Timestamp::from_micros))
+pub async fn next(session: &mut Session) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+    let sql = "SELECT (SELECT MIN(run_at) FROM slack_jobs WHERE run_at IS NOT NULL) AS first,
+        (SELECT MAX(run_at) FROM slack_jobs WHERE run_at IS NOT NULL) AS last";
+    let Due { first, last } = session.fetch_one(sql, args![]).await?;
+    Ok(first.zip(last).map(|(first, last)| (Timestamp::from_micros(first), Timestamp::from_micros(last))))
 }
 
 /// Makes all that are open due: for a process that has just found itself the only one on the database.
