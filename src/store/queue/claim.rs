@@ -196,15 +196,15 @@ pub async fn bring_forward(
 /// # Errors
 /// When the database fails.
 pub async fn release_overrun(session: &mut Session, now: Timestamp) -> Result<u64, StoreError> {
-    release(session, (now, LAST), now).await
+    release(session, (FIRST, now), now).await
 }
 
-/// The same with those whose lease ends beyond a moment, so that only a clock put back since can have set it.
+/// The same with those alone whose lease ends beyond a moment, so that only a clock put back since can have set it.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn release_beyond(session: &mut Session, beyond: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
-    release(session, (now, beyond), now).await
+    release(session, (beyond, LAST), now).await
 }
 
 /// The same with all leased deliveries: for a process that has just found itself the only one on the database, so that whoever held
@@ -213,26 +213,27 @@ pub async fn release_beyond(session: &mut Session, beyond: Timestamp, now: Times
 /// # Errors
 /// When the database fails.
 pub async fn release_all(session: &mut Session, now: Timestamp) -> Result<u64, StoreError> {
-    release(session, (LAST, LAST), now).await
+    release(session, (FIRST, LAST), now).await
 }
 
+const FIRST: Timestamp = Timestamp::from_micros(i64::MIN);
 const LAST: Timestamp = Timestamp::from_micros(i64::MAX);
 
-/// Those whose lease ends by the one moment or behind the other.
+/// Those whose lease ends after the one moment and by the other: one range of the index.
 async fn release(
     session: &mut Session,
-    (by, beyond): (Timestamp, Timestamp),
+    (after, by): (Timestamp, Timestamp),
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let sql = "INSERT INTO attempts (delivery_id, endpoint_id, number, started_at, duration_us, class, error)
         SELECT id, endpoint_id, attempts + 1, leased_at, CASE WHEN leased_at < $2 THEN $2 - leased_at ELSE 0 END, 'lost',
             'the hub ended before it could record how this went'
-        FROM deliveries WHERE state = 'leased' AND (lease_until <= $1 OR lease_until > $3)";
-    if session.execute(sql, args![by, now, beyond]).await? == 0 {
+        FROM deliveries WHERE state = 'leased' AND lease_until > $1 AND lease_until <= $3";
+    if session.execute(sql, args![after, now, by]).await? == 0 {
         return Ok(0);
     }
     let sql = "UPDATE deliveries SET state = 'pending', next_attempt_at = $2, attempts = attempts + 1, lost = lost + 1,
             tier = CASE WHEN tier = 0 THEN 1 ELSE tier END, lease_until = NULL, leased_at = NULL
-        WHERE state = 'leased' AND (lease_until <= $1 OR lease_until > $3)";
-    session.execute(sql, args![by, now, beyond]).await
+        WHERE state = 'leased' AND lease_until > $1 AND lease_until <= $3";
+    session.execute(sql, args![after, now, by]).await
 }
