@@ -8,6 +8,10 @@ const WANTED: u64 = 65_536;
 const RESERVE: usize = 768;
 /// Connections of callers at once, where the limit allows.
 const CONNECTIONS: usize = 4_096;
+/// Sends to targets at once, where the limit allows.
+const SENDS: usize = 512;
+/// What the database, the listener and the runtime have open, with some to spare.
+const OWN: usize = 64;
 
 /// Raises this process's soft limit as far as its hard limit and the hub's needs go (`setrlimit(2)`, `RLIMIT_NOFILE`). Answers
 /// the limit that applies now.
@@ -31,9 +35,22 @@ pub fn connections(limit: usize) -> usize {
     limit.saturating_sub(RESERVE).max(limit / 2).clamp(1, CONNECTIONS)
 }
 
+/// How many sends a limit has room for beside the connections of callers, so that neither keeps the database from its files.
+pub fn sends(limit: usize) -> usize {
+    limit.saturating_sub(connections(limit)).saturating_sub(OWN).clamp(4, SENDS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sends_leave_the_database_its_files() {
+        let cases = [(usize::MAX, 512), (65_536, 512), (4_096, 512), (1_024, 448), (256, 64), (64, 4)];
+        for (limit, most) in cases {
+            assert_eq!(sends(limit), most, "of {limit}");
+        }
+    }
 
     #[test]
     fn connections_leave_a_reserve() {

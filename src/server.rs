@@ -120,7 +120,8 @@ impl Server {
         let targets = Arc::new(TargetPolicy::new(settings.allow_targets.clone()));
         let attempt = Duration::from_secs(settings.delivery_timeout_sec.into());
         let egress = Egress::new(Arc::clone(&targets), attempt)?;
-        let connections = descriptors::connections(descriptors::raise_limit());
+        let files = descriptors::raise_limit();
+        let connections = descriptors::connections(files);
         let address = settings.listen;
         let listener = TcpListener::bind(address).await.map_err(|cause| StartError::Listen { address, cause })?;
         let address = listener.local_addr().map_err(|cause| StartError::Listen { address, cause })?;
@@ -145,6 +146,7 @@ impl Server {
             egress,
             schedule,
             public_url: public_url.clone(),
+            sends: descriptors::sends(files),
         };
         let (intake, sending) = (CancellationToken::new(), CancellationToken::new());
         let (dispatcher, dispatching) = Dispatcher::new(parts, sending.clone());

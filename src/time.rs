@@ -112,8 +112,9 @@ pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> Timestamp;
 
-    /// Resolves once [`Clock::now`] has reached `deadline`, or sooner when the clock is put back: whoever waits looks again.
-    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()>;
+    /// Resolves once [`Clock::now`] has reached `deadline`, after `most` at the latest, or sooner when the clock is put back: whoever
+    /// waits looks again. A deadline may have been worked out before the clock was put back, and lie further ahead than it was meant.
+    fn sleep_until(&self, deadline: Timestamp, most: Duration) -> BoxFuture<'static, ()>;
 }
 
 /// A clock, shared.
@@ -129,8 +130,8 @@ impl Clock for SystemClock {
         Timestamp(jiff::Timestamp::now().as_microsecond())
     }
 
-    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()> {
-        let wait = deadline.since(self.now());
+    fn sleep_until(&self, deadline: Timestamp, most: Duration) -> BoxFuture<'static, ()> {
+        let wait = deadline.since(self.now()).min(most);
         Box::pin(tokio::time::sleep(wait))
     }
 }
@@ -163,11 +164,13 @@ impl Clock for ManualClock {
         *self.now.borrow()
     }
 
-    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()> {
-        let (mut now, since) = (self.now.subscribe(), self.now());
+    fn sleep_until(&self, deadline: Timestamp, most: Duration) -> BoxFuture<'static, ()> {
+        let mut now = self.now.subscribe();
+        let since = *now.borrow();
+        let end = deadline.min(since + most);
         Box::pin(async move {
             // An error means that the clock is gone: time will never come, which is what pending means.
-            if now.wait_for(|now| *now >= deadline || *now < since).await.is_err() {
+            if now.wait_for(|now| *now >= end || *now < since).await.is_err() {
                 std::future::pending::<()>().await;
             }
         })
@@ -206,11 +209,24 @@ mod tests {
     #[tokio::test]
     async fn manual_clock_wakes_sleepers_at_the_moment_and_not_before() {
         let clock = ManualClock::starting_at(Timestamp::from_micros(0));
-        let sleeper = tokio::spawn(clock.sleep_until(Timestamp::from_micros(2_000_000)));
+        let sleeper = tokio::spawn(clock.sleep_until(Timestamp::from_micros(2_000_000), Duration::from_secs(9)));
         clock.advance(Duration::from_secs(1));
         tokio::task::yield_now().await;
         assert!(!sleeper.is_finished());
         clock.advance(Duration::from_secs(1));
         sleeper.await.expect("the sleeper ends");
+    }
+
+    #[tokio::test]
+    async fn nobody_sleeps_until_a_moment_of_before_the_clock_was_put_back() {
+        let start = Timestamp::from_micros(1_000_000_000_000);
+        let clock = ManualClock::starting_at(start);
+        let (soon, most) = (start + Duration::from_secs(1), Duration::from_secs(1));
+        let asleep = tokio::spawn(clock.sleep_until(soon, most));
+        clock.put_back(Duration::from_secs(1_000));
+        asleep.await.expect("who sleeps is woken");
+        let late = tokio::spawn(clock.sleep_until(soon, most));
+        clock.advance(most);
+        late.await.expect("who has worked the moment out before sleeps no longer than was meant");
     }
 }

@@ -24,7 +24,7 @@ pub async fn watch_keys(
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = clock.sleep_until(clock.now() + LOOK) => {}
+            () = clock.sleep_until(clock.now() + LOOK, LOOK) => {}
         }
         let (stamp, now) = (data.key_stamp(), clock.now());
         if stamp.is_none() || (stamp == seen && next.is_none_or(|next| now < next)) {

@@ -12,8 +12,6 @@ use crate::store::endpoints::Endpoint;
 use crate::store::queue::{Claimed, Room};
 use crate::time::{SharedClock, Timestamp};
 
-/// Sends under way at once, over all endpoints.
-const SENDS: usize = 512;
 /// Deliveries held at once, over all endpoints.
 const HELD: usize = 4_096;
 /// Bytes of what they tell, over all endpoints.
@@ -40,6 +38,8 @@ pub(super) struct Board {
 
 #[derive(Default)]
 struct Lanes {
+    /// Sends under way at once, over all endpoints.
+    sends: usize,
     lanes: HashMap<EndpointId, Lane>,
     under_way: usize,
     held: usize,
@@ -53,9 +53,9 @@ struct Lanes {
 }
 
 impl Board {
-    /// `needed` is the longest that a send and its record take.
-    pub(super) fn new(clock: SharedClock, needed: Duration) -> Self {
-        Self { clock, needed, lanes: Mutex::default() }
+    /// `needed` is the longest that a send and its record take, `sends` how many may be under way at once.
+    pub(super) fn new(clock: SharedClock, needed: Duration, sends: usize) -> Self {
+        Self { clock, needed, lanes: Mutex::new(Lanes { sends, ..Lanes::default() }) }
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
@@ -174,7 +174,7 @@ impl Board {
         // One each, so that nobody who waits is overtaken.
         for _ in 0..board.crowded.len() {
             let Some(waiting) = board.crowded.pop_front() else { break };
-            if board.under_way >= SENDS {
+            if board.under_way >= board.sends {
                 board.crowded.push_front(waiting);
                 break;
             }
@@ -281,7 +281,7 @@ impl Lanes {
     fn advance(&mut self, id: EndpointId, now: Timestamp, needed: Duration, work: &mut Work) {
         let Some(lane) = self.lanes.get_mut(&id) else { return };
         loop {
-            if self.under_way >= SENDS && lane.under_way() >= GUARANTEED {
+            if self.under_way >= self.sends && lane.under_way() >= GUARANTEED {
                 if !self.crowded.contains(&id) {
                     self.crowded.push_back(id);
                 }
@@ -316,11 +316,12 @@ mod tests {
     use crate::store::events::Event;
     use crate::time::ManualClock;
 
+    const SENDS: usize = 512;
     const NEEDED: Duration = Duration::from_secs(10);
 
     fn board() -> (Board, ManualClock) {
         let clock = ManualClock::starting_at(Timestamp::from_micros(1_000_000_000));
-        (Board::new(Arc::new(clock.clone()), NEEDED), clock)
+        (Board::new(Arc::new(clock.clone()), NEEDED, SENDS), clock)
     }
 
     fn endpoint(board: &Board) -> Arc<Endpoint> {

@@ -33,7 +33,7 @@ pub async fn run_discarder(store: Arc<Store>, clock: SharedClock, stop: Cancella
         };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = clock.sleep_until(clock.now() + pause) => {}
+            () = clock.sleep_until(clock.now() + pause, pause) => {}
             () = store.signals().discards() => {}
         }
     }

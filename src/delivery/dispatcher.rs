@@ -55,6 +55,8 @@ pub struct DispatcherParts {
     pub schedule: RetrySchedule,
     /// What links begin with.
     pub public_url: String,
+    /// Sends under way at once, over all endpoints.
+    pub sends: usize,
 }
 
 /// The dispatcher.
@@ -83,7 +85,7 @@ impl Dispatcher {
     pub fn new(parts: DispatcherParts, stop: CancellationToken) -> (Arc<Self>, impl Future<Output = ()>) {
         let needed = parts.egress.deadline() + RECORDING;
         let (records, written) = mpsc::unbounded_channel();
-        let board = Board::new(Arc::clone(&parts.clock), needed);
+        let board = Board::new(Arc::clone(&parts.clock), needed, parts.sends);
         let dispatcher = Arc::new(Self {
             parts,
             board,
@@ -134,7 +136,7 @@ impl Dispatcher {
             let wake = wake.min(Timestamp::from_micros(self.told.load(Ordering::SeqCst)));
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                () = self.parts.clock.sleep_until(wake) => {}
+                () = self.parts.clock.sleep_until(wake, LOOK) => {}
                 () = self.rouse.notified() => {}
                 () = self.parts.store.signals().deliveries() => is_asked = true,
             }

@@ -139,7 +139,7 @@ pub async fn run_link_log(hub: Arc<Hub>, stop: CancellationToken) {
     loop {
         let is_over = tokio::select! {
             () = stop.cancelled() => true,
-            () = hub.clock.sleep_until(hub.clock.now() + PERIOD) => false,
+            () = hub.clock.sleep_until(hub.clock.now() + PERIOD, PERIOD) => false,
         };
         if let Err(error) = hub.write_link_log().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "cannot write down who looked at links");

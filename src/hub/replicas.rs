@@ -80,7 +80,7 @@ pub async fn run_key_check(hub: Arc<Hub>, stop: CancellationToken) {
         was = problem;
         tokio::select! {
             () = stop.cancelled() => {}
-            () = hub.clock.sleep_until(hub.clock.now() + LOOK) => {}
+            () = hub.clock.sleep_until(hub.clock.now() + LOOK, LOOK) => {}
         }
     }
     let before = hub.clock.now() - ALIVE;

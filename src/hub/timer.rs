@@ -220,7 +220,7 @@ pub async fn run_timer(hub: Arc<Hub>, stop: CancellationToken) {
         hub.store.signals().looks_again_at(wake);
         tokio::select! {
             () = stop.cancelled() => return,
-            () = hub.clock.sleep_until(wake) => {}
+            () = hub.clock.sleep_until(wake, LOOK) => {}
             () = hub.store.signals().deadline() => {}
         }
     }

@@ -43,7 +43,7 @@ impl Hub {
             let look = deadline.min(now + LOOK).min(request.expires_at);
             tokio::select! {
                 () = changed => {}
-                () = self.clock.sleep_until(look) => {}
+                () = self.clock.sleep_until(look, LOOK) => {}
                 () = stop.cancelled() => {}
             }
         }

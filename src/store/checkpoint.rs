@@ -27,7 +27,7 @@ pub async fn run_checkpoints(store: Arc<Store>, clock: SharedClock, stop: Cancel
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = clock.sleep_until(clock.now() + LOOK) => {}
+            () = clock.sleep_until(clock.now() + LOOK, LOOK) => {}
         }
         let committed = store.committed();
         let is_at_rest = committed == seen.committed;

@@ -38,7 +38,7 @@ pub async fn run_replayer(hub: Arc<Hub>, stop: CancellationToken) {
         });
         tokio::select! {
             () = stop.cancelled() => return,
-            () = hub.clock.sleep_until(wake) => {}
+            () = hub.clock.sleep_until(wake, LOOK) => {}
             () = hub.store.signals().replays() => {}
         }
     }

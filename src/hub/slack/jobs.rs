@@ -85,7 +85,7 @@ pub async fn run_slack_jobs(hub: Arc<Hub>, stop: CancellationToken) {
         });
         tokio::select! {
             () = stop.cancelled() => {}
-            () = hub.clock.sleep_until(wake) => {}
+            () = hub.clock.sleep_until(wake, LOOK) => {}
             () = hub.store.signals().slack_jobs() => {}
             Some(_) = running.join_next(), if running.len() >= AT_ONCE => {}
         }

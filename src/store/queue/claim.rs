@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 const TOGETHER: usize = 64;
 
 /// Leases due deliveries until `now + lease`, of each endpoint tier by tier, as far as there is room: a statement a tier and
-/// [`TOGETHER`] endpoints, so that many endpoints cost little more than one. In the order in which they are to be sent.
+/// `TOGETHER` endpoints, so that many endpoints cost little more than one. In the order in which they are to be sent.
 ///
 /// # Errors
 /// When the database fails or the id of a row cannot be read.
