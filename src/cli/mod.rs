@@ -20,6 +20,7 @@ mod progress;
 mod request;
 mod serve;
 mod shown;
+mod signals;
 mod slack;
 mod telemetry;
 mod template;

@@ -76,11 +76,8 @@ async fn no_token_of_a_link_reaches_a_log() {
         }
         http.post(&link).json(&json!({})).send().await.unwrap();
         hub.signal("TERM");
-        eventually("it ends", || async {
-            hub.said.lock().unwrap().iter().any(|line| line.contains("stopping")).then_some(())
-        })
-        .await;
-        let said = hub.said.lock().unwrap().join("\n");
+        let (_, said) = hub.ended().await;
+        assert!(said.contains("stopping"), "{said}");
         let token = link.rsplit('/').next().unwrap();
         // Not even the part that is the signature.
         let part = token.get(token.len() - 30..).unwrap();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{ask, call, free_port, with_policy};
 use crate::support::{HubProcess, TOKEN};
@@ -65,12 +65,28 @@ async fn what_is_no_whole_call_does_not_keep_it_from_stopping() {
 async fn a_terminal_that_goes_away_stops_it_like_any_other_signal() {
     let folder = tempfile::tempdir().unwrap();
     for signal in ["HUP", "INT", "TERM"] {
-        let mut hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
+        let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
         hub.signal(signal);
-        let ended = tokio::time::timeout(Duration::from_secs(20), hub.child.wait()).await.unwrap().unwrap();
+        let (ended, said) = hub.ended().await;
         assert!(ended.success(), "{signal}: {ended}");
-        let said = hub.said.lock().unwrap().join("\n");
         assert!(said.contains("stopping: open calls"), "{signal}: {said}");
         assert_eq!(said.contains("SIGHUP is taken for SIGTERM"), signal == "HUP");
     }
+}
+
+/// Whoever starts it may stop it before it is ready: here while its database has not answered.
+#[tokio::test]
+async fn a_signal_while_it_starts_is_an_orderly_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let database = format!("postgres://nobody@{}/none?sslmode=disable", silent.local_addr().unwrap());
+    let mut command = HubProcess::command(folder.path());
+    command.args(["serve", "--init", "--listen", "127.0.0.1:0", "--database-url", &database]);
+    let child = command.env("COUNTERSIGN_ADMIN_TOKEN", TOKEN).spawn().unwrap();
+    let _connection = tokio::time::timeout(Duration::from_secs(20), silent.accept()).await.unwrap().unwrap();
+    let id = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    let output = tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("stopped before it was ready"), "{}: {said}", output.status);
 }

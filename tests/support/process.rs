@@ -1,12 +1,13 @@
 //! The hub as its own process, to be stopped and killed.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
 /// The admin token of all test processes.
 pub(crate) const TOKEN: &str = "cs_test_admin_token_0001";
@@ -17,6 +18,8 @@ pub(crate) struct HubProcess {
     pub(crate) url: String,
     /// What it said on standard error.
     pub(crate) said: Arc<Mutex<Vec<String>>>,
+    /// Reads that until its end.
+    reader: JoinHandle<()>,
 }
 
 impl HubProcess {
@@ -118,8 +121,8 @@ impl HubProcess {
                 let url = line.split(" ready at ").nth(1).unwrap_or_else(|| panic!("{line}")).to_owned();
                 // Nobody reads on: keep the pipe from filling or breaking.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                let said = drain(&mut child);
-                Ok(Self { child, url, said })
+                let (said, reader) = drain(&mut child);
+                Ok(Self { child, url, said, reader })
             }
             None => {
                 let output = child.wait_with_output().await.expect("an end");
@@ -134,6 +137,16 @@ impl HubProcess {
         assert!(sent.expect("kill runs").success());
     }
 
+    /// How it ended, which it does in 20 s, and all that it said until then.
+    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
+        let ended = tokio::time::timeout(Duration::from_secs(20), async {
+            let status = self.child.wait().await.expect("an end");
+            self.reader.await.expect("all is read");
+            status
+        });
+        (ended.await.expect("an end in time"), self.said.lock().unwrap().join("\n"))
+    }
+
     /// SIGKILL: no chance to tidy up.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("it dies");
@@ -141,15 +154,15 @@ impl HubProcess {
 }
 
 /// Passes what the hub says on to the test's output, and keeps it.
-fn drain(child: &mut Child) -> Arc<Mutex<Vec<String>>> {
+fn drain(child: &mut Child) -> (Arc<Mutex<Vec<String>>>, JoinHandle<()>) {
     let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
     let said = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&said);
-    tokio::spawn(async move {
+    let reader = tokio::spawn(async move {
         while let Ok(Some(line)) = lines.next_line().await {
             eprintln!("hub: {line}");
             kept.lock().unwrap().push(line);
         }
     });
-    said
+    (said, reader)
 }

@@ -29,7 +29,7 @@ pub(super) use self::sink::BenchSink;
 use self::sizes::Sizes;
 use self::stage::Site;
 use super::output;
-use super::serve::until_told_to_stop;
+use super::signals::Signals;
 use crate::store::Store;
 
 /// Measure what a hub does on this machine.
@@ -80,10 +80,11 @@ enum Scenario {
 
 impl Bench {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut signals = Signals::listen()?;
         // Dropped half-way, all processes and the folder go with it.
         let sheets = tokio::select! {
             sheets = self.sheets() => sheets?,
-            told = until_told_to_stop() => return told.and_then(|()| anyhow::bail!("stopped; nothing was measured")),
+            _ = signals.next() => anyhow::bail!("stopped; nothing was measured"),
         };
         let faults: Vec<_> = sheets.iter().filter_map(Sheet::fault).collect();
         let figures = format!("{:#}\n", self.figures(&sheets, faults.is_empty()));

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::receiver::Receiver;
-use super::serve::until_told_to_stop;
+use super::signals::Signals;
 use super::{output, telemetry};
 use crate::config::{LogFormat, Settings};
 use crate::delivery::{AllowTarget, RetrySchedule};
@@ -46,6 +46,7 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) async fn run(self) -> anyhow::Result<()> {
+        let mut signals = Signals::listen()?;
         let folder = tempfile::Builder::new().prefix("countersign-demo-").tempdir().context("cannot make a folder")?;
         let receiver = Receiver::start(free(self.receiver).await?).await?;
         let settings = self.settings(folder.path(), &receiver).await?;
@@ -57,7 +58,7 @@ impl Demo {
 
         let stop = CancellationToken::new();
         let asking = tokio::spawn(ask_again_and_again(Arc::clone(server.hub()), self.every, stop.clone()));
-        until_told_to_stop().await?;
+        signals.next().await;
         stop.cancel();
         asking.await.context("the samples broke off")?;
         server.shut_down().await;

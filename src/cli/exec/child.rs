@@ -13,9 +13,9 @@ use tokio::process::{Child, ChildStdin, Command};
 
 use super::capture::{Capture, Captured};
 use super::plan::Runnable;
-use super::signals::{End, Signals};
 use crate::cli::client::TOKEN_VARIABLE;
 use crate::cli::progress::Progress;
+use crate::cli::signals::{End, Signals};
 use crate::config::ADMIN_TOKEN_VARIABLE;
 
 /// How long an ended command's output may be silent without being closed: something that it left behind still holds it.

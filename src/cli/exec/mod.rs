@@ -4,7 +4,6 @@ mod capture;
 mod child;
 mod claim;
 mod plan;
-mod signals;
 #[cfg(test)]
 mod tests;
 
@@ -18,13 +17,13 @@ use serde_json::{Value, json};
 use self::capture::{Capture, Captured};
 use self::claim::{Claim, Report};
 use self::plan::Plan;
-use self::signals::{Cut, Signals};
 use super::client::Client;
 use super::connection::{Call, CallError, Connection};
 use super::exit::Stopped;
 use super::progress::Progress;
 use super::request::{label, parse_json};
 use super::shown::{Shown, Standing};
+use super::signals::{Cut, Signals};
 use super::waiting;
 use crate::approval::{Email, ResourceName, limits};
 use crate::channels::text::indented;

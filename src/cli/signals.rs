@@ -1,4 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: whoever sends one wants an end, but not a request that nobody waits for any more.
+//! Ctrl-C, SIGTERM and SIGHUP: whoever sends one wants an end, but an orderly one. A command that has something to put away or to call off
+//! listens from its first step on: until then, a signal ends the process at once.
 
 use std::future::Future;
 use std::time::Duration;
