@@ -11,17 +11,21 @@ use crate::time::Timestamp;
 pub struct Check {
     /// Which.
     pub group: GroupName,
-    /// The requests behind it have been looked at.
+    /// The requests up to it have been looked at.
     pub after: String,
+    /// The newest that has to be.
+    pub until: String,
 }
 
-/// Asks that everything that waits for the group is looked at again, from the beginning.
+/// Asks that everything that waits for the group by now is looked at again, from the beginning. What is asked later is judged by the group
+/// as it is then: its transaction sees that the configuration has another version. So a check ends, however many ask meanwhile.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn ask(session: &mut Session, group: &GroupName, now: Timestamp) -> Result<(), StoreError> {
-    let sql = "INSERT INTO membership_checks (group_name, after, asked_at) VALUES ($1, '', $2)
-        ON CONFLICT (group_name) DO UPDATE SET after = '', asked_at = excluded.asked_at";
+    let sql = "INSERT INTO membership_checks (group_name, after, until, asked_at)
+        SELECT $1, '', max(request_id), $2 FROM request_groups WHERE group_name = $1 AND open = 1 HAVING max(request_id) IS NOT NULL
+        ON CONFLICT (group_name) DO UPDATE SET after = '', until = excluded.until, asked_at = excluded.asked_at";
     session.execute(sql, args![group, now]).await.map(drop)
 }
 
@@ -34,15 +38,16 @@ pub async fn next(session: &mut Session) -> Result<Option<Check>, StoreError> {
     struct Row {
         group_name: String,
         after: String,
+        until: String,
     }
-    let sql = "SELECT group_name, after FROM membership_checks ORDER BY asked_at, group_name LIMIT 1";
+    let sql = "SELECT group_name, after, until FROM membership_checks ORDER BY asked_at, group_name LIMIT 1";
     let row: Option<Row> = session.fetch_optional(sql, args![]).await?;
     row.map(|row| {
         let group = row
             .group_name
             .parse()
             .map_err(|cause| StoreError::inconsistent("membership_checks", "group_name", &row.group_name, cause))?;
-        Ok(Check { group, after: row.after })
+        Ok(Check { group, after: row.after, until: row.until })
     })
     .transpose()
 }
@@ -57,8 +62,8 @@ pub async fn part(session: &mut Session, check: &Check, limit: u32) -> Result<Ve
         id: String,
     }
     let sql = "SELECT request_id AS id FROM request_groups WHERE group_name = $1 AND open = 1 AND request_id > $2
-        ORDER BY request_id LIMIT $3";
-    let rows: Vec<IdRow> = session.fetch_all(sql, args![&check.group, &check.after, limit]).await?;
+        AND request_id <= $3 ORDER BY request_id LIMIT $4";
+    let rows: Vec<IdRow> = session.fetch_all(sql, args![&check.group, &check.after, &check.until, limit]).await?;
     rows.iter()
         .map(|row| {
             row.id.parse().map_err(|cause| StoreError::inconsistent("request_groups", "request_id", &row.id, cause))

@@ -1,5 +1,8 @@
 //! Who may decide: memberships that change, conflicts, stand-ins, and what waits for whom.
 
+use countersign::ids::RequestId;
+use countersign::store::StoreError;
+use countersign::store::membership_checks::{self, Check};
 use serde_json::{Value, json};
 
 use super::path;
@@ -38,6 +41,28 @@ on_both! {
         let alarms = hub.trail(&request).await;
         assert_eq!(alarms.iter().filter(|action| *action == "request.undecidable").count(), 1);
         assert_eq!(alarms.last().unwrap(), "request.decidable");
+    }
+
+    async fn a_check_of_a_group_ends_with_what_waited_when_it_changed(database: Database) {
+        let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba"}]})).await;
+        hub.group("idle", &["dana"]).await;
+        let first: RequestId = hub.ask_with(json!({})).await.expect(201)["id"].as_str().unwrap().parse().unwrap();
+        let second = hub.ask_with(json!({})).await.expect(201)["id"].as_str().unwrap().to_owned();
+        let (dba, idle, now) = ("dba".parse().unwrap(), "idle".parse().unwrap(), hub.now());
+        // In one transaction, so that the timer does not carry it out meanwhile.
+        let checks = hub.server.store().write::<_, _, StoreError>(move |tx| {
+            Box::pin(async move {
+                membership_checks::ask(tx.session(), &idle, now).await?;
+                let for_nothing = membership_checks::next(tx.session()).await?;
+                membership_checks::ask(tx.session(), &dba, now).await?;
+                Ok((for_nothing, membership_checks::next(tx.session()).await?.expect("a check")))
+            })
+        });
+        let (for_nothing, check) = checks.await.unwrap();
+        assert_eq!((for_nothing, &check.until), (None, &second));
+        let earlier = Check { until: first.to_string(), ..check };
+        let session = &mut hub.server.store().read().await.unwrap();
+        assert_eq!(membership_checks::part(session, &earlier, 64).await.unwrap(), [first], "who asked later asked another group");
     }
 
     async fn too_many_rejects_leave_too_few(database: Database) {

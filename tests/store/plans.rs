@@ -229,7 +229,7 @@ const TIMERS: [&str; 9] = [
     "executions_due (due_at",
     "grants_due (due_at",
     "reviews_due (due_at",
-    "request_groups_open (group_name=? AND request_id>?)",
+    "request_groups_open (group_name=? AND request_id>? AND request_id<?)",
     "endpoint_heartbeats_due (due_at",
     "attempts_by_endpoint (endpoint_id=?",
 ];
@@ -243,6 +243,7 @@ async fn look_at_timers(hub: &TestHub) {
     let endpoint = endpoints::all(session).await.unwrap().remove(0).id;
     heartbeats::due(session, "2026-12-24T12:00:00Z".parse().unwrap()).await.unwrap();
     assert!(heartbeats::last_attempt(session, endpoint).await.unwrap().is_some());
-    let check = Check { group: "dba".parse().unwrap(), after: "req_00000000000000000000001000050000".to_owned() };
+    let after = "req_00000000000000000000001000050000".to_owned();
+    let check = Check { group: "dba".parse().unwrap(), after, until: "req_~".to_owned() };
     assert_eq!(membership_checks::part(session, &check, 64).await.unwrap().len(), 64);
 }
