@@ -1,6 +1,7 @@
 //! The audit trail's rows.
 
 use super::bulk::Bulk;
+use super::readable::{self, Listing};
 use super::session::args;
 use super::{Session, StoreError, Tx};
 use crate::approval::Digest;
@@ -76,24 +77,25 @@ pub(super) async fn seal(tx: &mut Tx) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The trail of one request, oldest first.
+/// The trail of one request, oldest first, without entries that cannot be read.
 ///
 /// # Errors
-/// When the database fails or a row cannot be read.
+/// When the database fails.
 pub async fn of_request(session: &mut Session, id: RequestId) -> Result<Vec<Sealed>, StoreError> {
     let sql = "SELECT seq, entry, hash FROM audit_entries WHERE request_id = $1 ORDER BY seq";
     let rows: Vec<Row> = session.fetch_all(sql, args![&id]).await?;
-    rows.into_iter().map(Row::into_sealed).collect()
+    Ok(session.unreadable().some(rows, Row::into_sealed))
 }
 
-/// Up to `limit` entries after `after`, oldest first.
+/// Up to `limit` entries after `after`, oldest first. One that cannot be read leaves a gap in their numbers.
 ///
 /// # Errors
-/// When the database fails or a row cannot be read.
+/// When the database fails.
 pub async fn page(session: &mut Session, after: i64, limit: u32) -> Result<Vec<Sealed>, StoreError> {
     let sql = "SELECT seq, entry, hash FROM audit_entries WHERE seq > $1 ORDER BY seq LIMIT $2";
-    let rows: Vec<Row> = session.fetch_all(sql, args![after, limit]).await?;
-    rows.into_iter().map(Row::into_sealed).collect()
+    let values = |after: &i64, left| args![*after, left];
+    let listing = Listing { values, place: |row: &Row| row.seq, read: Row::into_sealed };
+    readable::page(session, sql, listing, after, limit).await
 }
 
 /// Walks the whole chain; answers the number of the first entry that does not fit, if one does not.

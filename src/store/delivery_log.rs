@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 
 use super::deliveries::{Delivery, DeliveryState, Row, SELECT};
+use super::readable::{self, Listing};
 use super::session::args;
 use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId};
@@ -41,6 +42,13 @@ pub struct Found {
     pub deliveries: Vec<Delivery>,
     /// What the next part comes after, when there may be more.
     pub next: Option<DeliveryId>,
+}
+
+/// Which come first.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Oldest,
+    Newest,
 }
 
 impl Filter {
@@ -94,10 +102,10 @@ pub async fn page(
     limit: u32,
 ) -> Result<Found, StoreError> {
     let (mut found, mut next) = (Vec::new(), before);
-    let (begin, order) = (filter.begin(), "DESC");
+    let begin = filter.begin();
     let round = if filter.wants_all() { limit + 1 } else { ROUND };
     for _ in 0..ROUNDS {
-        let part = part(session, endpoint, filter, (&begin, &filter.end(next)), order, round).await?;
+        let part = part(session, endpoint, filter, (&begin, &filter.end(next)), Order::Newest, round).await?;
         let through = part.len() < round as usize;
         next = part.last().map(|last| last.id);
         for delivery in part.into_iter().filter(|delivery| filter.wants(delivery)) {
@@ -126,7 +134,7 @@ pub async fn walk(
     until: DeliveryId,
     limit: u32,
 ) -> Result<Vec<Delivery>, StoreError> {
-    part(session, endpoint, filter, (after, &filter.end(Some(until))), "ASC", limit).await
+    part(session, endpoint, filter, (after, &filter.end(Some(until))), Order::Oldest, limit).await
 }
 
 /// How many deliveries made before `until` match.
@@ -156,10 +164,22 @@ async fn part(
     endpoint: EndpointId,
     filter: &Filter,
     (after, before): (&str, &str),
-    order: &'static str,
+    order: Order,
     limit: u32,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let sql = format!("{SELECT} {} ORDER BY d.id {order} LIMIT $4", filter.condition());
-    let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), args![&endpoint, after, before, limit]).await?;
-    rows.into_iter().map(Row::into_delivery).collect()
+    let direction = match order {
+        Order::Oldest => "ASC",
+        Order::Newest => "DESC",
+    };
+    let sql = format!("{SELECT} {} ORDER BY d.id {direction} LIMIT $4", filter.condition());
+    let values = |place: &String, left| match order {
+        Order::Oldest => args![&endpoint, place, before, left],
+        Order::Newest => args![&endpoint, after, place, left],
+    };
+    let listing = Listing { values, place: |row: &Row| row.id.clone(), read: Row::into_delivery };
+    let begin = match order {
+        Order::Oldest => after,
+        Order::Newest => before,
+    };
+    readable::page(session, AssertSqlSafe(sql), listing, begin.to_owned(), limit).await
 }

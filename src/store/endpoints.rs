@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::readable::{self, Listing};
 use super::requests::{unwire, wire};
 use super::session::args;
 use super::transport::{Secret, Transport};
@@ -250,21 +251,11 @@ pub async fn by_name(session: &mut Session, name: &EndpointName) -> Result<Optio
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn page(session: &mut Session, after: Option<EndpointId>, limit: u32) -> Result<Vec<Endpoint>, StoreError> {
-    let mut after = after.map(|id| id.to_string()).unwrap_or_default();
-    let mut page = Vec::new();
-    // On past those that cannot be read.
-    loop {
-        let left = limit.saturating_sub(u32::try_from(page.len()).unwrap_or(limit));
-        let sql = select!("WHERE id > $1 AND state <> 'deleted' ORDER BY id LIMIT $2");
-        let rows: Vec<Row> = session.fetch_all(sql, args![&after, left]).await?;
-        let Some(last) = rows.last().map(|row| row.id.clone()) else { return Ok(page) };
-        let is_last = rows.len() < left as usize;
-        page.extend(session.unreadable().some(rows, Row::into_endpoint));
-        if is_last || page.len() >= limit as usize {
-            return Ok(page);
-        }
-        after = last;
-    }
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let sql = select!("WHERE id > $1 AND state <> 'deleted' ORDER BY id LIMIT $2");
+    let values = |after: &String, left| args![after, left];
+    let listing = Listing { values, place: |row: &Row| row.id.clone(), read: Row::into_endpoint };
+    readable::page(session, sql, listing, after, limit).await
 }
 
 /// All that were not taken away and can be read: one that cannot keeps no message from the others.

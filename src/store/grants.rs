@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 
+use super::readable::{self, Listing};
 use super::requests::unwire;
 use super::session::{Arg, args, chunks};
 use super::{Session, StoreError};
@@ -124,7 +125,7 @@ pub async fn page(
 ) -> Result<Vec<Grant>, StoreError> {
     // Above every id: `g` comes after the hex digits.
     let before = before.map_or_else(|| "grt_g".to_owned(), |id| id.to_string());
-    let mut values: Vec<Arg> = args![before];
+    let mut wanting: Vec<Arg> = Vec::new();
     let mut conditions = String::from("id < $1");
     let wanted = [
         ("resource", filter.resource.as_ref().map(Arg::from)),
@@ -133,13 +134,13 @@ pub async fn page(
     ];
     for (column, value) in wanted {
         let Some(value) = value else { continue };
-        values.push(value);
-        conditions.push_str(&format!(" AND {column} = ${}", values.len()));
+        wanting.push(value);
+        conditions.push_str(&format!(" AND {column} = ${}", wanting.len() + 2));
     }
-    values.push(limit.into());
-    let sql = format!("SELECT {COLUMNS} FROM grants WHERE {conditions} ORDER BY id DESC LIMIT ${}", values.len());
-    let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-    rows.into_iter().map(Row::into_grant).collect()
+    let sql = format!("SELECT {COLUMNS} FROM grants WHERE {conditions} ORDER BY id DESC LIMIT $2");
+    let values = |before: &String, left| [args![before, left], wanting.clone()].concat();
+    let listing = Listing { values, place: |row: &Row| row.id.clone(), read: Row::into_grant };
+    readable::page(session, AssertSqlSafe(sql), listing, before, limit).await
 }
 
 impl Row {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::AssertSqlSafe;
 
 use super::bulk::Bulk;
+use super::readable::{self, Listing};
 use super::session::{Arg, args, chunks};
 use super::{Session, StoreError};
 use crate::approval::{Email, GroupName, Roster};
@@ -83,8 +84,10 @@ pub async fn get(session: &mut Session, name: &GroupName) -> Result<Option<Group
 /// When the database fails or a row cannot be read.
 pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Group>, StoreError> {
     let sql = "SELECT name FROM groups WHERE name > $1 ORDER BY name LIMIT $2";
-    let rows: Vec<NameRow> = session.fetch_all(sql, args![after, limit]).await?;
-    let names = rows.iter().map(|row| parse_group(&row.name)).collect::<Result<Vec<_>, _>>()?;
+    let values = |after: &String, left| args![after, left];
+    let read = |row: NameRow| parse_group(&row.name);
+    let listing = Listing { values, place: |row: &NameRow| row.name.clone(), read };
+    let names = readable::page(session, sql, listing, after.to_owned(), limit).await?;
     let roster = roster(session, &names).await?;
     let with_members = |name: GroupName| Group { members: roster.members(&name).cloned().collect(), name };
     Ok(names.into_iter().map(with_members).collect())
@@ -119,7 +122,8 @@ pub async fn named_members(
         places(1, values.len())
     );
     let rows: Vec<NamedRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-    rows.into_iter().map(|row| Ok(NamedMember { email: parse_email(&row.email)?, name: row.name })).collect()
+    let read = |row: NamedRow| Ok(NamedMember { email: parse_email(&row.email)?, name: row.name });
+    Ok(session.unreadable().some(rows, read))
 }
 
 /// Everybody in the given groups.
@@ -149,7 +153,7 @@ pub async fn roster_of(
 pub async fn of_person(session: &mut Session, person: &Email) -> Result<BTreeSet<GroupName>, StoreError> {
     let sql = "SELECT group_name, email FROM group_members WHERE email = $1";
     let rows: Vec<MemberRow> = session.fetch_all(sql, args![person]).await?;
-    rows.iter().map(|row| parse_group(&row.group_name)).collect()
+    Ok(session.unreadable().some(rows, |row| parse_group(&row.group_name)).into_iter().collect())
 }
 
 async fn memberships(
@@ -169,7 +173,9 @@ async fn memberships(
         values.extend(people.iter().map(|person| (*person).into()));
     }
     let rows: Vec<MemberRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-    rows.into_iter().map(|row| Ok((parse_group(&row.group_name)?, parse_email(&row.email)?))).collect()
+    // Whoever cannot be read could not vote either.
+    let read = |row: MemberRow| Ok((parse_group(&row.group_name)?, parse_email(&row.email)?));
+    Ok(session.unreadable().some(rows, read).into_iter().collect())
 }
 
 /// `$from, …`, `count` of them.

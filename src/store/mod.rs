@@ -38,6 +38,7 @@ mod open;
 pub mod people;
 mod pools;
 pub mod queue;
+mod readable;
 pub mod replays;
 pub mod replicas;
 pub mod requests;

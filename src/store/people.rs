@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use sqlx::AssertSqlSafe;
 
+use super::readable::{self, Listing};
 use super::session::{Arg, args};
 use super::{Session, StoreError};
 use crate::approval::{Absence, Email};
@@ -69,8 +70,9 @@ pub async fn get(session: &mut Session, email: &Email) -> Result<Option<Person>,
 /// When the database fails or a row cannot be read.
 pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Person>, StoreError> {
     let sql = "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE email > $1 ORDER BY email LIMIT $2";
-    let rows: Vec<Row> = session.fetch_all(sql, args![after, limit]).await?;
-    rows.into_iter().map(Row::into_person).collect()
+    let values = |after: &String, left| args![after, left];
+    let listing = Listing { values, place: |row: &Row| row.email.clone(), read: Row::into_person };
+    readable::page(session, sql, listing, after.to_owned(), limit).await
 }
 
 /// Forgets what a person is called; answers whether there was one.
@@ -90,7 +92,7 @@ pub async fn delegators(session: &mut Session, delegate: &Email, now: Timestamp)
     let sql =
         "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE delegate = $1 ORDER BY email";
     let rows: Vec<Row> = session.fetch_all(sql, args![delegate]).await?;
-    let people = rows.into_iter().map(Row::into_person).collect::<Result<Vec<_>, _>>()?;
+    let people = session.unreadable().some(rows, Row::into_person);
     let is_away = |person: &Person| person.absence.as_ref().is_some_and(|absence| absence.covers(now));
     Ok(people.into_iter().filter(is_away).map(|person| person.email).collect())
 }
@@ -110,9 +112,7 @@ pub async fn known(session: &mut Session, people: &BTreeSet<&Email>) -> Result<V
         );
         let values = chunk.iter().map(|email| Arg::from(*email)).collect();
         let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-        for row in rows {
-            found.push(row.into_person()?);
-        }
+        found.extend(session.unreadable().some(rows, Row::into_person));
     }
     Ok(found)
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::delivery_log::Filter;
+use super::readable::{self, Listing};
 use super::requests::{unwire, wire};
 use super::session::args;
 use super::{Session, StoreError};
@@ -140,8 +141,9 @@ pub async fn of_endpoint(
     // Above every id: `g` comes after the hex digits.
     let before = before.map_or_else(|| "rpl_g".to_owned(), |id| id.to_string());
     let sql = select!("WHERE endpoint_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
-    let rows: Vec<Row> = session.fetch_all(sql, args![&endpoint, before, limit]).await?;
-    Ok(session.unreadable().some(rows, Row::into_replay))
+    let values = |before: &String, left| args![&endpoint, before, left];
+    let listing = Listing { values, place: |row: &Row| row.id.clone(), read: Row::into_replay };
+    readable::page(session, sql, listing, before, limit).await
 }
 
 /// The endpoint's replay that is not at its end.

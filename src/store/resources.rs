@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::readable::{self, Listing};
 use super::session::args;
 use super::{Session, StoreError};
 use crate::approval::{GroupName, Policy, ResourceName};
@@ -60,19 +61,9 @@ pub async fn get(session: &mut Session, name: &ResourceName) -> Result<Option<Re
 /// When the database fails or a row cannot be read.
 pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Resource>, StoreError> {
     let sql = "SELECT name, description, policy, context_schema FROM resources WHERE name > $1 ORDER BY name LIMIT $2";
-    let (mut after, mut page) = (after.to_owned(), Vec::new());
-    // On past those that cannot be read.
-    loop {
-        let left = limit.saturating_sub(u32::try_from(page.len()).unwrap_or(limit));
-        let rows: Vec<Row> = session.fetch_all(sql, args![&after, left]).await?;
-        let Some(last) = rows.last().map(|row| row.name.clone()) else { return Ok(page) };
-        let is_last = rows.len() < left as usize;
-        page.extend(session.unreadable().some(rows, Row::into_resource));
-        if is_last || page.len() >= limit as usize {
-            return Ok(page);
-        }
-        after = last;
-    }
+    let values = |after: &String, left| args![after, left];
+    let listing = Listing { values, place: |row: &Row| row.name.clone(), read: Row::into_resource };
+    readable::page(session, sql, listing, after.to_owned(), limit).await
 }
 
 /// Takes a resource away; answers whether there was one. Requests keep the terms they were made under.

@@ -85,17 +85,11 @@ pub async fn counts(session: &mut Session, period: &Period) -> Result<Vec<Count>
          FROM outcome_rollups {condition} GROUP BY outcome, method ORDER BY outcome, method"
     );
     let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-    rows.into_iter()
-        .map(|row| {
-            let bad = |column| move |cause| StoreError::inconsistent("outcome_rollups", column, "a sum", cause);
-            Ok(Count {
-                outcome: unwire(row.outcome).map_err(bad("outcome"))?,
-                method: unwire(row.method).map_err(bad("method"))?,
-                count: u64::try_from(row.count).unwrap_or(0),
-                total_us: row.total_us,
-            })
-        })
-        .collect()
+    let read = |row: Row| {
+        let (outcome, method) = ended("outcome_rollups", row.outcome, row.method)?;
+        Ok(Count { outcome, method, count: u64::try_from(row.count).unwrap_or(0), total_us: row.total_us })
+    };
+    Ok(session.unreadable().some(rows, read))
 }
 
 /// Latency buckets by outcome and method, in the order of the buckets.
@@ -116,17 +110,12 @@ pub async fn buckets(session: &mut Session, period: &Period) -> Result<Vec<Bucke
          GROUP BY outcome, method, bucket ORDER BY bucket"
     );
     let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-    rows.into_iter()
-        .map(|row| {
-            let bad = |column| move |cause| StoreError::inconsistent("latency_rollups", column, "a sum", cause);
-            Ok(BucketCount {
-                outcome: unwire(row.outcome).map_err(bad("outcome"))?,
-                method: unwire(row.method).map_err(bad("method"))?,
-                bucket: Bucket::from_index(row.bucket),
-                count: u64::try_from(row.count).unwrap_or(0),
-            })
-        })
-        .collect()
+    let read = |row: Row| {
+        let (outcome, method) = ended("latency_rollups", row.outcome, row.method)?;
+        let (bucket, count) = (Bucket::from_index(row.bucket), u64::try_from(row.count).unwrap_or(0));
+        Ok(BucketCount { outcome, method, bucket, count })
+    };
+    Ok(session.unreadable().some(rows, read))
 }
 
 /// Working times by outcome and method: how many and how long together, and their buckets.
@@ -148,16 +137,21 @@ pub async fn working(session: &mut Session, period: &Period) -> Result<(Vec<Coun
          FROM working_rollups {condition} GROUP BY outcome, method, bucket ORDER BY bucket"
     );
     let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-    let (mut counts, mut buckets) = (Vec::new(), Vec::new());
-    for row in rows {
-        let bad = |column| move |cause| StoreError::inconsistent("working_rollups", column, "a sum", cause);
-        let outcome = unwire(row.outcome).map_err(bad("outcome"))?;
-        let method = unwire(row.method).map_err(bad("method"))?;
-        let count = u64::try_from(row.count).unwrap_or(0);
-        counts.push(Count { outcome, method, count, total_us: row.total_us });
-        buckets.push(BucketCount { outcome, method, bucket: Bucket::from_index(row.bucket), count });
-    }
-    Ok((counts, buckets))
+    let read = |row: Row| {
+        let (outcome, method) = ended("working_rollups", row.outcome, row.method)?;
+        let (bucket, count) = (Bucket::from_index(row.bucket), u64::try_from(row.count).unwrap_or(0));
+        let total = Count { outcome, method, count, total_us: row.total_us };
+        Ok((total, BucketCount { outcome, method, bucket, count }))
+    };
+    Ok(session.unreadable().some(rows, read).into_iter().unzip())
+}
+
+/// How the requests of some rows ended. Those that ended in a way that only a newer version knows are in no sum.
+fn ended(table: &'static str, outcome: String, method: String) -> Result<(Status, Method), StoreError> {
+    let row = format!("{outcome} by {method}");
+    let bad = |column, row| move |cause| StoreError::inconsistent(table, column, row, cause);
+    let outcome = unwire(outcome).map_err(bad("outcome", row.clone()))?;
+    Ok((outcome, unwire(method).map_err(bad("method", row))?))
 }
 
 /// Hours since the epoch.

@@ -115,7 +115,7 @@ pub async fn count(session: &mut Session) -> Result<u64, StoreError> {
 pub async fn versions(session: &mut Session, key: &TemplateKey) -> Result<Vec<StoredTemplate>, StoreError> {
     let sql = columns!("WHERE channel = $1 AND name = $2 AND scope = $3 ORDER BY version DESC");
     let rows: Vec<Row> = session.fetch_all(sql, args![key.channel.as_str(), &key.name, key.reach.to_string()]).await?;
-    rows.into_iter().map(Row::into_template).collect()
+    Ok(session.unreadable().some(rows, Row::into_template))
 }
 
 /// Makes a text, or its absence, the template's newest version. The oldest ones give way.

@@ -1,5 +1,6 @@
 //! API tokens: a digest of the secret, never the secret.
 
+use super::readable::{self, Listing};
 use super::requests::{unwire, wire};
 use super::session::args;
 use super::{Session, StoreError};
@@ -71,8 +72,9 @@ pub async fn is_admin(session: &mut Session, person: &Email, now: Timestamp) -> 
 pub async fn page(session: &mut Session, after: Option<TokenId>, limit: u32) -> Result<Vec<Token>, StoreError> {
     let after = after.map(|id| id.to_string()).unwrap_or_default();
     let sql = "SELECT id, name, scope, person, created_at, expires_at FROM tokens WHERE id > $1 ORDER BY id LIMIT $2";
-    let rows: Vec<Row> = session.fetch_all(sql, args![after, limit]).await?;
-    rows.into_iter().map(Row::into_token).collect()
+    let values = |after: &String, left| args![after, left];
+    let listing = Listing { values, place: |row: &Row| row.id.clone(), read: Row::into_token };
+    readable::page(session, sql, listing, after, limit).await
 }
 
 /// Takes a token away; answers whether there was one.

@@ -1,7 +1,5 @@
 //! Finding requests: every list is read off an index, a part at a time.
 
-use std::cell::RefCell;
-
 use sqlx::AssertSqlSafe;
 
 use super::{COLUMNS, Row, complete};
@@ -111,17 +109,7 @@ pub async fn page(
     limit: u32,
 ) -> Result<Found, StoreError> {
     let Some(source) = &filter.source else {
-        let mut conditions = filter.conditions(session.dialect());
-        conditions.add("id <", before.as_ref());
-        let Selected { mut requests, rows, unread } = select(session, conditions, "id DESC", limit + 1).await?;
-        let more = rows > limit as usize;
-        requests.truncate(limit as usize);
-        // Nothing says where the list would go on.
-        if let (true, true, Some(error)) = (more, requests.is_empty(), unread) {
-            return Err(error);
-        }
-        let next = requests.last().map(|last| last.id).filter(|_| more);
-        return Ok(Found { requests, next });
+        return newest(session, filter, before, limit).await;
     };
     let (mut found, mut next) = (Vec::new(), before);
     for _ in 0..ROUNDS {
@@ -145,6 +133,34 @@ pub async fn page(
         }
     }
     Ok(Found { requests: found, next })
+}
+
+/// A page of all requests that match.
+async fn newest(
+    session: &mut Session,
+    filter: &Filter,
+    mut before: Option<RequestId>,
+    limit: u32,
+) -> Result<Found, StoreError> {
+    let mut found = Vec::new();
+    for _ in 0..ROUNDS {
+        let mut conditions = filter.conditions(session.dialect());
+        conditions.add("id <", before.as_ref());
+        let Selected { requests, rows, last } = select(session, conditions, "id DESC", limit + 1).await?;
+        found.extend(requests);
+        let (is_last, is_full) = (rows <= limit as usize, found.len() > limit as usize);
+        if is_last && !is_full {
+            return Ok(Found { requests: found, next: None });
+        }
+        if is_full {
+            found.truncate(limit as usize);
+            let next = found.last().map(|last| last.id);
+            return Ok(Found { requests: found, next });
+        }
+        // Some could not be read: the page is filled from behind them.
+        before = last.map(|last| parse(&last.id)).transpose()?;
+    }
+    Ok(Found { requests: found, next: before })
 }
 
 /// The next ids that an index names, newest first: each look-up reads at most [`ROUND`] of its entries.
@@ -193,14 +209,22 @@ pub async fn ended(
     after: Option<(Timestamp, RequestId)>,
     limit: u32,
 ) -> Result<Vec<Request>, StoreError> {
-    let mut conditions = Conditions::default();
-    conditions.add("resource =", resource);
-    conditions.add("decided_at >=", Some(from.unwrap_or_default()));
-    conditions.add("decided_at <", to);
-    if let Some((at, id)) = after {
-        conditions.add_pair("(decided_at, id) >", at, &id);
+    let mut after = after.map(|(at, id)| (at.as_micros(), id.to_string()));
+    loop {
+        let mut conditions = Conditions::default();
+        conditions.add("resource =", resource);
+        conditions.add("decided_at >=", Some(from.unwrap_or_default()));
+        conditions.add("decided_at <", to);
+        if let Some((at, id)) = after {
+            conditions.add_pair("(decided_at, id) >", at, id);
+        }
+        let part = select(session, conditions, "decided_at, id", limit).await?;
+        match part.last {
+            // None of them can be read, which is not the end.
+            Some(last) if part.requests.is_empty() => after = Some((last.decided_at.unwrap_or_default(), last.id)),
+            _ => return Ok(part.requests),
+        }
     }
-    select(session, conditions, "decided_at, id", limit).await?.some_or_none()
 }
 
 /// Up to `limit` requests that waited at `as_of`, asked in `[from, to)`, in the order of their deadlines, behind `after`. Shown as
@@ -216,17 +240,24 @@ pub async fn waiting(
     after: Option<(Timestamp, RequestId)>,
     limit: u32,
 ) -> Result<Vec<Request>, StoreError> {
-    let mut conditions = Conditions::default();
-    conditions.add("created_at <=", Some(as_of));
-    // The same value again, so that the planner may use the index of either side.
-    conditions.require("(status = 'pending' OR decided_at >= $1)");
-    conditions.add("resource =", resource);
-    conditions.add("created_at >=", from);
-    conditions.add("created_at <", to);
-    if let Some((at, id)) = after {
-        conditions.add_pair("(expires_at, id) >", at, &id);
+    let mut after = after.map(|(at, id)| (at.as_micros(), id.to_string()));
+    loop {
+        let mut conditions = Conditions::default();
+        conditions.add("created_at <=", Some(as_of));
+        // The same value again, so that the planner may use the index of either side.
+        conditions.require("(status = 'pending' OR decided_at >= $1)");
+        conditions.add("resource =", resource);
+        conditions.add("created_at >=", from);
+        conditions.add("created_at <", to);
+        if let Some((at, id)) = after {
+            conditions.add_pair("(expires_at, id) >", at, id);
+        }
+        let part = select(session, conditions, "expires_at, id", limit).await?;
+        match part.last {
+            Some(last) if part.requests.is_empty() => after = Some((last.expires_at, last.id)),
+            _ => return Ok(part.requests),
+        }
     }
-    select(session, conditions, "expires_at, id", limit).await?.some_or_none()
 }
 
 /// How many requests wait, and since when the oldest does.
@@ -261,27 +292,24 @@ async fn select(
     values.push(Arg::from(limit));
     let sql = format!("SELECT {COLUMNS} FROM requests {condition} ORDER BY {order} LIMIT ${}", values.len());
     let found: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-    let (rows, unread) = (found.len(), RefCell::new(None));
-    let read = |row: Row| row.into_request().inspect_err(|error| *unread.borrow_mut() = Some(error.clone()));
-    let mut requests = session.unreadable().some(found, read);
-    let mut unread = unread.into_inner();
+    let rows = found.len();
+    let place = |row: &Row| Place { id: row.id.clone(), expires_at: row.expires_at, decided_at: row.decided_at };
+    let last = found.last().map(place);
+    let mut requests = session.unreadable().some(found, Row::into_request);
     match complete(session, &mut requests).await {
         Err(StoreError::Inconsistent { .. }) => {}
-        completed => return completed.map(|()| Selected { requests, rows, unread }),
+        completed => return completed.map(|()| Selected { requests, rows, last }),
     }
     // A vote of one of them, say, cannot be read: a request without it would be another one.
     let mut whole = Vec::with_capacity(requests.len());
     for mut request in requests {
         match complete(session, std::slice::from_mut(&mut request)).await {
             Ok(()) => whole.push(request),
-            Err(error @ StoreError::Inconsistent { .. }) => {
-                session.unreadable().met(&error);
-                unread = Some(error);
-            }
+            Err(error @ StoreError::Inconsistent { .. }) => session.unreadable().met(&error),
             Err(error) => return Err(error),
         }
     }
-    Ok(Selected { requests: whole, rows, unread })
+    Ok(Selected { requests: whole, rows, last })
 }
 
 /// Requests of some rows. One that cannot be read is left out, so that the others are seen.
@@ -289,18 +317,15 @@ struct Selected {
     requests: Vec<Request>,
     /// How many rows there were.
     rows: usize,
-    /// Why one of them could not be read.
-    unread: Option<StoreError>,
+    /// Where the last of them stands, whether it could be read or not.
+    last: Option<Place>,
 }
 
-impl Selected {
-    /// The requests; an error when none of several could be read, which would look like the end.
-    fn some_or_none(self) -> Result<Vec<Request>, StoreError> {
-        match self.unread {
-            Some(error) if self.requests.is_empty() => Err(error),
-            _ => Ok(self.requests),
-        }
-    }
+/// A row's place in the orders in which requests are listed. Times are microseconds.
+struct Place {
+    id: String,
+    expires_at: i64,
+    decided_at: Option<i64>,
 }
 
 /// A WHERE clause put together from fixed texts; values only ever go in as `$n`.
