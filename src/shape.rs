@@ -178,7 +178,15 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Reader<V> {
         visit_bool(bool) is Boolean,
         visit_i64(i64) is Number,
         visit_u64(u64) is Number,
-        visit_f64(f64) is Number,
+    }
+
+    /// TOML has numbers that JSON has not, and that would become `null` there.
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<V::Value, E> {
+        self.wanted.check(Kind::Number)?;
+        if !value.is_finite() {
+            return Err(E::custom("expected a number, and nan and inf are none"));
+        }
+        self.visitor.visit_f64(value).map_err(|error| self.wanted.explain(error))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<V::Value, E> {

@@ -12,6 +12,8 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::sync::watch;
 
+use crate::unicode::unwrapped;
+
 /// A moment: microseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in UTC with exactly six digits of a second on the wire,
 /// as an integer in the databases. With as many digits as the moment needs, texts would not sort by time, and readers that expect one
 /// form (Java's patterns, Python before 3.11, data frames that infer a column's type) would fail on some of them.
@@ -85,7 +87,7 @@ impl FromStr for Timestamp {
 
     /// Reads RFC 3339, with any offset. What is finer than a microsecond is dropped.
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
-        let moment: jiff::Timestamp = text.parse().map_err(InvalidTime::Form)?;
+        let moment: jiff::Timestamp = unwrapped(text).parse().map_err(InvalidTime::Form)?;
         // RFC 3339 has years of four digits, and calendars of other languages begin with year 1.
         if moment < FIRST { Err(InvalidTime::Year) } else { Ok(Self(moment.as_microsecond())) }
     }

@@ -20,6 +20,15 @@ pub(crate) fn is_hidden(character: char) -> bool {
     }
 }
 
+/// A text without what stands unseen around it when it is copied from a file, a page or a deployment's settings: blanks, line breaks,
+/// a byte order mark, a zero-width space, a word joiner. For what never begins or ends with any: URLs, addresses, secrets, numbers.
+/// What turns the direction of text stays, to be refused: it may be there on purpose.
+pub(crate) fn unwrapped(text: &str) -> &str {
+    text.trim_matches(|character: char| {
+        character.is_whitespace() || matches!(character, '\u{feff}' | '\u{200b}' | '\u{2060}')
+    })
+}
+
 /// Blanks of which no property tells: the object's stand-in, the Braille pattern without dots, fillers and blanks of Khitan and
 /// Egyptian script, the note head that is not drawn.
 const fn is_blank(character: char) -> bool {
@@ -44,6 +53,19 @@ pub(crate) fn is_right_to_left(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stands_unseen_around_a_text_is_taken_off() {
+        for wrapped in
+            ["\u{feff}a b", " a b\r\n", "\u{200b}a b\u{200b}", "\u{a0}a b\u{3000}\u{feff}", "\u{2060}\ta b\u{b}"]
+        {
+            assert_eq!(unwrapped(wrapped), "a b", "{wrapped:?}");
+        }
+        for kept in ["a\u{200b}b", "a\u{202e}", "\0a"] {
+            assert_eq!(unwrapped(kept), kept, "{kept:?}");
+        }
+        assert_eq!(unwrapped("\u{feff}\n"), "");
+    }
 
     #[test]
     fn nothing_that_shows_nothing_is_taken_for_text() {

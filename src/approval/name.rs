@@ -10,7 +10,7 @@ const MAX_NAME: usize = 64;
 
 /// The text given cannot be a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a {what} name has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or digit")]
+#[error("{what} name has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or digit")]
 pub struct InvalidName {
     what: &'static str,
 }
@@ -53,22 +53,22 @@ macro_rules! name {
 name!(
     /// The name of a group of people.
     GroupName,
-    "group"
+    "a group"
 );
 name!(
     /// The name of a thing that is acted on.
     ResourceName,
-    "resource"
+    "a resource"
 );
 name!(
     /// The name of a target of notifications.
     EndpointName,
-    "endpoint"
+    "an endpoint"
 );
 name!(
     /// The name of a guardrail.
     RuleName,
-    "rule"
+    "a rule"
 );
 
 fn is_name(text: &str) -> bool {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::GroupName;
 use super::request::is_blank;
 use crate::time::Timestamp;
+use crate::unicode::unwrapped;
 
 /// Longest address, in bytes (RFC 5321 §4.5.3.1.3 less the angle brackets).
 const MAX_EMAIL: usize = 254;
@@ -32,11 +33,12 @@ impl FromStr for Email {
     type Err = InvalidEmail;
 
     fn from_str(text: &str) -> Result<Self, InvalidEmail> {
+        let text = unwrapped(text);
         // Before the case is folded: the Kelvin sign would become a k.
         if !text.is_ascii() {
             return Err(InvalidEmail);
         }
-        let folded = text.trim().to_ascii_lowercase();
+        let folded = text.to_ascii_lowercase();
         let (local, domain) = folded.split_once('@').ok_or(InvalidEmail)?;
         // ASCII only: two addresses that look alike must not be two people.
         let plain = folded.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b',' | b';'));

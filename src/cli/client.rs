@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::connection::{Connection, Pace};
 use super::hub_url::{HubUrl, redirect};
+use crate::unicode::unwrapped;
 
 /// Which hub, and who calls.
 #[derive(Debug, Args)]
@@ -42,7 +43,7 @@ impl Client {
         let given = self.token.as_ref().context(
             "no token: set COUNTERSIGN_TOKEN, for example export COUNTERSIGN_TOKEN=$(cat countersign-data/admin-token)",
         )?;
-        let token = given.expose_secret().trim();
+        let token = unwrapped(given.expose_secret());
         let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         anyhow::ensure!(
             is_token,

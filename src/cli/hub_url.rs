@@ -11,6 +11,7 @@ use reqwest::{ClientBuilder, Response};
 use url::{Host, Url};
 
 use crate::delivery::tls_fault;
+use crate::unicode::unwrapped;
 
 /// The URL of a hub: `http` or `https`, with no user, query or fragment. What was parsed is what is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ impl FromStr for HubUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let expected = "expected the URL of a hub, such as https://approvals.example.com or http://127.0.0.1:8080";
-        let url = Url::parse(text.trim()).map_err(|error| format!("not a URL ({error}): {expected}"))?;
+        let url = Url::parse(unwrapped(text)).map_err(|error| format!("not a URL ({error}): {expected}"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             return Err(format!("it does not begin with http:// or https://: {expected}"));
         }

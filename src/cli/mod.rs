@@ -135,7 +135,7 @@ pub fn main() -> ExitCode {
 
 /// A variable that is set but blank counts as absent: that is what deployment templates leave of a value that nobody gave.
 fn without_blank_variables(command: clap::Command) -> clap::Command {
-    let is_blank = |name: &OsStr| std::env::var(name).is_ok_and(|value| value.trim().is_empty());
+    let is_blank = |name: &OsStr| std::env::var(name).is_ok_and(|value| crate::unicode::unwrapped(&value).is_empty());
     let command = command.mut_args(|argument| match argument.get_env() {
         Some(name) if is_blank(name) => argument.env(None),
         _ => argument,

@@ -1,6 +1,7 @@
 //! Environment variables that begin with our prefix: which are settings, and which others are not to be taken for misspelt ones.
 
 use super::SettingsError;
+use crate::unicode::unwrapped;
 
 /// What the names of all settings begin with, but for `REVIEW_TIMEOUT_SEC`.
 const PREFIX: &str = "COUNTERSIGN_";
@@ -27,7 +28,7 @@ const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 pub(super) fn check(variables: impl Iterator<Item = (String, String)>) -> Result<(), SettingsError> {
     for (name, value) in variables {
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-        if !VARIABLES.contains(&name.as_str()) && !value.trim().is_empty() && !is_service_variable(rest, &value) {
+        if !VARIABLES.contains(&name.as_str()) && !unwrapped(&value).is_empty() && !is_service_variable(rest, &value) {
             let hint = format!("; there are {}", VARIABLES.join(", "));
             return Err(SettingsError::Variable { name, hint });
         }
@@ -42,7 +43,7 @@ fn is_service_variable(name: &str, value: &str) -> bool {
     if named("SERVICE_HOST") || named("SERVICE_PORT") {
         return true;
     }
-    let is_link = PROTOCOLS.iter().any(|protocol| value.trim().starts_with(&format!("{protocol}://")));
+    let is_link = PROTOCOLS.iter().any(|protocol| unwrapped(value).starts_with(&format!("{protocol}://")));
     if named("PORT") && is_link {
         return true;
     }
@@ -52,7 +53,7 @@ fn is_service_variable(name: &str, value: &str) -> bool {
     };
     // SERVICE_PORT_HTTP: a port with a name.
     if after("SERVICE_PORT_").is_some_and(|port| !port.is_empty()) {
-        return value.trim().parse::<u16>().is_ok();
+        return unwrapped(value).parse::<u16>().is_ok();
     }
     // PORT_8080_TCP, and with _PROTO, _PORT and _ADDR.
     let is_port = |rest: &str| {

@@ -10,7 +10,7 @@ use super::args::{LogFormat, MAX_DELIVERY_SECONDS};
 use super::values;
 use crate::approval::MAX_TIMEOUT_SECONDS;
 use crate::delivery::AllowTarget;
-use crate::shape::without_mark;
+use crate::shape::{Shaped, without_mark};
 
 /// The settings of a file; each is read as the flag of its name is.
 #[derive(Debug, Default, Deserialize)]
@@ -22,6 +22,7 @@ pub(super) struct SettingsFile {
     pub(super) public_url: Option<String>,
     #[serde(deserialize_with = "text")]
     pub(super) database_url: Option<String>,
+    #[serde(deserialize_with = "path")]
     pub(super) data_dir: Option<PathBuf>,
     #[serde(deserialize_with = "timeout")]
     pub(super) review_timeout_sec: Option<u32>,
@@ -29,9 +30,11 @@ pub(super) struct SettingsFile {
     pub(super) allow_targets: Option<Vec<AllowTarget>>,
     #[serde(deserialize_with = "delivery_timeout")]
     pub(super) delivery_timeout_sec: Option<u32>,
+    #[serde(deserialize_with = "path")]
     pub(super) templates_dir: Option<PathBuf>,
     #[serde(deserialize_with = "log_filter")]
     pub(super) log: Option<String>,
+    #[serde(deserialize_with = "log_format")]
     pub(super) log_format: Option<LogFormat>,
 }
 
@@ -40,9 +43,16 @@ impl SettingsFile {
     pub(super) fn read(path: &Path) -> Result<Self, SettingsError> {
         let text =
             std::fs::read_to_string(path).map_err(|cause| SettingsError::Read { path: path.to_owned(), cause })?;
-        toml::from_str(without_mark(&text)).map_err(|error| SettingsError::File {
+        Self::parse(without_mark(&text)).map_err(|error| SettingsError::File {
             path: path.to_owned(),
             detail: error.to_string().trim_end().to_owned(),
+        })
+    }
+
+    fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        Self::deserialize(Shaped(toml::Deserializer::parse(text)?)).map_err(|mut error| {
+            error.set_input(Some(text));
+            error
         })
     }
 }
@@ -68,6 +78,14 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     setting(deserializer, values::text)
 }
 
+fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    setting(deserializer, values::path)
+}
+
+fn log_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LogFormat>, D::Error> {
+    setting(deserializer, values::log_format)
+}
+
 fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     setting(deserializer, values::log_filter)
 }
@@ -81,7 +99,7 @@ fn delivery_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 }
 
 fn bounded<'de, D: Deserializer<'de>>(deserializer: D, max: u32) -> Result<Option<u32>, D::Error> {
-    let seconds = i64::deserialize(deserializer)?;
+    let seconds = u32::deserialize(deserializer)?;
     values::seconds(&seconds.to_string(), max).map(Some).map_err(serde::de::Error::custom)
 }
 
@@ -89,4 +107,32 @@ fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Allo
     let texts = Vec::<String>::deserialize(deserializer)?;
     let targets = texts.iter().map(|text| values::target(text)).collect::<Result<_, _>>();
     targets.map(Some).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrapping_is_no_part_of_a_value_in_a_file_either() {
+        let text = "data_dir = \"data\\n\"\ntemplates_dir = \" t \"\nlog_format = \"\\uFEFFjson\\n\"\ndatabase_url = \"sqlite://x.db\\n\"";
+        let file = SettingsFile::parse(text).expect("settings");
+        assert_eq!(file.data_dir.as_deref(), Some(Path::new("data")));
+        assert_eq!(file.templates_dir.as_deref(), Some(Path::new("t")));
+        assert_eq!((file.log_format, file.database_url.as_deref()), (Some(LogFormat::Json), Some("sqlite://x.db")));
+    }
+
+    #[test]
+    fn what_is_of_another_kind_is_told_with_its_line() {
+        for (text, says) in [
+            ("\nallow_targets = \"10.0.0.0/8\"", "expected an array, not a string"),
+            ("\nreview_timeout_sec = \"60\"", "expected a whole number from 0 to 4294967295, not a string"),
+            ("\nreview_timeout_sec = 2026-11-29", "expected a whole number"),
+            ("\nreview_timeout_sec = 0", "between 1 and"),
+            ("\nlisten = 8080", "expected a string, not a number"),
+        ] {
+            let error = SettingsFile::parse(text).expect_err(text).to_string();
+            assert!(error.contains(says) && error.contains("line 2"), "{error}");
+        }
+    }
 }

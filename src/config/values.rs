@@ -1,6 +1,6 @@
 //! What single settings mean. Flags, environment and file share these readers, and what they return is what is used: a value is
-//! never checked in one form and used in another. Blanks and line breaks around a value are no part of it, since files and
-//! deployment templates leave them behind.
+//! never checked in one form and used in another. What stands unseen around a value (blanks, line breaks, a byte order mark) is no
+//! part of it, since files and deployment templates leave it behind.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use super::args::LogFormat;
-use crate::delivery::AllowTarget;
+use crate::delivery::{AllowTarget, is_host_name};
+use crate::unicode::unwrapped;
 
 /// Least length of an admin token that an operator chooses.
 const TOKEN_BYTES: usize = 8;
@@ -27,7 +28,7 @@ type Read<T> = Result<T, String>;
 
 /// Any text.
 pub(super) fn text(text: &str) -> Read<String> {
-    match text.trim() {
+    match unwrapped(text) {
         "" => Err("it is empty".to_owned()),
         text => Ok(text.to_owned()),
     }
@@ -40,7 +41,7 @@ pub(super) fn path(text: &str) -> Read<PathBuf> {
 
 /// Where to listen.
 pub(super) fn listen(text: &str) -> Read<SocketAddr> {
-    let text = text.trim();
+    let text = unwrapped(text);
     text.parse().map_err(|_| {
         let port = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).unwrap_or(8080);
         format!(
@@ -55,7 +56,7 @@ pub(super) fn listen(text: &str) -> Read<SocketAddr> {
 pub(super) fn public_url(text: &str) -> Read<String> {
     let expected =
         "expected the scheme and the host that people reach the hub by, such as https://approvals.example.com";
-    let url = Url::parse(text.trim()).map_err(|error| format!("not a URL ({error}): {expected}"))?;
+    let url = Url::parse(unwrapped(text)).map_err(|error| format!("not a URL ({error}): {expected}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(format!("a user name or password would stand in every link: {expected}"));
     }
@@ -66,36 +67,34 @@ pub(super) fn public_url(text: &str) -> Read<String> {
     let is_reachable = match url.host() {
         Some(Host::Ipv4(address)) => !address.is_unspecified(),
         Some(Host::Ipv6(address)) => !address.is_unspecified(),
-        Some(Host::Domain(_)) => true,
+        Some(Host::Domain(name)) => is_host_name(name),
         None => false,
     };
-    if !is_reachable {
-        return Err(format!(
-            "nobody can open a link to this address, it only stands for all of this machine's: {expected}"
-        ));
+    if !is_reachable || url.port() == Some(0) {
+        return Err(format!("nobody can open a link to it, since no host has this name, address or port: {expected}"));
     }
     Ok(url.origin().ascii_serialization())
 }
 
 /// A whole number of seconds, from 1 to `max`.
 pub(super) fn seconds(text: &str, max: u32) -> Read<u32> {
-    let seconds = text.trim().parse().ok().filter(|seconds| (1..=max).contains(seconds));
+    let seconds = unwrapped(text).parse().ok().filter(|seconds| (1..=max).contains(seconds));
     seconds.ok_or_else(|| format!("expected a whole number of seconds between 1 and {max}"))
 }
 
 /// Targets, separated by commas; a comma at the end is no further target.
 pub(super) fn targets(text: &str) -> Read<TargetList> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(target).collect::<Read<_>>().map(TargetList)
+    text.split(',').map(unwrapped).filter(|item| !item.is_empty()).map(target).collect::<Read<_>>().map(TargetList)
 }
 
 /// One target.
 pub(super) fn target(text: &str) -> Read<AllowTarget> {
-    text.trim().parse().map_err(|_| format!("{text:?} is neither a CIDR such as 10.1.0.0/16 nor a host name"))
+    unwrapped(text).parse().map_err(|_| format!("{text:?} is neither a CIDR such as 10.1.0.0/16 nor a host name"))
 }
 
 /// How log lines look.
 pub(super) fn log_format(text: &str) -> Read<LogFormat> {
-    match text.trim() {
+    match unwrapped(text) {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
         _ => Err("expected text or json".to_owned()),
@@ -129,12 +128,12 @@ pub fn unknown_log_targets(filter: &str) -> Vec<&str> {
 }
 
 fn directives(filter: &str) -> impl Iterator<Item = &str> {
-    filter.split(',').map(str::trim).filter(|directive| !directive.is_empty())
+    filter.split(',').map(unwrapped).filter(|directive| !directive.is_empty())
 }
 
 /// An admin token that an operator chose. Not read by the command line's own parser, which would print what it refuses.
 pub(super) fn admin_token(token: &SecretString) -> Option<SecretString> {
-    let text = token.expose_secret().trim();
+    let text = unwrapped(token.expose_secret());
     let is_token = text.len() >= TOKEN_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic());
     is_token.then(|| text.to_owned().into())
 }
@@ -183,14 +182,31 @@ mod tests {
     }
 
     #[test]
+    fn links_begin_with_an_origin_that_can_be_reached() {
+        for wrong in [
+            "https://*.example.com",
+            "https://a..b",
+            "https://approvals.example.com,",
+            "https://approvals.example.com:0",
+            "http://0.0.0.0",
+        ] {
+            assert!(public_url(wrong).expect_err(wrong).contains("nobody can open a link to it"), "{wrong}");
+        }
+        assert_eq!(public_url("https://a.example.com.").as_deref(), Ok("https://a.example.com."));
+    }
+
+    #[test]
     fn wrapping_is_no_part_of_a_value() {
+        assert_eq!(public_url("\u{feff}https://a.example.com\u{200b}").as_deref(), Ok("https://a.example.com"));
+        assert_eq!(log_filter("\u{feff}info").as_deref(), Ok("info"));
+        assert_eq!(targets("\u{feff}10.0.0.0/8").map(|list| list.0.len()), Ok(1));
         assert_eq!(listen(" 127.0.0.1:80\r\n"), Ok(SocketAddr::from(([127, 0, 0, 1], 80))));
         assert_eq!(seconds("60\n", 100), Ok(60));
         assert_eq!(path("/data\n"), Ok(PathBuf::from("/data")));
         assert_eq!(log_format("json\n"), Ok(LogFormat::Json));
         assert_eq!(targets("10.0.0.0/8, hooks.example.com,\n").map(|list| list.0.len()), Ok(2));
         assert_eq!(targets(" , "), Ok(TargetList(Vec::new())));
-        let token = admin_token(&SecretString::from(" 12345678\n")).expect("a token");
+        let token = admin_token(&SecretString::from("\u{feff} 12345678\n")).expect("a token");
         assert_eq!(token.expose_secret(), "12345678");
         for wrong in ["1234567", "  1234567  ", "1234 5678", "12345678é"] {
             assert!(admin_token(&SecretString::from(wrong)).is_none(), "{wrong:?}");

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::file_owner;
 use crate::identity::new_token_secret;
 use crate::shape::without_mark;
+use crate::unicode::unwrapped;
 
 pub use self::keys::{KeyStamp, KeyView};
 pub use self::watch::watch_keys;
@@ -110,7 +111,7 @@ impl DataDir {
                 token.expose_secret().to_owned()
             }
         };
-        Ok((text.trim().to_owned().into(), self.path.join(ADMIN_TOKEN)))
+        Ok((unwrapped(&text).to_owned().into(), self.path.join(ADMIN_TOKEN)))
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, DataDirError> {

@@ -16,6 +16,7 @@ use super::{EgressError, TargetPolicy};
 use crate::shape::without_mark;
 use crate::store::transport::Auth;
 use crate::time::Timestamp;
+use crate::unicode::unwrapped;
 
 /// A token is not used in its last moments: a message takes its time.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -180,7 +181,7 @@ impl Tokens {
         let said = granted.expires_in.as_u64().or_else(|| granted.expires_in.as_str()?.parse().ok());
         let lasts = said.map_or(UNSAID, Duration::from_secs).min(LONGEST);
         Ok(Token {
-            header: secret(&format!("Bearer {}", granted.access_token.trim()))
+            header: secret(&format!("Bearer {}", unwrapped(&granted.access_token)))
                 .map_err(|_| "its token is no header".to_owned())?,
             until: now + lasts.saturating_sub(MARGIN).max(lasts / 2),
             second: self.doubted.load(Ordering::Relaxed),

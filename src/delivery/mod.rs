@@ -44,6 +44,6 @@ pub use publish::{News, publish};
 pub use retry::{RetrySchedule, Schedule, next_delay};
 pub use route::Route;
 pub use signature::{SigningError, sign};
-pub use target::{AllowTarget, TargetError, TargetPolicy};
+pub use target::{AllowTarget, TargetError, TargetPolicy, is_host_name};
 pub use transport::{TransportError, check_transport};
 pub use trial::{Answered, Posted, Trial};

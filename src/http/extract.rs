@@ -78,7 +78,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match Query::from_request_parts(parts, app).await {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(error) => Err(Problem::new("invalid_parameter", format!("the query string: {}", error.body_text()))),
+            Err(error) => Err(Problem::new("invalid_parameter", unread_query(&error.body_text()))),
         }
     }
 }
@@ -157,6 +157,22 @@ pub(super) async fn read_body(request: Request, app: &App) -> Result<Bytes, Prob
         }
         _ => Problem::new("invalid_json", "the body could not be read to its end"),
     })
+}
+
+/// What is wrong with a query string, in words that do not speak of how it is read.
+fn unread_query(said: &str) -> String {
+    let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(said);
+    let no_number = [
+        "invalid digit found in string",
+        "cannot parse integer from empty string",
+        "number too large to fit in target type",
+    ];
+    match said.rsplit_once(": ") {
+        Some((name, reason)) if no_number.contains(&reason) => {
+            format!("the query string: {name}: expected a whole number from 0, and none that is too large")
+        }
+        _ => format!("the query string: {said}"),
+    }
 }
 
 fn check_json(headers: &HeaderMap) -> Result<(), Problem> {

@@ -1,11 +1,13 @@
 //! Declarative configuration: a manifest says what should be, the plan says what would change, applying changes it all or not
 //! at all. What the manifest does not name stays as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::footguns::warnings;
@@ -37,7 +39,7 @@ pub struct Manifest {
     #[serde(default)]
     pub groups: BTreeMap<GroupName, GroupInput>,
     /// People by address.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "people_by_address")]
     pub people: BTreeMap<Email, PersonInput>,
     /// Resources by name.
     #[serde(default)]
@@ -48,6 +50,32 @@ pub struct Manifest {
     /// Templates; told apart by channel, event, and what they are for.
     #[serde(default)]
     pub templates: Vec<TemplateManifest>,
+}
+
+/// People by address, each of them once: `Dana@Example.com` and `dana@example.com` are two keys, and one person.
+fn people_by_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Email, PersonInput>, D::Error> {
+    struct ByAddress;
+
+    impl<'de> Visitor<'de> for ByAddress {
+        type Value = BTreeMap<Email, PersonInput>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut people = BTreeMap::new();
+            while let Some((email, person)) = entries.next_entry::<Email, PersonInput>()? {
+                let twice = format!("{email} stands here twice: case makes no difference in addresses");
+                if people.insert(email, person).is_some() {
+                    return Err(A::Error::custom(twice));
+                }
+            }
+            Ok(people)
+        }
+    }
+
+    deserializer.deserialize_map(ByAddress)
 }
 
 /// What happens to one thing.
@@ -154,6 +182,7 @@ impl Target {
         check::count("/people", manifest.people.len(), MAX_ITEMS)?;
         check::count("/resources", manifest.resources.len(), MAX_ITEMS)?;
         check::count("/endpoints", manifest.endpoints.len(), MAX_ITEMS)?;
+        check_endpoint_names(&manifest.endpoints)?;
         let at = |kind: &'static str, name: &dyn ToString, error| within(kind, &name.to_string(), error);
         Ok(Self {
             groups: manifest
@@ -231,6 +260,18 @@ impl Target {
         let (twins, unnamed) = besides(tx.session(), &changes).await?;
         found.extend(twins);
         Ok(Plan { applied: false, changes, warnings: found, unnamed })
+    }
+}
+
+/// Of two endpoints with one name, the second would silently take the first one's place.
+fn check_endpoint_names(endpoints: &[EndpointInput]) -> Result<(), HubError> {
+    let mut names = BTreeSet::new();
+    match endpoints.iter().position(|endpoint| !names.insert(&endpoint.name)) {
+        None => Ok(()),
+        Some(place) => {
+            let detail = "this endpoint is in the manifest twice: give each its own name";
+            Err(HubError::invalid("name_taken", format!("/endpoints/{place}/name"), detail))
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::identity::{Principal, Scope};
 use crate::store::chat_identities::{self, Account};
 use crate::store::{Session, Tx};
 use crate::time::Timestamp;
+use crate::unicode::unwrapped;
 
 /// Longest id of a workspace or a member.
 const MAX_ID: usize = 32;
@@ -44,6 +45,11 @@ pub struct BoundAccount {
     pub person: Email,
 }
 
+/// An account without what stands unseen around its ids when they are copied.
+fn unwrapped_account(account: Account) -> Account {
+    Account { team: unwrapped(&account.team).to_owned(), user: unwrapped(&account.user).to_owned(), ..account }
+}
+
 impl Hub {
     /// Says which accounts are a person's: these and no others.
     ///
@@ -56,6 +62,7 @@ impl Hub {
         input: ChatIdentities,
     ) -> Result<ChatIdentities, HubError> {
         require(caller, &[Scope::Admin])?;
+        let input = ChatIdentities { identities: input.identities.into_iter().map(unwrapped_account).collect() };
         check::count("/identities", input.identities.len(), limits::ITEMS)?;
         for (place, account) in input.identities.iter().enumerate() {
             let is_id =
@@ -106,7 +113,7 @@ impl Hub {
         let person = caller.person().cloned().ok_or_else(|| HubError::invalid("person_required", "", detail))?;
         check::text("/code", &input.code, limits::SHORT)?;
         let (now, actor) = (self.clock.now(), caller.actor());
-        let code = Digest::of(input.code.trim().as_bytes());
+        let code = Digest::of(unwrapped(&input.code).as_bytes());
         self.store
             .write(move |tx| {
                 Box::pin(async move {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use url::Url;
 
 use super::HubError;
 use super::apply::Change;
@@ -56,12 +57,19 @@ pub(super) async fn besides(
     Ok((twins(&endpoints, |name| is_named("endpoint", name)), unnamed))
 }
 
+/// Where a URL leads, however it is written: host in lower case, no port that its scheme means anyway, no fragment.
+fn place(text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else { return text.to_owned() };
+    url.set_fragment(None);
+    url.into()
+}
+
 /// Warnings of endpoints that go to the same place, where the manifest names one of them.
 fn twins(endpoints: &[Endpoint], is_named: impl Fn(&str) -> bool) -> Vec<String> {
     let mut by_place: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for endpoint in endpoints {
         let within = endpoint.transport.slack.as_ref().map(|app| (&app.channel, &app.team));
-        by_place.entry((endpoint.url.expose_secret(), within)).or_default().push(endpoint.name.as_str());
+        by_place.entry((place(endpoint.url.expose_secret()), within)).or_default().push(endpoint.name.as_str());
     }
     let told = |names: Vec<&str>| {
         let others: Vec<&str> = names.iter().copied().filter(|name| !is_named(name)).collect();

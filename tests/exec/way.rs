@@ -49,7 +49,7 @@ async fn end(mut command: Command) -> End {
 #[tokio::test]
 async fn what_stands_around_url_and_token_is_no_part_of_them() {
     let (url, asked) = server().await;
-    end(list(&format!(" {url}/\n"))).await.expect(0);
+    end(list(&format!("\u{feff} {url}/\n"))).await.expect(0);
     let asked = asked.lock().unwrap().join("\n");
     assert!(asked.starts_with("/v1/requests") && asked.ends_with(" Bearer cs_token"), "{asked}");
 }

@@ -3,8 +3,8 @@
     .venv/bin/python schemas.py HUB DELIVERIES.ndjson...
 
 The bodies (see verify.py for the lines of the files) must be valid by `check-jsonschema --schemafile HUB/schemas/event.json`
-(or cloudevent.json), with nothing else given. `datamodel-codegen` must make of each schema that receivers parse a module
-without `Any` that reads the bodies. And `rfc8785` must work out the digest that stands in each request that was sent whole.
+(or cloudevent.json), with nothing else given. `datamodel-codegen` must make of each schema a module without `Any`, and
+those that receivers parse must read the bodies. And `rfc8785` must work out the digest that stands in each request that was sent whole.
 Prints a line of what was looked at; exit code 0 only when all of it holds.
 """
 
@@ -20,6 +20,8 @@ import rfc8785
 
 BIN = pathlib.Path(sys.executable).parent
 PARSED = {"request": "Request", "event": "Event", "cloudevent": "CloudEvent"}
+# What programs that make messages of their own can use; nothing reads bodies by them here.
+MESSAGES = ["discord-message", "google-chat-message", "slack-message", "teams-message"]
 
 
 def run(*command):
@@ -80,6 +82,8 @@ def main(hub, files):
         folder = pathlib.Path(name)
         checked(hub, texts, folder)
         modules = {name: generated(hub, name, folder) for name in PARSED}
+        for name in MESSAGES:
+            generated(hub, name, folder)
         for body in map(json.loads, texts):
             kind = schema_of(body)
             getattr(modules[kind], PARSED[kind]).model_validate(body)

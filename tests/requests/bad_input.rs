@@ -172,6 +172,16 @@ on_both! {
             }
             hub.get(&format!("{list}?limit=500")).await.expect(200);
         }
+        for (query, says) in [
+            ("limit=x", "the query string: limit: expected a whole number"),
+            ("limit=", "the query string: limit: expected a whole number"),
+            ("limit=99999999999999999999", "the query string: limit: expected a whole number"),
+            ("status=x", "the query string: status: unknown variant `x`"),
+            ("stat=x", "the query string: stat: unknown field `stat`"),
+        ] {
+            let refused = hub.get(&format!("/v1/requests?{query}")).await.json();
+            assert!(refused["detail"].as_str().unwrap().starts_with(says), "{refused}");
+        }
         let backwards = "from=2026-11-22T00:00:00Z&to=2026-11-21T00:00:00Z";
         for list in ["requests", "analytics/summary", "analytics/export"] {
             assert_eq!(hub.get(&format!("/v1/{list}?{backwards}")).await.problem(400), "invalid_parameter", "{list}");

@@ -99,6 +99,52 @@ on_both! {
         assert!(!both["warnings"][0].as_str().unwrap().contains("does not name"), "{both}");
     }
 
+    async fn nothing_in_a_manifest_silently_takes_the_place_of_its_like(database: Database) {
+        let hub = TestHub::start(database).await;
+        let endpoint = |name: &str, url: &str| json!({"name": name, "channel": "teams", "url": url});
+        let (one, other) = (endpoint("dba-teams", "https://a.example.com/x"), endpoint("dba-teams", "https://b.example.com/x"));
+        let refused = hub.post("/v1/apply", &json!({"endpoints": [one, other]})).await;
+        assert_eq!((refused.problem(409).as_str(), refused.json()["pointer"].as_str()), ("name_taken", Some("/endpoints/1/name")));
+        let refused = hub.post("/v1/apply", &json!({"people": {"dana@example.com": {"name": "A"}, "Dana@Example.com": {"name": "B"}}})).await;
+        assert_eq!(refused.problem(400), "invalid_json");
+        assert!(refused.text.contains("dana@example.com stands here twice"), "{}", refused.text);
+        for list in ["/v1/endpoints", "/v1/people"] {
+            assert_eq!(hub.get(list).await.expect(200)["items"], json!([]), "nothing was changed");
+        }
+        // The same place is the same however its URL is written.
+        let spellings = ["https://hooks.example.com/x", "HTTPS://Hooks.Example.com:443/x#top", "\u{feff}https://hooks.example.com/x\u{200b}"];
+        let endpoints: Vec<Value> = ["a", "b", "c"].iter().zip(spellings).map(|(name, url)| endpoint(name, url)).collect();
+        let planned = hub.post("/v1/apply", &json!({"endpoints": endpoints})).await.expect(200);
+        assert!(planned["warnings"][0].as_str().unwrap().contains("endpoints a, b, c go to the same place"), "{planned}");
+    }
+
+    async fn what_stands_unseen_around_a_value_is_no_part_of_it(database: Database) {
+        let hub = TestHub::start(database).await;
+        let app = json!({
+            "name": "app", "channel": "slack_app",
+            "slack": {"bot_token": "\u{feff}xoxb-1\n", "signing_secret": " 0123456789abcdef0123456789abcdef\u{200b}", "channel": "C1\n", "team": " T1"},
+        });
+        let made = hub.post("/v1/endpoints", &app).await.expect(201);
+        assert_eq!((made["slack"]["channel"].as_str(), made["slack"]["team"].as_str()), (Some("C1"), Some("T1")));
+        let path = format!("/v1/endpoints/{}", made["id"].as_str().unwrap());
+        let patch = json!({"slack": {"channel": "\u{feff}C2\n", "team": "T2\u{a0}"}, "recipient": "\u{feff}Dana@example.com\n"});
+        let patched = hub.send(hub.call(Method::PATCH, &path).bearer_auth(&hub.token).json(&patch)).await.expect(200);
+        assert_eq!((patched["slack"]["channel"].as_str(), patched["slack"]["team"].as_str()), (Some("C2"), Some("T2")));
+        assert_eq!(patched["recipient"], "dana@example.com");
+        let custom = json!({
+            "name": "custom", "channel": "custom", "url": "\u{feff}https://hooks.example.com/x\n", "proxy": "\u{feff}https://proxy.example.com\n",
+            "headers": {"x-key": "\u{feff}k\n"}, "auth": {"type": "basic", "username": "u\n", "password": "p\n"},
+        });
+        let made = hub.post("/v1/endpoints", &custom).await.expect(201);
+        assert_eq!((made["url"].as_str(), made["auth"]["username"].as_str()), (Some("https://hooks.example.com/…"), Some("u")));
+        let account = json!({"identities": [{"provider": "slack", "team": " T1", "user": "U1\n"}]});
+        let kept = hub.put("/v1/people/dana@example.com/chat-identities", &account).await.expect(200);
+        assert_eq!(kept["identities"], json!([{"provider": "slack", "team": "T1", "user": "U1"}]));
+        let away = json!({"name": "Dana", "absence": {"from": "\u{feff}2026-11-29T00:00:00Z\n"}});
+        let put = hub.put("/v1/people/dana@example.com", &away).await.expect(200);
+        assert_eq!(put["absence"]["from"], "2026-11-29T00:00:00.000000Z");
+    }
+
     async fn a_manifest_may_be_as_large_as_its_parts(database: Database) {
         let hub = TestHub::start(database).await;
         let members: Vec<String> = (0..1_000).map(|number| format!("a-person-with-a-long-name-{number}@example.com")).collect();

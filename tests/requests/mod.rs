@@ -118,6 +118,23 @@ on_both! {
         assert_eq!(told["status"], "pending");
     }
 
+    async fn no_call_waits_longer_than_five_minutes(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let request = hub.ask("orders", "x").await;
+        let path = format!("/v1/requests/{}?wait=3000", request["id"].as_str().unwrap());
+        let waiting = tokio::spawn(hub.call(Method::GET, &path).bearer_auth(&hub.token).send());
+        let mut passed = 0;
+        while !waiting.is_finished() {
+            hub.advance(10);
+            passed += 10;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let told: serde_json::Value = waiting.await.unwrap().unwrap().json().await.unwrap();
+        assert_eq!(told["status"], "pending");
+        // It began after some of the steps, so more than 300 may have passed.
+        assert!((300..1_500).contains(&passed), "{passed} s");
+    }
+
     async fn the_same_key_asks_once(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let body = json!({"resource": "orders", "command": "x", "requester": {"email": "n@example.com"}, "context": {"a": 1, "b": 2}});

@@ -11,6 +11,8 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use url::{Host, Url};
 
+use crate::unicode::is_hidden;
+
 /// Longest URL.
 const MAX_URL: usize = 4_096;
 
@@ -68,15 +70,18 @@ impl FromStr for AllowTarget {
             return Ok(Self::Net(address.into()));
         }
         match Host::parse(text) {
-            Ok(Host::Domain(name)) if is_plain_name(&name) => Ok(Self::Name(name)),
+            Ok(Host::Domain(name)) if is_host_name(&name) => Ok(Self::Name(name)),
             _ => Err(TargetError::NotUrl),
         }
     }
 }
 
-/// A URL's host may hold more, such as `*`; in a list of what is allowed that would be a mistake.
-fn is_plain_name(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+/// Whether a host can have this name, with a dot at its end or without: a URL's parser takes others too, such as `*.example.com`,
+/// `example.com,` and `a..b` (lengths: RFC 1035 §2.3.4; the underscore is no hostname's by RFC 952, but resolvers find it).
+pub fn is_host_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    name.len() <= 253 && name.split('.').all(|label| (1..=63).contains(&label.len()) && label.bytes().all(is_plain))
 }
 
 impl fmt::Display for AllowTarget {
@@ -120,6 +125,11 @@ impl TargetPolicy {
             Host::Ipv6(address) => {
                 self.check_address(address.into(), None)?;
                 self.opens(address.into(), None)
+            }
+            Host::Domain(name) if !is_host_name(name) => {
+                let detail =
+                    "no host can have this name: letters, digits, - and _, in parts of 1 to 63 with a dot between them";
+                return Err(TargetError::Odd(detail));
             }
             Host::Domain(name) => self.check_name(name)?,
         };
@@ -173,8 +183,8 @@ impl TargetPolicy {
 /// The host and port as they are written. The standard's parser forgives what others read differently, and drops it silently:
 /// nobody who means a target writes it so.
 fn plain_authority(text: &str) -> Result<&str, TargetError> {
-    if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f || byte == b'\\') {
-        return Err(TargetError::Odd("a URL holds no spaces, control characters or backslashes"));
+    if text.chars().any(|character| matches!(character, ' ' | '\\') || is_hidden(character)) {
+        return Err(TargetError::Odd("a URL holds no spaces, backslashes, or characters that show nothing"));
     }
     let (_, rest) = text.split_once("://").ok_or(TargetError::NotUrl)?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -275,6 +285,10 @@ mod tests {
             "https://example.com\\@evil.example/",
             "https:\\\\example.com/",
             "https://ex%61mple.com/",
+            "https://example.com/\u{200b}x",
+            "https://exa\u{ad}mple.com/",
+            "https://example.com/x\u{feff}",
+            "https://example.com/\u{202e}x",
             "https://134744072/",
             "https://8.8.2056/",
         ] {
@@ -304,6 +318,21 @@ mod tests {
         let inside = IpAddr::from([10, 0, 0, 1]);
         assert!(policy.check_address(inside, Some("DB.internal")).is_ok());
         assert!(policy.check_address(inside, Some("other.internal")).is_err());
+    }
+
+    #[test]
+    fn a_name_that_no_host_can_have_is_refused() {
+        let policy = TargetPolicy::default();
+        let (long, longest) = ("a".repeat(64), "a.".repeat(127) + "a");
+        for host in
+            ["*.example.com", "example.com,", "example.com;", "a..b", ".example.com", "example.com..", &long, &longest]
+        {
+            let found = policy.check_url(&format!("https://{host}/x"));
+            assert!(matches!(found, Err(TargetError::Odd(detail)) if detail.contains("no host")), "{host}: {found:?}");
+        }
+        for host in ["example.com.", "under_score.example.com", "bücher.example", &"a".repeat(63), &longest[..253]] {
+            assert!(policy.check_url(&format!("https://{host}/x")).is_ok(), "{host}");
+        }
     }
 
     #[test]

@@ -1,14 +1,15 @@
-//! Takes off what stands around secrets, tokens and URLs when they are copied from a file, a web page or a deployment's settings:
-//! blanks and line breaks, which none of them begins or ends with. A user's password may begin or end with a blank, so only line
-//! breaks are taken off it; certificates are left as they are, since PEM has line breaks of its own.
+//! Takes off what stands unseen around secrets, tokens, ids and URLs when they are copied from a file, a web page or a deployment's
+//! settings, and which none of them begins or ends with. A user's name and password may begin or end with a blank, so only line
+//! breaks are taken off them; certificates are left as they are, since PEM has line breaks of its own.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::store::transport::{Auth, Secret, SlackApp, Transport};
+use crate::unicode;
 
 /// A URL or secret by itself.
 pub(super) fn unwrapped(secret: SecretString) -> SecretString {
-    match secret.expose_secret().trim() {
+    match unicode::unwrapped(secret.expose_secret()) {
         text if text.len() == secret.expose_secret().len() => secret,
         text => text.to_owned().into(),
     }
@@ -24,14 +25,15 @@ pub(super) fn unwrap_transport(transport: &mut Transport) {
 
 fn unwrap_auth(auth: &mut Auth) {
     match auth {
-        Auth::Basic { username: _, password } => {
+        Auth::Basic { username, password } => {
+            *username = username.trim_matches(['\r', '\n']).to_owned();
             *password = password.expose().trim_matches(['\r', '\n']).to_owned().into();
         }
         Auth::Bearer { token } => trim(token),
         Auth::Oauth2 { token_url, client_id, client_secret, scope } => {
             trim(client_secret);
             for text in [token_url, client_id].into_iter().chain(scope) {
-                *text = text.trim().to_owned();
+                *text = unicode::unwrapped(text).to_owned();
             }
         }
     }
@@ -40,8 +42,11 @@ fn unwrap_auth(auth: &mut Auth) {
 fn unwrap_slack(app: &mut SlackApp) {
     trim(&mut app.bot_token);
     trim(&mut app.signing_secret);
+    for id in [&mut app.channel].into_iter().chain(&mut app.team) {
+        *id = unicode::unwrapped(id).to_owned();
+    }
 }
 
 fn trim(secret: &mut Secret) {
-    *secret = secret.expose().trim().to_owned().into();
+    *secret = unicode::unwrapped(secret.expose()).to_owned().into();
 }
