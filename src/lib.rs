@@ -18,6 +18,7 @@ pub mod hub;
 pub mod identity;
 pub mod ids;
 pub mod links;
+mod lower_hex;
 pub mod random;
 pub mod server;
 pub mod shape;

@@ -107,7 +107,7 @@ impl FromStr for TraceContext {
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        crate::lower_hex::write(f, &self.0)
     }
 }
 

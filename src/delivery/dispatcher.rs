@@ -231,7 +231,8 @@ impl Dispatcher {
     pub(super) fn carry_out(self: &Arc<Self>, work: Work) {
         for (endpoint, claimed) in work.sends {
             let dispatcher = Arc::clone(self);
-            self.sends.spawn(async move { dispatcher.send(&endpoint, claimed).await });
+            // Boxed, since a runtime moves a task's future several times, and this one has 16 KiB.
+            self.sends.spawn(Box::pin(async move { dispatcher.send(&endpoint, claimed).await }));
         }
         let now = self.parts.clock.now();
         for claimed in work.give_back {

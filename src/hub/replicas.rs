@@ -67,7 +67,7 @@ pub async fn run_key_check(hub: Arc<Hub>, stop: CancellationToken) {
     if hub.store.is_exclusive() {
         return;
     }
-    let id: String = random::bytes::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = hex::encode(random::bytes::<16>());
     let mut was = None;
     while !stop.is_cancelled() {
         if let Err(error) = check(&hub, &id).await {

@@ -87,8 +87,8 @@ impl LiveKeys {
 impl LinkKey {
     fn fingerprint(&self) -> String {
         let tag = self.mac(Purpose::Fingerprint, b"").finalize().into_bytes();
-        let hex: String = tag.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("{}:{hex}", self.id)
+        let (start, _) = tag.split_at(8);
+        format!("{}:{}", self.id, hex::encode(start))
     }
 
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]

@@ -5,12 +5,11 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::cluster::Cluster;
 use super::lives::{Fault, Systems};
 use super::matrix::{moods, two, watched};
 use super::world::{Ends, Plan, World, seed, strace_works};
 use super::{ledger, setting};
-use crate::support::{Behaviour, Database, Receiver, eventually, on_both};
+use crate::support::{Behaviour, Cluster, Database, Receiver, eventually, on_both};
 
 /// The answer is read within a second.
 const TOO_LATE: Duration = Duration::from_millis(1_500);

@@ -4,7 +4,6 @@
 //! are written there for other implementations to verify.
 
 mod client;
-mod cluster;
 mod faults;
 mod ledger;
 mod lives;

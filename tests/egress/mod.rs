@@ -4,7 +4,7 @@ mod answers;
 mod bounds;
 mod peer;
 mod proxy;
-mod tls;
+pub(crate) mod tls;
 mod tokens;
 mod transport;
 

@@ -13,8 +13,8 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use super::peer::{Peer, ok};
 use super::{assert_failed, try_once};
 
-pub(super) const AUTHORITY: &str = include_str!("certs/ca.pem");
-const SERVER: (&str, &str) = (include_str!("certs/server.pem"), include_str!("certs/server.key"));
+pub(crate) const AUTHORITY: &str = include_str!("certs/ca.pem");
+pub(crate) const SERVER: (&str, &str) = (include_str!("certs/server.pem"), include_str!("certs/server.key"));
 pub(super) const CLIENT: (&str, &str) = (include_str!("certs/client.pem"), include_str!("certs/client.key"));
 
 /// TLS as the target does it; `mutual` when it wants to know who comes.

@@ -2,7 +2,9 @@
 
 use countersign::store::Store;
 
-use crate::support::{Database, HubProcess, on_both};
+use crate::egress::tls::{AUTHORITY, SERVER};
+use crate::serve::free_port;
+use crate::support::{Cluster, Database, HubProcess, eventually, on_both};
 
 async fn refused(url: &str) -> String {
     let error = Store::open(url).await.err().expect("it is refused");
@@ -106,4 +108,22 @@ async fn a_cut_connection_costs_no_read() {
     let mut session = store.read().await.unwrap();
     database.cut_connections().await;
     countersign::store::people::page(&mut session, "", 1).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_is_reached_over_tls_that_is_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let (known, other) = (folder.path().join("known.pem"), folder.path().join("other.pem"));
+    std::fs::write(&known, AUTHORITY).unwrap();
+    std::fs::write(&other, SERVER.0).unwrap();
+    let port = free_port();
+    let _cluster = Cluster::make_with_tls(port, SERVER).await;
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres?sslmode=verify-full&sslrootcert=");
+    let trusting = format!("{url}{}", known.display());
+    eventually("the server answers", || Database::on(trusting.clone())).await;
+    let sql = "SELECT 'encrypted', count(*) FROM pg_stat_ssl WHERE ssl AND pid = pg_backend_pid()";
+    assert_eq!(Database::tally(&trusting, sql.to_owned()).await["encrypted"], 1);
+    Store::open(&trusting).await.unwrap().close().await;
+    let text = refused(&format!("{url}{}", other.display())).await;
+    assert!(text.contains("certificate"), "{text}");
 }

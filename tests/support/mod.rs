@@ -1,5 +1,6 @@
 //! What tests stand on: a hub on a free port with a clock that they move, both databases, and a receiver that does as it is told.
 
+mod cluster;
 mod database;
 mod hub;
 mod pooler;
@@ -7,6 +8,7 @@ mod process;
 mod receiver;
 mod times;
 
+pub(crate) use cluster::Cluster;
 pub(crate) use database::Database;
 pub(crate) use hub::{Answer, Options, TestHub};
 pub(crate) use pooler::Pooler;

@@ -49,7 +49,7 @@ impl Capture {
 
     /// The copy as it stands.
     pub(super) fn finish(self) -> Captured {
-        let digest = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::encode(self.digest.finalize());
         let left_out = self.total.saturating_sub((self.head.len() + self.tail.len()) as u64);
         let tail: Vec<u8> = self.tail.into();
         if left_out == 0 {

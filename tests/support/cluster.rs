@@ -1,5 +1,6 @@
-//! A PostgreSQL server of a test's own, whose disk can be made to fail.
+//! A PostgreSQL server of a test's own, whose disk can be made to fail, or that has TLS.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::process::{Child, Command};
 /// How long the server may take to answer, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) struct Cluster {
+pub(crate) struct Cluster {
     folder: TempDir,
     server: Option<Child>,
 }
@@ -43,7 +44,29 @@ fn command(words: &[&str]) -> Command {
 }
 
 impl Cluster {
-    pub(super) async fn make() -> Self {
+    pub(crate) async fn make() -> Self {
+        let mut cluster = Self::initialized().await;
+        cluster.start(&[]).await;
+        cluster
+    }
+
+    /// One that also takes connections over TLS, on that port of 127.0.0.1, with that certificate and key.
+    pub(crate) async fn make_with_tls(port: u16, (certificate, key): (&str, &str)) -> Self {
+        let mut cluster = Self::initialized().await;
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = cluster.data().join(name);
+            std::fs::write(&file, text).expect("a file");
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("its mode");
+            let owner = std::fs::metadata(cluster.data()).expect("a folder");
+            std::os::unix::fs::chown(&file, Some(owner.uid()), Some(owner.gid())).expect("its owner");
+        }
+        let settings = format!("ssl = on\nlisten_addresses = '127.0.0.1'\nport = {port}\n");
+        std::fs::write(cluster.data().join("postgresql.auto.conf"), settings).expect("a file");
+        cluster.run(&[], &[]).await;
+        cluster
+    }
+
+    async fn initialized() -> Self {
         // Not in TMPDIR: the path of a socket has at most 107 bytes.
         let folder = tempfile::Builder::new().prefix("crash-pg").tempdir_in("/tmp").expect("a folder");
         if rustix::process::getuid().is_root() {
@@ -53,21 +76,24 @@ impl Cluster {
         let (initdb, data) = (programs().join("initdb"), folder.path().join("data"));
         let words = [text(&initdb), "-D", text(&data), "-U", "postgres", "--auth=trust", "--encoding=UTF8"];
         assert!(command(&words).status().await.expect("initdb").success(), "initdb failed");
-        let mut cluster = Self { folder, server: None };
-        cluster.start(&[]).await;
-        cluster
+        Self { folder, server: None }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@localhost/postgres?host={}", self.folder.path().display())
     }
 
     /// Starts the server, under `strace` when that has something to inject.
-    pub(super) async fn start(&mut self, inject: &[&str]) {
+    pub(crate) async fn start(&mut self, inject: &[&str]) {
+        self.run(inject, &["-c", "listen_addresses="]).await;
+    }
+
+    async fn run(&mut self, inject: &[&str], options: &[&str]) {
         let (postgres, data, sockets) = (programs().join("postgres"), self.data(), self.folder.path());
         let mut words = if inject.is_empty() { vec![] } else { vec!["strace", "-D", "-f", "-o", "/dev/null"] };
         words.extend(inject);
-        words.extend([text(&postgres), "-D", text(&data), "-k", text(sockets), "-c", "listen_addresses="]);
+        words.extend([text(&postgres), "-D", text(&data), "-k", text(sockets)]);
+        words.extend(options);
         self.server = Some(command(&words).kill_on_drop(true).spawn().expect("the server starts"));
     }
 
@@ -76,7 +102,7 @@ impl Cluster {
     }
 
     /// Stops it as a crash would: nothing is written down, and the next start recovers.
-    pub(super) async fn crash(&mut self) {
+    pub(crate) async fn crash(&mut self) {
         let Some(mut server) = self.server.take() else { return };
         self.quit();
         tokio::time::timeout(PATIENCE, server.wait()).await.expect("the server ends").expect("it ran");
