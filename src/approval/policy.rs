@@ -24,7 +24,7 @@ pub(super) const DEFAULT_USE_WITHIN_SECONDS: u32 = 3_600;
 pub const MAX_WINDOW_SECONDS: u32 = 30 * 24 * 3_600;
 
 /// One requirement: `needed` approvals by members of `group`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Slot {
     /// Whose members may fill it.
     pub group: GroupName,

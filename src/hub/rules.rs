@@ -18,10 +18,10 @@ const SHORT: usize = 4 * 1024;
 /// Long commands that are judged at the same time; more would only take the processor from each other.
 const LONG_AT_ONCE: usize = 2;
 
-/// Compiled lists of rules by the digest of their text.
+/// Compiled lists of rules.
 pub(super) struct RuleBooks {
     /// A std mutex: held for a map look-up, never across an await or a compilation.
-    compiled: Mutex<HashMap<Digest, Arc<Guardrails>>>,
+    compiled: Mutex<HashMap<Vec<Guardrail>, Arc<Guardrails>>>,
     /// A place for each long command that is being judged.
     long: Arc<Semaphore>,
 }
@@ -35,10 +35,8 @@ impl Default for RuleBooks {
 impl RuleBooks {
     /// The rules, ready to judge.
     fn get(&self, rules: &[Guardrail]) -> Result<Arc<Guardrails>, HubError> {
-        let text = serde_json::to_vec(rules).map_err(|error| invalid(error.to_string()))?;
-        let key = Digest::of(&text);
         let cache = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = cache().get(&key) {
+        if let Some(known) = cache().get(rules) {
             return Ok(Arc::clone(known));
         }
         let compiled = Arc::new(Guardrails::compile(rules).map_err(|error| invalid(error.to_string()))?);
@@ -46,7 +44,7 @@ impl RuleBooks {
         if cache.len() >= CACHED {
             cache.clear();
         }
-        cache.insert(key, Arc::clone(&compiled));
+        cache.insert(rules.to_vec(), Arc::clone(&compiled));
         Ok(compiled)
     }
 

@@ -29,7 +29,7 @@ pub enum Effect {
 }
 
 /// A rule about commands. Rules are asked in order, and the first that matches a statement decides it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Guardrail {
     /// What it is called in answers and logs.
     pub name: RuleName,
