@@ -36,10 +36,13 @@ const BEFORE_NAMES: [&str; 18] = [
     "recursive",
     "references",
     "table",
-    "using",
+    "tablesample",
     "vacuum",
     "view",
 ];
+
+/// Words before parentheses that an expression may follow: `distinct on (a) f(b)`, `top (1) f(b)`, `operator(x.+) f(b)`.
+const BEFORE_EXPRESSIONS: [&str; 4] = ["on", "operator", "options", "top"];
 
 /// A call of a function that is not known to be harmless.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,21 +65,29 @@ impl Call {
 /// empty in `words`, by the number of the word.
 pub(super) fn calls(words: &[String], quoted: &[(usize, String)]) -> Vec<Call> {
     let mut calls: Vec<Call> = Vec::new();
-    // The open parentheses, with the call that each belongs to.
-    let mut open: Vec<Option<usize>> = Vec::new();
+    // The open parentheses, with their place and the call that each belongs to.
+    let mut open: Vec<(usize, Option<usize>)> = Vec::new();
+    // Whether an alias may follow the parenthesis that was closed last.
+    let mut aliased = true;
     let mut main = false;
     let mut called = None;
     for (at, word) in words.iter().enumerate() {
         match word.as_str() {
-            "(" => open.push(called.take()),
+            "(" => open.push((at, called.take())),
             ")" => {
-                if let Some(call) = open.pop().flatten().and_then(|call| calls.get_mut(call)) {
+                let (begin, call) = open.pop().unwrap_or((0, None));
+                aliased = !begin
+                    .checked_sub(1)
+                    .and_then(|at| words.get(at))
+                    .is_some_and(|word| BEFORE_EXPRESSIONS.contains(&word.as_str()));
+                if let Some(call) = call.and_then(|call| calls.get_mut(call)) {
                     call.arguments.end = at;
                 }
             }
             _ if words.get(at + 1).is_some_and(|next| next == "(") && (word.is_empty() || is_name(word)) => {
                 let (name, first) = name(words, quoted, at);
-                if !is_harmless(&name) && !is_declared(words, first, main || !open.is_empty()) {
+                let place = Place { inside: main || !open.is_empty(), aliased };
+                if !is_harmless(&name) && !is_declared(words, first, place) {
                     called = Some(calls.len());
                     calls.push(Call { name, arguments: at + 2..words.len() });
                 }
@@ -135,18 +146,32 @@ fn is_harmless(name: &str) -> bool {
     HARMLESS.contains(name) || HARMLESS_FAMILIES.iter().any(|family| in_family(family))
 }
 
-/// Whether the name that begins at a word is declared there, with a list of columns or parameters, and not called. `inside`
-/// says that it stands in parentheses or behind the common table expressions.
-fn is_declared(words: &[String], first: usize, inside: bool) -> bool {
+/// Where a name with a list in parentheses stands.
+struct Place {
+    /// In parentheses, or behind the common table expressions.
+    inside: bool,
+    /// Behind a parenthesis, it may be the alias of what is in there.
+    aliased: bool,
+}
+
+/// Whether the name that begins at a word is declared there, with a list of columns or parameters, and not called.
+fn is_declared(words: &[String], first: usize, Place { inside, aliased }: Place) -> bool {
     let Some(before) = first.checked_sub(1).and_then(|at| words.get(at)).map(String::as_str) else { return false };
     let head = words.first().map_or("", String::as_str);
     let this = words.get(first).map_or("", String::as_str);
     BEFORE_NAMES.contains(&before)
         || matches!(before, "use" | "force" | "ignore") && matches!(this, "index" | "key")
-        || before == ")"
+        || before == ")" && aliased
+        || before == "using" && uses_method(words, first)
         || before == "on" && matches!(head, "create" | "grant" | "comment")
         || matches!(before, "insert" | "replace" | "ignore") && matches!(head, "insert" | "replace")
         || matches!(before, "with" | ",") && head == "with" && !inside
+}
+
+/// Whether the `using` before a word names the method of an index: `create index … using gin (…)`, `exclude using gist (…)`.
+fn uses_method(words: &[String], first: usize) -> bool {
+    words.iter().find(|word| *word != "(").is_some_and(|head| head == "create")
+        || first.checked_sub(2).and_then(|at| words.get(at)).is_some_and(|word| word == "exclude")
 }
 
 /// The functions that a rule names: in its list, as words of its statements, or in its pattern.

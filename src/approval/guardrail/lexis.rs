@@ -25,6 +25,8 @@ pub(super) struct Lexis {
     pub hash: bool,
     /// `--` begins a comment only before white space.
     pub spaced_dashes: bool,
+    /// Where a statement would begin, it begins one whatever follows.
+    pub leading_dashes: bool,
     /// `//` begins a comment.
     pub slashes: bool,
     /// Which executable comments are code.
@@ -91,6 +93,7 @@ const PLAIN: Lexis = Lexis {
     brackets: Brackets::None,
     hash: false,
     spaced_dashes: false,
+    leading_dashes: false,
     slashes: false,
     hints: Hints::Comments,
     nested: false,
@@ -117,7 +120,7 @@ const MYSQL: Lexis = Lexis {
 };
 
 /// All readings, those first that always differ.
-const READINGS: [Lexis; 11] = [
+const READINGS: [Lexis; 12] = [
     POSTGRESQL,
     MYSQL,
     // SQLite.
@@ -132,6 +135,8 @@ const READINGS: [Lexis; 11] = [
     Lexis { backslash: true, slashes: true, dollar: Dollar::Bare, ..PLAIN },
     // psql, which keeps the lines of COPY from the server.
     Lexis { only_with: "stdin", copy: true, ..POSTGRESQL },
+    // MySQL's client, which sends no such comment.
+    Lexis { only_with: "--", leading_dashes: true, ..MYSQL },
     // PostgreSQL with standard_conforming_strings off.
     Lexis { only_with: "\\", backslash: true, ..POSTGRESQL },
     // MySQL with ANSI_QUOTES, with NO_BACKSLASH_ESCAPES.

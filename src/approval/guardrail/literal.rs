@@ -85,6 +85,34 @@ fn coded(text: &str, kind: char) -> Option<(char, usize)> {
     Some((char::from_u32(code)?, prefix + length))
 }
 
+/// What escapes the characters of `U&'…'`, by what follows that: `UESCAPE '!'`, or else a backslash.
+pub(super) fn unicode_escape(after: &str) -> char {
+    let named = after.trim_start().split_at_checked(7).filter(|(word, _)| word.eq_ignore_ascii_case("uescape"));
+    named.and_then(|(_, from)| from.trim_start().strip_prefix('\'')?.chars().next()).unwrap_or('\\')
+}
+
+/// What the inside of `U&'…'` says: `\0061`, `\+000061`, `\\`.
+pub(super) fn unicode_unescaped(inside: &str, escape: char) -> String {
+    let mut said = String::with_capacity(inside.len());
+    let mut rest = inside;
+    while let Some((before, from)) = rest.split_once(escape) {
+        said.push_str(before);
+        let (sign, digits) = from.strip_prefix('+').map_or((0, from), |digits| (1, digits));
+        let length = if sign == 1 { 6 } else { 4 };
+        let code =
+            digits.get(..length).and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
+        if let Some(c) = code {
+            said.push(c);
+            rest = from.get(sign + length..).unwrap_or_default();
+        } else {
+            said.push(escape);
+            rest = from.strip_prefix(escape).unwrap_or(from);
+        }
+    }
+    said.push_str(rest);
+    said
+}
+
 /// The length of a comment behind its mark, with the mark that ends it. So deep may comments be in it.
 pub(super) fn comment_end(text: &str, most: usize) -> Option<usize> {
     let (mut at, mut depth) = (0, 0);

@@ -41,7 +41,7 @@ fn before(words: &[String], at: usize) -> &str {
 
 fn begins(words: &[String], at: usize) -> bool {
     let (this, next) = (word(words, at), word(words, at + 1));
-    if is_lock_hint(words, at) {
+    if is_lock_hint(words, at) || takes_number(words, at) {
         return true;
     }
     if is_name(words, at) {
@@ -63,14 +63,29 @@ fn takes_into(head: &str) -> bool {
     matches!(head, "insert" | "replace" | "merge" | "upsert" | "copy" | "load" | "fetch" | "import")
 }
 
-/// Locks of SQL Server: `from t with (updlock)`.
+/// Locks of SQL Server: `from t with (updlock)`. Commas between them may be left out.
 fn is_lock_hint(words: &[String], at: usize) -> bool {
-    matches!(word(words, at), "holdlock" | "tablock" | "tablockx" | "updlock" | "xlock")
-        && matches!(before(words, at), "(" | ",")
-        && matches!(word(words, at + 1), ")" | ",")
+    let is_hint = |word: &str| {
+        word.ends_with("lock") || matches!(word, "nowait" | "readpast" | "repeatableread" | "serializable" | "tablockx")
+    };
+    matches!(
+        word(words, at),
+        "holdlock" | "repeatableread" | "serializable" | "tablock" | "tablockx" | "updlock" | "xlock"
+    ) && (matches!(before(words, at), "(" | ",") || is_hint(before(words, at)))
+        && (matches!(word(words, at + 1), ")" | ",") || is_hint(word(words, at + 1)))
 }
 
-/// Whether a word can only be a name, where it stands: behind a dot, a comma, or the `as` of a query.
+/// Whether a sequence is made to count on: `next value for s` in the standard, `s.nextval` in Oracle and Snowflake.
+fn takes_number(words: &[String], at: usize) -> bool {
+    match word(words, at) {
+        "next" => word(words, at + 1) == "value" && word(words, at + 2) == "for",
+        "nextval" => before(words, at) == ".",
+        _ => false,
+    }
+}
+
+/// Whether a word can only be a name, where it stands: behind a dot, a comma, or the `as` of a query, or before what no statement
+/// goes on with.
 fn is_name(words: &[String], at: usize) -> bool {
     // A line of a client, which ends the batch before it.
     if word(words, at) == "go" {
@@ -79,6 +94,7 @@ fn is_name(words: &[String], at: usize) -> bool {
     let earlier = words.get(..at).unwrap_or_default();
     match before(words, at) {
         "." | "," => true,
+        _ if is_column(words, at) => true,
         "as" => {
             let first = earlier.iter().find(|word| *word != "(").map_or("", String::as_str);
             matches!(first, "select" | "with" | "values" | "table" | "explain")
@@ -88,6 +104,46 @@ fn is_name(words: &[String], at: usize) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a word that wants an argument as a statement has none: `where enable = true`, `select copy from t`, `order by kill`.
+fn is_column(words: &[String], at: usize) -> bool {
+    let needs_more = matches!(word(words, at), "call" | "copy" | "deny" | "disable" | "enable" | "kill" | "use");
+    let next = word(words, at + 1);
+    let is_quoted = next.is_empty() && at + 1 < words.len();
+    needs_more
+        && !is_quoted
+        && matches!(
+            next,
+            "" | ")"
+                | ","
+                | "="
+                | "<"
+                | ">"
+                | "<="
+                | ">="
+                | "<>"
+                | "!="
+                | "and"
+                | "asc"
+                | "between"
+                | "desc"
+                | "else"
+                | "end"
+                | "from"
+                | "group"
+                | "having"
+                | "in"
+                | "is"
+                | "like"
+                | "not"
+                | "or"
+                | "order"
+                | "then"
+                | "union"
+                | "when"
+                | "where"
+        )
 }
 
 /// Whether it is all of `show create table a.b`. Only such kinds are named whose creation needs more than a name, so that SQL

@@ -161,10 +161,21 @@ impl<'a> Scanner<'a> {
         let mark = literal::opening(from, quote, self.lexis.triple);
         let inside = from.get(mark.len()..).unwrap_or_default();
         let length = quoted_end(inside, mark, escapes != Escapes::None, mark.len() == 1).ok_or(Open)?;
-        let inside = literal::unescaped(inside.get(..length).unwrap_or_default(), mark, escapes);
+        let after = inside.get(length + mark.len()..).unwrap_or_default();
+        let mut inside = literal::unescaped(inside.get(..length).unwrap_or_default(), mark, escapes);
+        if prefix == 0 && escapes == Escapes::None && self.is_behind_unicode_mark() {
+            inside = literal::unicode_unescaped(&inside, literal::unicode_escape(after));
+        }
         self.quoted(quote, quote, inside);
         self.at += prefix + length + 2 * mark.len();
         Ok(())
+    }
+
+    /// Whether a string that begins here has the characters of `U&'d\0061ta'` in it.
+    fn is_behind_unicode_mark(&self) -> bool {
+        let before = self.text.get(..self.at).unwrap_or_default();
+        let before = before.strip_suffix("u&").or(before.strip_suffix("U&"));
+        before.is_some_and(|before| !before.ends_with(|c| self.lexis.is_of_word(c)))
     }
 
     /// A quoted name; a backslash means nothing in it.
@@ -194,12 +205,19 @@ impl<'a> Scanner<'a> {
         match (bytes.next(), bytes.next()) {
             (Some(b'/'), Some(b'*')) => true,
             (Some(b'-'), Some(b'-')) => {
-                !self.lexis.spaced_dashes || bytes.next().is_none_or(|b| b.is_ascii_whitespace())
+                !self.lexis.spaced_dashes
+                    || bytes.next().is_none_or(|b| b.is_ascii_whitespace())
+                    || self.lexis.leading_dashes && self.is_between_statements()
             }
             (Some(b'/'), Some(b'/')) => self.lexis.slashes,
             (Some(b'#'), _) => self.lexis.hash,
             _ => false,
         }
+    }
+
+    fn is_between_statements(&self) -> bool {
+        let code = self.pieces.iter().rev().find(|piece| !matches!(piece, Piece::Comment(_)));
+        code.is_none_or(|piece| *piece == Piece::End)
     }
 
     fn comment(&mut self, rest: &str) -> Result<(), Open> {
@@ -347,8 +365,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn operator(&mut self, c: char, rest: &str) {
-        if c == '\\' {
-            // Commands of psql and of MySQL's client; a shell's escapes.
+        // Commands of psql and of MySQL's client; a shell's escapes. And what psql puts in place of its variable, which holds
+        // words of the statement before it.
+        let failed = rest.trim_start_matches([':', '"', '\'']).starts_with("LAST_ERROR_MESSAGE");
+        if c == '\\' || c == ':' && failed {
             self.client_command = true;
             self.doubt();
         }

@@ -1,7 +1,10 @@
 //! Whether a text that begins with a word of SQL is a script of something else: `set -e`, and `psql -c '…'` on the next line.
 //!
-//! Only words that shells, build files or other languages also begin with are suspicious. What follows them must look like SQL:
-//! no options, no operators of a shell, and no later line that begins as a call of a program does.
+//! Words that shells, build files or other languages also begin with are suspicious. What follows them must look like SQL:
+//! no options, no operators of a shell, and no later line that begins as a call of a program does. After other words of SQL such a
+//! line has to show an option or an operator, too.
+
+use super::words;
 
 /// Whether some statement of a text is more likely a script's line than SQL.
 pub(super) fn is_likely(text: &str) -> bool {
@@ -44,29 +47,36 @@ impl Token<'_> {
 
 /// Words of SQL that a script may begin a command with, too.
 const SHARED: &str = "
-    abort attach backup begin call checkpoint cluster comment commit copy declare desc describe detach do end exec
-    execute fetch go load lock notify release rename reset restore rollback set show start table unlock use vacuum
+    abort analyze attach backup begin call checkpoint cluster comment commit copy deallocate declare deny desc describe
+    detach discard do end exec execute fetch go grant load lock notify optimize pragma refresh reindex release rename
+    reset restore revoke rollback savepoint set show start table truncate unlisten unlock use vacuum
 ";
 
 /// Those of them that operators of SQL may follow at once.
-const QUERYING: &str = "begin desc describe exec execute show";
+const QUERYING: &str = "analyze begin desc describe exec execute show";
+
+/// Words that begin a query, in which operators are ordinary.
+const QUERIES: &str = "explain select values with";
 
 /// Words that begin a line in the middle of a statement, or a statement of a language in a database.
 const CONTINUE: &str = "
-    add all alter and as asc at begin between by cascade case character check collate column columns commit
-    constraint create cross cursor declare default delete desc distinct do drop else elseif elsif enclosed end
-    escaped except exception exec execute exists exit fetch fields filter for foreign format from full global go
-    grant group having if ignore ilike in inner insert intersect into is isolation join language lateral left
-    level like limit lines local loop materialized merge mode natural no not null nulls offset on option
-    optionally or order outer over partition perform primary print qualify raise read recursive return returning
-    revoke right rollback select session set starting tablesample terminated then throw to transaction truncate type
-    union update use using values when where while window with work write
+    add all alter and as asc asof at begin between by cascade case character check collate column columns comment
+    commit connect constraint continue create cross cursor declare default delete desc distinct div do drop else
+    elseif elsif enclosed end engine escaped except exception exec execute exists exit fetch fields filter for force
+    foreign format from full global go grant group having identified if ignore ilike in inner insert intersect into is
+    isolation join key language lateral left level like limit lines local loop match materialized merge minus mod mode
+    modify natural no not null nulls offset on option optionally or order outer over owner partition perform pivot
+    primary print prior qualify raise read recursive references regexp rename replace restart restrict return
+    returning returns reuse revoke right rlike rollback sample select session set similar start starting straight_join
+    tablesample tablespace terminated then throw to transaction truncate type union unique unpivot update use using
+    values view when where while window with within work write xor
 ";
 
 /// Words that something has to follow, on the next line if need be.
 const WANT: &str = "
-    all and as between by case cursor distinct else for from having in into is isolation join level like limit not
-    on or select set table then to transaction using values when where
+    all and as between by case concurrently cursor database distinct else for from having in index into is isolation join
+    level like limit materialized not on only or role schema select set table then to transaction user using values
+    verbose view when where
 ";
 
 /// Whether a statement is a script's line, or several.
@@ -79,20 +89,54 @@ fn is_script(statement: &[Token<'_>]) -> bool {
     {
         return first.sort == Sort::Word;
     }
-    // A menu of bash.
-    if first.is("select") {
-        return rest.get(1).is_some_and(|word| word.is("in")) && rest.get(2).is_some_and(|next| !next.is("("));
-    }
-    // A block of Python.
-    if first.is("with") {
-        return on_first_line(rest, |token, next| token.is(":") && next.is_none_or(|next| next.spaced));
+    let is_menu = first.is("select") && second.sort == Sort::Word && rest.get(1).is_some_and(|word| word.is("in"));
+    let is_block_of_python = || on_first_line(rest, |token, next| token.is(":") && next.is_none_or(|next| next.spaced));
+    if goes_on_as_command(first, rest)
+        || is_menu && rest.get(2).is_some_and(|next| !next.is("("))
+        || first.is("with") && is_block_of_python()
+    {
+        return true;
     }
     // Variables of a database.
-    if !first.is_in(SHARED) || second.is("@") {
+    if second.is("@") {
         return false;
+    }
+    let plainly = |at| calls_program(statement, at) && acts_in_line(statement.get(at..).unwrap_or_default(), first);
+    if !first.is_in(SHARED) {
+        return words::begins_sql(&first.text.to_lowercase())
+            && (!first.is("select") && is_option(rest) || (1..statement.len()).any(plainly));
     }
     let acts = !first.is_in(QUERYING) && on_first_line(rest, is_operator);
     acts || is_option(rest) || (1..statement.len()).any(|at| calls_program(statement, at))
+}
+
+/// Whether a word of SQL is only the beginning of a command's name, an assignment, or a command that an operator follows:
+/// `update-grub`, `start.sh`, `values=(a b)`, `update && …`, `copy /y`, `go build`.
+fn goes_on_as_command(first: &Token<'_>, rest: &[Token<'_>]) -> bool {
+    let Some((second, following)) = rest.split_first() else { return false };
+    if !words::begins_sql(&first.text.to_lowercase()) || second.begins_line {
+        return false;
+    }
+    let third = following.first().filter(|third| !third.spaced && !third.begins_line);
+    let begins =
+        |is: fn(char) -> bool| third.is_some_and(|third| third.sort == Sort::Word && third.text.starts_with(is));
+    let glued = !second.spaced
+        && (second.is_one_of(&["/", "="])
+            || second.is(".") && begins(|c| !c.is_ascii_digit())
+            || second.is("-") && begins(|c| !c.is_ascii_digit()) && !first.is("select"));
+    let operator = second.is_one_of(&["|", "&", "<", ">", "/"]);
+    glued || operator || first.is("go") && !second.text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Whether a line shows by an option that it calls a program, or, where no query is, by an operator of a shell.
+fn acts_in_line(from: &[Token<'_>], first: &Token<'_>) -> bool {
+    let length = from.iter().skip(1).position(|token| token.begins_line).map_or(from.len(), |at| at + 1);
+    let line = from.get(..length).unwrap_or_default();
+    let named = |at: usize| line.get(at + 1).is_some_and(|token| !token.text.starts_with(|c: char| c.is_ascii_digit()));
+    let option = |at: usize| line.get(at..).is_some_and(is_option) && named(at);
+    (1..line.len()).any(option)
+        || !first.is_in(QUERIES)
+            && line.iter().zip(line.iter().skip(1)).any(|(token, next)| is_operator(token, Some(next)))
 }
 
 /// Whether an option of a program begins here: `-e`, `+x`, `--`.

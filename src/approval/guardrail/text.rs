@@ -1,5 +1,6 @@
 //! Texts before they are tokens, or when they cannot be.
 
+use super::words;
 use crate::unicode::is_hidden;
 
 /// A text with white space that every database knows, and whether it was so. Databases disagree on what other white space,
@@ -23,7 +24,8 @@ pub(super) fn plain(text: &str) -> (String, bool) {
 }
 
 /// Whether a later line may be one of a client's own commands, which the client takes out before any database sees it: a line
-/// that begins as such commands do, or what follows an empty line within a statement. Comments between statements end nothing.
+/// that begins as such commands do, or as those of Oracle's client behind an empty line, which ends a statement there. Comments
+/// between statements end nothing.
 pub(super) fn has_client_lines(text: &str) -> bool {
     let (mut begun, mut after_gap, mut first, mut comment) = (false, false, true, false);
     for line in text.lines() {
@@ -32,11 +34,12 @@ pub(super) fn has_client_lines(text: &str) -> bool {
             after_gap |= begun;
             continue;
         };
-        let marked = matches!(begins, '.' | '!' | ':' | '/' | '@');
-        if !first && (after_gap || marked || is_named_command(line)) && !line.starts_with("/*") {
+        let marked = matches!(begins, '.' | '!' | ':' | '/' | '@') || after_gap && begins == '$';
+        let oracle = after_gap && is_oracle_command(line);
+        if !first && (marked || oracle || is_named_command(line)) && !line.starts_with("/*") {
             return true;
         }
-        (after_gap, first) = (false, false);
+        first = false;
         if !begun && (comment || line.starts_with("--") || line.starts_with("/*")) {
             // Nothing but the comment, if its end is the line's.
             let ends = line.find("*/");
@@ -58,6 +61,51 @@ fn is_named_command(line: &str) -> bool {
     // A column of that name, in a list or in a condition.
     let column = argument.starts_with("as ") || argument.starts_with(['=', '<', '>', ',', ')']) || line.ends_with(',');
     named && !column
+}
+
+/// Commands of SQL*Plus that reach beyond its own display, and to how many letters each may be cut (SQL*Plus User's Guide and
+/// Reference, "SQL*Plus Command Reference"). Those that only edit the statement run nothing without one of these. And statements
+/// that Oracle alone has.
+const ORACLE_COMMANDS: [(&str, usize); 29] = [
+    ("administer", 10),
+    ("archive", 4),
+    ("associate", 9),
+    ("audit", 5),
+    ("connect", 4),
+    ("copy", 4),
+    ("define", 3),
+    ("disassociate", 12),
+    ("edit", 2),
+    ("execute", 4),
+    ("exit", 4),
+    ("flashback", 9),
+    ("get", 3),
+    ("host", 2),
+    ("noaudit", 7),
+    ("password", 5),
+    ("purge", 5),
+    ("quit", 4),
+    ("recover", 4),
+    ("run", 1),
+    ("save", 3),
+    ("set", 3),
+    ("shutdown", 4),
+    ("spool", 3),
+    ("start", 3),
+    ("startup", 5),
+    ("store", 4),
+    ("undefine", 5),
+    ("whenever", 5),
+];
+
+/// Whether a line is a command of SQL*Plus or the beginning of another statement than a query, and no name of a column or table.
+fn is_oracle_command(line: &str) -> bool {
+    let line = line.to_ascii_lowercase();
+    let (word, after) = line.split_at(line.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(line.len()));
+    let is_name = after.starts_with(|c: char| c.is_ascii_digit() || "_.,=<>)".contains(c));
+    let is_command = |(command, least): &(&str, usize)| word.len() >= *least && command.starts_with(word);
+    let begins = words::begins_sql(word) && !matches!(word, "end" | "fetch" | "select" | "values" | "with");
+    !is_name && (begins || ORACLE_COMMANDS.iter().any(is_command))
 }
 
 /// The words of a text that cannot be read: all of them, those outside of what looks like a comment, be comments nested or not, and

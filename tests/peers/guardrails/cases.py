@@ -39,6 +39,24 @@ HIDDEN = [
     (("PostgreSQL",), "create procedure p() language sql as '{}'; call p()"),
     (("MariaDB",), "prepare s from '{}'; execute s"),
     (("MariaDB",), "execute immediate '{}'"),
+    (("PostgreSQL",), "do U&'begin {}\\003b end'"),
+    (("PostgreSQL",), "create function f() returns void language sql as U&'{}'; select f()"),
+    # Functions under another spelling, and where an alias could stand.
+    (("PostgreSQL",), "select \"run_text\"('{}')"),
+    (("PostgreSQL",), "select U&\"run\\005ftext\"('{}')"),
+    (("PostgreSQL",), "select \"public\" . \"run_text\"/**/('{}')"),
+    (("PostgreSQL",), "select distinct on (1) run_text('{}')"),
+    (("PostgreSQL",), "select 1 operator(pg_catalog.||) run_text('{}')::text"),
+    # What psql and MySQL's client make of a text.
+    (("PostgreSQL",), "select '{}' \\gexec"),
+    (("PostgreSQL",), "select '{}' as a \\gset\n:a;"),
+    (("PostgreSQL",), "select \"x\"\"; {}; --\"; select :LAST_ERROR_MESSAGE;"),
+    (("MariaDB",), "select 1 /*! ,' */ ' */;\n--x\"\n{}; -- '"),
+    # Scripts that begin with a word of SQL.
+    (("a shell",), "set -e\npsql -c '{}'"),
+    (("a shell",), "declare -r X=1\npsql -c '{}'"),
+    (("a shell",), "truncate -s 0 log\npsql -c '{}'"),
+    (("a shell",), "update() { true; }\nupdate && psql -c '{}'"),
     # Nothing at all.
     (EVERY, "{}"),
     (EVERY, "select 1; {}"),
@@ -51,6 +69,24 @@ WRITING = [
     (("PostgreSQL",), "with a as (select 1) select * into table copied from a"),
     (("PostgreSQL", "DuckDB"), "create table copied as select 1"),
     (("MariaDB",), "create table copied select 1"),
+    (("MariaDB",), "select next value for numbers"),
+    (("MariaDB",), "select nextval(numbers)"),
+    (("PostgreSQL",), "select nextval('numbers')"),
+    (("PostgreSQL",), "select distinct on (1) nextval('numbers')"),
+]
+
+# Lines of a shell that make the file `marker`, though they begin as `echo .*` allows.
+ACTING = [
+    "echo a && touch marker", "echo a || true; touch marker", "echo a\ntouch marker", "echo a & touch marker; wait",
+    "echo a | tee marker", "echo a > marker", "echo a 2>marker", "echo $(touch marker)", "echo `touch marker`",
+    "echo \"$(touch marker)\"", "echo ${x:-$(touch marker)}", "echo $((`touch marker`))", "echo a\\\\; touch marker",
+    "echo 'a\\'; touch marker; ''", "echo a 1>&2 2> marker",
+]
+
+# Those that make nothing.
+QUIET = [
+    "echo a", "echo 'a > marker'", "echo \"a | tee marker\"", "echo '$(touch marker)'",
+    "echo a && echo b; echo c",
 ]
 
 # Statements that change nothing, by an engine that takes them.
@@ -60,6 +96,8 @@ READING = [
     ("PostgreSQL", "select array['a]','b']"),
     ("PostgreSQL", "select 'C:\\temp\\'"),
     ("PostgreSQL", "(select 1)"),
+    ("PostgreSQL", "with a as (\n  select 1\n),\n\nb as (\n  select 2\n)\n\nselect *\n\nfrom a, b"),
+    ("PostgreSQL", "select copy from (values (1, true)) as t (copy, enable) where enable = true order by copy"),
     ("PostgreSQL", "-- all of them\n\nselect 1"),
     ("PostgreSQL", "/* all\n * of them\n */\n\nselect 1"),
     ("PostgreSQL", "select x.copy, x.call, x.use from (select 1 as copy, 2 as call, 3 as use) x"),

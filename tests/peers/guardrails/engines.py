@@ -17,6 +17,9 @@ import duckdb
 
 SECONDS = 60
 MARKER = "create table marker (a int); insert into marker values (0)"
+SEQUENCE = "create sequence numbers"
+# A function that runs what it is given.
+RUN_TEXT = "create function run_text(text) returns bool language plpgsql as 'begin execute $1; return true; end'"
 
 
 class Effects:
@@ -54,18 +57,27 @@ class Postgres:
         # A checkpoint is part of it, which may write much that others left.
         self.query(f"drop database if exists {self.database} with (force)", self.admin, 10 * SECONDS)
 
+    def environment(self):
+        """The variables by which psql finds the database without a URL."""
+        parts = urllib.parse.urlsplit(self.url)
+        named = dict(urllib.parse.parse_qsl(parts.query))
+        host, port = named.get("host", parts.hostname), named.get("port", parts.port)
+        values = {"PGHOST": host, "PGPORT": port, "PGUSER": parts.username, "PGPASSWORD": parts.password}
+        found = {name: urllib.parse.unquote(str(value)) for name, value in values.items() if value}
+        return {**found, "PGDATABASE": self.database}
+
     def query(self, text, url=None, seconds=SECONDS):
         ways = ("-XqAt", "-v", "ON_ERROR_STOP=1")
         return call("psql", *ways, url or self.url, "-c", text, check=True, seconds=seconds)
 
-    def run(self, text):
-        if not self.clean:
-            self.query(f"drop schema public cascade; create schema public; {MARKER}")
+    def run(self, text, fresh=True):
+        if fresh and not self.clean:
+            self.query(f"drop schema public cascade; create schema public; {MARKER}; {SEQUENCE}; {RUN_TEXT}")
         call("psql", "-Xq", self.url, text=text)
         call("psql", "-Xq", self.url, "-c", text)
         tables = "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'"
-        shown = call("psql", "-XqAt", self.url, text=f"select count(*) from marker; {tables}")
-        effects = Effects(shown)
+        counted = "select 'counted' from numbers where is_called"
+        effects = Effects(call("psql", "-XqAt", self.url, text=f"select count(*) from marker; {tables}; {counted}"))
         self.clean = not effects.changed
         return effects
 
@@ -132,9 +144,12 @@ class MariaDb:
 
     def run(self, text):
         if not self.clean:
-            self.client(f"drop database if exists marks; create database marks; use marks; {MARKER}")
+            self.client(f"drop database if exists marks; create database marks; use marks; {MARKER}; {SEQUENCE}")
         self.client(text, "marks")
-        effects = Effects(self.client("select count(*) from marker; show tables", "marks"))
+        known = "information_schema.tables where table_schema = 'marks' and table_type = 'BASE TABLE'"
+        tables = f"select table_name from {known}"
+        counted = "select 'counted' from numbers where next_not_cached_value > 1"
+        effects = Effects(self.client(f"select count(*) from marker; {tables}; {counted}", "marks"))
         self.clean = not effects.changed
         return effects
 
@@ -190,6 +205,30 @@ class DuckDb:
             return Effects("\n".join(shown))
 
 
+class Shell:
+    """dash and bash, each in a new folder, with `psql` for PostgreSQL's database."""
+
+    name = "a shell"
+
+    def __init__(self, postgres):
+        self.postgres = postgres
+
+    def lines(self, text):
+        """Whether one of them makes the file `marker`."""
+        made = False
+        for shell in ("dash", "bash"):
+            with tempfile.TemporaryDirectory(prefix="countersign-shell.") as folder:
+                environment = {"PATH": os.environ["PATH"], "PSQLRC": "/dev/null", **self.postgres.environment()}
+                subprocess.run([shell, "-c", text], cwd=folder, env=environment, capture_output=True, timeout=SECONDS)
+                made |= pathlib.Path(folder, "marker").exists()
+        return made
+
+    def run(self, text):
+        self.postgres.run("select 1")
+        self.lines(text)
+        return self.postgres.run("select 1", fresh=False)
+
+
 @contextlib.contextmanager
 def all_engines():
     """All of them by name, ended whatever happens."""
@@ -199,4 +238,5 @@ def all_engines():
         for kind in (Postgres, MariaDb, Sqlite, DuckDb):
             engines[kind.name] = kind(folder)
             stack.callback(engines[kind.name].close)
+        engines[Shell.name] = Shell(engines[Postgres.name])
         yield engines

@@ -3,8 +3,8 @@
     .venv/bin/python guardrails/run.py HUB_URL ADMIN_TOKEN
 
 Gives a running hub a resource that denies `drop table` and allows `select`, asks it about texts, and has PostgreSQL,
-MariaDB, SQLite and DuckDB run them. What any of them runs must be denied when a rule names it, and must not pass when
-none does. The queries of the databases' own views and of psql must pass.
+MariaDB, SQLite, DuckDB and shells run them. What any of them runs must be denied when a rule names it, and must not pass
+when none does. The queries of the databases' own views and of psql must pass.
 
 Prints a summary. Exit code 0 only when all was as it should be.
 """
@@ -16,7 +16,7 @@ import signal
 import sys
 import urllib.parse
 
-from cases import HIDDEN, PSQL, READING, WRITING
+from cases import ACTING, EVERY, HIDDEN, PSQL, QUIET, READING, WRITING
 from engines import all_engines
 
 DENIED, OTHER = "drop table marker", "insert into marker values (1)"
@@ -24,6 +24,7 @@ RULES = [
     {"name": "no-drop", "effect": "deny", "statements": ["drop table", "delete"]},
     {"name": "reading", "effect": "allow", "statements": ["select", "show", "with", "values"]},
 ]
+ECHO = [{"name": "echo", "effect": "allow", "pattern": "echo .*"}]
 # Of generated texts: what they are made of, and how many there are; the same ones each time. The hub sees what is
 # hidden in most, and the databases run the others.
 MARKS = [
@@ -47,13 +48,14 @@ class Hub:
             raise SystemExit(f"{method} {path}: {answer.status} {said.decode()}")
         return json.loads(said)
 
-    def outcome(self, command, language="sql"):
-        ask = {"resource": "guarded", "command": command, "language": language}
+    def outcome(self, command, language="sql", resource="guarded"):
+        ask = {"resource": resource, "command": command, "language": language}
         return self.call("POST", "/v1/evaluate", {**ask, "requester": {"email": "nora@example.com"}})["outcome"]
 
     def set_up(self):
         self.call("PUT", "/v1/groups/guards", {"members": ["dana@example.com"]})
         self.call("PUT", "/v1/resources/guarded", {"slots": [{"group": "guards"}], "guardrails": RULES})
+        self.call("PUT", "/v1/resources/shell", {"slots": [{"group": "guards"}], "guardrails": ECHO})
 
 
 class Report:
@@ -95,6 +97,15 @@ def reading(hub, engines, report):
         report.hold("psql's queries", hub.outcome(query) == "direct", (command, query))
 
 
+def shells(hub, engines, report):
+    for texts, acts in ((ACTING, True), (QUIET, False)):
+        for text in texts:
+            report.hold("a shell acts" if acts else "a shell is quiet", engines["a shell"].lines(text) == acts, text)
+            for language in ("sh", "bash"):
+                direct = hub.outcome(text, language, "shell") == "direct"
+                report.hold("asked about" if acts else "passes", direct != acts, text)
+
+
 def generated(hub, engines, report):
     """Whatever surrounds it, no engine may run what the hub has not seen."""
     chance = random.Random(1)
@@ -107,7 +118,8 @@ def generated(hub, engines, report):
             unseen = other
         else:
             continue
-        for name, engine in engines.items():
+        for name in EVERY:
+            engine = engines[name]
             report.hold("generated", not engine.run(unseen).changed, f"{name}: {unseen}")
 
 
@@ -119,6 +131,7 @@ def main():
     with all_engines() as engines:
         hidden(hub, engines, report)
         reading(hub, engines, report)
+        shells(hub, engines, report)
         generated(hub, engines, report)
     for fault in report.faults:
         print(fault, file=sys.stderr)

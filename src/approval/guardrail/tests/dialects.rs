@@ -90,6 +90,8 @@ fn comments_and_strings_of_other_dialects() {
     all(
         "denied",
         &[
+            // MySQL's client, which takes `--x` for a comment where a statement would begin.
+            "select 1 /*! ,' */ ' */;\n--x\"\ndrop table marker; -- '",
             // BigQuery.
             "select '''it's''', \"\"\" \" \"\"\"; drop table marker; -- '",
             "select r'\\'', '; drop table marker; -- '",
@@ -117,6 +119,9 @@ fn bodies_of_functions_are_code_however_they_are_quoted() {
             "create or replace task t as 'drop table marker'",
             "alter function f() as 'drop table marker'",
             "do 'begin drop table marker; end'",
+            "do U&'begin dr\\006fp table marker; end'",
+            "do u&'begin dr!+00006fp !0074able marker; end' UESCAPE '!'",
+            "create function f() returns void language sql as U&'drop\\0020table marker'",
             "do language plpgsql 'begin execute ''drop table marker''; end'",
             "create function f() returns void as $$ begin drop table marker; end $$ language plpgsql",
         ],
@@ -143,6 +148,14 @@ fn a_query_that_writes_or_locks_is_no_query() {
             "(select * from t) for share",
             "select * from t with (updlock)",
             "select * from t with (nolock, tablockx)",
+            "select * from t with (serializable)",
+            "select * from t with (nolock updlock)",
+            "select * from t with (updlock serializable)",
+            // Sequences.
+            "select next value for s",
+            "select 1, next value for a.s",
+            "select s.nextval from dual",
+            "values (next value for s)",
         ],
     );
     let rules = compile(json!([
@@ -181,6 +194,9 @@ fn what_only_reads_passes() {
             "select t.copy, t.call, t.use, t.grant from t",
             "select a, copy, call, use from t",
             "select a as copy, b as call, c as use from t",
+            "select copy from t where enable = true and use is null order by kill",
+            "select max(call), 'a word' from t where deny in (1) or disable group by copy, a",
+            "select next, value from t where nextval > 1",
             "select t.call, 'a word' from t",
             "-- all of them\nselect 1",
             "-- all of them\n\nselect 1",
@@ -212,6 +228,10 @@ fn what_only_reads_passes() {
             "select 1.delete from t",
             "create view v as delete from t",
             "select a use marker",
+            "select a use \"marker\"",
+            "select a use limit",
+            "select a copy marker from '/x'",
+            "select a call marker",
             "-- x\n\nhost id",
             "select 1 -- x\n\nhost id",
             "/* x */ select 1\n\nhost id",

@@ -85,6 +85,9 @@ fn only_harmless_functions_pass() {
             "SELECT UNIQUE wipe() FROM dual",
             "SELECT ('x').wipe()",
             "SELECT \"wipe\" ( )",
+            "SELECT DISTINCT ON (a) wipe() FROM t",
+            "SELECT TOP (1) wipe()",
+            "SELECT 1 OPERATOR(pg_catalog.+) wipe()",
             "SELECT evil.upper('x')",
             "SELECT \"pg_get_\".wipe()",
             "SELECT count(*), (SELECT max(wipe(a)) FROM t) FROM u",
@@ -102,6 +105,7 @@ fn only_harmless_functions_pass() {
             "WITH RECURSIVE a(b, c) AS (VALUES (1, 2)), d (e) AS MATERIALIZED (SELECT 1) SELECT b FROM a, d",
             "SELECT * FROM generate_series(1, 2) AS g(a), unnest(b) WITH ORDINALITY u(c, d), LATERAL (SELECT 1) s(e)",
             "SELECT sum(a) FILTER (WHERE b) OVER (PARTITION BY c ORDER BY d ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t",
+            "SELECT DISTINCT ON (a) lower(b) FROM t TABLESAMPLE SYSTEM (10) JOIN (SELECT 1) u (c) ON (c = 1)",
             "SELECT * FROM a JOIN b USING (c) WHERE EXISTS (SELECT 1) ORDER BY date_trunc('day', d) LIMIT (1)",
             "SELECT json_extract(a, '$.delete'), if(b, 'x', 'y'), group_concat(c), date_format(d, '%Y')",
         ],
@@ -111,7 +115,7 @@ fn only_harmless_functions_pass() {
 #[test]
 fn a_rule_may_name_functions() {
     let rules = |more: Value| {
-        let mut rule = json!({"name": "a", "effect": "allow", "statements": ["select", "insert", "create index", "call app.tidy"]});
+        let mut rule = json!({"name": "a", "effect": "allow", "statements": ["select", "insert", "create index", "alter table", "call app.tidy"]});
         rule.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         compile(json!([{"name": "no-drop", "effect": "deny", "statements": ["drop table"]}, rule]))
     };
@@ -153,9 +157,18 @@ fn a_rule_may_name_functions() {
             "INSERT orders (id) VALUES (1)",
             "CREATE INDEX by_day ON orders (lower(note))",
             "CREATE INDEX by_day ON orders USING gin (note)",
+            "ALTER TABLE orders ADD EXCLUDE USING gist (note WITH =)",
         ],
     );
-    all(&rules(json!({})), "ask", &["INSERT INTO orders VALUES (wipe())", "CREATE INDEX i ON orders (wipe(note))"]);
+    all(
+        &rules(json!({})),
+        "ask",
+        &[
+            "INSERT INTO orders VALUES (wipe())",
+            "CREATE INDEX i ON orders (wipe(note))",
+            "ALTER TABLE orders ALTER id TYPE int USING wipe(id)",
+        ],
+    );
 }
 
 #[test]

@@ -94,6 +94,56 @@ fn scripts_of_one_line_and_of_other_languages() {
 }
 
 #[test]
+fn words_of_sql_begin_names_of_programs() {
+    for first in [
+        "update-alternatives --set x y",
+        "update.sh",
+        "update",
+        "update/run x",
+        "truncate -s 0 app.log",
+        "truncate --size=0 app.log",
+        "analyze report",
+        "refresh token",
+        "grant-access",
+        "merge-logs a b",
+        "replace a b -- file",
+        "create cluster",
+        "explain.sh x",
+        "with-lock x",
+        "select-editor",
+        "values=(a b)",
+        "UPDATE=1",
+        "discard x",
+        "pragma once",
+        "go build ./...",
+        "go run .",
+        "copy /y a b",
+        "set /p X=",
+        "start /wait x",
+    ] {
+        for second in [RUN, "psql shop -X -c 'drop table marker'", "PGPASSWORD=x mysql -e \"drop table marker\""] {
+            for language in [None, Some("sql")] {
+                let script = format!("{first}\n{second}");
+                assert_eq!(verdict(&rules(), &script, language), "denied", "{script:?} as {language:?}");
+            }
+        }
+    }
+    for script in [
+        "start-process psql \"-c 'drop table marker'\"",
+        "set-content x 'drop table marker'",
+        "update && psql -c 'drop table marker'",
+        "update-thing | psql -c 'drop table marker'",
+        "truncate -s 0 x && psql -c 'drop table marker'",
+        "create x.sql\necho 'drop table marker' | psql",
+        "update x\necho 'drop table marker' > x",
+        "analyze x\necho 'drop table marker' | psql",
+    ] {
+        assert_eq!(verdict(&rules(), script, None), "denied", "{script:?}");
+    }
+    assert_eq!(verdict(&rules(), "update-grub", None), "ask");
+}
+
+#[test]
 fn sql_is_no_script() {
     for command in [
         "set search_path = \"$user\", public",
@@ -134,6 +184,25 @@ fn sql_is_no_script() {
         "declare\n  x int;\nbegin\n  x := 1;\n  dbms_output.put_line('drop table x');\nend;",
         "begin\n  log_it('drop table x');\nend",
         "call p('drop table x')",
+        "select -a, .5, 1-b\nfrom t u\nwhere a -b > 1\n  and c | d = 2",
+        "select-1",
+        "select.5",
+        "values(1)",
+        "explain select a\nfrom t\nwhere b < 1",
+        "analyze format=json select * from t where a < 'x'",
+        "update t\nset a = b - c\nfrom u\nwhere t.a > 1",
+        "insert into t\nselect a\nfrom u\nxor b > 1",
+        "create table t (\n  a int,\n  b int\n)\ncomment 'drop table x'\nengine = x",
+        "create or replace view v\nas select a | b\nfrom t",
+        "alter table t\nrename to u",
+        "alter table t\nmodify a int",
+        "grant select\non t\nto bob",
+        "refresh materialized view concurrently\n  v",
+        "truncate table\n  t\nrestart identity",
+        "analyze verbose\n  t",
+        "merge into t\nusing u\non a = b\nwhen matched then\n  delete",
+        "pragma foreign_keys = on",
+        "select 1\ngo\nselect 2\ngo 5",
     ] {
         assert!(!super::super::script::is_likely(block), "{block:?}");
     }

@@ -277,6 +277,24 @@ fn lines_that_a_client_takes_for_its_own_are_not_let_pass() {
     {
         assert_eq!(verdict(&USUAL, command, Some("sql")), "ask", "{command:?}");
     }
+    for command in [
+        "select 1\n\nfrom t\nho touch marker",
+        "select 1\n\nspo marker",
+        "select 1\n\n$touch marker",
+        "select 1\n\nr",
+        "select 1\n\nrename a to marker",
+        "select 1\n\npurge recyclebin",
+        "select 1\n\nset autocommit on",
+    ] {
+        assert_eq!(verdict(&USUAL, command, Some("sql")), "ask", "{command:?}");
+    }
+    for command in [
+        "with a as (\n  select 1\n),\n\nb as (\n  select 2\n)\n\nselect *\n\nfrom a\n\njoin b on r.id = b.id",
+        "select a\n\n  , b -- and\n\nfrom t\n\nfetch first 1 row only",
+        "select 1\n\n-- that was it",
+    ] {
+        assert_eq!(verdict(&USUAL, command, Some("sql")), "allowed", "{command:?}");
+    }
     for command in ["select 1;\n\nselect 2", "select a,\n       b\n  from t\n where c", "/* x */\nselect 1\n/* y */"] {
         assert_eq!(verdict(&USUAL, command, Some("sql")), "allowed", "{command:?}");
     }
@@ -302,6 +320,8 @@ fn what_a_client_makes_of_a_query_is_code() {
             "\\set q 'drop table marker'\n:q",
             "\\! psql -c 'drop table marker'",
             "SELECT 'drop table marker' \\bind \\gexec",
+            // psql puts the words of an error in the place of its variable.
+            "SELECT \"x\"\"; drop table marker; --\"; SELECT :LAST_ERROR_MESSAGE",
             // SQLite's and DuckDB's shells.
             ".shell sqlite3 db 'drop table marker'",
             "SELECT 1;\n.system sqlite3 db \"drop table marker\"",
@@ -334,6 +354,8 @@ fn what_a_client_makes_of_a_query_is_code() {
             "SELECT 1 \\gdesc",
             "SELECT 1 \\watch 1",
             "SELECT 1 \\crosstabview",
+            "SELECT \"x\"\"; vacuum; --\"; SELECT :LAST_ERROR_MESSAGE",
+            "SELECT :\"LAST_ERROR_MESSAGE\"",
             "\\i x",
             "\\ir x",
             "\\w |tee x",
