@@ -61,11 +61,11 @@ async fn with_team(hub: &TestHub, slack: &FakeSlack, team: &Value) -> (String, V
 on_both! {
     async fn a_member_of_the_organization_votes_by_either_name(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
-        for (team, bound) in [("T1", "T1"), ("E1", "E1")] {
+        for (team, bound, own) in [("T1", "T1", "E1"), ("E1", "E1", "E1"), ("E1", "E1", "T1"), ("T1", "T1", "T1")] {
             let slack = FakeSlack::start().await;
             let (endpoint, asked) = with_team(&hub, &slack, &json!(team)).await;
             hub.bind_to("dana@example.com", bound).await.expect(200);
-            hub.click_from(&slack, &button(&asked, "Approve"), (&workspace(), "E1"), "dana").await.expect_empty();
+            hub.click_from(&slack, &button(&asked, "Approve"), (&workspace(), own), "dana").await.expect_empty();
             slack.shows("C1", &["✅ Approved", "dana@example.com"]).await;
             hub.send(hub.call(reqwest::Method::DELETE, &format!("/v1/endpoints/{endpoint}")).bearer_auth(&hub.token)).await.expect(204);
         }

@@ -155,9 +155,10 @@ pub(super) fn interaction(body: &[u8]) -> Option<Came> {
     let (_, payload) = form(body).find(|(name, _)| name == "payload")?;
     let Interaction { kind, team, enterprise, user, channel, response_url, trigger_id, actions, view } =
         serde_json::from_str(&payload).ok()?;
+    let own = user.team_id.map(|own| whose(own, team.as_ref()));
     let (team, organization) = team.map_or((None, None), |team| (Some(team.id), team.enterprise_id));
     let organization = organization.or_else(|| enterprise.map(|enterprise| enterprise.id));
-    let (account, also) = accounts(user.id, user.team_id, team, organization)?;
+    let (account, also) = accounts(user.id, own, team, organization)?;
     let member = Member {
         account,
         also,
@@ -173,6 +174,13 @@ pub(super) fn interaction(body: &[u8]) -> Option<Came> {
         ("view_submission", Some(view)) if view.callback_id == REJECT => submission(member, &view),
         _ => Some(Came::Nothing),
     }
+}
+
+/// Whose member somebody is: a member of the workspace where it happened is one of the organization that it is part of, whichever of
+/// the two Slack names.
+fn whose(own: String, team: Option<&Team>) -> String {
+    let home = team.filter(|team| team.id == own).and_then(|team| team.enterprise_id.clone());
+    home.unwrap_or(own)
 }
 
 /// What a click does in place; none of a button that only opens a link.
@@ -304,7 +312,8 @@ mod tests {
         assert_eq!(names(grid.clone(), user("E1")), ["E1", "T1"]);
         assert_eq!(names(serde_json::json!({"id": "T1"}), user("E1")), ["E1", "T1"], "it need not be repeated");
         assert_eq!(names(serde_json::json!(null), user("E1")), ["E1"], "installed in all of it");
-        assert_eq!(names(grid.clone(), user("T1")), ["T1"]);
+        assert_eq!(names(grid.clone(), user("T1")), ["E1", "T1"], "a member of one of its workspaces");
+        assert_eq!(names(serde_json::json!({"id": "T1"}), user("T1")), ["T1"], "of no organization");
         // Guests of a shared channel, of another organization or of none.
         assert_eq!(names(grid.clone(), user("T2")), ["T2"]);
         assert_eq!(names(grid, user("E2")), ["E2"]);
