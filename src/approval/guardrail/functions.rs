@@ -163,7 +163,9 @@ fn is_declared(words: &[String], first: usize, Place { inside, aliased }: Place)
         || matches!(before, "use" | "force" | "ignore") && matches!(this, "index" | "key")
         || before == ")" && aliased
         || before == "using" && uses_method(words, first)
-        || before == "on" && matches!(head, "create" | "grant" | "comment")
+        || before == "on"
+            && matches!(head, "create" | "grant" | "comment")
+            && !words.iter().take(first).any(|word| word == "join")
         || matches!(before, "insert" | "replace" | "ignore") && matches!(head, "insert" | "replace")
         || matches!(before, "with" | ",") && head == "with" && !inside
 }

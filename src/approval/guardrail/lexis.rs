@@ -82,6 +82,8 @@ pub(super) enum Hints {
     MySql(u32),
     /// Those of `MariaDB` (`/*M!`) and `MySQL` up to this version, but for `MySQL` 5.7 to 9.
     MariaDb(u32),
+    /// Those of `TiDB` (`/*T!`) and `MySQL`, of whatever version.
+    TiDb,
 }
 
 /// Standard SQL, which the others differ from.
@@ -161,7 +163,7 @@ pub(super) fn readings(text: &str) -> (Vec<Lexis>, bool) {
 
 /// The servers that differ in which executable comments of a text they run: those of each version that one asks for.
 fn hints(text: &str) -> (Vec<Hints>, bool) {
-    if !text.contains("/*!") && !text.contains("/*M!") {
+    if !text.contains("/*!") && !text.contains("/*M!") && !text.contains("/*T!") {
         return (Vec::new(), true);
     }
     let mut versions = BTreeSet::from([0]);
@@ -171,12 +173,24 @@ fn hints(text: &str) -> (Vec<Hints>, bool) {
     let complete = versions.len() <= MAX_VERSIONS;
     // The latest first: it runs most.
     let latest = versions.into_iter().rev().take(MAX_VERSIONS);
-    (latest.flat_map(|version| [Hints::MariaDb(version), Hints::MySql(version)]).collect(), complete)
+    let hints = latest.flat_map(|version| [Hints::MariaDb(version), Hints::MySql(version)]);
+    (hints.chain(text.contains("/*T!").then_some(Hints::TiDb)).collect(), complete)
 }
 
 /// The version that an executable comment asks for: five digits or six behind its mark.
 pub(super) fn version(inside: &str) -> Option<u32> {
     inside.get(..version_length(inside)).filter(|digits| !digits.is_empty())?.parse().ok()
+}
+
+/// Splits the inside of an executable comment: the letter of the database that it is for, if any, and what is behind its mark.
+/// `TiDB` may be told by brackets which of its features the code needs.
+pub(super) fn executable(inside: &str) -> Option<(Option<char>, &str)> {
+    if let Some(code) = inside.strip_prefix("T!") {
+        let features = code.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        return Some((Some('T'), features.map_or(code, |(_, code)| code)));
+    }
+    let mariadb = inside.strip_prefix("M!").map(|code| (Some('M'), code));
+    mariadb.or_else(|| inside.strip_prefix('!').map(|code| (None, code)))
 }
 
 /// The length of such a version.
@@ -199,15 +213,16 @@ pub(super) const fn of_entries() -> Lexis {
 }
 
 impl Hints {
-    /// Whether a comment is code, by its mark and the version that it asks for.
-    pub(super) fn runs(self, mariadb: bool, version: Option<u32>) -> bool {
-        match (self, version) {
-            (Self::Comments, _) => false,
-            (Self::MySql(_), _) if mariadb => false,
-            (_, None) => true,
-            (Self::MySql(server), Some(version)) => version <= server,
-            (Self::MariaDb(server), Some(version)) => {
-                version <= server && (mariadb || !(50_700..=99_999).contains(&version))
+    /// Whether a comment is code, by the letter of its mark and the version that it asks for.
+    pub(super) fn runs(self, database: Option<char>, version: Option<u32>) -> bool {
+        match (self, database, version) {
+            (Self::Comments, ..) | (Self::MySql(_), Some(_), _) => false,
+            (Self::TiDb, database, _) => database != Some('M'),
+            (Self::MariaDb(_), Some('T'), _) => false,
+            (_, _, None) => true,
+            (Self::MySql(server), _, Some(version)) => version <= server,
+            (Self::MariaDb(server), database, Some(version)) => {
+                version <= server && (database.is_some() || !(50_700..=99_999).contains(&version))
             }
         }
     }

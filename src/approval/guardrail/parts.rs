@@ -10,7 +10,8 @@ pub(super) fn beginnings(words: &[String]) -> Vec<usize> {
     let mut head = first;
     for at in first + 1..words.len() {
         let own_into = word(words, at) == "into" && takes_into(word(words, head));
-        if begins(words, at) && !own_into {
+        let queries = matches!(word(words, head), "select" | "values" | "with");
+        if begins(words, at) && !own_into || is_handed_rows(words, at) || queries && follows_query(words, at) {
             beginnings.push(at);
             head = at;
         } else if own_into {
@@ -56,6 +57,33 @@ fn begins(words: &[String], at: usize) -> bool {
         "create" if shows_definition(words, at) => false,
         _ => words::begins_statement(this) && (next != "(" || this.starts_with("exec")),
     }
+}
+
+/// Whether a statement begins behind Snowflake's `->>`, which hands it the rows of the one before.
+fn is_handed_rows(words: &[String], at: usize) -> bool {
+    let this = word(words, at);
+    let begins = words::begins_sql(this) && !matches!(this, "select" | "show" | "with");
+    before(words, at) == "->>" && (begins || matches!(this, "get" | "put" | "remove" | "rm" | "undrop"))
+}
+
+/// Whether another statement of SQL Server's begins behind a query, by a word that is no sign of one elsewhere.
+fn follows_query(words: &[String], at: usize) -> bool {
+    let this = word(words, at);
+    let begins = matches!(
+        this,
+        "commit"
+            | "receive"
+            | "revert"
+            | "rollback"
+            | "save"
+            | "send"
+            | "set"
+            | "setuser"
+            | "updatetext"
+            | "waitfor"
+            | "writetext"
+    );
+    begins && word(words, at + 1) != "(" && before(words, at) != "character" && !is_name(words, at)
 }
 
 /// Statements to which `into` belongs.
@@ -108,15 +136,29 @@ fn is_name(words: &[String], at: usize) -> bool {
 
 /// Whether a word that wants an argument as a statement has none: `where enable = true`, `select copy from t`, `order by kill`.
 fn is_column(words: &[String], at: usize) -> bool {
-    let needs_more = matches!(word(words, at), "call" | "copy" | "deny" | "disable" | "enable" | "kill" | "use");
-    let next = word(words, at + 1);
-    let is_quoted = next.is_empty() && at + 1 < words.len();
-    needs_more
-        && !is_quoted
+    let stands_alone = matches!(word(words, at), "commit" | "revert" | "rollback" | "setuser");
+    let needs_more = matches!(
+        word(words, at),
+        "call"
+            | "copy"
+            | "deny"
+            | "disable"
+            | "enable"
+            | "kill"
+            | "receive"
+            | "save"
+            | "send"
+            | "set"
+            | "updatetext"
+            | "use"
+            | "waitfor"
+            | "writetext"
+    );
+    let Some(next) = words.get(at + 1).map(String::as_str) else { return needs_more };
+    (needs_more || stands_alone)
         && matches!(
             next,
-            "" | ")"
-                | ","
+            ")" | ","
                 | "="
                 | "<"
                 | ">"

@@ -237,15 +237,15 @@ impl<'a> Scanner<'a> {
     fn block_comment(&mut self, rest: &str) -> Result<(), Open> {
         let mut depth = if self.lexis.nested { usize::MAX } else { 0 };
         let marked = rest.get(2..).unwrap_or_default();
-        let (mariadb, hint) = (marked.starts_with("M!"), marked.strip_prefix("M!").or(marked.strip_prefix('!')));
-        if let Some(inside) = hint.filter(|_| self.lexis.hints != Hints::Comments) {
-            if self.lexis.hints.runs(mariadb, lexis::version(inside)) {
+        let hint = lexis::executable(marked).filter(|_| self.lexis.hints != Hints::Comments);
+        if let Some((database, inside)) = hint {
+            if self.lexis.hints.runs(database, lexis::version(inside)) {
                 self.hint = self.hint.or(Some(self.at));
                 self.at += rest.len() - inside.len() + lexis::version_length(inside);
                 return Ok(());
             }
             // One that is skipped may hold comments, which these may not.
-            depth = usize::from(!(mariadb && matches!(self.lexis.hints, Hints::MySql(_))));
+            depth = usize::from(!(database == Some('M') && matches!(self.lexis.hints, Hints::MySql(_))));
         }
         let length = literal::comment_end(marked, depth).ok_or(Open)?;
         let inside = marked.get(..length.saturating_sub(2)).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Texts before they are tokens, or when they cannot be.
 
+use super::lexis::executable;
 use super::words;
 use crate::unicode::is_hidden;
 
@@ -122,10 +123,7 @@ pub(super) fn rough_words(text: &str) -> [Vec<String>; 4] {
 fn without_marks(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for (number, part) in text.replace("*/", " ").split("/*").enumerate() {
-        let code = part
-            .strip_prefix("M!")
-            .or(part.strip_prefix('!'))
-            .map(|code| code.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let code = executable(part).map(|(_, code)| code.trim_start_matches(|c: char| c.is_ascii_digit()));
         kept.push_str(if number == 0 { "" } else { " " });
         kept.push_str(code.unwrap_or(part));
     }

@@ -77,6 +77,12 @@ fn of_executable_comments_some_may_run_and_others_not() {
             "/*!50000 drop */ /*!99999 nothing */ table marker",
             // One that is skipped may hold a comment.
             "select '\\'' /*!99999 /* */ ' */ # '\n; drop table marker; -- '",
+            // TiDB's, whatever feature they need.
+            "/*T! drop table marker */",
+            "select 1; drop /*T![auto_rand] table */ marker",
+            "select 1 /*T! ' */; drop table marker; -- '",
+            "select 1 /*T! ,' */ '; drop table marker; -- '",
+            "select 1 /*T! ,' */ '; drop /*!99999 table */ marker; -- '",
             // It ends with the text.
             "/*! drop table marker; select 1",
         ],
@@ -151,6 +157,17 @@ fn a_query_that_writes_or_locks_is_no_query() {
             "select * from t with (serializable)",
             "select * from t with (nolock updlock)",
             "select * from t with (updlock serializable)",
+            // SQL Server needs no semicolon; Snowflake hands rows on.
+            "select 1 updatetext t.c @p 0 0 'x'",
+            "select a from t writetext t.c @p 'x'",
+            "select 1 set identity_insert t on",
+            "select 1 waitfor delay '1'",
+            "select 1 rollback",
+            "select a from t commit transaction",
+            "select 1 receive * from q",
+            "with a as (select 1) select * from a revert",
+            "select 1 ->> undrop table t",
+            "show tables ->> select 1 ->> comment on table t is 'x'",
             // Sequences.
             "select next value for s",
             "select 1, next value for a.s",
@@ -197,6 +214,8 @@ fn what_only_reads_passes() {
             "select copy from t where enable = true and use is null order by kill",
             "select max(call), 'a word' from t where deny in (1) or disable group by copy, a",
             "select next, value from t where nextval > 1",
+            "select commit, t.set, send as save from t where rollback = 1 and set in (2) order by commit, receive",
+            "select cast(a as char character set utf8), data ->> b, data ->> 'c' from t",
             "select t.call, 'a word' from t",
             "-- all of them\nselect 1",
             "-- all of them\n\nselect 1",

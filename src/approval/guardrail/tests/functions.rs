@@ -115,7 +115,7 @@ fn only_harmless_functions_pass() {
 #[test]
 fn a_rule_may_name_functions() {
     let rules = |more: Value| {
-        let mut rule = json!({"name": "a", "effect": "allow", "statements": ["select", "insert", "create index", "alter table", "call app.tidy"]});
+        let mut rule = json!({"name": "a", "effect": "allow", "statements": ["select", "insert", "create index", "create table", "alter table", "call app.tidy"]});
         rule.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         compile(json!([{"name": "no-drop", "effect": "deny", "statements": ["drop table"]}, rule]))
     };
