@@ -56,7 +56,7 @@ struct Stage {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: is another program using it?")]
+    #[error("cannot listen on {address} (--listen, COUNTERSIGN_LISTEN): {}", listening(cause))]
     Listen {
         /// Which.
         address: SocketAddr,
@@ -88,6 +88,16 @@ pub enum StartError {
     /// The HTTP client.
     #[error(transparent)]
     Egress(#[from] EgressError),
+}
+
+/// What to do about an address that cannot be listened on.
+fn listening(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "another program uses it: stop that one, or choose another port",
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address: 0.0.0.0 or [::] stands for all it has",
+        io::ErrorKind::PermissionDenied => "this user may not use it: choose a port above 1023",
+        _ => "choose another",
+    }
 }
 
 /// Whether keys and database are of one hub, as far as that can be seen: half of what there was is missing as a rule because it lies
@@ -133,6 +143,8 @@ impl Server {
         // Only now: keys without a database would look as if it had been lost.
         let seen = data.key_stamp();
         let (live, next) = data.keys(clock.now())?;
+        // There was none before the first start made it.
+        let seen = seen.or_else(|| data.key_stamp());
         let keys = Arc::new(KeyRing::new(live));
 
         let hub_settings =

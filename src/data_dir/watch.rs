@@ -27,10 +27,20 @@ pub async fn watch_keys(
             () = clock.sleep_until(clock.now() + LOOK, LOOK) => {}
         }
         let (stamp, now) = (data.key_stamp(), clock.now());
-        if stamp.is_none() || (stamp == seen && next.is_none_or(|next| now < next)) {
+        if stamp == seen && next.is_none_or(|next| now < next) {
             continue;
         }
         seen = stamp;
+        if stamp.is_none() {
+            next = None;
+            let file = data.keys_path();
+            tracing::error!(
+                file = %file.display(),
+                "the key file of links was taken away: going on with the keys there were, but without it the hub does not \
+                 start again: put it back from a backup"
+            );
+            continue;
+        }
         match data.keys(now) {
             Ok((live, until)) => {
                 keys.replace(live);

@@ -9,7 +9,7 @@ use super::health::is_on;
 use super::publish::send_ping;
 use crate::ids::EndpointId;
 use crate::store::{StoreError, Tx, endpoints, heartbeats};
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SLACK, Timestamp};
 
 /// How long one waits that cannot be sent.
 const PUT_OFF: Duration = Duration::from_secs(3_600);
@@ -38,14 +38,16 @@ pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError>
 
 async fn beat(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
     // Another replica may have been faster.
-    if heartbeats::due_at(tx.session(), id).await?.is_none_or(|moment| moment > now) {
+    let to_come = now..=heartbeats::beyond(now);
+    if heartbeats::due_at(tx.session(), id).await?.is_none_or(|moment| moment > now && to_come.contains(&moment)) {
         return Ok(());
     }
     let endpoint = endpoints::get(tx.session(), id).await?;
     let every = endpoint.as_ref().and_then(|endpoint| endpoint.heartbeat_seconds);
     let (Some(endpoint), Some(seconds)) = (endpoint, every) else { return heartbeats::forget(tx.session(), id).await };
     let every = Duration::from_secs(seconds.into());
-    let last = heartbeats::last_attempt(tx.session(), id).await?;
+    // What was sent in the future was sent before the clock was put back, nobody knows how long ago.
+    let last = heartbeats::last_attempt(tx.session(), id).await?.filter(|last| *last <= now + CLOCK_SLACK);
     if let Some(next) = last.map(|last| last + every).filter(|next| *next > now) {
         return heartbeats::put_off(tx.session(), id, next).await;
     }

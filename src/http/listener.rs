@@ -16,6 +16,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::Calls;
@@ -26,6 +27,9 @@ const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Pause when no connection can be taken, as when the process is out of file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
 
+/// How often connections that cannot be taken are logged at most.
+const QUIET: Duration = Duration::from_secs(10);
+
 /// Serves up to `most` connections at once until told to stop; beyond that, new ones queue in the kernel. Then takes no more, lets
 /// open calls finish, and cuts connections whose call has not arrived whole. Dropped earlier, it cuts them all.
 pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: CancellationToken) {
@@ -33,6 +37,7 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: Can
     let places = Arc::new(Semaphore::new(most));
     let over = CancellationToken::new();
     let _cut_all = over.clone().drop_guard();
+    let mut failures = Failures::default();
     loop {
         let taken = tokio::select! {
             () = stop.cancelled() => break,
@@ -41,7 +46,10 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: Can
         let (stream, place) = match taken {
             Ok(taken) => taken,
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot take a connection");
+                if let Some(times) = failures.count(Instant::now()) {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, times, "cannot take connections: they wait until it can be done");
+                }
                 tokio::time::sleep(BREATH).await;
                 continue;
             }
@@ -93,10 +101,41 @@ async fn cut(calls: &Calls, stop: &CancellationToken, over: &CancellationToken) 
     }
 }
 
+/// Failures of one kind that follow each other, of which few are logged.
+#[derive(Debug, Default)]
+struct Failures {
+    since_logged: u64,
+    logged: Option<Instant>,
+}
+
+impl Failures {
+    /// Counts one more; answers how many there were since the last line, when it is time for another one.
+    fn count(&mut self, now: Instant) -> Option<u64> {
+        self.since_logged += 1;
+        if self.logged.is_some_and(|logged| now < logged + QUIET) {
+            return None;
+        }
+        self.logged = Some(now);
+        Some(std::mem::take(&mut self.since_logged))
+    }
+}
+
 async fn take(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     // Answers are small and wanted at once.
     stream.set_nodelay(true)?;
     Ok((stream, place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_that_go_on_fill_no_log() {
+        let (mut failures, start) = (Failures::default(), Instant::now());
+        let lines: Vec<u64> = (0..250).filter_map(|number| failures.count(start + BREATH * number)).collect();
+        assert_eq!(lines, [1, 100, 100], "one at once, then one in ten seconds, with how many there were");
+    }
 }

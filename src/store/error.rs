@@ -74,6 +74,11 @@ impl StoreError {
         }
     }
 
+    /// Whether no connection became free in time, for whatever reason.
+    pub(super) fn is_of_the_pool(&self) -> bool {
+        matches!(self, Self::Unavailable(cause) if matches!(&**cause, sqlx::Error::PoolTimedOut))
+    }
+
     /// Whether waiting may mend it.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Busy | Self::Displaced(_))

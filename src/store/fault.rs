@@ -9,8 +9,12 @@ pub enum Fault {
     Full,
     /// It takes no writes: a read-only file or mount, or a standby server.
     ReadOnly,
-    /// It does not let the hub in: a changed password, a revoked right.
+    /// It does not let the hub in: a changed password, a role that may not log in.
     Denied,
+    /// It lets the hub in, but not do what it has to: a right of the hub's user is missing.
+    Rights,
+    /// No encrypted connection to it comes about.
+    Tls,
     /// The server has no such database.
     Missing,
     /// The file is damaged.
@@ -30,6 +34,8 @@ impl Fault {
             Self::Full => "full",
             Self::ReadOnly => "read_only",
             Self::Denied => "denied",
+            Self::Rights => "rights",
+            Self::Tls => "tls",
             Self::Missing => "missing",
             Self::Damaged => "damaged",
             Self::Disk => "disk",
@@ -41,12 +47,20 @@ impl Fault {
     /// What is wrong and what to do, as the end of a sentence.
     pub const fn next_step(self) -> &'static str {
         match self {
-            Self::Full => "its disk is full: free some space there, the hub goes on by itself",
+            Self::Full => "its disk is full: free some space there",
             Self::ReadOnly => {
                 "it is read-only: make the file and its folder writable, or name the primary server in COUNTERSIGN_DATABASE_URL"
             }
             Self::Denied => {
                 "it refuses the hub's user or password: set those of COUNTERSIGN_DATABASE_URL right and start the hub again"
+            }
+            Self::Rights => {
+                "the hub's user lacks a right there: make it the owner of the database and of all tables in it \
+                 (ALTER DATABASE … OWNER TO …, REASSIGN OWNED BY … TO …)"
+            }
+            Self::Tls => {
+                "no TLS connection to it comes about: see what it offers and who signed its certificate, and set sslmode \
+                 and sslrootcert in COUNTERSIGN_DATABASE_URL"
             }
             Self::Missing => "the server has no such database: create it, or name another in COUNTERSIGN_DATABASE_URL",
             Self::Damaged => "its file is damaged: stop the hub and restore a backup",
@@ -54,10 +68,8 @@ impl Fault {
                 "its file cannot be read or written: see that it is still there, that no quota or file size limit is used \
                  up, and what the system's log says of the disk"
             }
-            Self::Busy => {
-                "it is locked or has no connection free: see which other program uses it; the hub tries again"
-            }
-            Self::Unreachable => "it does not answer: see that the server runs and can be reached; the hub tries again",
+            Self::Busy => "it is locked or has no connection free: see which other program uses it",
+            Self::Unreachable => "it does not answer: see that the server runs and can be reached",
         }
     }
 
@@ -68,8 +80,8 @@ impl Fault {
         match error {
             sqlx::Error::Database(database) => Self::of_code(database.code().as_deref()?),
             sqlx::Error::PoolTimedOut => Some(Self::Busy),
+            sqlx::Error::Tls(_) => Some(Self::Tls),
             sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
             | sqlx::Error::Protocol(_)
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
@@ -97,7 +109,9 @@ impl Fault {
             "53100" => Some(Self::Full),
             "58030" => Some(Self::Disk),
             "3D000" => Some(Self::Missing),
-            "42501" => Some(Self::Denied),
+            "42501" => Some(Self::Rights),
+            // No schema of the user's search path is there, or open to it.
+            "3F000" => Some(Self::Rights),
             "57014" => Some(Self::Busy),
             "XX001" | "XX002" => Some(Self::Damaged),
             _ => match code.get(..2) {
@@ -144,7 +158,8 @@ mod tests {
             ("25006", Fault::ReadOnly),
             ("28P01", Fault::Denied),
             ("28000", Fault::Denied),
-            ("42501", Fault::Denied),
+            ("42501", Fault::Rights),
+            ("3F000", Fault::Rights),
             ("3D000", Fault::Missing),
             ("57014", Fault::Busy),
             ("57P01", Fault::Unreachable),

@@ -8,7 +8,7 @@ use super::endpoints::{Endpoint, EndpointState};
 use super::session::args;
 use super::{Session, StoreError};
 use crate::ids::EndpointId;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_SLACK, Timestamp};
 
 #[derive(sqlx::FromRow)]
 struct IdRow {
@@ -43,18 +43,26 @@ pub async fn forget(session: &mut Session, endpoint: EndpointId) -> Result<(), S
     session.execute("DELETE FROM endpoint_heartbeats WHERE endpoint_id = $1", args![&endpoint]).await.map(drop)
 }
 
-/// Those whose moment has come.
+/// Longest time between two looks at one, in seconds.
+pub const MOST_SECONDS: u32 = 604_800;
+
+/// Those whose moment has come, or lies beyond all that can have been put off at `now`: the clock was put back.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn due(session: &mut Session, now: Timestamp) -> Result<Vec<EndpointId>, StoreError> {
-    let sql = "SELECT endpoint_id FROM endpoint_heartbeats WHERE due_at <= $1 ORDER BY due_at LIMIT 64";
-    let rows: Vec<IdRow> = session.fetch_all(sql, args![now]).await?;
+    let sql = "SELECT endpoint_id FROM endpoint_heartbeats WHERE due_at <= $1 OR due_at > $2 ORDER BY due_at LIMIT 64";
+    let rows: Vec<IdRow> = session.fetch_all(sql, args![now, beyond(now)]).await?;
     let id = |row: &IdRow| {
         let id = &row.endpoint_id;
         id.parse().map_err(|cause| StoreError::inconsistent("endpoint_heartbeats", "endpoint_id", id, cause))
     };
     rows.iter().map(id).collect()
+}
+
+/// The moment behind which none can have been put at `now`.
+pub fn beyond(now: Timestamp) -> Timestamp {
+    now + Duration::from_secs(MOST_SECONDS.into()) + CLOCK_SLACK
 }
 
 /// When one is looked at next, if it is.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::PgPool;
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::sqlite::SqlitePool;
 
 use super::nesting::Readers;
@@ -15,6 +16,9 @@ use super::{StoreError, checkpoint};
 pub(super) const READERS: u32 = 4;
 /// How long a reader waits for a connection.
 pub(super) const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// How long one more connection is tried for, to learn why there is none.
+const ONE_MORE: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 pub(super) struct Pools {
@@ -49,6 +53,20 @@ impl Pools {
             Connections::Postgres { write, .. } => Connection::Postgres(write.acquire().await?),
         };
         Ok(Session::new(connection, self.unreadable))
+    }
+
+    /// Why PostgreSQL has no connection free, in its own words where it lets nobody in: the pool only says that it waited in vain.
+    pub(super) async fn why_none_is_free(&self) -> Option<StoreError> {
+        let Connections::Postgres { read, .. } = &self.connections else { return None };
+        let options = read.connect_options();
+        match tokio::time::timeout(ONE_MORE, PgConnection::connect_with(&options)).await {
+            Ok(Ok(connection)) => {
+                drop(connection);
+                None
+            }
+            Ok(Err(error)) => Some(error.into()),
+            Err(late) => Some(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, late)).into()),
+        }
     }
 
     /// Where to hear other replicas: on PostgreSQL.

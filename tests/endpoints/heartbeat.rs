@@ -79,4 +79,22 @@ on_both! {
         let sent = receiver.wait_for(1).await;
         assert!(sent[0].body.contains("Countersign is there"), "{}", sent[0].body);
     }
+
+    async fn a_clock_that_is_put_back_silences_nobody(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let receiver = Receiver::start().await;
+        let input = json!({"name": "quiet", "channel": "custom", "url": receiver.url, "events": [], "heartbeat_seconds": HOUR});
+        let made = hub.post("/v1/endpoints", &input).await.expect(201);
+        let id = made["id"].as_str().unwrap();
+        let first = moment(&hub, id).await;
+        hub.advance(HOUR + 1);
+        let second = looked(&hub, id, first).await;
+        hub.delivery(id, "ping", "delivered").await;
+        // Further than any heartbeat is put off: its moment, and the last message, lie weeks ahead.
+        hub.clock.put_back(std::time::Duration::from_secs(30 * 24 * HOUR));
+        let third = looked(&hub, id, second).await;
+        let within = third - hub.now().as_micros();
+        assert!(within <= 3_600_000_000, "an hour from now at most, not {within} µs");
+        eventually("it hears from the hub", || async { (kinds(&receiver).len() == 2).then_some(()) }).await;
+    }
 }

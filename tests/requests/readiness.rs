@@ -1,8 +1,10 @@
 //! `/readyz` writes, and says what keeps the database from serving and what to do.
 
 use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
-use crate::support::{Database, HubProcess, TOKEN, TestHub, eventually, on_both};
+use crate::support::{Database, HubProcess, Pooler, TOKEN, TestHub, eventually, on_both};
 
 async fn becomes(hub: &TestHub, status: u16, says: &str) {
     eventually(&format!("/readyz says {status} and {says}"), || async {
@@ -50,6 +52,46 @@ async fn a_user_who_may_no_longer_log_in_is_told_as_such() {
     becomes(&hub, 503, "user or password").await;
     assert_eq!(hub.get("/v1/requests").await.problem(503), "storage_unavailable");
     Database::run(&server, format!("ALTER ROLE {role} LOGIN")).await;
+    becomes(&hub, 200, "ready").await;
+}
+
+/// The pool of connections says no more than that it waited; the hub says why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_gone_is_told_as_such() {
+    let mut database = Database::postgres().await;
+    let pooler = Pooler::start(&database, "session", "").await;
+    let behind = url::Url::parse(&pooler.url(&database)).unwrap();
+    // The way to it, which ends with the task and all its connections.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut url = behind.clone();
+    url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    database.url = url.into();
+    let way = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut far = TcpStream::connect(("127.0.0.1", behind.port().unwrap())).await.unwrap();
+            connections.spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    let hub = TestHub::start(database).await;
+    becomes(&hub, 200, "ready").await;
+    way.abort();
+    becomes(&hub, 503, "(unreachable): it does not answer").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_right_is_told_as_such() {
+    let mut database = Database::postgres().await;
+    let (server, name) = (std::env::var("TEST_POSTGRES_URL").unwrap(), database.name());
+    let (role, owned) = (format!("role_{name}"), database.url.clone());
+    Database::run(&server, format!("CREATE ROLE {role} LOGIN; ALTER DATABASE {name} OWNER TO {role}")).await;
+    let mut url = url::Url::parse(&database.url).unwrap();
+    url.set_username(&role).unwrap();
+    database.url = url.into();
+    let hub = TestHub::start(database).await;
+    Database::run(&owned, "ALTER TABLE configuration OWNER TO postgres".to_owned()).await;
+    becomes(&hub, 503, "lacks a right").await;
+    Database::run(&owned, format!("ALTER TABLE configuration OWNER TO {role}")).await;
     becomes(&hub, 200, "ready").await;
 }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::json;
 
 use super::{ask, call, free_port, with_policy};
-use crate::support::HubProcess;
+use crate::support::{HubProcess, eventually};
 
 /// What the hub says when it is asked, and whether it is ready.
 async fn state(hub: &HubProcess) -> ((u16, String), (u16, String)) {
@@ -104,4 +104,22 @@ async fn root_leaves_files_to_whoever_runs_the_hub() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("keys.json") && said.contains("user 61234"), "{said}");
     assert_eq!((fs::read(&keys).unwrap(), fs::read_dir(&data).unwrap().count()), (before, names));
+}
+
+/// Links go on under the keys that the hub holds, but its next start needs the file.
+#[tokio::test]
+async fn keys_that_are_taken_away_are_missed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = HubProcess::start_logging(folder.path(), "info", &[]).await.unwrap();
+    let keys = folder.path().join("countersign-data/keys.json");
+    let kept = std::fs::read(&keys).unwrap();
+    let lines = |says: &str| hub.said.lock().unwrap().iter().filter(|line| line.contains(says)).count();
+    std::fs::remove_file(&keys).unwrap();
+    eventually("it says so", || async { (lines("keys.json") > 0).then_some(()) }).await;
+    assert!(hub.said.lock().unwrap().iter().any(|line| line.contains("put it back from a backup")));
+    let before = lines("read anew");
+    std::fs::write(&keys, kept).unwrap();
+    eventually("and that they are back", || async { (lines("read anew") > before).then_some(()) }).await;
+    assert_eq!(lines("taken away"), 1, "once");
+    assert!(keys.exists(), "and nothing else was made in its place");
 }

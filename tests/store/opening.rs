@@ -127,3 +127,57 @@ async fn a_database_is_reached_over_tls_that_is_verified() {
     let text = refused(&format!("{url}{}", other.display())).await;
     assert!(text.contains("certificate"), "{text}");
 }
+
+/// Since PostgreSQL 15, nobody but the owner may make tables in a database.
+#[tokio::test]
+async fn a_missing_right_is_no_wrong_password() {
+    let mut database = Database::postgres().await;
+    let (server, name) = (std::env::var("TEST_POSTGRES_URL").unwrap(), database.name());
+    let role = format!("role_{name}");
+    Database::run(&server, format!("CREATE ROLE {role} LOGIN")).await;
+    let mut url = url::Url::parse(&database.url).unwrap();
+    url.set_username(&role).unwrap();
+    let owned = std::mem::replace(&mut database.url, url.into());
+    let text = refused(&database.url).await;
+    assert!(text.contains("lacks a right") && text.contains("OWNER TO"), "{text}");
+    let nowhere = format!("ALTER ROLE {role} IN DATABASE {name} SET search_path = nowhere");
+    Database::run(&owned, format!("ALTER DATABASE {name} OWNER TO {role}; {nowhere}")).await;
+    let text = refused(&database.url).await;
+    assert!(text.contains("lacks a right") && text.contains("no schema"), "{text}");
+    Database::run(&owned, format!("ALTER ROLE {role} IN DATABASE {name} RESET search_path")).await;
+    Store::open(&database.url).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_server_without_tls_answers_but_not_so() {
+    // Says that it speaks no TLS, as PostgreSQL does.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://hub@{}/hub?sslmode=require", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 8]).await;
+            let _ = stream.write_all(b"N").await;
+        }
+    });
+    let text = refused(&url).await;
+    assert!(text.contains("no TLS connection") && text.contains("sslmode") && !text.contains("again"), "{text}");
+}
+
+#[tokio::test]
+async fn a_database_in_memory_is_refused() {
+    for url in ["sqlite::memory:", "sqlite://:memory:", "sqlite://hub.db?mode=memory"] {
+        let text = refused(url).await;
+        assert!(text.contains("sqlite://FILE"), "{url}: {text}");
+    }
+}
+
+/// Its log cannot be opened beside it, as on a read-only mount.
+#[tokio::test]
+async fn a_file_that_cannot_be_opened_is_named() {
+    let database = Database::sqlite();
+    Store::open(&database.url).await.unwrap().close().await;
+    std::fs::create_dir(database.folder.path().join("test.db-wal")).unwrap();
+    let text = refused(&database.url).await;
+    assert!(text.contains("test.db: see that its folder exists and that this user may write there"), "{text}");
+}

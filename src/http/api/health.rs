@@ -35,7 +35,13 @@ pub(in crate::http) async fn ready(State(app): State<App>) -> Answer<Json<Ready>
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
             let why = match error.fault() {
-                Some(fault) => format!("the database does not serve ({}): {}", fault.as_str(), fault.next_step()),
+                Some(fault) => {
+                    format!(
+                        "the database does not serve ({}): {}; the hub goes on by itself once it serves",
+                        fault.as_str(),
+                        fault.next_step()
+                    )
+                }
                 None => "the database refuses what the hub asks of it: see the hub's log".to_owned(),
             };
             Err(Problem::new("storage_unavailable", why))

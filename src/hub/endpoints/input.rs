@@ -17,6 +17,7 @@ use crate::ids::EndpointId;
 use crate::random;
 use crate::store::endpoints::{Channel, Endpoint, EndpointState, Format};
 use crate::store::events::KINDS as EVENTS;
+use crate::store::heartbeats;
 use crate::store::transport::{Auth, ClientCertificate, Secret, Transport};
 use crate::time::Timestamp;
 
@@ -26,7 +27,7 @@ const MAX_URL: usize = 4 * 1024;
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// How long an endpoint may be silent before its heartbeat, in seconds: an hour to a week.
-const HEARTBEAT_SECONDS: std::ops::RangeInclusive<u32> = 3_600..=604_800;
+const HEARTBEAT_SECONDS: std::ops::RangeInclusive<u32> = 3_600..=heartbeats::MOST_SECONDS;
 
 /// An endpoint as given.
 #[derive(Debug, Clone, Deserialize)]

@@ -24,6 +24,12 @@ pub enum OpenError {
     /// The URL cannot be taken apart.
     #[error("COUNTERSIGN_DATABASE_URL cannot be read: {0}")]
     Url(String),
+    /// A database that would end with the process.
+    #[error(
+        "COUNTERSIGN_DATABASE_URL names a database in memory, which would forget all requests and their audit trail: \
+         name a file (sqlite://FILE)"
+    )]
+    InMemory,
     /// Another process uses this SQLite file.
     #[error("another countersign process is using {0}: stop it first, or give this one a data folder of its own")]
     InUse(PathBuf),

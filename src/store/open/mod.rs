@@ -196,6 +196,10 @@ impl Store {
             Ok(()) => self.write(|tx| Box::pin(configuration::probe_write(tx.session()))).await,
             unread => unread,
         };
+        let found = match found {
+            Err(error) if error.is_of_the_pool() => Err(self.pools.why_none_is_free().await.unwrap_or(error)),
+            found => found,
+        };
         *last = Some((Instant::now(), found.clone()));
         found
     }

@@ -73,6 +73,10 @@ async fn reach(options: &PgConnectOptions) -> Result<PgConnection, OpenError> {
     connect
         .retry(ExponentialBuilder::default().with_max_times(3))
         .when(|error| matches!(error, sqlx::Error::Io(_)) || is_starting_up(error))
+        .notify(|error, wait| {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, ?wait, "PostgreSQL does not answer yet: trying again");
+        })
         .await
         .map_err(|cause| {
             let next_step = Fault::of(&cause).unwrap_or(Fault::Unreachable).next_step();

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::Connection as _;
@@ -28,6 +29,9 @@ const CACHE: &str = "-8000";
 /// Opens the file, makes it when there is none, and brings its schema up to date.
 pub(super) async fn open(url: &str) -> Result<(Connections, FileLock, Files), OpenError> {
     address::check_sqlite(url)?;
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err(OpenError::InMemory);
+    }
     let options = SqliteConnectOptions::from_str(url)
         .map_err(OpenError::Connect)?
         .create_if_missing(true)
@@ -59,9 +63,11 @@ pub(super) async fn found(url: &str) -> Result<Found, OpenError> {
     if !options.get_filename().metadata().is_ok_and(|found| found.len() > 0) {
         return Ok(Found::Nothing);
     }
-    let mut connection = SqliteConnection::connect_with(&options).await.map_err(OpenError::Connect)?;
+    let path = options.get_filename();
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(|error| explain(error, path))?;
     let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'audit_entries')";
-    let is_there: bool = sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(OpenError::Connect)?;
+    let is_there = sqlx::query_scalar(sql).fetch_one(&mut connection).await;
+    let is_there: bool = is_there.map_err(|error| explain(error, path))?;
     let has_entries = if is_there {
         let sql = "SELECT EXISTS (SELECT 1 FROM audit_entries)";
         sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(OpenError::Connect)?
@@ -82,11 +88,20 @@ fn explain(error: sqlx::Error, path: &Path) -> OpenError {
     }
 }
 
-/// A damaged file is named: there may be several.
+/// Whether SQLite says that it cannot open the file: its code 14, whatever the extension.
+fn cannot_open(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    error.code().and_then(|code| code.parse::<i64>().ok()).is_some_and(|code| code & 0xff == 14)
+}
+
+/// A file that is damaged or cannot be opened is named: there may be several.
 fn name_file(error: OpenError, path: &Path) -> OpenError {
     match &error {
         OpenError::Unwritable { cause, .. } if cause.fault() == Some(Fault::Damaged) => {
             OpenError::Damaged(PathBuf::from(path))
+        }
+        OpenError::Unwritable { cause: StoreError::Unavailable(cause), .. } if cannot_open(cause) => {
+            OpenError::File { path: PathBuf::from(path), cause: std::io::Error::other(Arc::clone(cause)) }
         }
         _ => error,
     }
