@@ -1,5 +1,6 @@
 //! Deciding through a signed link.
 
+use super::vote::check_terms;
 use super::{Hub, HubError, LinkProblem, RequestView, check};
 use crate::approval::{
     Assurance, Ballot, Choice, Command, Detail, Email, GroupName, LinkUse, Narrowing, Request, Status, limits,
@@ -129,6 +130,10 @@ impl Hub {
             return Err(LinkProblem::NotYours.into());
         }
         let narrowing = Narrowing { duration_seconds: decision.duration_seconds, starts_at: None };
+        if !by_form {
+            // A form sends all its fields with either button.
+            check_terms(choice, decision.command.as_ref(), narrowing)?;
+        }
         let proposal = match decision.command.filter(|_| choice == Choice::Approve) {
             Some(command) => self.propose(request.id, command).await?.0,
             None => None,

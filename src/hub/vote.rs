@@ -108,10 +108,7 @@ impl Hub {
         let now = self.clock.now();
         let narrowing = Narrowing { duration_seconds: input.duration_seconds, starts_at: input.starts_at };
         check_start(input.starts_at, now)?;
-        if choice == Choice::Reject && (input.command.is_some() || narrowing != Narrowing::default()) {
-            let detail = "command, duration_seconds and starts_at go with an approval: leave them out";
-            return Err(HubError::invalid("invalid_payload", "", detail));
-        }
+        check_terms(choice, input.command.as_ref(), narrowing)?;
         let (voter, assurance, on_behalf_of) = voter(caller, input.on_behalf_of)?;
         let (proposal, revision) = match input.command {
             Some(command) => self.propose(id, command).await?,
@@ -192,4 +189,13 @@ fn voter(caller: &Principal, on_behalf_of: Option<Email>) -> Result<(Email, Assu
             Err(HubError::invalid("voter_required", "/on_behalf_of", detail))
         }
     }
+}
+
+/// Refuses a reject with what only an approval can have: to drop it would let somebody think that it counted.
+pub(super) fn check_terms(choice: Choice, command: Option<&String>, narrowing: Narrowing) -> Result<(), HubError> {
+    if choice == Choice::Reject && (command.is_some() || narrowing != Narrowing::default()) {
+        let detail = "command, duration_seconds and starts_at go with an approval: leave them out";
+        return Err(HubError::invalid("invalid_payload", "", detail));
+    }
+    Ok(())
 }

@@ -157,6 +157,8 @@ on_both! {
             (json!({"approver": "nora@example.com"}), 403, "not_eligible"),
             (json!({"approver": "dana@example.com", "extra": 1}), 400, "invalid_json"),
             (json!({"approver": "dana@example.com", "decision": "maybe"}), 400, "invalid_json"),
+            (json!({"approver": "dana@example.com", "command": "select 1"}), 422, "invalid_payload"),
+            (json!({"approver": "dana@example.com", "decision": "reject", "duration_seconds": 60}), 422, "invalid_payload"),
         ] {
             assert_eq!(post(&hub, &link, &body).await.problem(status), code, "{body}");
         }
