@@ -114,6 +114,8 @@ impl HubProcess {
             }
         }
         let mut child = command.spawn().expect("the program starts");
+        // From the start: a hub that logs much would wait for room in the pipe, and never be ready.
+        let (said, reader) = drain(&mut child);
         let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
         let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.expect("a line in time");
         match first.expect("readable output") {
@@ -121,12 +123,13 @@ impl HubProcess {
                 let url = line.split(" ready at ").nth(1).unwrap_or_else(|| panic!("{line}")).to_owned();
                 // Nobody reads on: keep the pipe from filling or breaking.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                let (said, reader) = drain(&mut child);
                 Ok(Self { child, url, said, reader })
             }
             None => {
-                let output = child.wait_with_output().await.expect("an end");
-                Err(String::from_utf8_lossy(&output.stderr).into_owned())
+                child.wait().await.expect("an end");
+                reader.await.expect("all is read");
+                let said = said.lock().unwrap().join("\n");
+                Err(said)
             }
         }
     }
