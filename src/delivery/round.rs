@@ -25,6 +25,8 @@ impl Dispatcher {
     /// keeps nothing else from being done.
     pub(super) async fn round(self: &Arc<Self>) -> Result<Timestamp, StoreError> {
         let store = &self.parts.store;
+        // The next look is counted from here: the clock may move during the round, either way, and parts of it have looked before.
+        let began = self.parts.clock.now();
         store.refresh_configuration().await?;
         let endpoints = store.lookup().endpoints().await?;
         self.carry_out(self.board.configure(&endpoints));
@@ -50,7 +52,7 @@ impl Dispatcher {
         let (due, later): (Vec<_>, Vec<_>) =
             moments.into_iter().partition(|queue| next(queue).is_some_and(|moment| moment <= now));
         self.serve(&endpoints, due, now).await?;
-        let look = now + LOOK;
+        let look = if now < began { now } else { began + LOOK };
         Ok(later.iter().filter_map(next).chain(overrun.filter(|overrun| *overrun > now)).fold(look, Timestamp::min))
     }
 
