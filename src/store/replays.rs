@@ -170,7 +170,12 @@ pub async fn due(
     struct IdRow {
         id: String,
     }
-    let sql = "SELECT id FROM replays WHERE step_at <= $1 OR step_at > $3 ORDER BY step_at LIMIT $2";
+    // Two ranges of the index: with an OR, SQLite sorts all that it finds.
+    let sql = "SELECT id FROM (
+            SELECT id FROM (SELECT id FROM replays WHERE step_at <= $1 ORDER BY step_at LIMIT $2) AS due
+            UNION ALL
+            SELECT id FROM (SELECT id FROM replays WHERE step_at > $3 ORDER BY step_at LIMIT $2) AS beyond
+        ) AS either LIMIT $2";
     let rows: Vec<IdRow> = session.fetch_all(sql, args![now, limit, beyond]).await?;
     let parse = |id: &str| id.parse().map_err(|cause| StoreError::inconsistent("replays", "id", id, cause));
     rows.iter().map(|row| parse(&row.id)).collect()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign::ids::EndpointId;
 use countersign::store::membership_checks::{self, Check};
 use countersign::store::queue::{self, Next, Room, Settlement, Wish};
-use countersign::store::{Store, StoreError, Tx, endpoints, heartbeats, timers};
+use countersign::store::{Store, StoreError, Tx, endpoints, health, heartbeats, replays, slack, timers};
 use serde_json::json;
 
 use super::crowd;
@@ -222,7 +222,7 @@ const OF_AN_ENDPOINT: [(&str, &str); 6] = [
 ];
 
 /// What SQLite has to read each of the timers off, when it looks for the next moment and for what is due.
-const TIMERS: [&str; 9] = [
+const TIMERS: [&str; 12] = [
     "requests_pending (status=? AND expires_at>?)",
     "requests_pending (status=? AND (expires_at,id)>(?,?) AND expires_at<?)",
     "requests_notice (notice_at",
@@ -231,17 +231,27 @@ const TIMERS: [&str; 9] = [
     "reviews_due (due_at",
     "request_groups_open (group_name=? AND request_id>? AND request_id<?)",
     "endpoint_heartbeats_due (due_at",
+    "endpoint_probes (probe_at",
+    "replays_due (step_at",
+    "slack_jobs_due (run_at",
     "attempts_by_endpoint (endpoint_id=?",
 ];
 
 /// All that the timers ask for, and a part of the check of a group whose members have changed.
 async fn look_at_timers(hub: &TestHub) {
     hub.server.hub().run_due().await.unwrap();
+    let (soon, later) = (hub.now(), hub.now() + Duration::from_secs(3_600));
+    let jobs = hub.server.store().write::<_, _, StoreError>(move |tx| {
+        Box::pin(async move { slack::jobs::take(tx.session(), soon, later, 64).await })
+    });
+    assert!(jobs.await.unwrap().is_empty());
     let session = &mut hub.server.store().read().await.unwrap();
     assert!(timers::next(session, hub.now()).await.unwrap().is_some());
     assert_eq!(membership_checks::next(session).await.unwrap(), None);
     let endpoint = endpoints::all(session).await.unwrap().remove(0).id;
     heartbeats::due(session, "2026-12-24T12:00:00Z".parse().unwrap()).await.unwrap();
+    health::due_probes(session, soon, later).await.unwrap();
+    replays::due(session, soon, later, 64).await.unwrap();
     assert!(heartbeats::last_attempt(session, endpoint).await.unwrap().is_some());
     let after = "req_00000000000000000000001000050000".to_owned();
     let check = Check { group: "dba".parse().unwrap(), after, until: "req_~".to_owned() };

@@ -58,14 +58,18 @@ pub async fn add(
 }
 
 /// Takes up to `limit` jobs that are due, or due long after `until`, as only a clock put back since can have had it; they are due
-/// again at `until` unless they have ended by then. One whose row cannot be
-/// read ends: it would be taken again and again.
+/// again at `until` unless they have ended by then. One whose row cannot be read ends: it would be taken again and again.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn take(session: &mut Session, now: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {
+    // Two ranges of the index: with an OR, SQLite sorts all that waits.
     let sql = "UPDATE slack_jobs SET attempts = attempts + 1, run_at = $2 WHERE id IN (
-            SELECT id FROM slack_jobs WHERE run_at <= $1 OR run_at > $4 ORDER BY run_at LIMIT $3
+            SELECT id FROM (
+                SELECT id FROM (SELECT id FROM slack_jobs WHERE run_at <= $1 ORDER BY run_at LIMIT $3) AS due
+                UNION ALL
+                SELECT id FROM (SELECT id FROM slack_jobs WHERE run_at > $4 ORDER BY run_at LIMIT $3) AS beyond
+            ) AS either LIMIT $3
         ) RETURNING id, endpoint_id, work, reply, attempts, created_at";
     let rows: Vec<Row> = session.fetch_all(sql, args![now, until, limit, until + CLOCK_SLACK]).await?;
     let mut taken = Vec::with_capacity(rows.len());
