@@ -167,7 +167,7 @@ async fn part(
     before: &Place,
     limit: u32,
 ) -> Result<Vec<Logged>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Row {
         delivery_id: String,
         event: String,

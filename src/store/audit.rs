@@ -17,7 +17,7 @@ pub struct NewEntry {
     text: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     seq: i64,
     entry: String,

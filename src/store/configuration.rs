@@ -53,7 +53,7 @@ struct Kept {
     templates: Option<StoredTemplates>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct VersionRow {
     version: i64,
 }

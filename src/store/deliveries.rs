@@ -130,7 +130,7 @@ pub struct Delivery {
     pub end_reason: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(super) struct Row {
     pub(super) id: String,
     event_id: String,
@@ -173,7 +173,7 @@ pub fn insert(session: &mut Session, new: &NewDelivery) {
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn unwanted(session: &mut Session) -> Result<Option<(EndpointId, String)>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Unwanted {
         id: String,
         state: String,
@@ -267,7 +267,7 @@ pub async fn attempts(session: &mut Session, id: DeliveryId) -> Result<Vec<Attem
     rows.into_iter().map(|row| row.into_attempt(&id)).collect()
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(super) struct AttemptRow {
     number: i64,
     started_at: i64,

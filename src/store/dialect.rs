@@ -10,9 +10,9 @@ pub(super) enum Dialect {
 }
 
 /// The schema as SQLite reads it.
-pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx_macros::migrate!("migrations/sqlite");
 /// The schema as PostgreSQL reads it.
-pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx_macros::migrate!("migrations/postgres");
 
 impl Dialect {
     /// PostgreSQL's advisory lock that a write transaction holds. The number is ours and arbitrary.

@@ -152,7 +152,7 @@ pub struct RetiringSecret {
     pub until: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
     name: String,

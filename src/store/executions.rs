@@ -11,7 +11,7 @@ use crate::approval::Execution;
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     request_id: String,
     status: String,

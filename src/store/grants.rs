@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 const COLUMNS: &str = "id, request_id, resource, requester, status, starts_at, ends_at, ended_at, ended_by, reason";
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
     request_id: String,

@@ -29,13 +29,13 @@ pub struct NamedMember {
     pub name: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct MemberRow {
     group_name: String,
     email: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct NameRow {
     name: String,
 }
@@ -110,7 +110,7 @@ pub async fn named_members(
     session: &mut Session,
     groups: impl IntoIterator<Item = &GroupName>,
 ) -> Result<Vec<NamedMember>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct NamedRow {
         email: String,
         name: String,

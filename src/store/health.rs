@@ -24,7 +24,7 @@ pub struct Health {
     pub probe_at: Option<Timestamp>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     endpoint_id: String,
     failing_since: i64,
@@ -36,7 +36,7 @@ struct Row {
     probe_at: Option<i64>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct IdRow {
     endpoint_id: String,
 }

@@ -10,12 +10,12 @@ use super::{Session, StoreError};
 use crate::ids::EndpointId;
 use crate::time::{CLOCK_SLACK, Timestamp};
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct IdRow {
     endpoint_id: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct MomentRow {
     moment: Option<i64>,
 }

@@ -26,7 +26,7 @@ pub struct Used {
     pub subject: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     body_digest: String,
     subject: String,

@@ -7,7 +7,7 @@ use crate::approval::{GroupName, ResourceName};
 /// Most that are named: enough to see what is meant.
 const NAMED: u32 = 5;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
 }

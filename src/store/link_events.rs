@@ -52,7 +52,7 @@ pub struct Tally {
     pub last_at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     delivery_id: String,
     slot: String,

@@ -34,7 +34,7 @@ pub async fn ask(session: &mut Session, group: &GroupName, now: Timestamp) -> Re
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn next(session: &mut Session) -> Result<Option<Check>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Row {
         group_name: String,
         after: String,
@@ -57,7 +57,7 @@ pub async fn next(session: &mut Session) -> Result<Option<Check>, StoreError> {
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn part(session: &mut Session, check: &Check, limit: u32) -> Result<Vec<RequestId>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct IdRow {
         id: String,
     }

@@ -45,6 +45,7 @@ pub mod requests;
 pub mod resources;
 pub mod reviews;
 pub mod rollups;
+mod row;
 mod session;
 mod signals;
 pub mod slack;

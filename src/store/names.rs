@@ -14,7 +14,7 @@ pub enum Table {
     Resources,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     name: String,
 }

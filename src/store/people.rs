@@ -21,7 +21,7 @@ pub struct Person {
     pub absence: Option<Absence>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     email: String,
     name: String,

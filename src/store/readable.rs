@@ -2,7 +2,8 @@
 
 use sqlx::SqlSafeStr;
 
-use super::session::{Arg, Row};
+use super::row::Row;
+use super::session::Arg;
 use super::{Session, StoreError};
 
 /// How a list is read off its table.

@@ -64,7 +64,7 @@ struct Kept {
     until: DeliveryId,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
     endpoint_id: String,
@@ -166,7 +166,7 @@ pub async fn due(
     beyond: Timestamp,
     limit: u32,
 ) -> Result<Vec<ReplayId>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct IdRow {
         id: String,
     }
@@ -186,7 +186,7 @@ pub async fn due(
 /// # Errors
 /// When the database fails.
 pub async fn next(session: &mut Session) -> Result<Option<Timestamp>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Next {
         next: Option<i64>,
     }

@@ -28,7 +28,7 @@ pub async fn put(session: &mut Session, replica: &Replica, now: Timestamp) -> Re
 /// # Errors
 /// When the database fails.
 pub async fn others(session: &mut Session, id: &str, since: Timestamp) -> Result<Vec<Replica>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Row {
         id: String,
         keys: String,

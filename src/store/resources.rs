@@ -21,7 +21,7 @@ pub struct Resource {
     pub context_schema: Option<Value>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     name: String,
     description: Option<String>,

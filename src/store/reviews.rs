@@ -10,7 +10,7 @@ use crate::approval::{Email, Review};
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     request_id: String,
     person: String,
@@ -61,7 +61,7 @@ pub async fn set_told(session: &mut Session, request: RequestId) -> Result<bool,
 /// # Errors
 /// When the database fails.
 pub async fn recent(session: &mut Session, person: &Email, since: Timestamp) -> Result<u32, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct CountRow {
         count: i64,
     }

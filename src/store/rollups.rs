@@ -72,7 +72,7 @@ pub async fn add(session: &mut Session, ended: &Ended) -> Result<(), StoreError>
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn counts(session: &mut Session, period: &Period) -> Result<Vec<Count>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Row {
         outcome: String,
         method: String,
@@ -97,7 +97,7 @@ pub async fn counts(session: &mut Session, period: &Period) -> Result<Vec<Count>
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn buckets(session: &mut Session, period: &Period) -> Result<Vec<BucketCount>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Row {
         outcome: String,
         method: String,
@@ -123,7 +123,7 @@ pub async fn buckets(session: &mut Session, period: &Period) -> Result<Vec<Bucke
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn working(session: &mut Session, period: &Period) -> Result<(Vec<Count>, Vec<BucketCount>), StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Row {
         outcome: String,
         method: String,

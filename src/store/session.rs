@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgPool, PgRow, Postgres};
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
-use sqlx::{Arguments as _, AssertSqlSafe, FromRow, SqlSafeStr};
+use sqlx::postgres::{PgArguments, PgPool, Postgres};
+use sqlx::sqlite::{Sqlite, SqliteArguments};
+use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::StoreError;
 use super::arg::without_nul;
@@ -13,6 +13,7 @@ pub(super) use super::arg::{Arg, args, chunks};
 use super::bulk::{Bulk, Gathered, Owner, Rows};
 use super::dialect::Dialect;
 use super::nesting::Held;
+use super::row::{NativeRow, Row};
 use super::unreadable::Unreadable;
 
 /// A connection, borrowed from its pool.
@@ -61,17 +62,17 @@ pub(super) enum Connection {
 /// What a statement answers, on another connection if the first turns out to be cut and nothing can be lost with it.
 macro_rules! answer_of {
     ($session:expr, $sql:expr, $values:expr, |$c:ident, $query:ident| $body:expr) => {{
-        let sql = $sql.into_sql_str();
+        let sql = $sql;
         let again = $session.can_reconnect().then(|| (sql.clone(), $values.clone()));
         let first = on_either!($session, $values, |$c, args| {
-            let $query = sqlx::query_as_with(sql, args);
+            let $query = sqlx::query_with(sql, args);
             $body
         });
         match (first.map_err(StoreError::from), again) {
             (Err(error), Some((sql, values))) if error.is_disconnect() => {
                 $session.reconnect().await?;
                 Ok(on_either!($session, values, |$c, args| {
-                    let $query = sqlx::query_as_with(sql, args);
+                    let $query = sqlx::query_with(sql, args);
                     $body
                 })?)
             }
@@ -79,11 +80,6 @@ macro_rules! answer_of {
         }
     }};
 }
-
-/// A row type that both databases can fill.
-pub(super) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
-
-impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
 /// The values as native arguments.
 macro_rules! bound {
@@ -310,7 +306,15 @@ impl Session {
         sql: impl SqlSafeStr,
         values: Vec<Arg>,
     ) -> Result<Option<T>, StoreError> {
-        answer_of!(self, sql, values, |c, query| query.fetch_optional(c).await)
+        self.first_row(sql.into_sql_str(), values).await?.map(|row| row.read()).transpose()
+    }
+
+    async fn first_row(&mut self, sql: SqlStr, values: Vec<Arg>) -> Result<Option<NativeRow>, StoreError> {
+        answer_of!(self, sql, values, |c, query| query.fetch_optional(c).await.map(|row| row.map(NativeRow::from)))
+    }
+
+    async fn all_rows(&mut self, sql: SqlStr, values: Vec<Arg>) -> Result<Vec<NativeRow>, StoreError> {
+        answer_of!(self, sql, values, |c, query| query.map(NativeRow::from).fetch_all(c).await)
     }
 
     /// Which database it is connected to.
@@ -334,7 +338,7 @@ impl Session {
         values: Vec<Arg>,
     ) -> Result<Vec<T>, StoreError> {
         self.prepare().await?;
-        answer_of!(self, sql, values, |c, query| query.fetch_all(c).await)
+        self.all_rows(sql.into_sql_str(), values).await?.iter().map(NativeRow::read).collect()
     }
 
     /// All rows that a statement makes of the given ones.
@@ -363,7 +367,7 @@ impl Session {
     /// The only row of a statement that always has one.
     pub(super) async fn fetch_one<T: Row>(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<T, StoreError> {
         self.prepare().await?;
-        answer_of!(self, sql, values, |c, query| query.fetch_one(c).await)
+        self.first_row(sql.into_sql_str(), values).await?.ok_or(sqlx::Error::RowNotFound)?.read()
     }
 
     /// Runs a bare statement such as `COMMIT`, unprepared.

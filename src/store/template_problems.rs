@@ -21,7 +21,7 @@ pub struct TemplateProblem {
     pub at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     endpoint_id: String,
     event: String,

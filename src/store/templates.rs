@@ -54,7 +54,7 @@ pub struct StoredTemplate {
     pub created_at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
     channel: String,
@@ -99,7 +99,7 @@ pub async fn get(session: &mut Session, key: &TemplateKey) -> Result<Option<Stor
 /// # Errors
 /// When the database fails.
 pub async fn count(session: &mut Session) -> Result<u64, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Count {
         count: i64,
     }
@@ -129,7 +129,7 @@ pub async fn put(
     author: &str,
     now: Timestamp,
 ) -> Result<StoredTemplate, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Newest {
         version: Option<i64>,
     }

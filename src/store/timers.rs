@@ -90,7 +90,7 @@ pub async fn due(
     behind: Option<&Due>,
     limit: u32,
 ) -> Result<Vec<Due>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct DueRow {
         id: String,
         place: String,
@@ -111,7 +111,7 @@ pub async fn due(
 /// # Errors
 /// When the database fails.
 pub async fn next(session: &mut Session, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct MomentRow {
         moment: Option<i64>,
     }

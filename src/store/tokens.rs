@@ -9,7 +9,7 @@ use crate::identity::Token;
 use crate::ids::TokenId;
 use crate::time::Timestamp;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
     name: String,

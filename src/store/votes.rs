@@ -11,7 +11,7 @@ use crate::approval::{LinkUse, Vote};
 use crate::ids::{RequestId, VoteId};
 use crate::time::Timestamp;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
     request_id: String,

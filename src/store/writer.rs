@@ -159,7 +159,8 @@ impl Writer {
     }
 
     /// Runs an operation in the next transaction and waits for its commit.
-    pub(super) async fn write<F, T, E>(&self, operation: F) -> Result<T, E>
+    /// The operation is put on the heap before anything is awaited, so that the future, which callers move about, stays small.
+    pub(super) fn write<F, T, E>(self, operation: F) -> impl Future<Output = Result<T, E>> + Send + use<F, T, E>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> Operation<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
@@ -167,10 +168,15 @@ impl Writer {
     {
         let (reply, result) = oneshot::channel();
         let caller = Caller { trace: TraceContext::current(), operation: Some(operation), result: None, reply };
-        if self.queue.send_timeout(Box::new(caller), PATIENCE).await.is_err() {
-            return Err(StoreError::Busy.into());
+        let queued = self.enqueue(Box::new(caller));
+        async move {
+            queued.await?;
+            result.await.unwrap_or_else(|_| Err(StoreError::Busy.into()))
         }
-        result.await.unwrap_or_else(|_| Err(StoreError::Busy.into()))
+    }
+
+    async fn enqueue(self, job: Box<dyn Job>) -> Result<(), StoreError> {
+        self.queue.send_timeout(job, PATIENCE).await.map_err(|_| StoreError::Busy)
     }
 }
 

@@ -39,45 +39,52 @@ impl Token<'_> {
     fn is_one_of(&self, words: &[&str]) -> bool {
         words.iter().any(|word| self.is(word))
     }
-
-    fn is_in(&self, list: &str) -> bool {
-        list.split_ascii_whitespace().any(|word| self.is(word))
-    }
 }
 
 /// Words of SQL that a script may begin a command with, too.
-const SHARED: &str = "
-    abort analyze attach backup begin call checkpoint cluster comment commit copy deallocate declare deny desc describe
-    detach discard do end exec execute fetch go grant load lock notify optimize pragma refresh reindex release rename
-    reset restore revoke rollback savepoint set show start table truncate unlisten unlock use vacuum
-";
+#[rustfmt::skip]
+const SHARED: &[&str] = &[
+    "abort", "analyze", "attach", "backup", "begin", "call", "checkpoint", "cluster", "comment", "commit", "copy",
+    "deallocate", "declare", "deny", "desc", "describe", "detach", "discard", "do", "end", "exec", "execute", "fetch",
+    "go", "grant", "load", "lock", "notify", "optimize", "pragma", "refresh", "reindex", "release", "rename", "reset",
+    "restore", "revoke", "rollback", "savepoint", "set", "show", "start", "table", "truncate", "unlisten", "unlock",
+    "use", "vacuum",
+];
 
 /// Those of them that operators of SQL may follow at once.
-const QUERYING: &str = "analyze begin desc describe exec execute show";
+const QUERYING: &[&str] = &["analyze", "begin", "desc", "describe", "exec", "execute", "show"];
 
 /// Words that begin a query, in which operators are ordinary.
-const QUERIES: &str = "explain select values with";
+const QUERIES: &[&str] = &["explain", "select", "values", "with"];
 
 /// Words that begin a line in the middle of a statement, or a statement of a language in a database.
-const CONTINUE: &str = "
-    add all alter and as asc asof at begin between by cascade case character check collate column columns comment
-    commit connect constraint continue create cross cursor declare default delete desc distinct div do drop else
-    elseif elsif enclosed end engine escaped except exception exec execute exists exit fetch fields filter for force
-    foreign format from full global go grant group having identified if ignore ilike in inner insert intersect into is
-    isolation join key language lateral left level like limit lines local loop match materialized merge minus mod mode
-    modify natural no not null nulls offset on option optionally or order outer over owner partition perform pivot
-    primary print prior qualify raise read recursive references regexp rename replace restart restrict return
-    returning returns reuse revoke right rlike rollback sample select session set similar start starting straight_join
-    tablesample tablespace terminated then throw to transaction truncate type union unique unpivot update use using
-    values view when where while window with within work write xor
-";
+#[rustfmt::skip]
+const CONTINUE: &[&str] = &[
+    "add", "all", "alter", "and", "as", "asc", "asof", "at", "begin", "between", "by", "cascade", "case", "character",
+    "check", "collate", "column", "columns", "comment", "commit", "connect", "constraint", "continue", "create",
+    "cross", "cursor", "declare", "default", "delete", "desc", "distinct", "div", "do", "drop", "else", "elseif",
+    "elsif", "enclosed", "end", "engine", "escaped", "except", "exception", "exec", "execute", "exists", "exit",
+    "fetch", "fields", "filter", "for", "force", "foreign", "format", "from", "full", "global", "go", "grant",
+    "group", "having", "identified", "if", "ignore", "ilike", "in", "inner", "insert", "intersect", "into", "is",
+    "isolation", "join", "key", "language", "lateral", "left", "level", "like", "limit", "lines", "local", "loop",
+    "match", "materialized", "merge", "minus", "mod", "mode", "modify", "natural", "no", "not", "null", "nulls",
+    "offset", "on", "option", "optionally", "or", "order", "outer", "over", "owner", "partition", "perform", "pivot",
+    "primary", "print", "prior", "qualify", "raise", "read", "recursive", "references", "regexp", "rename", "replace",
+    "restart", "restrict", "return", "returning", "returns", "reuse", "revoke", "right", "rlike", "rollback",
+    "sample", "select", "session", "set", "similar", "start", "starting", "straight_join", "tablesample",
+    "tablespace", "terminated", "then", "throw", "to", "transaction", "truncate", "type", "union", "unique",
+    "unpivot", "update", "use", "using", "values", "view", "when", "where", "while", "window", "with", "within",
+    "work", "write", "xor",
+];
 
 /// Words that something has to follow, on the next line if need be.
-const WANT: &str = "
-    all and as between by case concurrently cursor database distinct else for from having in index into is isolation join
-    level like limit materialized not on only or role schema select set table then to transaction user using values
-    verbose view when where
-";
+#[rustfmt::skip]
+const WANT: &[&str] = &[
+    "all", "and", "as", "between", "by", "case", "concurrently", "cursor", "database", "distinct", "else", "for",
+    "from", "having", "in", "index", "into", "is", "isolation", "join", "level", "like", "limit", "materialized",
+    "not", "on", "only", "or", "role", "schema", "select", "set", "table", "then", "to", "transaction", "user",
+    "using", "values", "verbose", "view", "when", "where",
+];
 
 /// Whether a statement is a script's line, or several.
 fn is_script(statement: &[Token<'_>]) -> bool {
@@ -102,11 +109,11 @@ fn is_script(statement: &[Token<'_>]) -> bool {
         return false;
     }
     let plainly = |at| calls_program(statement, at) && acts_in_line(statement.get(at..).unwrap_or_default(), first);
-    if !first.is_in(SHARED) {
+    if !first.is_one_of(SHARED) {
         return words::begins_sql(&first.text.to_lowercase())
             && (!first.is("select") && is_option(rest) || (1..statement.len()).any(plainly));
     }
-    let acts = !first.is_in(QUERYING) && on_first_line(rest, is_operator);
+    let acts = !first.is_one_of(QUERYING) && on_first_line(rest, is_operator);
     acts || is_option(rest) || (1..statement.len()).any(|at| calls_program(statement, at))
 }
 
@@ -135,7 +142,7 @@ fn acts_in_line(from: &[Token<'_>], first: &Token<'_>) -> bool {
     let named = |at: usize| line.get(at + 1).is_some_and(|token| !token.text.starts_with(|c: char| c.is_ascii_digit()));
     let option = |at: usize| line.get(at..).is_some_and(is_option) && named(at);
     (1..line.len()).any(option)
-        || !first.is_in(QUERIES)
+        || !first.is_one_of(QUERIES)
             && line.iter().zip(line.iter().skip(1)).any(|(token, next)| is_operator(token, Some(next)))
 }
 
@@ -165,7 +172,7 @@ fn calls_program(statement: &[Token<'_>], at: usize) -> bool {
     let (Some(before), Some(token)) = (at.checked_sub(1).and_then(|at| statement.get(at)), statement.get(at)) else {
         return false;
     };
-    if !token.begins_line || token.depth > 0 || (at > 1 && before.is_in(WANT)) || !is_complete(before) {
+    if !token.begins_line || token.depth > 0 || (at > 1 && before.is_one_of(WANT)) || !is_complete(before) {
         return false;
     }
     let following = statement.get(at + 1..).unwrap_or_default();
@@ -177,7 +184,7 @@ fn calls_program(statement: &[Token<'_>], at: usize) -> bool {
             !listed || is_option(following.get(1..).unwrap_or_default())
         }
         Sort::Mark => token.is_one_of(&[".", "/", "$", "{", "[", "!", "~"]),
-        Sort::Word if token.is_in(CONTINUE) => false,
+        Sort::Word if token.is_one_of(CONTINUE) => false,
         // A block of a language in a database: declarations and calls of procedures.
         Sort::Word if at == 1 && before.is_one_of(&["begin", "declare"]) => {
             is_option(following) || following.first().is_some_and(|next| next.sort == Sort::Quoted)

@@ -117,18 +117,19 @@ impl Store {
     ///
     /// # Errors
     /// The operation's own, or that the transaction failed: then nothing of the operation is kept.
-    pub async fn write<F, T, E>(&self, operation: F) -> Result<T, E>
+    pub fn write<F, T, E>(&self, operation: F) -> impl Future<Output = Result<T, E>> + Send + use<F, T, E>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> Operation<'t, Result<T, E>> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        let written = self.writer().map(|writer| writer.write(operation));
+        async move { written?.await }
+    }
+
+    fn writer(&self) -> Result<Writer, StoreError> {
         self.pools.readers().assert_none_held("the writer");
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match writer {
-            Some(writer) => writer.write(operation).await,
-            None => Err(StoreError::Busy.into()),
-        }
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Busy)
     }
 
     /// Whether the database's files are those that were opened.

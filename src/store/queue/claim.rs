@@ -55,7 +55,7 @@ async fn claim_tier(
     now: Timestamp,
     lease: Duration,
 ) -> Result<Vec<(DeliveryId, EndpointId)>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Leased {
         id: String,
         endpoint_id: String,
@@ -89,7 +89,7 @@ async fn claim_tier(
     leased.iter().map(read).collect()
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct ClaimedRow {
     id: String,
     endpoint_id: String,

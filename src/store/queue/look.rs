@@ -8,7 +8,7 @@ use crate::store::session::args;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct MomentRow {
     moment: Option<i64>,
 }
@@ -35,7 +35,7 @@ impl Moments {
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn moments(session: &mut Session) -> Result<Vec<(EndpointId, Moments)>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Row {
         id: String,
         fresh: Option<i64>,
@@ -66,7 +66,7 @@ pub async fn moments(session: &mut Session) -> Result<Vec<(EndpointId, Moments)>
 /// # Errors
 /// When the database fails or the row cannot be read.
 pub async fn request_now(session: &mut Session, id: RequestId) -> Result<Option<RequestNow>, StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Row {
         status: String,
         revision: i64,
@@ -86,7 +86,7 @@ pub async fn request_now(session: &mut Session, id: RequestId) -> Result<Option<
 /// # Errors
 /// When the database fails.
 pub async fn latest(session: &mut Session) -> Result<(Option<Timestamp>, Option<Timestamp>), StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Latest {
         due: Option<i64>,
         lease: Option<i64>,
@@ -125,7 +125,7 @@ pub async fn next_overrun(session: &mut Session) -> Result<Option<Timestamp>, St
 /// # Errors
 /// When the database fails.
 pub async fn overdue(session: &mut Session, now: Timestamp, most: u32) -> Result<(u64, Option<Timestamp>), StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Overdue {
         due: i64,
         oldest: Option<i64>,

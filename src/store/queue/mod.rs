@@ -195,7 +195,7 @@ pub struct Wish {
     pub due: [bool; 3],
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct IdRow {
     id: String,
 }

@@ -15,7 +15,7 @@ const ROUND: u32 = 200;
 /// Most rounds of one call.
 const ROUNDS: usize = 25;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct IdRow {
     id: String,
 }
@@ -268,7 +268,7 @@ pub async fn backlog(
     session: &mut Session,
     resource: Option<&ResourceName>,
 ) -> Result<(u64, Option<Timestamp>), StoreError> {
-    #[derive(sqlx::FromRow)]
+    #[derive(sqlx_macros::FromRow)]
     struct Backlog {
         count: i64,
         oldest: Option<i64>,

@@ -21,7 +21,7 @@ const COLUMNS: &str = "id, revision, kind, resource, command, language, context,
     requester_email, requester_name, requester_groups, reason, labels, status, created_at, expires_at, decided_at, \
     decision, terms, asked_by, acting_for, beneficiary, change, supersedes, superseded_by, undecidable, reminders, escalations";
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
     revision: i64,

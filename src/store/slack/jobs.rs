@@ -25,7 +25,7 @@ pub struct Job {
     pub created_at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: String,
     endpoint_id: String,
@@ -35,7 +35,7 @@ struct Row {
     created_at: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Due {
     first: Option<i64>,
     last: Option<i64>,

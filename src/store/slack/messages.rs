@@ -97,7 +97,7 @@ pub struct Report {
     pub change: Change,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     channel: Option<String>,
     ts: Option<String>,

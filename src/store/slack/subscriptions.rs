@@ -17,7 +17,7 @@ pub struct Subscription {
     pub group: GroupName,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     endpoint_id: String,
     channel: String,
