@@ -221,7 +221,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Reader<V> {
             Wanted::Fields(known) => Some(known),
             _ => None,
         };
-        self.visitor.visit_map(Members { fields, known, names: HashSet::new() })
+        self.visitor.visit_map(Members { fields, known, names: Names::default() })
     }
 }
 
@@ -243,15 +243,36 @@ struct Members<A> {
     /// The names that there are, where no others may come. What the hub itself has stored is read without this: a newer version may
     /// have written it.
     known: Option<&'static [&'static str]>,
-    /// Those that came.
-    names: HashSet<String>,
+    names: Names,
+}
+
+/// The names that came.
+#[derive(Default)]
+struct Names {
+    known: Vec<&'static str>,
+    others: HashSet<String>,
+}
+
+impl Names {
+    /// Notes a name; answers whether it came for the first time.
+    fn note(&mut self, name: &str, known: Option<&'static [&'static str]>) -> bool {
+        // An object's own fields are few, and cost no copy each.
+        match known.and_then(|known| known.iter().find(|field| **field == name)) {
+            Some(_) if self.known.contains(&name) => false,
+            Some(field) => {
+                self.known.push(field);
+                true
+            }
+            None => self.others.insert(name.to_owned()),
+        }
+    }
 }
 
 /// Takes a member's name, and notes it.
 struct Name<'n, T> {
     inner: T,
     known: Option<&'static [&'static str]>,
-    names: &'n mut HashSet<String>,
+    names: &'n mut Names,
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<A> {
@@ -313,7 +334,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Name<'_, V> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<V::Value, E> {
-        if !self.names.insert(name.to_owned()) {
+        if !self.names.note(name, self.known) {
             return Err(E::custom(format_args!("duplicate field `{name}`")));
         }
         // The reader first: one around it may note which field it is.

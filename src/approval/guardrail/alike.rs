@@ -45,9 +45,11 @@ const fn is_operator(c: char) -> bool {
 }
 
 fn is_plain_code(code: &str) -> bool {
-    let known =
-        |c: char| is_of_word(c) || is_operator(c) || matches!(c, ' ' | '\n' | '\t' | '(' | ')' | ',' | ';' | '.' | ':');
-    code.chars().all(known)
+    let known = |byte: u8| {
+        let c = char::from(byte);
+        is_of_word(c) || is_operator(c) || matches!(c, ' ' | '\n' | '\t' | '(' | ')' | ',' | ';' | '.' | ':')
+    };
+    code.bytes().all(known)
         && code.split(|c| !is_of_word(c)).all(is_plain_word)
         && code.split(|c| !is_operator(c)).all(|run| run.len() < 2 || matches!(run, "<=" | ">=" | "<>"))
         && !code.as_bytes().windows(2).any(|pair| match pair {

@@ -40,7 +40,7 @@ pub(super) fn quoted_end(text: &str, mark: &str, backslash: bool, doubled: bool)
 
 /// What a quoted text says.
 pub(super) fn unescaped(raw: &str, mark: &str, escapes: Escapes) -> String {
-    let raw = if mark.len() == 1 { raw.replace(&mark.repeat(2), mark) } else { raw.to_owned() };
+    let raw = if mark.len() == 1 && raw.contains(mark) { raw.replace(&mark.repeat(2), mark) } else { raw.to_owned() };
     if escapes == Escapes::None || !raw.contains('\\') {
         return raw;
     }

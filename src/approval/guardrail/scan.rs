@@ -196,8 +196,16 @@ impl<'a> Scanner<'a> {
 
     fn quoted(&mut self, open: char, close: char, inside: String) {
         self.copy.note("");
-        let doubled = inside.replace(close, &format!("{close}{close}"));
-        self.pieces.push(Piece::Quoted { shown: format!("{open}{doubled}{close}"), inside });
+        let mut shown = String::with_capacity(inside.len() + open.len_utf8() + close.len_utf8());
+        shown.push(open);
+        for (number, part) in inside.split(close).enumerate() {
+            if number > 0 {
+                shown.extend([close, close]);
+            }
+            shown.push_str(part);
+        }
+        shown.push(close);
+        self.pieces.push(Piece::Quoted { shown, inside });
     }
 
     fn begins_comment(&self, rest: &str) -> bool {
@@ -367,8 +375,8 @@ impl<'a> Scanner<'a> {
     fn operator(&mut self, c: char, rest: &str) {
         // Commands of psql and of MySQL's client; a shell's escapes. And what psql puts in place of its variable, which holds
         // words of the statement before it.
-        let failed = rest.trim_start_matches([':', '"', '\'']).starts_with("LAST_ERROR_MESSAGE");
-        if c == '\\' || c == ':' && failed {
+        let failed = || rest.trim_start_matches([':', '"', '\'']).starts_with("LAST_ERROR_MESSAGE");
+        if c == '\\' || c == ':' && failed() {
             self.client_command = true;
             self.doubt();
         }
@@ -376,9 +384,10 @@ impl<'a> Scanner<'a> {
             rest.starts_with(**operator)
                 && (1..operator.len()).all(|at| !rest.get(at..).is_some_and(|rest| self.begins_comment(rest)))
         };
-        let length =
-            OPERATORS.iter().chain(&MORE_OPERATORS).find(whole).map_or(c.len_utf8(), |operator| operator.len());
-        self.code(length);
+        // Most marks stand alone.
+        let goes_on = rest.as_bytes().get(1).is_some_and(u8::is_ascii_punctuation);
+        let operator = goes_on.then(|| OPERATORS.iter().chain(&MORE_OPERATORS).find(whole)).flatten();
+        self.code(operator.map_or(c.len_utf8(), |operator| operator.len()));
     }
 }
 

@@ -238,6 +238,9 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
 
 /// The length of a comment, if one begins here. `set --` is no comment: it is what shells write.
 fn comment(rest: &str, begins_line: bool, before: Option<&Token<'_>>) -> usize {
+    if !rest.starts_with(['-', '#', '/']) {
+        return 0;
+    }
     let sets = before.is_some_and(|token| token.is("set") && (token.begins_line || !token.spaced));
     let line = || rest.find('\n').unwrap_or(rest.len());
     if rest.starts_with("--") && !sets || begins_line && rest.starts_with('#') {

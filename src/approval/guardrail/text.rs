@@ -7,6 +7,10 @@ use crate::unicode::is_hidden;
 /// A text with white space that every database knows, and whether it was so. Databases disagree on what other white space,
 /// control characters and invisible characters are.
 pub(super) fn plain(text: &str) -> (String, bool) {
+    // Most commands.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n')) {
+        return (text.to_owned(), true);
+    }
     let mut clean = true;
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
