@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::policy::with_added;
+use super::slot::with_added;
 use super::{Decision, GroupName, Method, Policy, RuleName, Ruling, Slot, Status};
 
 /// What becomes of a request before anyone is asked.

@@ -1,13 +1,46 @@
 //! One vote: who may cast it, for what, and what it brings about.
 
 use super::cover::is_full;
-use super::decide::{decidable_again, is_lapsed, lapsed, revise, void_all};
-use super::request::is_blank;
+use super::payload::is_blank;
+use super::revision::{decidable_again, revise, void_all};
+use super::standing::{is_lapsed, lapsed};
 use super::{
-    Ballot, Change, ChangeRole, Choice, Decision, Email, GroupName, Kind, Method, Refusal, Request, Revision, Roster,
-    Status, TermsSlot, Transition, Void, VoidReason, Vote, cover,
+    Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, GroupName, Kind, LinkUse, Method, Narrowing,
+    Proposal, Refusal, Request, Revision, Roster, Status, TermsSlot, Transition, Void, VoidReason, Vote, cover,
 };
+use crate::ids::VoteId;
 use crate::time::Timestamp;
+
+/// A vote as it is asked for.
+#[derive(Debug, Clone)]
+pub struct Ballot {
+    /// What the vote will be called.
+    pub id: VoteId,
+    /// Who votes.
+    pub voter: Email,
+    /// What they want.
+    pub choice: Choice,
+    /// The slot they vote for; without one, any slot they are eligible for.
+    pub group: Option<GroupName>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The revision they saw, when they say so.
+    pub revision: Option<u32>,
+    /// The payload they saw, when they say so.
+    pub digest: Option<Digest>,
+    /// How sure we are of who they are.
+    pub assurance: Assurance,
+    /// The way it came: a channel's name, or `api`.
+    pub channel: String,
+    /// The link it came by.
+    pub link: Option<LinkUse>,
+    /// The absent member in whose place they vote, when they say so.
+    pub on_behalf_of: Option<Email>,
+    /// What an approver of access makes of the window.
+    pub narrowing: Option<Narrowing>,
+    /// Another payload to approve in place of what is asked.
+    pub proposal: Option<Proposal>,
+}
 
 /// The checks of one vote, in the order that the answers promise. The same vote again is no transition.
 pub(super) fn judge(

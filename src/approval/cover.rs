@@ -5,50 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Email, GroupName, TermsSlot, Vote};
-
-/// Who is in which group, as far as a question needs it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Roster {
-    members: BTreeMap<GroupName, BTreeSet<Email>>,
-    /// Who stands in for whom now.
-    delegators: BTreeMap<Email, BTreeSet<Email>>,
-}
-
-impl Roster {
-    /// Adds a person to a group.
-    pub fn add(&mut self, group: GroupName, person: Email) {
-        self.members.entry(group).or_default().insert(person);
-    }
-
-    /// Says that `delegate` may vote in the place of `delegator` now.
-    pub fn delegate(&mut self, delegator: Email, delegate: Email) {
-        self.delegators.entry(delegate).or_default().insert(delegator);
-    }
-
-    /// Whom the person may stand in for now, in order.
-    pub fn delegators(&self, delegate: &Email) -> impl Iterator<Item = &Email> {
-        self.delegators.get(delegate).into_iter().flatten()
-    }
-
-    /// Whether the person is in the group.
-    pub fn contains(&self, group: &GroupName, person: &Email) -> bool {
-        self.members.get(group).is_some_and(|members| members.contains(person))
-    }
-
-    /// The group's members, in order.
-    pub fn members(&self, group: &GroupName) -> impl Iterator<Item = &Email> {
-        self.members.get(group).into_iter().flatten()
-    }
-}
-
-impl FromIterator<(GroupName, Email)> for Roster {
-    fn from_iter<I: IntoIterator<Item = (GroupName, Email)>>(pairs: I) -> Self {
-        let mut roster = Self::default();
-        pairs.into_iter().for_each(|(group, person)| roster.add(group, person));
-        roster
-    }
-}
+use super::{Email, Roster, TermsSlot, Vote};
 
 /// How many places of each slot the given approvals fill at best, in the order of the slots.
 ///
@@ -158,7 +115,7 @@ impl<'p> Matching<'p> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::approval::Slot;
+    use crate::approval::{GroupName, Slot};
 
     /// All ways in which three people can be in the groups of two slots, against what the name says.
     #[test]

@@ -2,20 +2,22 @@
 
 use super::ballot::judge;
 use super::cover::satisfiable;
-use super::request::is_blank;
-use super::schedule::{Notice, due};
+use super::payload::is_blank;
+use super::revision::{decidable_again, revise, void_all};
+use super::schedule::due;
+use super::standing::lapsed;
 use super::{
-    Change, ChangeRole, Choice, Decision, Digest, Email, Method, Payload, Refusal, Request, Roster, RuleName, Ruling,
-    Status, TermsSlot, Vote,
+    Ballot, Change, ChangeRole, Choice, Decision, Email, Method, Proposal, Refusal, Request, Roster, Status,
+    Transition, Verdict, Vote,
 };
-use crate::ids::{RequestId, VoteId};
+use crate::ids::RequestId;
 use crate::time::Timestamp;
 
 /// What somebody, or the timer, wants of a request.
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Approve or reject it.
-    Vote(super::Ballot),
+    Vote(Ballot),
     /// End it if its time is over.
     Expire,
     /// Take it back. Whether the caller may is for the caller's side to know.
@@ -58,83 +60,6 @@ pub enum Command {
     Recheck,
     /// Remind and escalate as far as it is time.
     Advance,
-}
-
-/// Another payload, and what the rules say of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Proposal {
-    /// What would run instead.
-    pub payload: Payload,
-    /// Of the payload.
-    pub digest: Digest,
-    /// What the request's rules say of it.
-    pub ruling: Ruling,
-}
-
-/// What a command does to the request: all the parts that are there, in this order.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Transition {
-    /// Another payload takes the place of the present one.
-    pub revision: Option<Revision>,
-    /// Votes that no longer count.
-    pub voids: Vec<Void>,
-    /// A vote that is added.
-    pub vote: Option<Vote>,
-    /// Those asked are reminded, or others are asked too.
-    pub notice: Option<Notice>,
-    /// Whether it can still be decided, when that has changed.
-    pub undecidable: Option<bool>,
-    /// It ends.
-    pub decision: Option<Decision>,
-    /// What takes its place.
-    pub successor: Option<RequestId>,
-}
-
-/// A payload that takes another's place.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Revision {
-    /// What is asked for from now on.
-    pub payload: Payload,
-    /// Of the payload.
-    pub digest: Digest,
-    /// The slots to fill from now on.
-    pub slots: Vec<TermsSlot>,
-    /// The rules that want people to be asked about it.
-    pub asking_rules: Vec<RuleName>,
-    /// Who changed what.
-    pub change: Change,
-}
-
-/// A vote that no longer counts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Void {
-    /// Which.
-    pub vote: VoteId,
-    /// Why not.
-    pub why: VoidReason,
-}
-
-/// Why a vote no longer counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VoidReason {
-    /// The voter changed their mind.
-    ChangedMind,
-    /// The member whose right it used left the groups asked.
-    LeftGroup,
-    /// The member it was cast for has voted.
-    TakenOver,
-    /// Something else is asked for by now.
-    Revised,
-}
-
-/// What happens, and what the caller is told. A vote that comes too late is refused *and* ends the request as expired.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
-    /// What to write down.
-    pub transition: Transition,
-    /// What to answer.
-    pub answer: Result<(), Refusal>,
 }
 
 /// Decides what `command` does to `request`, given who is in the groups asked and what time it is.
@@ -200,50 +125,6 @@ fn replace(request: &Request, successor: RequestId) -> Result<Transition, Refusa
         Some(other) if other != successor => Err(Refusal::Replaced(other)),
         _ => Ok(Transition { successor: Some(successor), ..Transition::default() }),
     }
-}
-
-/// The request with another payload, by whose rules more slots may have to be filled.
-pub(super) fn revise(
-    request: &Request,
-    proposal: Proposal,
-    change: Change,
-    roster: &Roster,
-) -> Result<Revision, Refusal> {
-    let Proposal { payload, digest, ruling } = proposal;
-    if digest == request.digest {
-        return Err(Refusal::NothingChanged);
-    }
-    let (added, asking_rules) = match ruling {
-        Ruling::Denied { rule, reason } => return Err(Refusal::DeniedByRule { rule, reason }),
-        // What a rule lets pass is still decided by people once they have been asked.
-        Ruling::Allowed { .. } => (Vec::new(), Vec::new()),
-        Ruling::Ask { slots, rules } => (slots, rules),
-    };
-    let slots = request.terms.slots_with(&added, roster);
-    if !satisfiable(&slots, roster, |person| request.is_in_conflict(person)) {
-        return Err(Refusal::Unsatisfiable);
-    }
-    Ok(Revision { payload, digest, slots, asking_rules, change })
-}
-
-/// What is revised can be decided, be it that it could not before.
-pub(super) fn decidable_again(request: &Request) -> Option<bool> {
-    request.undecidable.then_some(false)
-}
-
-pub(super) fn void_all(request: &Request) -> Vec<Void> {
-    request.live_votes().map(|vote| Void { vote: vote.id, why: VoidReason::Revised }).collect()
-}
-
-/// Whether a vote's right is gone: the member whose right it uses left the groups that it was cast for.
-pub(super) fn is_lapsed(vote: &Vote, slots: &[TermsSlot], roster: &Roster) -> bool {
-    let mut cast_for = slots.iter().filter(|slot| vote.groups.contains(&slot.slot.group));
-    !cast_for.any(|slot| slot.admits(vote.seat(), roster))
-}
-
-pub(super) fn lapsed(request: &Request, roster: &Roster) -> Vec<Void> {
-    let lapsed = request.live_votes().filter(|vote| is_lapsed(vote, &request.terms.slots, roster));
-    lapsed.map(|vote| Void { vote: vote.id, why: VoidReason::LeftGroup }).collect()
 }
 
 fn recheck(request: &Request, roster: &Roster) -> Transition {

@@ -14,19 +14,27 @@ mod excluded;
 mod execution;
 mod grant;
 mod guardrail;
+pub mod limits;
 mod name;
+mod payload;
 mod person;
 mod policy;
 mod refusal;
 mod request;
+mod revision;
+mod roster;
 mod schedule;
+mod slot;
+mod standing;
 mod terms;
+mod transition;
 mod vote;
 mod working_hours;
 
 pub use admit::{Admission, Belonging, admit};
-pub use cover::{Roster, cover, indispensable, satisfiable};
-pub use decide::{Command, Proposal, Revision, Transition, Verdict, Void, VoidReason, decide};
+pub use ballot::Ballot;
+pub use cover::{cover, indispensable, satisfiable};
+pub use decide::{Command, decide};
 pub use detail::Detail;
 pub use diff::unified;
 pub use digest::{Digest, InvalidDigest};
@@ -39,16 +47,19 @@ pub use guardrail::{
     DeadRule, Effect, FailedExample, Finding, Guardrail, Guardrails, InvalidGuardrail, Judgement, Ruling,
 };
 pub use name::{EndpointName, GroupName, InvalidName, ResourceName, RuleName};
+pub use payload::{InvalidPayload, Kind, Payload, is_blank};
 pub use person::{Absence, Email, InvalidEmail, Requester, who_asks};
 pub use policy::{
-    BreakGlass, DEFAULT_TIMEOUT_SECONDS, Escalation, InvalidPolicy, MAX_PLACES, MAX_SLOTS, MAX_TIMEOUT_SECONDS,
-    MAX_WINDOW_SECONDS, Policy, Procedure, Slot, validate_slots, with_added,
+    BreakGlass, DEFAULT_TIMEOUT_SECONDS, Escalation, InvalidPolicy, MAX_TIMEOUT_SECONDS, MAX_WINDOW_SECONDS, Policy,
+    Procedure, validate_slots,
 };
 pub use refusal::Refusal;
-pub use request::{
-    Change, ChangeRole, Decision, InvalidPayload, Kind, Method, Payload, Request, Review, Status, is_blank, limits,
-};
-pub use schedule::{Notice, Progress};
+pub use request::{Change, ChangeRole, Decision, Method, Progress, Request, Review, Status};
+pub use revision::Proposal;
+pub use roster::Roster;
+pub use schedule::Notice;
+pub use slot::{MAX_PLACES, MAX_SLOTS, Slot, with_added};
 pub use terms::{Terms, TermsSlot};
-pub use vote::{Assurance, Ballot, Choice, LinkUse, Vote};
+pub use transition::{Revision, Transition, Verdict, Void, VoidReason};
+pub use vote::{Assurance, Choice, LinkUse, Vote};
 pub use working_hours::{InvalidWorkingHours, WorkingHours};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::GroupName;
-use super::request::is_blank;
+use super::payload::is_blank;
 use crate::time::Timestamp;
 use crate::unicode::unwrapped;
 

@@ -6,35 +6,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Assurance, Detail, Email, GroupName, Guardrail, WorkingHours};
+use super::slot::one;
+use super::{Assurance, Detail, Email, GroupName, Guardrail, MAX_PLACES, MAX_SLOTS, Slot, WorkingHours};
 
 /// Deadline of a request when neither it, its resource nor the settings name one.
 pub const DEFAULT_TIMEOUT_SECONDS: u32 = 3_600;
 /// Longest deadline: 30 days.
 pub const MAX_TIMEOUT_SECONDS: u32 = 30 * 24 * 3_600;
-/// Most slots of one policy.
-pub const MAX_SLOTS: usize = 50;
-/// Most places over all slots of one policy.
-pub const MAX_PLACES: u32 = 200;
 /// Most reminders, escalations, and groups or people in one list of a policy.
 pub(super) const MAX_STEPS: usize = 50;
 /// Time to use what was approved when the resource names none: one hour.
 pub(super) const DEFAULT_USE_WITHIN_SECONDS: u32 = 3_600;
 /// Longest time to use what was approved, and longest access window: 30 days.
 pub const MAX_WINDOW_SECONDS: u32 = 30 * 24 * 3_600;
-
-/// One requirement: `needed` approvals by members of `group`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Slot {
-    /// Whose members may fill it.
-    pub group: GroupName,
-    /// How many distinct people must approve.
-    #[serde(default = "one")]
-    pub needed: u32,
-    /// Whether somebody who fills another slot may fill this one as well.
-    #[serde(default)]
-    pub shared: bool,
-}
 
 /// The policy of a resource as configured. Editing it touches new requests only: each request keeps its terms.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -294,21 +278,6 @@ pub fn validate_slots(slots: &[Slot]) -> Result<(), InvalidPolicy> {
     Ok(())
 }
 
-/// The slots with a rule's added: the same group twice takes the higher number, and is shared only if both say so.
-pub fn with_added(slots: &[Slot], added: &[Slot]) -> Vec<Slot> {
-    let mut all = slots.to_vec();
-    for more in added {
-        match all.iter_mut().find(|slot| slot.group == more.group) {
-            Some(slot) => {
-                slot.needed = slot.needed.max(more.needed);
-                slot.shared &= more.shared;
-            }
-            None => all.push(more.clone()),
-        }
-    }
-    all
-}
-
 fn validate_timeout(seconds: u32) -> Result<(), InvalidPolicy> {
     if (1..=MAX_TIMEOUT_SECONDS).contains(&seconds) { Ok(()) } else { Err(InvalidPolicy::Timeout) }
 }
@@ -320,10 +289,6 @@ fn seconds(name: &'static str, value: Option<u32>) -> Result<(), InvalidPolicy> 
 
 fn bounded(name: &'static str, count: usize) -> Result<(), InvalidPolicy> {
     if count <= MAX_STEPS { Ok(()) } else { Err(InvalidPolicy::TooMany(name)) }
-}
-
-const fn one() -> u32 {
-    1
 }
 
 const fn three() -> u32 {

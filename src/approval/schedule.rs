@@ -1,19 +1,9 @@
 //! When those asked are reminded, and when others are asked too.
 
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-use super::{Escalation, GroupName, Request};
+use super::{Escalation, GroupName, Progress, Request};
 use crate::time::Timestamp;
-
-/// Which reminders and steps of escalation are behind a request.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Reminders whose time has come.
-    pub reminders: u32,
-    /// Steps of escalation taken.
-    pub escalations: u32,
-}
 
 /// What it is time for.
 #[derive(Debug, Clone, PartialEq, Eq)]

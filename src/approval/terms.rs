@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::with_added;
+use super::slot::with_added;
 use super::{Email, GroupName, Procedure, Roster, RuleName, Slot};
 
 /// The policy as it stood when the request was made: what this request is judged by.

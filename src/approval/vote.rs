@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Email, GroupName, Narrowing, Proposal};
+use super::{Digest, Email, GroupName, Narrowing};
 use crate::ids::{DeliveryId, VoteId};
 use crate::time::Timestamp;
 
@@ -53,37 +53,6 @@ pub struct LinkUse {
     pub delivery: DeliveryId,
     /// The slot it serves.
     pub group: GroupName,
-}
-
-/// A vote as it is asked for.
-#[derive(Debug, Clone)]
-pub struct Ballot {
-    /// What the vote will be called.
-    pub id: VoteId,
-    /// Who votes.
-    pub voter: Email,
-    /// What they want.
-    pub choice: Choice,
-    /// The slot they vote for; without one, any slot they are eligible for.
-    pub group: Option<GroupName>,
-    /// Why.
-    pub reason: Option<String>,
-    /// The revision they saw, when they say so.
-    pub revision: Option<u32>,
-    /// The payload they saw, when they say so.
-    pub digest: Option<Digest>,
-    /// How sure we are of who they are.
-    pub assurance: Assurance,
-    /// The way it came: a channel's name, or `api`.
-    pub channel: String,
-    /// The link it came by.
-    pub link: Option<LinkUse>,
-    /// The absent member in whose place they vote, when they say so.
-    pub on_behalf_of: Option<Email>,
-    /// What an approver of access makes of the window.
-    pub narrowing: Option<Narrowing>,
-    /// Another payload to approve in place of what is asked.
-    pub proposal: Option<Proposal>,
 }
 
 /// A vote as it was cast.

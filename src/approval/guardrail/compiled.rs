@@ -8,7 +8,8 @@ use super::functions;
 use super::pattern::Pattern;
 use super::rule::{self, Effect, Guardrail, InvalidGuardrail, MAX_RULES};
 use super::shell::{self, Line};
-use super::sql::{self, Reading, Statement};
+use super::sql::{self, Reading};
+use super::statement::Statement;
 use super::words;
 
 /// Most findings of one judgement.

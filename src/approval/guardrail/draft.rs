@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::functions::{self, Call};
 use super::parts;
 use super::scan::Piece;
-use super::sql::Statement;
-use super::words;
+use super::statement::{Statement, begins_sql};
 
 /// A statement while its tokens come in.
 #[derive(Debug, Default)]
@@ -55,10 +54,6 @@ impl Draft {
         let calls = calls.iter().map(|call| call.name.clone()).collect::<BTreeSet<_>>().into_iter().collect();
         Statement { text: self.text, words: self.words, parts, rough: self.open, hidden, calls, argument_of: None }
     }
-}
-
-pub(super) fn begins_sql(words: &[String]) -> bool {
-    words.iter().find(|word| *word != "(").is_some_and(|word| words::begins_sql(word))
 }
 
 /// Strings, and what they are put together, as `'DR' || 'OP TABLE x'` would be.

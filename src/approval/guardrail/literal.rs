@@ -181,15 +181,3 @@ pub(super) fn variable(text: &str) -> Option<usize> {
         }
     }
 }
-
-/// The lines of data that follow `COPY … FROM STDIN;`, with the one that ends them.
-pub(super) fn copy_data(text: &str) -> &str {
-    let mut length = 0;
-    for line in text.split_inclusive('\n') {
-        length += line.len();
-        if line.trim_end() == "\\." {
-            break;
-        }
-    }
-    text.get(..length).unwrap_or_default()
-}

@@ -5,6 +5,7 @@
 
 mod alike;
 mod compiled;
+mod copy;
 mod draft;
 mod examples;
 mod functions;
@@ -17,6 +18,7 @@ mod scan;
 mod script;
 mod shell;
 mod sql;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -1,5 +1,6 @@
 //! A text as tokens, in one reading.
 
+use super::copy::{self, Copy};
 use super::lexis::{self, Brackets, Dollar, Hints, Lexis};
 use super::literal::{self, Escapes, quoted_end};
 
@@ -137,7 +138,7 @@ impl<'a> Scanner<'a> {
     fn space(&mut self, c: char) {
         self.at += 1;
         if let Some(place) = self.copy.data_for.take_if(|_| c == '\n') {
-            let data = literal::copy_data(self.rest());
+            let data = copy::data(self.rest());
             self.at += data.len();
             let (shown, inside) = (data.to_owned(), data.to_owned());
             self.pieces.insert(place.min(self.pieces.len()), Piece::Body { shown, inside });
@@ -388,36 +389,5 @@ impl<'a> Scanner<'a> {
         let goes_on = rest.as_bytes().get(1).is_some_and(u8::is_ascii_punctuation);
         let operator = goes_on.then(|| OPERATORS.iter().chain(&MORE_OPERATORS).find(whole)).flatten();
         self.code(operator.map_or(c.len_utf8(), |operator| operator.len()));
-    }
-}
-
-/// Follows a statement, to see whether data comes after it.
-#[derive(Debug, Default)]
-struct Copy {
-    begun: bool,
-    copies: bool,
-    from: bool,
-    stdin: bool,
-    depth: usize,
-    /// Before which piece the data goes that begins on the next line.
-    data_for: Option<usize>,
-}
-
-impl Copy {
-    fn note(&mut self, token: &str) {
-        match token {
-            "(" => self.depth += 1,
-            ")" => self.depth = self.depth.saturating_sub(1),
-            _ => {}
-        }
-        self.copies |= !self.begun && token.eq_ignore_ascii_case("copy");
-        self.stdin |= self.copies && self.from && self.depth == 0 && token.eq_ignore_ascii_case("stdin");
-        self.from = token.eq_ignore_ascii_case("from");
-        self.begun = true;
-    }
-
-    fn end(&mut self, place: usize, reads_data: bool) {
-        let data_for = self.data_for.or((self.stdin && reads_data).then_some(place));
-        *self = Self { data_for, ..Self::default() };
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::request::limits;
+use super::super::limits;
 use super::alike;
-use super::draft::{Draft, Found, begins_sql, found, given, with_joined};
+use super::draft::{Draft, Found, found, given, with_joined};
 use super::functions::Call;
 use super::lexis::{self, Lexis};
 use super::scan::{Piece, Tokens, scan};
 use super::script;
+use super::statement::Statement;
 use super::text::{has_client_lines, plain, rough_words};
 use super::words;
 
@@ -19,32 +20,6 @@ const MAX_STATEMENTS: usize = 10_000;
 const MAX_DEPTH: u8 = 4;
 /// Bytes of hidden code that one reading follows.
 const MAX_HIDDEN: usize = 4 * limits::COMMAND;
-
-/// One statement in one reading.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Statement {
-    /// Its tokens, one space between them.
-    pub text: String,
-    /// Its tokens in lower case; what is quoted is an empty text, which no rule names.
-    pub words: Vec<String>,
-    /// Where statements begin in it: the number of the word and its byte in the text.
-    pub parts: Vec<(usize, usize)>,
-    /// Something that may not be code, or only the words of what could not be read: good enough to refuse, not to allow.
-    pub rough: bool,
-    /// It was found in a string or a body of another one.
-    pub hidden: bool,
-    /// The functions that it calls and that are not known to be harmless.
-    pub calls: Vec<String>,
-    /// The function that it was found in a string for.
-    pub argument_of: Option<Arc<str>>,
-}
-
-impl Statement {
-    /// Whether it begins as SQL does, so that a database may run it.
-    pub(super) fn begins_sql(&self) -> bool {
-        begins_sql(&self.words)
-    }
-}
 
 /// A command as all readings see it.
 #[derive(Debug, Default)]
