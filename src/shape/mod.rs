@@ -4,11 +4,15 @@
 //! an object at every depth, its members have names of their own (RFC 8259 §4 leaves open what a name that comes twice means, and
 //! readers differ), and errors say in JSON's words what belongs there.
 
+mod wanted;
+
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
+
+use self::wanted::{Kind, Wanted};
 
 /// Some editors and exports begin a text with a byte order mark, which is no part of what it says.
 pub fn without_mark(text: &str) -> &str {
@@ -23,80 +27,10 @@ pub fn without_mark_bytes(text: &[u8]) -> &[u8] {
 /// A source of data whose values are held to their kinds; also its parts, on their way.
 pub struct Shaped<T>(pub T);
 
-/// What a value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Null,
-    Boolean,
-    Number,
-    Text,
-    Array,
-    Object,
-}
-
-/// What belongs in a place.
-#[derive(Debug, Clone, Copy)]
-enum Wanted {
-    /// Whatever its reader takes.
-    Anything,
-    Only(Kind),
-    /// An object with these fields, and no others.
-    Fields(&'static [&'static str]),
-    /// A whole number between these.
-    Whole(i64, u64),
-    OneOf(&'static [&'static str]),
-}
-
 /// A reader who is handed nothing but what is wanted.
 struct Reader<V> {
     visitor: V,
     wanted: Wanted,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Null => "null",
-            Self::Boolean => "true or false",
-            Self::Number => "a number",
-            Self::Text => "a string",
-            Self::Array => "an array",
-            Self::Object => "an object",
-        })
-    }
-}
-
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Anything => f.write_str("something else"),
-            Self::Only(kind) => kind.fmt(f),
-            Self::Fields(_) => Kind::Object.fmt(f),
-            Self::Whole(least, most) => write!(f, "a whole number from {least} to {most}"),
-            Self::OneOf(names) => write!(f, "one of {}", names.join(", ")),
-        }
-    }
-}
-
-impl Wanted {
-    fn check<E: de::Error>(self, found: Kind) -> Result<(), E> {
-        let is_wanted = match self {
-            Self::Anything => true,
-            Self::Only(kind) => kind == found,
-            Self::Fields(_) => found == Kind::Object,
-            Self::Whole(..) => found == Kind::Number,
-            Self::OneOf(_) => found == Kind::Text,
-        };
-        if is_wanted { Ok(()) } else { Err(E::custom(format!("expected {self}, not {found}"))) }
-    }
-
-    /// What a reader finds wrong with a value of the right kind.
-    fn explain<E: de::Error>(self, error: E) -> E {
-        match self {
-            Self::Whole(..) => E::custom(format!("expected {self}")),
-            Self::Anything | Self::Only(_) | Self::Fields(_) | Self::OneOf(_) => error,
-        }
-    }
 }
 
 macro_rules! wants {
