@@ -51,10 +51,10 @@ pub(super) async fn open(url: &str) -> Result<(Connections, FileLock, Files), Op
     let pool =
         |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).test_before_acquire(false);
     // A connection of its own: an index of a large table is sorted in a file.
-    let mut migrating = SqliteConnection::connect_with(&options).await.map_err(|error| explain(error, &path))?;
-    let migrated = SQLITE_MIGRATIONS.run(&mut migrating).await;
+    let migrating = pool(1).connect_with(options.clone()).await.map_err(|error| explain(error, &path))?;
+    let migrated = SQLITE_MIGRATIONS.run(&migrating).await;
     migrated.map_err(|error| name_file(OpenError::of_migration(error, newest(&SQLITE_MIGRATIONS)), &path))?;
-    migrating.close().await.map_err(|error| explain(error, &path))?;
+    migrating.close().await;
     // Each operation's savepoint copies the pages that it changes: in a file, these were three writes of five.
     let writing = options.clone().pragma("temp_store", "MEMORY");
     let write = pool(1).connect_with(writing).await.map_err(|error| explain(error, &path))?;
