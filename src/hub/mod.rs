@@ -3,84 +3,54 @@
 //! A service checks what the caller may do, runs the core's decision inside one write transaction, and writes what follows from
 //! it (rows, events, deliveries, audit entries, counts) in that same transaction. It knows nothing of HTTP.
 
-mod access;
-mod apply;
-mod ask;
-mod bulk;
-mod callback;
-mod check;
-mod configure;
-mod context;
-mod create;
-mod deliveries;
-mod emergency;
+mod analytics;
+mod config;
 mod endpoints;
 mod error;
-mod explain;
-mod follow;
-mod footguns;
-mod identities;
-mod link_log;
-mod notify;
-mod query;
-mod replay;
+mod input;
+mod lifecycle;
 mod replicas;
-mod reports;
-mod resources;
+mod requests;
 mod retries;
-mod revise;
-mod rules;
 mod slack;
 mod templates;
-mod timer;
-mod tokens;
-mod transition;
-mod unnamed;
-mod usage;
 mod view;
-mod vote;
-mod wait;
 
 use std::sync::Arc;
 
 pub use crate::store::link_events::LinkEvent;
-pub use access::{Access, GrantFilter};
-pub use apply::{Change, Manifest, Plan, Verb};
-pub use ask::{Ask, Asked};
-pub use bulk::{BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, Seen};
-pub use callback::{CallbackPage, LinkDecision};
-pub use check::{IdempotencyKey, KeyedCall};
-pub use configure::{GroupInput, PersonInput};
-pub use deliveries::DeliveryDetail;
-pub use emergency::{GlassInput, ReviewInput};
+pub use analytics::ReportFilter;
+pub use config::{
+    BoundAccount, Change, ChatIdentities, GroupInput, LinkCode, Manifest, NewToken, PersonInput, Plan, ResourceInput,
+    ResourceView, TokenInput, Unnamed, Verb,
+};
 pub use endpoints::{
-    AuthView, CertificateView, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView, RetiringView,
-    RotateInput, RotateLinksInput, SlackInput, SlackPatch, SlackView, TemplateProblemView, TestInput, WithSecret,
+    AuthView, CertificateView, DeliveryDetail, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView,
+    ReplayInput, Replayed, RetiringView, RotateInput, RotateLinksInput, SlackInput, SlackPatch, SlackView,
+    TemplateProblemView, TestInput, WithSecret, run_replayer,
 };
 pub use error::{HubError, LinkProblem};
-pub use explain::{Evaluation, Explanation, Outcome, PersonExplanation, SlotExplanation, Told};
-pub use identities::{BoundAccount, ChatIdentities, LinkCode};
-pub use link_log::{LinkUses, Times, run_link_log};
-pub use query::{ListFilter, Page};
-pub use replay::{ReplayInput, Replayed, run_replayer};
+pub use input::{IdempotencyKey, KeyedCall};
+pub use lifecycle::{Access, ClaimInput, Claimed, GrantFilter, HeartbeatInput, Lease, ResultInput, run_timer};
 pub use replicas::run_key_check;
-pub use reports::ReportFilter;
-pub use resources::{ResourceInput, ResourceView};
-pub use revise::ReviseInput;
+pub use requests::{
+    Ask, Asked, BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, CallbackPage, CancelInput, Evaluation,
+    Explanation, GlassInput, LinkDecision, LinkUses, ListFilter, Outcome, Page, PersonExplanation, ReviewInput,
+    ReviseInput, Seen, SlotExplanation, Times, Told, VoteInput, run_link_log,
+};
 pub use slack::{Signed, SlackAnswer, run_slack_jobs};
 pub use templates::{
     PreviewInput, Previews, RestoreInput, TemplateFor, TemplateInput, TemplateList, TemplateManifest, TemplateVersion,
     TemplateView,
 };
-pub use timer::run_timer;
-pub use tokens::{NewToken, TokenInput};
-pub use unnamed::Unnamed;
-pub use usage::{ClaimInput, Claimed, HeartbeatInput, Lease, ResultInput};
 pub use view::{ExecutionView, GrantView, RequestView, SlotView, VoteView};
-pub use vote::{CancelInput, VoteInput};
 
 use tokio::sync::Semaphore;
 
+use self::config::compiled_rules::RuleBooks;
+use self::config::compiled_schemas::ContextSchemas;
+use self::lifecycle::timer::Task;
+use self::requests::link_views::LinkLog;
 use crate::delivery::{Dispatcher, TargetPolicy};
 use crate::identity::{BootstrapToken, Principal, Scope, digest_of_secret};
 use crate::links::KeyRing;
@@ -116,12 +86,12 @@ pub struct Hub {
     targets: Arc<TargetPolicy>,
     dispatcher: Arc<Dispatcher>,
     bootstrap: BootstrapToken,
-    contexts: context::ContextSchemas,
-    rules: rules::RuleBooks,
+    contexts: ContextSchemas,
+    rules: RuleBooks,
     trials: Semaphore,
-    link_log: link_log::LinkLog,
+    link_log: LinkLog,
     key_check: replicas::KeyCheck,
-    retries: retries::Retries<timer::Task>,
+    retries: retries::Retries<Task>,
     replay_retries: retries::Retries<crate::ids::ReplayId>,
 }
 
@@ -144,10 +114,10 @@ impl Hub {
             targets,
             dispatcher,
             bootstrap,
-            contexts: context::ContextSchemas::default(),
-            rules: rules::RuleBooks::default(),
+            contexts: ContextSchemas::default(),
+            rules: RuleBooks::default(),
             trials: Semaphore::new(endpoints::AT_ONCE),
-            link_log: link_log::LinkLog::default(),
+            link_log: LinkLog::default(),
             key_check: replicas::KeyCheck::default(),
             retries: retries::Retries::default(),
             replay_retries: retries::Retries::default(),

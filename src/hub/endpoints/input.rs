@@ -12,7 +12,7 @@ use super::wrapping::{unwrap_transport, unwrapped};
 use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName, limits};
 use crate::channels::Declaration;
 use crate::delivery::{TargetPolicy, check_transport};
-use crate::hub::{HubError, check};
+use crate::hub::{HubError, input};
 use crate::ids::EndpointId;
 use crate::random;
 use crate::store::endpoints::{Channel, Endpoint, EndpointState, Format};
@@ -270,10 +270,10 @@ fn check_name(name: &EndpointName) -> Result<(), HubError> {
 /// Checks what types cannot, of a new endpoint or a changed one.
 fn checked(endpoint: &Endpoint, targets: &TargetPolicy) -> Result<(), HubError> {
     let url = endpoint.url.expose_secret();
-    check::text("/url", url, MAX_URL)?;
+    input::text("/url", url, MAX_URL)?;
     targets.check_url(url).map_err(|error| HubError::invalid("invalid_url", "/url", error.to_string()))?;
-    check::count("/resources", endpoint.resources.len(), limits::SHORT)?;
-    check::count("/groups", endpoint.groups.len(), limits::ITEMS)?;
+    input::count("/resources", endpoint.resources.len(), limits::SHORT)?;
+    input::count("/groups", endpoint.groups.len(), limits::ITEMS)?;
     check_events("/events", &endpoint.events)?;
     if endpoint.format != Format::Standard && Declaration::of(endpoint.channel).is_chat() {
         let detail =

@@ -1,7 +1,9 @@
 //! Endpoints: where notifications go.
 
+mod deliveries;
 mod input;
 mod life;
+mod replay;
 mod sample;
 mod slack;
 mod trial;
@@ -12,20 +14,22 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
+pub use self::deliveries::DeliveryDetail;
 pub(in crate::hub) use self::input::check_events;
 pub use self::input::{EndpointInput, EndpointPatch};
 pub use self::life::{RotateInput, RotateLinksInput};
+pub use self::replay::{ReplayInput, Replayed, run_replayer};
 pub use self::slack::{SlackInput, SlackPatch, SlackView};
 pub(in crate::hub) use self::trial::AT_ONCE;
 pub use self::trial::TestInput;
 pub use self::view::{
     AuthView, CertificateView, EndpointStatus, EndpointView, HealthView, RetiringView, TemplateProblemView, WithSecret,
 };
-use super::query::parse_cursor;
-use super::slack::MAX_SECRETS;
-use super::{Hub, HubError, KeyedCall, Page, require};
 use crate::approval::Digest;
 use crate::audit::Entry;
+use crate::hub::requests::list::parse_cursor;
+use crate::hub::slack::MAX_SECRETS;
+use crate::hub::{Hub, HubError, KeyedCall, Page, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Endpoint, EndpointState};

@@ -5,8 +5,8 @@ use super::payload::{Deed, Member, Memory, Work};
 use super::reply::{Reply, form, stranger, unheard};
 use crate::approval::{Assurance, Ballot, Choice, Command, Email, Request};
 use crate::audit::Actor;
-use crate::hub::callback::Followed;
-use crate::hub::{Hub, HubError, check};
+use crate::hub::requests::link::Followed;
+use crate::hub::{Hub, HubError, input};
 use crate::ids::VoteId;
 use crate::links::Link;
 use crate::store::chat_identities::{self, Account};
@@ -72,7 +72,7 @@ impl Hub {
     async fn reject(&self, token: &str, reason: &str, person: Email) -> Result<Step, HubError> {
         let Followed { link, request, .. } = self.follow(token).await?;
         let reason = Some(reason.to_owned()).filter(|reason| !reason.trim().is_empty());
-        check::optional("/reason", reason.as_ref(), crate::approval::limits::REASON)?;
+        input::optional("/reason", reason.as_ref(), crate::approval::limits::REASON)?;
         Ok(self.ballot_on(&link, &request, person, Choice::Reject, reason))
     }
 

@@ -14,7 +14,7 @@ use super::payload::Work;
 use super::reply::Reply;
 use crate::approval::Command;
 use crate::audit::Actor;
-use crate::hub::transition::{Scene, carry_out};
+use crate::hub::lifecycle::transition::{Scene, carry_out};
 use crate::hub::{Hub, HubError};
 use crate::ids::RequestId;
 use crate::store::endpoints::{self, Endpoint};

@@ -6,14 +6,12 @@
 
 mod act;
 mod commands;
-mod fanout;
 mod intake;
 mod jobs;
 mod payload;
 mod reply;
 mod signature;
 
-pub(in crate::hub) use self::fanout::further;
 pub(in crate::hub) use self::intake::MAX_SECRETS;
 pub use self::intake::SlackAnswer;
 pub use self::jobs::run_slack_jobs;

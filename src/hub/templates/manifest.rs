@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::{Places, TemplateFor, Wanted, check_name, check_text, save};
 use crate::approval::{EndpointName, ResourceName};
 use crate::audit::Actor;
-use crate::hub::apply::{Change, Manifest, Verb};
+use crate::hub::config::apply::{Change, Manifest, Verb};
 use crate::hub::{Hub, HubError};
 use crate::store::endpoints::Channel;
 use crate::store::templates::{self, Reach, TemplateKey};

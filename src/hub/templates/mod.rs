@@ -12,10 +12,10 @@ pub(super) use self::manifest::{Checked, put_checked};
 pub(super) use self::trial::{Places, Wanted};
 pub use self::trial::{PreviewInput, Previews};
 pub use self::view::{TemplateList, TemplateVersion, TemplateView};
-use super::{Hub, HubError, check, require};
 use crate::approval::ResourceName;
 use crate::audit::{Actor, Entry};
 use crate::channels::{DEFAULT, Declaration, MAX_TEMPLATE, is_name};
+use crate::hub::{Hub, HubError, input, require};
 use crate::identity::{Principal, Scope};
 use crate::store::endpoints::Channel;
 use crate::store::templates::{self, Reach, StoredTemplate, TemplateKey};
@@ -64,7 +64,7 @@ fn check_name(pointer: &str, channel: Channel, name: &str) -> Result<(), HubErro
 }
 
 pub(super) fn check_text(pointer: &str, text: &str) -> Result<(), HubError> {
-    check::text(pointer, text, MAX_TEMPLATE)
+    input::text(pointer, text, MAX_TEMPLATE)
 }
 
 impl Hub {

@@ -9,7 +9,7 @@ use super::{TemplateFor, check_name, check_text};
 use crate::approval::{EndpointName, ResourceName};
 use crate::channels::samples::Sample;
 use crate::channels::{FileReach, FileTemplate, Occasion, Preview, Samples, applying};
-use crate::hub::{Hub, HubError, check, require};
+use crate::hub::{Hub, HubError, input, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::{EndpointId, TemplateId};
 use crate::store::StoreError;
@@ -199,14 +199,14 @@ impl Hub {
         check_name("/event", input.channel, &input.event)?;
         let mut samples = Samples::of(&input.event);
         if let Some(events) = &input.events {
-            check::count("/events", events.len(), KINDS.len())?;
+            input::count("/events", events.len(), KINDS.len())?;
             let known = |event: &String| KINDS.into_iter().find(|kind| kind == event);
             let found: Option<Vec<&'static str>> = events.iter().map(known).collect();
             samples.events =
                 found.ok_or_else(|| HubError::invalid("unknown_event", "/events", "there is no such event"))?;
         }
         if let Some(sorts) = input.samples {
-            check::count("/samples", sorts.len(), Sample::ALL.len())?;
+            input::count("/samples", sorts.len(), Sample::ALL.len())?;
             samples.sorts = sorts;
         }
         let places = self.places().await?;

@@ -1,0 +1,348 @@
+//! Declarative configuration: a manifest says what should be, the plan says what would change, applying changes it all or not
+//! at all. What the manifest does not name stays as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+
+use super::policy_warnings::warnings;
+use super::unnamed::{Unnamed, besides};
+use crate::approval::{Email, GroupName, ResourceName};
+use crate::audit::{Actor, Entry};
+use crate::delivery::TargetPolicy;
+use crate::hub::templates::TemplateManifest;
+use crate::hub::{
+    EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, endpoints as services, input, require,
+    templates,
+};
+use crate::identity::{Principal, Scope};
+use crate::store::endpoints::Endpoint;
+use crate::store::groups::Group;
+use crate::store::people::Person;
+use crate::store::resources::Resource;
+use crate::store::{Session, Signal, StoreError, Tx, endpoints, groups, membership_checks, people, resources};
+use crate::time::Timestamp;
+
+/// Most things of one kind in a manifest.
+const MAX_ITEMS: usize = 2_000;
+
+/// What should be.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Groups by name.
+    #[serde(default)]
+    pub groups: BTreeMap<GroupName, GroupInput>,
+    /// People by address.
+    #[serde(default, deserialize_with = "people_by_address")]
+    pub people: BTreeMap<Email, PersonInput>,
+    /// Resources by name.
+    #[serde(default)]
+    pub resources: BTreeMap<ResourceName, ResourceInput>,
+    /// Endpoints; told apart by name.
+    #[serde(default)]
+    pub endpoints: Vec<EndpointInput>,
+    /// Templates; told apart by channel, event, and what they are for.
+    #[serde(default)]
+    pub templates: Vec<TemplateManifest>,
+}
+
+/// People by address, each of them once: `Dana@Example.com` and `dana@example.com` are two keys, and one person.
+fn people_by_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Email, PersonInput>, D::Error> {
+    struct ByAddress;
+
+    impl<'de> Visitor<'de> for ByAddress {
+        type Value = BTreeMap<Email, PersonInput>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+            let mut people = BTreeMap::new();
+            while let Some((email, person)) = entries.next_entry::<Email, PersonInput>()? {
+                let twice = format!("{email} stands here twice: case makes no difference in addresses");
+                if people.insert(email, person).is_some() {
+                    return Err(A::Error::custom(twice));
+                }
+            }
+            Ok(people)
+        }
+    }
+
+    deserializer.deserialize_map(ByAddress)
+}
+
+/// What happens to one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// It is new.
+    Create,
+    /// It is there and differs.
+    Update,
+    /// It is there as it should be.
+    Keep,
+}
+
+/// One line of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What happens.
+    pub verb: Verb,
+    /// To what sort of thing.
+    pub kind: &'static str,
+    /// To which.
+    pub name: String,
+    /// The signing secret of a new custom endpoint, shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// What changes, or changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Whether it was carried out.
+    pub applied: bool,
+    /// Line by line.
+    pub changes: Vec<Change>,
+    /// What is likely not meant.
+    pub warnings: Vec<String>,
+    /// What is there and the manifest does not name: it stays as it is. Of each sort some at most.
+    pub unnamed: Vec<Unnamed>,
+}
+
+/// A manifest, checked.
+#[derive(Debug, Clone)]
+struct Target {
+    groups: Vec<Group>,
+    people: Vec<Person>,
+    resources: Vec<Resource>,
+    endpoints: Vec<EndpointInput>,
+    templates: Vec<templates::Checked>,
+}
+
+impl Hub {
+    /// Makes what the manifest says so; with `dry_run`, only says what would change.
+    ///
+    /// # Errors
+    /// When the caller may not, or something in the manifest cannot be meant; then nothing is changed.
+    pub async fn apply(&self, caller: &Principal, manifest: Manifest, dry_run: bool) -> Result<Plan, HubError> {
+        require(caller, &[Scope::Admin])?;
+        input::count("/templates", manifest.templates.len(), MAX_ITEMS)?;
+        let templates = self.check_templates(&manifest).await?;
+        // Rules are tried on all of their examples, which may take a while.
+        let checking = tokio::task::spawn_blocking(move || Target::check(manifest, templates));
+        let target = checking.await.map_err(|_| StoreError::Panicked)??;
+        let (now, targets, actor) = (self.clock.now(), Arc::clone(&self.targets), caller.actor());
+        let applied = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let plan = target.carry_out(tx, &targets, now, &actor).await?;
+                    // A dry run is a real run that is rolled back, so that the two cannot differ.
+                    if dry_run { Err(Rehearsal::Done(plan)) } else { Ok(plan) }
+                })
+            })
+            .await;
+        match applied {
+            Ok(plan) => Ok(Plan { applied: true, ..plan }),
+            Err(Rehearsal::Done(plan)) => Ok(without_secrets(plan)),
+            Err(Rehearsal::Failed(error)) => Err(error),
+        }
+    }
+}
+
+/// How a run inside the transaction ended without being kept.
+enum Rehearsal {
+    Done(Plan),
+    Failed(HubError),
+}
+
+impl<E: Into<HubError>> From<E> for Rehearsal {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A secret that was rolled back is nobody's.
+fn without_secrets(mut plan: Plan) -> Plan {
+    plan.changes.iter_mut().for_each(|change| change.secret = None);
+    plan
+}
+
+impl Target {
+    fn check(manifest: Manifest, templates: Vec<templates::Checked>) -> Result<Self, HubError> {
+        input::count("/groups", manifest.groups.len(), MAX_ITEMS)?;
+        input::count("/people", manifest.people.len(), MAX_ITEMS)?;
+        input::count("/resources", manifest.resources.len(), MAX_ITEMS)?;
+        input::count("/endpoints", manifest.endpoints.len(), MAX_ITEMS)?;
+        check_endpoint_names(&manifest.endpoints)?;
+        let at = |kind: &'static str, name: &dyn ToString, error| within(kind, &name.to_string(), error);
+        Ok(Self {
+            groups: manifest
+                .groups
+                .into_iter()
+                .map(|(name, input)| input.check(name.clone()).map_err(|error| at("groups", &name, error)))
+                .collect::<Result<_, _>>()?,
+            people: manifest
+                .people
+                .into_iter()
+                .map(|(email, input)| input.check(email.clone()).map_err(|error| at("people", &email, error)))
+                .collect::<Result<_, _>>()?,
+            resources: manifest
+                .resources
+                .into_iter()
+                .map(|(name, input)| input.check(name.clone()).map_err(|error| at("resources", &name, error)))
+                .collect::<Result<_, _>>()?,
+            endpoints: manifest.endpoints,
+            templates,
+        })
+    }
+
+    async fn carry_out(
+        self,
+        tx: &mut Tx,
+        targets: &TargetPolicy,
+        now: Timestamp,
+        actor: &Actor,
+    ) -> Result<Plan, HubError> {
+        let mut changes = Vec::new();
+        for group in &self.groups {
+            let verb = verb(groups::get(tx.session(), &group.name).await?.as_ref(), group);
+            if verb != Verb::Keep {
+                groups::put(tx.session(), group, now).await?;
+                membership_checks::ask(tx.session(), &group.name, now).await?;
+                tx.signal(Signal::Deadline);
+            }
+            changes.push(Change { verb, kind: "group", name: group.name.to_string(), secret: None });
+        }
+        for person in &self.people {
+            let verb = verb(people::get(tx.session(), &person.email).await?.as_ref(), person);
+            if verb != Verb::Keep {
+                people::put(tx.session(), person, now).await?;
+            }
+            changes.push(Change { verb, kind: "person", name: person.email.to_string(), secret: None });
+        }
+        for resource in &self.resources {
+            let verb = verb(resources::get(tx.session(), &resource.name).await?.as_ref(), resource);
+            if verb != Verb::Keep {
+                resources::put(tx.session(), resource, now).await?;
+            }
+            changes.push(Change { verb, kind: "resource", name: resource.name.to_string(), secret: None });
+        }
+        for input in self.endpoints {
+            changes.push(put_endpoint(tx, input, targets, now, actor).await?);
+        }
+        for template in self.templates {
+            changes.push(templates::put_checked(tx, template, now, actor).await?);
+        }
+        let mut found = Vec::new();
+        for resource in &self.resources {
+            found.extend(warnings(tx.session(), resource, now).await?);
+        }
+        found.dedup();
+        if changes.iter().any(|change| change.verb != Verb::Keep) {
+            let secretless = without_secrets(Plan {
+                applied: true,
+                changes: changes.clone(),
+                warnings: Vec::new(),
+                unnamed: Vec::new(),
+            });
+            let details = json!({"changes": secretless.changes});
+            tx.record(&Entry { details, ..Entry::new(now, "configuration.applied", actor.clone()) })?;
+        }
+        let (twins, unnamed) = besides(tx.session(), &changes).await?;
+        found.extend(twins);
+        Ok(Plan { applied: false, changes, warnings: found, unnamed })
+    }
+}
+
+/// Of two endpoints with one name, the second would silently take the first one's place.
+fn check_endpoint_names(endpoints: &[EndpointInput]) -> Result<(), HubError> {
+    let mut names = BTreeSet::new();
+    match endpoints.iter().position(|endpoint| !names.insert(&endpoint.name)) {
+        None => Ok(()),
+        Some(place) => {
+            let detail = "this endpoint is in the manifest twice: give each its own name";
+            Err(HubError::invalid("name_taken", format!("/endpoints/{place}/name"), detail))
+        }
+    }
+}
+
+async fn put_endpoint(
+    tx: &mut Tx,
+    input: EndpointInput,
+    targets: &TargetPolicy,
+    now: Timestamp,
+    actor: &Actor,
+) -> Result<Change, HubError> {
+    let name = input.name.to_string();
+    let known = known_endpoint(tx.session(), &input).await?;
+    let endpoint = input.check(known.as_ref(), targets, now).map_err(|error| within("endpoints", &name, error))?;
+    let verb = match &known {
+        None => Verb::Create,
+        Some(known) if same_endpoint(known, &endpoint) => Verb::Keep,
+        Some(_) => Verb::Update,
+    };
+    if let Some(known) = &known {
+        services::switched_on(tx.session(), known.state, &endpoint).await?;
+    }
+    if verb != Verb::Keep {
+        services::check_apps(tx.session(), &endpoint).await.map_err(|error| within("endpoints", &name, error))?;
+    }
+    let endpoint = match verb {
+        Verb::Create => services::save(tx, endpoint, "endpoint.created", now, actor.clone()).await?,
+        Verb::Update => services::save(tx, endpoint, "endpoint.updated", now, actor.clone()).await?,
+        Verb::Keep => endpoint,
+    };
+    // Shown when it is new: nobody could learn it otherwise.
+    let is_new = known.is_none_or(|known| known.secret.is_none());
+    let secret = endpoint.secret.as_ref().filter(|_| is_new);
+    let secret = secret.map(|secret| secret.expose_secret().to_owned());
+    Ok(Change { verb, kind: "endpoint", name, secret })
+}
+
+async fn known_endpoint(session: &mut Session, input: &EndpointInput) -> Result<Option<Endpoint>, HubError> {
+    Ok(endpoints::by_name(session, &input.name).await?)
+}
+
+fn verb<T: PartialEq>(known: Option<&T>, wanted: &T) -> Verb {
+    match known {
+        None => Verb::Create,
+        Some(known) if known == wanted => Verb::Keep,
+        Some(_) => Verb::Update,
+    }
+}
+
+/// Secrets have no equality of their own, so that nobody compares them by accident.
+fn same_endpoint(one: &Endpoint, other: &Endpoint) -> bool {
+    let secret = |endpoint: &Endpoint| endpoint.secret.as_ref().map(|secret| secret.expose_secret().to_owned());
+    one.channel == other.channel
+        && one.url.expose_secret() == other.url.expose_secret()
+        && secret(one) == secret(other)
+        && one.events == other.events
+        && one.resources == other.resources
+        && one.groups == other.groups
+        && one.recipient == other.recipient
+        && one.detail == other.detail
+        && one.transport == other.transport
+        && one.format == other.format
+        && one.heartbeat_seconds == other.heartbeat_seconds
+        && one.state == other.state
+}
+
+/// Says in which part of the manifest an error lies.
+fn within(kind: &str, name: &str, error: HubError) -> HubError {
+    match error {
+        HubError::Invalid { code, pointer, detail } => {
+            HubError::Invalid { code, pointer: format!("/{kind}/{name}{pointer}"), detail }
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,159 @@
+//! Whose the accounts of a chat are. An admin says so, or the person themselves, with their own token: never whoever opens a link.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::approval::{Digest, Email, limits};
+use crate::audit::{Actor, Entry};
+use crate::hub::{Hub, HubError, input, require};
+use crate::identity::{Principal, Scope};
+use crate::store::chat_identities::{self, Account};
+use crate::store::{Session, Tx};
+use crate::time::Timestamp;
+use crate::unicode::unwrapped;
+
+/// Longest id of a workspace or a member.
+const MAX_ID: usize = 32;
+
+/// All accounts of a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChatIdentities {
+    /// In order.
+    pub identities: BTreeSet<Account>,
+}
+
+/// A code that somebody was given in the chat.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkCode {
+    /// As it was given.
+    pub code: String,
+}
+
+/// An account that is a person's from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BoundAccount {
+    /// Which.
+    #[serde(flatten)]
+    pub account: Account,
+    /// What its owner is called there.
+    pub name: String,
+    /// Whose.
+    pub person: Email,
+}
+
+/// An account without what stands unseen around its ids when they are copied.
+fn unwrapped_account(account: Account) -> Account {
+    Account { team: unwrapped(&account.team).to_owned(), user: unwrapped(&account.user).to_owned(), ..account }
+}
+
+impl Hub {
+    /// Says which accounts are a person's: these and no others.
+    ///
+    /// # Errors
+    /// When the caller may not, or one of them is another person's.
+    pub async fn put_chat_identities(
+        &self,
+        caller: &Principal,
+        person: Email,
+        input: ChatIdentities,
+    ) -> Result<ChatIdentities, HubError> {
+        require(caller, &[Scope::Admin])?;
+        let input = ChatIdentities { identities: input.identities.into_iter().map(unwrapped_account).collect() };
+        input::count("/identities", input.identities.len(), limits::ITEMS)?;
+        for (place, account) in input.identities.iter().enumerate() {
+            let is_id =
+                |id: &str| (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if !is_id(&account.team) || !is_id(&account.user) {
+                let detail = "team and user are Slack's ids, such as T0123ABCD and U0123ABCD";
+                return Err(HubError::invalid("invalid_parameter", format!("/identities/{place}"), detail));
+            }
+        }
+        let (now, actor, wanted) = (self.clock.now(), caller.actor(), input.clone());
+        self.store
+            .write::<_, (), HubError>(move |tx| {
+                Box::pin(async move {
+                    let known: BTreeSet<Account> =
+                        chat_identities::of_person(tx.session(), &person).await?.into_iter().collect();
+                    for gone in known.difference(&wanted.identities) {
+                        chat_identities::unbind(tx.session(), gone).await?;
+                        record(tx, "chat_identity.unbound", gone, &person, &actor, now)?;
+                    }
+                    for new in wanted.identities.difference(&known) {
+                        bind(tx, new, &person, &actor, now).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(input)
+    }
+
+    /// The accounts of a person.
+    ///
+    /// # Errors
+    /// When the caller may not see them.
+    pub async fn chat_identities(&self, caller: &Principal, person: &Email) -> Result<ChatIdentities, HubError> {
+        if caller.person() != Some(person) {
+            require(caller, &[Scope::Auditor])?;
+        }
+        let found = chat_identities::of_person(&mut self.store.read().await?, person).await?;
+        Ok(ChatIdentities { identities: found.into_iter().collect() })
+    }
+
+    /// Says that the account which was given the code is the caller's own.
+    ///
+    /// # Errors
+    /// When the token is no person's, the code is none or its time is over, or the account is somebody else's.
+    pub async fn confirm_chat_identity(&self, caller: &Principal, input: LinkCode) -> Result<BoundAccount, HubError> {
+        let detail = "this token belongs to no person: confirm with a token of your own";
+        let person = caller.person().cloned().ok_or_else(|| HubError::invalid("person_required", "", detail))?;
+        input::text("/code", &input.code, limits::SHORT)?;
+        let (now, actor) = (self.clock.now(), caller.actor());
+        let code = Digest::of(unwrapped(&input.code).as_bytes());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let detail = "there is no such code, or its 10 minutes are over: ask for a new one in the chat";
+                    let unknown = || HubError::invalid("code_invalid", "/code", detail);
+                    let used = chat_identities::use_code(tx.session(), &code, now).await?;
+                    let (account, name) = used.ok_or_else(unknown)?;
+                    if owner(tx.session(), &account).await?.as_ref() != Some(&person) {
+                        bind(tx, &account, &person, &actor, now).await?;
+                    }
+                    Ok(BoundAccount { account, name, person })
+                })
+            })
+            .await
+    }
+}
+
+async fn owner(session: &mut Session, account: &Account) -> Result<Option<Email>, HubError> {
+    Ok(chat_identities::person_of(session, account).await?)
+}
+
+async fn bind(tx: &mut Tx, account: &Account, person: &Email, actor: &Actor, now: Timestamp) -> Result<(), HubError> {
+    if owner(tx.session(), account).await?.is_some() {
+        let detail = format!("member {} of workspace {} is another person already", account.user, account.team);
+        return Err(HubError::conflict("identity_taken", detail));
+    }
+    chat_identities::bind(tx.session(), account, person, now).await?;
+    record(tx, "chat_identity.bound", account, person, actor, now)
+}
+
+fn record(
+    tx: &mut Tx,
+    action: &str,
+    account: &Account,
+    person: &Email,
+    actor: &Actor,
+    now: Timestamp,
+) -> Result<(), HubError> {
+    let entry =
+        Entry { person: Some(person.clone()), details: json!(account), ..Entry::new(now, action, actor.clone()) };
+    tx.record(&entry)?;
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! The rules of resources, compiled once each.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+
+use crate::approval::{Digest, Guardrail, Guardrails, Judgement, Payload, Proposal};
+use crate::hub::{Hub, HubError};
+use crate::store::StoreError;
+
+/// Compiled lists of rules kept; more than this only cost a compilation now and then.
+const CACHED: usize = 256;
+
+/// Bytes up to which a command is judged where it is asked about: well below a millisecond, less than a change of threads is
+/// worth. Beyond, other calls would wait for it.
+const SHORT: usize = 4 * 1024;
+/// Long commands that are judged at the same time; more would only take the processor from each other.
+const LONG_AT_ONCE: usize = 2;
+
+/// Compiled lists of rules.
+pub(in crate::hub) struct RuleBooks {
+    /// A std mutex: held for a map look-up, never across an await or a compilation.
+    compiled: Mutex<HashMap<Vec<Guardrail>, Arc<Guardrails>>>,
+    /// A place for each long command that is being judged.
+    long: Arc<Semaphore>,
+}
+
+impl Default for RuleBooks {
+    fn default() -> Self {
+        Self { compiled: Mutex::default(), long: Arc::new(Semaphore::new(LONG_AT_ONCE)) }
+    }
+}
+
+impl RuleBooks {
+    /// The rules, ready to judge.
+    fn get(&self, rules: &[Guardrail]) -> Result<Arc<Guardrails>, HubError> {
+        let cache = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cache().get(rules) {
+            return Ok(Arc::clone(known));
+        }
+        let compiled = Arc::new(Guardrails::compile(rules).map_err(|error| invalid(error.to_string()))?);
+        let mut cache = cache();
+        if cache.len() >= CACHED {
+            cache.clear();
+        }
+        cache.insert(rules.to_vec(), Arc::clone(&compiled));
+        Ok(compiled)
+    }
+
+    /// What the rules say of a payload, which is given back. A long command is judged beside the runtime's threads.
+    pub(in crate::hub) async fn judge(
+        &self,
+        rules: &[Guardrail],
+        payload: Payload,
+    ) -> Result<(Judgement, Payload), HubError> {
+        let rules = self.get(rules)?;
+        if rules.is_empty() || Guardrails::length(&payload) <= SHORT {
+            return Ok((rules.judge(&payload), payload));
+        }
+        let place = Arc::clone(&self.long).acquire_owned().await.map_err(|_| StoreError::Busy)?;
+        let judged = tokio::task::spawn_blocking(move || {
+            let judgement = rules.judge(&payload);
+            // Not before it is done, even when nobody waits for it any more.
+            drop(place);
+            (judgement, payload)
+        });
+        judged.await.map_err(|_| StoreError::Panicked.into())
+    }
+}
+
+impl Hub {
+    /// Another payload with what the core has to know of it.
+    pub(in crate::hub) async fn proposal(&self, rules: &[Guardrail], payload: Payload) -> Result<Proposal, HubError> {
+        let digest = digest(&payload)?;
+        let (judgement, payload) = self.rules.judge(rules, payload).await?;
+        Ok(Proposal { ruling: judgement.verdict, digest, payload })
+    }
+}
+
+pub(in crate::hub) fn digest(payload: &Payload) -> Result<Digest, HubError> {
+    payload.digest().map_err(|error| {
+        HubError::invalid("invalid_payload", "/context", format!("context has no canonical JSON: {error}"))
+    })
+}
+
+fn invalid(detail: String) -> HubError {
+    HubError::invalid("invalid_policy", "/guardrails", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::approval::Ruling;
+
+    fn payload(command: String) -> Payload {
+        Payload { command, language: Some("sql".to_owned()), context: None, duration_seconds: None }
+    }
+
+    fn rules() -> Vec<Guardrail> {
+        serde_json::from_value(json!([{"name": "no-drop", "effect": "deny", "statements": ["drop table"]}]))
+            .expect("rules")
+    }
+
+    #[tokio::test]
+    async fn long_commands_are_judged_beside_the_runtime_and_short_ones_on_the_spot() {
+        let (books, rules) = (RuleBooks::default(), rules());
+        let long = payload(format!("{}drop table x", "select 'a';\n".repeat(5_000)));
+        let scripted = Payload {
+            context: Some(json!({"argv": ["psql", "-c", format!("{}drop table x", "select 1;".repeat(2_000))]})),
+            ..payload("select 1".to_owned())
+        };
+        for (given, elsewhere) in [(payload("drop table x".to_owned()), false), (long, true), (scripted, true)] {
+            let mut judging = pin!(books.judge(&rules, given.clone()));
+            // Nothing but another thread could have done it when the first poll comes back without an answer.
+            let judged = match judging.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(judged) if !elsewhere => judged,
+                Poll::Pending if elsewhere => judging.await,
+                other => panic!("{elsewhere} {other:?}"),
+            };
+            let (judgement, payload) = judged.expect("judged");
+            assert!(matches!(judgement.verdict, Ruling::Denied { .. }), "{judgement:?}");
+            assert_eq!(payload, given);
+        }
+        assert_eq!(books.long.available_permits(), LONG_AT_ONCE);
+    }
+
+    #[tokio::test]
+    async fn few_long_commands_are_judged_at_once_and_all_in_the_end() {
+        let (books, rules) = (RuleBooks::default(), rules());
+        let long = || books.judge(&rules, payload("select 'a';\n".repeat(5_000)));
+        let mut waiting: Vec<_> = (0..LONG_AT_ONCE + 2).map(|_| Box::pin(long())).collect();
+        for judging in &mut waiting {
+            assert!(judging.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        assert!(books.long.available_permits() <= LONG_AT_ONCE);
+        for judging in waiting {
+            judging.await.expect("judged");
+        }
+    }
+}

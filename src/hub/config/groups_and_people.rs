@@ -1,0 +1,218 @@
+//! Groups and people.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::approval::{Absence, Email, GroupName, limits};
+use crate::audit::Entry;
+use crate::hub::{Hub, HubError, Page, input, require};
+use crate::identity::{Principal, Scope};
+use crate::store::groups::Group;
+use crate::store::people::Person;
+use crate::store::{Signal, groups, in_use, membership_checks, people, resources};
+
+/// Most members of one group.
+const MAX_MEMBERS: usize = 2_000;
+/// A group as given.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupInput {
+    /// Who is in it.
+    pub members: BTreeSet<Email>,
+}
+
+/// A person as given.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonInput {
+    /// What to call them.
+    pub name: String,
+    /// When they are away, and who stands in for them.
+    #[serde(default)]
+    pub absence: Option<Absence>,
+}
+
+impl GroupInput {
+    pub(super) fn check(self, name: GroupName) -> Result<Group, HubError> {
+        input::count("/members", self.members.len(), MAX_MEMBERS)?;
+        Ok(Group { name, members: self.members })
+    }
+}
+
+impl PersonInput {
+    pub(super) fn check(self, email: Email) -> Result<Person, HubError> {
+        input::text("/name", &self.name, limits::SHORT)?;
+        let absence = self.absence.filter(|absence| *absence != Absence::default());
+        if let Some(Absence { from, until, delegate }) = &absence {
+            if from.is_some_and(|from| until.is_some_and(|until| until <= from)) {
+                return Err(HubError::invalid("invalid_absence", "/absence/until", "until lies before from"));
+            }
+            if delegate.as_ref() == Some(&email) {
+                let detail = "nobody stands in for themselves: name somebody else, or nobody";
+                return Err(HubError::invalid("invalid_absence", "/absence/delegate", detail));
+            }
+        }
+        Ok(Person { email, name: self.name, absence })
+    }
+}
+
+/// Refuses the deletion of a group that requests count on.
+fn refuse_waiting(group: &GroupName, requests: Vec<String>) -> Result<(), HubError> {
+    if requests.is_empty() {
+        return Ok(());
+    }
+    let detail = format!(
+        "requests that wait name group {group}, {} among them: decide or cancel them first, or change the group's members",
+        requests.join(", ")
+    );
+    Err(HubError::Conflict { code: "in_use", detail })
+}
+
+impl Hub {
+    /// Creates or replaces a group.
+    ///
+    /// # Errors
+    /// When the caller may not, or the input cannot be meant.
+    pub async fn put_group(&self, caller: &Principal, name: GroupName, input: GroupInput) -> Result<Group, HubError> {
+        require(caller, &[Scope::Admin])?;
+        let group = input.check(name)?;
+        let (now, actor, stored) = (self.clock.now(), caller.actor(), group.clone());
+        self.store
+            .write::<_, (), HubError>(move |tx| {
+                Box::pin(async move {
+                    groups::put(tx.session(), &stored, now).await?;
+                    membership_checks::ask(tx.session(), &stored.name, now).await?;
+                    tx.signal(Signal::Deadline);
+                    let details = json!({"group": stored.name, "members": stored.members});
+                    tx.record(&Entry { details, ..Entry::new(now, "group.put", actor) })?;
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(group)
+    }
+
+    /// One group.
+    ///
+    /// # Errors
+    /// When the caller may not see it or there is none.
+    pub async fn group(&self, caller: &Principal, name: &GroupName) -> Result<Group, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        groups::get(&mut self.store.read().await?, name).await?.ok_or(HubError::NotFound("group"))
+    }
+
+    /// Groups in the order of names.
+    ///
+    /// # Errors
+    /// When the caller may not see them.
+    pub async fn groups(&self, caller: &Principal, limit: u32, after: &str) -> Result<Page<Group>, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let found = groups::page(&mut self.store.read().await?, after, limit + 1).await?;
+        Ok(Page::cut(found, limit, |group| group.name.to_string()))
+    }
+
+    /// Deletes a group that no resource asks, and no request that waits: a group that is made under its name later is another, and must
+    /// not decide by old links.
+    ///
+    /// # Errors
+    /// When the caller may not, there is none, or it is asked.
+    pub async fn delete_group(&self, caller: &Principal, name: GroupName) -> Result<(), HubError> {
+        require(caller, &[Scope::Admin])?;
+        loop {
+            let version = self.store.lookup().version();
+            refuse_waiting(&name, in_use::named_in_terms(&mut self.store.read().await?, &name).await?)?;
+            if self.delete_unnamed(caller, name.clone(), version).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes a group, unless what is configured is another than `version` by now: a request could name it that nobody has looked at.
+    async fn delete_unnamed(&self, caller: &Principal, name: GroupName, version: i64) -> Result<bool, HubError> {
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if tx.configuration_version() != Some(version) {
+                        return Ok(false);
+                    }
+                    if let Some(resource) = resources::naming(tx.session(), &name).await? {
+                        let detail = format!("resource {resource} names group {name}: take it out of its policy first");
+                        return Err(HubError::Conflict { code: "in_use", detail });
+                    }
+                    refuse_waiting(&name, in_use::waiting_for(tx.session(), &name).await?)?;
+                    if !groups::delete(tx.session(), &name).await? {
+                        return Err(HubError::NotFound("group"));
+                    }
+                    membership_checks::ask(tx.session(), &name, now).await?;
+                    tx.signal(Signal::Deadline);
+                    let details = json!({"group": name});
+                    tx.record(&Entry { details, ..Entry::new(now, "group.deleted", actor) })?;
+                    Ok(true)
+                })
+            })
+            .await
+    }
+
+    /// Adds or renames a person.
+    ///
+    /// # Errors
+    /// When the caller may not, or the input cannot be meant.
+    pub async fn put_person(&self, caller: &Principal, email: Email, input: PersonInput) -> Result<Person, HubError> {
+        require(caller, &[Scope::Admin])?;
+        let person = input.check(email)?;
+        let (now, actor, stored) = (self.clock.now(), caller.actor(), person.clone());
+        self.store
+            .write::<_, (), HubError>(move |tx| {
+                Box::pin(async move {
+                    people::put(tx.session(), &stored, now).await?;
+                    let details = json!({"name": stored.name, "absence": stored.absence});
+                    tx.record(&Entry { person: Some(stored.email), details, ..Entry::new(now, "person.put", actor) })?;
+                    Ok(())
+                })
+            })
+            .await?;
+        Ok(person)
+    }
+
+    /// One person.
+    ///
+    /// # Errors
+    /// When the caller may not see them or there is no such person.
+    pub async fn person(&self, caller: &Principal, email: &Email) -> Result<Person, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        people::get(&mut self.store.read().await?, email).await?.ok_or(HubError::NotFound("person"))
+    }
+
+    /// People in the order of addresses.
+    ///
+    /// # Errors
+    /// When the caller may not see them.
+    pub async fn people(&self, caller: &Principal, limit: u32, after: &str) -> Result<Page<Person>, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let found = people::page(&mut self.store.read().await?, after, limit + 1).await?;
+        Ok(Page::cut(found, limit, |person| person.email.to_string()))
+    }
+
+    /// Forgets what a person is called; their memberships stay.
+    ///
+    /// # Errors
+    /// When the caller may not, or there is no such person.
+    pub async fn delete_person(&self, caller: &Principal, email: Email) -> Result<(), HubError> {
+        require(caller, &[Scope::Admin])?;
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if !people::delete(tx.session(), &email).await? {
+                        return Err(HubError::NotFound("person"));
+                    }
+                    tx.record(&Entry { person: Some(email), ..Entry::new(now, "person.deleted", actor) })?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,106 @@
+//! What in a resource's policy is likely not meant.
+
+use std::collections::BTreeSet;
+
+use crate::approval::{Email, Guardrails, Roster, Terms, indispensable, satisfiable};
+use crate::hub::HubError;
+use crate::store::endpoints::EndpointState;
+use crate::store::resources::Resource;
+use crate::store::{Session, endpoints, groups, people};
+use crate::time::Timestamp;
+
+/// Sentences for whoever wrote the policy.
+pub(super) async fn warnings(
+    session: &mut Session,
+    resource: &Resource,
+    now: Timestamp,
+) -> Result<Vec<String>, HubError> {
+    let policy = &resource.policy;
+    let roster = groups::roster(session, policy.groups()).await?;
+    let mut warnings: Vec<String> = policy
+        .groups()
+        .into_iter()
+        .filter(|group| roster.members(group).next().is_none())
+        .map(|group| format!("group {group} has no members yet"))
+        .collect();
+    warnings.extend(nobody_can_decide(resource, &roster));
+    warnings.extend(too_few_to_reject(resource, &roster));
+    warnings.extend(unreachable_groups(session, resource).await?);
+    warnings.extend(all_away(session, resource, &roster, now).await?);
+    let rules = Guardrails::compile(&policy.procedure.guardrails)
+        .map_err(|error| HubError::invalid("invalid_policy", "/guardrails", error.to_string()))?;
+    let dead = rules.dead().into_iter();
+    warnings.extend(
+        dead.map(|dead| format!("{}: rule {} never decides anything: {}", resource.name, dead.rule, dead.because)),
+    );
+    Ok(warnings)
+}
+
+/// Policies that nobody can fill, or nobody but whoever asks.
+fn nobody_can_decide(resource: &Resource, roster: &Roster) -> Vec<String> {
+    let (name, policy) = (&resource.name, &resource.policy);
+    let terms = Terms { policy_slots: policy.slots.clone(), conflicted: policy.conflicted.clone(), ..Terms::default() };
+    let slots = terms.slots_with(&[], roster);
+    if !satisfiable(&slots, roster, |person| policy.conflicted.contains(person)) {
+        return vec![format!("nobody can fill every slot of {name}: requests to it will be refused")];
+    }
+    if policy.procedure.allow_self_approval {
+        return Vec::new();
+    }
+    let asks = |person: &&Email| {
+        policy.requester_groups.is_empty() || policy.requester_groups.iter().any(|group| roster.contains(group, person))
+    };
+    let alone = indispensable(&slots, roster, |person| policy.conflicted.contains(person)).into_iter().filter(asks);
+    alone
+        .map(|person| format!("what {person} asks of {name} nobody else could approve: it will be refused"))
+        .take(5)
+        .collect()
+}
+
+/// A number of rejects that there are not people enough for.
+fn too_few_to_reject(resource: &Resource, roster: &Roster) -> Option<String> {
+    let policy = &resource.policy;
+    let groups = policy.slots.iter().map(|slot| &slot.group);
+    let people: BTreeSet<&Email> = groups.flat_map(|group| roster.members(group)).collect();
+    let able = people.into_iter().filter(|person| !policy.conflicted.contains(*person)).count();
+    let needed = policy.procedure.reject_needed;
+    (needed > 1 && able < needed as usize)
+        .then(|| format!("{} wants {needed} rejections, and only {able} people could reject", resource.name))
+}
+
+/// Groups whose people no endpoint tells.
+async fn unreachable_groups(session: &mut Session, resource: &Resource) -> Result<Vec<String>, HubError> {
+    let endpoints = endpoints::all(session).await?;
+    let serves = |group: &_| {
+        endpoints.iter().any(|endpoint| {
+            endpoint.state == EndpointState::Active
+                && endpoint.groups.contains(group)
+                && (endpoint.resources.is_empty() || endpoint.resources.contains(&resource.name))
+                && (endpoint.events.is_empty() || endpoint.events.contains("request.created"))
+        })
+    };
+    let silent = resource.policy.deciding_groups().into_iter().filter(|group| !serves(group));
+    Ok(silent.map(|group| format!("no endpoint tells group {group} of requests to {}", resource.name)).collect())
+}
+
+/// Groups whose members are all away without anybody in their place.
+async fn all_away(
+    session: &mut Session,
+    resource: &Resource,
+    roster: &Roster,
+    now: Timestamp,
+) -> Result<Vec<String>, HubError> {
+    let groups = resource.policy.deciding_groups();
+    let people: BTreeSet<&Email> = groups.iter().flat_map(|group| roster.members(group)).collect();
+    let known = people::known(session, &people).await?;
+    let away: BTreeSet<&Email> = known
+        .iter()
+        .filter(|known| known.absence.as_ref().is_some_and(|absence| absence.covers(now) && absence.delegate.is_none()))
+        .map(|known| &known.email)
+        .collect();
+    let deserted = groups.into_iter().filter(|group| {
+        let mut members = roster.members(group).peekable();
+        members.peek().is_some() && members.all(|member| away.contains(member))
+    });
+    Ok(deserted.map(|group| format!("everybody in group {group} is away, and nobody stands in for them")).collect())
+}

@@ -1,0 +1,258 @@
+//! Resources.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::compiled_schemas;
+use super::policy_warnings::warnings;
+use crate::approval::{
+    Assurance, BreakGlass, Detail, Email, Escalation, GroupName, Guardrail, Guardrails, Policy, Procedure,
+    ResourceName, Slot, WorkingHours, limits, validate_slots, with_added,
+};
+use crate::audit::Entry;
+use crate::hub::{Hub, HubError, Page, input, require};
+use crate::identity::{Principal, Scope};
+use crate::store::StoreError;
+use crate::store::in_use;
+use crate::store::resources::{self, Resource};
+
+/// Largest context schema, in bytes of compact JSON.
+const MAX_SCHEMA: usize = 64 * 1024;
+
+/// A resource as given: its policy and what is known of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceInput {
+    /// What it is, for people.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Who must approve.
+    pub slots: Vec<Slot>,
+    /// Time to decide.
+    #[serde(default)]
+    pub timeout_seconds: Option<u32>,
+    /// Whether the requester must say why.
+    #[serde(default)]
+    pub reason_required: bool,
+    /// Whether a reject must say why.
+    #[serde(default)]
+    pub reject_reason_required: bool,
+    /// How many distinct people must reject to end a request.
+    #[serde(default)]
+    pub reject_needed: Option<u32>,
+    /// Members need no approval.
+    #[serde(default)]
+    pub exempt_groups: BTreeSet<GroupName>,
+    /// Who may ask at all; everybody when empty.
+    #[serde(default)]
+    pub requester_groups: BTreeSet<GroupName>,
+    /// People who may never decide about it.
+    #[serde(default)]
+    pub conflicted: BTreeSet<Email>,
+    /// Whether the requester may fill a place too.
+    #[serde(default)]
+    pub allow_self_approval: bool,
+    /// How sure the hub must be of who votes.
+    #[serde(default)]
+    pub min_assurance: Option<Assurance>,
+    /// Time to use what was approved.
+    #[serde(default)]
+    pub use_within_seconds: Option<u32>,
+    /// Longest access window that may be asked for.
+    #[serde(default)]
+    pub max_duration_seconds: Option<u32>,
+    /// Never approved in bulk.
+    #[serde(default)]
+    pub high_risk: bool,
+    /// How much of a request leaves for a channel.
+    #[serde(default)]
+    pub detail: Detail,
+    /// Who may go ahead in an emergency.
+    #[serde(default)]
+    pub break_glass: Option<BreakGlass>,
+    /// When those asked are reminded, in seconds since asking.
+    #[serde(default)]
+    pub reminders: Vec<u32>,
+    /// Who else is asked when nobody decides.
+    #[serde(default)]
+    pub escalation: Vec<Escalation>,
+    /// When people work.
+    #[serde(default)]
+    pub working_hours: Option<WorkingHours>,
+    /// What commands are refused, let pass, or asked more for.
+    #[serde(default)]
+    pub guardrails: Vec<Guardrail>,
+    /// JSON Schema that a request's context must meet.
+    #[serde(default)]
+    pub context_schema: Option<Value>,
+}
+
+/// A resource, shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResourceView {
+    /// Its name.
+    pub name: ResourceName,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// What it asks for.
+    #[serde(flatten)]
+    pub policy: Policy,
+    /// JSON Schema that a request's context must meet.
+    pub context_schema: Option<Value>,
+    /// What is likely not meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl ResourceInput {
+    pub(super) fn check(self, name: ResourceName) -> Result<Resource, HubError> {
+        input::optional("/description", self.description.as_ref(), limits::REASON)?;
+        if let Some(schema) = &self.context_schema {
+            input::text("/context_schema", &schema.to_string(), MAX_SCHEMA)?;
+            compiled_schemas::compile(schema)?;
+        }
+        let Self { mut reminders, mut escalation, .. } = self;
+        reminders.sort_unstable();
+        escalation.sort_by_key(|step| step.after_seconds);
+        let policy = Policy {
+            slots: self.slots,
+            timeout_seconds: self.timeout_seconds,
+            reason_required: self.reason_required,
+            exempt_groups: self.exempt_groups,
+            requester_groups: self.requester_groups,
+            conflicted: self.conflicted,
+            procedure: Arc::new(Procedure {
+                reject_needed: self.reject_needed.unwrap_or(1),
+                reject_reason_required: self.reject_reason_required,
+                allow_self_approval: self.allow_self_approval,
+                min_assurance: self.min_assurance,
+                use_within_seconds: self.use_within_seconds,
+                max_duration_seconds: self.max_duration_seconds,
+                high_risk: self.high_risk,
+                detail: self.detail,
+                break_glass: self.break_glass,
+                reminders,
+                escalation,
+                working_hours: self.working_hours,
+                guardrails: self.guardrails,
+            }),
+        };
+        policy.validate().map_err(|error| HubError::invalid("invalid_policy", "", error.to_string()))?;
+        check_guardrails(&policy)?;
+        Ok(Resource { name, description: self.description, policy, context_schema: self.context_schema })
+    }
+}
+
+impl ResourceView {
+    fn new(resource: Resource, warnings: Vec<String>) -> Self {
+        let Resource { name, description, policy, context_schema } = resource;
+        Self { name, description, policy, context_schema, warnings }
+    }
+}
+
+/// Compiles the rules, and tries each on its own examples.
+fn check_guardrails(policy: &Policy) -> Result<(), HubError> {
+    let rules = &policy.procedure.guardrails;
+    for (place, rule) in rules.iter().enumerate() {
+        input::optional(&format!("/guardrails/{place}/reason"), rule.reason.as_ref(), limits::REASON)?;
+    }
+    let compiled = Guardrails::compile(rules)
+        .map_err(|error| HubError::invalid("invalid_policy", "/guardrails", error.to_string()))?;
+    compiled.examples().map_err(|failed| {
+        let place = rules.iter().position(|rule| rule.name == failed.rule).unwrap_or(0);
+        let pointer = format!("/guardrails/{place}/{}/{}", failed.list, failed.index);
+        HubError::invalid("guardrail_example", pointer, failed.to_string())
+    })?;
+    // Should every rule ask at once, their slots and the policy's must be such as a policy may have.
+    let all = rules.iter().fold(policy.slots.clone(), |slots, rule| with_added(&slots, &rule.slots));
+    validate_slots(&all).map_err(|error| {
+        HubError::invalid("invalid_policy", "/guardrails", format!("with the slots of all rules: {error}"))
+    })
+}
+
+impl Hub {
+    /// Creates or replaces a resource. Requests under way keep the terms they were made under.
+    ///
+    /// # Errors
+    /// When the caller may not, or the input cannot be meant.
+    pub async fn put_resource(
+        &self,
+        caller: &Principal,
+        name: ResourceName,
+        input: ResourceInput,
+    ) -> Result<ResourceView, HubError> {
+        require(caller, &[Scope::Admin])?;
+        // Rules are tried on all of their examples, which may take a while.
+        let checking = tokio::task::spawn_blocking(move || input.check(name));
+        let resource = checking.await.map_err(|_| StoreError::Panicked)??;
+        let (now, actor, stored) = (self.clock.now(), caller.actor(), resource.clone());
+        let warnings = self
+            .store
+            .write::<_, _, HubError>(move |tx| {
+                Box::pin(async move {
+                    resources::put(tx.session(), &stored, now).await?;
+                    let details = json!({"resource": stored.name, "policy": stored.policy});
+                    tx.record(&Entry { details, ..Entry::new(now, "resource.put", actor) })?;
+                    warnings(tx.session(), &stored, now).await
+                })
+            })
+            .await?;
+        Ok(ResourceView::new(resource, warnings))
+    }
+
+    /// One resource.
+    ///
+    /// # Errors
+    /// When the caller may not see it or there is none.
+    pub async fn resource(&self, caller: &Principal, name: &ResourceName) -> Result<ResourceView, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let mut session = self.store.read().await?;
+        let resource = resources::get(&mut session, name).await?.ok_or(HubError::NotFound("resource"))?;
+        let warnings = warnings(&mut session, &resource, self.clock.now()).await?;
+        Ok(ResourceView::new(resource, warnings))
+    }
+
+    /// Resources in the order of names.
+    ///
+    /// # Errors
+    /// When the caller may not see them.
+    pub async fn resources(&self, caller: &Principal, limit: u32, after: &str) -> Result<Page<ResourceView>, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let found = resources::page(&mut self.store.read().await?, after, limit + 1).await?;
+        let page = Page::cut(found, limit, |resource| resource.name.to_string());
+        Ok(page.map(|resource| ResourceView::new(resource, Vec::new())))
+    }
+
+    /// Deletes a resource that no request waits for and nothing approved is used on: what is made under its name later is another, and what
+    /// was approved for this must not hold for that.
+    ///
+    /// # Errors
+    /// When the caller may not, there is none, or requests count on it.
+    pub async fn delete_resource(&self, caller: &Principal, name: ResourceName) -> Result<(), HubError> {
+        require(caller, &[Scope::Admin])?;
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let counting = in_use::of_resource(tx.session(), &name).await?;
+                    if !counting.is_empty() {
+                        let detail = format!(
+                            "requests about {name} wait or may still be used, {} among them: decide, cancel or revoke them first",
+                            counting.join(", ")
+                        );
+                        return Err(HubError::Conflict { code: "in_use", detail });
+                    }
+                    if !resources::delete(tx.session(), &name).await? {
+                        return Err(HubError::NotFound("resource"));
+                    }
+                    let details = json!({"resource": name});
+                    tx.record(&Entry { details, ..Entry::new(now, "resource.deleted", actor) })?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

@@ -1,0 +1,318 @@
+//! Carries out what the core decided, in the transaction that asked it: rows, counts, events, audit entries.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::announce::announce;
+use super::follow_up;
+use crate::approval::{
+    Choice, Command, Decision, Email, GrantCommand, GroupName, Method, Refusal, Request, Roster, Ruling, Transition,
+    Verdict, Void, Vote, decide,
+};
+use crate::audit::{Actor, Entry};
+use crate::delivery::Dispatcher;
+use crate::hub::{Hub, HubError};
+use crate::ids::RequestId;
+use crate::store::rollups::Ended;
+use crate::store::{Session, Tx, groups, people, requests, reviews, rollups, votes};
+use crate::time::{SharedClock, Timestamp};
+
+/// Over which time the uses of the right to break the glass are counted.
+const GLASS_PERIOD: Duration = Duration::from_secs(24 * 3_600);
+
+/// What a transition needs besides the request.
+#[derive(Clone)]
+pub(in crate::hub) struct Scene {
+    pub(in crate::hub) clock: SharedClock,
+    pub(in crate::hub) public_url: String,
+    /// Sends what is told.
+    pub(in crate::hub) dispatcher: Arc<Dispatcher>,
+    /// Who acts, for the trail.
+    pub(in crate::hub) actor: Actor,
+}
+
+/// The request afterwards, and what the caller is to be told.
+pub(in crate::hub) type Outcome = (Request, Result<(), Refusal>);
+
+impl Hub {
+    pub(in crate::hub) fn scene(&self, actor: Actor) -> Scene {
+        Scene {
+            clock: self.clock.clone(),
+            public_url: self.settings.public_url.clone(),
+            dispatcher: Arc::clone(&self.dispatcher),
+            actor,
+        }
+    }
+
+    /// Puts a command to a request through the core's one door.
+    pub(in crate::hub) async fn command(
+        &self,
+        id: RequestId,
+        command: Command,
+        actor: Actor,
+    ) -> Result<Outcome, HubError> {
+        let scene = self.scene(actor);
+        self.store.write(move |tx| Box::pin(async move { carry_out(tx, id, command, &scene).await })).await
+    }
+}
+
+/// Reads the request, asks the core, writes what it says. The time is read here, where nobody else can change the request.
+pub(in crate::hub) async fn carry_out(
+    tx: &mut Tx,
+    id: RequestId,
+    mut command: Command,
+    scene: &Scene,
+) -> Result<Outcome, HubError> {
+    let mut request = requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))?;
+    if let Command::BreakGlass { by, recent, .. } = &mut command {
+        *recent = reviews::recent(tx.session(), by, scene.clock.now() - GLASS_PERIOD).await?;
+    }
+    let roster = roster_for(tx.session(), &request, &command, scene.clock.now()).await?;
+    // On record nothing comes before what it follows, though the clock may have been put back meanwhile.
+    let now = request.never_before(scene.clock.now());
+    let Verdict { transition, answer } = decide(&request, command, &roster, now);
+    let rejected = transition.vote.as_ref().is_some_and(|vote| vote.choice == Choice::Reject);
+    let escalated = transition.notice.as_ref().is_some_and(|notice| !notice.added.is_empty());
+    let waits_on = transition.decision.is_none();
+    write(tx, &mut request, transition, &roster, now, scene).await?;
+    if (rejected || escalated) && waits_on {
+        // Fewer people are left to approve, perhaps too few; or more, perhaps enough again.
+        let roster = roster_for(tx.session(), &request, &Command::Recheck, now).await?;
+        let verdict = decide(&request, Command::Recheck, &roster, now);
+        write(tx, &mut request, verdict.transition, &roster, now, scene).await?;
+    }
+    Ok((request, answer))
+}
+
+/// Who is in the groups that the question is about. A vote needs only those who vote; the rest needs everybody.
+async fn roster_for(
+    session: &mut Session,
+    request: &Request,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Roster, HubError> {
+    let everybody = |ruling: &Ruling| -> BTreeSet<GroupName> {
+        let added = match ruling {
+            Ruling::Ask { slots, .. } => slots.iter().map(|slot| slot.group.clone()).collect(),
+            _ => Vec::new(),
+        };
+        let own = request.terms.policy_slots.iter().map(|slot| slot.group.clone());
+        request.terms.groups().into_iter().cloned().chain(own).chain(added).collect()
+    };
+    match command {
+        Command::Vote(ballot) => {
+            let absent = people::delegators(session, &ballot.voter, now).await?;
+            let mut roster = match &ballot.proposal {
+                Some(proposal) => groups::roster(session, &everybody(&proposal.ruling)).await?,
+                None => {
+                    let voted = request.live_votes().flat_map(|vote| [&vote.voter, vote.seat()]);
+                    let people: BTreeSet<&Email> = voted.chain(&absent).chain([&ballot.voter]).collect();
+                    groups::roster_of(session, request.terms.groups(), &people).await?
+                }
+            };
+            absent.into_iter().for_each(|absent| roster.delegate(absent, ballot.voter.clone()));
+            Ok(roster)
+        }
+        Command::Revise { proposal, .. } => Ok(groups::roster(session, &everybody(&proposal.ruling)).await?),
+        Command::Recheck => Ok(groups::roster(session, request.terms.groups()).await?),
+        Command::BreakGlass { by, .. } => {
+            let right = request.terms.procedure.break_glass.iter().flat_map(|right| &right.groups);
+            Ok(groups::roster_of(session, right, &[by].into()).await?)
+        }
+        Command::Expire | Command::Cancel { .. } | Command::Supersede { .. } | Command::Advance => {
+            Ok(Roster::default())
+        }
+    }
+}
+
+async fn write(
+    tx: &mut Tx,
+    request: &mut Request,
+    transition: Transition,
+    roster: &Roster,
+    now: Timestamp,
+    scene: &Scene,
+) -> Result<(), HubError> {
+    let before = (request.payload.clone(), request.digest, request.status);
+    request.apply(&transition, now);
+    let announced = |kind| (kind, scene);
+    if transition.revision.is_some() {
+        requests::revise(tx.session(), request, &before.0, &before.1.to_string()).await?;
+        record_revision(tx, request, scene, now)?;
+    }
+    void(tx, request, &transition.voids, scene, now).await?;
+    if let Some(vote) = &transition.vote {
+        add_vote(tx, request, vote, scene).await?;
+    }
+    if let Some(notice) = &transition.notice {
+        requests::notice(tx.session(), request).await?;
+        tx.signal(crate::store::Signal::Deadline);
+        if !notice.added.is_empty() {
+            record_escalation(tx, request, &notice.added, scene, now)?;
+            tell(tx, announced("request.escalated"), request, roster, now).await?;
+        } else if notice.remind {
+            tell(tx, announced("request.reminded"), request, roster, now).await?;
+        }
+    }
+    if let Some(undecidable) = transition.undecidable {
+        requests::set_undecidable(tx.session(), request.id, undecidable).await?;
+        let action = if undecidable { "request.undecidable" } else { "request.decidable" };
+        tx.record(&Entry { request: Some(request.id), ..Entry::new(now, action, scene.actor.clone()) })?;
+        if undecidable {
+            tell(tx, announced("request.undecidable"), request, roster, now).await?;
+        }
+    }
+    if let Some(successor) = transition.successor {
+        requests::set_successor(tx.session(), request.id, successor).await?;
+    }
+    if transition.revision.is_some() {
+        tell(tx, announced("request.revised"), request, roster, now).await?;
+    } else if transition.vote.is_some() && transition.decision.is_none() {
+        tell(tx, announced("request.voted"), request, roster, now).await?;
+    }
+    if let Some(vote) = transition.vote.filter(|vote| vote.choice == Choice::Approve && request.is_asker(&vote.voter)) {
+        let details = json!({"by": vote.voter});
+        tx.record(&Entry {
+            person: Some(vote.voter),
+            request: Some(request.id),
+            details,
+            ..Entry::new(now, "request.self_approved", scene.actor.clone())
+        })?;
+        tell(tx, announced("request.self_approved"), request, roster, now).await?;
+    }
+    match transition.decision {
+        Some(decision) => end(tx, request, before.2, decision, scene, now).await,
+        None => Ok(()),
+    }
+}
+
+async fn tell(
+    tx: &mut Tx,
+    (kind, scene): (&str, &Scene),
+    request: &Request,
+    roster: &Roster,
+    now: Timestamp,
+) -> Result<(), HubError> {
+    announce(tx, scene, kind, request, roster, now).await
+}
+
+fn record_revision(tx: &mut Tx, request: &Request, scene: &Scene, now: Timestamp) -> Result<(), HubError> {
+    let change = request.change.as_ref();
+    tx.record(&Entry {
+        person: change.and_then(|change| change.by.clone()),
+        request: Some(request.id),
+        digest: Some(request.digest),
+        details: json!({"revision": request.revision, "change": change}),
+        ..Entry::new(now, "request.revised", scene.actor.clone())
+    })?;
+    Ok(())
+}
+
+fn record_escalation(
+    tx: &mut Tx,
+    request: &Request,
+    added: &[(GroupName, GroupName)],
+    scene: &Scene,
+    now: Timestamp,
+) -> Result<(), HubError> {
+    let steps: Vec<_> = added.iter().map(|(slot, group)| json!({"slot": slot, "added": group})).collect();
+    tx.record(&Entry {
+        request: Some(request.id),
+        details: json!({"steps": steps}),
+        ..Entry::new(now, "request.escalated", scene.actor.clone())
+    })?;
+    Ok(())
+}
+
+async fn add_vote(tx: &mut Tx, request: &Request, vote: &Vote, scene: &Scene) -> Result<(), HubError> {
+    votes::insert(tx.session(), request.id, vote).await?;
+    tx.record(&Entry {
+        person: Some(vote.voter.clone()),
+        assurance: Some(vote.assurance),
+        request: Some(request.id),
+        digest: Some(vote.digest),
+        details: json!({
+            "decision": vote.choice, "groups": vote.groups, "reason": vote.reason, "channel": vote.channel,
+            "revision": vote.revision, "on_behalf_of": vote.on_behalf_of, "narrowing": vote.narrowing,
+        }),
+        ..Entry::new(vote.at, "request.voted", scene.actor.clone())
+    })?;
+    Ok(())
+}
+
+async fn void(tx: &mut Tx, request: &Request, voids: &[Void], scene: &Scene, now: Timestamp) -> Result<(), HubError> {
+    for void in voids {
+        votes::void(tx.session(), void.vote).await?;
+        let voter = request.votes.iter().find(|vote| vote.id == void.vote).map(|vote| vote.voter.clone());
+        tx.record(&Entry {
+            person: voter,
+            request: Some(request.id),
+            details: json!({"vote": void.vote, "why": void.why}),
+            ..Entry::new(now, "vote.voided", scene.actor.clone())
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes down an end. The request must be as the decision left it.
+async fn end(
+    tx: &mut Tx,
+    request: &mut Request,
+    from: crate::approval::Status,
+    decision: Decision,
+    scene: &Scene,
+    now: Timestamp,
+) -> Result<(), HubError> {
+    if !requests::end(tx.session(), request.id, &decision, now).await? {
+        // The writer is alone, so the row cannot have changed since it was read.
+        return Err(HubError::NotFound("pending request"));
+    }
+    conclude(tx, request, Some(from), scene, now).await
+}
+
+/// What every end brings: counts, an entry, what it opens, and the news of it.
+pub(in crate::hub) async fn conclude(
+    tx: &mut Tx,
+    request: &mut Request,
+    from: Option<crate::approval::Status>,
+    scene: &Scene,
+    now: Timestamp,
+) -> Result<(), HubError> {
+    let Some(decision) = request.decision.clone() else { return Ok(()) };
+    let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+    let hours = request.terms.procedure.working_hours.as_ref();
+    let ended = Ended {
+        at: now,
+        resource: request.resource.clone(),
+        outcome: decision.outcome,
+        method: decision.method,
+        latency_us: micros(now.since(request.created_at)),
+        working_us: hours.map(|hours| micros(hours.between(request.created_at, now))),
+    };
+    rollups::add(tx.session(), &ended).await?;
+    let kind = format!("request.{}", decision.outcome.as_str());
+    tx.record(&Entry {
+        request: Some(request.id),
+        digest: Some(request.digest),
+        details: json!({
+            "from": from, "to": decision.outcome, "method": decision.method, "by": decision.by, "rule": decision.rule,
+            "group": decision.group, "reason": decision.reason,
+        }),
+        ..Entry::new(now, kind.as_str(), scene.actor.clone())
+    })?;
+    // What begins now goes by the clock as it is.
+    follow_up::open(tx, request, now.min(scene.clock.now())).await?;
+    let nobody = Roster::default();
+    if decision.method == Method::BreakGlass {
+        announce(tx, scene, "request.glass_broken", request, &nobody, now).await?;
+    }
+    announce(tx, scene, &kind, request, &nobody, now).await?;
+    if request.grant.is_some() {
+        // Access that begins at once begins here, not at the timer's next look.
+        let _always_ok = follow_up::advance_grant(tx, request, GrantCommand::Tick, scene, now).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,370 @@
+//! Asking: a request is made, told and remembered in one transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::create::{Prepared, create, replayed};
+use crate::approval::{
+    Admission, Belonging, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
+    Request, Requester, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
+};
+use crate::hub::config::compiled_rules::digest;
+use crate::hub::{Hub, HubError, IdempotencyKey, input, require};
+use crate::identity::{Principal, Scope};
+use crate::ids::RequestId;
+use crate::store::idempotency::Key;
+use crate::store::resources::Resource;
+use crate::store::{Lookup, requests, tokens};
+
+const OPERATION: &str = "request";
+
+/// What a caller asks for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// What would be acted on.
+    pub resource: ResourceName,
+    /// What sort of approval; an action unless said otherwise.
+    #[serde(default)]
+    pub kind: Option<Kind>,
+    /// The exact text that would run.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// What language it is in.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// Facts about it.
+    #[serde(default)]
+    pub context: Option<Value>,
+    /// Who asks; the token's owner unless said otherwise.
+    #[serde(default)]
+    pub requester: Option<Requester>,
+    /// For whom, when that is somebody else.
+    #[serde(default)]
+    pub beneficiary: Option<Email>,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Time to decide; the resource's unless said otherwise.
+    #[serde(default)]
+    pub timeout_seconds: Option<u32>,
+    /// Length of the access window.
+    #[serde(default)]
+    pub duration_seconds: Option<u32>,
+    /// An earlier request of theirs whose place this one takes.
+    #[serde(default)]
+    pub replaces: Option<RequestId>,
+    /// Free tags.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The request made.
+#[derive(Debug)]
+pub struct Asked {
+    /// As it stands, as JSON: it was written so already, for those who are told of it.
+    pub request: String,
+    /// Whether it was made by an earlier call with the same key.
+    pub replayed: bool,
+}
+
+impl Hub {
+    /// Makes a request and tells those who may decide it.
+    ///
+    /// # Errors
+    /// When the caller may not ask, the input cannot be meant, the resource is unknown, or nobody could approve.
+    pub async fn ask(&self, caller: &Principal, ask: Ask, key: Option<IdempotencyKey>) -> Result<Asked, HubError> {
+        require(caller, &[Scope::Requester])?;
+        let key = match key {
+            Some(key) => {
+                let key = Key { principal: caller.key(), operation: OPERATION, key: key.0 };
+                Some((key, body_digest(&ask)?))
+            }
+            None => None,
+        };
+        let earlier = match &key {
+            Some(key) => replayed(&mut self.store.read().await?, key).await?,
+            None => None,
+        };
+        if let Some(earlier) = earlier {
+            return Ok(Asked { request: self.view(self.settled(earlier).await?).to_json()?, replayed: true });
+        }
+        if let Some(earlier) = ask.replaces {
+            let known = requests::get(&mut self.store.read().await?, earlier).await?;
+            let own = known.is_some_and(|known| crate::hub::requests::list::is_own(caller, &known));
+            own.then_some(()).ok_or(HubError::NotFound("request to replace"))?;
+        }
+        loop {
+            let lookup = self.store.lookup();
+            let version = lookup.version();
+            let Draft { request, admission, satisfiable, .. } = self.draft(&lookup, caller, ask.clone()).await?;
+            if let Admission::NotVisible = admission {
+                return Err(HubError::NotFound("resource"));
+            }
+            if !satisfiable {
+                return Err(HubError::Unsatisfiable { resource: request.resource.to_string() });
+            }
+            let (scene, by, key) = (self.scene(caller.actor()), caller.person().cloned(), key.clone());
+            let prepared = Prepared::new(&request, &scene)?;
+            let shown = (request.status == Status::Pending).then(|| prepared.shown().to_owned());
+            let made = self
+                .store
+                .write::<_, _, HubError>(move |tx| {
+                    Box::pin(async move {
+                        if tx.configuration_version() != Some(version) {
+                            return Ok(None);
+                        }
+                        create(tx, request, prepared, by, key, &scene).await.map(Some)
+                    })
+                })
+                .await?;
+            if let Some((request, replayed)) = made {
+                let request = match shown.filter(|_| !replayed) {
+                    Some(shown) => shown,
+                    None => self.view(request).to_json()?,
+                };
+                return Ok(Asked { request, replayed });
+            }
+            // What is configured changed since, perhaps by another replica: whoever may ask, and for what, is a new question.
+            self.still_known(caller).await?;
+        }
+    }
+
+    /// Refuses a caller whose token was revoked meanwhile.
+    async fn still_known(&self, caller: &Principal) -> Result<(), HubError> {
+        let Principal::Token(token) = caller else { return Ok(()) };
+        let known = tokens::exists(&mut self.store.read().await?, token.id).await?;
+        known.then_some(()).ok_or_else(|| HubError::Forbidden("this token was revoked meanwhile".to_owned()))
+    }
+
+    /// The request as it would be, everything checked, and what would become of it before anyone is asked.
+    pub(super) async fn draft(&self, lookup: &Lookup<'_>, caller: &Principal, ask: Ask) -> Result<Draft, HubError> {
+        check_bounds(&ask)?;
+        let resource = lookup.resource(&ask.resource).await?.ok_or(HubError::NotFound("resource"))?;
+        let requester = requester(caller, ask.requester)?;
+        let belonging = belonging(lookup, caller, &requester, ask.beneficiary.as_ref()).await?;
+        let kind = ask.kind.unwrap_or(Kind::Action);
+        let payload = Payload {
+            command: ask.command.unwrap_or_default(),
+            language: ask.language,
+            context: ask.context.filter(|context| !context.is_null()),
+            duration_seconds: ask.duration_seconds,
+        };
+        let (ruling, payload) = self.rules.judge(&resource.policy.procedure.guardrails, payload).await?;
+        let admission = admit(&resource.policy, &ruling.verdict, &belonging);
+        // What is wrong with the input would tell that there is a resource.
+        if admission == Admission::NotVisible && !caller.has(Scope::Auditor) {
+            return Err(HubError::NotFound("resource"));
+        }
+        if admission != Admission::NotVisible {
+            let person = ask.beneficiary.as_ref().or(requester.email.as_ref());
+            self.check_meaning(&resource, kind, &payload, ask.reason.as_ref(), person)?;
+        }
+        let timeout = resource
+            .policy
+            .timeout(ask.timeout_seconds, self.settings.default_timeout_seconds)
+            .map_err(|error| HubError::invalid("invalid_timeout", "/timeout_seconds", error.to_string()))?;
+        let asked_for = ask.beneficiary.iter().chain(&requester.email).chain(&requester.acting_for);
+        let askers = asked_for.chain(caller.person()).cloned().collect();
+        let (terms, roster, satisfiable) = terms(lookup, &resource, askers, &admission).await?;
+        let now = self.clock.now();
+        let decision = match &admission {
+            Admission::Decided(decision) => Some(decision.clone()),
+            Admission::NotVisible | Admission::Ask { .. } => None,
+        };
+        let request = Request {
+            id: RequestId::mint(now),
+            revision: 1,
+            kind,
+            resource: resource.name.clone(),
+            digest: digest(&payload)?,
+            payload,
+            requester,
+            beneficiary: ask.beneficiary,
+            asked_by: caller.key(),
+            reason: ask.reason,
+            labels: ask.labels,
+            status: decision.as_ref().map_or(Status::Pending, |decision| decision.outcome),
+            created_at: now,
+            expires_at: now + timeout,
+            decided_at: decision.as_ref().map(|_| now),
+            decision,
+            terms,
+            votes: Vec::new(),
+            change: None,
+            supersedes: ask.replaces,
+            superseded_by: None,
+            undecidable: false,
+            progress: Progress::default(),
+            execution: None,
+            grant: None,
+            review: None,
+        };
+        Ok(Draft { request, admission, roster, satisfiable, judgement: ruling })
+    }
+
+    /// Checks what the resource wants of every request.
+    fn check_meaning(
+        &self,
+        resource: &Resource,
+        kind: Kind,
+        payload: &Payload,
+        reason: Option<&String>,
+        person: Option<&Email>,
+    ) -> Result<(), HubError> {
+        if resource.policy.reason_required && reason.is_none_or(|reason| is_blank(reason)) {
+            let detail = format!("{} wants a reason with every request: say why", resource.name);
+            return Err(HubError::invalid("reason_required", "/reason", detail));
+        }
+        check_payload(&resource.policy.procedure, kind, payload)?;
+        if kind == Kind::Jit && person.is_none() {
+            let detail = "access is for a person: say whose it is in requester.email or beneficiary";
+            return Err(HubError::invalid("person_required", "/requester/email", detail));
+        }
+        match &resource.context_schema {
+            Some(schema) => self.contexts.check(schema, payload.context.as_ref()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a request has to be, whoever proposes it.
+pub(super) fn check_payload(procedure: &Procedure, kind: Kind, payload: &Payload) -> Result<(), HubError> {
+    payload.validate(kind).map_err(|error| {
+        let (code, pointer) = match error {
+            InvalidPayload::Duration => ("duration_required", "/duration_seconds"),
+            InvalidPayload::NoCommand => ("invalid_payload", "/command"),
+            InvalidPayload::Integer => ("invalid_payload", "/context"),
+        };
+        HubError::invalid(code, pointer, error.to_string())
+    })?;
+    let longest = procedure.max_duration();
+    if payload.duration_seconds.is_some_and(|seconds| seconds > longest) {
+        let detail = format!("access is for at most {longest} seconds here");
+        return Err(HubError::invalid("duration_too_long", "/duration_seconds", detail));
+    }
+    Ok(())
+}
+
+/// A request that is not made yet.
+pub(super) struct Draft {
+    /// As it would be.
+    pub(super) request: Request,
+    /// What would become of it before anyone is asked.
+    pub(super) admission: Admission,
+    /// Everybody who could decide it.
+    pub(super) roster: Roster,
+    /// Whether enough of them could.
+    pub(super) satisfiable: bool,
+    /// What the rules found.
+    pub(super) judgement: Judgement,
+}
+
+fn check_bounds(ask: &Ask) -> Result<(), HubError> {
+    input::optional("/command", ask.command.as_ref(), limits::COMMAND)?;
+    input::optional("/language", ask.language.as_ref(), limits::SHORT)?;
+    input::optional("/reason", ask.reason.as_ref(), limits::REASON)?;
+    input::context(ask.context.as_ref())?;
+    input::count("/labels", ask.labels.len(), limits::ITEMS)?;
+    for (key, value) in &ask.labels {
+        input::text("/labels", key, limits::SHORT)?;
+        input::text("/labels", value, limits::SHORT)?;
+    }
+    ask.requester.as_ref().map_or(Ok(()), input::requester)
+}
+
+/// Who asks: a person's token asks for that person; a system's token says for whom, or asks for itself.
+fn requester(caller: &Principal, said: Option<Requester>) -> Result<Requester, HubError> {
+    let owner = caller.person();
+    match (said, owner) {
+        (Some(said), Some(owner))
+            if said.email.as_ref().is_some_and(|email| email != owner) && !caller.has(Scope::Admin) =>
+        {
+            let detail = format!("this token asks for {owner} only: leave requester out, or use a system's token");
+            Err(HubError::Forbidden(detail))
+        }
+        (Some(said), Some(owner))
+            if said.acting_for.as_ref().is_some_and(|human| human != owner) && !caller.has(Scope::Admin) =>
+        {
+            let detail = format!(
+                "this token asks in the name of {owner} only: leave requester.acting_for out, or use a system's token"
+            );
+            Err(HubError::Forbidden(detail))
+        }
+        (Some(said), owner) => Ok(Requester { email: said.email.or_else(|| owner.cloned()), ..said }),
+        (None, Some(owner)) => {
+            Ok(Requester { email: Some(owner.clone()), name: None, groups: Vec::new(), acting_for: None })
+        }
+        (None, None) => {
+            Ok(Requester { email: None, name: Some(caller.name().to_owned()), groups: Vec::new(), acting_for: None })
+        }
+    }
+}
+
+/// The groups of whoever asks: those the hub knows, and those that a system's token says.
+///
+/// Whoever asks in another's name, or for another, is exempt only where all of them are: nobody lends their exemption.
+async fn belonging(
+    lookup: &Lookup<'_>,
+    caller: &Principal,
+    requester: &Requester,
+    beneficiary: Option<&Email>,
+) -> Result<Belonging, HubError> {
+    let mut known = match &requester.email {
+        Some(email) => lookup.groups_of(email).await?,
+        None => BTreeSet::new(),
+    };
+    if let Some(human) = &requester.acting_for {
+        let theirs = lookup.groups_of(human).await?;
+        known.retain(|group| theirs.contains(group));
+    }
+    let trusted = caller.person().is_none() || caller.has(Scope::Admin);
+    let mut said: BTreeSet<GroupName> =
+        if trusted { requester.groups.iter().cloned().collect() } else { BTreeSet::new() };
+    if let Some(other) = beneficiary {
+        // To see the resource, it is enough to be the one who asks.
+        said.extend(known.iter().cloned());
+        let theirs = lookup.groups_of(other).await?;
+        known.retain(|group| theirs.contains(group));
+    }
+    Ok(Belonging { known, said })
+}
+
+/// Snapshots the policy, with everybody who could decide, and whether they are enough.
+async fn terms(
+    lookup: &Lookup<'_>,
+    resource: &Resource,
+    askers: BTreeSet<Email>,
+    admission: &Admission,
+) -> Result<(Terms, Roster, bool), HubError> {
+    let policy = &resource.policy;
+    let (asked, added, asking_rules) = match admission {
+        Admission::Ask { slots, rules } => (true, slots.clone(), rules.clone()),
+        Admission::NotVisible | Admission::Decided(_) => (false, Vec::new(), Vec::new()),
+    };
+    let asked_groups: Vec<&GroupName> = added.iter().map(|slot| &slot.group).collect();
+    let roster = lookup.roster(&asked_groups).await?;
+    let mut terms = Terms {
+        slots: Vec::new(),
+        policy_slots: policy.slots.clone(),
+        conflicted: policy.conflicted.clone(),
+        askers,
+        asking_rules,
+        procedure: Arc::clone(&policy.procedure),
+    };
+    if asked {
+        terms.slots = terms.slots_with(&added, &roster);
+    }
+    let satisfiable = satisfiable(&terms.slots, &roster, |person| terms.is_in_conflict(person));
+    Ok((terms, roster, satisfiable))
+}
+
+/// Of the input's meaning, not its spelling: white space and the order of members do not matter.
+fn body_digest(ask: &Ask) -> Result<Digest, HubError> {
+    serde_json_canonicalizer::to_vec(ask)
+        .map(|canonical| Digest::of(&canonical))
+        .map_err(|error| HubError::invalid("invalid_payload", "/context", error.to_string()))
+}

@@ -1,0 +1,85 @@
+//! Asking for something else instead: the request keeps its id, and everybody decides anew.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::ask::check_payload;
+use crate::approval::{ChangeRole, Command, Email, Payload, Request, limits};
+use crate::hub::{Hub, HubError, RequestView, input, require};
+use crate::identity::{Principal, Scope};
+use crate::ids::RequestId;
+use crate::store::resources;
+
+/// What is asked for instead; absent fields stay.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviseInput {
+    /// Another command.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// Another language.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// Other facts.
+    #[serde(default)]
+    pub context: Option<Value>,
+    /// Another length of the access window.
+    #[serde(default)]
+    pub duration_seconds: Option<u32>,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The revision that is changed.
+    #[serde(default)]
+    pub revision: Option<u32>,
+}
+
+/// Who changes a request, and as what. The requester is named only where it is they, or the system that asked in their name; an
+/// operator's change is the operator's.
+fn changer(caller: &Principal, request: &Request) -> (Option<Email>, ChangeRole) {
+    match caller.person() {
+        Some(person) if request.is_asker(person) => (Some(person.clone()), ChangeRole::Requester),
+        _ if request.asked_by == caller.key() => {
+            (caller.person().or(request.requester.email.as_ref()).cloned(), ChangeRole::Requester)
+        }
+        person => (person.cloned(), ChangeRole::Operator),
+    }
+}
+
+impl Hub {
+    /// Asks for something else instead.
+    ///
+    /// # Errors
+    /// When the request is not the caller's, has ended, or the change cannot be meant.
+    pub async fn revise(&self, caller: &Principal, id: RequestId, input: ReviseInput) -> Result<RequestView, HubError> {
+        require(caller, &[Scope::Requester])?;
+        input::optional("/command", input.command.as_ref(), limits::COMMAND)?;
+        input::optional("/language", input.language.as_ref(), limits::SHORT)?;
+        input::optional("/reason", input.reason.as_ref(), limits::REASON)?;
+        input::context(input.context.as_ref())?;
+        let request = self.own(caller, id).await?;
+        let (by, role) = changer(caller, &request);
+        let before = request.payload;
+        let payload = Payload {
+            command: input.command.unwrap_or(before.command),
+            language: input.language.or(before.language),
+            context: input.context.or(before.context).filter(|context| !context.is_null()),
+            duration_seconds: input.duration_seconds.or(before.duration_seconds),
+        };
+        check_payload(&request.terms.procedure, request.kind, &payload)?;
+        let resource = resources::get(&mut self.store.read().await?, &request.resource).await?;
+        if let Some(schema) = resource.and_then(|resource| resource.context_schema) {
+            self.contexts.check(&schema, payload.context.as_ref())?;
+        }
+        let command = Command::Revise {
+            by,
+            role,
+            proposal: self.proposal(&request.terms.procedure.guardrails, payload).await?,
+            reason: input.reason,
+            // What is left as it is must be as it was.
+            revision: input.revision.or(Some(request.revision)),
+        };
+        let outcome = self.command(id, command, caller.actor()).await?;
+        self.answered(outcome).await
+    }
+}

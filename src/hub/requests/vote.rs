@@ -1,0 +1,201 @@
+//! Deciding and taking back through the API.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::ask::check_payload;
+use crate::approval::{
+    Assurance, Ballot, Choice, Command, Email, GroupName, MAX_WINDOW_SECONDS, Narrowing, Payload, Proposal, limits,
+};
+use crate::hub::lifecycle::transition::Outcome;
+use crate::hub::{Hub, HubError, RequestView, input, require};
+use crate::identity::{Principal, Scope};
+use crate::ids::{RequestId, VoteId};
+use crate::store::requests;
+use crate::time::Timestamp;
+
+/// What comes with an approve or reject.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoteInput {
+    /// The slot to vote for; without one, any that the voter is eligible for.
+    #[serde(default)]
+    pub group: Option<GroupName>,
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// The revision that the voter saw.
+    #[serde(default)]
+    pub revision: Option<u32>,
+    /// The payload that the voter saw.
+    #[serde(default)]
+    pub digest: Option<crate::approval::Digest>,
+    /// For whom a system votes; or the absent member in whose place a person does.
+    #[serde(default)]
+    pub on_behalf_of: Option<Email>,
+    /// Another command to approve in place of what is asked.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// A shorter window to approve.
+    #[serde(default)]
+    pub duration_seconds: Option<u32>,
+    /// A later start to approve.
+    #[serde(default)]
+    pub starts_at: Option<Timestamp>,
+}
+
+/// What comes with a cancel.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelInput {
+    /// Why.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+impl Hub {
+    /// Casts a vote.
+    ///
+    /// # Errors
+    /// When the caller may not vote, or the core refuses.
+    pub async fn vote(
+        &self,
+        caller: &Principal,
+        id: RequestId,
+        choice: Choice,
+        input: VoteInput,
+    ) -> Result<RequestView, HubError> {
+        require(caller, &[Scope::Approver, Scope::Decider])?;
+        let voted = self.cast(caller, id, choice, input).await;
+        // Whatever is wrong with the call: whoever may not know of the request learns nothing of it.
+        if !matches!(voted, Ok((_, Ok(())))) && !self.knows_of(caller, id).await? {
+            return Err(HubError::NotFound("request"));
+        }
+        self.answered(voted?).await
+    }
+
+    /// Casts a vote; what the core says of it is part of the answer.
+    pub(super) async fn cast(
+        &self,
+        caller: &Principal,
+        id: RequestId,
+        choice: Choice,
+        input: VoteInput,
+    ) -> Result<Outcome, HubError> {
+        let ballot = self.ballot(caller, id, choice, input).await?;
+        self.command(id, Command::Vote(ballot), caller.actor()).await
+    }
+
+    async fn knows_of(&self, caller: &Principal, id: RequestId) -> Result<bool, HubError> {
+        let request = requests::get(&mut self.store.read().await?, id).await?;
+        match request {
+            Some(request) => self.sees(caller, &request).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The vote as the core takes it.
+    async fn ballot(
+        &self,
+        caller: &Principal,
+        id: RequestId,
+        choice: Choice,
+        input: VoteInput,
+    ) -> Result<Ballot, HubError> {
+        require(caller, &[Scope::Approver, Scope::Decider])?;
+        input::optional("/reason", input.reason.as_ref(), limits::REASON)?;
+        let now = self.clock.now();
+        let narrowing = Narrowing { duration_seconds: input.duration_seconds, starts_at: input.starts_at };
+        check_start(input.starts_at, now)?;
+        check_terms(choice, input.command.as_ref(), narrowing)?;
+        let (voter, assurance, on_behalf_of) = voter(caller, input.on_behalf_of)?;
+        let (proposal, revision) = match input.command {
+            Some(command) => self.propose(id, command).await?,
+            None => (None, None),
+        };
+        Ok(Ballot {
+            id: VoteId::mint(now),
+            voter,
+            choice,
+            group: input.group,
+            reason: input.reason,
+            revision: input.revision.or(revision),
+            digest: input.digest,
+            assurance,
+            channel: "api".to_owned(),
+            link: None,
+            on_behalf_of,
+            narrowing: Some(narrowing).filter(|narrowing| *narrowing != Narrowing::default()),
+            proposal,
+        })
+    }
+
+    /// What is asked with another command, and the revision that it would change.
+    pub(super) async fn propose(
+        &self,
+        id: RequestId,
+        command: String,
+    ) -> Result<(Option<Proposal>, Option<u32>), HubError> {
+        input::text("/command", &command, limits::COMMAND)?;
+        let request = requests::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("request"))?;
+        let payload = Payload { command, ..request.payload };
+        check_payload(&request.terms.procedure, request.kind, &payload)?;
+        let proposal = self.proposal(&request.terms.procedure.guardrails, payload).await?;
+        Ok((Some(proposal), Some(request.revision)))
+    }
+
+    /// Takes a request back.
+    ///
+    /// # Errors
+    /// When it is not the caller's, or ended before.
+    pub async fn cancel(&self, caller: &Principal, id: RequestId, input: CancelInput) -> Result<RequestView, HubError> {
+        require(caller, &[Scope::Requester])?;
+        input::optional("/reason", input.reason.as_ref(), limits::REASON)?;
+        self.own(caller, id).await?;
+        let command = Command::Cancel { by: caller.person().cloned(), reason: input.reason };
+        let outcome = self.command(id, command, caller.actor()).await?;
+        self.answered(outcome).await
+    }
+
+    /// The request as it stands now, or the core's refusal with it.
+    pub(super) async fn answered(&self, (request, answer): Outcome) -> Result<RequestView, HubError> {
+        let view = self.view_now(request).await?;
+        match answer {
+            Ok(()) => Ok(view),
+            Err(refusal) => Err(HubError::Refused { refusal, status: view.status, request: Some(Box::new(view)) }),
+        }
+    }
+}
+
+/// Access may begin later, but not in another age.
+pub(super) fn check_start(starts_at: Option<Timestamp>, now: Timestamp) -> Result<(), HubError> {
+    let latest = now + Duration::from_secs(MAX_WINDOW_SECONDS.into());
+    if starts_at.is_some_and(|start| start > latest) {
+        return Err(HubError::invalid("invalid_timeout", "/starts_at", "access begins within 30 days"));
+    }
+    Ok(())
+}
+
+/// Whose vote it is: a person's own token votes as that person, perhaps in an absent member's place; a system's names somebody.
+fn voter(caller: &Principal, on_behalf_of: Option<Email>) -> Result<(Email, Assurance, Option<Email>), HubError> {
+    match (caller.person(), on_behalf_of) {
+        (Some(person), None) => Ok((person.clone(), Assurance::Token, None)),
+        (Some(person), Some(named)) if *person == named => Ok((named, Assurance::Token, None)),
+        (_, Some(named)) if caller.has(Scope::Decider) => Ok((named, Assurance::Delegated, None)),
+        (Some(person), named) => Ok((person.clone(), Assurance::Token, named)),
+        (None, _) => {
+            let detail = "this token belongs to no person: say in on_behalf_of whose vote it is";
+            Err(HubError::invalid("voter_required", "/on_behalf_of", detail))
+        }
+    }
+}
+
+/// Refuses a reject with what only an approval can have: to drop it would let somebody think that it counted.
+pub(super) fn check_terms(choice: Choice, command: Option<&String>, narrowing: Narrowing) -> Result<(), HubError> {
+    if choice == Choice::Reject && (command.is_some() || narrowing != Narrowing::default()) {
+        let detail = "command, duration_seconds and starts_at go with an approval: leave them out";
+        return Err(HubError::invalid("invalid_payload", "", detail));
+    }
+    Ok(())
+}
