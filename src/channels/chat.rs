@@ -91,7 +91,8 @@ fn fitting(
     // template renders is valid whatever the text: that is seen to where time does not count.
     let text = if declaration.is_bounded_by_schema || !set.is_built_in() || cfg!(debug_assertions) {
         let body = output.body();
-        validators.check(&output, &body, declaration.schema, data)?;
+        let schema = declaration.schema;
+        validators.check(schema, &body).map_err(|violation| output.refused(schema, violation, data))?;
         if !set.is_built_in() {
             mentions::check(declaration.channel, &output, &body, data)?;
         }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::declaration::{Budget, built_in};
+use super::declaration::Budget;
 use super::schema::EVENT;
+use super::templates::built_in::built_in;
 use super::text::{in_json, visible};
 use super::{Declaration, Notice, RenderError, Subject, TemplateSet, Validators};
 use crate::store::endpoints::Channel;
@@ -71,8 +72,10 @@ fn by_template(
     });
     let output = set.render(notice.kind, &mut data)?;
     let body = output.body();
-    validators.check(&output, &body, EVENT, &mut data)?;
-    Ok((output.name(), body))
+    match validators.check(EVENT, &body) {
+        Ok(()) => Ok((output.name(), body)),
+        Err(violation) => Err(output.refused(EVENT, violation, &mut data)),
+    }
 }
 
 /// What the built-in template says, without reading the request first: most of what the hub ever sends. That it is the same, and
@@ -162,7 +165,7 @@ mod tests {
             let long = set.render(notice.kind, &mut data).expect("renders");
             assert_eq!(short, long.body(), "{}", notice.kind);
             if !matches!(notice.subject, Subject::Request(_)) {
-                validators.check(&long, &short, EVENT, &mut data).expect("valid");
+                validators.check(EVENT, &short).expect("valid");
             }
         }
     }

@@ -1,9 +1,8 @@
-//! What a channel is. Each channel's file has one [`Declaration`]; whoever wants to know something of a channel asks it.
+//! What a channel is. Each channel's file has one [`Declaration`], and `registry.rs` all of them.
 
 use serde_json::Value;
 
 use super::view::Room;
-use super::{custom, discord, google_chat, slack, slack_app, teams};
 use crate::store::endpoints::Channel;
 use crate::time::Timestamp;
 
@@ -113,18 +112,6 @@ pub enum Meaning {
 }
 
 impl Declaration {
-    /// That of a channel.
-    pub const fn of(channel: Channel) -> &'static Self {
-        match channel {
-            Channel::Teams => &teams::TEAMS,
-            Channel::Slack => &slack::SLACK,
-            Channel::SlackApp => &slack_app::SLACK_APP,
-            Channel::Discord => &discord::DISCORD,
-            Channel::GoogleChat => &google_chat::GOOGLE_CHAT,
-            Channel::Custom => &custom::CUSTOM,
-        }
-    }
-
     /// Whether people read it. The URL of a chat channel is the secret: nothing is signed.
     pub const fn is_chat(&self) -> bool {
         self.room.is_some()
@@ -135,47 +122,3 @@ impl Declaration {
         (self.meaning)(status, answer)
     }
 }
-
-/// Built-in templates of a folder.
-macro_rules! built_in {
-    ($folder:literal, [$($name:literal),* $(,)?]) => {
-        &[$((
-            $name,
-            include_str!(concat!("../../templates/notifications/", $folder, "/", $name, ".hbs")),
-        ),)*]
-    };
-}
-
-/// Built-in templates of a chat channel: the given parts, and one for each kind of event.
-macro_rules! built_in_chat {
-    ($folder:literal, [$($part:literal),* $(,)?]) => {
-        $crate::channels::declaration::built_in!($folder, [
-            $($part,)*
-            "request.created",
-            "request.revised",
-            "request.voted",
-            "request.approved",
-            "request.rejected",
-            "request.expired",
-            "request.cancelled",
-            "request.superseded",
-            "request.reminded",
-            "request.escalated",
-            "request.undecidable",
-            "request.self_approved",
-            "request.glass_broken",
-            "request.review_due",
-            "execution.claimed",
-            "execution.finished",
-            "grant.started",
-            "grant.ended",
-            "grant.revoked",
-            "endpoint.failing",
-            "endpoint.disabled",
-            "endpoint.recovered",
-            "ping",
-        ])
-    };
-}
-
-pub(super) use {built_in, built_in_chat};

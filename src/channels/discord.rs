@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::declaration::{Budget, built_in_chat};
+use super::declaration::Budget;
 use super::schema::DISCORD as SCHEMA;
+use super::templates::built_in::built_in_chat;
 use super::text::{cut, dead_mentions, dead_pings, in_json, plain_markdown, split_fences, visible};
 use super::view::Room;
 use super::{Declaration, Meaning};

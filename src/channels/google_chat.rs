@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::declaration::{Budget, built_in_chat};
+use super::declaration::Budget;
 use super::schema::GOOGLE_CHAT as SCHEMA;
+use super::templates::built_in::built_in_chat;
 use super::text::{cut, in_json, utc, visible};
 use super::view::Room;
 use super::{Declaration, Meaning};

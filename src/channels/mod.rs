@@ -13,12 +13,14 @@ mod mentions;
 mod notice;
 mod preview;
 pub mod redact;
+mod registry;
 pub mod samples;
 mod schema;
 mod slack;
 mod slack_app;
 mod slack_short;
 mod slack_shown;
+mod slack_text;
 mod teams;
 mod templates;
 pub mod text;
@@ -28,8 +30,8 @@ pub use declaration::{Declaration, Meaning, Receipt, Short};
 pub use notice::{Links, Notice, SlotLinks, Subject};
 pub use preview::{Preview, Samples};
 pub use schema::{SCHEMAS, SchemaError, Validators, schema_at};
-pub use slack::{code_for_people as slack_code, text_for_people as slack_text};
 pub use slack_app::{Posting, Way, addressed, is_aside};
+pub use slack_text::{code_for_people as slack_code, text_for_people as slack_text};
 pub use templates::{
     DEFAULT, FileReach, FileTemplate, MAX_TEMPLATE, Occasion, Override, RenderError, SyntaxError, TemplateSet,
     TemplatesError, applying, is_name, tells_resources_apart,

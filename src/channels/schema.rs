@@ -6,9 +6,6 @@ use jsonschema::Validator;
 use jsonschema::error::{ValidationError, ValidationErrorKind};
 use serde_json::Value;
 
-use super::RenderError;
-use super::templates::Output;
-
 /// Every schema file: its name under `/schemas/` and its text, which names no place: see [`schema_at`].
 pub const SCHEMAS: [(&str, &str); 7] = [
     (EVENT, include_str!("../../schemas/event.json")),
@@ -51,6 +48,15 @@ pub fn schema_at(public_url: &str, file: &str) -> Option<String> {
 #[error("not a usable JSON Schema: {0}")]
 pub struct SchemaError(String);
 
+/// What is wrong with a body.
+#[derive(Debug)]
+pub(super) struct Violation {
+    /// JSON Pointer (RFC 6901) into the body.
+    pub(super) path: String,
+    /// The rule that it breaks.
+    pub(super) rule: String,
+}
+
 /// The schemas, compiled once.
 pub struct Validators {
     by_name: BTreeMap<&'static str, Validator>,
@@ -77,21 +83,13 @@ impl Validators {
         Ok(Self { by_name })
     }
 
-    /// Checks the body that a template rendered of `data`.
-    pub(super) fn check(
-        &self,
-        output: &Output<'_>,
-        body: &Value,
-        schema: &'static str,
-        data: &mut Value,
-    ) -> Result<(), RenderError> {
+    /// Checks a body against a schema.
+    pub(super) fn check(&self, schema: &str, body: &Value) -> Result<(), Violation> {
         let Some(validator) = self.by_name.get(schema) else { return Ok(()) };
         validator.validate(body).map_err(|error| {
             let error = telling(&error);
-            let path = error.instance_path().to_string();
-            let (name, line) = output.place(&path, data);
             // The masked form tells the rule without the value, which may be long and secret.
-            RenderError::Schema { name, line, schema, path, detail: error.masked().to_string() }
+            Violation { path: error.instance_path().to_string(), rule: error.masked().to_string() }
         })
     }
 }
@@ -122,9 +120,8 @@ mod tests {
     /// What is wrong with the body of an event, and where.
     fn wrong(body: &Value) -> (String, String) {
         let validators = Validators::new().expect("compiles");
-        let error = validators.by_name[EVENT].validate(body).expect_err("invalid");
-        let error = telling(&error);
-        (error.instance_path().to_string(), error.masked().to_string())
+        let Violation { path, rule } = validators.check(EVENT, body).expect_err("invalid");
+        (path, rule)
     }
 
     #[test]

@@ -5,10 +5,12 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::declaration::{Budget, built_in_chat};
+use super::declaration::Budget;
 use super::schema::SLACK as SCHEMA;
 use super::slack_short::SHORT;
-use super::text::{dead_mentions, in_json, split_fences, utc, visible};
+use super::slack_text::{code_for_people, entities, text_for_people};
+use super::templates::built_in::built_in_chat;
+use super::text::{dead_mentions, in_json, utc, visible};
 use super::view::Room;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
@@ -48,36 +50,9 @@ fn bytes_of_blocks(body: &str) -> usize {
     serde_json::from_str::<Message<'_>>(body).map_or(body.len(), |message| message.blocks.get().len())
 }
 
-/// Text that somebody wrote, between the fences of a code block that no template renders.
-pub fn code_for_people(text: &str) -> String {
-    entities(&split_fences(&dead_mentions(&visible(text))))
-}
-
 /// In `mrkdwn`, on one line. It has no escape for its marks: those that could begin or end something give way to their lookalikes.
 fn escape(text: &str) -> String {
     in_json(&text_for_people(text))
-}
-
-/// Text that somebody wrote, for `mrkdwn` that no template renders: on one line, and nothing of it is a mark.
-pub fn text_for_people(text: &str) -> String {
-    let text = dead_mentions(&visible(text)).replace('\n', " ");
-    let mut escaped = String::with_capacity(text.len() + 8);
-    let mut characters = text.chars().peekable();
-    let mut previous = ' ';
-    while let Some(character) = characters.next() {
-        let next = characters.peek().copied().unwrap_or(' ');
-        // Inside a word they are no marks: `order_items`.
-        let is_inside = previous.is_alphanumeric() && next.is_alphanumeric();
-        escaped.push(match character {
-            '*' if !is_inside => '∗',
-            '_' if !is_inside => 'ˍ',
-            '~' if !is_inside => '∼',
-            '`' => 'ˋ',
-            plain => plain,
-        });
-        previous = character;
-    }
-    entities(&escaped)
 }
 
 /// In a `plain_text` object.
@@ -94,11 +69,6 @@ fn code(text: &str) -> String {
 fn moment(at: Timestamp) -> String {
     let seconds = at.as_seconds();
     format!("<!date^{seconds}^{{date_short_pretty}} {{time}}|{}>", utc(at))
-}
-
-/// The three characters that control sequences are made of: mentions, links, dates.
-fn entities(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// Slack says what is wrong in a word of plain text.

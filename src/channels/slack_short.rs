@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::declaration::Short;
-use super::slack::text_for_people;
+use super::slack_text::text_for_people;
 use super::text::shortened;
 
 /// Most bytes of each text.

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::slack::code_for_people;
+use super::slack_text::code_for_people;
 use super::view::{command_lines, shown_context, shown_language};
 
 /// Marks the beginning and the end of a block of code. In what somebody wrote, no two backticks stand together.

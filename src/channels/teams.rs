@@ -2,8 +2,9 @@
 //!
 //! Text that a requester wrote goes into `TextRun`s, which no client reads as Markdown.
 
-use super::declaration::{Budget, built_in_chat};
+use super::declaration::Budget;
 use super::schema::TEAMS as SCHEMA;
+use super::templates::built_in::built_in_chat;
 use super::text::{WORD_JOINER, cut, in_json, plain_markdown, visible, whole_seconds};
 use super::view::Room;
 use super::{Declaration, Meaning};

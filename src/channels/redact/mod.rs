@@ -3,6 +3,7 @@
 //! This protects from accidents, not from intent: it finds what looks like a secret by its form or by what stands before it. Whoever
 //! decides is shown all of it on the hub's own page, and what was found there.
 
+mod found;
 mod patterns;
 mod secrets;
 mod walk;
@@ -10,11 +11,8 @@ mod walk;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use self::secrets::Kind;
+pub use self::found::{Found, Kind};
 use crate::approval::Detail;
-
-/// What stands in a secret's place.
-const HIDDEN: &str = "[hidden]";
 
 /// What was kept back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,15 +21,6 @@ pub struct Withheld {
     pub detail: Detail,
     /// How many secrets were hidden.
     pub hidden: usize,
-}
-
-/// A secret, as the hub's own page tells of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// What it looks like.
-    pub kind: Kind,
-    /// In which field.
-    pub place: &'static str,
 }
 
 impl Withheld {

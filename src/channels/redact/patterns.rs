@@ -2,7 +2,7 @@
 //!
 //! No pattern looks further than the line or the quoted text that it is about, but for private keys, which go on to their end.
 
-use super::Kind;
+use super::found::Kind;
 
 /// Each kind's patterns; where several find the same, the first names it.
 pub(super) const PATTERNS: &[(Kind, &str)] = &[

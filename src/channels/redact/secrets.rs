@@ -5,60 +5,8 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexSet};
 
-use super::HIDDEN;
+use super::found::{HIDDEN, Kind};
 use super::patterns::{FLAG_VALUE, NAME, PATTERNS, VALUE};
-
-/// What a secret looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is said in words by `named`")]
-pub enum Kind {
-    PrivateKey,
-    AwsKey,
-    GoogleKey,
-    AzureKey,
-    GitHubToken,
-    GitLabToken,
-    SlackToken,
-    DiscordToken,
-    StripeKey,
-    WebhookSecret,
-    NpmToken,
-    PyPiToken,
-    ModelKey,
-    ServiceToken,
-    Jwt,
-    Authorization,
-    UrlPassword,
-    Password,
-    Card,
-}
-
-impl Kind {
-    /// For people.
-    pub const fn named(self) -> &'static str {
-        match self {
-            Self::PrivateKey => "private key",
-            Self::AwsKey => "AWS key",
-            Self::GoogleKey => "Google Cloud key",
-            Self::AzureKey => "Azure key",
-            Self::GitHubToken => "GitHub token",
-            Self::GitLabToken => "GitLab token",
-            Self::SlackToken => "Slack token",
-            Self::DiscordToken => "Discord webhook",
-            Self::StripeKey => "Stripe key",
-            Self::WebhookSecret => "webhook signing secret",
-            Self::NpmToken => "npm token",
-            Self::PyPiToken => "PyPI token",
-            Self::ModelKey => "AI provider's key",
-            Self::ServiceToken => "service token",
-            Self::Jwt => "JSON Web Token",
-            Self::Authorization => "authorization header",
-            Self::UrlPassword => "password in a URL",
-            Self::Password => "password or other named secret",
-            Self::Card => "payment card number",
-        }
-    }
-}
 
 /// All patterns: the set says in one pass which of them are in a text at all, and as a rule none is.
 struct Compiled {

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::secrets::{Kind, is_meant, is_secret_flag, is_secret_name, redact as redact_text};
-use super::{Found, HIDDEN};
+use super::found::{Found, HIDDEN, Kind};
+use super::secrets::{is_meant, is_secret_flag, is_secret_name, redact as redact_text};
 
 /// Free texts of a request, and what a person calls them. What is left out here holds names, times and numbers of the hub's.
 const TEXTS: [(&str, &str); 10] = [

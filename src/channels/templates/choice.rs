@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{FileReach, FileTemplate, Override};
+use super::files::{FileReach, FileTemplate};
+use super::kept::Override;
 use crate::approval::{EndpointName, ResourceName};
 use crate::ids::EndpointId;
 use crate::store::endpoints::Channel;

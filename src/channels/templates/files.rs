@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::TemplatesError;
+use super::kept::{Override, is_name};
 use super::source::MAX_TEMPLATE;
-use super::{Override, is_name};
 use crate::approval::{EndpointName, ResourceName};
 use crate::ids::TemplateId;
 use crate::store::endpoints::Channel;

@@ -5,12 +5,14 @@
 //! channel, for a resource, or for an endpoint. When a layer fails, the one below it is used. How long a template may take, how much it
 //! may write and how deep it may go is bounded.
 
+pub(super) mod built_in;
 mod choice;
 mod error;
 mod expand;
 mod files;
 mod fuel;
 mod helpers;
+mod kept;
 mod lines;
 pub(super) mod origin;
 mod set;
@@ -24,6 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use choice::{Occasion, applying, tells_resources_apart};
 pub use error::{RenderError, SyntaxError, TemplatesError};
 pub use files::{FileReach, FileTemplate};
+pub use kept::{DEFAULT, Override, is_name};
 pub(super) use set::Output;
 pub use set::TemplateSet;
 pub use source::MAX_TEMPLATE;
@@ -35,28 +38,9 @@ use self::source::Source;
 use super::Declaration;
 use crate::ids::TemplateId;
 use crate::store::endpoints::Channel;
-use crate::store::events::KINDS;
 
-/// Name of the template that serves events without one of their own.
-pub const DEFAULT: &str = "default";
 /// Most sets that are kept compiled.
 const MOST_SETS: usize = 32;
-/// Longest name of a part.
-const MAX_PART: usize = 40;
-
-/// An operator's template, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override {
-    /// This version's name; another text has another.
-    pub id: TemplateId,
-    /// An event, `default`, or a part.
-    pub name: String,
-    /// What it says.
-    pub text: Arc<str>,
-    /// Of several of one name, the strongest is used.
-    pub strength: u8,
-}
-
 /// All templates.
 pub(super) struct Templates {
     built_in: BTreeMap<&'static str, Arc<TemplateSet>>,
@@ -70,14 +54,6 @@ pub(super) struct Templates {
 
 /// A set, or why there is none.
 type Layer = Result<Arc<TemplateSet>, SyntaxError>;
-
-/// Whether a template may be called that.
-pub fn is_name(name: &str) -> bool {
-    let is_part = name.strip_prefix('_').is_some_and(|part| {
-        (1..=MAX_PART).contains(&part.len()) && part.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())
-    });
-    is_part || name == DEFAULT || KINDS.contains(&name)
-}
 
 impl Templates {
     /// The built-in templates, overridden by `folder/<channel>/<event>.hbs`.

@@ -12,10 +12,12 @@ use serde_json::Value;
 use super::error::{RenderError, SyntaxError};
 use super::expand::{Expanded, Parts, expand, place};
 use super::fuel::TOO_LONG;
+use super::kept::DEFAULT;
 use super::origin::{marking, of_value};
 use super::source::Source;
-use super::{DEFAULT, fuel, helpers, lines};
+use super::{fuel, helpers, lines};
 use crate::channels::Declaration;
+use crate::channels::schema::Violation;
 use crate::channels::text::shortened;
 
 /// Most bytes of what is wrong, in which a value may be quoted.
@@ -182,6 +184,18 @@ impl Output<'_> {
             Some(at) => lent(data, |context| self.set.line(self.key, context, &self.text, at + 1)),
             None => (self.name(), 0),
         }
+    }
+
+    /// The error of a template whose body does not meet a schema.
+    pub(in crate::channels) fn refused(
+        &self,
+        schema: &'static str,
+        violation: Violation,
+        data: &mut Value,
+    ) -> RenderError {
+        let Violation { path, rule } = violation;
+        let (name, line) = self.place(&path, data);
+        RenderError::Schema { name, line, schema, path, detail: rule }
     }
 }
 

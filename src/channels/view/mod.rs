@@ -4,6 +4,7 @@
 
 mod payload;
 mod people;
+mod read;
 mod state;
 mod wording;
 
@@ -13,6 +14,7 @@ pub(crate) use self::payload::is_language;
 use self::payload::{asks, diff_line, facts, lines, or_dash, what};
 pub(super) use self::payload::{command_lines, shown_context, shown_language};
 use self::people::{changed_by, decided_by, excluded, requester, votes};
+use self::read::text;
 use self::state::{approvals, findings, note, slots, time_left};
 use super::text::{cut, shortened};
 use super::{Notice, SlotLinks};
@@ -124,40 +126,4 @@ fn buttons(slot: &SlotLinks) -> Value {
         // A slot that has its approvals is still to be decided, and takes no more of them.
         "full": slot.reject.is_some() && slot.approve.is_none(),
     })
-}
-
-fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn items<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// As many as fit, one at least, and how many more there are.
-fn listed(all: Vec<String>, budget: usize) -> String {
-    let mut shown = String::new();
-    for (number, one) in all.iter().enumerate() {
-        if number > 0 && shown.len() + one.len() > budget {
-            return format!("{shown} and {} more", all.len() - number);
-        }
-        shown.push_str(if number > 0 { ", " } else { "" });
-        shown.push_str(one);
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_say_how_many_more_there_are() {
-        let all = |count: usize| (0..count).map(|number| format!("g{number}")).collect();
-        assert_eq!(listed(all(3), 40), "g0, g1, g2");
-        assert_eq!(listed(all(20), 10), "g0, g1, g2 and 17 more");
-        assert_eq!(listed(all(2), 0), "g0 and 1 more");
-        assert_eq!(listed(Vec::new(), 0), "");
-        assert_eq!(shortened("abcdé", 5), "abcd ✂ 2 bytes more");
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::text;
+use super::read::text;
 use crate::approval::Detail;
 use crate::channels::redact::Withheld;
 use crate::channels::text::{cut, duration, shortened};

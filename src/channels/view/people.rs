@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{items, listed, text};
+use super::read::{items, listed, text};
 use crate::approval::who_asks;
 use crate::channels::text::shortened;
 

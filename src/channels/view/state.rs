@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::people::or_system;
-use super::{items, text};
+use super::read::{items, text};
 use crate::channels::text::{duration, shortened, utc};
 use crate::time::Timestamp;
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::items;
 use super::people::newest_vote;
+use super::read::items;
 
 /// How a message begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,65 @@
+//! What was found: which sort of secret, and where.
+
+/// What stands in a secret's place.
+pub(super) const HIDDEN: &str = "[hidden]";
+
+/// What a secret looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is said in words by `named`")]
+pub enum Kind {
+    PrivateKey,
+    AwsKey,
+    GoogleKey,
+    AzureKey,
+    GitHubToken,
+    GitLabToken,
+    SlackToken,
+    DiscordToken,
+    StripeKey,
+    WebhookSecret,
+    NpmToken,
+    PyPiToken,
+    ModelKey,
+    ServiceToken,
+    Jwt,
+    Authorization,
+    UrlPassword,
+    Password,
+    Card,
+}
+
+impl Kind {
+    /// For people.
+    pub const fn named(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "private key",
+            Self::AwsKey => "AWS key",
+            Self::GoogleKey => "Google Cloud key",
+            Self::AzureKey => "Azure key",
+            Self::GitHubToken => "GitHub token",
+            Self::GitLabToken => "GitLab token",
+            Self::SlackToken => "Slack token",
+            Self::DiscordToken => "Discord webhook",
+            Self::StripeKey => "Stripe key",
+            Self::WebhookSecret => "webhook signing secret",
+            Self::NpmToken => "npm token",
+            Self::PyPiToken => "PyPI token",
+            Self::ModelKey => "AI provider's key",
+            Self::ServiceToken => "service token",
+            Self::Jwt => "JSON Web Token",
+            Self::Authorization => "authorization header",
+            Self::UrlPassword => "password in a URL",
+            Self::Password => "password or other named secret",
+            Self::Card => "payment card number",
+        }
+    }
+}
+
+/// A secret, as the hub's own page tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What it looks like.
+    pub kind: Kind,
+    /// In which field.
+    pub place: &'static str,
+}
