@@ -52,11 +52,6 @@ enum Step {
     SwitchOff,
 }
 
-/// Whether anything is sent there. (What it is paused for waits.)
-pub(super) fn is_on(endpoint: &Endpoint) -> bool {
-    endpoint.state == EndpointState::Active
-}
-
 fn step(health: &Health, now: Timestamp) -> Step {
     let failing = now.since(health.failing_since);
     let charged = health.charged_since.map(|since| now.since(since)).unwrap_or_default();
@@ -93,7 +88,7 @@ pub(super) async fn judge(
         return Ok(());
     }
     // One that was switched off is probed, and that is all.
-    let Some(endpoint) = endpoints::get(tx.session(), id).await?.filter(is_on) else { return Ok(()) };
+    let Some(endpoint) = endpoints::get(tx.session(), id).await?.filter(Endpoint::is_active) else { return Ok(()) };
     match step {
         Step::Nothing => Ok(()),
         Step::Warn(warned) => {
@@ -140,7 +135,7 @@ async fn switch_off(
     health: Option<Health>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let Some(endpoint) = endpoints::get(tx.session(), id).await?.filter(is_on) else { return Ok(()) };
+    let Some(endpoint) = endpoints::get(tx.session(), id).await?.filter(Endpoint::is_active) else { return Ok(()) };
     let off = Endpoint { state: EndpointState::Disabled, disabled_reason: Some(reason.to_owned()), ..endpoint };
     endpoints::put(tx.session(), &off, now).await?;
     match health {

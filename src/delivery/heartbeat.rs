@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatcher::Dispatcher;
-use super::health::is_on;
 use super::publish::send_ping;
 use crate::ids::EndpointId;
 use crate::store::{StoreError, Tx, endpoints, heartbeats};
@@ -53,7 +52,7 @@ async fn beat(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: Ti
     }
     heartbeats::put_off(tx.session(), id, now + every).await?;
     // One that is switched off or paused is meant to be silent.
-    if is_on(&endpoint) && endpoint.paused_at.is_none() {
+    if endpoint.is_active() && endpoint.paused_at.is_none() {
         send_ping(tx, dispatcher, &Arc::new(endpoint), now);
     }
     Ok(())

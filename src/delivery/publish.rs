@@ -40,8 +40,8 @@ pub async fn publish(
     wants: impl Fn(&Endpoint) -> bool,
 ) -> Result<(), StoreError> {
     let endpoints = tx.endpoints().await?;
-    let on = |id: &EndpointId| endpoints.iter().find(|endpoint| endpoint.id == *id && super::health::is_on(endpoint));
-    let own = endpoints.iter().filter(|endpoint| super::health::is_on(endpoint) && wants(endpoint));
+    let on = |id: &EndpointId| endpoints.iter().find(|endpoint| endpoint.id == *id && endpoint.is_active());
+    let own = endpoints.iter().filter(|endpoint| endpoint.is_active() && wants(endpoint));
     let further = further.iter().filter_map(|(id, address)| Some((on(id)?, address.as_str())));
     let listeners: Vec<(&Arc<Endpoint>, &str)> = own.map(|endpoint| (endpoint, "")).chain(further).collect();
     let event = new_event(tx, news, listeners.len());

@@ -122,7 +122,7 @@ impl Dispatcher {
         let mut wanted = Vec::new();
         for (id, moments) in due {
             match endpoints.iter().find(|endpoint| endpoint.id == id) {
-                Some(endpoint) if health::is_on(endpoint) => wanted.push((endpoint, moments)),
+                Some(endpoint) if endpoint.is_active() => wanted.push((endpoint, moments)),
                 // What waits for others is discarded, by small steps.
                 _ => {}
             }

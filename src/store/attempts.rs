@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use super::arg::args;
 use super::deliveries::{Attempt, AttemptRow};
-use super::session::args;
 use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::time::Timestamp;

@@ -1,9 +1,9 @@
 //! The audit trail's rows.
 
+use super::arg::args;
 use super::bulk::Bulk;
 use super::readable::{self, Listing};
-use super::session::args;
-use super::{Session, StoreError, Tx};
+use super::{Session, StoreError};
 use crate::approval::Digest;
 use crate::audit::{Entry, Sealed, link};
 use crate::ids::RequestId;
@@ -26,22 +26,6 @@ struct Row {
 
 static ENTRIES: Bulk = Bulk::new(9, "INSERT INTO audit_entries (seq, at, action, request_id, entry, hash)", 6, "");
 
-impl Tx {
-    /// Adds an entry to the trail; it is written with the transaction and rolled back with the operation.
-    ///
-    /// # Errors
-    /// When it cannot be written as JSON.
-    pub fn record(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        self.add_entry(NewEntry::of(entry)?);
-        Ok(())
-    }
-
-    /// The same with one that was written as JSON before.
-    pub fn add_entry(&mut self, entry: NewEntry) {
-        self.audit.push(entry);
-    }
-}
-
 impl NewEntry {
     /// An entry as it is to be written.
     ///
@@ -56,12 +40,10 @@ impl NewEntry {
 
 /// Chains the transaction's entries and gathers them for writing: once per transaction, so that a batch of operations costs one look at the head
 /// of the chain.
-pub(super) async fn seal(tx: &mut Tx) -> Result<(), StoreError> {
-    let entries = std::mem::take(&mut tx.audit);
+pub(super) async fn seal(session: &mut Session, entries: Vec<NewEntry>) -> Result<(), StoreError> {
     if entries.is_empty() {
         return Ok(());
     }
-    let session = tx.session();
     let head: Option<Row> =
         session.fetch_optional("SELECT seq, entry, hash FROM audit_entries ORDER BY seq DESC LIMIT 1", args![]).await?;
     let (mut seq, mut previous) = match head {

@@ -10,7 +10,8 @@ use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions};
 use sqlx::{Connection as _, Row as _};
 
-use super::session::{Connection, Session};
+use super::Session;
+use super::native::Connection;
 use super::{StoreError, audit};
 
 /// What a copy holds.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPool};
 
-use super::session::args;
+use super::arg::args;
 use super::{Session, Signal, Signals, StoreError};
 
 const CHANNEL: &str = "countersign";

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use super::arg::Arg;
 use super::dialect::Dialect;
-use super::session::Arg;
 
 /// Rows of the largest statement, as a power of two.
 const LARGEST: usize = 6;
@@ -194,7 +194,7 @@ fn push_statements(statements: &mut Vec<Statement>, dialect: Dialect, bulk: &'st
 
 #[cfg(test)]
 mod tests {
-    use super::super::session::args;
+    use super::super::arg::args;
     use super::*;
 
     static PARENTS: Bulk = Bulk::new(1, "INSERT INTO parents (id)", 1, "");

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::session::args;
+use super::arg::args;
 use super::{Session, StoreError};
 use crate::approval::{Digest, Email};
 use crate::time::Timestamp;

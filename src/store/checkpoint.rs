@@ -4,11 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::Connection as _;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio_util::sync::CancellationToken;
 
-use super::{Store, StoreError};
+use super::Store;
 use crate::time::SharedClock;
 
 /// How often it is looked whether anything was written.
@@ -43,14 +41,4 @@ pub async fn run_checkpoints(store: Arc<Store>, clock: SharedClock, stop: Cancel
             }
         }
     }
-}
-
-/// Copies the log as far as nobody reads in it, and empties its file if nobody does. It waits for nobody, and nobody for it but for the
-/// moment that it takes: hence a connection of its own, that gives up at once.
-pub(super) async fn checkpoint(pool: &SqlitePool) -> Result<(), StoreError> {
-    let options = pool.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
-    let mut connection = SqliteConnection::connect_with(&options).await?;
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
-    connection.close().await?;
-    Ok(())
 }

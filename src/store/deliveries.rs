@@ -4,9 +4,9 @@
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 
+use super::arg::{args, chunks};
 use super::bulk::Bulk;
-use super::requests::unwire;
-use super::session::{args, chunks};
+use super::codec::unwire;
 use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId, EventId, RequestId};
 use crate::time::Timestamp;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
 
+use super::arg::args;
 use super::deliveries::{Delivery, DeliveryState, Row, SELECT};
 use super::readable::{self, Listing};
-use super::session::args;
 use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::time::Timestamp;

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::arg::args;
+use super::codec::{unwire, wire};
 use super::readable::{self, Listing};
-use super::requests::{unwire, wire};
-use super::session::args;
 use super::transport::{Secret, Transport};
 use super::{Session, StoreError};
 use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName};
@@ -117,6 +117,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether anything is sent there. (What it is paused for waits.)
+    pub fn is_active(&self) -> bool {
+        self.state == EndpointState::Active
+    }
+
     /// One that is switched on, wants everything, is reached in the ordinary way, and signs nothing yet.
     pub fn new(name: EndpointName, channel: Channel, url: SecretString, now: Timestamp) -> Self {
         Self {

@@ -83,6 +83,16 @@ impl StoreError {
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Busy | Self::Displaced(_))
     }
+
+    /// What keeps the database from serving, when that is why.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Unavailable(cause) => Fault::of(cause),
+            Self::Busy => Some(Fault::Busy),
+            Self::Displaced(_) => Some(Fault::Disk),
+            Self::Panicked | Self::Statement(_) | Self::Inconsistent { .. } => None,
+        }
+    }
 }
 
 impl From<sqlx::Error> for StoreError {

@@ -1,8 +1,8 @@
 //! Events: what happened, with the request as it stood then.
 
 use super::Session;
+use super::arg::args;
 use super::bulk::Bulk;
-use super::session::args;
 use crate::approval::Detail;
 use crate::ids::{EventId, RequestId};
 use crate::time::Timestamp;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 
-use super::requests::unwire;
-use super::session::{args, chunks};
+use super::arg::{args, chunks};
+use super::codec::unwire;
 use super::{Session, StoreError};
 use crate::approval::Execution;
 use crate::ids::RequestId;

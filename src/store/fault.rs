@@ -1,7 +1,5 @@
 //! Faults of the machine, as distinct from faults of a statement: what an operator can mend, and how.
 
-use super::StoreError;
-
 /// What keeps the database from serving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -120,18 +118,6 @@ impl Fault {
                 Some("08" | "57" | "58") => Some(Self::Unreachable),
                 _ => None,
             },
-        }
-    }
-}
-
-impl StoreError {
-    /// What keeps the database from serving, when that is why.
-    pub fn fault(&self) -> Option<Fault> {
-        match self {
-            Self::Unavailable(cause) => Fault::of(cause),
-            Self::Busy => Some(Fault::Busy),
-            Self::Displaced(_) => Some(Fault::Disk),
-            Self::Panicked | Self::Statement(_) | Self::Inconsistent { .. } => None,
         }
     }
 }

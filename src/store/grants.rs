@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 
+use super::arg::{Arg, args, chunks};
+use super::codec::unwire;
 use super::readable::{self, Listing};
-use super::requests::unwire;
-use super::session::{Arg, args, chunks};
 use super::{Session, StoreError};
 use crate::approval::{Email, Grant, GrantStatus, ResourceName};
 use crate::ids::{GrantId, RequestId};

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use sqlx::AssertSqlSafe;
 
+use super::arg::{Arg, args, chunks};
 use super::bulk::Bulk;
 use super::readable::{self, Listing};
-use super::session::{Arg, args, chunks};
 use super::{Session, StoreError};
 use crate::approval::{Email, GroupName, Roster};
 use crate::time::Timestamp;

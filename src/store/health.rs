@@ -1,6 +1,6 @@
 //! Endpoints that fail, since when, and what was done about it. One that is well has no row.
 
-use super::session::args;
+use super::arg::args;
 use super::{Session, StoreError};
 use crate::ids::EndpointId;
 use crate::time::Timestamp;

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
+use super::arg::args;
 use super::endpoints::{Endpoint, EndpointState};
-use super::session::args;
 use super::{Session, StoreError};
 use crate::ids::EndpointId;
 use crate::time::{CLOCK_SLACK, Timestamp};

@@ -1,7 +1,7 @@
 //! Remembered creations: the same key asks for the same thing.
 
+use super::arg::{Arg, args};
 use super::bulk::Bulk;
-use super::session::{Arg, args};
 use super::{Session, StoreError};
 use crate::approval::Digest;
 use crate::time::Timestamp;

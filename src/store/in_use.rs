@@ -1,6 +1,6 @@
 //! What still counts on something that is to be deleted, and would be decided or allowed by whatever is given its name next.
 
-use super::session::args;
+use super::arg::args;
 use super::{Session, StoreError};
 use crate::approval::{GroupName, ResourceName};
 
@@ -15,7 +15,7 @@ struct Row {
 async fn ids(
     session: &mut Session,
     sql: &'static str,
-    values: Vec<super::session::Arg>,
+    values: Vec<super::arg::Arg>,
 ) -> Result<Vec<String>, StoreError> {
     let rows: Vec<Row> = session.fetch_all(sql, values).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())

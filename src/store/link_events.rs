@@ -1,7 +1,7 @@
 //! Who looked at the links of a message, and what came of them: counts, with the first and the last time.
 
+use super::arg::args;
 use super::bulk::Bulk;
-use super::session::args;
 use super::{Session, StoreError};
 use crate::approval::GroupName;
 use crate::ids::{DeliveryId, RequestId};

@@ -1,6 +1,6 @@
 //! Groups whose members have changed: what waits for them is looked at again, a part at a time.
 
-use super::session::args;
+use super::arg::args;
 use super::{Session, StoreError};
 use crate::approval::GroupName;
 use crate::ids::RequestId;

@@ -1,6 +1,6 @@
 //! Names of what is configured, without the rest of it.
 
-use super::session::args;
+use super::arg::args;
 use super::{Session, StoreError};
 
 /// Of what.

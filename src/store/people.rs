@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use sqlx::AssertSqlSafe;
 
+use super::arg::{Arg, args};
 use super::readable::{self, Listing};
-use super::session::{Arg, args};
 use super::{Session, StoreError};
 use crate::approval::{Absence, Email};
 use crate::time::Timestamp;

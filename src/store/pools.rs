@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgPool};
-use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
+use super::native::Connection;
 use super::nesting::Readers;
-use super::session::{Connection, Session};
 use super::unreadable::Unreadable;
-use super::{StoreError, checkpoint};
+use super::{Session, StoreError};
 
 /// Connections for reading: reads are short, and two cores serve no more at once.
 pub(super) const READERS: u32 = 4;
@@ -88,7 +88,7 @@ impl Pools {
     /// Copies SQLite's log into the database file; PostgreSQL does so itself.
     pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
         match &self.connections {
-            Connections::Sqlite { write, .. } => checkpoint::checkpoint(write).await,
+            Connections::Sqlite { write, .. } => checkpoint(write).await,
             Connections::Postgres { .. } => Ok(()),
         }
     }
@@ -105,4 +105,14 @@ impl Pools {
             }
         }
     }
+}
+
+/// Copies the log as far as nobody reads in it, and empties its file if nobody does. It waits for nobody, and nobody for it but for the
+/// moment that it takes: hence a connection of its own, that gives up at once.
+async fn checkpoint(pool: &SqlitePool) -> Result<(), StoreError> {
+    let options = pool.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await?;
+    connection.close().await?;
+    Ok(())
 }

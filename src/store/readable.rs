@@ -2,8 +2,8 @@
 
 use sqlx::SqlSafeStr;
 
+use super::arg::Arg;
 use super::row::Row;
-use super::session::Arg;
 use super::{Session, StoreError};
 
 /// How a list is read off its table.

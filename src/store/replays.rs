@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::arg::args;
+use super::codec::{unwire, wire};
 use super::delivery_log::Filter;
 use super::readable::{self, Listing};
-use super::requests::{unwire, wire};
-use super::session::args;
 use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId, ReplayId};
 use crate::time::Timestamp;

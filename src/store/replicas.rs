@@ -1,6 +1,6 @@
 //! The hubs that run on one PostgreSQL database, each with what it signs links with.
 
-use super::session::args;
+use super::arg::args;
 use super::{Session, StoreError};
 use crate::time::Timestamp;
 

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::arg::args;
 use super::readable::{self, Listing};
-use super::session::args;
 use super::{Session, StoreError};
 use crate::approval::{GroupName, Policy, ResourceName};
 use crate::time::Timestamp;

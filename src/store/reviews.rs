@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 
-use super::session::{args, chunks};
+use super::arg::{args, chunks};
 use super::{Session, StoreError};
 use crate::approval::{Email, Review};
 use crate::ids::RequestId;

@@ -2,8 +2,8 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::requests::{unwire, wire};
-use super::session::{Arg, args};
+use super::arg::{Arg, args};
+use super::codec::{unwire, wire};
 use super::{Session, StoreError};
 use crate::analytics::{Bucket, BucketCount, Count};
 use crate::approval::{Method, ResourceName, Status};

@@ -1,6 +1,6 @@
 //! What went wrong last with the templates of an endpoint. A template that works again takes its row away.
 
-use super::session::args;
+use super::arg::args;
 use super::{Session, StoreError};
 use crate::ids::EndpointId;
 use crate::store::events::KINDS;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::requests::unwire;
-use super::session::args;
+use super::arg::args;
+use super::codec::unwire;
 use super::{Session, StoreError};
 use crate::approval::ResourceName;
 use crate::ids::{EndpointId, TemplateId};

@@ -1,7 +1,7 @@
 //! What it is time for. Each sort of deadline has an index of its own that holds nothing but what is still to come, so that
 //! looking costs the same however much there is.
 
-use super::session::args;
+use super::arg::args;
 use super::{Session, StoreError};
 use crate::ids::RequestId;
 use crate::time::Timestamp;

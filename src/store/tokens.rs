@@ -1,8 +1,8 @@
 //! API tokens: a digest of the secret, never the secret.
 
+use super::arg::args;
+use super::codec::{unwire, wire};
 use super::readable::{self, Listing};
-use super::requests::{unwire, wire};
-use super::session::args;
 use super::{Session, StoreError};
 use crate::approval::{Digest, Email};
 use crate::identity::Token;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 
-use super::requests::{unwire, wire};
-use super::session::{args, chunks};
+use super::arg::{args, chunks};
+use super::codec::{unwire, wire};
 use super::{Session, StoreError};
 use crate::approval::{LinkUse, Vote};
 use crate::ids::{RequestId, VoteId};

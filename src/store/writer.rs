@@ -13,9 +13,10 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::configuration::{self, Configuration};
+use super::connection::Session;
 use super::dialect::Dialect;
 use super::lock::Files;
-use super::session::Session;
+use super::tx::{Effects, Tx};
 use super::{Operation, Signal, Signals, StoreError, audit, bell};
 use crate::trace::TraceContext;
 
@@ -23,66 +24,6 @@ use crate::trace::TraceContext;
 const QUEUE: usize = 1_024;
 /// How long a caller waits for a place in the queue before it is told that the hub is busy.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A write transaction as an operation sees it.
-pub struct Tx {
-    session: Session,
-    /// Of the call whose operation is under way.
-    trace: Option<TraceContext>,
-    /// Of the configuration, when the transaction began.
-    pub(super) version: i64,
-    pub(super) configuration: Arc<Configuration>,
-    pub(super) audit: Vec<audit::NewEntry>,
-    signals: Vec<Signal>,
-    /// What is done once it has committed.
-    followers: Vec<Box<dyn FnOnce() + Send>>,
-}
-
-impl Tx {
-    /// The connection, for statements.
-    pub fn session(&mut self) -> &mut Session {
-        &mut self.session
-    }
-
-    /// Wakes listeners once the transaction has committed.
-    pub fn signal(&mut self, signal: Signal) {
-        self.signals.push(signal);
-    }
-
-    /// The trace of the call whose operation this is.
-    pub const fn trace(&self) -> Option<&TraceContext> {
-        self.trace.as_ref()
-    }
-
-    /// Does something short once the transaction has committed, before its callers are answered; never if it does not commit.
-    pub fn after_commit(&mut self, follower: impl FnOnce() + Send + 'static) {
-        self.followers.push(Box::new(follower));
-    }
-}
-
-/// What an operation leaves to be done with its transaction, if it is kept.
-#[derive(Default)]
-struct Effects {
-    audit: Vec<audit::NewEntry>,
-    signals: Vec<Signal>,
-    followers: Vec<Box<dyn FnOnce() + Send>>,
-}
-
-impl Tx {
-    fn take_effects(&mut self) -> Effects {
-        Effects {
-            audit: std::mem::take(&mut self.audit),
-            signals: std::mem::take(&mut self.signals),
-            followers: std::mem::take(&mut self.followers),
-        }
-    }
-
-    fn add_effects(&mut self, effects: Effects) {
-        self.audit.extend(effects.audit);
-        self.signals.extend(effects.signals);
-        self.followers.extend(effects.followers);
-    }
-}
 
 /// The callers' end of the queue.
 #[derive(Clone)]
@@ -287,7 +228,8 @@ async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> 
         }
     }
     kept.into_iter().flatten().for_each(|effects| tx.add_effects(effects));
-    audit::seal(tx).await?;
+    let entries = std::mem::take(&mut tx.audit);
+    audit::seal(&mut tx.session, entries).await?;
     tx.session.write_gathered().await?;
     if tx.session.take_touched_configuration() {
         tx.version = configuration::raise_version(&mut tx.session).await?;

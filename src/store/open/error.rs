@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 
 use crate::store::StoreError;
 
@@ -135,4 +135,9 @@ impl OpenError {
             other => Self::Migrate(other),
         }
     }
+}
+
+/// The number of the newest migration.
+pub(super) fn newest(migrations: &Migrator) -> i64 {
+    migrations.iter().map(|migration| migration.version).max().unwrap_or(0)
 }

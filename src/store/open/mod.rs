@@ -2,6 +2,7 @@
 
 mod address;
 mod error;
+mod found;
 mod postgres;
 mod sqlite;
 
@@ -9,17 +10,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPool;
 use tokio::task::{AbortHandle, JoinHandle};
 
 pub use error::OpenError;
+pub use found::Found;
 
 use super::configuration::{self, Configuration};
+use super::connection::Session;
 use super::dialect::Dialect;
 use super::lock::{FileLock, Files};
 use super::pools::Pools;
-use super::session::Session;
 use super::writer::Writer;
 use super::{Operation, Signals, StoreError, Tx, bell};
 
@@ -236,31 +237,4 @@ fn dialect(url: &str) -> Result<Dialect, OpenError> {
     } else {
         Err(OpenError::Scheme)
     }
-}
-
-/// What there is of a database before a hub opens it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
-    /// No database of a hub.
-    Nothing,
-    /// One in which nothing has happened yet.
-    Unused,
-    /// One with a history.
-    Used,
-}
-
-impl Found {
-    /// From whether there is an audit trail, and whether anything stands in it.
-    const fn of_trail(is_there: bool, has_entries: bool) -> Self {
-        match (is_there, has_entries) {
-            (false, _) => Self::Nothing,
-            (true, false) => Self::Unused,
-            (true, true) => Self::Used,
-        }
-    }
-}
-
-/// The number of the newest migration.
-fn newest(migrations: &Migrator) -> i64 {
-    migrations.iter().map(|migration| migration.version).max().unwrap_or(0)
 }

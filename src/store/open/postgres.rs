@@ -7,7 +7,8 @@ use sqlx::migrate::{Migrate as _, MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use super::{Found, OpenError, address, newest};
+use super::error::newest;
+use super::{Found, OpenError, address};
 use crate::store::dialect::{Dialect, POSTGRES_MIGRATIONS};
 use crate::store::fault::Fault;
 use crate::store::pools::{ACQUIRE, Connections, READERS};

@@ -8,7 +8,8 @@ use std::time::Duration;
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-use super::{Found, OpenError, address, newest};
+use super::error::newest;
+use super::{Found, OpenError, address};
 use crate::store::StoreError;
 use crate::store::dialect::SQLITE_MIGRATIONS;
 use crate::store::fault::Fault;

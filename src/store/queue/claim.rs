@@ -8,9 +8,9 @@ use sqlx::AssertSqlSafe;
 
 use super::{Claimed, RequestNow, Tier, Wish, bad};
 use crate::ids::{DeliveryId, EndpointId};
+use crate::store::arg::{args, chunks};
+use crate::store::codec::unwire;
 use crate::store::events::Event;
-use crate::store::requests::unwire;
-use crate::store::session::{args, chunks};
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 

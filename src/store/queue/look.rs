@@ -2,9 +2,9 @@
 
 use super::RequestNow;
 use crate::ids::{EndpointId, RequestId};
+use crate::store::arg::args;
+use crate::store::codec::unwire;
 use crate::store::dialect::Dialect;
-use crate::store::requests::unwire;
-use crate::store::session::args;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::{IdRow, Next, Settlement, Tier, bad};
 use crate::ids::DeliveryId;
+use crate::store::arg::{Arg, args};
 use crate::store::bulk::Bulk;
 use crate::store::deliveries::DeliveryState;
-use crate::store::session::{Arg, args};
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 

@@ -4,7 +4,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::approval::{Decision, GroupName, Payload, Request};
 use crate::ids::RequestId;
-use crate::store::session::args;
+use crate::store::arg::args;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 

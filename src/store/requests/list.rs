@@ -5,8 +5,8 @@ use sqlx::AssertSqlSafe;
 use super::{COLUMNS, Row, complete};
 use crate::approval::{Email, GroupName, Kind, Request, ResourceName, Status};
 use crate::ids::RequestId;
+use crate::store::arg::{Arg, args};
 use crate::store::dialect::Dialect;
-use crate::store::session::{Arg, args};
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 

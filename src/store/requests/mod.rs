@@ -10,8 +10,9 @@ use std::collections::HashMap;
 
 use sqlx::AssertSqlSafe;
 
+use super::arg::{Arg, args};
 use super::bulk::Bulk;
-use super::session::{Arg, args};
+use super::codec::unwire;
 use super::{Session, StoreError, executions, grants, reviews, votes};
 use crate::approval::{Kind, Method, Payload, Progress, Request, Requester, Status};
 use crate::ids::RequestId;
@@ -215,14 +216,4 @@ impl Row {
             review: None,
         })
     }
-}
-
-/// An enum's name as on the wire, which is also how it is stored.
-pub(in crate::store) fn wire(value: &impl serde::Serialize) -> Result<String, serde_json::Error> {
-    serde_json::to_value(value).and_then(serde_json::from_value)
-}
-
-/// Back from [`wire`].
-pub(in crate::store) fn unwire<T: serde::de::DeserializeOwned>(text: String) -> Result<T, serde_json::Error> {
-    serde_json::from_value(serde_json::Value::String(text))
 }

@@ -4,7 +4,7 @@
 
 use crate::approval::Digest;
 use crate::ids::EndpointId;
-use crate::store::session::args;
+use crate::store::arg::args;
 use crate::store::{Session, StoreError};
 use crate::time::{CLOCK_SLACK, Timestamp};
 

@@ -4,7 +4,7 @@
 //! it is sent and gives it back with its result, so that of two changes the newer one stays, whichever arrives first.
 
 use crate::ids::{DeliveryId, EndpointId, EventId, RequestId};
-use crate::store::session::args;
+use crate::store::arg::args;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 

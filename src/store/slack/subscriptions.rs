@@ -2,7 +2,7 @@
 
 use crate::approval::{Email, GroupName};
 use crate::ids::EndpointId;
-use crate::store::session::args;
+use crate::store::arg::args;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 

@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgPool, Postgres};
-use sqlx::sqlite::{Sqlite, SqliteArguments};
-use sqlx::{Arguments as _, AssertSqlSafe, SqlSafeStr, SqlStr};
+use sqlx::postgres::PgPool;
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
 
 use super::StoreError;
-use super::arg::without_nul;
-pub(super) use super::arg::{Arg, args, chunks};
+use super::arg::Arg;
 use super::bulk::{Bulk, Gathered, Owner, Rows};
 use super::dialect::Dialect;
+use super::native::{Connection, on_either};
 use super::nesting::Held;
 use super::row::{NativeRow, Row};
 use super::unreadable::Unreadable;
@@ -54,11 +52,6 @@ enum Operation {
 /// Whose rows are gathered once all operations have ended: the writer's own.
 const WRITER: Owner = Owner::MAX;
 
-pub(super) enum Connection {
-    Sqlite(PoolConnection<Sqlite>),
-    Postgres(PoolConnection<Postgres>),
-}
-
 /// What a statement answers, on another connection if the first turns out to be cut and nothing can be lost with it.
 macro_rules! answer_of {
     ($session:expr, $sql:expr, $values:expr, |$c:ident, $query:ident| $body:expr) => {{
@@ -79,37 +72,6 @@ macro_rules! answer_of {
             (answer, _) => answer,
         }
     }};
-}
-
-/// The values as native arguments.
-macro_rules! bound {
-    ($arguments:ty, $values:expr) => {{
-        let mut arguments = <$arguments>::default();
-        for value in $values {
-            match value {
-                Arg::Text(text) => arguments.add(text.map(without_nul)),
-                Arg::Integer(integer) => arguments.add(integer),
-            }
-            .map_err(sqlx::Error::Encode)?;
-        }
-        arguments
-    }};
-}
-
-/// Runs `$body` with `$c` bound to the native connection and `$args` to its arguments.
-macro_rules! on_either {
-    ($session:expr, $values:expr, |$c:ident, $args:ident| $body:expr) => {
-        match &mut $session.connection {
-            Connection::Sqlite(pooled) => {
-                let ($c, $args) = (&mut **pooled, bound!(SqliteArguments, $values));
-                $body
-            }
-            Connection::Postgres(pooled) => {
-                let ($c, $args) = (&mut **pooled, bound!(PgArguments, $values));
-                $body
-            }
-        }
-    };
 }
 
 impl Session {
@@ -319,10 +281,7 @@ impl Session {
 
     /// Which database it is connected to.
     pub(super) const fn dialect(&self) -> Dialect {
-        match self.connection {
-            Connection::Sqlite(_) => Dialect::Sqlite,
-            Connection::Postgres(_) => Dialect::Postgres,
-        }
+        self.connection.dialect()
     }
 
     /// Runs a statement; answers how many rows it touched.
@@ -388,19 +347,13 @@ impl Session {
     async fn reconnect(&mut self) -> Result<(), StoreError> {
         let Some(pool) = self.reading.as_mut().and_then(|reading| reading.pool.take()) else { return Ok(()) };
         let fresh = Connection::Postgres(pool.acquire().await?);
-        match std::mem::replace(&mut self.connection, fresh) {
-            Connection::Sqlite(cut) => drop(cut.detach()),
-            Connection::Postgres(cut) => drop(cut.detach()),
-        }
+        std::mem::replace(&mut self.connection, fresh).discard();
         Ok(())
     }
 
     /// Closes the connection instead of giving it back: for one that may be left inside a transaction.
     pub(super) fn discard(self) {
-        match self.connection {
-            Connection::Sqlite(pooled) => drop(pooled.detach()),
-            Connection::Postgres(pooled) => drop(pooled.detach()),
-        }
+        self.connection.discard();
     }
 
     /// Whether the database answers.

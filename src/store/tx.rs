@@ -1,0 +1,84 @@
+//! A write transaction, as an operation of the [writer](super::writer) sees it.
+
+use std::sync::Arc;
+
+use super::configuration::Configuration;
+use super::{Session, Signal, StoreError, audit};
+use crate::audit::Entry;
+use crate::trace::TraceContext;
+
+/// A write transaction as an operation sees it.
+pub struct Tx {
+    pub(super) session: Session,
+    /// Of the call whose operation is under way.
+    pub(super) trace: Option<TraceContext>,
+    /// Of the configuration, when the transaction began.
+    pub(super) version: i64,
+    pub(super) configuration: Arc<Configuration>,
+    pub(super) audit: Vec<audit::NewEntry>,
+    pub(super) signals: Vec<Signal>,
+    /// What is done once it has committed.
+    pub(super) followers: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Tx {
+    /// The connection, for statements.
+    pub fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Wakes listeners once the transaction has committed.
+    pub fn signal(&mut self, signal: Signal) {
+        self.signals.push(signal);
+    }
+
+    /// The trace of the call whose operation this is.
+    pub const fn trace(&self) -> Option<&TraceContext> {
+        self.trace.as_ref()
+    }
+
+    /// Does something short once the transaction has committed, before its callers are answered; never if it does not commit.
+    pub fn after_commit(&mut self, follower: impl FnOnce() + Send + 'static) {
+        self.followers.push(Box::new(follower));
+    }
+
+    /// Adds an entry to the trail; it is written with the transaction and rolled back with the operation.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn record(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        self.add_entry(audit::NewEntry::of(entry)?);
+        Ok(())
+    }
+
+    /// The same with one that was written as JSON before.
+    pub fn add_entry(&mut self, entry: audit::NewEntry) {
+        self.audit.push(entry);
+    }
+}
+
+/// What an operation leaves to be done with its transaction, if it is kept.
+#[derive(Default)]
+pub(super) struct Effects {
+    audit: Vec<audit::NewEntry>,
+    signals: Vec<Signal>,
+    followers: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Tx {
+    /// Takes out what the operation under way left.
+    pub(super) fn take_effects(&mut self) -> Effects {
+        Effects {
+            audit: std::mem::take(&mut self.audit),
+            signals: std::mem::take(&mut self.signals),
+            followers: std::mem::take(&mut self.followers),
+        }
+    }
+
+    /// Puts back what operations that are kept left.
+    pub(super) fn add_effects(&mut self, effects: Effects) {
+        self.audit.extend(effects.audit);
+        self.signals.extend(effects.signals);
+        self.followers.extend(effects.followers);
+    }
+}
