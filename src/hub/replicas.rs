@@ -1,7 +1,7 @@
 //! Whether the replicas on one database sign links with the same keys. Where they do not, a link that one has made is refused as
 //! forged by the others, by chance and without a word.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -10,57 +10,11 @@ use super::Hub;
 use crate::random;
 use crate::store::replicas::{self, Replica};
 use crate::store::{StoreError, Tx};
-use crate::time::Timestamp;
 
 /// How often a replica says that it runs, and looks at the others.
 const LOOK: Duration = Duration::from_secs(60);
 /// One that has said nothing for so long runs no more.
 const ALIVE: Duration = Duration::from_secs(180);
-/// How long a new key may take to reach all replicas.
-const ROTATION: Duration = Duration::from_secs(600);
-
-/// What was found about the keys of others.
-#[derive(Debug, Default)]
-pub(super) struct KeyCheck(Mutex<Option<Difference>>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Difference {
-    /// The number of the key that this replica lacks.
-    key: String,
-    /// Since when.
-    since: Timestamp,
-    /// Whether the replicas share another key: then a new one is on its way, most likely.
-    is_rotation: bool,
-}
-
-impl KeyCheck {
-    /// What is wrong with the keys at `now`, if anything is.
-    pub(super) fn problem(&self, now: Timestamp) -> Option<String> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Difference { key, since, is_rotation } = found.as_ref()?;
-        if *is_rotation && now.since(*since) < ROTATION {
-            return None;
-        }
-        Some(format!(
-            "another replica on this database signs links with a key {key} that this one does not have, so links of one are \
-             refused by the other: give all replicas the same keys.json"
-        ))
-    }
-
-    /// Compares this replica's keys with those of others.
-    fn compare(&self, own: &[String], others: &[Replica], now: Timestamp) {
-        let unknown = others.iter().find_map(|other| {
-            let signing = other.keys.first().filter(|signing| !own.contains(signing))?;
-            let is_rotation = other.keys.iter().any(|key| own.contains(key));
-            Some((signing.split(':').next().unwrap_or_default().to_owned(), is_rotation))
-        });
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = unknown.map(|(key, is_rotation)| {
-            let since = known.as_ref().filter(|known| known.key == key).map_or(now, |known| known.since);
-            Difference { key, since, is_rotation }
-        });
-    }
-}
 
 /// Says that this replica runs, and compares keys, until told to stop. On SQLite no other can run.
 pub async fn run_key_check(hub: Arc<Hub>, stop: CancellationToken) {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::ids::RequestId;
+use crate::store::timers::Timer;
 use crate::time::Timestamp;
 
 /// Wait after the first failure; it doubles with each further one.
@@ -77,6 +79,15 @@ impl<K: Ord> Retries<K> {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<K, Failed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What can fail by itself, again and again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Task {
+    /// A request's step.
+    Step(Timer, RequestId),
+    /// To look again at a request whose deciders changed.
+    Recheck(RequestId),
 }
 
 #[cfg(test)]

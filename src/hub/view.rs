@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::HubError;
 use crate::approval::{
     Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, Excluded, Execution, ExecutionStatus, Grant,
     GrantStatus, GroupName, Kind, Narrowing, Request, Requester, ResourceName, Review, Roster, RuleName, Status, Vote,
@@ -206,14 +205,12 @@ impl RequestView {
     ///
     /// # Errors
     /// When a part of it cannot be written as JSON.
-    pub(super) fn to_json(&self) -> Result<String, HubError> {
-        serde_json::to_string(self).map_err(|cause| {
-            HubError::Store(StoreError::Inconsistent {
-                table: "events",
-                column: "subject",
-                row: self.id.to_string(),
-                cause: Arc::new(cause),
-            })
+    pub(super) fn to_json(&self) -> Result<String, StoreError> {
+        serde_json::to_string(self).map_err(|cause| StoreError::Inconsistent {
+            table: "events",
+            column: "subject",
+            row: self.id.to_string(),
+            cause: Arc::new(cause),
         })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 use crate::approval::{Digest, Guardrail, Guardrails, Judgement, Payload, Proposal};
-use crate::hub::{Hub, HubError};
+use crate::hub::HubError;
 use crate::store::StoreError;
 
 /// Compiled lists of rules kept; more than this only cost a compilation now and then.
@@ -67,13 +67,11 @@ impl RuleBooks {
         });
         judged.await.map_err(|_| StoreError::Panicked.into())
     }
-}
 
-impl Hub {
     /// Another payload with what the core has to know of it.
     pub(in crate::hub) async fn proposal(&self, rules: &[Guardrail], payload: Payload) -> Result<Proposal, HubError> {
         let digest = digest(&payload)?;
-        let (judgement, payload) = self.rules.judge(rules, payload).await?;
+        let (judgement, payload) = self.judge(rules, payload).await?;
         Ok(Proposal { ruling: judgement.verdict, digest, payload })
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::approval::{Email, limits};
 use crate::audit::Entry;
-use crate::hub::requests::list::parse_cursor;
+use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, Page, input, require};
 use crate::identity::{Principal, Scope, Token, digest_of_secret, new_token_secret};
 use crate::ids::TokenId;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::Entry;
-use crate::hub::requests::list::parse_cursor;
+use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, Page, input, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::{DeliveryId, EndpointId};

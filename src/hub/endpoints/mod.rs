@@ -20,14 +20,13 @@ pub use self::input::{EndpointInput, EndpointPatch};
 pub use self::life::{RotateInput, RotateLinksInput};
 pub use self::replay::{ReplayInput, Replayed, run_replayer};
 pub use self::slack::{SlackInput, SlackPatch, SlackView};
-pub(in crate::hub) use self::trial::AT_ONCE;
 pub use self::trial::TestInput;
 pub use self::view::{
     AuthView, CertificateView, EndpointStatus, EndpointView, HealthView, RetiringView, TemplateProblemView, WithSecret,
 };
 use crate::approval::Digest;
 use crate::audit::Entry;
-use crate::hub::requests::list::parse_cursor;
+use crate::hub::page::parse_cursor;
 use crate::hub::slack::MAX_SECRETS;
 use crate::hub::{Hub, HubError, KeyedCall, Page, require};
 use crate::identity::{Principal, Scope};

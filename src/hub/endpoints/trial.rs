@@ -7,13 +7,11 @@ use super::check_events;
 use super::sample::sample;
 use crate::audit::Entry;
 use crate::delivery::Trial;
+use crate::hub::services::TRIALS_AT_ONCE;
 use crate::hub::{Hub, HubError, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
 use crate::store::endpoints;
-
-/// Test messages under way at once.
-pub(in crate::hub) const AT_ONCE: usize = 4;
 
 /// What to tell of.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -35,7 +33,7 @@ impl Hub {
         let endpoint =
             endpoints::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("endpoint"))?;
         let Ok(_place) = self.trials.try_acquire() else {
-            let detail = format!("{AT_ONCE} tests are under way already: try again in a moment");
+            let detail = format!("{TRIALS_AT_ONCE} tests are under way already: try again in a moment");
             return Err(HubError::conflict("busy", detail));
         };
         let event = sample(&kind, &endpoint, &self.settings.public_url, self.clock.now());

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::announce::announce;
 use super::follow_up;
-use super::transition::Scene;
 use crate::approval::{
     Digest, ExecutionStatus, GrantCommand, Kind, Refusal, Report, ReportStatus, Request, Roster, Status, Use,
     UseChange, UseRefusal, UseVerdict, limits, use_execution,
 };
 use crate::audit::Entry;
-use crate::hub::requests::list::is_own;
+use crate::hub::access::is_own;
+use crate::hub::scene::Scene;
 use crate::hub::{Hub, HubError, IdempotencyKey, RequestView, input, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::announce::{hears_of, wants};
+use super::audience::{hears_of, wants};
 use crate::approval::Request;
 use crate::hub::HubError;
 use crate::ids::EndpointId;
@@ -14,11 +14,7 @@ const OUTCOMES: [&str; 5] =
     ["request.approved", "request.rejected", "request.expired", "request.cancelled", "request.superseded"];
 
 /// Addresses within Slack apps, besides the channel that each has of its own.
-pub(in crate::hub) async fn further(
-    tx: &mut Tx,
-    kind: &str,
-    request: &Request,
-) -> Result<Vec<(EndpointId, String)>, HubError> {
+pub(super) async fn further(tx: &mut Tx, kind: &str, request: &Request) -> Result<Vec<(EndpointId, String)>, HubError> {
     let endpoints = tx.endpoints().await?;
     let apps: Vec<&Endpoint> = endpoints
         .iter()

@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::announce::announce;
-use super::transition::Scene;
 use crate::approval::{
     Choice, Execution, Grant, GrantCommand, GrantStep, GrantVerdict, Kind, Method, Narrowing, Request, Review, Roster,
     Status, use_grant,
 };
 use crate::audit::Entry;
 use crate::hub::HubError;
+use crate::hub::scene::Scene;
 use crate::ids::GrantId;
 use crate::store::{Signal, Tx, executions, grants, reviews};
 use crate::time::Timestamp;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::approval::{Email, GrantStatus, ResourceName};
-use crate::hub::requests::list::parse_cursor;
+use crate::hub::page::parse_cursor;
 use crate::hub::view::GrantView;
 use crate::hub::{Hub, HubError, Page, require};
 use crate::identity::{Principal, Scope};

@@ -2,11 +2,12 @@
 //! audit entries that follow from it.
 
 mod announce;
+mod audience;
 mod executions;
 mod extra_recipients;
 mod follow_up;
 mod grants;
-pub(super) mod timer;
+mod timer;
 pub(super) mod transition;
 
 pub(super) use self::announce::{announce_shown, shown};

@@ -12,9 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::announce::announce;
 use super::executions::{end_early, use_once};
-use super::transition::{Scene, carry_out};
+use super::transition::carry_out;
 use crate::approval::{Command, GrantCommand, Roster, Use};
 use crate::audit::{Actor, Entry};
+use crate::hub::retries::Task;
+use crate::hub::scene::Scene;
 use crate::hub::{Hub, HubError};
 use crate::ids::RequestId;
 use crate::store::membership_checks::Check;
@@ -28,15 +30,6 @@ const BATCH: u32 = 64;
 const LOOK: Duration = Duration::from_secs(5);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// What can fail by itself, again and again.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::hub) enum Task {
-    /// A request's step.
-    Step(Timer, RequestId),
-    /// To look again at a request whose deciders changed.
-    Recheck(RequestId),
-}
 
 impl Hub {
     /// Does what it is time for; answers how many steps that were.

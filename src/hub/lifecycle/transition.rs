@@ -1,7 +1,6 @@
 //! Carries out what the core decided, in the transaction that asked it: rows, counts, events, audit entries.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,40 +12,20 @@ use crate::approval::{
     Verdict, Void, Vote, decide,
 };
 use crate::audit::{Actor, Entry};
-use crate::delivery::Dispatcher;
+use crate::hub::scene::Scene;
 use crate::hub::{Hub, HubError};
 use crate::ids::RequestId;
 use crate::store::rollups::Ended;
 use crate::store::{Session, Tx, groups, people, requests, reviews, rollups, votes};
-use crate::time::{SharedClock, Timestamp};
+use crate::time::Timestamp;
 
 /// Over which time the uses of the right to break the glass are counted.
 const GLASS_PERIOD: Duration = Duration::from_secs(24 * 3_600);
-
-/// What a transition needs besides the request.
-#[derive(Clone)]
-pub(in crate::hub) struct Scene {
-    pub(in crate::hub) clock: SharedClock,
-    pub(in crate::hub) public_url: String,
-    /// Sends what is told.
-    pub(in crate::hub) dispatcher: Arc<Dispatcher>,
-    /// Who acts, for the trail.
-    pub(in crate::hub) actor: Actor,
-}
 
 /// The request afterwards, and what the caller is to be told.
 pub(in crate::hub) type Outcome = (Request, Result<(), Refusal>);
 
 impl Hub {
-    pub(in crate::hub) fn scene(&self, actor: Actor) -> Scene {
-        Scene {
-            clock: self.clock.clone(),
-            public_url: self.settings.public_url.clone(),
-            dispatcher: Arc::clone(&self.dispatcher),
-            actor,
-        }
-    }
-
     /// Puts a command to a request through the core's one door.
     pub(in crate::hub) async fn command(
         &self,

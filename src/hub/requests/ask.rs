@@ -11,6 +11,7 @@ use crate::approval::{
     Admission, Belonging, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
     Request, Requester, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
 };
+use crate::hub::access::is_own;
 use crate::hub::config::compiled_rules::digest;
 use crate::hub::{Hub, HubError, IdempotencyKey, input, require};
 use crate::identity::{Principal, Scope};
@@ -94,7 +95,7 @@ impl Hub {
         }
         if let Some(earlier) = ask.replaces {
             let known = requests::get(&mut self.store.read().await?, earlier).await?;
-            let own = known.is_some_and(|known| crate::hub::requests::list::is_own(caller, &known));
+            let own = known.is_some_and(|known| is_own(caller, &known));
             own.then_some(()).ok_or(HubError::NotFound("request to replace"))?;
         }
         loop {

@@ -4,64 +4,22 @@
 //! What was gathered and not written yet is lost when the hub is killed; votes are not among that, they are on record by themselves.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::link_log::Gathered;
 use crate::approval::GroupName;
 use crate::hub::{Hub, HubError};
 use crate::ids::{DeliveryId, RequestId};
-use crate::links::Link;
 use crate::store::Session;
-use crate::store::link_events::{self, LinkEvent, LinkEventKey, Tally};
+use crate::store::link_events::{self, LinkEvent, Tally};
 use crate::time::Timestamp;
 
 /// How long is gathered.
 const PERIOD: Duration = Duration::from_secs(5);
-/// Most rows that are gathered; more are left out, and the log says how many.
-const MOST: usize = 10_000;
-
-/// What was gathered since it was written down last.
-#[derive(Default)]
-pub(in crate::hub) struct LinkLog {
-    /// A std mutex: held for a look-up, never across an await.
-    gathered: Mutex<Gathered>,
-}
-
-#[derive(Default)]
-struct Gathered {
-    tallies: BTreeMap<LinkEventKey, Tally>,
-    left_out: u64,
-}
-
-impl LinkLog {
-    /// Counts what happened to a link that was verified.
-    pub(super) fn note(&self, link: &Link, event: LinkEvent, now: Timestamp) {
-        let key = LinkEventKey { delivery: link.delivery, slot: link.group.clone(), event };
-        self.add(key, Tally { request: link.request, count: 1, first_at: now, last_at: now });
-    }
-
-    fn add(&self, key: LinkEventKey, tally: Tally) {
-        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = gathered.tallies.len() >= MOST;
-        match gathered.tallies.get_mut(&key) {
-            Some(known) => {
-                known.count = known.count.saturating_add(tally.count);
-                known.first_at = known.first_at.min(tally.first_at);
-                known.last_at = known.last_at.max(tally.last_at);
-            }
-            None if is_full => gathered.left_out += 1,
-            None => drop(gathered.tallies.insert(key, tally)),
-        }
-    }
-
-    fn take(&self) -> Gathered {
-        std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 impl Hub {
     /// Writes down what was gathered; what cannot be written is kept for the next time.
     async fn write_link_log(&self) -> Result<(), HubError> {
@@ -147,29 +105,5 @@ pub async fn run_link_log(hub: Arc<Hub>, stop: CancellationToken) {
         if is_over {
             return;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_gathered_is_bounded_and_counted() {
-        let (log, at) = (LinkLog::default(), Timestamp::from_micros);
-        let (slot, request) = ("dba".parse::<GroupName>().expect("a name"), RequestId::mint(at(0)));
-        let tally = |second| Tally { request, count: 1, first_at: at(second), last_at: at(second) };
-        let key = |delivery| LinkEventKey { delivery, slot: slot.clone(), event: LinkEvent::Fetched };
-        let first = key(DeliveryId::mint(at(0)));
-        log.add(first.clone(), tally(5));
-        log.add(first.clone(), tally(3));
-        for _ in 0..MOST + 2 {
-            log.add(key(DeliveryId::mint(at(1))), tally(4));
-        }
-        log.add(first.clone(), tally(9));
-        let Gathered { tallies, left_out } = log.take();
-        assert_eq!((tallies.len(), left_out), (MOST, 3));
-        assert_eq!(tallies.get(&first), Some(&Tally { request, count: 3, first_at: at(3), last_at: at(9) }));
-        assert!(log.take().tallies.is_empty());
     }
 }

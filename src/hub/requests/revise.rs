@@ -74,7 +74,7 @@ impl Hub {
         let command = Command::Revise {
             by,
             role,
-            proposal: self.proposal(&request.terms.procedure.guardrails, payload).await?,
+            proposal: self.rules.proposal(&request.terms.procedure.guardrails, payload).await?,
             reason: input.reason,
             // What is left as it is must be as it was.
             revision: input.revision.or(Some(request.revision)),

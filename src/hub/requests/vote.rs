@@ -141,7 +141,7 @@ impl Hub {
         let request = requests::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("request"))?;
         let payload = Payload { command, ..request.payload };
         check_payload(&request.terms.procedure, request.kind, &payload)?;
-        let proposal = self.proposal(&request.terms.procedure.guardrails, payload).await?;
+        let proposal = self.rules.proposal(&request.terms.procedure.guardrails, payload).await?;
         Ok((Some(proposal), Some(request.revision)))
     }
 
@@ -156,15 +156,6 @@ impl Hub {
         let command = Command::Cancel { by: caller.person().cloned(), reason: input.reason };
         let outcome = self.command(id, command, caller.actor()).await?;
         self.answered(outcome).await
-    }
-
-    /// The request as it stands now, or the core's refusal with it.
-    pub(super) async fn answered(&self, (request, answer): Outcome) -> Result<RequestView, HubError> {
-        let view = self.view_now(request).await?;
-        match answer {
-            Ok(()) => Ok(view),
-            Err(refusal) => Err(HubError::Refused { refusal, status: view.status, request: Some(Box::new(view)) }),
-        }
     }
 }
 

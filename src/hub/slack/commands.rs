@@ -12,7 +12,7 @@ use crate::approval::{Choice, Digest, Email, ExcludedAs, GroupName, Request, Sta
 use crate::audit::Entry;
 use crate::channels::text::{cut, duration};
 use crate::channels::{slack_code, slack_text};
-use crate::hub::lifecycle::transition::Scene;
+use crate::hub::scene::Scene;
 use crate::hub::{Hub, HubError, ListFilter};
 use crate::ids::RequestId;
 use crate::random;

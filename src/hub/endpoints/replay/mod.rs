@@ -12,7 +12,7 @@ use super::deliveries::{ever_known, must_be_on};
 use super::{check_events, remember, replayed};
 use crate::approval::Digest;
 use crate::audit::{Actor, Entry};
-use crate::hub::requests::list::parse_cursor;
+use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, KeyedCall, Page, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::{DeliveryId, EndpointId, ReplayId};
