@@ -1,7 +1,7 @@
 //! Deciding in Slack: the person behind the account votes, through the same door as everybody.
 
-use super::jobs::{Plan, Step};
-use super::payload::{Deed, Member, Memory, Work};
+use super::payload::{Deed, Member, Memory, Work, team_of};
+use super::plan::{Plan, Step};
 use super::reply::{Reply, form, stranger, unheard};
 use crate::approval::{Assurance, Ballot, Choice, Command, Email, Request};
 use crate::audit::Actor;
@@ -132,11 +132,6 @@ impl Hub {
     fn link_to(&self, token: &str, words: &str) -> String {
         format!("<{}/c/{token}|{words}>", self.settings.public_url)
     }
-}
-
-/// The workspace, or organization, whose members an endpoint's app hears.
-pub(super) fn team_of(endpoint: &Endpoint) -> Option<&str> {
-    endpoint.transport.slack.as_ref()?.team.as_deref()
 }
 
 fn not_theirs() -> HubError {

@@ -1,31 +1,19 @@
 //! `/countersign …`
 
-use std::time::Duration;
-
-use serde_json::json;
-
-use super::act::team_of;
-use super::jobs::Step;
-use super::payload::Member;
+use super::payload::{Member, team_of};
+use super::plan::{Change, Step};
 use super::reply::{Reply, stranger};
-use crate::approval::{Choice, Digest, Email, ExcludedAs, GroupName, Request, Status};
-use crate::audit::Entry;
+use crate::approval::{Choice, Email, ExcludedAs, GroupName, Request, Status};
 use crate::channels::text::{cut, duration};
 use crate::channels::{slack_code, slack_text};
-use crate::hub::scene::Scene;
 use crate::hub::{Hub, HubError, ListFilter};
 use crate::ids::RequestId;
 use crate::random;
-use crate::store::chat_identities::{self, Account};
 use crate::store::endpoints::Endpoint;
-use crate::store::slack::subscriptions::{self, Subscription};
-use crate::store::{Tx, groups, requests, tokens};
+use crate::store::slack::subscriptions::Subscription;
+use crate::store::{groups, requests, tokens};
 use crate::time::Timestamp;
 
-/// How long a code is good for.
-const CODE_LIFE: Duration = Duration::from_secs(600);
-/// Most channels and groups that subscribe to one endpoint.
-const MAX_SUBSCRIPTIONS: usize = 200;
 /// Requests that are listed.
 const LISTED: u32 = 10;
 /// Bytes of a command in a list, and by itself.
@@ -38,28 +26,6 @@ const HELP: &str = "\
 `/countersign subscribe [GROUP]`: tell this channel of a group's requests
 `/countersign unsubscribe [GROUP]`: no more of that
 `/countersign link`: say who you are";
-
-/// What a command changes.
-pub(super) enum Change {
-    /// A code is made for an account.
-    Code {
-        /// Whose.
-        account: Account,
-        /// What they are called there.
-        name: String,
-        /// The code.
-        code: String,
-    },
-    /// A channel subscribes, or no longer does.
-    Subscription {
-        /// Which.
-        subscription: Subscription,
-        /// By whom.
-        person: Email,
-        /// Whether it does.
-        wanted: bool,
-    },
-}
 
 impl Hub {
     pub(super) async fn plan_command(
@@ -151,57 +117,6 @@ impl Hub {
         let subscription = Subscription { endpoint: endpoint.id, channel, group };
         Ok(Step::Change(Change::Subscription { subscription, person, wanted }))
     }
-}
-
-impl Change {
-    pub(super) async fn carry_out(self, tx: &mut Tx, scene: &Scene) -> Result<Reply, HubError> {
-        let now = scene.clock.now();
-        match self {
-            Self::Code { account, name, code } => {
-                let digest = Digest::of(code.as_bytes());
-                chat_identities::put_code(tx.session(), &digest, &account, &name, (now, now + CODE_LIFE)).await?;
-                Ok(Reply::Text(format!(
-                    "Whoever confirms this code says that this account of Slack is theirs. Give it to nobody. Within 10 \
-                     minutes, with your own token:\n```countersign slack link {code}```"
-                )))
-            }
-            Self::Subscription { subscription, person, wanted } => {
-                subscribe(tx, subscription, person, wanted, scene).await
-            }
-        }
-    }
-}
-
-async fn subscribe(
-    tx: &mut Tx,
-    subscription: Subscription,
-    person: Email,
-    wanted: bool,
-    scene: &Scene,
-) -> Result<Reply, HubError> {
-    let now = scene.clock.now();
-    let group = subscription.group.clone();
-    let known = tx.subscriptions().await?.iter().filter(|known| known.endpoint == subscription.endpoint).count();
-    if wanted && known >= MAX_SUBSCRIPTIONS {
-        return Err(HubError::conflict("too_many", format!("{MAX_SUBSCRIPTIONS} subscriptions are the most")));
-    }
-    let changed = if wanted {
-        subscriptions::add(tx.session(), &subscription, &person, now).await?
-    } else {
-        subscriptions::remove(tx.session(), &subscription).await?
-    };
-    if changed {
-        let action = if wanted { "slack.subscribed" } else { "slack.unsubscribed" };
-        let details =
-            json!({"endpoint": subscription.endpoint, "channel": subscription.channel, "group": subscription.group});
-        tx.record(&Entry { person: Some(person), details, ..Entry::new(now, action, scene.actor.clone()) })?;
-    }
-    Ok(Reply::plain(&match (wanted, changed) {
-        (true, true) => format!("This channel hears of requests to {group} from now on. Invite me if I am not in it."),
-        (true, false) => format!("This channel hears of requests to {group} already."),
-        (false, true) => format!("This channel hears of requests to {group} no longer."),
-        (false, false) => format!("This channel does not subscribe to {group}."),
-    }))
 }
 
 /// A request in one line.

@@ -11,13 +11,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::payload::Work;
+use super::plan::{Plan, Step};
 use super::reply::Reply;
-use crate::approval::Command;
 use crate::audit::Actor;
 use crate::hub::lifecycle::transition::carry_out;
 use crate::hub::scene::Scene;
 use crate::hub::{Hub, HubError};
-use crate::ids::RequestId;
 use crate::store::endpoints::{self, Endpoint};
 use crate::store::slack::jobs::{self, Job};
 use crate::store::{StoreError, Tx};
@@ -39,22 +38,6 @@ const ANSWERABLE: Duration = Duration::from_secs(30 * 60);
 const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
 /// Jobs forgotten with each that ends.
 const FORGOTTEN: u32 = 16;
-
-/// What is to be done, and who does it.
-pub(super) struct Plan {
-    pub(super) step: Step,
-    pub(super) actor: Actor,
-}
-
-/// What is to be done.
-pub(super) enum Step {
-    /// Nothing but to say that.
-    Say(Reply),
-    /// A vote.
-    Vote(RequestId, Box<Command>),
-    /// What a command changes.
-    Change(super::commands::Change),
-}
 
 /// Why a job did not go on.
 enum Stopped {

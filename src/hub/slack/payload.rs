@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
 use crate::store::chat_identities::{Account, Provider};
+use crate::store::endpoints::Endpoint;
 
 /// Fields of a form that are looked at.
 const MAX_FIELDS: usize = 64;
@@ -33,6 +34,11 @@ impl Member {
         let all = std::iter::once(&self.account).chain(&self.also);
         all.filter(move |account| team.is_none_or(|team| team == account.team))
     }
+}
+
+/// The workspace, or organization, whose members an endpoint's app hears.
+pub(super) fn team_of(endpoint: &Endpoint) -> Option<&str> {
+    endpoint.transport.slack.as_ref()?.team.as_deref()
 }
 
 /// What somebody did.
