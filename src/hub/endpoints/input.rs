@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
+use super::fields::{given, needed};
 use super::slack::{SlackInput, SlackPatch, changed_target, target};
 use super::wrapping::{unwrap_transport, unwrapped};
 use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName, limits};
@@ -144,17 +145,6 @@ pub struct EndpointPatch {
     pub state: Option<Option<EndpointState>>,
 }
 
-/// Tells a field that is `null` from one that is absent.
-pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
-/// What is given, or else what was there; an endpoint cannot be without it.
-pub(super) fn needed<T>(given: Option<Option<T>>, was: T, pointer: &str) -> Result<T, HubError> {
-    let detail = "null takes away what an endpoint may do without, and this is none of it: leave it out and it stays";
-    given.map_or(Ok(was), |given| given.ok_or_else(|| HubError::invalid("invalid_json", pointer, detail)))
-}
-
 impl EndpointInput {
     /// The endpoint that this describes; `known` when one of that name exists, whose identity and secret stay.
     pub(in crate::hub) fn check(
@@ -289,10 +279,7 @@ fn checked(endpoint: &Endpoint, targets: &TargetPolicy) -> Result<(), HubError> 
 }
 
 /// Refuses kinds of events that there are none of.
-pub(in crate::hub) fn check_events<'e>(
-    pointer: &str,
-    events: impl IntoIterator<Item = &'e String>,
-) -> Result<(), HubError> {
+pub(super) fn check_events<'e>(pointer: &str, events: impl IntoIterator<Item = &'e String>) -> Result<(), HubError> {
     match events.into_iter().find(|event| !EVENTS.contains(&event.as_str())) {
         None => Ok(()),
         Some(unknown) => {

@@ -6,8 +6,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::input::{checked_secret, new_signing_secret, no_secret};
+use super::keyed::{remember, replayed};
+use super::save::save;
 use super::view::{EndpointView, WithSecret};
-use super::{remember, replayed, save};
 use crate::hub::{Hub, HubError, KeyedCall, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;

@@ -3,8 +3,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::input::{given, needed};
-use super::view::MASK;
+use super::fields::{MASK, given, needed};
 use crate::hub::HubError;
 use crate::store::endpoints::Channel;
 use crate::store::transport::{Secret, SlackApp};

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::check_events;
+use super::input::check_events;
 use super::sample::sample;
 use crate::audit::Entry;
 use crate::delivery::Trial;

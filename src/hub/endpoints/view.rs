@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use super::fields::MASK;
 use super::slack::SlackView;
 use crate::approval::{Detail, Digest, Email, EndpointName, GroupName, ResourceName};
 use crate::delivery::{Held, TargetPolicy};
@@ -17,8 +18,6 @@ use crate::store::template_problems::TemplateProblem;
 use crate::store::transport::Auth;
 use crate::time::Timestamp;
 
-/// What stands in a secret's place. No header can hold it, so it cannot be sent back as a value by mistake.
-pub(super) const MASK: &str = "…";
 const CERTIFICATE_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
 const CERTIFICATE_ENDS: &str = "-----END CERTIFICATE-----";
 

@@ -1,5 +1,6 @@
 //! Replays: many deliveries of an endpoint are made anew, at a pace. A replay is a row, so it goes on after a restart.
 
+mod end;
 mod worker;
 
 use std::collections::BTreeSet;
@@ -7,20 +8,22 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::end::end;
 pub use self::worker::run_replayer;
 use super::deliveries::{ever_known, must_be_on};
-use super::{check_events, remember, replayed};
+use super::input::check_events;
+use super::keyed::{remember, replayed};
 use crate::approval::Digest;
 use crate::audit::{Actor, Entry};
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, KeyedCall, Page, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::{DeliveryId, EndpointId, ReplayId};
+use crate::store::Signal;
 use crate::store::deliveries::DeliveryState;
 use crate::store::delivery_log::{self, Filter};
 use crate::store::idempotency::Key;
 use crate::store::replays::{self, Replay, ReplayState};
-use crate::store::{Signal, Tx};
 use crate::time::Timestamp;
 
 const OPERATION: &str = "replay";
@@ -203,24 +206,4 @@ impl Hub {
             })
             .await
     }
-}
-
-/// Ends a replay and records it, with the reason when nobody asked for the end.
-async fn end(
-    tx: &mut Tx,
-    replay: &mut Replay,
-    state: ReplayState,
-    reason: Option<&str>,
-    actor: Actor,
-    now: Timestamp,
-) -> Result<(), HubError> {
-    (replay.state, replay.step_at, replay.ended_at) = (state, None, Some(now));
-    replays::advance(tx.session(), replay).await?;
-    let action = if state == ReplayState::Finished { "replay.finished" } else { "replay.cancelled" };
-    let mut details = json!({"replay": replay.id, "endpoint": replay.endpoint_id, "replayed": replay.replayed});
-    if let (Some(reason), Some(details)) = (reason, details.as_object_mut()) {
-        details.insert("reason".to_owned(), reason.into());
-    }
-    tx.record(&Entry { details, ..Entry::new(now, action, actor) })?;
-    Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::super::deliveries::{ever_known, why_off};
-use super::end;
+use super::end::end;
 use crate::audit::Actor;
 use crate::hub::{Hub, HubError};
 use crate::ids::{DeliveryId, ReplayId};

@@ -1,0 +1,157 @@
+//! Endpoints made, shown, listed, changed and deleted.
+
+use std::collections::HashMap;
+
+use super::input::{EndpointInput, EndpointPatch};
+use super::keyed::{remember, replayed};
+use super::save::{check_apps, check_name, save, switched_on};
+use super::view::{EndpointStatus, EndpointView, HealthView, TemplateProblemView, WithSecret};
+use crate::hub::page::parse_cursor;
+use crate::hub::{Hub, HubError, KeyedCall, Page, require};
+use crate::identity::{Principal, Scope};
+use crate::ids::EndpointId;
+use crate::store::endpoints::{Endpoint, EndpointState};
+use crate::store::{Session, endpoints, health, template_problems, templates};
+
+const OPERATION: &str = "endpoint";
+
+impl Hub {
+    /// Creates an endpoint; the answer alone shows its signing secret.
+    ///
+    /// # Errors
+    /// When the caller may not, the input cannot be meant, or the name is taken.
+    pub async fn create_endpoint(
+        &self,
+        caller: &Principal,
+        input: EndpointInput,
+        key: Option<KeyedCall>,
+    ) -> Result<WithSecret, HubError> {
+        require(caller, &[Scope::Admin])?;
+        let key = key.map(|call| call.of(caller, OPERATION, ""));
+        let (now, actor) = (self.clock.now(), caller.actor());
+        let endpoint = input.check(None, &self.targets, now)?;
+        let saved = self
+            .store
+            .write(move |tx| {
+                Box::pin(async move {
+                    if let Some(earlier) = replayed(tx.session(), key.as_ref()).await? {
+                        return made_earlier(tx.session(), &earlier).await;
+                    }
+                    check_name(tx.session(), &endpoint).await?;
+                    check_apps(tx.session(), &endpoint).await?;
+                    let endpoint = save(tx, endpoint, "endpoint.created", now, actor).await?;
+                    remember(tx.session(), key, endpoint.id.to_string(), now);
+                    Ok::<_, HubError>(endpoint)
+                })
+            })
+            .await?;
+        Ok(WithSecret::new(&saved))
+    }
+
+    /// One endpoint.
+    ///
+    /// # Errors
+    /// When the caller may not see it or there is none.
+    pub async fn endpoint(&self, caller: &Principal, id: EndpointId) -> Result<EndpointStatus, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let session = &mut self.store.read().await?;
+        let endpoint = endpoints::get(session, id).await?;
+        self.with_status(session, endpoint.as_slice()).await?.pop().ok_or(HubError::NotFound("endpoint"))
+    }
+
+    /// Endpoints, oldest first.
+    ///
+    /// # Errors
+    /// When the caller may not see them, or the cursor is none of ours.
+    pub async fn endpoints(
+        &self,
+        caller: &Principal,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<EndpointStatus>, HubError> {
+        require(caller, &[Scope::Auditor])?;
+        let after = cursor.map(parse_cursor).transpose()?;
+        let session = &mut self.store.read().await?;
+        let found = endpoints::page(session, after, limit + 1).await?;
+        let page = Page::cut(found, limit, |endpoint| endpoint.id.to_string());
+        Ok(Page { items: self.with_status(session, &page.items).await?, next_cursor: page.next_cursor })
+    }
+
+    /// Endpoints in the order of their ids, with how they fare: one look at the database and one at the board for all of them.
+    async fn with_status(
+        &self,
+        session: &mut Session,
+        endpoints: &[Endpoint],
+    ) -> Result<Vec<EndpointStatus>, HubError> {
+        let (Some(first), Some(last)) = (endpoints.first(), endpoints.last()) else { return Ok(Vec::new()) };
+        let mut failing: HashMap<_, _> = health::between(session, first.id, last.id).await?.into_iter().collect();
+        // Of several the newest, which comes last.
+        let mut problems: HashMap<_, _> =
+            template_problems::between(session, first.id, last.id).await?.into_iter().collect();
+        let ids: Vec<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
+        let held = self.dispatcher.held(&ids);
+        let status = |endpoint: &Endpoint| EndpointStatus {
+            endpoint: EndpointView::new(endpoint),
+            health: failing.remove(&endpoint.id).map(HealthView::from),
+            held: held.get(&endpoint.id).copied(),
+            template_problem: problems.remove(&endpoint.id).map(TemplateProblemView::from),
+        };
+        Ok(endpoints.iter().map(status).collect())
+    }
+
+    /// Changes an endpoint.
+    ///
+    /// # Errors
+    /// When the caller may not, there is none, or the change cannot be meant.
+    pub async fn patch_endpoint(
+        &self,
+        caller: &Principal,
+        id: EndpointId,
+        patch: EndpointPatch,
+    ) -> Result<EndpointView, HubError> {
+        require(caller, &[Scope::Admin])?;
+        if patch.state.flatten().is_some_and(|state| state != EndpointState::Active) {
+            let detail = "state can only be set to active: delete an endpoint to stop sending to it";
+            return Err(HubError::invalid("invalid_state", "/state", detail));
+        }
+        let (now, actor, targets) = (self.clock.now(), caller.actor(), self.targets.clone());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let known = endpoints::get(tx.session(), id).await?.ok_or(HubError::NotFound("endpoint"))?;
+                    let was = known.state;
+                    let changed = patch.check(known, &targets)?;
+                    switched_on(tx.session(), was, &changed).await?;
+                    check_name(tx.session(), &changed).await?;
+                    check_apps(tx.session(), &changed).await?;
+                    Ok(EndpointView::new(&save(tx, changed, "endpoint.updated", now, actor).await?))
+                })
+            })
+            .await
+    }
+
+    /// Takes an endpoint away; what waits for it is discarded soon.
+    ///
+    /// # Errors
+    /// When the caller may not, or there is none.
+    pub async fn delete_endpoint(&self, caller: &Principal, id: EndpointId) -> Result<(), HubError> {
+        require(caller, &[Scope::Admin])?;
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let known = endpoints::get(tx.session(), id).await?.ok_or(HubError::NotFound("endpoint"))?;
+                    let gone = Endpoint { state: EndpointState::Deleted, disabled_reason: None, ..known };
+                    save(tx, gone, "endpoint.deleted", now, actor).await?;
+                    templates::forget_endpoint(tx.session(), id).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+async fn made_earlier(session: &mut Session, id: &str) -> Result<Endpoint, HubError> {
+    let id = id.parse().map_err(|_| HubError::NotFound("endpoint"))?;
+    endpoints::any_state(session, id).await?.ok_or(HubError::NotFound("endpoint"))
+}

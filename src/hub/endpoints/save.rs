@@ -1,0 +1,69 @@
+//! Writing an endpoint, and what has to hold for it among the others.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+
+use super::view::EndpointView;
+use crate::approval::Digest;
+use crate::audit::Entry;
+use crate::hub::HubError;
+use crate::hub::slack::MAX_SECRETS;
+use crate::store::endpoints::{Endpoint, EndpointState};
+use crate::store::{Session, Tx, endpoints, health, heartbeats};
+use crate::time::Timestamp;
+
+/// Refuses a name that another endpoint has.
+pub(super) async fn check_name(session: &mut Session, endpoint: &Endpoint) -> Result<(), HubError> {
+    match endpoints::by_name(session, &endpoint.name).await? {
+        Some(other) if other.id != endpoint.id => {
+            let detail = format!("another endpoint is called {}", endpoint.name);
+            Err(HubError::Conflict { code: "name_taken", detail })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses the Slack app with one signing secret more than a call from Slack is held against: it would never be heard.
+pub(in crate::hub) async fn check_apps(session: &mut Session, endpoint: &Endpoint) -> Result<(), HubError> {
+    let secret = |endpoint: &Endpoint| {
+        endpoint.transport.slack.as_ref().map(|app| Digest::of(app.signing_secret.expose().as_bytes()))
+    };
+    let Some(own) = secret(endpoint) else { return Ok(()) };
+    let others = endpoints::all(session).await?;
+    let others: HashSet<Digest> = others.iter().filter(|other| other.id != endpoint.id).filter_map(secret).collect();
+    if others.len() >= MAX_SECRETS && !others.contains(&own) {
+        let detail =
+            format!("{MAX_SECRETS} Slack apps are the most: delete the endpoints of one, or use one of the apps");
+        return Err(HubError::invalid("too_many", "/slack/signing_secret", detail));
+    }
+    Ok(())
+}
+
+/// Writes an endpoint and the entry about it; signing secrets whose time is over go. Answers it as it is written.
+pub(in crate::hub) async fn save(
+    tx: &mut Tx,
+    mut endpoint: Endpoint,
+    action: &str,
+    now: Timestamp,
+    actor: crate::audit::Actor,
+) -> Result<Endpoint, HubError> {
+    endpoint.retiring.retain(|old| old.until > now);
+    endpoints::put(tx.session(), &endpoint, now).await?;
+    heartbeats::follow(tx.session(), &endpoint, now).await?;
+    let details = json!(EndpointView::new(&endpoint));
+    tx.record(&Entry { details, ..Entry::new(now, action, actor) })?;
+    Ok(endpoint)
+}
+
+/// Forgets how an endpoint fared before somebody switched it on again: it starts anew.
+pub(in crate::hub) async fn switched_on(
+    session: &mut Session,
+    was: EndpointState,
+    now: &Endpoint,
+) -> Result<(), HubError> {
+    if was == EndpointState::Disabled && now.state == EndpointState::Active {
+        health::clear(session, now.id).await?;
+    }
+    Ok(())
+}
