@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
+use super::plan::{Change, Plan, Verb};
 use super::policy_warnings::warnings;
-use super::unnamed::{Unnamed, besides};
+use super::unnamed::besides;
 use crate::approval::{Email, GroupName, ResourceName};
 use crate::audit::{Actor, Entry};
 use crate::delivery::TargetPolicy;
@@ -78,45 +79,6 @@ fn people_by_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTree
     deserializer.deserialize_map(ByAddress)
 }
 
-/// What happens to one thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verb {
-    /// It is new.
-    Create,
-    /// It is there and differs.
-    Update,
-    /// It is there as it should be.
-    Keep,
-}
-
-/// One line of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
-    /// What happens.
-    pub verb: Verb,
-    /// To what sort of thing.
-    pub kind: &'static str,
-    /// To which.
-    pub name: String,
-    /// The signing secret of a new custom endpoint, shown this once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
-}
-
-/// What changes, or changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Plan {
-    /// Whether it was carried out.
-    pub applied: bool,
-    /// Line by line.
-    pub changes: Vec<Change>,
-    /// What is likely not meant.
-    pub warnings: Vec<String>,
-    /// What is there and the manifest does not name: it stays as it is. Of each sort some at most.
-    pub unnamed: Vec<Unnamed>,
-}
-
 /// A manifest, checked.
 #[derive(Debug, Clone)]
 struct Target {
@@ -135,7 +97,7 @@ impl Hub {
     pub async fn apply(&self, caller: &Principal, manifest: Manifest, dry_run: bool) -> Result<Plan, HubError> {
         require(caller, &[Scope::Admin])?;
         input::count("/templates", manifest.templates.len(), MAX_ITEMS)?;
-        let templates = self.check_templates(&manifest).await?;
+        let templates = self.check_templates(&manifest.templates, &manifest.endpoints).await?;
         // Rules are tried on all of their examples, which may take a while.
         let checking = tokio::task::spawn_blocking(move || Target::check(manifest, templates));
         let target = checking.await.map_err(|_| StoreError::Panicked)??;

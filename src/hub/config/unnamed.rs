@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use secrecy::ExposeSecret;
-use serde::Serialize;
 use url::Url;
 
-use super::apply::Change;
+use super::plan::{Change, Unnamed};
 use crate::hub::HubError;
 use crate::store::Session;
 use crate::store::endpoints::{self, Endpoint};
@@ -15,15 +14,6 @@ use crate::store::templates::{self, Reach};
 
 /// Most things of one kind that are listed.
 const MOST: usize = 200;
-
-/// Something that is there and that the manifest does not name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Unnamed {
-    /// What sort of thing.
-    pub kind: &'static str,
-    /// Which.
-    pub name: String,
-}
 
 /// Warnings of endpoints with the same target, and what the manifest does not name, of each kind some at most.
 pub(super) async fn besides(

@@ -2,11 +2,13 @@
 
 use serde::Deserialize;
 
-use super::{Places, TemplateFor, Wanted, check_name, check_text, save};
+use super::kept::save;
+use super::named::{TemplateFor, check_name, check_text};
+use super::trial::{Places, Wanted};
 use crate::approval::{EndpointName, ResourceName};
 use crate::audit::Actor;
-use crate::hub::config::apply::{Change, Manifest, Verb};
-use crate::hub::{Hub, HubError};
+use crate::hub::config::plan::{Change, Verb};
+use crate::hub::{EndpointInput, Hub, HubError};
 use crate::store::endpoints::Channel;
 use crate::store::templates::{self, Reach, TemplateKey};
 use crate::store::{Tx, endpoints};
@@ -42,16 +44,20 @@ pub(in crate::hub) struct Checked {
 }
 
 impl Hub {
-    /// Tries all templates of a manifest, in place together.
-    pub(in crate::hub) async fn check_templates(&self, manifest: &Manifest) -> Result<Vec<Checked>, HubError> {
-        if manifest.templates.is_empty() {
+    /// Tries all templates of a manifest, in place together, for its endpoints too.
+    pub(in crate::hub) async fn check_templates(
+        &self,
+        templates: &[TemplateManifest],
+        endpoints: &[EndpointInput],
+    ) -> Result<Vec<Checked>, HubError> {
+        if templates.is_empty() {
             return Ok(Vec::new());
         }
         let mut places = self.places().await?;
-        for endpoint in &manifest.endpoints {
+        for endpoint in endpoints {
             places.expect(None, &endpoint.name, endpoint.channel, self.clock.now());
         }
-        let checked = manifest.templates.iter().enumerate().map(|(place, given)| check(&places, place, given));
+        let checked = templates.iter().enumerate().map(|(place, given)| check(&places, place, given));
         let checked = checked.collect::<Result<Vec<_>, _>>()?;
         let wanted: Vec<Wanted> = checked.iter().map(|checked| checked.wanted.clone()).collect();
         for (place, one) in wanted.iter().enumerate() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{TemplateFor, check_name, check_text};
+use super::named::{TemplateFor, check_name, check_text};
 use crate::approval::{EndpointName, ResourceName};
 use crate::channels::samples::Sample;
 use crate::channels::{FileReach, FileTemplate, Occasion, Preview, Samples, applying};

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Places, TemplateFor, check_name};
+use super::named::{TemplateFor, check_name};
+use super::trial::Places;
 use crate::approval::{EndpointName, ResourceName};
 use crate::hub::{Hub, HubError, require};
 use crate::identity::{Principal, Scope};

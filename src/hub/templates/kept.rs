@@ -1,0 +1,162 @@
+//! Templates put, restored and deleted; every version stays.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::named::{TemplateFor, check_name, check_text};
+use super::trial::Wanted;
+use super::view::TemplateView;
+use crate::audit::{Actor, Entry};
+use crate::hub::{Hub, HubError, require};
+use crate::identity::{Principal, Scope};
+use crate::store::endpoints::Channel;
+use crate::store::templates::{self, StoredTemplate, TemplateKey};
+use crate::store::{Tx, template_problems};
+use crate::time::Timestamp;
+
+/// Most templates in use.
+const MOST: u64 = 200;
+
+/// A template as given.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateInput {
+    /// Handlebars text that renders JSON.
+    pub template: String,
+}
+
+/// A version to go back to.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreInput {
+    /// Which.
+    pub version: u32,
+}
+
+impl Hub {
+    /// Saves a template, which from then on makes its messages. One that fails with any sample is not saved.
+    ///
+    /// # Errors
+    /// When the caller may not, there is no such endpoint, the template fails, or there are too many. A resource may come later.
+    pub async fn put_template(
+        &self,
+        caller: &Principal,
+        channel: Channel,
+        name: String,
+        what: TemplateFor,
+        input: TemplateInput,
+    ) -> Result<TemplateView, HubError> {
+        require(caller, &[Scope::Admin])?;
+        check_name("", channel, &name)?;
+        check_text("/template", &input.template)?;
+        let places = self.places().await?;
+        let key = TemplateKey { channel, name, reach: places.reach(channel, "", &what)? };
+        let wanted = Wanted { pointer: "/template".to_owned(), key: key.clone(), text: input.template.into() };
+        self.try_templates(&places, std::slice::from_ref(&wanted)).await?;
+        let stored = self.save(caller, wanted, None).await?;
+        Ok(TemplateView::of_stored(&places, &stored))
+    }
+
+    /// Makes an earlier version of a template the newest.
+    ///
+    /// # Errors
+    /// When the caller may not, there is no such version, or it fails by now.
+    pub async fn restore_template(
+        &self,
+        caller: &Principal,
+        channel: Channel,
+        name: String,
+        what: TemplateFor,
+        input: RestoreInput,
+    ) -> Result<TemplateView, HubError> {
+        require(caller, &[Scope::Admin])?;
+        let places = self.places().await?;
+        let key = TemplateKey { channel, name, reach: places.reach(channel, "", &what)? };
+        let versions = templates::versions(&mut self.store.read().await?, &key).await?;
+        let wanted = versions.into_iter().find(|known| known.version == input.version);
+        let text = wanted.and_then(|known| known.text).ok_or(HubError::NotFound("version with a text"))?;
+        let wanted = Wanted { pointer: "/version".to_owned(), key, text };
+        self.try_templates(&places, std::slice::from_ref(&wanted)).await?;
+        let stored = self.save(caller, wanted, Some(input.version)).await?;
+        Ok(TemplateView::of_stored(&places, &stored))
+    }
+
+    async fn save(
+        &self,
+        caller: &Principal,
+        wanted: Wanted,
+        restored: Option<u32>,
+    ) -> Result<StoredTemplate, HubError> {
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store.write(move |tx| Box::pin(async move { save(tx, wanted, restored, now, &actor).await })).await
+    }
+
+    /// Takes a template away: the one below it makes the messages again. Its versions are kept.
+    ///
+    /// # Errors
+    /// When the caller may not, or there is none.
+    pub async fn delete_template(
+        &self,
+        caller: &Principal,
+        channel: Channel,
+        name: String,
+        what: TemplateFor,
+    ) -> Result<(), HubError> {
+        require(caller, &[Scope::Admin])?;
+        let reach = self.places().await?.reach(channel, "", &what)?;
+        let key = TemplateKey { channel, name, reach };
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    templates::get(tx.session(), &key).await?.ok_or(HubError::NotFound("template in the database"))?;
+                    let gone = templates::put(tx.session(), key, None, actor_name(&actor), now).await?;
+                    template_problems::clear_of(tx.session(), channel.as_str(), &gone.key.name).await?;
+                    let details = details(&gone, None);
+                    tx.record(&Entry { details, ..Entry::new(now, "template.deleted", actor) })?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+/// Saves one that was tried. One that says what it said before stays the version that it is.
+pub(super) async fn save(
+    tx: &mut Tx,
+    wanted: Wanted,
+    restored: Option<u32>,
+    now: Timestamp,
+    actor: &Actor,
+) -> Result<StoredTemplate, HubError> {
+    let known = templates::get(tx.session(), &wanted.key).await?;
+    if let Some(known) = known.as_ref().filter(|known| known.text.as_ref() == Some(&wanted.text)) {
+        return Ok(known.clone());
+    }
+    if known.is_none() && templates::count(tx.session()).await? >= MOST {
+        let detail = format!("there are {MOST} templates in use already: take some away");
+        return Err(HubError::invalid("too_many", wanted.pointer, detail));
+    }
+    let channel = wanted.key.channel;
+    let stored = templates::put(tx.session(), wanted.key, Some(wanted.text), actor_name(actor), now).await?;
+    template_problems::clear_of(tx.session(), channel.as_str(), &stored.key.name).await?;
+    let details = details(&stored, restored);
+    tx.record(&Entry { details, ..Entry::new(now, "template.put", actor.clone()) })?;
+    Ok(stored)
+}
+
+fn details(template: &StoredTemplate, restored: Option<u32>) -> serde_json::Value {
+    let StoredTemplate { key, version, text, .. } = template;
+    json!({
+        "channel": key.channel, "event": key.name, "for": key.reach.to_string(), "version": version,
+        "bytes": text.as_ref().map(|text| text.len()), "restored": restored,
+    })
+}
+
+fn actor_name(actor: &Actor) -> &str {
+    match actor {
+        Actor::Token { name, .. } => name,
+        Actor::Link { endpoint } | Actor::Chat { endpoint, .. } => endpoint,
+        Actor::Hub => "hub",
+    }
+}
