@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::channels::{Channels, TemplatesError};
 use crate::config::Settings;
 use crate::data_dir::{DataDir, DataDirError, watch_keys};
-use crate::delivery::{Dispatcher, DispatcherParts, Egress, EgressError, RetrySchedule, TargetPolicy, run_discarder};
+use crate::delivery::{Dispatcher, Egress, EgressError, RetrySchedule, SendContext, TargetPolicy, run_discarder};
 use crate::descriptors;
 use crate::http::{App, router, serve};
 use crate::hub::{Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_slack_jobs, run_timer};
@@ -150,7 +150,7 @@ impl Server {
         let hub_settings =
             HubSettings { public_url: public_url.clone(), default_timeout_seconds: settings.review_timeout_sec };
         let bootstrap = BootstrapToken::new(admin_token.0.expose_secret());
-        let parts = DispatcherParts {
+        let context = SendContext {
             store: Arc::clone(&store),
             clock: clock.clone(),
             channels,
@@ -161,12 +161,11 @@ impl Server {
             sends: descriptors::sends(files),
         };
         let (intake, sending) = (CancellationToken::new(), CancellationToken::new());
-        let (dispatcher, dispatching) = Dispatcher::new(parts, sending.clone());
-        dispatcher.take_over().await;
+        let (launcher, dispatching) = Dispatcher::start(context, sending.clone()).await;
         let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), (seen, next), sending.clone());
         let checkpointing = run_checkpoints(Arc::clone(&store), clock.clone(), sending.clone());
         let discarding = run_discarder(Arc::clone(&store), clock.clone(), intake.clone());
-        let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, dispatcher, bootstrap);
+        let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, launcher, bootstrap);
         let hub = Arc::new(hub);
         let waits = Arc::new(Semaphore::new((connections / 2).max(1)));
         let unproven = Arc::new(Semaphore::new(UNPROVEN));

@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::outcome::Class;
+use crate::delivery::send::outcome::Class;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Channel;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Hub;
 use crate::audit::Actor;
-use crate::delivery::Dispatcher;
+use crate::delivery::Launcher;
 use crate::time::SharedClock;
 
 /// What a transition needs besides the request.
@@ -13,7 +13,7 @@ pub(super) struct Scene {
     pub(super) clock: SharedClock,
     pub(super) public_url: String,
     /// Sends what is told.
-    pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) launcher: Arc<Launcher>,
     /// Who acts, for the trail.
     pub(super) actor: Actor,
 }
@@ -24,7 +24,7 @@ impl Hub {
         Scene {
             clock: self.clock.clone(),
             public_url: self.settings.public_url.clone(),
-            dispatcher: Arc::clone(&self.dispatcher),
+            launcher: Arc::clone(&self.launcher),
             actor,
         }
     }

@@ -9,7 +9,7 @@ use super::config::compiled_schemas::ContextSchemas;
 use super::key_check::KeyCheck;
 use super::requests::link_log::LinkLog;
 use super::retries::{Retries, Task};
-use crate::delivery::{Dispatcher, TargetPolicy};
+use crate::delivery::{Launcher, TargetPolicy};
 use crate::identity::{BootstrapToken, Principal, digest_of_secret};
 use crate::ids::ReplayId;
 use crate::links::KeyRing;
@@ -46,7 +46,7 @@ pub struct Hub {
     pub(super) keys: Arc<KeyRing>,
     pub(super) settings: HubSettings,
     pub(super) targets: Arc<TargetPolicy>,
-    pub(super) dispatcher: Arc<Dispatcher>,
+    pub(super) launcher: Arc<Launcher>,
     pub(super) bootstrap: BootstrapToken,
     pub(super) contexts: ContextSchemas,
     pub(super) rules: RuleBooks,
@@ -65,7 +65,7 @@ impl Hub {
         keys: Arc<KeyRing>,
         settings: HubSettings,
         targets: Arc<TargetPolicy>,
-        dispatcher: Arc<Dispatcher>,
+        launcher: Arc<Launcher>,
         bootstrap: BootstrapToken,
     ) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl Hub {
             keys,
             settings,
             targets,
-            dispatcher,
+            launcher,
             bootstrap,
             contexts: ContextSchemas::default(),
             rules: RuleBooks::default(),
@@ -114,7 +114,7 @@ impl Hub {
     /// # Errors
     /// When the database fails.
     pub async fn metrics(&self) -> Result<String, StoreError> {
-        self.dispatcher.metrics().await
+        self.launcher.metrics().await
     }
 
     /// Whether the database reads and writes, and what an operator should look at all the same.

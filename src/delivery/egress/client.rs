@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy};
 use url::Url;
 
-use super::lookup::{JudgedResolver, Names};
+use super::dns::{JudgedResolver, Names};
 use crate::store::transport::{ClientCertificate, Transport};
 
 /// Connections kept open to one host while nothing is sent.

@@ -1,12 +1,17 @@
 //! The way out: addresses judged when they are dialled, one deadline over everything, a bounded answer, no redirects, no proxy
 //! but an endpoint's own.
 
-mod answer;
+mod cache;
 mod client;
-mod fault;
-mod lines;
-mod lookup;
+mod dns;
+mod error;
+mod oauth;
+mod outgoing;
+pub(super) mod prepared;
+mod response;
+pub(super) mod signature;
 mod tls;
+pub(super) mod validate;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +21,19 @@ use reqwest::{Client, Method, Request};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-pub(super) use self::answer::Answer;
-pub use self::answer::wait_of;
+pub(super) use self::cache::Line;
+use self::cache::Lines;
 pub(super) use self::client::{added, with_authorities, with_identity};
-use self::fault::Way;
-pub use self::fault::{EgressError, tls_fault};
-pub(super) use self::lines::Line;
-use self::lines::Lines;
-pub use self::lookup::{Lookup, SystemLookup};
-use self::lookup::{NameError, Names};
+pub use self::dns::{Lookup, SystemLookup};
+use self::dns::{NameError, Names};
+use self::error::Way;
+pub use self::error::{EgressError, tls_fault};
+use self::oauth::{Token, Tokens};
+pub(super) use self::outgoing::Composed;
+use self::prepared::Route;
+pub(super) use self::response::Answer;
+pub use self::response::{Control, wait_of};
 use super::TargetPolicy;
-use super::auth::{Token, Tokens};
-use super::compose::Composed;
-use super::route::Route;
 use crate::store::endpoints::Endpoint;
 use crate::store::transport::Transport;
 use crate::time::Timestamp;
@@ -231,5 +236,5 @@ impl Egress {
 }
 
 fn unbuilt(error: reqwest::Error) -> EgressError {
-    EgressError::Setup(fault::text(&error))
+    EgressError::Setup(error::text(&error))
 }

@@ -89,7 +89,7 @@ impl Hub {
         let mut problems: HashMap<_, _> =
             template_problems::between(session, first.id, last.id).await?.into_iter().collect();
         let ids: Vec<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
-        let held = self.dispatcher.held(&ids);
+        let held = self.launcher.held(&ids);
         let status = |endpoint: &Endpoint| EndpointStatus {
             endpoint: EndpointView::new(endpoint),
             health: failing.remove(&endpoint.id).map(HealthView::from),

@@ -37,7 +37,7 @@ impl Hub {
             return Err(HubError::conflict("busy", detail));
         };
         let event = sample(&kind, &endpoint, &self.settings.public_url, self.clock.now());
-        let trial = self.dispatcher.try_out(&endpoint, event).await;
+        let trial = self.launcher.context().try_out(&endpoint, event).await;
         let (now, actor) = (self.clock.now(), caller.actor());
         let details = json!({
             "endpoint": id, "name": endpoint.name, "event": kind, "delivered": trial.delivered, "class": trial.class,

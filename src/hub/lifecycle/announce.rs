@@ -40,7 +40,7 @@ pub(in crate::hub) async fn announce_shown(
     let detail = request.terms.procedure.detail;
     let news = News { kind, request_id: Some(request.id), subject: shown, detail, at: now };
     let further = further(tx, kind, request).await?;
-    publish(tx, &scene.dispatcher, news, &further, |endpoint| wants(endpoint, kind, request)).await?;
+    publish(tx, &scene.launcher, news, &further, |endpoint| wants(endpoint, kind, request)).await?;
     tx.signal(Signal::Request(request.id));
     Ok(())
 }

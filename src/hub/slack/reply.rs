@@ -101,7 +101,7 @@ impl Hub {
             Reply::Text(text) => self.tell(endpoint, member, text).await,
             Reply::Form { trigger, view, otherwise } => {
                 let body = json!({"trigger_id": trigger, "view": view});
-                match self.dispatcher.call_chat(endpoint, "views.open", &body).await {
+                match self.launcher.context().call_chat(endpoint, "views.open", &body).await {
                     Ok(()) => Ok(()),
                     // Its time is over, or will be.
                     Err(error) => {
@@ -121,11 +121,11 @@ impl Hub {
                     "response_type": "ephemeral", "replace_original": false, "text": text, "unfurl_links": false,
                     "unfurl_media": false,
                 });
-                self.dispatcher.answer_chat(endpoint, url, &body).await
+                self.launcher.context().answer_chat(endpoint, url, &body).await
             }
             (None, Some(channel)) => {
                 let body = json!({"channel": channel, "user": user, "text": text});
-                self.dispatcher.call_chat(endpoint, "chat.postEphemeral", &body).await
+                self.launcher.context().call_chat(endpoint, "chat.postEphemeral", &body).await
             }
             (None, None) => Ok(()),
         }

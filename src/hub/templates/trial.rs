@@ -181,7 +181,7 @@ impl Hub {
         };
         let all: Vec<StoredTemplate> =
             places.current.iter().filter(stays).cloned().chain(wanted.iter().map(new)).collect();
-        let channels = Arc::clone(self.dispatcher.channels());
+        let channels = Arc::clone(self.launcher.channels());
         let channel = key.channel;
         let overrides = applying(&all, channels.files(), places.occasion(key));
         // It may take as long as many messages, so few are under way at once.

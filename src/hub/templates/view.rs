@@ -155,7 +155,7 @@ impl Hub {
         if let Some(stored) = places.current.iter().find(|known| known.key == key) {
             return Ok(TemplateView::of_stored(&places, stored));
         }
-        let channels = self.dispatcher.channels();
+        let channels = self.launcher.channels();
         let file = places.file(channels.files(), &key).map(|file| (file.template.text.to_string(), false));
         let below = file.or_else(|| channels.below(channel, &key.name));
         let (text, is_built_in) = below.ok_or(HubError::NotFound("template"))?;

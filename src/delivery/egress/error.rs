@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
-use super::super::TargetError;
-use super::lookup::NameError;
+use super::dns::NameError;
 use super::tls::explain_tls;
+use crate::delivery::TargetError;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::compose::revision_of;
-use super::dispatcher::DispatcherParts;
+use super::message::revision_of;
 use crate::approval::Status;
+use crate::delivery::context::SendContext;
 use crate::store::StoreError;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::{Endpoint, EndpointState};
@@ -20,8 +20,8 @@ const CURRENT: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the request has to be read again and the database fails.
-pub(super) async fn unwanted(
-    parts: &DispatcherParts,
+pub(in crate::delivery) async fn unwanted(
+    context: &SendContext,
     endpoint: &Endpoint,
     claimed: &Claimed,
 ) -> Result<Option<(DeliveryState, String)>, StoreError> {
@@ -34,9 +34,11 @@ pub(super) async fn unwanted(
     if claimed.tier == Tier::Replay || !ASKING.contains(&event.kind.as_str()) {
         return Ok(None);
     }
-    let now = parts.clock.now();
+    let now = context.clock.now();
     let request = match event.request_id {
-        Some(id) if !is_current(claimed.seen_at, now) => queue::request_now(&mut parts.store.read().await?, id).await?,
+        Some(id) if !is_current(claimed.seen_at, now) => {
+            queue::request_now(&mut context.store.read().await?, id).await?
+        }
         _ => claimed.now,
     };
     Ok(request.and_then(|request| too_late(&event.subject, request, now)))

@@ -1,5 +1,8 @@
 //! Writes down what came of sends, as many in one transaction as have come together while the last one was committed.
 
+pub(super) mod health;
+pub(super) mod heartbeat;
+
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +10,12 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::mpsc;
 
-use super::dispatcher::Dispatcher;
-use super::health::{self, Report};
-use super::outcome::Class;
-use super::sender::TemplateVerdict;
+use self::health::Report;
+use crate::delivery::launcher::Launcher;
+use crate::delivery::record::{Record, TemplateVerdict};
+use crate::delivery::send::outcome::Class;
 use crate::ids::{DeliveryId, EndpointId};
-use crate::store::deliveries::{Attempt, DeliveryState};
+use crate::store::deliveries::Attempt;
 use crate::store::health::failing;
 use crate::store::queue::{self, Next, Settlement};
 use crate::store::slack::messages::{self, TurnEnd};
@@ -22,20 +25,6 @@ use crate::time::Timestamp;
 /// Most results in one operation: larger ones would keep others waiting for their commit.
 const BATCH: usize = 256;
 
-/// What is to be written down about one delivery.
-#[derive(Debug, Clone)]
-pub(super) struct Record {
-    pub(super) settlement: Settlement,
-    /// What it counted against the bound of bytes.
-    pub(super) bytes: usize,
-    /// Why the endpoint is to be switched off, when the target said so.
-    pub(super) is_gone: Option<String>,
-    /// What became of its turn at a message.
-    pub(super) turn: Option<TurnEnd>,
-    /// How the operator's templates did, where there are any.
-    pub(super) template: Option<TemplateVerdict>,
-}
-
 /// What was written down.
 struct Written {
     /// Of which deliveries the lease still held.
@@ -44,18 +33,18 @@ struct Written {
     due: Option<Timestamp>,
 }
 
-pub(super) struct Recorder {
-    dispatcher: Arc<Dispatcher>,
+pub(in crate::delivery) struct Recorder {
+    launcher: Arc<Launcher>,
     records: mpsc::UnboundedReceiver<Option<Record>>,
 }
 
 impl Recorder {
-    pub(super) fn new(dispatcher: Arc<Dispatcher>, records: mpsc::UnboundedReceiver<Option<Record>>) -> Self {
-        Self { dispatcher, records }
+    pub(in crate::delivery) fn new(launcher: Arc<Launcher>, records: mpsc::UnboundedReceiver<Option<Record>>) -> Self {
+        Self { launcher, records }
     }
 
     /// Runs until it is told that there is nothing more to come.
-    pub(super) async fn run(mut self) {
+    pub(in crate::delivery) async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             let taken = self.records.recv_many(&mut batch, BATCH).await;
@@ -79,7 +68,7 @@ impl Recorder {
             Ok(()) => {}
         }
         for record in &*records {
-            self.dispatcher.release(record.settlement.endpoint_id, record.bytes);
+            self.launcher.release(record.settlement.endpoint_id, record.bytes);
         }
     }
 
@@ -109,22 +98,22 @@ impl Recorder {
         let Written { held, due } = write.retry(retried).when(StoreError::is_transient).await?;
         for record in records.iter().filter(|record| held.contains(&record.settlement.id)) {
             if let Next::End { state, .. } = record.settlement.next {
-                self.dispatcher.metrics.ended(state);
+                self.launcher.metrics.ended(state);
             }
         }
         for record in records.iter().filter(|record| !held.contains(&record.settlement.id)) {
             tracing::warn!(delivery = %record.settlement.id, "the lease ran out before the result was recorded");
         }
         if let Some(moment) = records.iter().filter_map(Record::due).chain(due).min() {
-            self.dispatcher.told(moment);
+            self.launcher.told(moment);
         }
         Ok(())
     }
 
     async fn write_once(&self, records: Arc<[Record]>) -> Result<Written, StoreError> {
-        let dispatcher = Arc::clone(&self.dispatcher);
-        let now = dispatcher.parts.clock.now();
-        self.dispatcher
+        let launcher = Arc::clone(&self.launcher);
+        let now = launcher.context.clock.now();
+        self.launcher
             .write(move |tx| {
                 Box::pin(async move {
                     let settlements: Vec<Settlement> = records.iter().map(|record| record.settlement.clone()).collect();
@@ -148,7 +137,7 @@ impl Recorder {
                     let failing = failing(tx.session()).await?;
                     for (endpoint, report) in reports(&records, &held) {
                         let report = Report { is_failing: failing.contains(&endpoint), ..report };
-                        health::judge(tx, &dispatcher, endpoint, report, now).await?;
+                        health::judge(tx, &launcher, endpoint, report, now).await?;
                     }
                     Ok(Written { held, due: (passed_on > 0).then_some(now) })
                 })
@@ -196,24 +185,4 @@ fn reports(records: &[Record], held: &HashSet<DeliveryId>) -> BTreeMap<EndpointI
         report.gone = report.gone.take().or_else(|| record.is_gone.clone());
     }
     reports
-}
-
-impl Record {
-    /// What is written down instead of one that the database refuses: that it was sent, and that no more of it can be said.
-    fn refused(&self, error: &StoreError) -> Self {
-        tracing::error!(delivery = %self.settlement.id, error = error as &dyn std::error::Error, "a result is refused");
-        let reason = format!("what came of it cannot be recorded: {error}");
-        let next = Next::End { state: DeliveryState::Failed, reason: Some(reason) };
-        let attempt = self.settlement.attempt.clone().map(|attempt| Attempt { error: None, answer: None, ..attempt });
-        let settlement = Settlement { next, attempt, ..self.settlement.clone() };
-        Self { settlement, turn: None, template: None, ..self.clone() }
-    }
-
-    /// When the delivery is due again.
-    const fn due(&self) -> Option<Timestamp> {
-        match self.settlement.next {
-            Next::Retry(moment) | Next::Wait(moment) => Some(moment),
-            Next::GiveBack(_) | Next::End { .. } => None,
-        }
-    }
 }

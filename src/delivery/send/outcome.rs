@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::channels::Receipt;
+use crate::delivery::egress::Control;
 use crate::store::deliveries::DeliveryState;
 
 /// How an attempt is judged. The names are stored and shown.
@@ -78,26 +79,6 @@ impl Class {
     }
 }
 
-/// What a target asks for with the answer header `webhook-delivery`, where its endpoint lets it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
-    /// End this delivery.
-    AbortMessage,
-    /// Send nothing more.
-    Disable,
-}
-
-impl Control {
-    /// Reads the header's value.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text.trim() {
-            "abort-message" => Some(Self::AbortMessage),
-            "disable" => Some(Self::Disable),
-            _ => None,
-        }
-    }
-}
-
 /// How an attempt went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -126,7 +107,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// An attempt without an answer.
-    pub(super) const fn unanswered(class: Class, error: String) -> Self {
+    pub(in crate::delivery) const fn unanswered(class: Class, error: String) -> Self {
         Self {
             class,
             end: None,
@@ -142,7 +123,7 @@ impl Outcome {
     }
 
     /// A failure that lies with the hub or its configuration: trying again would not help.
-    pub(super) const fn ours(error: String) -> Self {
+    pub(in crate::delivery) const fn ours(error: String) -> Self {
         Self::unanswered(Class::Setup, error)
     }
 }

@@ -1,15 +1,27 @@
 //! One send: whether it is still wanted, what it says, how it went, and what becomes of the delivery.
 
-use super::compose::{Made, compose};
-use super::dispatcher::DispatcherParts;
-use super::lane::Verdict;
-use super::metrics::Metrics;
-use super::outcome::{Class, Control, Outcome};
-use super::retry::{Schedule, next_delay};
-use super::short::{post, post_short};
-use super::turn::{self, Took, Turn};
-use super::wanted::unwanted;
+pub(super) mod attempt;
+pub(super) mod chat_api;
+mod message;
+mod message_lock;
+pub(super) mod outcome;
+pub(super) mod retry;
+mod short_form;
+pub(super) mod test_send;
+mod wanted;
+
+use self::message::{Made, compose};
+use self::message_lock::{Took, Turn};
+use self::outcome::{Class, Outcome};
+use self::retry::{Schedule, next_delay};
+use self::short_form::{post, post_short};
+use self::wanted::unwanted;
+use super::egress::Control;
 use crate::channels::RenderError;
+use crate::delivery::context::SendContext;
+use crate::delivery::metrics::Metrics;
+use crate::delivery::record::TemplateVerdict;
+use crate::delivery::scheduler::endpoint_queue::Verdict;
 use crate::random;
 use crate::store::deliveries::{Attempt, DeliveryState};
 use crate::store::endpoints::Endpoint;
@@ -23,26 +35,17 @@ use crate::time::Timestamp;
 const MOST_UNCHARGED: u32 = 200;
 
 /// A send, over.
-pub(super) struct Sent {
+pub(in crate::delivery) struct Sent {
     /// What it showed about the endpoint.
-    pub(super) verdict: Verdict,
+    pub(in crate::delivery) verdict: Verdict,
     /// What is to be written down.
-    pub(super) settlement: Settlement,
+    pub(in crate::delivery) settlement: Settlement,
     /// What the target asked to be done about the endpoint.
-    pub(super) is_gone: Option<String>,
+    pub(in crate::delivery) is_gone: Option<String>,
     /// What became of its turn at a message.
-    pub(super) turn: Option<TurnEnd>,
+    pub(in crate::delivery) turn: Option<TurnEnd>,
     /// How the operator's templates did, where there are any.
-    pub(super) template: Option<TemplateVerdict>,
-}
-
-/// How an operator's templates did.
-#[derive(Debug, Clone)]
-pub(super) struct TemplateVerdict {
-    /// For which event.
-    pub(super) event: String,
-    /// What is wrong; none when they made the message.
-    pub(super) problem: Option<TemplateProblem>,
+    pub(in crate::delivery) template: Option<TemplateVerdict>,
 }
 
 impl Sent {
@@ -54,21 +57,26 @@ impl Sent {
 }
 
 /// Sends one delivery, if it is still wanted.
-pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &Endpoint, claimed: &Claimed) -> Sent {
+pub(in crate::delivery) async fn send(
+    context: &SendContext,
+    metrics: &Metrics,
+    endpoint: &Endpoint,
+    claimed: &Claimed,
+) -> Sent {
     let (Ok(endpoints), Ok(templates)) =
-        (parts.store.lookup().endpoints().await, parts.store.lookup().templates().await)
+        (context.store.lookup().endpoints().await, context.store.lookup().templates().await)
     else {
         // The database is away: as soon as it is back, everything is looked at again.
-        return Sent::untried(claimed, Next::GiveBack(parts.clock.now()));
+        return Sent::untried(claimed, Next::GiveBack(context.clock.now()));
     };
     // The lane may not have heard of a change yet that was answered a moment ago.
     let endpoint = endpoints.iter().find(|known| known.id == endpoint.id).map_or(endpoint, |known| &**known);
-    match unwanted(parts, endpoint, claimed).await {
+    match unwanted(context, endpoint, claimed).await {
         Ok(None) => {}
         Ok(Some((state, reason))) => return Sent::untried(claimed, Next::End { state, reason: Some(reason) }),
-        Err(_) => return Sent::untried(claimed, Next::GiveBack(parts.clock.now())),
+        Err(_) => return Sent::untried(claimed, Next::GiveBack(context.clock.now())),
     }
-    let turn = match turn::take(parts, endpoint, claimed).await {
+    let turn = match message_lock::take(context, endpoint, claimed).await {
         Took::None => None,
         Took::Turn(turn) => Some(turn),
         Took::Busy(place, until) => {
@@ -77,9 +85,9 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
         }
         Took::Not(next) => return Sent::untried(claimed, next),
     };
-    let started_at = parts.clock.now();
+    let started_at = context.clock.now();
     let stopwatch = std::time::Instant::now();
-    let (outcome, template) = make_and_post(parts, &templates, endpoint, claimed, turn.as_ref(), started_at).await;
+    let (outcome, template) = make_and_post(context, &templates, endpoint, claimed, turn.as_ref(), started_at).await;
     let duration = stopwatch.elapsed();
     let duration_us = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     let number = claimed.attempts + 1;
@@ -101,7 +109,7 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
             answer: outcome.answer.clone(),
         }),
         charged: outcome.class.is_charged() || outcome.class == Class::Success,
-        ..Settlement::untried(claimed, next(parts, endpoint, claimed, &outcome))
+        ..Settlement::untried(claimed, next(context, endpoint, claimed, &outcome))
     };
     let wants_no_more = outcome.class == Class::Gone || outcome.control == Some(Control::Disable);
     let is_gone = wants_no_more.then(|| outcome.error.clone()).flatten();
@@ -111,14 +119,14 @@ pub(super) async fn send(parts: &DispatcherParts, metrics: &Metrics, endpoint: &
 
 /// Makes the message and posts it; also how the operator's templates did, where there are any.
 async fn make_and_post(
-    parts: &DispatcherParts,
+    context: &SendContext,
     templates: &[StoredTemplate],
     endpoint: &Endpoint,
     claimed: &Claimed,
     turn: Option<&Turn>,
     now: Timestamp,
 ) -> (Outcome, Option<TemplateVerdict>) {
-    let Made { said, templates } = match compose(parts, templates, endpoint, claimed, turn) {
+    let Made { said, templates } = match compose(context, templates, endpoint, claimed, turn.map(Turn::destination)) {
         Ok(made) => made,
         Err(error) => return (Outcome::ours(error.to_string()), None),
     };
@@ -126,8 +134,9 @@ async fn make_and_post(
         let problem = made.err().map(|error| problem(claimed, &error, now));
         TemplateVerdict { event: claimed.event.kind.clone(), problem }
     });
-    let outcome = post(parts, endpoint, claimed, turn, said, now).await;
-    let outcome = if outcome.takes_short { post_short(parts, endpoint, claimed, turn, outcome).await } else { outcome };
+    let outcome = post(context, endpoint, claimed, turn, said, now).await;
+    let outcome =
+        if outcome.takes_short { post_short(context, endpoint, claimed, turn, outcome).await } else { outcome };
     (outcome, verdict)
 }
 
@@ -141,7 +150,7 @@ fn problem(claimed: &Claimed, error: &RenderError, at: Timestamp) -> TemplatePro
     }
 }
 
-fn next(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed, outcome: &Outcome) -> Next {
+fn next(context: &SendContext, endpoint: &Endpoint, claimed: &Claimed, outcome: &Outcome) -> Next {
     if let Some(state) = outcome.end {
         return Next::End { state, reason: outcome.error.clone() };
     }
@@ -153,7 +162,7 @@ fn next(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed, outcome
     // Lost ones are nobody's failure that is known of: after a kill, waits do not begin where they left off.
     let uncounted = claimed.attempts_before.saturating_add(claimed.uncharged).saturating_add(claimed.lost);
     let made = claimed.attempts.saturating_sub(uncounted) + u32::from(charged);
-    let schedule = Schedule::of(endpoint, &parts.schedule);
+    let schedule = Schedule::of(endpoint, &context.schedule);
     let retry_after = outcome.retry_after;
     let delay = if charged {
         next_delay(&schedule, made, retry_after, random::fraction())
@@ -164,7 +173,7 @@ fn next(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed, outcome
         None
     };
     match delay {
-        Some(delay) => Next::Retry(parts.clock.now() + delay),
+        Some(delay) => Next::Retry(context.clock.now() + delay),
         None => failed(Some(format!("given up after {} attempts", claimed.attempts + 1))),
     }
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::dispatcher::Dispatcher;
-use super::publish::send_ping;
+use crate::delivery::launcher::Launcher;
+use crate::delivery::outbox::send_ping;
 use crate::ids::EndpointId;
 use crate::store::{StoreError, Tx, endpoints, heartbeats};
 use crate::time::{CLOCK_SLACK, Timestamp};
@@ -14,18 +14,18 @@ use crate::time::{CLOCK_SLACK, Timestamp};
 const PUT_OFF: Duration = Duration::from_secs(3_600);
 
 /// Sends the heartbeats whose time has come.
-pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError> {
-    let now = dispatcher.parts.clock.now();
-    let due = heartbeats::due(&mut dispatcher.parts.store.read().await?, now).await?;
+pub(in crate::delivery) async fn look(launcher: &Arc<Launcher>) -> Result<(), StoreError> {
+    let now = launcher.context.clock.now();
+    let due = heartbeats::due(&mut launcher.context.store.read().await?, now).await?;
     for id in due {
-        let owner = Arc::clone(dispatcher);
-        let beaten = dispatcher.write(move |tx| Box::pin(async move { beat(tx, &owner, id, now).await })).await;
+        let owner = Arc::clone(launcher);
+        let beaten = launcher.write(move |tx| Box::pin(async move { beat(tx, &owner, id, now).await })).await;
         match beaten {
             // One whose row cannot be read, say, keeps no other from its own, nor the dispatcher from its round.
             Err(error) if !error.is_transient() => {
                 tracing::error!(endpoint = %id, error = &error as &dyn std::error::Error, "a heartbeat is put off");
                 let later = now + PUT_OFF;
-                dispatcher
+                launcher
                     .write(move |tx| Box::pin(async move { heartbeats::put_off(tx.session(), id, later).await }))
                     .await?;
             }
@@ -35,7 +35,7 @@ pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError>
     Ok(())
 }
 
-async fn beat(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
+async fn beat(tx: &mut Tx, launcher: &Arc<Launcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
     // Another replica may have been faster.
     let to_come = now..=heartbeats::beyond(now);
     if heartbeats::due_at(tx.session(), id).await?.is_none_or(|moment| moment > now && to_come.contains(&moment)) {
@@ -53,7 +53,7 @@ async fn beat(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: Ti
     heartbeats::put_off(tx.session(), id, now + every).await?;
     // One that is switched off or paused is meant to be silent.
     if endpoint.is_active() && endpoint.paused_at.is_none() {
-        send_ping(tx, dispatcher, &Arc::new(endpoint), now);
+        send_ping(tx, launcher, &Arc::new(endpoint), now);
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ use reqwest::{Method, Request};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
-use super::egress::Answer;
-use super::route::{basic, secret};
-use super::{EgressError, TargetPolicy};
+use super::Answer;
+use super::prepared::{basic, secret};
+use crate::delivery::{EgressError, TargetPolicy};
 use crate::shape::without_mark;
 use crate::store::transport::Auth;
 use crate::time::Timestamp;
@@ -26,7 +26,7 @@ const UNSAID: Duration = Duration::from_secs(300);
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Where one endpoint's tokens come from, and the one in use.
-pub(super) struct Tokens {
+pub(in crate::delivery) struct Tokens {
     url: Url,
     authorization: HeaderValue,
     form: String,
@@ -47,9 +47,9 @@ struct Kept {
 }
 
 /// One token.
-pub(super) struct Token {
+pub(in crate::delivery) struct Token {
     /// As `Authorization` says it.
-    pub(super) header: HeaderValue,
+    pub(in crate::delivery) header: HeaderValue,
     until: Timestamp,
     /// The one before it was refused: should this be too, no further one will help.
     second: bool,
@@ -74,7 +74,7 @@ struct Refused {
 
 impl Tokens {
     /// What these settings mean; none when they mean no such tokens.
-    pub(super) fn of(auth: Option<&Auth>, policy: &TargetPolicy) -> Result<Option<Self>, EgressError> {
+    pub(in crate::delivery) fn of(auth: Option<&Auth>, policy: &TargetPolicy) -> Result<Option<Self>, EgressError> {
         let Some(Auth::Oauth2 { token_url, client_id, client_secret, scope }) = auth else { return Ok(None) };
         let url = policy.check_url(token_url)?;
         // RFC 6749 §2.3.1 has both encoded as a form first.
@@ -96,7 +96,7 @@ impl Tokens {
     }
 
     /// A live token. All who wait for the same fetch share what comes of it, a failure too.
-    pub(super) async fn get<F>(
+    pub(in crate::delivery) async fn get<F>(
         &self,
         now: Timestamp,
         fetch: impl FnOnce(Request) -> F,
@@ -130,7 +130,7 @@ impl Tokens {
     }
 
     /// Hears what the target answered to a token. An error when it refuses one that may be replaced: the next attempt does.
-    pub(super) fn heard(&self, token: &Arc<Token>, status: u16) -> Result<(), EgressError> {
+    pub(in crate::delivery) fn heard(&self, token: &Arc<Token>, status: u16) -> Result<(), EgressError> {
         if status != 401 {
             if token.second {
                 self.doubted.store(false, Ordering::Relaxed);
@@ -150,7 +150,7 @@ impl Tokens {
     }
 
     /// That there is no token, in words that name its issuer but none of its secrets.
-    pub(super) fn failure(&self, why: &str) -> EgressError {
+    pub(in crate::delivery) fn failure(&self, why: &str) -> EgressError {
         EgressError::Credentials(format!("no token from {}: {why}", TargetPolicy::masked(self.url.as_str())))
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::breaker::{Admission, Breaker};
-use super::pace::{Allowance, Limiter, rate};
+use super::circuit_breaker::{Admission, Breaker};
+use super::rate_limit::{Allowance, Limiter, rate};
 use crate::random;
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::queue::{Claimed, Room, Tier};
@@ -26,7 +26,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(300);
 
 /// What a send showed about its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::delivery) enum Verdict {
     /// It works.
     Works,
     /// It works, and answers more than is read, so that its connection cannot be used again.
@@ -61,7 +61,7 @@ pub enum HeldBy {
 }
 
 /// A lane.
-pub(super) struct Lane {
+pub(in crate::delivery) struct Lane {
     endpoint: Arc<Endpoint>,
     /// Tier by tier.
     queues: [VecDeque<Claimed>; 3],
@@ -80,7 +80,7 @@ pub(super) struct Lane {
 }
 
 /// Whether a lane has something that can set out.
-pub(super) enum Turn {
+pub(in crate::delivery) enum Turn {
     /// It has.
     Now {
         /// To whom.
@@ -95,7 +95,7 @@ pub(super) enum Turn {
 }
 
 impl Lane {
-    pub(super) fn new(endpoint: Arc<Endpoint>) -> Self {
+    pub(in crate::delivery) fn new(endpoint: Arc<Endpoint>) -> Self {
         Self {
             allowance: Allowance::of(&endpoint),
             limiter: rate(&endpoint).map(Limiter::new),
@@ -110,16 +110,16 @@ impl Lane {
         }
     }
 
-    pub(super) const fn held(&self) -> usize {
+    pub(in crate::delivery) const fn held(&self) -> usize {
         self.held
     }
 
-    pub(super) const fn under_way(&self) -> usize {
+    pub(in crate::delivery) const fn under_way(&self) -> usize {
         self.under_way
     }
 
     /// Takes over what is configured anew.
-    pub(super) fn configure(&mut self, endpoint: &Arc<Endpoint>) {
+    pub(in crate::delivery) fn configure(&mut self, endpoint: &Arc<Endpoint>) {
         if Arc::ptr_eq(&self.endpoint, endpoint) {
             return;
         }
@@ -136,7 +136,7 @@ impl Lane {
         self.backlog = true;
     }
 
-    pub(super) fn is_open(&self) -> bool {
+    pub(in crate::delivery) fn is_open(&self) -> bool {
         self.endpoint.state == EndpointState::Active && self.endpoint.paused_at.is_none()
     }
 
@@ -148,7 +148,7 @@ impl Lane {
     }
 
     /// How many more can be taken, of those never tried and of the others. The others leave half of the window to them.
-    pub(super) fn room(&self, now: Timestamp) -> Room {
+    pub(in crate::delivery) fn room(&self, now: Timestamp) -> Room {
         if !self.is_open() || self.held_until(now).is_some() {
             return Room::default();
         }
@@ -163,12 +163,12 @@ impl Lane {
     }
 
     /// Whether the database may hold something that can be sent now, while nothing waits here.
-    pub(super) fn wants_more(&self, now: Timestamp) -> bool {
+    pub(in crate::delivery) fn wants_more(&self, now: Timestamp) -> bool {
         self.backlog && self.queues.iter().all(VecDeque::is_empty) && self.room(now) != Room::default()
     }
 
     /// Takes a place for one that was never tried, if there is one.
-    pub(super) fn reserve(&mut self, now: Timestamp) -> bool {
+    pub(in crate::delivery) fn reserve(&mut self, now: Timestamp) -> bool {
         let free = self.room(now).fresh > 0;
         self.backlog |= !free;
         self.held += usize::from(free);
@@ -176,23 +176,23 @@ impl Lane {
     }
 
     /// Takes places for those that were claimed.
-    pub(super) const fn hold(&mut self, count: usize) {
+    pub(in crate::delivery) const fn hold(&mut self, count: usize) {
         self.held += count;
     }
 
     /// Takes note of how much of the queue was found.
-    pub(super) const fn note_backlog(&mut self, more: bool) {
+    pub(in crate::delivery) const fn note_backlog(&mut self, more: bool) {
         self.backlog = more;
     }
 
     /// Gives back a place; answers whether it is time to look for more in the database: whenever another quarter of the window has
     /// become free, and not at each place between.
-    pub(super) fn release(&mut self) -> bool {
+    pub(in crate::delivery) fn release(&mut self) -> bool {
         self.held = self.held.saturating_sub(1);
         self.backlog && self.held.is_multiple_of((self.window() / 4).max(1))
     }
 
-    pub(super) fn enqueue(&mut self, claimed: Claimed) {
+    pub(in crate::delivery) fn enqueue(&mut self, claimed: Claimed) {
         let [fresh, retry, replay] = &mut self.queues;
         match claimed.tier {
             Tier::Fresh => fresh.push_back(claimed),
@@ -202,7 +202,7 @@ impl Lane {
     }
 
     /// The next one to set out, counted as under way.
-    pub(super) fn next(&mut self, now: Timestamp) -> Turn {
+    pub(in crate::delivery) fn next(&mut self, now: Timestamp) -> Turn {
         if self.under_way >= self.allowance.sends() as usize || self.queues.iter().all(VecDeque::is_empty) {
             return Turn::None;
         }
@@ -230,12 +230,12 @@ impl Lane {
     }
 
     /// Counts one as under way that did not wait for its turn.
-    pub(super) const fn set_off(&mut self) {
+    pub(in crate::delivery) const fn set_off(&mut self) {
         self.under_way += 1;
     }
 
     /// A send has ended. Answers when to look again, should the lane be closed for a while.
-    pub(super) fn ended(&mut self, verdict: Verdict, now: Timestamp) -> Option<Timestamp> {
+    pub(in crate::delivery) fn ended(&mut self, verdict: Verdict, now: Timestamp) -> Option<Timestamp> {
         self.under_way = self.under_way.saturating_sub(1);
         match verdict {
             Verdict::Works | Verdict::Overflows => {
@@ -275,14 +275,14 @@ impl Lane {
     }
 
     /// Whether nothing can be sent for a while, so that what waits here had better wait in the database.
-    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
+    pub(in crate::delivery) fn is_shut(&self, now: Timestamp) -> bool {
         !self.is_open()
             || self.held_until(now).is_some()
             || matches!(self.breaker.admit(now), Admission::NotBefore(_) | Admission::AfterProbe)
     }
 
     /// What keeps everything from the endpoint now: of two, the one that lasts longer.
-    pub(super) fn held_by(&self, now: Timestamp) -> Option<Held> {
+    pub(in crate::delivery) fn held_by(&self, now: Timestamp) -> Option<Held> {
         let throttled = self.held_until(now);
         match self.breaker.admit(now) {
             _ if !self.is_open() => None,
@@ -295,18 +295,18 @@ impl Lane {
     }
 
     /// Takes out all that waits here.
-    pub(super) fn drain(&mut self) -> Vec<Claimed> {
+    pub(in crate::delivery) fn drain(&mut self) -> Vec<Claimed> {
         self.backlog = true;
         self.queues.iter_mut().flat_map(std::mem::take).collect()
     }
 
     /// What waits here.
-    pub(super) fn waiting(&mut self) -> impl Iterator<Item = &mut Claimed> {
+    pub(in crate::delivery) fn waiting(&mut self) -> impl Iterator<Item = &mut Claimed> {
         self.queues.iter_mut().flatten()
     }
 
     /// Takes out some of what waits here. Their places are still held.
-    pub(super) fn take_out(&mut self, which: impl Fn(&Claimed) -> bool) -> Vec<Claimed> {
+    pub(in crate::delivery) fn take_out(&mut self, which: impl Fn(&Claimed) -> bool) -> Vec<Claimed> {
         let mut taken = Vec::new();
         for queue in &mut self.queues {
             let (out, stay): (VecDeque<_>, VecDeque<_>) = std::mem::take(queue).into_iter().partition(&which);

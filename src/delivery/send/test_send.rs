@@ -8,14 +8,14 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LOCATION, HeaderMap, HeaderName, He
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use super::TargetPolicy;
 use super::attempt::{deliver, judge, redacted};
-use super::compose::{Made, compose};
-use super::dispatcher::Dispatcher;
-use super::egress::{Egress, EgressError, added};
+use super::message::{Made, compose};
+use super::message_lock::Turn;
 use super::outcome::Outcome;
-use super::turn::Turn;
 use crate::channels::text::cut;
+use crate::delivery::TargetPolicy;
+use crate::delivery::context::SendContext;
+use crate::delivery::egress::{Egress, EgressError, added};
 use crate::ids::DeliveryId;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
@@ -76,23 +76,23 @@ pub struct Answered {
     pub body: Option<String>,
 }
 
-impl Dispatcher {
+impl SendContext {
     /// Sends an event to an endpoint at once, whatever state that is in, and waits for the answer, no longer than any attempt may take.
     pub async fn try_out(&self, endpoint: &Endpoint, event: Event) -> Trial {
-        let parts = &self.parts;
-        let now = parts.clock.now();
+        let context = self;
+        let now = context.clock.now();
         // As if it were queued: what is made and signed takes no other form.
         let claimed = Claimed::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now);
         let mut template_problem = None;
         let started = std::time::Instant::now();
         let turn = Turn::at_trial(endpoint);
-        let stored = parts.store.lookup().templates().await.unwrap_or_default();
-        let made = compose(parts, &stored, endpoint, &claimed, turn.as_ref());
+        let stored = context.store.lookup().templates().await.unwrap_or_default();
+        let made = compose(context, &stored, endpoint, &claimed, turn.as_ref().map(Turn::destination));
         let (outcome, posted, headers) = match made {
             Ok(Made { said, templates }) => {
                 template_problem = templates.and_then(Result::err).map(|problem| problem.to_string());
-                let posted = posted(&parts.egress, endpoint, &claimed, &said.body, now).ok();
-                let answered = deliver(&parts.egress, endpoint, &claimed, said, now).await;
+                let posted = posted(&context.egress, endpoint, &claimed, &said.body, now).ok();
+                let answered = deliver(&context.egress, endpoint, &claimed, said, now).await;
                 let headers = answered.as_ref().map(|answer| shown(endpoint, &answer.headers)).unwrap_or_default();
                 (judge(endpoint, answered), posted, headers)
             }

@@ -5,14 +5,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::dispatcher::DispatcherParts;
-use super::turn::Turn;
 use crate::approval::{Detail, Digest, GroupName, Status};
 use crate::channels::redact::{self, Withheld};
 use crate::channels::{
-    FileTemplate, Links, Manner, Notice, Occasion, Override, RenderError, Said, SlotLinks, Subject, applying,
+    FileTemplate, Links, Manner, Notice, Occasion, Override, Posting, RenderError, Said, SlotLinks, Subject, applying,
     tells_resources_apart,
 };
+use crate::delivery::context::SendContext;
+use crate::delivery::egress::Composed;
 use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
 use crate::store::endpoints::{Endpoint, Format};
@@ -23,7 +23,7 @@ use crate::time::Timestamp;
 
 /// Why there is nothing to send.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ComposeError {
+pub(in crate::delivery) enum ComposeError {
     /// The event's stored request cannot be read.
     #[error("the stored event cannot be read: {0}")]
     Event(#[from] serde_json::Error),
@@ -62,7 +62,7 @@ impl AskedSlot {
 }
 
 /// The revision that a stored request was told at.
-pub(super) fn revision_of(subject: &str) -> Result<u32, serde_json::Error> {
+pub(in crate::delivery) fn revision_of(subject: &str) -> Result<u32, serde_json::Error> {
     #[derive(serde::Deserialize)]
     struct Revision {
         revision: u32,
@@ -70,63 +70,63 @@ pub(super) fn revision_of(subject: &str) -> Result<u32, serde_json::Error> {
     serde_json::from_str::<Revision>(subject).map(|subject| subject.revision)
 }
 
-/// What is sent.
-#[derive(Debug, Clone)]
-pub(super) struct Composed {
-    /// Of an API, which of its methods is called.
-    pub(super) method: Option<&'static str>,
-    /// JSON.
-    pub(super) body: String,
-}
-
 /// A message, made.
-pub(super) struct Made {
+pub(in crate::delivery) struct Made {
     /// What is sent.
-    pub(super) said: Composed,
+    pub(in crate::delivery) said: Composed,
     /// How the operator's templates did, where there are any; an error when the message was made without them.
-    pub(super) templates: Option<Result<(), RenderError>>,
+    pub(in crate::delivery) templates: Option<Result<(), RenderError>>,
 }
 
-/// The message of one delivery; `turn` is its turn at the one that it goes into, where the channel has such.
-pub(super) fn compose(
-    parts: &DispatcherParts,
+/// A message that is changed later, as one delivery finds it.
+#[derive(Clone, Copy)]
+pub(in crate::delivery) struct Destination<'a> {
+    /// The groups whose slots may be decided from it.
+    pub(in crate::delivery) groups: &'a BTreeSet<GroupName>,
+    /// How and where it is posted.
+    pub(in crate::delivery) posting: &'a Posting,
+}
+
+/// The message of one delivery; `destination` is the message that it goes into, where the channel changes messages later.
+pub(in crate::delivery) fn compose(
+    context: &SendContext,
     templates: &[StoredTemplate],
     endpoint: &Endpoint,
     claimed: &Claimed,
-    turn: Option<&Turn>,
+    destination: Option<Destination<'_>>,
 ) -> Result<Made, ComposeError> {
-    with_notice(parts, endpoint, claimed, turn, |notice, manner| {
-        let overrides = overrides(templates, parts.channels.files(), endpoint, &claimed.event)?;
+    with_notice(context, endpoint, claimed, destination, |notice, manner| {
+        let overrides = overrides(templates, context.channels.files(), endpoint, &claimed.event)?;
         let Said { method, body, is_operators, problem } =
-            parts.channels.say(endpoint.channel, manner, notice, &overrides)?;
+            context.channels.say(endpoint.channel, manner, notice, &overrides)?;
         Ok(Made { said: Composed { method, body }, templates: is_operators.then(|| problem.map_or(Ok(()), Err)) })
     })
 }
 
 /// The same in short form, for a target that refused the whole message for its form.
-pub(super) fn compose_short(
-    parts: &DispatcherParts,
+pub(in crate::delivery) fn compose_short(
+    context: &SendContext,
     endpoint: &Endpoint,
     claimed: &Claimed,
-    turn: Option<&Turn>,
+    destination: Option<Destination<'_>>,
 ) -> Result<Composed, ComposeError> {
-    with_notice(parts, endpoint, claimed, turn, |notice, manner| {
-        let (method, body) = parts.channels.say_short(endpoint.channel, manner, notice)?;
+    with_notice(context, endpoint, claimed, destination, |notice, manner| {
+        let (method, body) = context.channels.say_short(endpoint.channel, manner, notice)?;
         Ok(Composed { method, body })
     })
 }
 
 /// What there is to tell, and how it is laid out.
 fn with_notice<T>(
-    parts: &DispatcherParts,
+    context: &SendContext,
     endpoint: &Endpoint,
     claimed: &Claimed,
-    turn: Option<&Turn>,
+    destination: Option<Destination<'_>>,
     with: impl FnOnce(&Notice<'_>, Manner<'_>) -> Result<T, ComposeError>,
 ) -> Result<T, ComposeError> {
-    let DispatcherParts { keys, public_url, .. } = parts;
+    let SendContext { keys, public_url, .. } = context;
     let event = &claimed.event;
-    let groups = turn.map_or(&endpoint.groups, |turn| &turn.groups);
+    let groups = destination.map_or(&endpoint.groups, |message| message.groups);
     let links = match event.request_id {
         Some(_) if !groups.is_empty() => {
             links(&serde_json::from_str(&event.subject)?, claimed, endpoint, groups, keys, public_url)
@@ -141,10 +141,10 @@ fn with_notice<T>(
         None => Subject::Endpoint(&text),
     };
     let notice = Notice { id: event.id, kind: &event.kind, at: event.at, subject, withheld, links };
-    let manner = match (turn, endpoint.format) {
+    let manner = match (destination, endpoint.format) {
         (None, Format::Standard) => Manner::Body,
         (None, Format::Cloudevents) => Manner::Cloudevent { source: public_url },
-        (Some(turn), _) => Manner::Call(&turn.posting),
+        (Some(message), _) => Manner::Call(message.posting),
     };
     with(&notice, manner)
 }

@@ -4,11 +4,30 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, LOCATION, RETRY_AFTER};
 
-use super::super::outcome::Control;
 use crate::time::Timestamp;
 
 /// Longest `Location` that is kept.
 const LOCATION_KEPT: usize = 200;
+
+/// What a target asks for with the answer header `webhook-delivery`, where its endpoint lets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// End this delivery.
+    AbortMessage,
+    /// Send nothing more.
+    Disable,
+}
+
+impl Control {
+    /// Reads the header's value.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.trim() {
+            "abort-message" => Some(Self::AbortMessage),
+            "disable" => Some(Self::Disable),
+            _ => None,
+        }
+    }
+}
 
 /// What a target said.
 #[derive(Debug, Clone, PartialEq, Eq)]

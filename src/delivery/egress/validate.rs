@@ -5,9 +5,9 @@ use std::time::Duration;
 use reqwest::header::{AUTHORIZATION, HeaderName};
 use reqwest::{Certificate, Client, ClientBuilder};
 
-use super::egress::{with_authorities, with_identity};
-use super::route::check_proxy;
-use super::target::TargetPolicy;
+use super::prepared::check_proxy;
+use super::{with_authorities, with_identity};
+use crate::delivery::target::TargetPolicy;
 use crate::store::transport::{Auth, SlackApp, Transport};
 
 /// Most headers of an endpoint's own.

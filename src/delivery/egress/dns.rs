@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::super::{TargetError, TargetPolicy};
-use super::fault::is_exhaustion;
+use super::error::is_exhaustion;
+use crate::delivery::{TargetError, TargetPolicy};
 
 /// Finds the addresses of a name. What it finds is judged by whoever asked.
 pub trait Lookup: Send + Sync + 'static {

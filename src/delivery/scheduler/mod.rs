@@ -2,11 +2,15 @@
 //!
 //! Holds no connection and awaits nothing. What is to be done about it, its owner does with the [`Work`] that each call answers.
 
+mod circuit_breaker;
+pub(super) mod endpoint_queue;
+mod rate_limit;
+
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::lane::{Held, Lane, Turn, Verdict};
+use self::endpoint_queue::{Held, Lane, Turn, Verdict};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::{Claimed, Room};
@@ -21,14 +25,14 @@ const GUARANTEED: usize = 2;
 
 /// What is to be done.
 #[derive(Default)]
-pub(super) struct Work {
+pub(in crate::delivery) struct Work {
     /// To be sent.
-    pub(super) sends: Vec<(Arc<Endpoint>, Claimed)>,
+    pub(in crate::delivery) sends: Vec<(Arc<Endpoint>, Claimed)>,
     /// To be given back to the database.
-    pub(super) give_back: Vec<Claimed>,
+    pub(in crate::delivery) give_back: Vec<Claimed>,
 }
 
-pub(super) struct Board {
+pub(in crate::delivery) struct Board {
     clock: SharedClock,
     /// Of a lease, what must be left when a send sets out.
     needed: Duration,
@@ -54,7 +58,7 @@ struct Lanes {
 
 impl Board {
     /// `needed` is the longest that a send and its record take, `sends` how many may be under way at once.
-    pub(super) fn new(clock: SharedClock, needed: Duration, sends: usize) -> Self {
+    pub(in crate::delivery) fn new(clock: SharedClock, needed: Duration, sends: usize) -> Self {
         Self { clock, needed, lanes: Mutex::new(Lanes { sends, ..Lanes::default() }) }
     }
 
@@ -63,7 +67,7 @@ impl Board {
     }
 
     /// Takes over what is configured; what waits for endpoints that are closed now goes back.
-    pub(super) fn configure(&self, endpoints: &[Arc<Endpoint>]) -> Work {
+    pub(in crate::delivery) fn configure(&self, endpoints: &[Arc<Endpoint>]) -> Work {
         let now = self.clock.now();
         let mut board = self.lanes();
         let known: HashSet<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
@@ -81,7 +85,7 @@ impl Board {
     }
 
     /// Takes a place for a delivery that is about to be made, so that it can be sent as soon as it is committed.
-    pub(super) fn reserve(&self, endpoint: &Arc<Endpoint>, bytes: usize) -> bool {
+    pub(in crate::delivery) fn reserve(&self, endpoint: &Arc<Endpoint>, bytes: usize) -> bool {
         let now = self.clock.now();
         let mut board = self.lanes();
         let crowded = board.held >= HELD || board.bytes + bytes > HELD_BYTES;
@@ -99,7 +103,7 @@ impl Board {
     }
 
     /// Takes a place whether there is one or not.
-    pub(super) fn reserve_out_of_turn(&self, endpoint: &Arc<Endpoint>, bytes: usize) {
+    pub(in crate::delivery) fn reserve_out_of_turn(&self, endpoint: &Arc<Endpoint>, bytes: usize) {
         let mut board = self.lanes();
         board.held += 1;
         board.bytes += bytes;
@@ -107,7 +111,7 @@ impl Board {
     }
 
     /// Sends one whose place was taken so, whatever the lane says.
-    pub(super) fn set_off(&self, endpoint: &Arc<Endpoint>, claimed: Claimed) -> Work {
+    pub(in crate::delivery) fn set_off(&self, endpoint: &Arc<Endpoint>, claimed: Claimed) -> Work {
         let mut board = self.lanes();
         board.under_way += 1;
         board.lane(endpoint).set_off();
@@ -115,7 +119,7 @@ impl Board {
     }
 
     /// How much of each endpoint's queue may be taken out of the database. What is promised to the first is not there for the next.
-    pub(super) fn rooms(&self, endpoints: &[&Arc<Endpoint>]) -> Vec<Room> {
+    pub(in crate::delivery) fn rooms(&self, endpoints: &[&Arc<Endpoint>]) -> Vec<Room> {
         let now = self.clock.now();
         let mut board = self.lanes();
         let mut left = if board.bytes >= HELD_BYTES { 0 } else { HELD.saturating_sub(board.held) };
@@ -131,7 +135,7 @@ impl Board {
     }
 
     /// Takes in what was claimed; `more` when the queue may hold more that is due.
-    pub(super) fn take(&self, endpoint: &Arc<Endpoint>, claimed: Vec<Claimed>, more: bool) -> Work {
+    pub(in crate::delivery) fn take(&self, endpoint: &Arc<Endpoint>, claimed: Vec<Claimed>, more: bool) -> Work {
         let now = self.clock.now();
         let mut board = self.lanes();
         board.held += claimed.len();
@@ -146,7 +150,7 @@ impl Board {
     }
 
     /// Takes in one whose place was reserved, now that it is committed.
-    pub(super) fn deliver(&self, endpoint: &Arc<Endpoint>, claimed: Claimed) -> Work {
+    pub(in crate::delivery) fn deliver(&self, endpoint: &Arc<Endpoint>, claimed: Claimed) -> Work {
         let now = self.clock.now();
         let mut board = self.lanes();
         board.lane(endpoint).enqueue(claimed);
@@ -156,7 +160,7 @@ impl Board {
     }
 
     /// A send has ended.
-    pub(super) fn ended(&self, endpoint: EndpointId, verdict: Verdict) -> Work {
+    pub(in crate::delivery) fn ended(&self, endpoint: EndpointId, verdict: Verdict) -> Work {
         let now = self.clock.now();
         let mut board = self.lanes();
         board.under_way = board.under_way.saturating_sub(1);
@@ -184,7 +188,7 @@ impl Board {
     }
 
     /// A place is free again, because the delivery is written down or was never made. Answers whether to look for more.
-    pub(super) fn release(&self, endpoint: EndpointId, bytes: usize) -> bool {
+    pub(in crate::delivery) fn release(&self, endpoint: EndpointId, bytes: usize) -> bool {
         let mut board = self.lanes();
         board.held = board.held.saturating_sub(1);
         board.bytes = board.bytes.saturating_sub(bytes);
@@ -193,7 +197,7 @@ impl Board {
 
     /// Sets off what had to wait until now. Answers also whether to look into the database for more: a lane that was shut is open
     /// again, and what was given back waits there.
-    pub(super) fn due(&self) -> (Work, bool) {
+    pub(in crate::delivery) fn due(&self) -> (Work, bool) {
         let now = self.clock.now();
         let mut board = self.lanes();
         let (mut work, mut look) = (Work::default(), false);
@@ -210,12 +214,12 @@ impl Board {
     }
 
     /// When something that had to wait is due.
-    pub(super) fn next_timer(&self) -> Option<Timestamp> {
+    pub(in crate::delivery) fn next_timer(&self) -> Option<Timestamp> {
         self.lanes().timers.first().map(|(moment, _)| *moment)
     }
 
     /// What waits here with a lease that is too short for it, or longer than a lease can be: the clock was put back.
-    pub(super) fn wrong_leases(&self, before: Timestamp, beyond: Timestamp) -> Vec<(DeliveryId, i64)> {
+    pub(in crate::delivery) fn wrong_leases(&self, before: Timestamp, beyond: Timestamp) -> Vec<(DeliveryId, i64)> {
         let mut board = self.lanes();
         let waiting = board.lanes.values_mut().flat_map(Lane::waiting);
         let is_wrong = |claimed: &&mut Claimed| claimed.lease_until < before || claimed.lease_until > beyond;
@@ -223,7 +227,12 @@ impl Board {
     }
 
     /// Notes which of these leases were prolonged. The others belong to somebody else by now.
-    pub(super) fn prolong(&self, asked: &[(DeliveryId, i64)], held: &HashSet<DeliveryId>, until: Timestamp) {
+    pub(in crate::delivery) fn prolong(
+        &self,
+        asked: &[(DeliveryId, i64)],
+        held: &HashSet<DeliveryId>,
+        until: Timestamp,
+    ) {
         let lost: HashSet<DeliveryId> = asked.iter().map(|(id, _)| *id).filter(|id| !held.contains(id)).collect();
         let mut board = self.lanes();
         let mut gone = Vec::new();
@@ -239,13 +248,13 @@ impl Board {
     }
 
     /// Takes out all that waits: the hub goes down.
-    pub(super) fn close(&self) -> Work {
+    pub(in crate::delivery) fn close(&self) -> Work {
         let mut board = self.lanes();
         Work { sends: Vec::new(), give_back: board.lanes.values_mut().flat_map(Lane::drain).collect() }
     }
 
     /// What keeps everything from these endpoints now, for those of which it is so.
-    pub(super) fn held(&self, endpoints: &[EndpointId]) -> HashMap<EndpointId, Held> {
+    pub(in crate::delivery) fn held(&self, endpoints: &[EndpointId]) -> HashMap<EndpointId, Held> {
         let now = self.clock.now();
         let board = self.lanes();
         let held = |id: &EndpointId| Some((*id, board.lanes.get(id)?.held_by(now)?));
@@ -253,14 +262,14 @@ impl Board {
     }
 
     /// Sends under way, and deliveries held.
-    pub(super) fn load(&self) -> (usize, usize) {
+    pub(in crate::delivery) fn load(&self) -> (usize, usize) {
         let board = self.lanes();
         (board.under_way, board.held)
     }
 }
 
 /// What a delivery counts against the bound of bytes.
-pub(super) fn bytes_of(claimed: &Claimed) -> usize {
+pub(in crate::delivery) fn bytes_of(claimed: &Claimed) -> usize {
     claimed.event.subject.len()
 }
 

@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::dispatcher::{Dispatcher, LOOK, RECORDING, WAITING};
-use super::health;
-use super::heartbeat;
+use super::{Dispatcher, LOOK};
+use crate::delivery::context::WAITING;
+use crate::delivery::results::health;
+use crate::delivery::results::heartbeat;
 use crate::ids::EndpointId;
 use crate::store::StoreError;
 use crate::store::endpoints::Endpoint;
@@ -23,18 +23,18 @@ const SKEW: Duration = Duration::from_secs(1);
 impl Dispatcher {
     /// Looks once: at the configuration, at leases, at what is due. Answers when to look again. What fails for a reason of its own
     /// keeps nothing else from being done.
-    pub(super) async fn round(self: &Arc<Self>) -> Result<Timestamp, StoreError> {
-        let store = &self.parts.store;
+    pub(super) async fn round(&mut self) -> Result<Timestamp, StoreError> {
+        let store = &self.launcher.context.store;
         // The next look is counted from here: the clock may move during the round, either way, and parts of it have looked before.
-        let began = self.parts.clock.now();
+        let began = self.launcher.context.clock.now();
         store.refresh_configuration().await?;
         let endpoints = store.lookup().endpoints().await?;
-        self.carry_out(self.board.configure(&endpoints));
+        self.launcher.carry_out(self.launcher.board.configure(&endpoints));
         go_on("prolong leases", self.prolong().await)?;
-        go_on("probe what is switched off", health::look(self).await)?;
-        go_on("send heartbeats", heartbeat::look(self).await)?;
+        go_on("probe what is switched off", health::look(&self.launcher).await)?;
+        go_on("send heartbeats", heartbeat::look(&self.launcher).await)?;
 
-        let now = self.parts.clock.now();
+        let now = self.launcher.context.clock.now();
         let mut session = store.read().await?;
         let moments = queue::moments(&mut session).await?;
         let overrun = queue::next_overrun(&mut session).await?;
@@ -45,7 +45,7 @@ impl Dispatcher {
         go_on("take back what was put off by another clock", self.mend_moments(&endpoints, latest, now).await)?;
         if overrun.is_some_and(|overrun| overrun <= now) {
             let released =
-                self.write(move |tx| Box::pin(async move { queue::release_overrun(tx.session(), now).await }));
+                self.launcher.write(move |tx| Box::pin(async move { queue::release_overrun(tx.session(), now).await }));
             go_on("take back what another process left", released.await)?;
         }
         let next = |(_, moments): &(_, Moments)| moments.first();
@@ -59,48 +59,49 @@ impl Dispatcher {
     /// What is due, or leased, further ahead than it can have been put by this clock was put there before the clock was put back,
     /// perhaps by years. Nobody would look at it for as long.
     async fn mend_moments(
-        &self,
+        &mut self,
         endpoints: &[Arc<Endpoint>],
         (due, lease): (Option<Timestamp>, Option<Timestamp>),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let endpoints = endpoints.iter().map(|endpoint| &**endpoint);
-        let beyond = now + self.parts.schedule.longest_wait(endpoints) + CLOCK_SLACK;
+        let beyond = now + self.launcher.context.schedule.longest_wait(endpoints) + CLOCK_SLACK;
         if due.is_some_and(|due| due > beyond) {
             let moved = self
+                .launcher
                 .write(move |tx| Box::pin(async move { queue::bring_forward(tx.session(), beyond, now, PART).await }))
                 .await?;
             tracing::warn!(moved, "the clock was put back: what was to be tried again later is tried now");
-            self.told(now);
+            self.launcher.told(now);
         }
-        let beyond = now + self.lease() + CLOCK_SLACK;
+        let beyond = now + self.launcher.context.lease() + CLOCK_SLACK;
         let is_left = lease.is_some_and(|lease| lease > beyond) && self.is_left_behind(now);
         if is_left {
             let released = self
+                .launcher
                 .write(move |tx| Box::pin(async move { queue::release_beyond(tx.session(), beyond, now).await }))
                 .await?;
             tracing::warn!(released, "the clock was put back: leases that nobody keeps are over");
         }
         if lease.is_none_or(|lease| lease <= beyond) || is_left {
-            self.strange_leases.store(i64::MAX, Ordering::SeqCst);
+            self.strange_leases = None;
         }
         Ok(())
     }
 
     /// Whether leases that end too late have been seen for as long as a lease lasts: whoever is alive has settled or set them
     /// right by then.
-    fn is_left_behind(&self, now: Timestamp) -> bool {
-        let since = self.strange_leases.load(Ordering::SeqCst);
-        let since = if since > now.as_micros() { now.as_micros() } else { since };
-        self.strange_leases.store(since, Ordering::SeqCst);
-        now.since(Timestamp::from_micros(since)) >= self.lease()
+    fn is_left_behind(&mut self, now: Timestamp) -> bool {
+        let since = self.strange_leases.filter(|since| *since <= now).unwrap_or(now);
+        self.strange_leases = Some(since);
+        now.since(since) >= self.launcher.context.lease()
     }
 
     /// Leases and deadlines go by each replica's own clock: one that goes wrong by seconds takes away what others are sending.
     fn compare_clocks(&self, database: Option<Timestamp>, now: Timestamp) {
         let Some(database) = database else { return };
         let skew = database.since(now).max(now.since(database));
-        let was_wrong = self.metrics.set_clock_skew(skew) > SKEW;
+        let was_wrong = self.launcher.metrics.set_clock_skew(skew) > SKEW;
         match (was_wrong, skew > SKEW) {
             (false, true) => tracing::warn!(
                 skew_seconds = skew.as_secs_f64(),
@@ -113,7 +114,7 @@ impl Dispatcher {
 
     /// Claims what is due, that which has waited longest first.
     async fn serve(
-        self: &Arc<Self>,
+        &self,
         endpoints: &[Arc<Endpoint>],
         mut due: Vec<(EndpointId, Moments)>,
         now: Timestamp,
@@ -127,7 +128,7 @@ impl Dispatcher {
                 _ => {}
             }
         }
-        let rooms = self.board.rooms(&wanted.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
+        let rooms = self.launcher.board.rooms(&wanted.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
         let wishes: Vec<(&Arc<Endpoint>, Wish)> = wanted
             .into_iter()
             .zip(rooms)
@@ -146,12 +147,13 @@ impl Dispatcher {
         }
     }
 
-    async fn claim(self: &Arc<Self>, wishes: &[(&Arc<Endpoint>, Wish)], now: Timestamp) -> Result<(), StoreError> {
+    async fn claim(&self, wishes: &[(&Arc<Endpoint>, Wish)], now: Timestamp) -> Result<(), StoreError> {
         if wishes.is_empty() {
             return Ok(());
         }
-        let (lease, wanted) = (self.lease(), wishes.iter().map(|(_, wish)| *wish).collect::<Vec<_>>());
+        let (lease, wanted) = (self.launcher.context.lease(), wishes.iter().map(|(_, wish)| *wish).collect::<Vec<_>>());
         let claimed = self
+            .launcher
             .write(move |tx| Box::pin(async move { queue::claim(tx.session(), &wanted, now, lease).await }))
             .await?;
         let mut by_endpoint: HashMap<EndpointId, Vec<Claimed>> = HashMap::new();
@@ -161,25 +163,27 @@ impl Dispatcher {
         for (endpoint, Wish { room, .. }) in wishes {
             let claimed = by_endpoint.remove(&endpoint.id).unwrap_or_default();
             let more = claimed.len() >= room.fresh.min(room.later) as usize;
-            self.carry_out(self.board.take(endpoint, claimed, more));
+            self.launcher.carry_out(self.launcher.board.take(endpoint, claimed, more));
         }
         Ok(())
     }
 
     /// Prolongs the leases of what has waited here for long.
-    async fn prolong(self: &Arc<Self>) -> Result<(), StoreError> {
-        let now = self.parts.clock.now();
-        let leases = self.board.wrong_leases(
-            now + self.parts.egress.deadline() + RECORDING + WAITING / 2,
-            now + self.lease() + CLOCK_SLACK,
+    async fn prolong(&self) -> Result<(), StoreError> {
+        let now = self.launcher.context.clock.now();
+        let leases = self.launcher.board.wrong_leases(
+            now + self.launcher.context.needed() + WAITING / 2,
+            now + self.launcher.context.lease() + CLOCK_SLACK,
         );
         if leases.is_empty() {
             return Ok(());
         }
-        let (until, asked) = (now + self.lease(), leases.clone());
-        let held =
-            self.write(move |tx| Box::pin(async move { queue::extend(tx.session(), &leases, until).await })).await?;
-        self.board.prolong(&asked, &held, until);
+        let (until, asked) = (now + self.launcher.context.lease(), leases.clone());
+        let held = self
+            .launcher
+            .write(move |tx| Box::pin(async move { queue::extend(tx.session(), &leases, until).await }))
+            .await?;
+        self.launcher.board.prolong(&asked, &held, until);
         Ok(())
     }
 }

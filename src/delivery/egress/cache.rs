@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::auth::Tokens;
-use super::super::route::Route;
+use super::oauth::Tokens;
+use super::prepared::Route;
 use crate::ids::EndpointId;
 use crate::store::endpoints::Endpoint;
 

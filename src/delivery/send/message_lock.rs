@@ -7,11 +7,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::attempt::{attempt, call};
-use super::compose::Composed;
-use super::dispatcher::DispatcherParts;
+use super::message::Destination;
 use super::outcome::{Class, Outcome};
 use crate::approval::GroupName;
 use crate::channels::{Declaration, Posting, Receipt, Way, addressed, is_aside};
+use crate::delivery::context::SendContext;
+use crate::delivery::egress::Composed;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::{Claimed, Next};
@@ -23,17 +24,17 @@ use crate::time::Timestamp;
 const LATER: Duration = Duration::from_secs(1);
 
 /// A delivery's turn at a message.
-pub(super) struct Turn {
+pub(in crate::delivery) struct Turn {
     /// How and where it is posted.
-    pub(super) posting: Posting,
+    pub(in crate::delivery) posting: Posting,
     /// The groups whose slots may be decided from it.
-    pub(super) groups: BTreeSet<GroupName>,
+    pub(in crate::delivery) groups: BTreeSet<GroupName>,
     /// Which message it is; none of what shows no request.
     place: Option<Place>,
 }
 
 /// What came of asking for a turn.
-pub(super) enum Took {
+pub(in crate::delivery) enum Took {
     /// The channel has no such messages.
     None,
     /// The turn.
@@ -51,26 +52,26 @@ struct Found {
 }
 
 /// Takes the turn that the delivery needs.
-pub(super) async fn take(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed) -> Took {
+pub(in crate::delivery) async fn take(context: &SendContext, endpoint: &Endpoint, claimed: &Claimed) -> Took {
     if Declaration::of(endpoint.channel).receipt.is_none() {
         return Took::None;
     }
-    match try_take(parts, endpoint, claimed).await {
+    match try_take(context, endpoint, claimed).await {
         Ok(took) => took,
         Err(error) => {
             tracing::warn!(delivery = %claimed.id, error = &error as &dyn std::error::Error, "cannot take a turn");
-            Took::Not(Next::Wait(parts.clock.now() + LATER))
+            Took::Not(Next::Wait(context.clock.now() + LATER))
         }
     }
 }
 
-async fn try_take(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claimed) -> Result<Took, StoreError> {
+async fn try_take(context: &SendContext, endpoint: &Endpoint, claimed: &Claimed) -> Result<Took, StoreError> {
     let address = Address::of(endpoint, claimed);
     let groups = match &address {
         Address::Own(_) => endpoint.groups.clone(),
         Address::Member(_) => BTreeSet::new(),
         Address::Channel(channel) => {
-            let subscriptions = parts.store.lookup().subscriptions().await?;
+            let subscriptions = context.store.lookup().subscriptions().await?;
             let here = subscriptions.iter().filter(|known| known.endpoint == endpoint.id && known.channel == *channel);
             let groups: BTreeSet<GroupName> = here.map(|known| known.group.clone()).collect();
             if groups.is_empty() {
@@ -91,10 +92,10 @@ async fn try_take(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claime
     };
     let place = Place { endpoint: endpoint.id, request, address: claimed.address.clone() };
     let rewrites = !is_aside(&claimed.event.kind);
-    let Found { turn, is_high_risk } = find(parts, place.clone(), claimed, rewrites).await?;
+    let Found { turn, is_high_risk } = find(context, place.clone(), claimed, rewrites).await?;
     let posting = Posting { needs_page: is_high_risk, ..posting };
     Ok(match turn {
-        messages::Turn::Busy(until) => Took::Busy(place, until.min(parts.clock.now() + LATER)),
+        messages::Turn::Busy(until) => Took::Busy(place, until.min(context.clock.now() + LATER)),
         messages::Turn::Overtaken => {
             let reason = Some("the message shows something newer already".to_owned());
             Took::Not(Next::End { state: DeliveryState::Superseded, reason })
@@ -110,13 +111,13 @@ async fn try_take(parts: &DispatcherParts, endpoint: &Endpoint, claimed: &Claime
     })
 }
 
-async fn find(parts: &DispatcherParts, place: Place, claimed: &Claimed, rewrites: bool) -> Result<Found, StoreError> {
-    let now = parts.clock.now();
+async fn find(context: &SendContext, place: Place, claimed: &Claimed, rewrites: bool) -> Result<Found, StoreError> {
+    let now = context.clock.now();
     // Should the answer stay out, others wait as long as this one may take to arrive late: a conversation is opened, a message
     // posted, and posted once more in short form.
-    let until = now + parts.egress.deadline() * 3;
+    let until = now + context.egress.deadline() * 3;
     let claimant = Claimant { delivery: claimed.id, event: claimed.event.id, rewrites, until };
-    parts
+    context
         .store
         .write(move |tx| {
             Box::pin(async move {
@@ -161,17 +162,22 @@ fn own(endpoint: &Endpoint) -> String {
 }
 
 impl Turn {
+    /// What the message is made for.
+    pub(in crate::delivery) const fn destination(&self) -> Destination<'_> {
+        Destination { groups: &self.groups, posting: &self.posting }
+    }
+
     /// What a message out of turn needs, which nobody will change.
-    pub(super) fn at_trial(endpoint: &Endpoint) -> Option<Self> {
+    pub(in crate::delivery) fn at_trial(endpoint: &Endpoint) -> Option<Self> {
         Declaration::of(endpoint.channel).receipt?;
         let posting = Posting { address: own(endpoint), way: Way::New, shows_links: true, needs_page: false };
         Some(Self { posting, groups: endpoint.groups.clone(), place: None })
     }
 
     /// Posts the message. Before the first one to a member alone, their conversation is opened.
-    pub(super) async fn attempt(
+    pub(in crate::delivery) async fn attempt(
         &self,
-        parts: &DispatcherParts,
+        context: &SendContext,
         endpoint: &Endpoint,
         claimed: &Claimed,
         said: Composed,
@@ -179,23 +185,23 @@ impl Turn {
     ) -> Outcome {
         let is_first = self.posting.way == Way::New && !claimed.address.is_empty();
         if !is_first || !matches!(Address::of(endpoint, claimed), Address::Member(_)) {
-            return attempt(&parts.egress, endpoint, claimed, said, now).await;
+            return attempt(&context.egress, endpoint, claimed, said, now).await;
         }
         let asked = json!({"users": claimed.address}).to_string();
-        let opened = call(&parts.egress, endpoint, "conversations.open", asked, now).await;
+        let opened = call(&context.egress, endpoint, "conversations.open", asked, now).await;
         let Some(Receipt::Posted { channel, .. }) = &opened.receipt else {
             let error = opened.error.clone().or_else(|| Some("Slack names no conversation".to_owned()));
             let class = if opened.class == Class::Success { Class::Transient } else { opened.class };
             return Outcome { class, end: None, error, ..opened };
         };
         match addressed(&said.body, channel) {
-            Some(body) => attempt(&parts.egress, endpoint, claimed, Composed { body, ..said }, now).await,
+            Some(body) => attempt(&context.egress, endpoint, claimed, Composed { body, ..said }, now).await,
             None => Outcome::ours("the message is no object".to_owned()),
         }
     }
 
     /// What became of the message.
-    pub(super) fn report(self, claimed: &Claimed, outcome: &Outcome) -> Option<TurnEnd> {
+    pub(in crate::delivery) fn report(self, claimed: &Claimed, outcome: &Outcome) -> Option<TurnEnd> {
         let change = match (&outcome.receipt, outcome.class) {
             (Some(Receipt::Posted { channel, ts }), Class::Success) => match self.posting.way {
                 Way::Reply { .. } => Change::None,

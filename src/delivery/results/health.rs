@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::TargetPolicy;
-use super::dispatcher::Dispatcher;
-use super::publish::{News, publish, send_probe};
 use crate::approval::Detail;
 use crate::audit::{Actor, Entry};
+use crate::delivery::TargetPolicy;
+use crate::delivery::launcher::Launcher;
+use crate::delivery::outbox::{News, publish, send_probe};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{self, Endpoint, EndpointState};
 use crate::store::health::{self, Health};
@@ -28,19 +28,19 @@ const PROBED: Duration = HOUR;
 
 /// What results say about one endpoint.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(in crate::delivery) struct Report {
     /// It is on record as failing.
-    pub(super) is_failing: bool,
+    pub(in crate::delivery) is_failing: bool,
     /// Something arrived.
-    pub(super) worked: bool,
+    pub(in crate::delivery) worked: bool,
     /// How often something went wrong, by whoever's fault.
-    pub(super) failures: u32,
+    pub(in crate::delivery) failures: u32,
     /// How often by the endpoint's.
-    pub(super) charged: u32,
+    pub(in crate::delivery) charged: u32,
     /// What went wrong last.
-    pub(super) failure: Option<String>,
+    pub(in crate::delivery) failure: Option<String>,
     /// The target said that it wants nothing more, and why.
-    pub(super) gone: Option<String>,
+    pub(in crate::delivery) gone: Option<String>,
 }
 
 /// What is to be done about an endpoint that fails.
@@ -67,18 +67,18 @@ fn step(health: &Health, now: Timestamp) -> Step {
 }
 
 /// Draws the conclusions of what was sent to one endpoint, in the transaction that records it.
-pub(super) async fn judge(
+pub(in crate::delivery) async fn judge(
     tx: &mut Tx,
-    dispatcher: &Arc<Dispatcher>,
+    launcher: &Arc<Launcher>,
     id: EndpointId,
     report: Report,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     if let Some(reason) = report.gone {
-        return switch_off(tx, dispatcher, id, &reason, None, now).await;
+        return switch_off(tx, launcher, id, &reason, None, now).await;
     }
     if report.worked {
-        return if report.is_failing { recover(tx, dispatcher, id, now).await } else { Ok(()) };
+        return if report.is_failing { recover(tx, launcher, id, now).await } else { Ok(()) };
     }
     let Some(failure) = report.failure else { return Ok(()) };
     let count = (report.failures, report.charged);
@@ -94,18 +94,18 @@ pub(super) async fn judge(
         Step::Warn(warned) => {
             let (since, off_at) = (health.failing_since, health.charged_since.map(|since| since + SWITCHED_OFF));
             health::put(tx.session(), id, &Health { warned, ..health }, now).await?;
-            tell(tx, dispatcher, &endpoint, "endpoint.failing", Some((&failure, since, off_at)), now).await
+            tell(tx, launcher, &endpoint, "endpoint.failing", Some((&failure, since, off_at)), now).await
         }
         Step::SwitchOff => {
             let hours = SWITCHED_OFF.as_secs() / HOUR.as_secs();
             let reason = format!("nothing arrived there for {hours} hours; last: {failure}");
             let health = Health { probe_at: Some(now + PROBED), ..health };
-            switch_off(tx, dispatcher, id, &reason, Some(health), now).await
+            switch_off(tx, launcher, id, &reason, Some(health), now).await
         }
     }
 }
 
-async fn recover(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
+async fn recover(tx: &mut Tx, launcher: &Arc<Launcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
     let was = health::get(tx.session(), id).await?;
     health::clear(tx.session(), id).await?;
     let Some(endpoint) = endpoints::get(tx.session(), id).await? else { return Ok(()) };
@@ -121,7 +121,7 @@ async fn recover(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now:
         endpoint
     };
     if is_off || was_warned {
-        tell(tx, dispatcher, &endpoint, "endpoint.recovered", None, now).await?;
+        tell(tx, launcher, &endpoint, "endpoint.recovered", None, now).await?;
     }
     Ok(())
 }
@@ -129,7 +129,7 @@ async fn recover(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now:
 /// Switches an endpoint off; what waits for it is discarded soon (`discard`), and can be replayed later.
 async fn switch_off(
     tx: &mut Tx,
-    dispatcher: &Arc<Dispatcher>,
+    launcher: &Arc<Launcher>,
     id: EndpointId,
     reason: &str,
     health: Option<Health>,
@@ -144,13 +144,13 @@ async fn switch_off(
     }
     let details = json!({"endpoint": id, "name": off.name, "reason": reason});
     tx.record(&Entry { details, ..Entry::new(now, "endpoint.disabled", Actor::Hub) })?;
-    tell(tx, dispatcher, &off, "endpoint.disabled", None, now).await
+    tell(tx, launcher, &off, "endpoint.disabled", None, now).await
 }
 
 /// Tells the other endpoints.
 async fn tell(
     tx: &mut Tx,
-    dispatcher: &Arc<Dispatcher>,
+    launcher: &Arc<Launcher>,
     about: &Endpoint,
     kind: &str,
     failing: Option<(&str, Timestamp, Option<Timestamp>)>,
@@ -175,22 +175,22 @@ async fn tell(
             && other.resources.is_empty()
             && (other.events.is_empty() || other.events.contains(kind))
     };
-    publish(tx, dispatcher, news, &[], wants).await
+    publish(tx, launcher, news, &[], wants).await
 }
 
 /// Probes the endpoints whose time has come.
-pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError> {
-    let now = dispatcher.parts.clock.now();
-    let due = health::due_probes(&mut dispatcher.parts.store.read().await?, now, now + PROBED + CLOCK_SLACK).await?;
+pub(in crate::delivery) async fn look(launcher: &Arc<Launcher>) -> Result<(), StoreError> {
+    let now = launcher.context.clock.now();
+    let due = health::due_probes(&mut launcher.context.store.read().await?, now, now + PROBED + CLOCK_SLACK).await?;
     for id in due {
-        let owner = Arc::clone(dispatcher);
-        let probed = dispatcher.write(move |tx| Box::pin(async move { probe(tx, &owner, id, now).await })).await;
+        let owner = Arc::clone(launcher);
+        let probed = launcher.write(move |tx| Box::pin(async move { probe(tx, &owner, id, now).await })).await;
         match probed {
             // One whose row cannot be read, say, keeps no other from its own, nor the dispatcher from its round.
             Err(error) if !error.is_transient() => {
                 tracing::error!(endpoint = %id, error = &error as &dyn std::error::Error, "a probe is put off");
                 let later = now + PROBED;
-                dispatcher
+                launcher
                     .write(move |tx| Box::pin(async move { health::put_probe_off(tx.session(), id, later).await }))
                     .await?;
             }
@@ -200,7 +200,7 @@ pub(super) async fn look(dispatcher: &Arc<Dispatcher>) -> Result<(), StoreError>
     Ok(())
 }
 
-async fn probe(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
+async fn probe(tx: &mut Tx, launcher: &Arc<Launcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
     let Some(health) = health::get(tx.session(), id).await? else { return Ok(()) };
     // Another replica may have been faster.
     if health.probe_at.is_none_or(|moment| moment > now && moment <= now + PROBED + CLOCK_SLACK) {
@@ -211,7 +211,7 @@ async fn probe(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, id: EndpointId, now: T
         return health::clear(tx.session(), id).await;
     };
     health::put(tx.session(), id, &Health { probe_at: Some(now + PROBED), ..health }, now).await?;
-    send_probe(tx, dispatcher, Arc::new(endpoint), now);
+    send_probe(tx, launcher, Arc::new(endpoint), now);
     Ok(())
 }
 

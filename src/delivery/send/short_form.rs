@@ -6,17 +6,18 @@
 //! might send at the same time; otherwise the next attempt, with a lease of its own, makes both.
 
 use super::attempt::attempt;
-use super::compose::{Composed, compose_short};
-use super::dispatcher::{DispatcherParts, RECORDING};
+use super::message::compose_short;
+use super::message_lock::Turn;
 use super::outcome::{Class, Outcome};
-use super::turn::Turn;
+use crate::delivery::context::SendContext;
+use crate::delivery::egress::Composed;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::Claimed;
 use crate::time::Timestamp;
 
 /// Sends a message by its turn, where there is one.
-pub(super) async fn post(
-    parts: &DispatcherParts,
+pub(in crate::delivery) async fn post(
+    context: &SendContext,
     endpoint: &Endpoint,
     claimed: &Claimed,
     turn: Option<&Turn>,
@@ -24,31 +25,31 @@ pub(super) async fn post(
     now: Timestamp,
 ) -> Outcome {
     match turn {
-        Some(turn) => turn.attempt(parts, endpoint, claimed, said, now).await,
-        None => attempt(&parts.egress, endpoint, claimed, said, now).await,
+        Some(turn) => turn.attempt(context, endpoint, claimed, said, now).await,
+        None => attempt(&context.egress, endpoint, claimed, said, now).await,
     }
 }
 
 /// Sends in short form what was refused.
-pub(super) async fn post_short(
-    parts: &DispatcherParts,
+pub(in crate::delivery) async fn post_short(
+    context: &SendContext,
     endpoint: &Endpoint,
     claimed: &Claimed,
     turn: Option<&Turn>,
     refused: Outcome,
 ) -> Outcome {
     let why = refused.error.clone().unwrap_or_default();
-    let now = parts.clock.now();
-    if claimed.lease_until < now + parts.egress.deadline() + RECORDING {
+    let now = context.clock.now();
+    if claimed.lease_until < now + context.needed() {
         let error = format!("{why}; there was no time left to send it in short form");
         return Outcome { class: Class::Transient, error: Some(error), ..refused };
     }
-    let said = match compose_short(parts, endpoint, claimed, turn) {
+    let said = match compose_short(context, endpoint, claimed, turn.map(Turn::destination)) {
         Ok(said) => said,
         Err(error) => return Outcome { error: Some(format!("{why}; and no short form: {error}")), ..refused },
     };
     tracing::warn!(delivery = %claimed.id, endpoint = %endpoint.name, error = why, "sent once more in short form");
-    let outcome = post(parts, endpoint, claimed, turn, said, now).await;
+    let outcome = post(context, endpoint, claimed, turn, said, now).await;
     let error = match &outcome.error {
         None => format!("taken in short form alone: {why}"),
         Some(error) => format!("{error}; it was sent in short form because of {why}"),

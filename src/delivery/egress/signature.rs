@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 pub struct SigningError;
 
 /// An endpoint's signing secrets, ready to sign.
-pub(super) struct Signer {
+pub(in crate::delivery) struct Signer {
     keys: Vec<Key>,
 }
 
@@ -31,7 +31,7 @@ impl Signer {
     ///
     /// # Errors
     /// When one of them is no secret.
-    pub(super) fn of(endpoint: &Endpoint) -> Result<Option<Self>, SigningError> {
+    pub(in crate::delivery) fn of(endpoint: &Endpoint) -> Result<Option<Self>, SigningError> {
         let Some(secret) = &endpoint.secret else { return Ok(None) };
         let mut keys = vec![Key::new(secret.expose_secret(), None)?];
         for retiring in &endpoint.retiring {
@@ -41,7 +41,7 @@ impl Signer {
     }
 
     /// The value of `webhook-signature`: for each live secret `v1,` and the base64 of HMAC-SHA256 over `id.seconds.body`.
-    pub(super) fn sign(&self, id: &str, at: Timestamp, body: &str) -> String {
+    pub(in crate::delivery) fn sign(&self, id: &str, at: Timestamp, body: &str) -> String {
         let seconds = at.as_seconds().to_string();
         let mut signatures = String::new();
         for key in self.keys.iter().filter(|key| key.until.is_none_or(|until| at < until)) {

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::board::bytes_of;
-use super::dispatcher::Dispatcher;
+use super::launcher::Launcher;
 use crate::approval::Detail;
+use crate::delivery::scheduler::bytes_of;
 use crate::ids::{DeliveryId, EndpointId, EventId, RequestId};
 use crate::store::deliveries::{self, NewDelivery};
 use crate::store::endpoints::Endpoint;
@@ -34,7 +34,7 @@ pub struct News<'a> {
 /// When the database fails.
 pub async fn publish(
     tx: &mut Tx,
-    dispatcher: &Arc<Dispatcher>,
+    launcher: &Arc<Launcher>,
     news: News<'_>,
     further: &[(EndpointId, String)],
     wants: impl Fn(&Endpoint) -> bool,
@@ -46,24 +46,24 @@ pub async fn publish(
     let listeners: Vec<(&Arc<Endpoint>, &str)> = own.map(|endpoint| (endpoint, "")).chain(further).collect();
     let event = new_event(tx, news, listeners.len());
     for (endpoint, address) in listeners {
-        let place = Place::take(dispatcher, endpoint, event.subject.len());
-        make(tx, dispatcher, &event, place.ok_or(endpoint), address);
+        let place = Place::take(launcher, endpoint, event.subject.len());
+        make(tx, launcher, &event, place.ok_or(endpoint), address);
     }
     Ok(())
 }
 
 /// Sends a `ping` to an endpoint, whatever it listens to.
-pub(super) fn send_ping(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, endpoint: &Arc<Endpoint>, now: Timestamp) {
+pub(super) fn send_ping(tx: &mut Tx, launcher: &Arc<Launcher>, endpoint: &Arc<Endpoint>, now: Timestamp) {
     let event = new_ping(tx, now);
-    let place = Place::take(dispatcher, endpoint, event.subject.len());
-    make(tx, dispatcher, &event, place.ok_or(endpoint), "");
+    let place = Place::take(launcher, endpoint, event.subject.len());
+    make(tx, launcher, &event, place.ok_or(endpoint), "");
 }
 
 /// Sends a `ping` to an endpoint that is switched off, to see whether it works again.
-pub(super) fn send_probe(tx: &mut Tx, dispatcher: &Arc<Dispatcher>, endpoint: Arc<Endpoint>, now: Timestamp) {
+pub(super) fn send_probe(tx: &mut Tx, launcher: &Arc<Launcher>, endpoint: Arc<Endpoint>, now: Timestamp) {
     let event = new_ping(tx, now);
-    let place = Place::out_of_turn(dispatcher, &endpoint, event.subject.len());
-    make(tx, dispatcher, &event, Ok(place), "");
+    let place = Place::out_of_turn(launcher, &endpoint, event.subject.len());
+    make(tx, launcher, &event, Ok(place), "");
 }
 
 fn new_ping(tx: &mut Tx, now: Timestamp) -> Arc<Event> {
@@ -86,12 +86,12 @@ fn new_event(tx: &mut Tx, news: News<'_>, fanout: usize) -> Arc<Event> {
 }
 
 /// Makes a delivery: leased and sent after the commit where there is a place for it, waiting otherwise.
-fn make(tx: &mut Tx, dispatcher: &Dispatcher, event: &Arc<Event>, place: Result<Place, &Arc<Endpoint>>, address: &str) {
+fn make(tx: &mut Tx, launcher: &Launcher, event: &Arc<Event>, place: Result<Place, &Arc<Endpoint>>, address: &str) {
     let endpoint_id = match &place {
         Ok(place) => place.endpoint.id,
         Err(endpoint) => endpoint.id,
     };
-    let lease_until = dispatcher.parts.clock.now() + dispatcher.lease();
+    let lease_until = launcher.context.clock.now() + launcher.context.lease();
     let new = NewDelivery {
         id: DeliveryId::mint(event.at),
         event_id: event.id,
@@ -112,7 +112,7 @@ fn make(tx: &mut Tx, dispatcher: &Dispatcher, event: &Arc<Event>, place: Result<
 
 /// A place for a delivery that is not committed yet; given back if it never is.
 struct Place {
-    dispatcher: Arc<Dispatcher>,
+    launcher: Arc<Launcher>,
     endpoint: Arc<Endpoint>,
     bytes: usize,
     is_out_of_turn: bool,
@@ -120,12 +120,12 @@ struct Place {
 }
 
 impl Place {
-    fn take(dispatcher: &Arc<Dispatcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Option<Self> {
+    fn take(launcher: &Arc<Launcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Option<Self> {
         // What is known in memory may still be how it was before it was paused.
-        let open = endpoint.paused_at.is_none() && !dispatcher.is_stopping();
-        let taken = open && dispatcher.board.reserve(endpoint, bytes);
+        let open = endpoint.paused_at.is_none() && !launcher.is_stopping();
+        let taken = open && launcher.board.reserve(endpoint, bytes);
         taken.then(|| Self {
-            dispatcher: Arc::clone(dispatcher),
+            launcher: Arc::clone(launcher),
             endpoint: Arc::clone(endpoint),
             bytes,
             is_out_of_turn: false,
@@ -134,10 +134,10 @@ impl Place {
     }
 
     /// For what is sent though the endpoint is switched off.
-    fn out_of_turn(dispatcher: &Arc<Dispatcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Self {
-        dispatcher.board.reserve_out_of_turn(endpoint, bytes);
+    fn out_of_turn(launcher: &Arc<Launcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Self {
+        launcher.board.reserve_out_of_turn(endpoint, bytes);
         Self {
-            dispatcher: Arc::clone(dispatcher),
+            launcher: Arc::clone(launcher),
             endpoint: Arc::clone(endpoint),
             bytes,
             is_out_of_turn: true,
@@ -148,20 +148,20 @@ impl Place {
     fn send(mut self, claimed: Claimed) {
         self.is_used = true;
         debug_assert!(bytes_of(&claimed) == self.bytes);
-        let board = &self.dispatcher.board;
+        let board = &self.launcher.board;
         let work = if self.is_out_of_turn {
             board.set_off(&self.endpoint, claimed)
         } else {
             board.deliver(&self.endpoint, claimed)
         };
-        self.dispatcher.carry_out(work);
+        self.launcher.carry_out(work);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         if !self.is_used {
-            self.dispatcher.release(self.endpoint.id, self.bytes);
+            self.launcher.release(self.endpoint.id, self.bytes);
         }
     }
 }

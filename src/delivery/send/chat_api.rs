@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::attempt::call;
-use super::dispatcher::Dispatcher;
 use super::outcome::Class;
+use crate::delivery::context::SendContext;
 use crate::store::endpoints::Endpoint;
 
 /// Why there is no answer.
@@ -17,14 +17,14 @@ pub struct CallError {
     pub text: String,
 }
 
-impl Dispatcher {
+impl SendContext {
     /// Makes a call of the API that an endpoint speaks.
     ///
     /// # Errors
     /// When it is not carried out, or nobody knows.
     pub async fn call_chat(&self, endpoint: &Endpoint, method: &'static str, body: &Value) -> Result<(), CallError> {
-        let now = self.parts.clock.now();
-        let outcome = call(&self.parts.egress, endpoint, method, body.to_string(), now).await;
+        let now = self.clock.now();
+        let outcome = call(&self.egress, endpoint, method, body.to_string(), now).await;
         if outcome.class == Class::Success {
             return Ok(());
         }
@@ -37,11 +37,11 @@ impl Dispatcher {
     /// # Errors
     /// When it may not be called, or the answer was not taken.
     pub async fn answer_chat(&self, endpoint: &Endpoint, url: &str, body: &Value) -> Result<(), CallError> {
-        let egress = &self.parts.egress;
+        let egress = &self.egress;
         let failed = |may_be_tried_again, text: String| Err(CallError { may_be_tried_again, text });
         let sent = async {
             let line = egress.line(endpoint)?;
-            egress.post_to(&line, url, body.to_string(), self.parts.clock.now()).await
+            egress.post_to(&line, url, body.to_string(), self.clock.now()).await
         };
         match sent.await {
             Ok(answer) if answer.status == 200 => Ok(()),

@@ -6,12 +6,11 @@ use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::compose::Composed;
-use super::egress::{Answer, Egress, EgressError};
-use super::outcome::{Class, Control, Outcome};
-use super::target::TargetPolicy;
+use super::outcome::{Class, Outcome};
 use crate::channels::text::cut;
 use crate::channels::{Declaration, Meaning};
+use crate::delivery::egress::{Answer, Composed, Control, Egress, EgressError};
+use crate::delivery::target::TargetPolicy;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::Claimed;
@@ -25,10 +24,10 @@ const KEPT: usize = 1_024;
 const LEAST_SECRET: usize = 4;
 
 /// What came of asking a target.
-pub(super) type Answered = Result<Answer, EgressError>;
+pub(in crate::delivery) type Answered = Result<Answer, EgressError>;
 
 /// Sends what one delivery says.
-pub(super) async fn attempt(
+pub(in crate::delivery) async fn attempt(
     egress: &Egress,
     endpoint: &Endpoint,
     claimed: &Claimed,
@@ -39,7 +38,7 @@ pub(super) async fn attempt(
 }
 
 /// The same, for whoever wants to see the answer before it is judged.
-pub(super) async fn deliver(
+pub(in crate::delivery) async fn deliver(
     egress: &Egress,
     endpoint: &Endpoint,
     claimed: &Claimed,
@@ -57,7 +56,7 @@ pub async fn send(egress: &Egress, endpoint: &Endpoint, id: &str, body: String, 
 }
 
 /// Makes one call of the target's API.
-pub(super) async fn call(
+pub(in crate::delivery) async fn call(
     egress: &Egress,
     endpoint: &Endpoint,
     method: &'static str,
@@ -90,7 +89,7 @@ async fn post(
 }
 
 /// What an attempt means for its delivery and its endpoint.
-pub(super) fn judge(endpoint: &Endpoint, answered: Answered) -> Outcome {
+pub(in crate::delivery) fn judge(endpoint: &Endpoint, answered: Answered) -> Outcome {
     let answer = match answered {
         Ok(answer) => answer,
         Err(error) => return Outcome::unanswered(class_of(&error), error.to_string()),
@@ -168,7 +167,7 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
 }
 
 /// An answer fit to be kept: without what the hub itself sent as a secret, as far as it is echoed, and without long codes.
-pub(super) fn redacted(endpoint: &Endpoint, answer: &str) -> String {
+pub(in crate::delivery) fn redacted(endpoint: &Endpoint, answer: &str) -> String {
     let mut text = answer.to_owned();
     for secret in secrets(endpoint).iter().filter(|secret| secret.len() >= LEAST_SECRET) {
         text = text.replace(secret.as_str(), "[hidden]");

@@ -8,15 +8,15 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::signature::Signer;
-use super::{EgressError, TargetPolicy};
 use crate::channels::Declaration;
+use crate::delivery::{EgressError, TargetPolicy};
 use crate::store::endpoints::{Endpoint, Format, RetiringSecret};
 use crate::store::transport::{Auth, Transport};
 use crate::time::Timestamp;
 
 /// What a send to an endpoint needs that no message changes.
 pub struct Route {
-    pub(super) url: Url,
+    pub(in crate::delivery) url: Url,
     headers: HeaderMap,
     signer: Option<Signer>,
     of: Configuration,
@@ -68,7 +68,7 @@ impl Route {
     }
 
     /// Where a message goes, or a call of an API whose methods stand below the endpoint's URL.
-    pub(super) fn url_of(&self, method: Option<&str>) -> Url {
+    pub(in crate::delivery) fn url_of(&self, method: Option<&str>) -> Url {
         let mut url = self.url.clone();
         if let (Some(method), Ok(mut path)) = (method, url.path_segments_mut()) {
             path.pop_if_empty().push(method);
@@ -77,7 +77,7 @@ impl Route {
     }
 
     /// The headers of one message.
-    pub(super) fn signed(&self, id: &str, now: Timestamp, body: &str) -> Result<HeaderMap, EgressError> {
+    pub(in crate::delivery) fn signed(&self, id: &str, now: Timestamp, body: &str) -> Result<HeaderMap, EgressError> {
         let mut headers = self.headers.clone();
         let Some(signer) = &self.signer else { return Ok(headers) };
         headers.insert(HeaderName::from_static("webhook-id"), value(id)?);
@@ -98,7 +98,7 @@ fn with_query(mut url: Url, wanted: &[(&str, &str)]) -> Url {
 }
 
 /// Judges a proxy's URL as a target's, but for the user and password that may stand in it.
-pub(super) fn check_proxy(text: &str, policy: &TargetPolicy) -> Result<Url, EgressError> {
+pub(in crate::delivery) fn check_proxy(text: &str, policy: &TargetPolicy) -> Result<Url, EgressError> {
     let bare = match text.split_once("://") {
         Some((scheme, rest)) => {
             let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -144,12 +144,12 @@ fn headers(endpoint: &Endpoint) -> Result<HeaderMap, EgressError> {
 }
 
 /// RFC 7617.
-pub(super) fn basic(username: &str, password: &str) -> Result<HeaderValue, EgressError> {
+pub(in crate::delivery) fn basic(username: &str, password: &str) -> Result<HeaderValue, EgressError> {
     secret(&format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
 }
 
 /// A header's value that no log shows.
-pub(super) fn secret(text: &str) -> Result<HeaderValue, EgressError> {
+pub(in crate::delivery) fn secret(text: &str) -> Result<HeaderValue, EgressError> {
     let mut value = value(text)?;
     value.set_sensitive(true);
     Ok(value)
