@@ -6,18 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::SecretString;
 
-use super::values::{self, TargetList};
+use super::values::{self, LogFormat, TargetList};
 use crate::approval::MAX_TIMEOUT_SECONDS;
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs: an object a line.
-    Json,
-}
 
 /// Settings as flags and environment give them.
 #[derive(Debug, Clone, Default, Args)]

@@ -1,6 +1,6 @@
 //! Environment variables that begin with our prefix: which are settings, and which others are not to be taken for misspelt ones.
 
-use super::SettingsError;
+use super::error::SettingsError;
 use crate::unicode::unwrapped;
 
 /// What the names of all settings begin with, but for `REVIEW_TIMEOUT_SEC`.

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
-use super::SettingsError;
-use super::args::{LogFormat, MAX_DELIVERY_SECONDS};
+use super::args::MAX_DELIVERY_SECONDS;
+use super::error::SettingsError;
 use super::values;
+use super::values::LogFormat;
 use crate::approval::MAX_TIMEOUT_SECONDS;
 use crate::delivery::AllowTarget;
 use crate::shape::{Shaped, without_mark};

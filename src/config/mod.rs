@@ -3,6 +3,7 @@
 
 mod args;
 mod environment;
+mod error;
 mod file;
 mod values;
 
@@ -15,8 +16,9 @@ use self::file::SettingsFile;
 use crate::approval::DEFAULT_TIMEOUT_SECONDS;
 use crate::delivery::AllowTarget;
 
-pub use self::args::{ADMIN_TOKEN_VARIABLE, LogFormat, SettingsArgs};
-pub use self::values::unknown_log_targets;
+pub use self::args::{ADMIN_TOKEN_VARIABLE, SettingsArgs};
+pub use self::error::SettingsError;
+pub use self::values::{LogFormat, unknown_log_targets};
 
 /// The settings file looked for where the hub is started.
 const FILE: &str = "countersign.toml";
@@ -48,41 +50,6 @@ pub struct Settings {
     pub log: String,
     /// How.
     pub log_format: LogFormat,
-}
-
-/// Settings that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("cannot read the settings file {path}")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        cause: std::io::Error,
-    },
-    /// The file holds what is no setting.
-    #[error("{path}: {detail}")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Line, column and what is wrong.
-        detail: String,
-    },
-    /// The admin token could be guessed, or could not be sent.
-    #[error(
-        "COUNTERSIGN_ADMIN_TOKEN (or --admin-token): an admin token has at least 8 visible ASCII characters and no space"
-    )]
-    AdminToken,
-    /// A variable of ours that is none.
-    #[error("the environment variable {name} is no setting of countersign{hint}")]
-    Variable {
-        /// Which.
-        name: String,
-        /// What may have been meant.
-        hint: String,
-    },
 }
 
 impl Settings {

@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
-use super::args::LogFormat;
 use crate::delivery::{AllowTarget, is_host_name};
 use crate::unicode::unwrapped;
 
@@ -17,12 +16,22 @@ const TOKEN_BYTES: usize = 8;
 /// The levels of log filters.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// The crates of this program that log anything.
-const LOGGING_CRATES: [&str; 10] =
-    ["countersign", "axum", "h2", "hyper", "hyper_util", "reqwest", "rustls", "sqlx", "tokio", "tower_http"];
+const LOGGING_CRATES: [&str; 9] =
+    ["countersign", "axum", "hyper", "hyper_util", "reqwest", "rustls", "sqlx", "tokio", "tower_http"];
 
 /// The targets of one `--allow-targets`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetList(pub Vec<AllowTarget>);
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: an object a line.
+    Json,
+}
 
 type Read<T> = Result<T, String>;
 

@@ -1,5 +1,7 @@
 //! House rules that a machine can hold: who may know whom, and how long a file may be.
 
+mod circles;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

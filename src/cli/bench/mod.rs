@@ -6,6 +6,7 @@ mod helper;
 mod hub;
 mod load;
 mod marker;
+mod measure;
 mod policy;
 mod scenarios;
 mod sheet;
@@ -23,6 +24,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 pub(super) use self::load::BenchLoad;
+use self::measure::say;
 use self::scenarios::{drain, fanout, idle, latency, rate, render};
 use self::sheet::Sheet;
 pub(super) use self::sink::BenchSink;
@@ -162,39 +164,5 @@ impl Bench {
             "ok": ok,
             "scenarios": sheets.iter().map(Sheet::json).collect::<Map<_, _>>(),
         })
-    }
-}
-
-/// Tells how far it is.
-fn say(text: &str) {
-    output::tell(&format!("bench: {text}"));
-}
-
-/// So many in that time, in nanoseconds, as a rate.
-fn per_second(count: u32, start: u64, end: u64) -> f64 {
-    f64::from(count) * 1e9 / end.saturating_sub(start).max(1) as f64
-}
-
-/// The middle one, or the mean of the two in the middle.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
-    (middle(values.len().saturating_sub(1) / 2) + middle(values.len() / 2)) / 2.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), 2.5);
-        assert!(median(Vec::new()).is_nan());
-    }
-
-    #[test]
-    fn a_rate_counts_seconds() {
-        assert_eq!(per_second(10, 0, 2_000_000_000), 5.0);
     }
 }

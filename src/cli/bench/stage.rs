@@ -54,7 +54,7 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Messages that arrived, a second: until the last one had.
     pub(super) fn rate(&self) -> f64 {
-        super::per_second(self.report.delivered, self.asked.started, self.report.last)
+        super::measure::per_second(self.report.delivered, self.asked.started, self.report.last)
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::error::is_exhaustion;
+use super::exhaustion::is_exhaustion;
 use crate::delivery::{TargetError, TargetPolicy};
 
 /// Finds the addresses of a name. What it finds is judged by whoever asked.

@@ -4,9 +4,8 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use rustix::io::Errno;
-
 use super::dns::NameError;
+use super::exhaustion::is_exhaustion;
 use super::tls::explain_tls;
 use crate::delivery::TargetError;
 
@@ -85,13 +84,6 @@ impl EgressError {
     }
 }
 
-/// Whether the error says that this machine, and nobody else, has run out of something: descriptors (of the process, of the
-/// machine), memory, or local ports to connect from.
-pub(super) fn is_exhaustion(error: &io::Error) -> bool {
-    const FAULTS: [Errno; 5] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL];
-    error.raw_os_error().is_some_and(|code| FAULTS.iter().any(|fault| fault.raw_os_error() == code))
-}
-
 /// What went wrong while TLS was agreed on, in words for whoever has to mend it; none when it was something else.
 pub fn tls_fault(error: &reqwest::Error) -> Option<String> {
     find::<rustls::Error>(&causes(error)).map(explain_tls)
@@ -126,17 +118,4 @@ fn chain(causes: &[&(dyn Error + 'static)]) -> String {
     texts.retain(|text| !text.starts_with("client error ("));
     texts.dedup();
     if texts.is_empty() { "unknown".to_owned() } else { texts.join(": ") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_this_machine_lacks_is_nobody_elses_fault() {
-        let of = |errno: Errno| is_exhaustion(&io::Error::from_raw_os_error(errno.raw_os_error()));
-        assert!([Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL].into_iter().all(of));
-        assert!(![Errno::CONNREFUSED, Errno::TIMEDOUT, Errno::CONNRESET, Errno::HOSTUNREACH].into_iter().any(of));
-        assert!(!is_exhaustion(&io::Error::other("no code of the system's")));
-    }
 }

@@ -5,6 +5,7 @@ mod cache;
 mod client;
 mod dns;
 mod error;
+mod exhaustion;
 mod oauth;
 mod outgoing;
 pub(super) mod prepared;

@@ -92,7 +92,7 @@ impl Asked {
 
     /// Those a second.
     pub(super) fn rate(&self) -> f64 {
-        super::per_second(self.accepted(), self.started, self.ended)
+        super::measure::per_second(self.accepted(), self.started, self.ended)
     }
 }
 

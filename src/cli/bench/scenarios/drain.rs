@@ -1,10 +1,11 @@
 //! An outage: the target is away while asks go on being made; then it comes back.
 
 use super::super::load::{Asked, Extent, Job, Pace};
+use super::super::measure::{per_second, say};
 use super::super::sheet::Sheet;
 use super::super::sizes::FRESH;
 use super::super::stage::{Outcome, Site, Stage};
-use super::super::{per_second, say, usage};
+use super::super::usage;
 
 const PATHS: [&str; 1] = ["/healthy/1"];
 

@@ -28,7 +28,7 @@ pub(in crate::cli::bench) async fn run(site: &Site) -> anyhow::Result<Sheet> {
     for mode in Mode::BAD {
         let (mut well, mut bad) = (Vec::new(), Vec::new());
         for number in 1..=site.sizes.rounds {
-            super::super::say(&format!("fanout: {}, round {number} of {}", mode.name(), site.sizes.rounds));
+            super::super::measure::say(&format!("fanout: {}, round {number} of {}", mode.name(), site.sizes.rounds));
             well.push(round(&mut stage, Mode::Healthy).await?);
             bad.push(round(&mut stage, mode).await?);
         }
@@ -74,5 +74,5 @@ fn compare(sheet: &mut Sheet, mode: &str, well: &[Round], bad: &[Round]) {
 }
 
 fn median(rounds: &[Round], of: impl Fn(&Round) -> f64) -> f64 {
-    super::super::median(rounds.iter().map(of).collect())
+    super::super::measure::median(rounds.iter().map(of).collect())
 }

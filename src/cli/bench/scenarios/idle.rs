@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::super::load::Extent;
+use super::super::measure::{median, say};
 use super::super::sheet::Sheet;
 use super::super::stage::{Site, Stage};
-use super::super::{median, say, usage};
+use super::super::usage;
 
 const PATHS: [&str; 1] = ["/healthy/1"];
 const NAME: &str = "idle";

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::super::median;
+use super::super::measure::median;
 use super::super::sheet::Sheet;
 use super::super::stage::Site;
 use crate::channels::Channels;

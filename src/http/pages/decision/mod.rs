@@ -3,20 +3,21 @@
 
 mod command;
 mod given;
+mod moment;
 mod standing;
 
 use askama::Template;
 
 use self::command::{ChangeShown, CommandShown, asks};
 use self::given::Given;
+use self::moment::Moment;
 use self::standing::{Outcome, SlotLine, VoteLine, headline};
 use crate::approval::Detail;
 use crate::channels::redact;
-use crate::channels::text::{Part, duration, utc, visible, whole_seconds};
+use crate::channels::text::{Part, duration, visible};
 use crate::http::assets::style_path;
 use crate::hub::{CallbackPage, RequestView};
 use crate::links::Intent;
-use crate::time::Timestamp;
 
 /// A request, and the form when there is something to decide.
 #[derive(Template)]
@@ -72,18 +73,6 @@ struct Form {
     editable: Option<String>,
     /// Length of the access window, in seconds.
     duration: Option<u32>,
-}
-
-/// A time for people, and for programs: HTML knows no more than three digits behind a second.
-struct Moment {
-    shown: String,
-    exact: String,
-}
-
-impl From<Timestamp> for Moment {
-    fn from(at: Timestamp) -> Self {
-        Self { shown: utc(at), exact: whole_seconds(at) }
-    }
 }
 
 impl DecisionPage {

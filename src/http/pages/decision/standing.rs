@@ -1,6 +1,6 @@
 //! How it stands: who has voted, how far the slots are filled, what was decided.
 
-use super::Moment;
+use super::moment::Moment;
 use crate::approval::{Assurance, Choice, Decision, Status};
 use crate::channels::text::Listing;
 use crate::hub::{SlotView, VoteView};

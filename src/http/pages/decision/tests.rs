@@ -3,6 +3,7 @@ use crate::approval::{Assurance, Change, ChangeRole, Choice, Decision, Email, Ki
 use crate::hub::SlotView;
 use crate::ids::{RequestId, VoteId};
 use crate::store::groups::NamedMember;
+use crate::time::Timestamp;
 
 fn email(text: &str) -> Email {
     text.parse().expect("an address")

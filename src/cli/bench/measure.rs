@@ -1,0 +1,37 @@
+//! What all scenarios do with what they measure.
+
+use crate::cli::output;
+
+/// Tells how far it is.
+pub(super) fn say(text: &str) {
+    output::tell(&format!("bench: {text}"));
+}
+
+/// So many in that time, in nanoseconds, as a rate.
+pub(super) fn per_second(count: u32, start: u64, end: u64) -> f64 {
+    f64::from(count) * 1e9 / end.saturating_sub(start).max(1) as f64
+}
+
+/// The middle one, or the mean of the two in the middle.
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+    (middle(values.len().saturating_sub(1) / 2) + middle(values.len() / 2)) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 3.0, 2.0]), 2.5);
+        assert!(median(Vec::new()).is_nan());
+    }
+
+    #[test]
+    fn a_rate_counts_seconds() {
+        assert_eq!(per_second(10, 0, 2_000_000_000), 5.0);
+    }
+}
