@@ -8,6 +8,7 @@ pub mod approval;
 pub mod audit;
 pub mod channels;
 pub mod cli;
+pub mod codes;
 pub mod config;
 pub mod data_dir;
 pub mod delivery;

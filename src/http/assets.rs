@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::{App, Problem};
 use crate::approval::Digest;
 use crate::channels::schema_at;
+use crate::codes::Code;
 
 const STYLE: &str = concat!(include_str!("../../assets/tokens.css"), include_str!("../../assets/countersign.css"));
 
@@ -24,7 +25,7 @@ pub(super) fn style_path() -> String {
 /// `GET /assets/{file}`
 pub(super) async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
     if file != *STYLE_NAME {
-        return Err(Problem::new("not_found", "there is no such file"));
+        return Err(Problem::new(Code::NotFound, "there is no such file"));
     }
     let headers = [
         (header::CONTENT_TYPE, "text/css; charset=utf-8"),
@@ -36,6 +37,6 @@ pub(super) async fn asset(Path(file): Path<String>) -> Result<Response, Problem>
 /// `GET /schemas/{file}`
 pub(super) async fn schema(State(app): State<App>, Path(file): Path<String>) -> Result<Response, Problem> {
     let text = schema_at(app.hub.public_url(), &file);
-    let text = text.ok_or_else(|| Problem::new("not_found", "there is no such schema"))?;
+    let text = text.ok_or_else(|| Problem::new(Code::NotFound, "there is no such schema"))?;
     Ok(([(header::CONTENT_TYPE, "application/schema+json")], text).into_response())
 }

@@ -10,6 +10,7 @@ use super::extract::{media_type, parse_json, read_body};
 use super::pages::{DecisionPage, MessagePage, page_response};
 use super::{App, Problem};
 use crate::approval::{Choice, Email};
+use crate::codes::Code;
 use crate::hub::{HubError, LinkDecision, LinkEvent, LinkProblem};
 
 /// A GIF of one transparent point.
@@ -51,7 +52,7 @@ fn read_form(body: &[u8]) -> Result<LinkDecision, HubError> {
             ("duration", seconds) => {
                 let detail = "say in seconds for how long, in digits only";
                 let read =
-                    seconds.trim().parse().map_err(|_| HubError::invalid("invalid_timeout", "/duration", detail))?;
+                    seconds.trim().parse().map_err(|_| HubError::invalid(Code::InvalidTimeout, "/duration", detail))?;
                 decision.duration_seconds = Some(read);
             }
             _ => {}
@@ -110,7 +111,7 @@ pub(super) async fn decide(State(app): State<App>, Path(token): Path<String>, re
         Some("application/x-www-form-urlencoded") => decide_by_form(app, token, request).await,
         _ => {
             let detail = "post the page's form, or JSON with Content-Type: application/json";
-            Problem::new("unsupported_media_type", detail).into_response()
+            Problem::new(Code::UnsupportedMediaType, detail).into_response()
         }
     }
 }

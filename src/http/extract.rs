@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment as PathSegment;
 
 use super::{App, MAX_BODY, MAX_MANIFEST, Problem};
+use crate::codes::Code;
 use crate::hub::{IdempotencyKey, KeyedCall};
 use crate::identity::Principal;
 use crate::shape::{Shaped, without_mark_bytes};
@@ -51,11 +52,11 @@ impl FromRequestParts<App> for Caller {
             scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
         });
         let detail = "send a token: Authorization: Bearer cs_…";
-        let secret = bearer.ok_or_else(|| Problem::new("unauthenticated", detail))?;
+        let secret = bearer.ok_or_else(|| Problem::new(Code::Unauthenticated, detail))?;
         let principal =
             app.hub.authenticate(secret).await.map_err(|error| Problem::from(crate::hub::HubError::from(error)))?;
         let detail = "this token is unknown, revoked or expired";
-        principal.map(Self).ok_or_else(|| Problem::new("unauthenticated", detail))
+        principal.map(Self).ok_or_else(|| Problem::new(Code::Unauthenticated, detail))
     }
 }
 
@@ -66,7 +67,7 @@ impl FromRequestParts<App> for Idempotency {
         let mut values = parts.headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else { return Ok(Self(None)) };
         if values.next().is_some() {
-            return Err(Problem::new("invalid_idempotency_key", "send one Idempotency-Key"));
+            return Err(Problem::new(Code::InvalidIdempotencyKey, "send one Idempotency-Key"));
         }
         Ok(Self(Some(IdempotencyKey::parse(value.to_str().unwrap_or_default())?)))
     }
@@ -78,7 +79,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match Query::from_request_parts(parts, app).await {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(error) => Err(Problem::new("invalid_parameter", unread_query(&error.body_text()))),
+            Err(error) => Err(Problem::new(Code::InvalidParameter, unread_query(&error.body_text()))),
         }
     }
 }
@@ -89,7 +90,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Segment<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match Path::from_request_parts(parts, app).await {
             Ok(Path(segment)) => Ok(Self(segment)),
-            Err(error) => Err(Problem::new("not_found", format!("there is no such thing: {}", error.body_text()))),
+            Err(error) => Err(Problem::new(Code::NotFound, format!("there is no such thing: {}", error.body_text()))),
         }
     }
 }
@@ -144,18 +145,18 @@ pub(super) async fn read_body(request: Request, app: &App) -> Result<Bytes, Prob
     };
     let read = tokio::select! {
         biased;
-        read = reading => read.map_err(|_| Problem::new("too_slow", "the body took too long to arrive"))?,
+        read = reading => read.map_err(|_| Problem::new(Code::TooSlow, "the body took too long to arrive"))?,
         () = cut => {
             let detail = "the hub is stopping, and the call had not arrived whole: nothing was done, try again";
-            return Err(Problem::new("stopping", detail));
+            return Err(Problem::new(Code::Stopping, detail));
         }
     };
     read.map_err(|error| match error {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
             let detail = format!("a body has at most {MAX_BODY} bytes, and that of /v1/apply {MAX_MANIFEST}");
-            Problem::new("body_too_large", detail)
+            Problem::new(Code::BodyTooLarge, detail)
         }
-        _ => Problem::new("invalid_json", "the body could not be read to its end"),
+        _ => Problem::new(Code::InvalidJson, "the body could not be read to its end"),
     })
 }
 
@@ -179,7 +180,7 @@ fn check_json(headers: &HeaderMap) -> Result<(), Problem> {
     if media_type(headers).is_some_and(|kind| kind == "application/json" || kind.ends_with("+json")) {
         return Ok(());
     }
-    Err(Problem::new("unsupported_media_type", "send JSON with Content-Type: application/json"))
+    Err(Problem::new(Code::UnsupportedMediaType, "send JSON with Content-Type: application/json"))
 }
 
 /// The media type without its parameters, in lower case.
@@ -210,9 +211,9 @@ fn reason(error: &serde_json::Error) -> String {
 pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(without_mark_bytes(body));
     let value = serde_path_to_error::deserialize(Shaped(&mut json)).map_err(|error| {
-        Problem::new("invalid_json", format!("the body cannot be read: {}", reason(error.inner())))
+        Problem::new(Code::InvalidJson, format!("the body cannot be read: {}", reason(error.inner())))
             .at(pointer(error.path()))
     })?;
-    json.end().map_err(|error| Problem::new("invalid_json", format!("the body cannot be read: {error}")))?;
+    json.end().map_err(|error| Problem::new(Code::InvalidJson, format!("the body cannot be read: {error}")))?;
     Ok(value)
 }

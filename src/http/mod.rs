@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use listener::serve;
-pub use problem::{CODES, Problem};
+pub use problem::Problem;
 pub use router::router;
 
 use crate::hub::Hub;

@@ -8,6 +8,7 @@ use axum::routing::{get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, pages};
+use crate::codes::Code;
 use crate::trace::TraceContext;
 
 /// The hub's whole surface.
@@ -28,7 +29,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(|_| {
             // The panic itself is on standard error; the caller learns nothing of the inside.
-            Problem::new("internal", "the hub failed; nothing was changed. Its log says why").into_response()
+            Problem::new(Code::Internal, "the hub failed; nothing was changed. Its log says why").into_response()
         }))
         .with_state(app)
 }
@@ -115,9 +116,9 @@ async fn traced(request: Request, next: Next) -> Response {
 }
 
 async fn no_such_route() -> Problem {
-    Problem::new("not_found", "there is nothing at this path")
+    Problem::new(Code::NotFound, "there is nothing at this path")
 }
 
 async fn no_such_method() -> Problem {
-    Problem::new("method_not_allowed", "this path takes another method, see the Allow header")
+    Problem::new(Code::MethodNotAllowed, "this path takes another method, see the Allow header")
 }

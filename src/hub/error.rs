@@ -3,6 +3,7 @@
 use super::RequestView;
 use crate::approval::{Refusal, Status, UseRefusal};
 use crate::channels::Preview;
+use crate::codes::Code;
 use crate::store::StoreError;
 
 /// What is wrong with a link.
@@ -50,11 +51,14 @@ pub enum HubError {
     /// There is no such thing, or none that the caller may know of.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// What must be there is not: a fault of the hub or of its data, never of the caller.
+    #[error("{0} is missing")]
+    Missing(&'static str),
     /// Something in the input cannot be meant.
     #[error("{detail}")]
     Invalid {
         /// Stable.
-        code: &'static str,
+        code: Code,
         /// Which part of the input, as a JSON Pointer.
         pointer: String,
         /// What is wrong and what to do.
@@ -81,7 +85,7 @@ pub enum HubError {
     #[error("{detail}")]
     Conflict {
         /// Stable.
-        code: &'static str,
+        code: Code,
         /// With what, and what to do.
         detail: String,
     },
@@ -116,12 +120,12 @@ impl HubError {
     }
 
     /// It clashes with what is there.
-    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn conflict(code: Code, detail: impl Into<String>) -> Self {
         Self::Conflict { code, detail: detail.into() }
     }
 
     /// Something in the input cannot be meant.
-    pub fn invalid(code: &'static str, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub fn invalid(code: Code, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { code, pointer: pointer.into(), detail: detail.into() }
     }
 }

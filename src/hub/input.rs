@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::HubError;
 use crate::approval::{Digest, Requester, limits};
+use crate::codes::Code;
 use crate::identity::Principal;
 use crate::shape::without_mark_bytes;
 use crate::store::idempotency::Key;
@@ -24,7 +25,7 @@ impl IdempotencyKey {
     pub fn parse(value: &str) -> Result<Self, HubError> {
         if value.is_empty() || value.len() > MAX_KEY || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
             let detail = "Idempotency-Key must be 1 to 255 visible ASCII characters";
-            return Err(HubError::invalid("invalid_idempotency_key", "", detail));
+            return Err(HubError::invalid(Code::InvalidIdempotencyKey, "", detail));
         }
         Ok(Self(value.to_owned()))
     }
@@ -44,7 +45,7 @@ impl KeyedCall {
     /// # Errors
     /// When the body is no JSON.
     pub fn new(key: IdempotencyKey, body: &[u8]) -> Result<Self, HubError> {
-        let unread = |error: serde_json::Error| HubError::invalid("invalid_json", "", error.to_string());
+        let unread = |error: serde_json::Error| HubError::invalid(Code::InvalidJson, "", error.to_string());
         let value: Value = if body.is_empty() {
             json!({})
         } else {
@@ -65,10 +66,10 @@ impl KeyedCall {
 pub(super) fn text(pointer: &str, text: &str, max: usize) -> Result<(), HubError> {
     if text.len() > max {
         let detail = format!("{} bytes are too many here: at most {max}", text.len());
-        return Err(HubError::invalid("too_long", pointer, detail));
+        return Err(HubError::invalid(Code::TooLong, pointer, detail));
     }
     if text.contains('\0') {
-        return Err(HubError::invalid("invalid_text", pointer, "the character U+0000 cannot be part of this text"));
+        return Err(HubError::invalid(Code::InvalidText, pointer, "the character U+0000 cannot be part of this text"));
     }
     Ok(())
 }
@@ -82,7 +83,7 @@ pub(super) fn optional(pointer: &str, value: Option<&String>, max: usize) -> Res
 pub(super) fn parameter(name: &str, value: Option<&String>, known: &[&str]) -> Result<(), HubError> {
     match value {
         Some(value) if !known.contains(&value.as_str()) => {
-            Err(HubError::invalid("invalid_parameter", "", format!("{name} is one of {}", known.join(", "))))
+            Err(HubError::invalid(Code::InvalidParameter, "", format!("{name} is one of {}", known.join(", "))))
         }
         _ => Ok(()),
     }
@@ -90,12 +91,12 @@ pub(super) fn parameter(name: &str, value: Option<&String>, known: &[&str]) -> R
 
 /// Refuses a period of a query string in which nothing could lie.
 pub(super) fn period_of_list(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<(), HubError> {
-    period("invalid_parameter", "", from, to)
+    period(Code::InvalidParameter, "", from, to)
 }
 
 /// Refuses a period in which nothing could lie.
 pub(super) fn period(
-    code: &'static str,
+    code: Code,
     pointer: &str,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
@@ -112,7 +113,7 @@ pub(super) fn context(context: Option<&Value>) -> Result<(), HubError> {
     let length = context.map_or(0, |context| context.to_string().len());
     if length > limits::CONTEXT {
         let detail = format!("context has {length} bytes as compact JSON: at most {}", limits::CONTEXT);
-        return Err(HubError::invalid("too_long", "/context", detail));
+        return Err(HubError::invalid(Code::TooLong, "/context", detail));
     }
     Ok(())
 }
@@ -124,7 +125,7 @@ pub(super) fn requester(requester: &Requester) -> Result<(), HubError> {
 
 pub(super) fn count(pointer: &str, items: usize, max: usize) -> Result<(), HubError> {
     if items > max {
-        return Err(HubError::invalid("too_many", pointer, format!("{items} are too many here: at most {max}")));
+        return Err(HubError::invalid(Code::TooMany, pointer, format!("{items} are too many here: at most {max}")));
     }
     Ok(())
 }

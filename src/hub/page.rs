@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::HubError;
+use crate::codes::Code;
 
 /// A part of a list, and where the next part begins.
 #[derive(Debug, Clone, Serialize)]
@@ -29,5 +30,5 @@ impl<T> Page<T> {
 
 pub(super) fn parse_cursor<T: std::str::FromStr>(cursor: &str) -> Result<T, HubError> {
     let detail = "this cursor is none that a list gave: take next_cursor as it is";
-    cursor.parse().map_err(|_| HubError::invalid("invalid_cursor", "", detail))
+    cursor.parse().map_err(|_| HubError::invalid(Code::InvalidCursor, "", detail))
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Answer;
 use crate::approval::{Digest, Status};
+use crate::codes::Code;
 use crate::http::extract::{Body, Caller};
 use crate::http::{App, Problem};
 use crate::hub::{BulkAnswer, BulkApprove, BulkItem, BulkReject};
@@ -29,7 +30,7 @@ struct Item {
 
 #[derive(Debug, Serialize)]
 struct Failure {
-    code: &'static str,
+    code: Code,
     detail: String,
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Answer;
+use crate::codes::Code;
 use crate::http::App;
 use crate::http::exposition::Exposition;
 use crate::http::problem::Problem;
@@ -44,7 +45,7 @@ pub(in crate::http) async fn ready(State(app): State<App>) -> Answer<Json<Ready>
                 }
                 None => "the database refuses what the hub asks of it: see the hub's log".to_owned(),
             };
-            Err(Problem::new("storage_unavailable", why))
+            Err(Problem::new(Code::StorageUnavailable, why))
         }
     }
 }

@@ -21,6 +21,7 @@ pub(super) mod tokens;
 use serde::Deserialize;
 
 use super::Problem;
+use crate::codes::Code;
 
 /// What a handler answers.
 pub(in crate::http) type Answer<T> = Result<T, Problem>;
@@ -45,7 +46,7 @@ impl Paging {
         if (1..=MAX_PAGE).contains(&limit) {
             return Ok(limit);
         }
-        Err(Problem::new("invalid_parameter", format!("limit is 1 to {MAX_PAGE}: go on with cursor for more")))
+        Err(Problem::new(Code::InvalidParameter, format!("limit is 1 to {MAX_PAGE}: go on with cursor for more")))
     }
 
     /// For lists in the order of names, whose cursor is the last name seen.

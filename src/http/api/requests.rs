@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{Answer, Paging};
 use crate::approval::{Choice, Email, GroupName, Kind, ResourceName, Status};
 use crate::audit::Sealed;
+use crate::codes::Code;
 use crate::http::extract::{Body, Caller, Idempotency, OptionalBody, Params, Segment};
 use crate::http::{App, Problem};
 use crate::hub::{
@@ -69,7 +70,7 @@ pub(in crate::http) async fn list(
 fn person(caller: &Principal, text: &str) -> Answer<Email> {
     let own = caller.person().filter(|_| text == "me").cloned();
     let detail = "waiting_for is an e-mail address, or `me` with a token that belongs to a person";
-    own.or_else(|| text.parse().ok()).ok_or_else(|| Problem::new("invalid_parameter", detail))
+    own.or_else(|| text.parse().ok()).ok_or_else(|| Problem::new(Code::InvalidParameter, detail))
 }
 
 /// How long to wait for a decision.

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::Answer;
+use crate::codes::Code;
 use crate::http::extract::read_body;
 use crate::http::{App, Problem};
 use crate::hub::{HubError, Signed, SlackAnswer};
@@ -33,7 +34,7 @@ pub(in crate::http) async fn commands(State(app): State<App>, request: Request) 
 async fn read(app: &App, request: Request) -> Answer<(HeaderMap, Bytes)> {
     let headers = request.headers().clone();
     app.hub.check_slack_head(signed(&headers, &[]))?;
-    let full = |_| Problem::new("busy", "as many calls of Slack as are read at once are under way: try again");
+    let full = |_| Problem::new(Code::Busy, "as many calls of Slack as are read at once are under way: try again");
     let _place = app.unproven.try_acquire().map_err(full)?;
     Ok((headers, read_body(request, app).await?))
 }
@@ -44,7 +45,7 @@ fn signed<'c>(headers: &'c HeaderMap, body: &'c [u8]) -> Signed<'c> {
 }
 
 async fn in_time(taken: impl Future<Output = Result<SlackAnswer, HubError>>) -> Answer<Response> {
-    let late = |_| Problem::new("storage_unavailable", "the hub cannot write it down in time: try again");
+    let late = |_| Problem::new(Code::StorageUnavailable, "the hub cannot write it down in time: try again");
     match tokio::time::timeout(ANSWERED, taken).await.map_err(late)?? {
         SlackAnswer::Acknowledged => Ok(StatusCode::OK.into_response()),
         SlackAnswer::Shown(shown) => Ok(Json(shown).into_response()),

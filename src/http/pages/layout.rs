@@ -4,6 +4,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use crate::codes::Code;
 use crate::http::Problem;
 use crate::http::assets::style_path;
 
@@ -29,7 +30,7 @@ pub(in crate::http) fn page_response(status: StatusCode, page: &impl Template) -
         Ok(html) => html,
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "a page cannot be rendered");
-            return Problem::new("internal", "the page cannot be shown").into_response();
+            return Problem::new(Code::Internal, "the page cannot be shown").into_response();
         }
     };
     let mut response = (status, Html(html)).into_response();

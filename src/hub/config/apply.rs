@@ -15,6 +15,7 @@ use super::policy_warnings::warnings;
 use super::unnamed::besides;
 use crate::approval::{Email, GroupName, ResourceName};
 use crate::audit::{Actor, Entry};
+use crate::codes::Code;
 use crate::delivery::TargetPolicy;
 use crate::hub::templates::TemplateManifest;
 use crate::hub::{
@@ -232,7 +233,7 @@ fn check_endpoint_names(endpoints: &[EndpointInput]) -> Result<(), HubError> {
         None => Ok(()),
         Some(place) => {
             let detail = "this endpoint is in the manifest twice: give each its own name";
-            Err(HubError::invalid("name_taken", format!("/endpoints/{place}/name"), detail))
+            Err(HubError::invalid(Code::NameTaken, format!("/endpoints/{place}/name"), detail))
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::approval::{Digest, Email, limits};
 use crate::audit::{Actor, Entry};
+use crate::codes::Code;
 use crate::hub::{Hub, HubError, input, require};
 use crate::identity::{Principal, Scope};
 use crate::store::chat_identities::{self, Account};
@@ -69,7 +70,7 @@ impl Hub {
                 |id: &str| (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
             if !is_id(&account.team) || !is_id(&account.user) {
                 let detail = "team and user are Slack's ids, such as T0123ABCD and U0123ABCD";
-                return Err(HubError::invalid("invalid_parameter", format!("/identities/{place}"), detail));
+                return Err(HubError::invalid(Code::InvalidParameter, format!("/identities/{place}"), detail));
             }
         }
         let (now, actor, wanted) = (self.clock.now(), caller.actor(), input.clone());
@@ -110,7 +111,7 @@ impl Hub {
     /// When the token is no person's, the code is none or its time is over, or the account is somebody else's.
     pub async fn confirm_chat_identity(&self, caller: &Principal, input: LinkCode) -> Result<BoundAccount, HubError> {
         let detail = "this token belongs to no person: confirm with a token of your own";
-        let person = caller.person().cloned().ok_or_else(|| HubError::invalid("person_required", "", detail))?;
+        let person = caller.person().cloned().ok_or_else(|| HubError::invalid(Code::PersonRequired, "", detail))?;
         input::text("/code", &input.code, limits::SHORT)?;
         let (now, actor) = (self.clock.now(), caller.actor());
         let code = Digest::of(unwrapped(&input.code).as_bytes());
@@ -118,7 +119,7 @@ impl Hub {
             .write(move |tx| {
                 Box::pin(async move {
                     let detail = "there is no such code, or its 10 minutes are over: ask for a new one in the chat";
-                    let unknown = || HubError::invalid("code_invalid", "/code", detail);
+                    let unknown = || HubError::invalid(Code::CodeInvalid, "/code", detail);
                     let used = chat_identities::use_code(tx.session(), &code, now).await?;
                     let (account, name) = used.ok_or_else(unknown)?;
                     if owner(tx.session(), &account).await?.as_ref() != Some(&person) {
@@ -138,7 +139,7 @@ async fn owner(session: &mut Session, account: &Account) -> Result<Option<Email>
 async fn bind(tx: &mut Tx, account: &Account, person: &Email, actor: &Actor, now: Timestamp) -> Result<(), HubError> {
     if owner(tx.session(), account).await?.is_some() {
         let detail = format!("member {} of workspace {} is another person already", account.user, account.team);
-        return Err(HubError::conflict("identity_taken", detail));
+        return Err(HubError::conflict(Code::IdentityTaken, detail));
     }
     chat_identities::bind(tx.session(), account, person, now).await?;
     record(tx, "chat_identity.bound", account, person, actor, now)

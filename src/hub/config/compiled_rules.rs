@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
 
 use crate::approval::{Digest, Guardrail, Guardrails, Judgement, Payload, Proposal};
+use crate::codes::Code;
 use crate::hub::HubError;
 use crate::store::StoreError;
 
@@ -78,12 +79,12 @@ impl RuleBooks {
 
 pub(in crate::hub) fn digest(payload: &Payload) -> Result<Digest, HubError> {
     payload.digest().map_err(|error| {
-        HubError::invalid("invalid_payload", "/context", format!("context has no canonical JSON: {error}"))
+        HubError::invalid(Code::InvalidPayload, "/context", format!("context has no canonical JSON: {error}"))
     })
 }
 
 fn invalid(detail: String) -> HubError {
-    HubError::invalid("invalid_policy", "/guardrails", detail)
+    HubError::invalid(Code::InvalidPolicy, "/guardrails", detail)
 }
 
 #[cfg(test)]

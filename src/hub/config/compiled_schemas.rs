@@ -8,6 +8,7 @@ use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
 use crate::approval::Digest;
+use crate::codes::Code;
 use crate::hub::HubError;
 
 /// Compiled schemas kept; more resources than this only cost a compilation now and then.
@@ -28,7 +29,7 @@ impl ContextSchemas {
         let validator = self.validator(schema)?;
         validator.validate(context.unwrap_or(&Value::Null)).map_err(|error| {
             let pointer = format!("/context{}", error.instance_path());
-            HubError::invalid("context_invalid", pointer, format!("the resource's schema refuses this: {error}"))
+            HubError::invalid(Code::ContextInvalid, pointer, format!("the resource's schema refuses this: {error}"))
         })
     }
 
@@ -61,7 +62,7 @@ pub(super) fn compile(schema: &Value) -> Result<Validator, HubError> {
             _ => error.to_string(),
         };
         let detail = format!("context_schema is not a JSON Schema that the hub can use: {why}");
-        HubError::invalid("invalid_schema", pointer, detail)
+        HubError::invalid(Code::InvalidSchema, pointer, detail)
     })
 }
 
@@ -93,7 +94,7 @@ mod tests {
 
     fn refused(schema: &Value) -> (String, String) {
         match compile(schema) {
-            Err(HubError::Invalid { code: "invalid_schema", pointer, detail }) => (pointer, detail),
+            Err(HubError::Invalid { code: Code::InvalidSchema, pointer, detail }) => (pointer, detail),
             other => panic!("{schema}: {:?}", other.map(|_| ())),
         }
     }

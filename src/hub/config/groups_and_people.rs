@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::approval::{Absence, Email, GroupName, limits};
 use crate::audit::Entry;
+use crate::codes::Code;
 use crate::hub::{Hub, HubError, Page, input, require};
 use crate::identity::{Principal, Scope};
 use crate::store::groups::Group;
@@ -47,11 +48,11 @@ impl PersonInput {
         let absence = self.absence.filter(|absence| *absence != Absence::default());
         if let Some(Absence { from, until, delegate }) = &absence {
             if from.is_some_and(|from| until.is_some_and(|until| until <= from)) {
-                return Err(HubError::invalid("invalid_absence", "/absence/until", "until lies before from"));
+                return Err(HubError::invalid(Code::InvalidAbsence, "/absence/until", "until lies before from"));
             }
             if delegate.as_ref() == Some(&email) {
                 let detail = "nobody stands in for themselves: name somebody else, or nobody";
-                return Err(HubError::invalid("invalid_absence", "/absence/delegate", detail));
+                return Err(HubError::invalid(Code::InvalidAbsence, "/absence/delegate", detail));
             }
         }
         Ok(Person { email, name: self.name, absence })
@@ -67,7 +68,7 @@ fn refuse_waiting(group: &GroupName, requests: Vec<String>) -> Result<(), HubErr
         "requests that wait name group {group}, {} among them: decide or cancel them first, or change the group's members",
         requests.join(", ")
     );
-    Err(HubError::Conflict { code: "in_use", detail })
+    Err(HubError::Conflict { code: Code::InUse, detail })
 }
 
 impl Hub {
@@ -140,7 +141,7 @@ impl Hub {
                     }
                     if let Some(resource) = resources::naming(tx.session(), &name).await? {
                         let detail = format!("resource {resource} names group {name}: take it out of its policy first");
-                        return Err(HubError::Conflict { code: "in_use", detail });
+                        return Err(HubError::Conflict { code: Code::InUse, detail });
                     }
                     refuse_waiting(&name, in_use::waiting_for(tx.session(), &name).await?)?;
                     if !groups::delete(tx.session(), &name).await? {

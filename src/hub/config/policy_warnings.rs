@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::approval::{Email, Guardrails, Roster, Terms, indispensable, satisfiable};
+use crate::codes::Code;
 use crate::hub::HubError;
 use crate::store::endpoints::EndpointState;
 use crate::store::resources::Resource;
@@ -28,7 +29,7 @@ pub(super) async fn warnings(
     warnings.extend(unreachable_groups(session, resource).await?);
     warnings.extend(all_away(session, resource, &roster, now).await?);
     let rules = Guardrails::compile(&policy.procedure.guardrails)
-        .map_err(|error| HubError::invalid("invalid_policy", "/guardrails", error.to_string()))?;
+        .map_err(|error| HubError::invalid(Code::InvalidPolicy, "/guardrails", error.to_string()))?;
     let dead = rules.dead().into_iter();
     warnings.extend(
         dead.map(|dead| format!("{}: rule {} never decides anything: {}", resource.name, dead.rule, dead.because)),

@@ -13,6 +13,7 @@ use crate::approval::{
     ResourceName, Slot, WorkingHours, limits, validate_slots, with_added,
 };
 use crate::audit::Entry;
+use crate::codes::Code;
 use crate::hub::{Hub, HubError, Page, input, require};
 use crate::identity::{Principal, Scope};
 use crate::store::StoreError;
@@ -140,7 +141,7 @@ impl ResourceInput {
                 guardrails: self.guardrails,
             }),
         };
-        policy.validate().map_err(|error| HubError::invalid("invalid_policy", "", error.to_string()))?;
+        policy.validate().map_err(|error| HubError::invalid(Code::InvalidPolicy, "", error.to_string()))?;
         check_guardrails(&policy)?;
         Ok(Resource { name, description: self.description, policy, context_schema: self.context_schema })
     }
@@ -160,16 +161,16 @@ fn check_guardrails(policy: &Policy) -> Result<(), HubError> {
         input::optional(&format!("/guardrails/{place}/reason"), rule.reason.as_ref(), limits::REASON)?;
     }
     let compiled = Guardrails::compile(rules)
-        .map_err(|error| HubError::invalid("invalid_policy", "/guardrails", error.to_string()))?;
+        .map_err(|error| HubError::invalid(Code::InvalidPolicy, "/guardrails", error.to_string()))?;
     compiled.examples().map_err(|failed| {
         let place = rules.iter().position(|rule| rule.name == failed.rule).unwrap_or(0);
         let pointer = format!("/guardrails/{place}/{}/{}", failed.list, failed.index);
-        HubError::invalid("guardrail_example", pointer, failed.to_string())
+        HubError::invalid(Code::GuardrailExample, pointer, failed.to_string())
     })?;
     // Should every rule ask at once, their slots and the policy's must be such as a policy may have.
     let all = rules.iter().fold(policy.slots.clone(), |slots, rule| with_added(&slots, &rule.slots));
     validate_slots(&all).map_err(|error| {
-        HubError::invalid("invalid_policy", "/guardrails", format!("with the slots of all rules: {error}"))
+        HubError::invalid(Code::InvalidPolicy, "/guardrails", format!("with the slots of all rules: {error}"))
     })
 }
 
@@ -243,7 +244,7 @@ impl Hub {
                             "requests about {name} wait or may still be used, {} among them: decide, cancel or revoke them first",
                             counting.join(", ")
                         );
-                        return Err(HubError::Conflict { code: "in_use", detail });
+                        return Err(HubError::Conflict { code: Code::InUse, detail });
                     }
                     if !resources::delete(tx.session(), &name).await? {
                         return Err(HubError::NotFound("resource"));

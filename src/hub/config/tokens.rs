@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::approval::{Email, limits};
 use crate::audit::Entry;
+use crate::codes::Code;
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, Page, input, require};
 use crate::identity::{Principal, Scope, Token, digest_of_secret, new_token_secret};
@@ -49,10 +50,10 @@ impl Hub {
         let now = self.clock.now();
         if input.scope == Scope::Approver && input.person.is_none() {
             let detail = "an approver token is a person's own: say whose in person";
-            return Err(HubError::invalid("person_required", "/person", detail));
+            return Err(HubError::invalid(Code::PersonRequired, "/person", detail));
         }
         if input.expires_at.is_some_and(|end| end <= now) {
-            return Err(HubError::invalid("invalid_expiry", "/expires_at", "expires_at lies in the past"));
+            return Err(HubError::invalid(Code::InvalidExpiry, "/expires_at", "expires_at lies in the past"));
         }
         let TokenInput { name, scope, person, expires_at } = input;
         let token = Token { id: TokenId::mint(now), name, scope, person, created_at: now, expires_at };

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::audit::Entry;
+use crate::codes::Code;
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, Page, input, require};
 use crate::identity::{Principal, Scope};
@@ -41,7 +42,7 @@ pub(super) fn why_off(endpoint: &Endpoint) -> Option<&'static str> {
 pub(super) fn must_be_on(endpoint: &Endpoint) -> Result<(), HubError> {
     match why_off(endpoint) {
         None => Ok(()),
-        Some(why) => Err(HubError::conflict("endpoint_off", format!("{why}: nothing can be sent to it"))),
+        Some(why) => Err(HubError::conflict(Code::EndpointOff, format!("{why}: nothing can be sent to it"))),
     }
 }
 
@@ -94,7 +95,7 @@ impl Hub {
         input::parameter("class", filter.class.as_ref(), &CLASSES)?;
         if filter.status.is_some_and(|status| !STATUSES.contains(&status)) {
             let detail = "status is an HTTP status: 100 to 599";
-            return Err(HubError::invalid("invalid_parameter", "", detail));
+            return Err(HubError::invalid(Code::InvalidParameter, "", detail));
         }
         input::period_of_list(filter.from, filter.to)?;
         let before = cursor.map(parse_cursor).transpose()?;
@@ -129,7 +130,7 @@ impl Hub {
                     must_be_on(&endpoint)?;
                     if deliveries::reopen(session, &[id], now).await? == 0 {
                         let detail = "this delivery has not ended: it waits, or is being sent just now";
-                        return Err(HubError::conflict("not_ended", detail));
+                        return Err(HubError::conflict(Code::NotEnded, detail));
                     }
                     let details = json!({"delivery": id, "endpoint": endpoint.id, "name": endpoint.name});
                     let entry = Entry::new(now, "delivery.retried", actor);

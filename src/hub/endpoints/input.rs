@@ -12,6 +12,7 @@ use super::slack::{SlackInput, SlackPatch, changed_target, target};
 use super::wrapping::{unwrap_transport, unwrapped};
 use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName, limits};
 use crate::channels::Declaration;
+use crate::codes::Code;
 use crate::delivery::{TargetPolicy, check_transport};
 use crate::hub::{HubError, input};
 use crate::ids::EndpointId;
@@ -254,28 +255,28 @@ fn check_name(name: &EndpointName) -> Result<(), HubError> {
         return Ok(());
     }
     let detail = "this name looks like the id of an endpoint: choose one that nobody takes for an id";
-    Err(HubError::invalid("invalid_name", "/name", detail))
+    Err(HubError::invalid(Code::InvalidName, "/name", detail))
 }
 
 /// Checks what types cannot, of a new endpoint or a changed one.
 fn checked(endpoint: &Endpoint, targets: &TargetPolicy) -> Result<(), HubError> {
     let url = endpoint.url.expose_secret();
     input::text("/url", url, MAX_URL)?;
-    targets.check_url(url).map_err(|error| HubError::invalid("invalid_url", "/url", error.to_string()))?;
+    targets.check_url(url).map_err(|error| HubError::invalid(Code::InvalidUrl, "/url", error.to_string()))?;
     input::count("/resources", endpoint.resources.len(), limits::SHORT)?;
     input::count("/groups", endpoint.groups.len(), limits::ITEMS)?;
     check_events("/events", &endpoint.events)?;
     if endpoint.format != Format::Standard && Declaration::of(endpoint.channel).is_chat() {
         let detail =
             format!("a {} endpoint has no other format: messages are its service's", endpoint.channel.as_str());
-        return Err(HubError::invalid("invalid_format", "/format", detail));
+        return Err(HubError::invalid(Code::InvalidFormat, "/format", detail));
     }
     if endpoint.heartbeat_seconds.is_some_and(|seconds| !HEARTBEAT_SECONDS.contains(&seconds)) {
         let detail = "a heartbeat comes after 3600 to 604800 seconds without a message";
-        return Err(HubError::invalid("invalid_timeout", "/heartbeat_seconds", detail));
+        return Err(HubError::invalid(Code::InvalidTimeout, "/heartbeat_seconds", detail));
     }
     check_transport(&endpoint.transport, targets)
-        .map_err(|error| HubError::invalid("invalid_transport", error.pointer, error.detail))
+        .map_err(|error| HubError::invalid(Code::InvalidTransport, error.pointer, error.detail))
 }
 
 /// Refuses kinds of events that there are none of.
@@ -284,7 +285,7 @@ pub(super) fn check_events<'e>(pointer: &str, events: impl IntoIterator<Item = &
         None => Ok(()),
         Some(unknown) => {
             let detail = format!("there is no event {unknown:?}; the events are {}", EVENTS.join(", "));
-            Err(HubError::invalid("unknown_event", pointer, detail))
+            Err(HubError::invalid(Code::UnknownEvent, pointer, detail))
         }
     }
 }
@@ -296,7 +297,7 @@ fn lower(headers: BTreeMap<String, Secret>) -> Result<BTreeMap<String, Secret>, 
         let name = name.to_ascii_lowercase();
         if let Some(_twice) = lowered.insert(name.clone(), value) {
             let detail = format!("{name} stands here twice: case makes no difference in names of headers");
-            return Err(HubError::invalid("invalid_transport", "/headers", detail));
+            return Err(HubError::invalid(Code::InvalidTransport, "/headers", detail));
         }
     }
     Ok(lowered)
@@ -305,7 +306,7 @@ fn lower(headers: BTreeMap<String, Secret>) -> Result<BTreeMap<String, Secret>, 
 /// What a channel that does not sign answers to whoever talks of signing secrets.
 pub(super) fn no_secret(channel: Channel) -> HubError {
     let detail = format!("a {} endpoint has no signing secret: its URL is the secret", channel.as_str());
-    HubError::invalid("invalid_secret", "/secret", detail)
+    HubError::invalid(Code::InvalidSecret, "/secret", detail)
 }
 
 pub(super) fn checked_secret(secret: SecretString) -> Result<SecretString, HubError> {
@@ -315,7 +316,7 @@ pub(super) fn checked_secret(secret: SecretString) -> Result<SecretString, HubEr
         return Ok(secret);
     }
     let detail = "a signing secret is whsec_ and the base64 of 24 to 64 random bytes; leave it out to have one made";
-    Err(HubError::invalid("invalid_secret", "/secret", detail))
+    Err(HubError::invalid(Code::InvalidSecret, "/secret", detail))
 }
 
 pub(super) fn new_signing_secret() -> SecretString {

@@ -1,6 +1,7 @@
 //! Calls about endpoints that carry an `Idempotency-Key`.
 
 use crate::approval::Digest;
+use crate::codes::Code;
 use crate::hub::HubError;
 use crate::store::idempotency::{Key, Used};
 use crate::store::{Session, idempotency};
@@ -12,7 +13,7 @@ pub(super) async fn replayed(session: &mut Session, key: Option<&(Key, Digest)>)
     let Some(used) = idempotency::find(session, key).await? else { return Ok(None) };
     if used.body != *body {
         let detail = "this Idempotency-Key was used with another body: use a new key for a new call";
-        return Err(HubError::conflict("idempotency_key_reused", detail));
+        return Err(HubError::conflict(Code::IdempotencyKeyReused, detail));
     }
     Ok(Some(used.subject))
 }

@@ -9,6 +9,7 @@ use super::input::{checked_secret, new_signing_secret, no_secret};
 use super::keyed::{remember, replayed};
 use super::save::save;
 use super::view::{EndpointView, WithSecret};
+use crate::codes::Code;
 use crate::hub::{Hub, HubError, KeyedCall, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
@@ -120,7 +121,7 @@ impl Hub {
         let overlap = overlap_seconds.unwrap_or(OVERLAP);
         if overlap > MAX_OVERLAP {
             let detail = format!("an overlap is 0 to {MAX_OVERLAP} seconds");
-            return Err(HubError::invalid("invalid_timeout", "/overlap_seconds", detail));
+            return Err(HubError::invalid(Code::InvalidTimeout, "/overlap_seconds", detail));
         }
         let secret = secret.map_or_else(|| Ok(new_signing_secret()), checked_secret)?;
         let (now, actor) = (self.clock.now(), caller.actor());
@@ -154,7 +155,7 @@ async fn known(session: &mut Session, id: EndpointId) -> Result<Endpoint, HubErr
 fn rotated(known: Endpoint, secret: SecretString, overlap: u32, now: Timestamp) -> Result<Endpoint, HubError> {
     let old = known.secret.as_ref().ok_or_else(|| no_secret(known.channel))?.expose_secret().to_owned();
     if old == secret.expose_secret() {
-        return Err(HubError::invalid("invalid_secret", "/secret", "this is the endpoint's secret already"));
+        return Err(HubError::invalid(Code::InvalidSecret, "/secret", "this is the endpoint's secret already"));
     }
     let mut retiring = known.retiring.clone();
     // One that comes back is new again.
@@ -170,7 +171,7 @@ fn rotated(known: Endpoint, secret: SecretString, overlap: u32, now: Timestamp) 
             "{MAX_LIVE} secrets sign already, with this one it would be one more: wait until one has retired, or end \
              all earlier ones with overlap_seconds 0"
         );
-        return Err(HubError::conflict("too_many_secrets", detail));
+        return Err(HubError::conflict(Code::TooManySecrets, detail));
     }
     Ok(Endpoint { secret: Some(secret), retiring, ..known })
 }

@@ -6,6 +6,7 @@ use super::input::{EndpointInput, EndpointPatch};
 use super::keyed::{remember, replayed};
 use super::save::{check_apps, check_name, save, switched_on};
 use super::view::{EndpointStatus, EndpointView, HealthView, TemplateProblemView, WithSecret};
+use crate::codes::Code;
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, KeyedCall, Page, require};
 use crate::identity::{Principal, Scope};
@@ -112,7 +113,7 @@ impl Hub {
         require(caller, &[Scope::Admin])?;
         if patch.state.flatten().is_some_and(|state| state != EndpointState::Active) {
             let detail = "state can only be set to active: delete an endpoint to stop sending to it";
-            return Err(HubError::invalid("invalid_state", "/state", detail));
+            return Err(HubError::invalid(Code::InvalidState, "/state", detail));
         }
         let (now, actor, targets) = (self.clock.now(), caller.actor(), self.targets.clone());
         self.store
@@ -152,6 +153,6 @@ impl Hub {
 }
 
 async fn made_earlier(session: &mut Session, id: &str) -> Result<Endpoint, HubError> {
-    let id = id.parse().map_err(|_| HubError::NotFound("endpoint"))?;
-    endpoints::any_state(session, id).await?.ok_or(HubError::NotFound("endpoint"))
+    let id = id.parse().map_err(|_| HubError::Missing("the endpoint of an idempotency key"))?;
+    endpoints::any_state(session, id).await?.ok_or(HubError::Missing("the endpoint of an idempotency key"))
 }

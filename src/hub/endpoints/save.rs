@@ -7,6 +7,7 @@ use serde_json::json;
 use super::view::EndpointView;
 use crate::approval::Digest;
 use crate::audit::Entry;
+use crate::codes::Code;
 use crate::hub::HubError;
 use crate::hub::slack::MAX_SECRETS;
 use crate::store::endpoints::{Endpoint, EndpointState};
@@ -18,7 +19,7 @@ pub(super) async fn check_name(session: &mut Session, endpoint: &Endpoint) -> Re
     match endpoints::by_name(session, &endpoint.name).await? {
         Some(other) if other.id != endpoint.id => {
             let detail = format!("another endpoint is called {}", endpoint.name);
-            Err(HubError::Conflict { code: "name_taken", detail })
+            Err(HubError::Conflict { code: Code::NameTaken, detail })
         }
         _ => Ok(()),
     }
@@ -35,7 +36,7 @@ pub(in crate::hub) async fn check_apps(session: &mut Session, endpoint: &Endpoin
     if others.len() >= MAX_SECRETS && !others.contains(&own) {
         let detail =
             format!("{MAX_SECRETS} Slack apps are the most: delete the endpoints of one, or use one of the apps");
-        return Err(HubError::invalid("too_many", "/slack/signing_secret", detail));
+        return Err(HubError::invalid(Code::TooMany, "/slack/signing_secret", detail));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{MASK, given, needed};
+use crate::codes::Code;
 use crate::hub::HubError;
 use crate::store::endpoints::Channel;
 use crate::store::transport::{Secret, SlackApp};
@@ -82,19 +83,19 @@ impl SlackView {
 }
 
 fn no_slack() -> HubError {
-    HubError::invalid("invalid_transport", "/slack", "slack belongs to endpoints of channel slack_app alone")
+    HubError::invalid(Code::InvalidTransport, "/slack", "slack belongs to endpoints of channel slack_app alone")
 }
 
 fn no_url() -> HubError {
     let detail = "a slack_app endpoint has no URL of its own: slack.api_url says where Slack's API is, if elsewhere";
-    HubError::invalid("invalid_url", "/url", detail)
+    HubError::invalid(Code::InvalidUrl, "/url", detail)
 }
 
 /// Whoever knows an app's signing secret could speak for the members of every workspace.
 fn no_team() -> HubError {
     let detail =
         "say in slack.team which workspace it is: its id, such as T0123ABCD, is in the address of Slack in a browser";
-    HubError::invalid("invalid_transport", "/slack/team", detail)
+    HubError::invalid(Code::InvalidTransport, "/slack/team", detail)
 }
 
 /// Where an endpoint points to, and as which app.
@@ -113,11 +114,11 @@ pub(super) fn target(
         (Channel::SlackApp, Some(_), _) => Err(no_url()),
         (Channel::SlackApp, None, None) => {
             let detail = "say in slack which app it is: bot_token, signing_secret and channel";
-            Err(HubError::invalid("invalid_transport", "/slack", detail))
+            Err(HubError::invalid(Code::InvalidTransport, "/slack", detail))
         }
         (_, _, Some(_)) => Err(no_slack()),
         (_, Some(url), None) => Ok((url, None)),
-        (_, None, None) => Err(HubError::invalid("invalid_url", "/url", "say in url where it is")),
+        (_, None, None) => Err(HubError::invalid(Code::InvalidUrl, "/url", "say in url where it is")),
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::input::check_events;
 use super::sample::sample;
 use crate::audit::Entry;
+use crate::codes::Code;
 use crate::delivery::Trial;
 use crate::hub::services::TRIALS_AT_ONCE;
 use crate::hub::{Hub, HubError, require};
@@ -34,7 +35,7 @@ impl Hub {
             endpoints::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("endpoint"))?;
         let Ok(_place) = self.trials.try_acquire() else {
             let detail = format!("{TRIALS_AT_ONCE} tests are under way already: try again in a moment");
-            return Err(HubError::conflict("busy", detail));
+            return Err(HubError::conflict(Code::Busy, detail));
         };
         let event = sample(&kind, &endpoint, &self.settings.public_url, self.clock.now());
         let trial = self.launcher.context().try_out(&endpoint, event).await;

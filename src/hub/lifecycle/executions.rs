@@ -10,6 +10,7 @@ use crate::approval::{
     UseChange, UseRefusal, UseVerdict, limits, use_execution,
 };
 use crate::audit::Entry;
+use crate::codes::Code;
 use crate::hub::access::is_own;
 use crate::hub::scene::Scene;
 use crate::hub::{Hub, HubError, IdempotencyKey, RequestView, input, require};
@@ -108,12 +109,12 @@ impl Hub {
         let lease_seconds = input.lease_seconds.unwrap_or(LEASE_SECONDS);
         if !LEASES.contains(&lease_seconds) {
             let detail = "lease_seconds must be between 10 and 86400 (a day)";
-            return Err(HubError::invalid("invalid_timeout", "/lease_seconds", detail));
+            return Err(HubError::invalid(Code::InvalidTimeout, "/lease_seconds", detail));
         }
         let (by, key, fence) = (caller.key(), key.map(|key| key.0), random::number());
         let claim = Use::Claim { digest: input.digest, by, key, fence, lease_seconds };
         let request = self.put_to_use(caller, id, claim).await?;
-        let execution = request.execution.ok_or(HubError::NotFound("execution"))?;
+        let execution = request.execution.ok_or(HubError::Missing("the execution that was just claimed"))?;
         Ok(Claimed {
             fence: execution.fence,
             command: request.payload.command,
@@ -141,7 +142,7 @@ impl Hub {
     pub async fn report(&self, caller: &Principal, id: RequestId, input: ResultInput) -> Result<RequestView, HubError> {
         if input.output.as_ref().is_some_and(|output| output.len() > MAX_OUTPUT) {
             let detail = format!("at most {MAX_OUTPUT} bytes of output are kept: cut it and say output_truncated");
-            return Err(HubError::invalid("too_long", "/output", detail));
+            return Err(HubError::invalid(Code::TooLong, "/output", detail));
         }
         let report = Report {
             status: input.status,
@@ -286,13 +287,14 @@ pub(super) async fn end_early(
 /// Why there is nothing to use.
 fn not_usable(request: &Request) -> HubError {
     match (request.status, request.kind) {
-        (Status::Pending, _) => HubError::conflict("not_approved", "this request waits for its decision still"),
+        (Status::Pending, _) => HubError::conflict(Code::NotApproved, "this request waits for its decision still"),
         (Status::Approved, Kind::Jit) => {
-            HubError::conflict("not_an_action", "this is access for a time, which is not claimed: ask GET /v1/access")
+            HubError::conflict(Code::NotAnAction, "this is access for a time, which is not claimed: ask GET /v1/access")
         }
-        (Status::Approved, Kind::Action) => {
-            HubError::conflict("not_approved", "this request was approved before approvals could be claimed: ask again")
-        }
+        (Status::Approved, Kind::Action) => HubError::conflict(
+            Code::NotApproved,
+            "this request was approved before approvals could be claimed: ask again",
+        ),
         (status, _) => HubError::Refused { refusal: Refusal::of_ended(status), status, request: None },
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn open(tx: &mut Tx, request: &mut Request, now: Timestamp) -> 
 fn new_grant(request: &Request, now: Timestamp) -> Result<Grant, HubError> {
     let person = request.beneficiary.clone().or_else(|| request.requester.email.clone());
     // Asked for when the request was made.
-    let person = person.ok_or(HubError::NotFound("person to grant access to"))?;
+    let person = person.ok_or(HubError::Missing("the person to grant access to"))?;
     let narrowings: Vec<Narrowing> =
         request.live_votes().filter(|vote| vote.choice == Choice::Approve).filter_map(|vote| vote.narrowing).collect();
     let seconds = request.payload.duration_seconds.unwrap_or(1);
@@ -68,7 +68,7 @@ pub(super) async fn advance_grant(
     scene: &Scene,
     now: Timestamp,
 ) -> Result<Result<(), crate::approval::GrantRefusal>, HubError> {
-    let Some(grant) = &request.grant else { return Err(HubError::NotFound("grant")) };
+    let Some(grant) = &request.grant else { return Err(HubError::Missing("the grant of a request for access")) };
     let GrantVerdict { steps, answer } = use_grant(grant, command, now);
     for step in steps {
         let kind = match &step {

@@ -96,7 +96,7 @@ impl Hub {
     ) -> Result<GrantView, HubError> {
         let grant = grants::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("grant"))?;
         let request = self.revoke(caller, grant.request, reason).await?;
-        request.grant.ok_or(HubError::NotFound("grant"))
+        request.grant.ok_or(HubError::Missing("the grant that was just revoked"))
     }
 }
 

@@ -176,7 +176,7 @@ async fn step(tx: &mut Tx, timer: Timer, id: RequestId, scene: &Scene) -> Result
 
 /// Nobody has looked at a broken glass in time: those who should hear of it.
 async fn tell_of_review(tx: &mut Tx, id: RequestId, scene: &Scene) -> Result<(), HubError> {
-    let request = requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))?;
+    let request = requests::get(tx.session(), id).await?.ok_or(HubError::Missing("the request of a review"))?;
     let now = scene.clock.now();
     if !reviews::set_told(tx.session(), id).await? {
         return Ok(());

@@ -247,7 +247,7 @@ async fn end(
 ) -> Result<(), HubError> {
     if !requests::end(tx.session(), request.id, &decision, now).await? {
         // The writer is alone, so the row cannot have changed since it was read.
-        return Err(HubError::NotFound("pending request"));
+        return Err(HubError::Missing("the pending request that was just read"));
     }
     conclude(tx, request, Some(from), scene, now).await
 }

@@ -11,6 +11,7 @@ use crate::approval::{
     Admission, Belonging, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
     Request, Requester, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
 };
+use crate::codes::Code;
 use crate::hub::access::is_own;
 use crate::hub::config::compiled_rules::digest;
 use crate::hub::{Hub, HubError, IdempotencyKey, input, require};
@@ -167,7 +168,7 @@ impl Hub {
         let timeout = resource
             .policy
             .timeout(ask.timeout_seconds, self.settings.default_timeout_seconds)
-            .map_err(|error| HubError::invalid("invalid_timeout", "/timeout_seconds", error.to_string()))?;
+            .map_err(|error| HubError::invalid(Code::InvalidTimeout, "/timeout_seconds", error.to_string()))?;
         let asked_for = ask.beneficiary.iter().chain(&requester.email).chain(&requester.acting_for);
         let askers = asked_for.chain(caller.person()).cloned().collect();
         let (terms, roster, satisfiable) = terms(lookup, &resource, askers, &admission).await?;
@@ -218,12 +219,12 @@ impl Hub {
     ) -> Result<(), HubError> {
         if resource.policy.reason_required && reason.is_none_or(|reason| is_blank(reason)) {
             let detail = format!("{} wants a reason with every request: say why", resource.name);
-            return Err(HubError::invalid("reason_required", "/reason", detail));
+            return Err(HubError::invalid(Code::ReasonRequired, "/reason", detail));
         }
         check_payload(&resource.policy.procedure, kind, payload)?;
         if kind == Kind::Jit && person.is_none() {
             let detail = "access is for a person: say whose it is in requester.email or beneficiary";
-            return Err(HubError::invalid("person_required", "/requester/email", detail));
+            return Err(HubError::invalid(Code::PersonRequired, "/requester/email", detail));
         }
         match &resource.context_schema {
             Some(schema) => self.contexts.check(schema, payload.context.as_ref()),
@@ -236,16 +237,16 @@ impl Hub {
 pub(super) fn check_payload(procedure: &Procedure, kind: Kind, payload: &Payload) -> Result<(), HubError> {
     payload.validate(kind).map_err(|error| {
         let (code, pointer) = match error {
-            InvalidPayload::Duration => ("duration_required", "/duration_seconds"),
-            InvalidPayload::NoCommand => ("invalid_payload", "/command"),
-            InvalidPayload::Integer => ("invalid_payload", "/context"),
+            InvalidPayload::Duration => (Code::DurationRequired, "/duration_seconds"),
+            InvalidPayload::NoCommand => (Code::InvalidPayload, "/command"),
+            InvalidPayload::Integer => (Code::InvalidPayload, "/context"),
         };
         HubError::invalid(code, pointer, error.to_string())
     })?;
     let longest = procedure.max_duration();
     if payload.duration_seconds.is_some_and(|seconds| seconds > longest) {
         let detail = format!("access is for at most {longest} seconds here");
-        return Err(HubError::invalid("duration_too_long", "/duration_seconds", detail));
+        return Err(HubError::invalid(Code::DurationTooLong, "/duration_seconds", detail));
     }
     Ok(())
 }
@@ -367,5 +368,5 @@ async fn terms(
 fn body_digest(ask: &Ask) -> Result<Digest, HubError> {
     serde_json_canonicalizer::to_vec(ask)
         .map(|canonical| Digest::of(&canonical))
-        .map_err(|error| HubError::invalid("invalid_payload", "/context", error.to_string()))
+        .map_err(|error| HubError::invalid(Code::InvalidPayload, "/context", error.to_string()))
 }

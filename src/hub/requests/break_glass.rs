@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::approval::{Command, limits};
 use crate::audit::Entry;
+use crate::codes::Code;
 use crate::hub::{Hub, HubError, RequestView, input, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
@@ -70,7 +71,7 @@ impl Hub {
         }
         let open = request.review.clone();
         let open =
-            open.ok_or_else(|| HubError::conflict("not_a_break_glass", "nobody broke the glass for this request"))?;
+            open.ok_or_else(|| HubError::conflict(Code::NotABreakGlass, "nobody broke the glass for this request"))?;
         let Some(by) = caller.person().cloned() else {
             return Err(HubError::Forbidden("this needs a token of the person's own".to_owned()));
         };
@@ -95,7 +96,7 @@ impl Hub {
                         ..open
                     };
                     if !reviews::close(tx.session(), id, &review).await? {
-                        return Err(HubError::conflict("already_reviewed", "somebody has looked at this already"));
+                        return Err(HubError::conflict(Code::AlreadyReviewed, "somebody has looked at this already"));
                     }
                     tx.record(&Entry {
                         person: Some(by),
@@ -104,7 +105,9 @@ impl Hub {
                         details,
                         ..Entry::new(now, "request.reviewed", actor)
                     })?;
-                    requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))
+                    requests::get(tx.session(), id)
+                        .await?
+                        .ok_or(HubError::Missing("the request that was just reviewed"))
                 })
             })
             .await?;

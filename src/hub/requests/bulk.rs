@@ -9,6 +9,7 @@ use super::vote::VoteInput;
 use crate::approval::{
     Choice, Digest, Email, GroupName, Kind, Refusal, Request, ResourceName, Status, is_blank, limits,
 };
+use crate::codes::Code;
 use crate::hub::lifecycle::transition::Outcome;
 use crate::hub::{Hub, HubError, ListFilter, input, require};
 use crate::identity::{Principal, Scope};
@@ -116,10 +117,10 @@ impl Hub {
         require(caller, &[Scope::Approver, Scope::Decider])?;
         input::text("/reason", &input.reason, limits::REASON)?;
         if is_blank(&input.reason) {
-            return Err(HubError::invalid("reason_required", "/reason", "say why all of these are rejected"));
+            return Err(HubError::invalid(Code::ReasonRequired, "/reason", "say why all of these are rejected"));
         }
         let BulkFilter { resource, requester, group, kind, from, to } = input.filter;
-        input::period("invalid_period", "/filter/to", from, to)?;
+        input::period(Code::InvalidPeriod, "/filter/to", from, to)?;
         // A person's token rejects what waits for that person; a system's, what waits at all.
         let voter = input.on_behalf_of.as_ref().or(caller.person()).cloned();
         let waiting_for = voter.clone().filter(|_| group.is_none());

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::approval::{Command, Digest, Email, Request, Roster, Status};
 use crate::audit::Entry;
+use crate::codes::Code;
 use crate::hub::HubError;
 use crate::hub::lifecycle::transition::{carry_out, conclude};
 use crate::hub::lifecycle::{announce_shown, shown};
@@ -19,10 +20,10 @@ pub(super) async fn replayed(session: &mut Session, (key, body): &(Key, Digest))
     let Some(used) = idempotency::find(session, key).await? else { return Ok(None) };
     if used.body != *body {
         let detail = "this Idempotency-Key was used with another body: use a new key for a new request";
-        return Err(HubError::Conflict { code: "idempotency_key_reused", detail: detail.to_owned() });
+        return Err(HubError::Conflict { code: Code::IdempotencyKeyReused, detail: detail.to_owned() });
     }
-    let id = used.subject.parse().map_err(|_| HubError::NotFound("request"))?;
-    requests::get(session, id).await?.map(Some).ok_or(HubError::NotFound("request"))
+    let id = used.subject.parse().map_err(|_| HubError::Missing("the request of an idempotency key"))?;
+    requests::get(session, id).await?.map(Some).ok_or(HubError::Missing("the request of an idempotency key"))
 }
 
 /// A new request, written out before the writer is asked: it writes for everybody, and should not wait for one's JSON.

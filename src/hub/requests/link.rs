@@ -5,6 +5,7 @@ use crate::approval::{
     Assurance, Ballot, Choice, Command, Detail, Email, GroupName, LinkUse, Narrowing, Request, Status, limits,
 };
 use crate::audit::Actor;
+use crate::codes::Code;
 use crate::hub::{Hub, HubError, LinkProblem, RequestView, input};
 use crate::ids::VoteId;
 use crate::links::{Intent, Link};
@@ -118,13 +119,13 @@ impl Hub {
             Intent::Review => None,
         });
         let choice = choice.ok_or_else(|| {
-            HubError::invalid("decision_required", "/decision", "say in decision whether to approve or to reject")
+            HubError::invalid(Code::DecisionRequired, "/decision", "say in decision whether to approve or to reject")
         })?;
         // A form says whom it means also where that can be only one: a scanner presses buttons, and chooses nobody.
         let named = decision.approver.or_else(|| link.recipient.clone().filter(|_| !by_form));
         let voter = named.ok_or_else(|| {
             let detail = format!("say in approver who you are: the e-mail address of a member of {}", link.group);
-            HubError::invalid("approver_required", "/approver", detail)
+            HubError::invalid(Code::ApproverRequired, "/approver", detail)
         })?;
         if link.recipient.as_ref().is_some_and(|one| *one != voter) {
             return Err(LinkProblem::NotYours.into());

@@ -2,6 +2,7 @@
 
 use crate::approval::{Email, GroupName, Kind, Request, ResourceName, Status};
 use crate::audit::Sealed;
+use crate::codes::Code;
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, Page, RequestView, input, require};
 use crate::identity::{Principal, Scope};
@@ -137,7 +138,7 @@ async fn source(session: &mut Session, filter: &ListFilter, now: Timestamp) -> R
         }
         _ => {
             let detail = "a list is by group, by approver or by waiting_for: take one of them";
-            Err(HubError::invalid("invalid_parameter", "", detail))
+            Err(HubError::invalid(Code::InvalidParameter, "", detail))
         }
     }
 }

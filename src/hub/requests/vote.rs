@@ -8,6 +8,7 @@ use super::ask::check_payload;
 use crate::approval::{
     Assurance, Ballot, Choice, Command, Email, GroupName, MAX_WINDOW_SECONDS, Narrowing, Payload, Proposal, limits,
 };
+use crate::codes::Code;
 use crate::hub::lifecycle::transition::Outcome;
 use crate::hub::{Hub, HubError, RequestView, input, require};
 use crate::identity::{Principal, Scope};
@@ -163,7 +164,7 @@ impl Hub {
 pub(super) fn check_start(starts_at: Option<Timestamp>, now: Timestamp) -> Result<(), HubError> {
     let latest = now + Duration::from_secs(MAX_WINDOW_SECONDS.into());
     if starts_at.is_some_and(|start| start > latest) {
-        return Err(HubError::invalid("invalid_timeout", "/starts_at", "access begins within 30 days"));
+        return Err(HubError::invalid(Code::InvalidTimeout, "/starts_at", "access begins within 30 days"));
     }
     Ok(())
 }
@@ -177,7 +178,7 @@ fn voter(caller: &Principal, on_behalf_of: Option<Email>) -> Result<(Email, Assu
         (Some(person), named) => Ok((person.clone(), Assurance::Token, named)),
         (None, _) => {
             let detail = "this token belongs to no person: say in on_behalf_of whose vote it is";
-            Err(HubError::invalid("voter_required", "/on_behalf_of", detail))
+            Err(HubError::invalid(Code::VoterRequired, "/on_behalf_of", detail))
         }
     }
 }
@@ -186,7 +187,7 @@ fn voter(caller: &Principal, on_behalf_of: Option<Email>) -> Result<(Email, Assu
 pub(super) fn check_terms(choice: Choice, command: Option<&String>, narrowing: Narrowing) -> Result<(), HubError> {
     if choice == Choice::Reject && (command.is_some() || narrowing != Narrowing::default()) {
         let detail = "command, duration_seconds and starts_at go with an approval: leave them out";
-        return Err(HubError::invalid("invalid_payload", "", detail));
+        return Err(HubError::invalid(Code::InvalidPayload, "", detail));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::reply::{Reply, stranger};
 use crate::approval::{Choice, Email, ExcludedAs, GroupName, Request, Status};
 use crate::channels::text::{cut, duration};
 use crate::channels::{slack_code, slack_text};
+use crate::codes::Code;
 use crate::hub::{Hub, HubError, ListFilter};
 use crate::ids::RequestId;
 use crate::random;
@@ -76,7 +77,7 @@ impl Hub {
     async fn shown(&self, person: &Email, id: Option<&str>) -> Result<Reply, HubError> {
         let id: RequestId = id
             .and_then(|id| id.parse().ok())
-            .ok_or_else(|| HubError::invalid("invalid_parameter", "", "say which: /countersign show ID"))?;
+            .ok_or_else(|| HubError::invalid(Code::InvalidParameter, "", "say which: /countersign show ID"))?;
         let unknown = || HubError::NotFound("request");
         let request = requests::get(&mut self.store.read().await?, id).await?.ok_or_else(unknown)?;
         if !self.person_sees(person, &request).await? {

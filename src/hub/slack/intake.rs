@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::payload::{self, Came, Deed, Member, REASON, Work};
 use super::signature::{Checked, Signed};
+use crate::codes::Code;
 use crate::hub::{Hub, HubError};
 use crate::links::Link;
 use crate::store::Signal;
@@ -55,7 +56,7 @@ impl Hub {
         if apps.is_empty() {
             return Err(forged());
         }
-        let unread = || HubError::invalid("invalid_payload", "", "this is nothing that Slack sends");
+        let unread = || HubError::invalid(Code::InvalidPayload, "", "this is nothing that Slack sends");
         match read(signed.body).ok_or_else(unread)? {
             Came::Nothing => Ok(SlackAnswer::Acknowledged),
             Came::NoReason => {
@@ -120,7 +121,7 @@ impl Hub {
                 Box::pin(async move {
                     if !jobs::add(tx.session(), &id, endpoint, &text, now).await? {
                         let detail = "this came before: a signature is good for one call";
-                        return Err(HubError::conflict("signature_used", detail));
+                        return Err(HubError::conflict(Code::SignatureUsed, detail));
                     }
                     tx.signal(Signal::SlackJobs);
                     Ok(())
@@ -137,5 +138,5 @@ fn hears(endpoint: &Endpoint, member: &Member) -> bool {
 
 fn forged() -> HubError {
     let detail = "Slack's signature does not hold: is the app's signing secret the endpoint's, and the clock right?";
-    HubError::invalid("signature_invalid", "", detail)
+    HubError::invalid(Code::SignatureInvalid, "", detail)
 }

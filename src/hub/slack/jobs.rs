@@ -153,7 +153,8 @@ impl Hub {
             Err(error) => Err(error.into()),
         };
         match done {
-            Err(Stopped::Failed(HubError::Store(error))) => Err(error.into()),
+            // The hub's own faults are nothing to tell people.
+            Err(Stopped::Failed(error @ (HubError::Store(_) | HubError::Missing(_)))) => Err(error.into()),
             Err(Stopped::Failed(refused)) => self.keep(job, Step::Say(Reply::refusal(&refused)), Actor::Hub).await,
             done => done,
         }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::reply::Reply;
 use crate::approval::{Command, Digest, Email};
 use crate::audit::{Actor, Entry};
+use crate::codes::Code;
 use crate::hub::HubError;
 use crate::hub::scene::Scene;
 use crate::ids::RequestId;
@@ -87,7 +88,7 @@ async fn subscribe(
     let group = subscription.group.clone();
     let known = tx.subscriptions().await?.iter().filter(|known| known.endpoint == subscription.endpoint).count();
     if wanted && known >= MAX_SUBSCRIPTIONS {
-        return Err(HubError::conflict("too_many", format!("{MAX_SUBSCRIPTIONS} subscriptions are the most")));
+        return Err(HubError::conflict(Code::TooMany, format!("{MAX_SUBSCRIPTIONS} subscriptions are the most")));
     }
     let changed = if wanted {
         subscriptions::add(tx.session(), &subscription, &person, now).await?

@@ -7,6 +7,7 @@ use super::named::{TemplateFor, check_name, check_text};
 use super::trial::Wanted;
 use super::view::TemplateView;
 use crate::audit::{Actor, Entry};
+use crate::codes::Code;
 use crate::hub::{Hub, HubError, require};
 use crate::identity::{Principal, Scope};
 use crate::store::endpoints::Channel;
@@ -135,7 +136,7 @@ pub(super) async fn save(
     }
     if known.is_none() && templates::count(tx.session()).await? >= MOST {
         let detail = format!("there are {MOST} templates in use already: take some away");
-        return Err(HubError::invalid("too_many", wanted.pointer, detail));
+        return Err(HubError::invalid(Code::TooMany, wanted.pointer, detail));
     }
     let channel = wanted.key.channel;
     let stored = templates::put(tx.session(), wanted.key, Some(wanted.text), actor_name(actor), now).await?;

@@ -7,6 +7,7 @@ use super::named::{TemplateFor, check_name, check_text};
 use super::trial::{Places, Wanted};
 use crate::approval::{EndpointName, ResourceName};
 use crate::audit::Actor;
+use crate::codes::Code;
 use crate::hub::config::plan::{Change, Verb};
 use crate::hub::{EndpointInput, Hub, HubError};
 use crate::store::endpoints::Channel;
@@ -63,7 +64,7 @@ impl Hub {
         for (place, one) in wanted.iter().enumerate() {
             if wanted.iter().take(place).any(|other| other.key == one.key) {
                 return Err(HubError::invalid(
-                    "name_taken",
+                    Code::NameTaken,
                     one.pointer.clone(),
                     "this template is in the manifest twice",
                 ));
@@ -82,7 +83,7 @@ fn check(places: &Places, place: usize, given: &TemplateManifest) -> Result<Chec
             Some(_) => "a hub reads no files: send the text as `template`, as `countersign apply` does",
             None => "the text is missing: give `template`, or `file` to `countersign apply`",
         };
-        return Err(HubError::invalid("invalid_template", pointer, detail));
+        return Err(HubError::invalid(Code::InvalidTemplate, pointer, detail));
     };
     let text_pointer = format!("{pointer}/template");
     check_text(&text_pointer, text)?;

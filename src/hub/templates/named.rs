@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::approval::ResourceName;
 use crate::channels::{DEFAULT, Declaration, MAX_TEMPLATE, is_name};
+use crate::codes::Code;
 use crate::hub::{HubError, input};
 use crate::store::endpoints::Channel;
 use crate::store::templates::Reach;
@@ -37,7 +38,7 @@ pub(super) fn check_name(pointer: &str, channel: Channel, name: &str) -> Result<
     }
     let detail =
         "a template is called after an event, or, for a part of several, _ and small letters; custom has default too";
-    Err(HubError::invalid("unknown_event", pointer, detail))
+    Err(HubError::invalid(Code::UnknownEvent, pointer, detail))
 }
 
 pub(super) fn check_text(pointer: &str, text: &str) -> Result<(), HubError> {

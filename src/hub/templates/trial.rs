@@ -9,6 +9,7 @@ use super::named::{TemplateFor, check_name, check_text};
 use crate::approval::{EndpointName, ResourceName};
 use crate::channels::samples::Sample;
 use crate::channels::{FileReach, FileTemplate, Occasion, Preview, Samples, applying};
+use crate::codes::Code;
 use crate::hub::{Hub, HubError, input, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::{EndpointId, TemplateId};
@@ -107,7 +108,7 @@ impl Places {
 
     /// What a template is for, if there is such a thing.
     pub(in crate::hub) fn reach(&self, channel: Channel, pointer: &str, what: &TemplateFor) -> Result<Reach, HubError> {
-        let invalid = |detail| Err(HubError::invalid("invalid_parameter", pointer, detail));
+        let invalid = |detail| Err(HubError::invalid(Code::InvalidParameter, pointer, detail));
         if let Some(reach) = what.as_reach() {
             return Ok(reach);
         }
@@ -203,7 +204,7 @@ impl Hub {
             let known = |event: &String| KINDS.into_iter().find(|kind| kind == event);
             let found: Option<Vec<&'static str>> = events.iter().map(known).collect();
             samples.events =
-                found.ok_or_else(|| HubError::invalid("unknown_event", "/events", "there is no such event"))?;
+                found.ok_or_else(|| HubError::invalid(Code::UnknownEvent, "/events", "there is no such event"))?;
         }
         if let Some(sorts) = input.samples {
             input::count("/samples", sorts.len(), Sample::ALL.len())?;

@@ -15,6 +15,7 @@ use super::input::check_events;
 use super::keyed::{remember, replayed};
 use crate::approval::Digest;
 use crate::audit::{Actor, Entry};
+use crate::codes::Code;
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, KeyedCall, Page, require};
 use crate::identity::{Principal, Scope};
@@ -74,16 +75,20 @@ impl ReplayInput {
         if states.iter().any(|state| matches!(state, DeliveryState::Pending | DeliveryState::Leased)) {
             let detail =
                 "only what has ended can be sent again: failed, expired, superseded, discarded, delivered, accepted";
-            return Err(HubError::invalid("invalid_state", "/states", detail));
+            return Err(HubError::invalid(Code::InvalidState, "/states", detail));
         }
         check_events("/events", &events)?;
         if from.is_some_and(|from| to.is_some_and(|to| to <= from)) {
-            return Err(HubError::invalid("invalid_period", "/to", "to lies before from: nothing lies between them"));
+            return Err(HubError::invalid(
+                Code::InvalidPeriod,
+                "/to",
+                "to lies before from: nothing lies between them",
+            ));
         }
         let rate = rate_per_second.unwrap_or(RATE);
         if !(1..=MAX_RATE).contains(&rate) {
             let detail = format!("1 to {MAX_RATE} deliveries a second can be made anew");
-            return Err(HubError::invalid("invalid_rate", "/rate_per_second", detail));
+            return Err(HubError::invalid(Code::InvalidRate, "/rate_per_second", detail));
         }
         Ok((Filter { states, events, from, to }, rate))
     }
@@ -140,13 +145,15 @@ impl Hub {
                 Box::pin(async move {
                     let session = tx.session();
                     if let Some(earlier) = replayed(session, key.as_ref()).await? {
-                        let id = earlier.parse().map_err(|_| HubError::NotFound("replay"))?;
-                        return replays::get(session, id).await?.ok_or(HubError::NotFound("replay"));
+                        let id = earlier.parse().map_err(|_| HubError::Missing("the replay of an idempotency key"))?;
+                        return replays::get(session, id)
+                            .await?
+                            .ok_or(HubError::Missing("the replay of an idempotency key"));
                     }
                     must_be_on(&ever_known(session, replay.endpoint_id).await?)?;
                     if let Some(other) = replays::running(session, replay.endpoint_id).await? {
                         let detail = format!("{} of this endpoint goes on: wait for its end, or cancel it", other.id);
-                        return Err(HubError::conflict("replay_running", detail));
+                        return Err(HubError::conflict(Code::ReplayRunning, detail));
                     }
                     replays::insert(session, &replay).await?;
                     remember(session, key, replay.id.to_string(), replay.created_at);

@@ -1,0 +1,151 @@
+//! The stable codes of errors, each with its HTTP status. They are contract, and `docs/errors.md` says what to do about each.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+macro_rules! codes {
+    ($($name:ident = $text:literal, $status:literal;)*) => {
+        /// What programs look at in a problem document (RFC 9457).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = concat!("`", $text, "`, ", stringify!($status), ".")] $name,)*
+        }
+
+        impl Code {
+            /// All of them, by their text.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// As problem documents have it.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+
+            /// The HTTP status that a call is answered with.
+            pub const fn status(self) -> u16 {
+                match self {
+                    $(Self::$name => $status,)*
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    AlreadyClaimed = "already_claimed", 409;
+    AlreadyDecided = "already_decided", 409;
+    AlreadyFinished = "already_finished", 409;
+    AlreadyReplaced = "already_replaced", 409;
+    AlreadyReviewed = "already_reviewed", 409;
+    ApproverRequired = "approver_required", 422;
+    AssuranceTooLow = "assurance_too_low", 403;
+    BodyTooLarge = "body_too_large", 413;
+    Busy = "busy", 429;
+    CodeInvalid = "code_invalid", 404;
+    ConflictOfInterest = "conflict_of_interest", 403;
+    ContextInvalid = "context_invalid", 422;
+    DecisionRequired = "decision_required", 422;
+    DeniedByRule = "denied_by_rule", 422;
+    DigestStale = "digest_stale", 412;
+    DurationRequired = "duration_required", 422;
+    DurationTooLong = "duration_too_long", 422;
+    EndpointOff = "endpoint_off", 409;
+    ExecutionRevoked = "execution_revoked", 409;
+    Expired = "expired", 410;
+    FenceStale = "fence_stale", 409;
+    Forbidden = "forbidden", 403;
+    FormStale = "form_stale", 403;
+    GuardrailExample = "guardrail_example", 422;
+    HighRisk = "high_risk", 403;
+    IdempotencyKeyReused = "idempotency_key_reused", 409;
+    IdentityTaken = "identity_taken", 409;
+    InUse = "in_use", 409;
+    Internal = "internal", 500;
+    InvalidAbsence = "invalid_absence", 422;
+    InvalidCursor = "invalid_cursor", 422;
+    InvalidExpiry = "invalid_expiry", 422;
+    InvalidFormat = "invalid_format", 422;
+    InvalidIdempotencyKey = "invalid_idempotency_key", 422;
+    InvalidJson = "invalid_json", 400;
+    InvalidName = "invalid_name", 422;
+    InvalidParameter = "invalid_parameter", 400;
+    InvalidPayload = "invalid_payload", 422;
+    InvalidPeriod = "invalid_period", 422;
+    InvalidPolicy = "invalid_policy", 422;
+    InvalidRate = "invalid_rate", 422;
+    InvalidSchema = "invalid_schema", 422;
+    InvalidSecret = "invalid_secret", 422;
+    InvalidState = "invalid_state", 422;
+    InvalidTemplate = "invalid_template", 422;
+    InvalidText = "invalid_text", 422;
+    InvalidTimeout = "invalid_timeout", 422;
+    InvalidTransport = "invalid_transport", 422;
+    InvalidUrl = "invalid_url", 422;
+    LeaseOver = "lease_over", 409;
+    LinkAlreadyUsed = "link_already_used", 409;
+    LinkCalledBack = "link_called_back", 410;
+    LinkExpired = "link_expired", 410;
+    LinkForged = "link_forged", 404;
+    LinkNotYours = "link_not_yours", 403;
+    LinkRevised = "link_revised", 412;
+    MethodNotAllowed = "method_not_allowed", 405;
+    NameTaken = "name_taken", 409;
+    NotABreakGlass = "not_a_break_glass", 409;
+    NotAnAction = "not_an_action", 409;
+    NotApproved = "not_approved", 409;
+    NotClaimant = "not_claimant", 403;
+    NotEligible = "not_eligible", 403;
+    NotEnded = "not_ended", 409;
+    NotFound = "not_found", 404;
+    NothingChanged = "nothing_changed", 422;
+    PersonRequired = "person_required", 422;
+    ReasonRequired = "reason_required", 422;
+    ReplayRunning = "replay_running", 409;
+    RevisionStale = "revision_stale", 412;
+    SeatTaken = "seat_taken", 409;
+    SignatureInvalid = "signature_invalid", 401;
+    SignatureUsed = "signature_used", 409;
+    Stopping = "stopping", 503;
+    StorageUnavailable = "storage_unavailable", 503;
+    TooLong = "too_long", 422;
+    TooMany = "too_many", 422;
+    TooManySecrets = "too_many_secrets", 409;
+    TooOften = "too_often", 429;
+    TooSlow = "too_slow", 408;
+    Unauthenticated = "unauthenticated", 401;
+    UnknownEvent = "unknown_event", 422;
+    Unsatisfiable = "unsatisfiable", 422;
+    UnsupportedMediaType = "unsupported_media_type", 415;
+    UseExpired = "use_expired", 410;
+    VoterRequired = "voter_required", 422;
+    Widened = "widened", 422;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn codes_are_sorted_single_and_documented() {
+        assert!(Code::ALL.is_sorted_by_key(|code| code.as_str()));
+        let docs = include_str!("../docs/errors.md");
+        for code in Code::ALL {
+            let line = format!("| `{code}` | {} |", code.status());
+            assert!(docs.contains(&line), "docs/errors.md lacks {code} with {}", code.status());
+        }
+    }
+}
