@@ -199,3 +199,15 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_hub_itself_lacks_is_told_as_its_own_fault() {
+        let problem = Problem::from(HubError::Missing("the grant of a request for access"));
+        assert_eq!((problem.code(), problem.status()), (Code::Internal, StatusCode::INTERNAL_SERVER_ERROR));
+        assert_eq!(problem.detail(), INTERNAL, "what is missing stands in the log alone");
+    }
+}
