@@ -13,8 +13,8 @@ use tokio_util::task::TaskTracker;
 use super::context::SendContext;
 use super::metrics::{Backlog, Metrics};
 use super::record::Record;
-use super::scheduler::endpoint_queue::{Held, Verdict};
-use super::scheduler::{Board, Work, bytes_of};
+use super::scheduler::endpoint_queue::{EndpointSignal, Held};
+use super::scheduler::{Scheduler, Work, bytes_of};
 use super::send::{self, Sent};
 use crate::channels::Channels;
 use crate::ids::EndpointId;
@@ -31,7 +31,7 @@ const MOST_COUNTED: u32 = 100_000;
 /// Starts sends.
 pub struct Launcher {
     pub(super) context: SendContext,
-    pub(super) board: Board,
+    pub(super) scheduler: Scheduler,
     pub(super) metrics: Metrics,
     /// As it was counted last. A std mutex: held for a copy, never across an await.
     backlog: Mutex<Option<(Timestamp, Backlog)>>,
@@ -54,10 +54,10 @@ impl Launcher {
         stop: CancellationToken,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Option<Record>>) {
         let (records, written) = mpsc::unbounded_channel();
-        let board = Board::new(Arc::clone(&context.clock), context.needed(), context.sends);
+        let scheduler = Scheduler::new(Arc::clone(&context.clock), context.needed(), context.sends);
         let launcher = Arc::new(Self {
             context,
-            board,
+            scheduler,
             metrics: Metrics::default(),
             backlog: Mutex::default(),
             records,
@@ -82,7 +82,7 @@ impl Launcher {
 
     /// What keeps everything from these endpoints now, as far as this process has learnt.
     pub fn held(&self, endpoints: &[EndpointId]) -> HashMap<EndpointId, Held> {
-        self.board.held(endpoints)
+        self.scheduler.held(endpoints)
     }
 
     /// The engine's figures as text. What is counted in the database is counted every few seconds, however often one asks.
@@ -103,7 +103,7 @@ impl Launcher {
             }
         };
         self.metrics.set_apart(&self.context.store.unreadable());
-        Ok(self.metrics.text(self.board.load(), backlog))
+        Ok(self.metrics.text(self.scheduler.load(), backlog))
     }
 
     /// Whether nothing new is to be begun.
@@ -136,18 +136,18 @@ impl Launcher {
             let settlement = Settlement::untried(&claimed, Next::GiveBack(now));
             self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None, turn: None, template: None });
         }
-        if let Some(timer) = self.board.next_timer() {
+        if let Some(timer) = self.scheduler.next_timer() {
             self.look_at(timer);
         }
     }
 
     async fn send(self: &Arc<Self>, endpoint: &Endpoint, claimed: Claimed) {
         let bytes = bytes_of(&claimed);
-        let mut place = UnderWay { launcher: Arc::clone(self), endpoint: endpoint.id, bytes, verdict: None };
+        let mut place = UnderWay { launcher: Arc::clone(self), endpoint: endpoint.id, bytes, signal: None };
         let sent = send::send(&self.context, &self.metrics, endpoint, &claimed).await;
-        place.verdict = Some(sent.verdict);
+        place.signal = Some(sent.signal);
         drop(place);
-        let Sent { verdict: _, settlement, is_gone, turn, template } = sent;
+        let Sent { signal: _, settlement, is_gone, turn, template } = sent;
         self.record(Record { settlement, bytes, is_gone, turn, template });
     }
 
@@ -161,14 +161,14 @@ impl Launcher {
 
     /// Frees a place among those held.
     pub(super) fn release(&self, endpoint: EndpointId, bytes: usize) {
-        if self.board.release(endpoint, bytes) {
+        if self.scheduler.release(endpoint, bytes) {
             self.context.store.signals().wake_deliveries();
         }
     }
 
     /// Starts nothing more: gives back what waits, and lets the sends under way end, each within its deadline.
     pub(super) async fn wind_down(self: &Arc<Self>) {
-        self.carry_out(self.board.close());
+        self.carry_out(self.scheduler.close());
         self.sends.close();
         self.sends.wait().await;
         let _ended = self.records.send(None);
@@ -204,10 +204,10 @@ impl Launcher {
 
     /// The loop goes to sleep until `look`, a timer of the scheduler, or what is due before; answers when it has to wake.
     pub(super) fn set_asleep(&self, look: Timestamp) -> Timestamp {
-        let wake = self.board.next_timer().map_or(look, |timer| timer.min(look));
+        let wake = self.scheduler.next_timer().map_or(look, |timer| timer.min(look));
         self.next_wake.store(wake.as_micros(), Ordering::SeqCst);
         // Who set a moment before that saw no reason to wake it.
-        let wake = self.board.next_timer().map_or(wake, |timer| timer.min(wake));
+        let wake = self.scheduler.next_timer().map_or(wake, |timer| timer.min(wake));
         wake.min(self.first_told())
     }
 
@@ -223,14 +223,14 @@ struct UnderWay {
     endpoint: EndpointId,
     bytes: usize,
     /// None when the send broke off.
-    verdict: Option<Verdict>,
+    signal: Option<EndpointSignal>,
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let launcher = &self.launcher;
-        launcher.carry_out(launcher.board.ended(self.endpoint, self.verdict.unwrap_or(Verdict::Unknown)));
-        if self.verdict.is_none() {
+        launcher.carry_out(launcher.scheduler.ended(self.endpoint, self.signal.unwrap_or(EndpointSignal::Unknown)));
+        if self.signal.is_none() {
             // Nobody will write down what came of it: its lease runs out.
             launcher.release(self.endpoint, self.bytes);
         }

@@ -1,4 +1,4 @@
-//! Turns news into an event and deliveries, in the transaction of whatever happened, and sends them once it has committed.
+//! The outbox: an event and its deliveries are written in the transaction of what happened, and sent once that has committed.
 
 use std::sync::Arc;
 
@@ -46,8 +46,8 @@ pub async fn publish(
     let listeners: Vec<(&Arc<Endpoint>, &str)> = own.map(|endpoint| (endpoint, "")).chain(further).collect();
     let event = new_event(tx, news, listeners.len());
     for (endpoint, address) in listeners {
-        let place = Place::take(launcher, endpoint, event.subject.len());
-        make(tx, launcher, &event, place.ok_or(endpoint), address);
+        let reservation = Reservation::take(launcher, endpoint, event.subject.len());
+        make(tx, launcher, &event, reservation.ok_or(endpoint), address);
     }
     Ok(())
 }
@@ -55,15 +55,15 @@ pub async fn publish(
 /// Sends a `ping` to an endpoint, whatever it listens to.
 pub(super) fn send_ping(tx: &mut Tx, launcher: &Arc<Launcher>, endpoint: &Arc<Endpoint>, now: Timestamp) {
     let event = new_ping(tx, now);
-    let place = Place::take(launcher, endpoint, event.subject.len());
-    make(tx, launcher, &event, place.ok_or(endpoint), "");
+    let reservation = Reservation::take(launcher, endpoint, event.subject.len());
+    make(tx, launcher, &event, reservation.ok_or(endpoint), "");
 }
 
 /// Sends a `ping` to an endpoint that is switched off, to see whether it works again.
 pub(super) fn send_probe(tx: &mut Tx, launcher: &Arc<Launcher>, endpoint: Arc<Endpoint>, now: Timestamp) {
     let event = new_ping(tx, now);
-    let place = Place::out_of_turn(launcher, &endpoint, event.subject.len());
-    make(tx, launcher, &event, Ok(place), "");
+    let reservation = Reservation::out_of_turn(launcher, &endpoint, event.subject.len());
+    make(tx, launcher, &event, Ok(reservation), "");
 }
 
 fn new_ping(tx: &mut Tx, now: Timestamp) -> Arc<Event> {
@@ -86,9 +86,15 @@ fn new_event(tx: &mut Tx, news: News<'_>, fanout: usize) -> Arc<Event> {
 }
 
 /// Makes a delivery: leased and sent after the commit where there is a place for it, waiting otherwise.
-fn make(tx: &mut Tx, launcher: &Launcher, event: &Arc<Event>, place: Result<Place, &Arc<Endpoint>>, address: &str) {
-    let endpoint_id = match &place {
-        Ok(place) => place.endpoint.id,
+fn make(
+    tx: &mut Tx,
+    launcher: &Launcher,
+    event: &Arc<Event>,
+    reservation: Result<Reservation, &Arc<Endpoint>>,
+    address: &str,
+) {
+    let endpoint_id = match &reservation {
+        Ok(reservation) => reservation.endpoint.id,
         Err(endpoint) => endpoint.id,
     };
     let lease_until = launcher.context.clock.now() + launcher.context.lease();
@@ -98,20 +104,20 @@ fn make(tx: &mut Tx, launcher: &Launcher, event: &Arc<Event>, place: Result<Plac
         endpoint_id,
         request_id: event.request_id,
         created_at: event.at,
-        lease_until: place.is_ok().then_some(lease_until),
+        lease_until: reservation.is_ok().then_some(lease_until),
         address: address.to_owned(),
     };
     deliveries::insert(tx.session(), &new);
-    let Ok(place) = place else { return };
+    let Ok(reservation) = reservation else { return };
     let claimed = Claimed {
         address: new.address,
         ..Claimed::fresh(new.id, endpoint_id, Arc::clone(event), new.created_at, lease_until)
     };
-    tx.after_commit(move || place.send(claimed));
+    tx.after_commit(move || reservation.send(claimed));
 }
 
-/// A place for a delivery that is not committed yet; given back if it never is.
-struct Place {
+/// A place in the scheduler for a delivery that is not committed yet; given back if it never is.
+struct Reservation {
     launcher: Arc<Launcher>,
     endpoint: Arc<Endpoint>,
     bytes: usize,
@@ -119,11 +125,11 @@ struct Place {
     is_used: bool,
 }
 
-impl Place {
+impl Reservation {
     fn take(launcher: &Arc<Launcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Option<Self> {
         // What is known in memory may still be how it was before it was paused.
         let open = endpoint.paused_at.is_none() && !launcher.is_stopping();
-        let taken = open && launcher.board.reserve(endpoint, bytes);
+        let taken = open && launcher.scheduler.reserve(endpoint, bytes);
         taken.then(|| Self {
             launcher: Arc::clone(launcher),
             endpoint: Arc::clone(endpoint),
@@ -135,7 +141,7 @@ impl Place {
 
     /// For what is sent though the endpoint is switched off.
     fn out_of_turn(launcher: &Arc<Launcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Self {
-        launcher.board.reserve_out_of_turn(endpoint, bytes);
+        launcher.scheduler.reserve_out_of_turn(endpoint, bytes);
         Self {
             launcher: Arc::clone(launcher),
             endpoint: Arc::clone(endpoint),
@@ -148,17 +154,17 @@ impl Place {
     fn send(mut self, claimed: Claimed) {
         self.is_used = true;
         debug_assert!(bytes_of(&claimed) == self.bytes);
-        let board = &self.launcher.board;
+        let scheduler = &self.launcher.scheduler;
         let work = if self.is_out_of_turn {
-            board.set_off(&self.endpoint, claimed)
+            scheduler.set_off(&self.endpoint, claimed)
         } else {
-            board.deliver(&self.endpoint, claimed)
+            scheduler.deliver(&self.endpoint, claimed)
         };
         self.launcher.carry_out(work);
     }
 }
 
-impl Drop for Place {
+impl Drop for Reservation {
     fn drop(&mut self) {
         if !self.is_used {
             self.launcher.release(self.endpoint.id, self.bytes);

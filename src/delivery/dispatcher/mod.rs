@@ -62,7 +62,7 @@ impl Dispatcher {
                     clock.now() + LOOK
                 });
             }
-            let (work, wants_more) = launcher.board.due();
+            let (work, wants_more) = launcher.scheduler.due();
             launcher.carry_out(work);
             is_asked = wants_more;
             if is_asked {

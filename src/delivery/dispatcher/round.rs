@@ -29,7 +29,7 @@ impl Dispatcher {
         let began = self.launcher.context.clock.now();
         store.refresh_configuration().await?;
         let endpoints = store.lookup().endpoints().await?;
-        self.launcher.carry_out(self.launcher.board.configure(&endpoints));
+        self.launcher.carry_out(self.launcher.scheduler.configure(&endpoints));
         go_on("prolong leases", self.prolong().await)?;
         go_on("probe what is switched off", health::look(&self.launcher).await)?;
         go_on("send heartbeats", heartbeat::look(&self.launcher).await)?;
@@ -128,7 +128,7 @@ impl Dispatcher {
                 _ => {}
             }
         }
-        let rooms = self.launcher.board.rooms(&wanted.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
+        let rooms = self.launcher.scheduler.rooms(&wanted.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
         let wishes: Vec<(&Arc<Endpoint>, Wish)> = wanted
             .into_iter()
             .zip(rooms)
@@ -163,7 +163,7 @@ impl Dispatcher {
         for (endpoint, Wish { room, .. }) in wishes {
             let claimed = by_endpoint.remove(&endpoint.id).unwrap_or_default();
             let more = claimed.len() >= room.fresh.min(room.later) as usize;
-            self.launcher.carry_out(self.launcher.board.take(endpoint, claimed, more));
+            self.launcher.carry_out(self.launcher.scheduler.take(endpoint, claimed, more));
         }
         Ok(())
     }
@@ -171,7 +171,7 @@ impl Dispatcher {
     /// Prolongs the leases of what has waited here for long.
     async fn prolong(&self) -> Result<(), StoreError> {
         let now = self.launcher.context.clock.now();
-        let leases = self.launcher.board.wrong_leases(
+        let leases = self.launcher.scheduler.wrong_leases(
             now + self.launcher.context.needed() + WAITING / 2,
             now + self.launcher.context.lease() + CLOCK_SLACK,
         );
@@ -183,7 +183,7 @@ impl Dispatcher {
             .launcher
             .write(move |tx| Box::pin(async move { queue::extend(tx.session(), &leases, until).await }))
             .await?;
-        self.launcher.board.prolong(&asked, &held, until);
+        self.launcher.scheduler.prolong(&asked, &held, until);
         Ok(())
     }
 }

@@ -12,22 +12,22 @@ const SHORTEST: Duration = Duration::from_secs(2);
 /// Longest time that it stays open. Whatever comes meanwhile waits so long for a target that is back already.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// The breaker.
+/// The state of the breaker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Breaker {
-    /// All is well, or not yet too bad.
+    /// Closed: everything is sent.
     #[default]
     Closed,
-    /// So many failures in a row, not yet too many.
+    /// Closed, with this many consecutive failures.
     Shaky(u32),
-    /// Nothing is sent before that moment.
+    /// Open: nothing is sent before `until`.
     Open {
         /// When a probe may be sent.
         until: Timestamp,
         /// Probes that failed.
         probes: u32,
     },
-    /// A probe is under way.
+    /// Half open: a single probe is under way.
     Probing {
         /// Probes that failed before it.
         probes: u32,
@@ -37,7 +37,7 @@ pub(super) enum Breaker {
 /// Whether something may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// As much as one likes.
+    /// No restriction.
     Free,
     /// One, to find out.
     Probe,

@@ -1,4 +1,4 @@
-//! One endpoint's part of what the hub holds in memory: deliveries that are leased and wait for their turn, and whether it is.
+//! Leased deliveries of one endpoint that wait in memory, with its concurrency limit, rate limit and circuit breaker.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const LONGEST_HOLD: Duration = Duration::from_secs(300);
 
 /// What a send showed about its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::delivery) enum Verdict {
+pub(in crate::delivery) enum EndpointSignal {
     /// It works.
     Works,
     /// It works, and answers more than is read, so that its connection cannot be used again.
@@ -60,8 +60,8 @@ pub enum HeldBy {
     Throttled,
 }
 
-/// A lane.
-pub(in crate::delivery) struct Lane {
+/// The deliveries of one endpoint that wait, and its limits.
+pub(in crate::delivery) struct EndpointQueue {
     endpoint: Arc<Endpoint>,
     /// Tier by tier.
     queues: [VecDeque<Claimed>; 3],
@@ -79,8 +79,8 @@ pub(in crate::delivery) struct Lane {
     backlog: bool,
 }
 
-/// Whether a lane has something that can set out.
-pub(in crate::delivery) enum Turn {
+/// Whether a queue has something that can set out.
+pub(in crate::delivery) enum NextSend {
     /// It has.
     Now {
         /// To whom.
@@ -94,7 +94,7 @@ pub(in crate::delivery) enum Turn {
     None,
 }
 
-impl Lane {
+impl EndpointQueue {
     pub(in crate::delivery) fn new(endpoint: Arc<Endpoint>) -> Self {
         Self {
             allowance: Allowance::of(&endpoint),
@@ -202,31 +202,31 @@ impl Lane {
     }
 
     /// The next one to set out, counted as under way.
-    pub(in crate::delivery) fn next(&mut self, now: Timestamp) -> Turn {
+    pub(in crate::delivery) fn next(&mut self, now: Timestamp) -> NextSend {
         if self.under_way >= self.allowance.sends() as usize || self.queues.iter().all(VecDeque::is_empty) {
-            return Turn::None;
+            return NextSend::None;
         }
         if let Some(until) = self.held_until(now) {
-            return Turn::At(until);
+            return NextSend::At(until);
         }
         let is_probe = match self.breaker.admit(now) {
             Admission::Free => false,
             Admission::Probe => true,
-            Admission::NotBefore(moment) => return Turn::At(moment),
-            Admission::AfterProbe => return Turn::None,
+            Admission::NotBefore(moment) => return NextSend::At(moment),
+            Admission::AfterProbe => return NextSend::None,
         };
         // Both are asked before a token is taken of either.
         let limiters = || [&self.overflow, &self.limiter].into_iter().flatten();
         if let Some(moment) = limiters().filter_map(|limiter| limiter.not_before(now)).max() {
-            return Turn::At(moment);
+            return NextSend::At(moment);
         }
-        let Some(claimed) = self.queues.iter_mut().find_map(VecDeque::pop_front) else { return Turn::None };
+        let Some(claimed) = self.queues.iter_mut().find_map(VecDeque::pop_front) else { return NextSend::None };
         [&mut self.overflow, &mut self.limiter].into_iter().flatten().for_each(|limiter| limiter.take(now));
         if is_probe {
             self.breaker.probe();
         }
         self.under_way += 1;
-        Turn::Now { endpoint: Arc::clone(&self.endpoint), claimed }
+        NextSend::Now { endpoint: Arc::clone(&self.endpoint), claimed }
     }
 
     /// Counts one as under way that did not wait for its turn.
@@ -234,27 +234,27 @@ impl Lane {
         self.under_way += 1;
     }
 
-    /// A send has ended. Answers when to look again, should the lane be closed for a while.
-    pub(in crate::delivery) fn ended(&mut self, verdict: Verdict, now: Timestamp) -> Option<Timestamp> {
+    /// A send has ended. Answers when to look again, should the queue be closed for a while.
+    pub(in crate::delivery) fn ended(&mut self, signal: EndpointSignal, now: Timestamp) -> Option<Timestamp> {
         self.under_way = self.under_way.saturating_sub(1);
-        match verdict {
-            Verdict::Works | Verdict::Overflows => {
+        match signal {
+            EndpointSignal::Works | EndpointSignal::Overflows => {
                 self.breaker.succeeded();
                 self.allowance.succeeded();
-                self.note_overflow(verdict == Verdict::Overflows);
+                self.note_overflow(signal == EndpointSignal::Overflows);
             }
-            Verdict::Refuses => self.breaker.succeeded(),
-            Verdict::Busy(wait) => {
+            EndpointSignal::Refuses => self.breaker.succeeded(),
+            EndpointSignal::Busy(wait) => {
                 self.breaker.learnt_nothing(now);
                 self.allowance.failed();
                 let until = now + wait.unwrap_or(BREATHER).min(LONGEST_HOLD);
                 self.hold_until = self.held_until(now).max(Some(until));
             }
-            Verdict::Fails => {
+            EndpointSignal::Fails => {
                 self.allowance.failed();
                 self.breaker.failed(now, random::fraction());
             }
-            Verdict::Unknown => self.breaker.learnt_nothing(now),
+            EndpointSignal::Unknown => self.breaker.learnt_nothing(now),
         }
         match self.breaker.admit(now) {
             Admission::NotBefore(moment) => Some(moment),

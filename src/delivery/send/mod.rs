@@ -21,7 +21,7 @@ use crate::channels::RenderError;
 use crate::delivery::context::SendContext;
 use crate::delivery::metrics::Metrics;
 use crate::delivery::record::TemplateVerdict;
-use crate::delivery::scheduler::endpoint_queue::Verdict;
+use crate::delivery::scheduler::endpoint_queue::EndpointSignal;
 use crate::random;
 use crate::store::deliveries::{Attempt, DeliveryState};
 use crate::store::endpoints::Endpoint;
@@ -37,7 +37,7 @@ const MOST_UNCHARGED: u32 = 200;
 /// A send, over.
 pub(in crate::delivery) struct Sent {
     /// What it showed about the endpoint.
-    pub(in crate::delivery) verdict: Verdict,
+    pub(in crate::delivery) signal: EndpointSignal,
     /// What is to be written down.
     pub(in crate::delivery) settlement: Settlement,
     /// What the target asked to be done about the endpoint.
@@ -52,7 +52,7 @@ impl Sent {
     /// Nothing was sent.
     const fn untried(claimed: &Claimed, next: Next) -> Self {
         let settlement = Settlement::untried(claimed, next);
-        Self { verdict: Verdict::Unknown, settlement, is_gone: None, turn: None, template: None }
+        Self { signal: EndpointSignal::Unknown, settlement, is_gone: None, turn: None, template: None }
     }
 }
 
@@ -69,7 +69,7 @@ pub(in crate::delivery) async fn send(
         // The database is away: as soon as it is back, everything is looked at again.
         return Sent::untried(claimed, Next::GiveBack(context.clock.now()));
     };
-    // The lane may not have heard of a change yet that was answered a moment ago.
+    // The scheduler may not know of a change yet that was made a moment ago.
     let endpoint = endpoints.iter().find(|known| known.id == endpoint.id).map_or(endpoint, |known| &**known);
     match unwanted(context, endpoint, claimed).await {
         Ok(None) => {}
@@ -114,7 +114,7 @@ pub(in crate::delivery) async fn send(
     let wants_no_more = outcome.class == Class::Gone || outcome.control == Some(Control::Disable);
     let is_gone = wants_no_more.then(|| outcome.error.clone()).flatten();
     let turn = turn.and_then(|turn| turn.report(claimed, &outcome));
-    Sent { verdict: verdict(&outcome), settlement, is_gone, turn, template }
+    Sent { signal: signal(&outcome), settlement, is_gone, turn, template }
 }
 
 /// Makes the message and posts it; also how the operator's templates did, where there are any.
@@ -130,14 +130,14 @@ async fn make_and_post(
         Ok(made) => made,
         Err(error) => return (Outcome::ours(error.to_string()), None),
     };
-    let verdict = templates.map(|made| {
+    let signal = templates.map(|made| {
         let problem = made.err().map(|error| problem(claimed, &error, now));
         TemplateVerdict { event: claimed.event.kind.clone(), problem }
     });
     let outcome = post(context, endpoint, claimed, turn, said, now).await;
     let outcome =
         if outcome.takes_short { post_short(context, endpoint, claimed, turn, outcome).await } else { outcome };
-    (outcome, verdict)
+    (outcome, signal)
 }
 
 fn problem(claimed: &Claimed, error: &RenderError, at: Timestamp) -> TemplateProblem {
@@ -178,17 +178,17 @@ fn next(context: &SendContext, endpoint: &Endpoint, claimed: &Claimed, outcome: 
     }
 }
 
-fn verdict(outcome: &Outcome) -> Verdict {
+fn signal(outcome: &Outcome) -> EndpointSignal {
     match outcome.class {
-        Class::Success if outcome.overflows => Verdict::Overflows,
-        Class::Success => Verdict::Works,
-        Class::Permanent | Class::Gone => Verdict::Refuses,
+        Class::Success if outcome.overflows => EndpointSignal::Overflows,
+        Class::Success => EndpointSignal::Works,
+        Class::Permanent | Class::Gone => EndpointSignal::Refuses,
         Class::Throttled if outcome.status == Some(429) || outcome.retry_after.is_some() => {
-            Verdict::Busy(outcome.retry_after)
+            EndpointSignal::Busy(outcome.retry_after)
         }
-        Class::Throttled | Class::Transient | Class::Tls => Verdict::Fails,
+        Class::Throttled | Class::Transient | Class::Tls => EndpointSignal::Fails,
         Class::Forbidden | Class::Resolve | Class::Proxy | Class::Credentials | Class::Setup | Class::Exhausted => {
-            Verdict::Unknown
+            EndpointSignal::Unknown
         }
     }
 }

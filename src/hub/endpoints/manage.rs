@@ -78,7 +78,7 @@ impl Hub {
         Ok(Page { items: self.with_status(session, &page.items).await?, next_cursor: page.next_cursor })
     }
 
-    /// Endpoints in the order of their ids, with how they fare: one look at the database and one at the board for all of them.
+    /// Endpoints in the order of their ids, with how they fare: one look at the database and one at the scheduler for all of them.
     async fn with_status(
         &self,
         session: &mut Session,
