@@ -27,7 +27,7 @@ pub enum SettingsError {
         "COUNTERSIGN_ADMIN_TOKEN (or --admin-token): an admin token has at least 8 visible ASCII characters and no space"
     )]
     AdminToken,
-    /// A variable of ours that is none.
+    /// A variable with our prefix that is no setting.
     #[error("the environment variable {name} is no setting of countersign{hint}")]
     Variable {
         /// Which.

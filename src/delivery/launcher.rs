@@ -1,5 +1,7 @@
-//! Starts sends, and passes on what came of them. Whatever makes, sends or records deliveries holds on to this, and to nothing
-//! of the loop that looks for them.
+//! Starts sends, and passes their results to the recorder.
+//!
+//! Code that makes, sends or records deliveries holds the launcher, and nothing of the dispatcher's loop. A new delivery, for
+//! example, is reserved in the scheduler here, and the launcher starts its send once its transaction has committed.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -48,7 +50,7 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// One that sends until `stop`, and what the recorder reads.
+    /// A launcher that starts sends until `stop`, and the channel that the recorder reads.
     pub(super) fn new(
         context: SendContext,
         stop: CancellationToken,

@@ -1,4 +1,4 @@
-//! What is to be written down about one delivery, between whoever sends it and the recorder.
+//! What is to be written down about one delivery, between its sender and the recorder.
 
 use crate::store::StoreError;
 use crate::store::deliveries::{Attempt, DeliveryState};

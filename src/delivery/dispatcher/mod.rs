@@ -1,7 +1,7 @@
 //! The engine's loop: what is committed is sent at once, what the database holds is found by looking, what came of it is written
 //! down.
 //!
-//! The database is the queue and the truth. A delivery that is made while there is a place for it is born leased, and set off as
+//! The database is the queue and the truth. A delivery that is made while there is a place for it is born leased, and sent as
 //! soon as its transaction has committed. The rest (retries, what found no place, what another process left) is claimed in
 //! batches by a look each second, or as soon as there is room for more.
 
@@ -81,7 +81,7 @@ impl Dispatcher {
         if let Err(error) = launcher.write(|_| Box::pin(async { Ok(()) })).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "what is being written may wait for its leases");
         }
-        // What was not sent goes back to the database, so that whoever comes next need not wait for the leases.
+        // What was not sent goes back to the database, so that the next hub need not wait for the leases.
         launcher.wind_down().await;
         if recording.await.is_err() {
             tracing::error!("the recorder did not end by itself");

@@ -51,12 +51,13 @@ pub(super) async fn open(url: &str) -> Result<(Connections, FileLock, Files), Op
     // A file does not go away between two calls as a server may: no need to ask first.
     let pool =
         |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).test_before_acquire(false);
-    // A connection of its own: an index of a large table is sorted in a file.
+    // Connections of their own, which sort in files: the index of a large table would not fit into memory.
     let migrating = pool(1).connect_with(options.clone()).await.map_err(|error| explain(error, &path))?;
     let migrated = SQLITE_MIGRATIONS.run(&migrating).await;
     migrated.map_err(|error| name_file(OpenError::of_migration(error, newest(&SQLITE_MIGRATIONS)), &path))?;
     migrating.close().await;
-    // Each operation's savepoint copies the pages that it changes: in a file, these were three writes of five.
+    // SQLite copies each page that an operation changes, to be able to roll back to its savepoint. In a temporary file, these
+    // copies were three writes of five. What a transaction may change is bounded, so memory holds them.
     let writing = options.clone().pragma("temp_store", "MEMORY");
     let write = pool(1).connect_with(writing).await.map_err(|error| explain(error, &path))?;
     let read = pool(READERS).connect_with(options.read_only(true)).await.map_err(|error| explain(error, &path))?;
