@@ -1,3 +1,5 @@
+//! What templates may do, and how their errors name the place.
+
 mod agreement;
 
 use serde_json::{Value, json};

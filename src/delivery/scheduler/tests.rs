@@ -1,3 +1,5 @@
+//! The scheduler by itself: what it starts, holds back, and returns, with a clock that the tests set.
+
 use super::*;
 use crate::ids::EventId;
 use crate::store::endpoints::Channel;

@@ -1,3 +1,5 @@
+//! The decision page in all its states, against snapshots.
+
 use super::*;
 use crate::approval::{Assurance, Change, ChangeRole, Choice, Decision, Email, Kind, Method, Requester, Status};
 use crate::hub::SlotView;
