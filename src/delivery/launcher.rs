@@ -21,7 +21,7 @@ use super::send::{self, Sent};
 use crate::channels::Channels;
 use crate::ids::EndpointId;
 use crate::store::endpoints::Endpoint;
-use crate::store::queue::{self, Claimed, Next, Settlement};
+use crate::store::queue::{self, ClaimedDelivery, Next, Settlement};
 use crate::store::{StoreError, Tx};
 use crate::time::Timestamp;
 
@@ -136,21 +136,21 @@ impl Launcher {
         let now = self.context.clock.now();
         for claimed in work.give_back {
             let settlement = Settlement::untried(&claimed, Next::GiveBack(now));
-            self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None, turn: None, template: None });
+            self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None, unlock: None, template: None });
         }
         if let Some(timer) = self.scheduler.next_timer() {
             self.look_at(timer);
         }
     }
 
-    async fn send(self: &Arc<Self>, endpoint: &Endpoint, claimed: Claimed) {
+    async fn send(self: &Arc<Self>, endpoint: &Endpoint, claimed: ClaimedDelivery) {
         let bytes = bytes_of(&claimed);
         let mut place = UnderWay { launcher: Arc::clone(self), endpoint: endpoint.id, bytes, signal: None };
         let sent = send::send(&self.context, &self.metrics, endpoint, &claimed).await;
         place.signal = Some(sent.signal);
         drop(place);
-        let Sent { signal: _, settlement, is_gone, turn, template } = sent;
-        self.record(Record { settlement, bytes, is_gone, turn, template });
+        let Sent { signal: _, settlement, is_gone, unlock, template } = sent;
+        self.record(Record { settlement, bytes, is_gone, unlock, template });
     }
 
     fn record(&self, record: Record) {

@@ -9,7 +9,7 @@ use crate::ids::{DeliveryId, EndpointId, EventId, RequestId};
 use crate::store::deliveries::{self, NewDelivery};
 use crate::store::endpoints::Endpoint;
 use crate::store::events::{self, Event, PING};
-use crate::store::queue::Claimed;
+use crate::store::queue::ClaimedDelivery;
 use crate::store::{StoreError, Tx};
 use crate::time::Timestamp;
 
@@ -109,9 +109,9 @@ fn make(
     };
     deliveries::insert(tx.session(), &new);
     let Ok(reservation) = reservation else { return };
-    let claimed = Claimed {
+    let claimed = ClaimedDelivery {
         address: new.address,
-        ..Claimed::fresh(new.id, endpoint_id, Arc::clone(event), new.created_at, lease_until)
+        ..ClaimedDelivery::fresh(new.id, endpoint_id, Arc::clone(event), new.created_at, lease_until)
     };
     tx.after_commit(move || reservation.send(claimed));
 }
@@ -151,7 +151,7 @@ impl Reservation {
         }
     }
 
-    fn send(mut self, claimed: Claimed) {
+    fn send(mut self, claimed: ClaimedDelivery) {
         self.is_used = true;
         debug_assert!(bytes_of(&claimed) == self.bytes);
         let scheduler = &self.launcher.scheduler;

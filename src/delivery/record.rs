@@ -3,7 +3,7 @@
 use crate::store::StoreError;
 use crate::store::deliveries::{Attempt, DeliveryState};
 use crate::store::queue::{Next, Settlement};
-use crate::store::slack::messages::TurnEnd;
+use crate::store::slack::messages::Unlock;
 use crate::store::template_problems::TemplateProblem;
 use crate::time::Timestamp;
 
@@ -15,8 +15,8 @@ pub(super) struct Record {
     pub(super) bytes: usize,
     /// Why the endpoint is to be switched off, when the target said so.
     pub(super) is_gone: Option<String>,
-    /// What became of its turn at a message.
-    pub(super) turn: Option<TurnEnd>,
+    /// The message lock to release.
+    pub(super) unlock: Option<Unlock>,
     /// How the operator's templates did, where there are any.
     pub(super) template: Option<TemplateVerdict>,
 }
@@ -38,7 +38,7 @@ impl Record {
         let next = Next::End { state: DeliveryState::Failed, reason: Some(reason) };
         let attempt = self.settlement.attempt.clone().map(|attempt| Attempt { error: None, answer: None, ..attempt });
         let settlement = Settlement { next, attempt, ..self.settlement.clone() };
-        Self { settlement, turn: None, template: None, ..self.clone() }
+        Self { settlement, unlock: None, template: None, ..self.clone() }
     }
 
     /// When the delivery is due again.

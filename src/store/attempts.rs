@@ -60,7 +60,7 @@ pub struct Logged {
 
 /// An attempt's place in the log.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct AttemptPosition {
     started_at: Timestamp,
     /// Its delivery, or nothing for the place before all attempts of that moment.
     delivery: Option<DeliveryId>,
@@ -73,42 +73,42 @@ pub struct Found {
     /// The attempts.
     pub attempts: Vec<Logged>,
     /// What the next part comes after, when there may be more.
-    pub next: Option<Place>,
+    pub next: Option<AttemptPosition>,
 }
 
 /// No cursor of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a place in the log of attempts")]
-pub struct InvalidPlace;
+pub struct InvalidAttemptPosition;
 
-impl fmt::Display for Place {
+impl fmt::Display for AttemptPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let delivery = self.delivery.map(|id| id.to_string()).unwrap_or_default();
         write!(f, "{}.{delivery}.{}", self.started_at.as_micros(), self.number)
     }
 }
 
-impl FromStr for Place {
-    type Err = InvalidPlace;
+impl FromStr for AttemptPosition {
+    type Err = InvalidAttemptPosition;
 
-    fn from_str(text: &str) -> Result<Self, InvalidPlace> {
+    fn from_str(text: &str) -> Result<Self, InvalidAttemptPosition> {
         let mut parts = text.split('.');
         let (Some(at), Some(delivery), Some(number), None) = (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(InvalidPlace);
+            return Err(InvalidAttemptPosition);
         };
         Ok(Self {
-            started_at: Timestamp::from_micros(at.parse().map_err(|_| InvalidPlace)?),
-            delivery: Some(delivery.parse().map_err(|_| InvalidPlace)?),
-            number: number.parse().map_err(|_| InvalidPlace)?,
+            started_at: Timestamp::from_micros(at.parse().map_err(|_| InvalidAttemptPosition)?),
+            delivery: Some(delivery.parse().map_err(|_| InvalidAttemptPosition)?),
+            number: number.parse().map_err(|_| InvalidAttemptPosition)?,
         })
     }
 }
 
 impl Logged {
-    fn place(&self) -> Place {
+    fn place(&self) -> AttemptPosition {
         let Self { delivery_id, attempt, .. } = self;
-        Place { started_at: attempt.started_at, delivery: Some(*delivery_id), number: attempt.number }
+        AttemptPosition { started_at: attempt.started_at, delivery: Some(*delivery_id), number: attempt.number }
     }
 }
 
@@ -119,8 +119,8 @@ impl Filter {
     }
 
     /// Where those that it wants are over, before `end`.
-    fn end(&self, end: Option<Place>) -> Place {
-        let before = |started_at| Place { started_at, delivery: None, number: 0 };
+    fn end(&self, end: Option<AttemptPosition>) -> AttemptPosition {
+        let before = |started_at| AttemptPosition { started_at, delivery: None, number: 0 };
         let to = before(self.to.unwrap_or(Timestamp::from_micros(i64::MAX)));
         end.map_or(to.clone(), |end| end.min(to))
     }
@@ -136,7 +136,7 @@ pub async fn page(
     session: &mut Session,
     endpoint: EndpointId,
     filter: &Filter,
-    before: Option<Place>,
+    before: Option<AttemptPosition>,
     limit: u32,
 ) -> Result<Found, StoreError> {
     let (mut found, mut next) = (Vec::new(), before);
@@ -164,7 +164,7 @@ async fn part(
     session: &mut Session,
     endpoint: EndpointId,
     filter: &Filter,
-    before: &Place,
+    before: &AttemptPosition,
     limit: u32,
 ) -> Result<Vec<Logged>, StoreError> {
     #[derive(sqlx_macros::FromRow)]

@@ -84,7 +84,7 @@ impl Configuration {
     }
 
     /// Takes note of a version; an older one than the newest says nothing. Answers whether it is news.
-    pub(super) fn heard_of(&self, version: i64) -> bool {
+    pub(super) fn observe(&self, version: i64) -> bool {
         self.version.fetch_max(version, Ordering::AcqRel) < version
     }
 

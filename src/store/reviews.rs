@@ -51,7 +51,7 @@ pub async fn close(session: &mut Session, request: RequestId, review: &Review) -
 ///
 /// # Errors
 /// When the database fails.
-pub async fn set_told(session: &mut Session, request: RequestId) -> Result<bool, StoreError> {
+pub async fn set_announced(session: &mut Session, request: RequestId) -> Result<bool, StoreError> {
     let sql = "UPDATE reviews SET told = 1 WHERE request_id = $1 AND told = 0 AND reviewed_at IS NULL";
     Ok(session.execute(sql, args![&request]).await? == 1)
 }

@@ -30,9 +30,9 @@ pub enum Signal {
 }
 
 #[derive(Debug)]
-struct NextLook(AtomicI64);
+struct NextPoll(AtomicI64);
 
-impl Default for NextLook {
+impl Default for NextPoll {
     fn default() -> Self {
         Self(AtomicI64::new(i64::MAX))
     }
@@ -46,7 +46,7 @@ pub struct Signals {
     discards: Notify,
     deadline: Notify,
     /// When the timer looks again by itself, in microseconds; later than everything while it is looking.
-    next_look: NextLook,
+    next_poll: NextPoll,
     replays: Notify,
     slack_jobs: Notify,
     /// A std mutex: held for a map look-up, never across an await. Weak, so that an entry ends with its last listener.
@@ -64,7 +64,7 @@ impl Signals {
             }
             Signal::Deadline => self.deadline.notify_one(),
             Signal::DeadlineAt(moment) => {
-                if moment.as_micros() < self.next_look.0.load(Ordering::Acquire) {
+                if moment.as_micros() < self.next_poll.0.load(Ordering::Acquire) {
                     self.deadline.notify_one();
                 }
             }
@@ -97,13 +97,13 @@ impl Signals {
     }
 
     /// The timer looks for deadlines: whatever appears from now on may have escaped it.
-    pub fn looking(&self) {
-        self.next_look.0.store(i64::MAX, Ordering::Release);
+    pub fn timer_polls(&self) {
+        self.next_poll.0.store(i64::MAX, Ordering::Release);
     }
 
     /// The timer has looked, and looks again then.
-    pub fn looks_again_at(&self, moment: Timestamp) {
-        self.next_look.0.store(moment.as_micros(), Ordering::Release);
+    pub fn timer_sleeps_until(&self, moment: Timestamp) {
+        self.next_poll.0.store(moment.as_micros(), Ordering::Release);
     }
 
     /// Resolves when a nearer deadline may have appeared.

@@ -151,7 +151,7 @@ async fn run<A, S>(
                     if let Some(files) = &files {
                         files.wrote();
                     }
-                    if configuration.heard_of(tx.version) {
+                    if configuration.observe(tx.version) {
                         tx.signals.push(Signal::Configuration);
                     }
                     tx.followers.drain(..).for_each(|follower| follower());

@@ -8,7 +8,7 @@ use countersign::store::attempts;
 use countersign::store::deliveries::{self, Attempt, DeliveryState, NewDelivery};
 use countersign::store::delivery_log::{self, Filter};
 use countersign::store::events::{self, Event};
-use countersign::store::queue::{self, Next, Room, Settlement, Wish};
+use countersign::store::queue::{self, ClaimQuota, Next, Room, Settlement};
 use countersign::store::replays::{self, Replay, ReplayState};
 use countersign::store::requests::NewRequest;
 use countersign::store::{Store, StoreError, Tx, endpoints, requests};
@@ -60,10 +60,10 @@ async fn some_deliveries(store: &Store, count: i64) -> (EndpointId, Vec<Delivery
 
 /// Ends what is due at that second, each with one attempt.
 async fn end(store: &Store, endpoint: EndpointId, second: i64, state: DeliveryState) {
-    let wish = Wish { endpoint, room: Room { fresh: 9, later: 9 }, due: [true; 3] };
+    let wish = ClaimQuota { endpoint, room: Room { fresh: 9, later: 9 }, due: [true; 3] };
     let lease = Duration::from_secs(10);
     let claimed = write!(store, |session| queue::claim(session, &[wish], at(second), lease).await).unwrap();
-    let settle = |claimed: &queue::Claimed| {
+    let settle = |claimed: &queue::ClaimedDelivery| {
         let (class, status) = if state == DeliveryState::Failed { ("permanent", 404) } else { ("success", 200) };
         let attempt = Attempt {
             number: claimed.attempts + 1,

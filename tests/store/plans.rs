@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use countersign::ids::EndpointId;
 use countersign::store::membership_checks::{self, Check};
-use countersign::store::queue::{self, Next, Room, Settlement, Wish};
+use countersign::store::queue::{self, ClaimQuota, Next, Room, Settlement};
 use countersign::store::{Store, StoreError, Tx, endpoints, health, heartbeats, replays, slack, timers};
 use serde_json::json;
 
@@ -124,13 +124,13 @@ on_both! {
         let now = "2026-12-24T12:00:00Z".parse().unwrap();
         let ran = statements::during(&url, async {
             let session = &mut store.read().await.unwrap();
-            assert!(!queue::moments(session).await.unwrap().is_empty());
+            assert!(!queue::due_times(session).await.unwrap().is_empty());
             queue::next_overrun(session).await.unwrap();
             queue::overdue(session, now, 1_000).await.unwrap();
             let claimed = write!(store, |session| {
                 let room = Room { fresh: 64, later: 64 };
-                let wishes: Vec<Wish> =
-                    endpoints.iter().map(|endpoint| Wish { endpoint: *endpoint, room, due: [true; 3] }).collect();
+                let wishes: Vec<ClaimQuota> =
+                    endpoints.iter().map(|endpoint| ClaimQuota { endpoint: *endpoint, room, due: [true; 3] }).collect();
                 queue::release_overrun(session, now).await?;
                 queue::claim(session, &wishes, now, Duration::from_secs(9)).await
             }).unwrap();

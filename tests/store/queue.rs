@@ -6,7 +6,7 @@ use countersign::ids::{DeliveryId, EndpointId, EventId};
 use countersign::store::deliveries::{self, Attempt, DeliveryState, FIRST_FENCE, NewDelivery};
 use countersign::store::endpoints::{self, Endpoint};
 use countersign::store::events::{self, Event};
-use countersign::store::queue::{self, Claimed, Moments, Next, Room, Settlement, Tier, Wish};
+use countersign::store::queue::{self, ClaimQuota, ClaimedDelivery, DueTimes, Next, Room, Settlement, Tier};
 use countersign::store::{Store, StoreError, Tx};
 use countersign::time::Timestamp;
 
@@ -15,12 +15,12 @@ use crate::support::{Database, on_both};
 
 const LEASE: Duration = Duration::from_secs(10);
 
-async fn claim(store: &Store, id: EndpointId, now: Timestamp) -> Vec<Claimed> {
+async fn claim(store: &Store, id: EndpointId, now: Timestamp) -> Vec<ClaimedDelivery> {
     claim_some(store, id, now, Room { fresh: 9, later: 9 }).await
 }
 
-async fn claim_some(store: &Store, id: EndpointId, now: Timestamp, room: Room) -> Vec<Claimed> {
-    let wish = Wish { endpoint: id, room, due: [true; 3] };
+async fn claim_some(store: &Store, id: EndpointId, now: Timestamp, room: Room) -> Vec<ClaimedDelivery> {
+    let wish = ClaimQuota { endpoint: id, room, due: [true; 3] };
     write!(store, |session| queue::claim(session, &[wish], now, LEASE).await).unwrap()
 }
 
@@ -37,7 +37,7 @@ fn attempt(number: u32, class: &str) -> Attempt {
     }
 }
 
-fn tried(claimed: &Claimed, class: &str, next: Next) -> Settlement {
+fn tried(claimed: &ClaimedDelivery, class: &str, next: Next) -> Settlement {
     let attempt = Some(attempt(claimed.attempts + 1, class));
     Settlement { attempt, charged: true, ..Settlement::untried(claimed, next) }
 }
@@ -85,11 +85,11 @@ on_both! {
         let store = Store::open(&database.url).await.unwrap();
         let (endpoint, new) = one_delivery(&store).await;
         let id = endpoint.id;
-        assert_eq!(queue::moments(&mut store.read().await.unwrap()).await.unwrap(), [(id, Moments([Some(at(1)), None, None]))]);
+        assert_eq!(queue::due_times(&mut store.read().await.unwrap()).await.unwrap(), [(id, DueTimes([Some(at(1)), None, None]))]);
         let first = claim(&store, id, at(1)).await;
         assert_eq!((first.len(), first[0].fence, first[0].attempts, first[0].tier), (1, 1, 0, Tier::Fresh));
         assert!(claim(&store, id, at(1)).await.is_empty(), "leased is leased");
-        assert_eq!(queue::moments(&mut store.read().await.unwrap()).await.unwrap(), []);
+        assert_eq!(queue::due_times(&mut store.read().await.unwrap()).await.unwrap(), []);
         assert_eq!(queue::next_overrun(&mut store.read().await.unwrap()).await.unwrap(), Some(at(11)));
         assert_eq!(write!(store, |session| queue::release_overrun(session, at(10)).await).unwrap(), 0);
         assert_eq!(write!(store, |session| queue::release_overrun(session, at(11)).await).unwrap(), 1);
@@ -147,13 +147,13 @@ on_both! {
         let store = Store::open(&database.url).await.unwrap();
         let (first, new) = one_delivery(&store).await;
         more(&store, &new, 5).await;
-        let mut wishes = vec![Wish { endpoint: first.id, room: Room { fresh: 4, later: 4 }, due: [true; 3] }];
+        let mut wishes = vec![ClaimQuota { endpoint: first.id, room: Room { fresh: 4, later: 4 }, due: [true; 3] }];
         for number in 0..70_u32 {
             let id = EndpointId::mint(at(0));
             let other = Endpoint { name: format!("other-{number}").parse().unwrap(), id, ..first.clone() };
             write!(store, |session| endpoints::put(session, &other, at(0)).await).unwrap();
             more(&store, &NewDelivery { endpoint_id: id, ..new.clone() }, 3).await;
-            wishes.push(Wish { endpoint: id, room: Room { fresh: number % 5, later: 0 }, due: [number % 7 != 0, true, true] });
+            wishes.push(ClaimQuota { endpoint: id, room: Room { fresh: number % 5, later: 0 }, due: [number % 7 != 0, true, true] });
         }
         let asked = wishes.clone();
         let claimed = write!(store, |session| queue::claim(session, &asked, at(3), LEASE).await).unwrap();

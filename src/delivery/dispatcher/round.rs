@@ -12,7 +12,7 @@ use crate::delivery::results::heartbeat;
 use crate::ids::EndpointId;
 use crate::store::StoreError;
 use crate::store::endpoints::Endpoint;
-use crate::store::queue::{self, Claimed, Moments, Room, Wish};
+use crate::store::queue::{self, ClaimQuota, ClaimedDelivery, DueTimes, Room};
 use crate::time::{CLOCK_SLACK, Timestamp};
 
 /// Deliveries brought forward in one transaction.
@@ -36,7 +36,7 @@ impl Dispatcher {
 
         let now = self.launcher.context.clock.now();
         let mut session = store.read().await?;
-        let moments = queue::moments(&mut session).await?;
+        let moments = queue::due_times(&mut session).await?;
         let overrun = queue::next_overrun(&mut session).await?;
         let database = queue::database_time(&mut session).await?;
         let latest = queue::latest(&mut session).await?;
@@ -48,7 +48,7 @@ impl Dispatcher {
                 self.launcher.write(move |tx| Box::pin(async move { queue::release_overrun(tx.session(), now).await }));
             go_on("take back what another process left", released.await)?;
         }
-        let next = |(_, moments): &(_, Moments)| moments.first();
+        let next = |(_, moments): &(_, DueTimes)| moments.first();
         let (due, later): (Vec<_>, Vec<_>) =
             moments.into_iter().partition(|queue| next(queue).is_some_and(|moment| moment <= now));
         self.serve(&endpoints, due, now).await?;
@@ -116,7 +116,7 @@ impl Dispatcher {
     async fn serve(
         &self,
         endpoints: &[Arc<Endpoint>],
-        mut due: Vec<(EndpointId, Moments)>,
+        mut due: Vec<(EndpointId, DueTimes)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         due.sort_by_key(|(_, moments)| moments.first());
@@ -129,11 +129,13 @@ impl Dispatcher {
             }
         }
         let rooms = self.launcher.scheduler.rooms(&wanted.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
-        let wishes: Vec<(&Arc<Endpoint>, Wish)> = wanted
+        let wishes: Vec<(&Arc<Endpoint>, ClaimQuota)> = wanted
             .into_iter()
             .zip(rooms)
             .filter(|(_, room)| *room != Room::default())
-            .map(|((endpoint, moments), room)| (endpoint, Wish { endpoint: endpoint.id, room, due: moments.due(now) }))
+            .map(|((endpoint, moments), room)| {
+                (endpoint, ClaimQuota { endpoint: endpoint.id, room, due: moments.due(now) })
+            })
             .collect();
         match self.claim(&wishes, now).await {
             Err(error) if !error.is_transient() => {
@@ -147,7 +149,7 @@ impl Dispatcher {
         }
     }
 
-    async fn claim(&self, wishes: &[(&Arc<Endpoint>, Wish)], now: Timestamp) -> Result<(), StoreError> {
+    async fn claim(&self, wishes: &[(&Arc<Endpoint>, ClaimQuota)], now: Timestamp) -> Result<(), StoreError> {
         if wishes.is_empty() {
             return Ok(());
         }
@@ -156,11 +158,11 @@ impl Dispatcher {
             .launcher
             .write(move |tx| Box::pin(async move { queue::claim(tx.session(), &wanted, now, lease).await }))
             .await?;
-        let mut by_endpoint: HashMap<EndpointId, Vec<Claimed>> = HashMap::new();
+        let mut by_endpoint: HashMap<EndpointId, Vec<ClaimedDelivery>> = HashMap::new();
         for claimed in claimed {
             by_endpoint.entry(claimed.endpoint_id).or_default().push(claimed);
         }
-        for (endpoint, Wish { room, .. }) in wishes {
+        for (endpoint, ClaimQuota { room, .. }) in wishes {
             let claimed = by_endpoint.remove(&endpoint.id).unwrap_or_default();
             let more = claimed.len() >= room.fresh.min(room.later) as usize;
             self.launcher.carry_out(self.launcher.scheduler.take(endpoint, claimed, more));

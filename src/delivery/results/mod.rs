@@ -18,7 +18,7 @@ use crate::ids::{DeliveryId, EndpointId};
 use crate::store::deliveries::Attempt;
 use crate::store::health::failing;
 use crate::store::queue::{self, Next, Settlement};
-use crate::store::slack::messages::{self, TurnEnd};
+use crate::store::slack::messages::{self, Unlock};
 use crate::store::{StoreError, Tx, template_problems};
 use crate::time::Timestamp;
 
@@ -118,19 +118,19 @@ impl Recorder {
                 Box::pin(async move {
                     let settlements: Vec<Settlement> = records.iter().map(|record| record.settlement.clone()).collect();
                     let held = queue::settle(tx.session(), &settlements, now).await?;
-                    let turns = || {
+                    let unlocks = || {
                         let held = records.iter().filter(|record| held.contains(&record.settlement.id));
-                        held.filter_map(|record| record.turn.as_ref())
+                        held.filter_map(|record| record.unlock.as_ref())
                     };
-                    for turn in turns() {
-                        if let TurnEnd::Over(report) = turn {
-                            messages::settle(tx.session(), report).await?;
+                    for unlock in unlocks() {
+                        if let Unlock::Release(report) = unlock {
+                            messages::unlock(tx.session(), report).await?;
                         }
                     }
-                    // One that missed its turn may be written down after the turn was over.
-                    let mut passed_on = 0;
-                    for turn in turns() {
-                        passed_on += messages::pass_on(tx.session(), turn.place(), now).await?;
+                    // A delivery that missed the lock may be recorded after the lock was released.
+                    let mut woken = 0;
+                    for unlock in unlocks() {
+                        woken += messages::wake_waiting(tx.session(), unlock.key(), now).await?;
                     }
                     note_templates(tx, &records, &held).await?;
                     // Read here, where nobody else writes: another replica may have recorded a failure a moment ago.
@@ -139,7 +139,7 @@ impl Recorder {
                         let report = Report { is_failing: failing.contains(&endpoint), ..report };
                         health::judge(tx, &launcher, endpoint, report, now).await?;
                     }
-                    Ok(Written { held, due: (passed_on > 0).then_some(now) })
+                    Ok(Written { held, due: (woken > 0).then_some(now) })
                 })
             })
             .await

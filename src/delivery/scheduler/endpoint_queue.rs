@@ -10,7 +10,7 @@ use super::circuit_breaker::{Admission, Breaker};
 use super::rate_limit::{Allowance, Limiter, rate};
 use crate::random;
 use crate::store::endpoints::{Endpoint, EndpointState};
-use crate::store::queue::{Claimed, Room, Tier};
+use crate::store::queue::{ClaimedDelivery, Room, Tier};
 use crate::time::Timestamp;
 
 /// Deliveries held for one endpoint at most: enough for one that answers fast to be kept busy while results are written down.
@@ -64,7 +64,7 @@ pub enum HeldBy {
 pub(in crate::delivery) struct EndpointQueue {
     endpoint: Arc<Endpoint>,
     /// Tier by tier.
-    queues: [VecDeque<Claimed>; 3],
+    queues: [VecDeque<ClaimedDelivery>; 3],
     /// Reserved, waiting here, under way, or not yet written down.
     held: usize,
     under_way: usize,
@@ -86,7 +86,7 @@ pub(in crate::delivery) enum NextSend {
         /// To whom.
         endpoint: Arc<Endpoint>,
         /// What.
-        claimed: Claimed,
+        claimed: ClaimedDelivery,
     },
     /// Not before that moment.
     At(Timestamp),
@@ -192,7 +192,7 @@ impl EndpointQueue {
         self.backlog && self.held.is_multiple_of((self.window() / 4).max(1))
     }
 
-    pub(in crate::delivery) fn enqueue(&mut self, claimed: Claimed) {
+    pub(in crate::delivery) fn enqueue(&mut self, claimed: ClaimedDelivery) {
         let [fresh, retry, replay] = &mut self.queues;
         match claimed.tier {
             Tier::Fresh => fresh.push_back(claimed),
@@ -295,18 +295,18 @@ impl EndpointQueue {
     }
 
     /// Takes out all that waits here.
-    pub(in crate::delivery) fn drain(&mut self) -> Vec<Claimed> {
+    pub(in crate::delivery) fn drain(&mut self) -> Vec<ClaimedDelivery> {
         self.backlog = true;
         self.queues.iter_mut().flat_map(std::mem::take).collect()
     }
 
     /// What waits here.
-    pub(in crate::delivery) fn waiting(&mut self) -> impl Iterator<Item = &mut Claimed> {
+    pub(in crate::delivery) fn waiting(&mut self) -> impl Iterator<Item = &mut ClaimedDelivery> {
         self.queues.iter_mut().flatten()
     }
 
     /// Takes out some of what waits here. Their places are still held.
-    pub(in crate::delivery) fn take_out(&mut self, which: impl Fn(&Claimed) -> bool) -> Vec<Claimed> {
+    pub(in crate::delivery) fn take_out(&mut self, which: impl Fn(&ClaimedDelivery) -> bool) -> Vec<ClaimedDelivery> {
         let mut taken = Vec::new();
         for queue in &mut self.queues {
             let (out, stay): (VecDeque<_>, VecDeque<_>) = std::mem::take(queue).into_iter().partition(&which);

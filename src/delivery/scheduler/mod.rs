@@ -16,7 +16,7 @@ use std::time::Duration;
 use self::endpoint_queue::{EndpointQueue, EndpointSignal, Held, NextSend};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::store::endpoints::Endpoint;
-use crate::store::queue::{Claimed, Room};
+use crate::store::queue::{ClaimedDelivery, Room};
 use crate::time::{SharedClock, Timestamp};
 
 /// Deliveries held at once, over all endpoints.
@@ -30,9 +30,9 @@ const GUARANTEED: usize = 2;
 #[derive(Default)]
 pub(in crate::delivery) struct Work {
     /// To be sent.
-    pub(in crate::delivery) sends: Vec<(Arc<Endpoint>, Claimed)>,
+    pub(in crate::delivery) sends: Vec<(Arc<Endpoint>, ClaimedDelivery)>,
     /// To be given back to the database.
-    pub(in crate::delivery) give_back: Vec<Claimed>,
+    pub(in crate::delivery) give_back: Vec<ClaimedDelivery>,
 }
 
 /// Decides what is sent, and when.
@@ -115,7 +115,7 @@ impl Scheduler {
     }
 
     /// Sends one whose place was taken so, whatever the queue says.
-    pub(in crate::delivery) fn set_off(&self, endpoint: &Arc<Endpoint>, claimed: Claimed) -> Work {
+    pub(in crate::delivery) fn set_off(&self, endpoint: &Arc<Endpoint>, claimed: ClaimedDelivery) -> Work {
         let mut scheduler = self.queues();
         scheduler.under_way += 1;
         scheduler.queue(endpoint).set_off();
@@ -139,7 +139,12 @@ impl Scheduler {
     }
 
     /// Takes in what was claimed; `more` when the queue may hold more that is due.
-    pub(in crate::delivery) fn take(&self, endpoint: &Arc<Endpoint>, claimed: Vec<Claimed>, more: bool) -> Work {
+    pub(in crate::delivery) fn take(
+        &self,
+        endpoint: &Arc<Endpoint>,
+        claimed: Vec<ClaimedDelivery>,
+        more: bool,
+    ) -> Work {
         let now = self.clock.now();
         let mut scheduler = self.queues();
         scheduler.held += claimed.len();
@@ -154,7 +159,7 @@ impl Scheduler {
     }
 
     /// Takes in one whose place was reserved, now that it is committed.
-    pub(in crate::delivery) fn deliver(&self, endpoint: &Arc<Endpoint>, claimed: Claimed) -> Work {
+    pub(in crate::delivery) fn deliver(&self, endpoint: &Arc<Endpoint>, claimed: ClaimedDelivery) -> Work {
         let now = self.clock.now();
         let mut scheduler = self.queues();
         scheduler.queue(endpoint).enqueue(claimed);
@@ -226,7 +231,7 @@ impl Scheduler {
     pub(in crate::delivery) fn wrong_leases(&self, before: Timestamp, beyond: Timestamp) -> Vec<(DeliveryId, i64)> {
         let mut scheduler = self.queues();
         let waiting = scheduler.queues.values_mut().flat_map(EndpointQueue::waiting);
-        let is_wrong = |claimed: &&mut Claimed| claimed.lease_until < before || claimed.lease_until > beyond;
+        let is_wrong = |claimed: &&mut ClaimedDelivery| claimed.lease_until < before || claimed.lease_until > beyond;
         waiting.filter(is_wrong).map(|claimed| (claimed.id, claimed.fence)).collect()
     }
 
@@ -276,7 +281,7 @@ impl Scheduler {
 }
 
 /// What a delivery counts against the bound of bytes.
-pub(in crate::delivery) fn bytes_of(claimed: &Claimed) -> usize {
+pub(in crate::delivery) fn bytes_of(claimed: &ClaimedDelivery) -> usize {
     claimed.event.subject.len()
 }
 

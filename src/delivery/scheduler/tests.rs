@@ -21,7 +21,7 @@ fn endpoint(scheduler: &Scheduler) -> Arc<Endpoint> {
 }
 
 /// One whose subject has ten bytes.
-fn claimed(scheduler: &Scheduler, endpoint: &Endpoint, lease: Duration) -> Claimed {
+fn claimed(scheduler: &Scheduler, endpoint: &Endpoint, lease: Duration) -> ClaimedDelivery {
     let now = scheduler.clock.now();
     let event = Event {
         id: EventId::mint(now),
@@ -33,7 +33,7 @@ fn claimed(scheduler: &Scheduler, endpoint: &Endpoint, lease: Duration) -> Claim
         fanout: 1,
         trace: None,
     };
-    Claimed::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now + lease)
+    ClaimedDelivery::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now + lease)
 }
 
 /// Deliveries held, and their bytes.
@@ -65,7 +65,7 @@ fn what_comes_in_goes_out_and_leaves_nothing_behind() {
 fn what_another_owner_has_by_now_is_let_go_with_its_bytes() {
     let (scheduler, clock) = scheduler();
     let endpoint = endpoint(&scheduler);
-    let waiting: Vec<Claimed> = (0..9).map(|_| claimed(&scheduler, &endpoint, NEEDED * 2)).collect();
+    let waiting: Vec<ClaimedDelivery> = (0..9).map(|_| claimed(&scheduler, &endpoint, NEEDED * 2)).collect();
     let sends = scheduler.take(&endpoint, waiting, false).sends;
     assert_eq!((sends.len(), held(&scheduler)), (4, (9, 90)));
     clock.advance(NEEDED / 2);
@@ -102,7 +102,7 @@ fn a_queue_waits_for_one_moment_however_much_waits_in_it() {
 fn a_queue_that_opens_again_asks_for_what_it_gave_back() {
     let (scheduler, clock) = scheduler();
     let endpoint = endpoint(&scheduler);
-    let waiting: Vec<Claimed> = (0..9).map(|_| claimed(&scheduler, &endpoint, NEEDED * 9)).collect();
+    let waiting: Vec<ClaimedDelivery> = (0..9).map(|_| claimed(&scheduler, &endpoint, NEEDED * 9)).collect();
     let sends = scheduler.take(&endpoint, waiting, false).sends;
     let given_back = scheduler.ended(endpoint.id, EndpointSignal::Busy(None)).give_back;
     assert_eq!((sends.len(), given_back.len()), (4, 5));

@@ -13,7 +13,7 @@ use crate::delivery::egress::{Answer, Composed, Control, Egress, EgressError};
 use crate::delivery::target::TargetPolicy;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
-use crate::store::queue::Claimed;
+use crate::store::queue::ClaimedDelivery;
 use crate::store::transport::Auth;
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
@@ -30,7 +30,7 @@ pub(in crate::delivery) type Answered = Result<Answer, EgressError>;
 pub(in crate::delivery) async fn attempt(
     egress: &Egress,
     endpoint: &Endpoint,
-    claimed: &Claimed,
+    claimed: &ClaimedDelivery,
     said: Composed,
     now: Timestamp,
 ) -> Outcome {
@@ -41,7 +41,7 @@ pub(in crate::delivery) async fn attempt(
 pub(in crate::delivery) async fn deliver(
     egress: &Egress,
     endpoint: &Endpoint,
-    claimed: &Claimed,
+    claimed: &ClaimedDelivery,
     said: Composed,
     now: Timestamp,
 ) -> Answered {

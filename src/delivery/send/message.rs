@@ -17,7 +17,7 @@ use crate::ids::RequestId;
 use crate::links::{Intent, KeyRing, Link};
 use crate::store::endpoints::{Endpoint, Format};
 use crate::store::events::{ASKING, Event, PING};
-use crate::store::queue::Claimed;
+use crate::store::queue::ClaimedDelivery;
 use crate::store::templates::StoredTemplate;
 use crate::time::Timestamp;
 
@@ -92,7 +92,7 @@ pub(in crate::delivery) fn compose(
     context: &SendContext,
     templates: &[StoredTemplate],
     endpoint: &Endpoint,
-    claimed: &Claimed,
+    claimed: &ClaimedDelivery,
     destination: Option<Destination<'_>>,
 ) -> Result<Made, ComposeError> {
     with_notice(context, endpoint, claimed, destination, |notice, manner| {
@@ -107,7 +107,7 @@ pub(in crate::delivery) fn compose(
 pub(in crate::delivery) fn compose_short(
     context: &SendContext,
     endpoint: &Endpoint,
-    claimed: &Claimed,
+    claimed: &ClaimedDelivery,
     destination: Option<Destination<'_>>,
 ) -> Result<Composed, ComposeError> {
     with_notice(context, endpoint, claimed, destination, |notice, manner| {
@@ -120,7 +120,7 @@ pub(in crate::delivery) fn compose_short(
 fn with_notice<T>(
     context: &SendContext,
     endpoint: &Endpoint,
-    claimed: &Claimed,
+    claimed: &ClaimedDelivery,
     destination: Option<Destination<'_>>,
     with: impl FnOnce(&Notice<'_>, Manner<'_>) -> Result<T, ComposeError>,
 ) -> Result<T, ComposeError> {
@@ -182,7 +182,7 @@ fn let_through(event: &Event, detail: Detail) -> Result<(Cow<'_, str>, Option<Wi
 
 fn links(
     subject: &Asked,
-    claimed: &Claimed,
+    claimed: &ClaimedDelivery,
     endpoint: &Endpoint,
     groups: &BTreeSet<GroupName>,
     keys: &KeyRing,

@@ -1,5 +1,5 @@
-//! Turns at messages: where a channel's messages are changed as their request goes on, each delivery first takes its turn at the
-//! message, so that no two change it at once and none undoes what a newer one has shown, on whichever replica.
+//! Locks of chat messages: where a channel's messages are edited as their request goes on, each delivery first locks the message.
+//! So no two deliveries edit it at once, on any replica, and none overwrites what a newer one shows.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,57 +15,66 @@ use crate::delivery::context::SendContext;
 use crate::delivery::egress::Composed;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
-use crate::store::queue::{Claimed, Next};
-use crate::store::slack::messages::{self, Change, Claimant, Message, Place, Report, TurnEnd};
+use crate::store::queue::{ClaimedDelivery, Next};
+use crate::store::slack::messages::{
+    self, LockRequest, Message, MessageChange, MessageKey, MessageLock, MessageReport, Unlock,
+};
 use crate::store::{StoreError, requests};
 use crate::time::Timestamp;
 
-/// How long one that cannot have its turn yet waits before it looks again.
+/// Pause before a delivery tries again to lock a message that another delivery has locked.
 const LATER: Duration = Duration::from_secs(1);
 
-/// A delivery's turn at a message.
-pub(in crate::delivery) struct Turn {
+/// A message that a delivery has locked.
+pub(in crate::delivery) struct LockedMessage {
     /// How and where it is posted.
     pub(in crate::delivery) posting: Posting,
     /// The groups whose slots may be decided from it.
     pub(in crate::delivery) groups: BTreeSet<GroupName>,
-    /// Which message it is; none of what shows no request.
-    place: Option<Place>,
+    /// None when the message shows no request.
+    key: Option<MessageKey>,
 }
 
-/// What came of asking for a turn.
-pub(in crate::delivery) enum Took {
-    /// The channel has no such messages.
-    None,
-    /// The turn.
-    Turn(Turn),
-    /// It is another's; this one looks again at that moment.
-    Busy(Place, Timestamp),
-    /// No turn, and what becomes of the delivery instead.
-    Not(Next),
+/// The outcome of an attempt to lock a message.
+pub(in crate::delivery) enum Locking {
+    /// The channel does not edit its messages.
+    NotNeeded,
+    Locked(LockedMessage),
+    /// Another delivery has the lock; this one tries again at that time.
+    Busy(MessageKey, Timestamp),
+    /// The message is not locked, and the delivery is settled like this instead.
+    Ended(Next),
 }
 
-/// What a turn needs to know of the request.
+/// The lock, and what the message depends on of the request.
 struct Found {
-    turn: messages::Turn,
+    lock: MessageLock,
     is_high_risk: bool,
 }
 
-/// Takes the turn that the delivery needs.
-pub(in crate::delivery) async fn take(context: &SendContext, endpoint: &Endpoint, claimed: &Claimed) -> Took {
+/// Locks the message that the delivery posts or edits.
+pub(in crate::delivery) async fn lock(
+    context: &SendContext,
+    endpoint: &Endpoint,
+    claimed: &ClaimedDelivery,
+) -> Locking {
     if Declaration::of(endpoint.channel).receipt.is_none() {
-        return Took::None;
+        return Locking::NotNeeded;
     }
-    match try_take(context, endpoint, claimed).await {
-        Ok(took) => took,
+    match try_lock(context, endpoint, claimed).await {
+        Ok(locking) => locking,
         Err(error) => {
-            tracing::warn!(delivery = %claimed.id, error = &error as &dyn std::error::Error, "cannot take a turn");
-            Took::Not(Next::Wait(context.clock.now() + LATER))
+            tracing::warn!(delivery = %claimed.id, error = &error as &dyn std::error::Error, "cannot lock the message");
+            Locking::Ended(Next::Wait(context.clock.now() + LATER))
         }
     }
 }
 
-async fn try_take(context: &SendContext, endpoint: &Endpoint, claimed: &Claimed) -> Result<Took, StoreError> {
+async fn try_lock(
+    context: &SendContext,
+    endpoint: &Endpoint,
+    claimed: &ClaimedDelivery,
+) -> Result<Locking, StoreError> {
     let address = Address::of(endpoint, claimed);
     let groups = match &address {
         Address::Own(_) => endpoint.groups.clone(),
@@ -76,7 +85,7 @@ async fn try_take(context: &SendContext, endpoint: &Endpoint, claimed: &Claimed)
             let groups: BTreeSet<GroupName> = here.map(|known| known.group.clone()).collect();
             if groups.is_empty() {
                 let reason = Some("the channel is not subscribed any more".to_owned());
-                return Ok(Took::Not(Next::End { state: DeliveryState::Discarded, reason }));
+                return Ok(Locking::Ended(Next::End { state: DeliveryState::Discarded, reason }));
             }
             groups
         }
@@ -88,43 +97,48 @@ async fn try_take(context: &SendContext, endpoint: &Endpoint, claimed: &Claimed)
         needs_page: false,
     };
     let Some(request) = claimed.event.request_id else {
-        return Ok(Took::Turn(Turn { posting, groups, place: None }));
+        return Ok(Locking::Locked(LockedMessage { posting, groups, key: None }));
     };
-    let place = Place { endpoint: endpoint.id, request, address: claimed.address.clone() };
+    let key = MessageKey { endpoint: endpoint.id, request, address: claimed.address.clone() };
     let rewrites = !is_aside(&claimed.event.kind);
-    let Found { turn, is_high_risk } = find(context, place.clone(), claimed, rewrites).await?;
+    let Found { lock, is_high_risk } = find(context, key.clone(), claimed, rewrites).await?;
     let posting = Posting { needs_page: is_high_risk, ..posting };
-    Ok(match turn {
-        messages::Turn::Busy(until) => Took::Busy(place, until.min(context.clock.now() + LATER)),
-        messages::Turn::Overtaken => {
+    Ok(match lock {
+        MessageLock::Held(until) => Locking::Busy(key, until.min(context.clock.now() + LATER)),
+        MessageLock::Outdated => {
             let reason = Some("the message shows something newer already".to_owned());
-            Took::Not(Next::End { state: DeliveryState::Superseded, reason })
+            Locking::Ended(Next::End { state: DeliveryState::Superseded, reason })
         }
-        messages::Turn::Taken(message) => {
+        MessageLock::Acquired(message) => {
             let way = match message {
                 None => Way::New,
                 Some(Message { channel, ts }) if rewrites => Way::Edit { channel, ts },
                 Some(Message { channel, ts }) => Way::Reply { channel, ts },
             };
-            Took::Turn(Turn { posting: Posting { way, ..posting }, groups, place: Some(place) })
+            Locking::Locked(LockedMessage { posting: Posting { way, ..posting }, groups, key: Some(key) })
         }
     })
 }
 
-async fn find(context: &SendContext, place: Place, claimed: &Claimed, rewrites: bool) -> Result<Found, StoreError> {
+async fn find(
+    context: &SendContext,
+    key: MessageKey,
+    claimed: &ClaimedDelivery,
+    rewrites: bool,
+) -> Result<Found, StoreError> {
     let now = context.clock.now();
-    // Should the answer stay out, others wait as long as this one may take to arrive late: a conversation is opened, a message
-    // posted, and posted once more in short form.
+    // When no answer arrives, others wait until this request can no longer take effect: it may open a conversation, post a
+    // message, and post it once more in short form.
     let until = now + context.egress.deadline() * 3;
-    let claimant = Claimant { delivery: claimed.id, event: claimed.event.id, rewrites, until };
+    let wanted = LockRequest { delivery: claimed.id, event: claimed.event.id, rewrites, until };
     context
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let request = requests::get(tx.session(), place.request).await?;
-                let turn = messages::take(tx.session(), &place, claimant, now).await?;
+                let request = requests::get(tx.session(), key.request).await?;
+                let lock = messages::lock(tx.session(), &key, wanted, now).await?;
                 let is_high_risk = request.is_some_and(|request| request.terms.procedure.high_risk);
-                Ok(Found { turn, is_high_risk })
+                Ok(Found { lock, is_high_risk })
             })
         })
         .await
@@ -141,7 +155,7 @@ enum Address {
 }
 
 impl Address {
-    fn of(endpoint: &Endpoint, claimed: &Claimed) -> Self {
+    fn of(endpoint: &Endpoint, claimed: &ClaimedDelivery) -> Self {
         let text = claimed.address.clone();
         match text.as_bytes().first() {
             None => Self::Own(own(endpoint)),
@@ -161,17 +175,17 @@ fn own(endpoint: &Endpoint) -> String {
     endpoint.transport.slack.as_ref().map(|app| app.channel.clone()).unwrap_or_default()
 }
 
-impl Turn {
+impl LockedMessage {
     /// What the message is made for.
     pub(in crate::delivery) const fn destination(&self) -> Destination<'_> {
         Destination { groups: &self.groups, posting: &self.posting }
     }
 
-    /// What a message out of turn needs, which nobody will change.
+    /// For a test message, which is never edited and so needs no lock.
     pub(in crate::delivery) fn at_trial(endpoint: &Endpoint) -> Option<Self> {
         Declaration::of(endpoint.channel).receipt?;
         let posting = Posting { address: own(endpoint), way: Way::New, shows_links: true, needs_page: false };
-        Some(Self { posting, groups: endpoint.groups.clone(), place: None })
+        Some(Self { posting, groups: endpoint.groups.clone(), key: None })
     }
 
     /// Posts the message. Before the first one to a member alone, their conversation is opened.
@@ -179,7 +193,7 @@ impl Turn {
         &self,
         context: &SendContext,
         endpoint: &Endpoint,
-        claimed: &Claimed,
+        claimed: &ClaimedDelivery,
         said: Composed,
         now: Timestamp,
     ) -> Outcome {
@@ -201,17 +215,19 @@ impl Turn {
     }
 
     /// What became of the message.
-    pub(in crate::delivery) fn report(self, claimed: &Claimed, outcome: &Outcome) -> Option<TurnEnd> {
+    pub(in crate::delivery) fn report(self, claimed: &ClaimedDelivery, outcome: &Outcome) -> Option<Unlock> {
         let change = match (&outcome.receipt, outcome.class) {
             (Some(Receipt::Posted { channel, ts }), Class::Success) => match self.posting.way {
-                Way::Reply { .. } => Change::None,
-                Way::New | Way::Edit { .. } => Change::Shows(Message { channel: channel.clone(), ts: ts.clone() }),
+                Way::Reply { .. } => MessageChange::Unchanged,
+                Way::New | Way::Edit { .. } => {
+                    MessageChange::Shows(Message { channel: channel.clone(), ts: ts.clone() })
+                }
             },
-            (Some(Receipt::Vanished), _) => Change::Vanished,
+            (Some(Receipt::Vanished), _) => MessageChange::Vanished,
             // It may have been heard, and act later.
-            (_, Class::Transient) if outcome.status.is_none() => Change::Unknown,
-            _ => Change::None,
+            (_, Class::Transient) if outcome.status.is_none() => MessageChange::Unknown,
+            _ => MessageChange::Unchanged,
         };
-        Some(TurnEnd::Over(Report { place: self.place?, delivery: claimed.id, event: claimed.event.id, change }))
+        Some(Unlock::Release(MessageReport { key: self.key?, delivery: claimed.id, event: claimed.event.id, change }))
     }
 }

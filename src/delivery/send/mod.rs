@@ -11,7 +11,7 @@ pub(super) mod test_send;
 mod wanted;
 
 use self::message::{Made, compose};
-use self::message_lock::{Took, Turn};
+use self::message_lock::{LockedMessage, Locking};
 use self::outcome::{Class, Outcome};
 use self::retry::{Schedule, next_delay};
 use self::short_form::{post, post_short};
@@ -25,8 +25,8 @@ use crate::delivery::scheduler::endpoint_queue::EndpointSignal;
 use crate::random;
 use crate::store::deliveries::{Attempt, DeliveryState};
 use crate::store::endpoints::Endpoint;
-use crate::store::queue::{Claimed, Next, Settlement};
-use crate::store::slack::messages::TurnEnd;
+use crate::store::queue::{ClaimedDelivery, Next, Settlement};
+use crate::store::slack::messages::Unlock;
 use crate::store::template_problems::TemplateProblem;
 use crate::store::templates::StoredTemplate;
 use crate::time::Timestamp;
@@ -42,17 +42,17 @@ pub(in crate::delivery) struct Sent {
     pub(in crate::delivery) settlement: Settlement,
     /// What the target asked to be done about the endpoint.
     pub(in crate::delivery) is_gone: Option<String>,
-    /// What became of its turn at a message.
-    pub(in crate::delivery) turn: Option<TurnEnd>,
+    /// The message lock to release.
+    pub(in crate::delivery) unlock: Option<Unlock>,
     /// How the operator's templates did, where there are any.
     pub(in crate::delivery) template: Option<TemplateVerdict>,
 }
 
 impl Sent {
     /// Nothing was sent.
-    const fn untried(claimed: &Claimed, next: Next) -> Self {
+    const fn untried(claimed: &ClaimedDelivery, next: Next) -> Self {
         let settlement = Settlement::untried(claimed, next);
-        Self { signal: EndpointSignal::Unknown, settlement, is_gone: None, turn: None, template: None }
+        Self { signal: EndpointSignal::Unknown, settlement, is_gone: None, unlock: None, template: None }
     }
 }
 
@@ -61,7 +61,7 @@ pub(in crate::delivery) async fn send(
     context: &SendContext,
     metrics: &Metrics,
     endpoint: &Endpoint,
-    claimed: &Claimed,
+    claimed: &ClaimedDelivery,
 ) -> Sent {
     let (Ok(endpoints), Ok(templates)) =
         (context.store.lookup().endpoints().await, context.store.lookup().templates().await)
@@ -76,18 +76,18 @@ pub(in crate::delivery) async fn send(
         Ok(Some((state, reason))) => return Sent::untried(claimed, Next::End { state, reason: Some(reason) }),
         Err(_) => return Sent::untried(claimed, Next::GiveBack(context.clock.now())),
     }
-    let turn = match message_lock::take(context, endpoint, claimed).await {
-        Took::None => None,
-        Took::Turn(turn) => Some(turn),
-        Took::Busy(place, until) => {
+    let lock = match message_lock::lock(context, endpoint, claimed).await {
+        Locking::NotNeeded => None,
+        Locking::Locked(lock) => Some(lock),
+        Locking::Busy(key, until) => {
             let sent = Sent::untried(claimed, Next::Wait(until));
-            return Sent { turn: Some(TurnEnd::Missed(place)), ..sent };
+            return Sent { unlock: Some(Unlock::Missed(key)), ..sent };
         }
-        Took::Not(next) => return Sent::untried(claimed, next),
+        Locking::Ended(next) => return Sent::untried(claimed, next),
     };
     let started_at = context.clock.now();
     let stopwatch = std::time::Instant::now();
-    let (outcome, template) = make_and_post(context, &templates, endpoint, claimed, turn.as_ref(), started_at).await;
+    let (outcome, template) = make_and_post(context, &templates, endpoint, claimed, lock.as_ref(), started_at).await;
     let duration = stopwatch.elapsed();
     let duration_us = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     let number = claimed.attempts + 1;
@@ -113,8 +113,8 @@ pub(in crate::delivery) async fn send(
     };
     let wants_no_more = outcome.class == Class::Gone || outcome.control == Some(Control::Disable);
     let is_gone = wants_no_more.then(|| outcome.error.clone()).flatten();
-    let turn = turn.and_then(|turn| turn.report(claimed, &outcome));
-    Sent { signal: signal(&outcome), settlement, is_gone, turn, template }
+    let unlock = lock.and_then(|lock| lock.report(claimed, &outcome));
+    Sent { signal: signal(&outcome), settlement, is_gone, unlock, template }
 }
 
 /// Makes the message and posts it; also how the operator's templates did, where there are any.
@@ -122,25 +122,26 @@ async fn make_and_post(
     context: &SendContext,
     templates: &[StoredTemplate],
     endpoint: &Endpoint,
-    claimed: &Claimed,
-    turn: Option<&Turn>,
+    claimed: &ClaimedDelivery,
+    lock: Option<&LockedMessage>,
     now: Timestamp,
 ) -> (Outcome, Option<TemplateVerdict>) {
-    let Made { said, templates } = match compose(context, templates, endpoint, claimed, turn.map(Turn::destination)) {
-        Ok(made) => made,
-        Err(error) => return (Outcome::ours(error.to_string()), None),
-    };
+    let Made { said, templates } =
+        match compose(context, templates, endpoint, claimed, lock.map(LockedMessage::destination)) {
+            Ok(made) => made,
+            Err(error) => return (Outcome::ours(error.to_string()), None),
+        };
     let signal = templates.map(|made| {
         let problem = made.err().map(|error| problem(claimed, &error, now));
         TemplateVerdict { event: claimed.event.kind.clone(), problem }
     });
-    let outcome = post(context, endpoint, claimed, turn, said, now).await;
+    let outcome = post(context, endpoint, claimed, lock, said, now).await;
     let outcome =
-        if outcome.takes_short { post_short(context, endpoint, claimed, turn, outcome).await } else { outcome };
+        if outcome.takes_short { post_short(context, endpoint, claimed, lock, outcome).await } else { outcome };
     (outcome, signal)
 }
 
-fn problem(claimed: &Claimed, error: &RenderError, at: Timestamp) -> TemplateProblem {
+fn problem(claimed: &ClaimedDelivery, error: &RenderError, at: Timestamp) -> TemplateProblem {
     TemplateProblem {
         event: claimed.event.kind.clone(),
         template: error.template().map(str::to_owned),
@@ -150,7 +151,7 @@ fn problem(claimed: &Claimed, error: &RenderError, at: Timestamp) -> TemplatePro
     }
 }
 
-fn next(context: &SendContext, endpoint: &Endpoint, claimed: &Claimed, outcome: &Outcome) -> Next {
+fn next(context: &SendContext, endpoint: &Endpoint, claimed: &ClaimedDelivery, outcome: &Outcome) -> Next {
     if let Some(state) = outcome.end {
         return Next::End { state, reason: outcome.error.clone() };
     }

@@ -7,25 +7,25 @@
 
 use super::attempt::attempt;
 use super::message::compose_short;
-use super::message_lock::Turn;
+use super::message_lock::LockedMessage;
 use super::outcome::{Class, Outcome};
 use crate::delivery::context::SendContext;
 use crate::delivery::egress::Composed;
 use crate::store::endpoints::Endpoint;
-use crate::store::queue::Claimed;
+use crate::store::queue::ClaimedDelivery;
 use crate::time::Timestamp;
 
-/// Sends a message by its turn, where there is one.
+/// Sends a message, through its lock where there is one.
 pub(in crate::delivery) async fn post(
     context: &SendContext,
     endpoint: &Endpoint,
-    claimed: &Claimed,
-    turn: Option<&Turn>,
+    claimed: &ClaimedDelivery,
+    lock: Option<&LockedMessage>,
     said: Composed,
     now: Timestamp,
 ) -> Outcome {
-    match turn {
-        Some(turn) => turn.attempt(context, endpoint, claimed, said, now).await,
+    match lock {
+        Some(lock) => lock.attempt(context, endpoint, claimed, said, now).await,
         None => attempt(&context.egress, endpoint, claimed, said, now).await,
     }
 }
@@ -34,8 +34,8 @@ pub(in crate::delivery) async fn post(
 pub(in crate::delivery) async fn post_short(
     context: &SendContext,
     endpoint: &Endpoint,
-    claimed: &Claimed,
-    turn: Option<&Turn>,
+    claimed: &ClaimedDelivery,
+    lock: Option<&LockedMessage>,
     refused: Outcome,
 ) -> Outcome {
     let why = refused.error.clone().unwrap_or_default();
@@ -44,12 +44,12 @@ pub(in crate::delivery) async fn post_short(
         let error = format!("{why}; there was no time left to send it in short form");
         return Outcome { class: Class::Transient, error: Some(error), ..refused };
     }
-    let said = match compose_short(context, endpoint, claimed, turn.map(Turn::destination)) {
+    let said = match compose_short(context, endpoint, claimed, lock.map(LockedMessage::destination)) {
         Ok(said) => said,
         Err(error) => return Outcome { error: Some(format!("{why}; and no short form: {error}")), ..refused },
     };
     tracing::warn!(delivery = %claimed.id, endpoint = %endpoint.name, error = why, "sent once more in short form");
-    let outcome = post(context, endpoint, claimed, turn, said, now).await;
+    let outcome = post(context, endpoint, claimed, lock, said, now).await;
     let error = match &outcome.error {
         None => format!("taken in short form alone: {why}"),
         Some(error) => format!("{error}; it was sent in short form because of {why}"),

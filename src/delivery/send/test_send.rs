@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::attempt::{deliver, judge, redacted};
 use super::message::{Made, compose};
-use super::message_lock::Turn;
+use super::message_lock::LockedMessage;
 use super::outcome::Outcome;
 use crate::channels::text::cut;
 use crate::delivery::TargetPolicy;
@@ -20,7 +20,7 @@ use crate::ids::DeliveryId;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::Endpoint;
 use crate::store::events::Event;
-use crate::store::queue::Claimed;
+use crate::store::queue::ClaimedDelivery;
 use crate::time::Timestamp;
 
 /// What stands in a secret's place.
@@ -82,12 +82,12 @@ impl SendContext {
         let context = self;
         let now = context.clock.now();
         // As if it were queued: what is made and signed takes no other form.
-        let claimed = Claimed::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now);
+        let claimed = ClaimedDelivery::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now);
         let mut template_problem = None;
         let started = std::time::Instant::now();
-        let turn = Turn::at_trial(endpoint);
+        let lock = LockedMessage::at_trial(endpoint);
         let stored = context.store.lookup().templates().await.unwrap_or_default();
-        let made = compose(context, &stored, endpoint, &claimed, turn.as_ref().map(Turn::destination));
+        let made = compose(context, &stored, endpoint, &claimed, lock.as_ref().map(LockedMessage::destination));
         let (outcome, posted, headers) = match made {
             Ok(Made { said, templates }) => {
                 template_problem = templates.and_then(Result::err).map(|problem| problem.to_string());
@@ -114,7 +114,7 @@ impl SendContext {
 fn posted(
     egress: &Egress,
     endpoint: &Endpoint,
-    claimed: &Claimed,
+    claimed: &ClaimedDelivery,
     body: &str,
     now: Timestamp,
 ) -> Result<Posted, EgressError> {

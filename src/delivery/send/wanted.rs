@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::deliveries::DeliveryState;
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::events::{ASKING, PING};
-use crate::store::queue::{self, Claimed, RequestNow, Tier};
+use crate::store::queue::{self, ClaimedDelivery, RequestNow, Tier};
 use crate::time::Timestamp;
 
 /// How long what is known of a request is good enough for asking people about it. Whatever sets out sooner, as nearly everything
@@ -23,7 +23,7 @@ const CURRENT: Duration = Duration::from_secs(1);
 pub(in crate::delivery) async fn unwanted(
     context: &SendContext,
     endpoint: &Endpoint,
-    claimed: &Claimed,
+    claimed: &ClaimedDelivery,
 ) -> Result<Option<(DeliveryState, String)>, StoreError> {
     let event = &claimed.event;
     if endpoint.state != EndpointState::Active && event.kind != PING {

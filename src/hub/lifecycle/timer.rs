@@ -178,7 +178,7 @@ async fn step(tx: &mut Tx, timer: Timer, id: RequestId, scene: &Scene) -> Result
 async fn tell_of_review(tx: &mut Tx, id: RequestId, scene: &Scene) -> Result<(), HubError> {
     let request = requests::get(tx.session(), id).await?.ok_or(HubError::Missing("the request of a review"))?;
     let now = scene.clock.now();
-    if !reviews::set_told(tx.session(), id).await? {
+    if !reviews::set_announced(tx.session(), id).await? {
         return Ok(());
     }
     tx.record(&Entry { request: Some(id), ..Entry::new(now, "request.review_due", scene.actor.clone()) })?;
@@ -199,7 +199,7 @@ async fn recheck_part(tx: &mut Tx, scene: &Scene) -> Result<usize, HubError> {
 /// Does what it is time for until told to stop.
 pub async fn run_timer(hub: Arc<Hub>, stop: CancellationToken) {
     loop {
-        hub.store.signals().looking();
+        hub.store.signals().timer_polls();
         let looked_at = hub.clock.now();
         let done = hub.run_due().await;
         let wake = match done {
@@ -210,7 +210,7 @@ pub async fn run_timer(hub: Arc<Hub>, stop: CancellationToken) {
             tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for what it is time for");
             hub.clock.now() + RETRY
         });
-        hub.store.signals().looks_again_at(wake);
+        hub.store.signals().timer_sleeps_until(wake);
         tokio::select! {
             () = stop.cancelled() => return,
             () = hub.clock.sleep_until(wake, LOOK) => {}

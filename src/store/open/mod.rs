@@ -173,7 +173,7 @@ impl Store {
     pub async fn refresh_configuration(&self) -> Result<(), StoreError> {
         if !self.is_exclusive() || self.configuration.version() == 0 {
             let version = configuration::read_version(&mut self.read().await?).await?;
-            self.configuration.heard_of(version);
+            self.configuration.observe(version);
         }
         Ok(())
     }

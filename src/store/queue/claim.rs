@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
 
-use super::{Claimed, RequestNow, Tier, Wish, bad};
+use super::{ClaimQuota, ClaimedDelivery, RequestNow, Tier, bad};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::store::arg::{args, chunks};
 use crate::store::codec::unwire;
@@ -24,14 +24,14 @@ const TOGETHER: usize = 64;
 /// When the database fails or the id of a row cannot be read.
 pub async fn claim(
     session: &mut Session,
-    wishes: &[Wish],
+    wishes: &[ClaimQuota],
     now: Timestamp,
     lease: Duration,
-) -> Result<Vec<Claimed>, StoreError> {
+) -> Result<Vec<ClaimedDelivery>, StoreError> {
     let mut ids: Vec<DeliveryId> = Vec::new();
     let mut taken: HashMap<EndpointId, u32> = HashMap::new();
     for (tier, place) in Tier::ALL.into_iter().zip(0..) {
-        let limit = |wish: &Wish| {
+        let limit = |wish: &ClaimQuota| {
             let most = if tier == Tier::Fresh { wish.room.fresh } else { wish.room.later };
             let left = most.saturating_sub(taken.get(&wish.endpoint).copied().unwrap_or(0));
             (left > 0 && wish.due.get(place) == Some(&true)).then_some((wish.endpoint, left))
@@ -114,7 +114,7 @@ struct ClaimedRow {
     request_expires_at: Option<i64>,
 }
 
-async fn load(session: &mut Session, ids: &[DeliveryId], now: Timestamp) -> Result<Vec<Claimed>, StoreError> {
+async fn load(session: &mut Session, ids: &[DeliveryId], now: Timestamp) -> Result<Vec<ClaimedDelivery>, StoreError> {
     let mut claimed = Vec::with_capacity(ids.len());
     for (places, values) in chunks(ids) {
         let sql = format!(
@@ -133,7 +133,7 @@ async fn load(session: &mut Session, ids: &[DeliveryId], now: Timestamp) -> Resu
 }
 
 impl ClaimedRow {
-    fn into_claimed(self, seen_at: Timestamp) -> Result<Claimed, StoreError> {
+    fn into_claimed(self, seen_at: Timestamp) -> Result<ClaimedDelivery, StoreError> {
         let id = self.id.as_str();
         let number = |column, value: i64| u32::try_from(value).map_err(bad(id, column));
         let now = match (self.request_status, self.request_revision, self.request_expires_at) {
@@ -155,7 +155,7 @@ impl ClaimedRow {
             // What cannot be read costs the trace, not the delivery.
             trace: self.trace.and_then(|trace| trace.parse().ok()),
         };
-        Ok(Claimed {
+        Ok(ClaimedDelivery {
             id: id.parse().map_err(bad(id, "id"))?,
             endpoint_id: self.endpoint_id.parse().map_err(bad(id, "endpoint_id"))?,
             fence: self.fence,

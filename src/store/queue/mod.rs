@@ -4,11 +4,11 @@
 //! change nothing any more. Never tried ones come first, then those tried before, then what is asked for again by hand.
 
 mod claim;
-mod look;
+mod read;
 mod settle;
 
 pub use claim::{bring_forward, claim, release_all, release_beyond, release_overrun};
-pub use look::{Moments, database_time, latest, moments, next_overrun, overdue, request_now};
+pub use read::{DueTimes, database_time, due_times, latest, next_overrun, overdue, request_now};
 pub use settle::{extend, settle};
 
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl Tier {
 
 /// A delivery that this process may send, until its lease ends.
 #[derive(Debug, Clone)]
-pub struct Claimed {
+pub struct ClaimedDelivery {
     /// Its name.
     pub id: DeliveryId,
     /// To whom.
@@ -71,14 +71,14 @@ pub struct Claimed {
     pub address: String,
     /// What is told.
     pub event: Arc<Event>,
-    /// The request that the event is about, as it stood at [`Claimed::seen_at`]. None when nobody looked: what is sent at once is
+    /// The request that the event is about, as it stood at [`ClaimedDelivery::seen_at`]. None when nobody looked: what is sent at once is
     /// not held against what it says a moment ago.
     pub now: Option<RequestNow>,
     /// When the request was looked at, or the delivery was made.
     pub seen_at: Timestamp,
 }
 
-impl Claimed {
+impl ClaimedDelivery {
     /// One that was never tried and is this process's from its making on.
     pub const fn fresh(
         id: DeliveryId,
@@ -160,7 +160,7 @@ pub struct Settlement {
 
 impl Settlement {
     /// Of a claimed delivery that was not tried.
-    pub const fn untried(claimed: &Claimed, next: Next) -> Self {
+    pub const fn untried(claimed: &ClaimedDelivery, next: Next) -> Self {
         Self {
             id: claimed.id,
             endpoint_id: claimed.endpoint_id,
@@ -186,7 +186,7 @@ pub struct Room {
 
 /// What may be leased of one endpoint's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wish {
+pub struct ClaimQuota {
     /// Whose queue.
     pub endpoint: EndpointId,
     /// How much of it.

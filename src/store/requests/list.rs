@@ -293,7 +293,8 @@ async fn select(
     let sql = format!("SELECT {COLUMNS} FROM requests {condition} ORDER BY {order} LIMIT ${}", values.len());
     let found: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
     let rows = found.len();
-    let place = |row: &Row| Place { id: row.id.clone(), expires_at: row.expires_at, decided_at: row.decided_at };
+    let place =
+        |row: &Row| KeysetPosition { id: row.id.clone(), expires_at: row.expires_at, decided_at: row.decided_at };
     let last = found.last().map(place);
     let mut requests = session.unreadable().some(found, Row::into_request);
     match complete(session, &mut requests).await {
@@ -318,11 +319,11 @@ struct Selected {
     /// How many rows there were.
     rows: usize,
     /// Where the last of them stands, whether it could be read or not.
-    last: Option<Place>,
+    last: Option<KeysetPosition>,
 }
 
 /// A row's place in the orders in which requests are listed. Times are microseconds.
-struct Place {
+struct KeysetPosition {
     id: String,
     expires_at: i64,
     decided_at: Option<i64>,

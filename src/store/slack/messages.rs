@@ -1,100 +1,92 @@
-//! The message that shows a request somewhere, and whose turn it is to change it.
+//! The chat message that shows a request, and the lock that a delivery needs to change it.
 //!
-//! A message shows one event of its request, its version; ids of events are in the order of time. A delivery takes its turn before
-//! it is sent and gives it back with its result, so that of two changes the newer one stays, whichever arrives first.
+//! A message shows one event of its request. That event's id is the message's version: ids of events are in the order of time.
+//! A delivery locks the message before it is sent, and releases the lock together with its result. So of two changes the newer
+//! one stays, whichever arrives first. The lock is a row: it works across replicas, and expires if its owner dies.
 
 use crate::ids::{DeliveryId, EndpointId, EventId, RequestId};
 use crate::store::arg::args;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 
-/// Which message: the one of a request, at an address of an endpoint.
+/// Identifies the message of a request at an address of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Whose.
+pub struct MessageKey {
     pub endpoint: EndpointId,
-    /// What it shows.
     pub request: RequestId,
-    /// Where; empty for where the endpoint points to.
+    /// A channel or member of the workspace; empty for the endpoint's own channel.
     pub address: String,
 }
 
-/// A message that is there.
+/// A message that was posted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// In which channel.
     pub channel: String,
-    /// What Slack calls it there.
+    /// Slack's id of the message within the channel.
     pub ts: String,
 }
 
-/// A delivery that wants to change a message.
+/// A delivery that wants to lock a message.
 #[derive(Debug, Clone, Copy)]
-pub struct Claimant {
-    /// Which.
+pub struct LockRequest {
     pub delivery: DeliveryId,
-    /// What it tells.
+    /// The version that the message is to show.
     pub event: EventId,
-    /// Whether the message shows that afterwards; else it is only answered to.
+    /// Whether the delivery posts or edits the message; otherwise it only replies to it.
     pub rewrites: bool,
-    /// How long it may take.
+    /// When the lock expires.
     pub until: Timestamp,
 }
 
-/// How a delivery's part in a turn ended.
+/// How a delivery's use of a message lock ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TurnEnd {
-    /// It had the turn.
-    Over(Report),
-    /// It was another's.
-    Missed(Place),
+pub enum Unlock {
+    /// The delivery had the lock and releases it.
+    Release(MessageReport),
+    /// Another delivery had the lock.
+    Missed(MessageKey),
 }
 
-impl TurnEnd {
-    /// The message that it was about.
-    pub const fn place(&self) -> &Place {
+impl Unlock {
+    /// The message that was or should have been locked.
+    pub const fn key(&self) -> &MessageKey {
         match self {
-            Self::Over(report) => &report.place,
-            Self::Missed(place) => place,
+            Self::Release(report) => &report.key,
+            Self::Missed(key) => key,
         }
     }
 }
 
-/// Whose turn it is.
+/// The outcome of [`lock`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Turn {
-    /// The delivery's, with the message as far as there is one.
-    Taken(Option<Message>),
-    /// Another's, until that moment at most.
-    Busy(Timestamp),
-    /// Nobody's: the message shows something newer.
-    Overtaken,
+pub enum MessageLock {
+    /// The delivery has the lock; with the message, if it was posted before.
+    Acquired(Option<Message>),
+    /// Another delivery has the lock, until this time at the latest.
+    Held(Timestamp),
+    /// The message already shows a newer version.
+    Outdated,
 }
 
-/// What a delivery made of a message.
+/// What a delivery did to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// It shows the delivery's event.
+pub enum MessageChange {
+    /// The message shows the delivery's event.
     Shows(Message),
-    /// It is as it was.
-    None,
-    /// It is not there any more.
+    Unchanged,
+    /// The message no longer exists.
     Vanished,
-    /// Nobody knows: it may change yet, so nobody else may change it before the turn is over.
+    /// Unknown: the change may still take effect, so the lock is kept until it expires.
     Unknown,
 }
 
-/// What is to be written down about a message.
+/// The result of a delivery that had the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Report {
-    /// Which.
-    pub place: Place,
-    /// By whom.
+pub struct MessageReport {
+    pub key: MessageKey,
     pub delivery: DeliveryId,
-    /// What was told.
     pub event: EventId,
-    /// What became of it.
-    pub change: Change,
+    pub change: MessageChange,
 }
 
 #[derive(sqlx_macros::FromRow)]
@@ -106,62 +98,62 @@ struct Row {
     held_until: Option<i64>,
 }
 
-/// Takes the turn, if it is free and the message shows nothing newer.
+/// Locks the message, if the lock is free and the message shows nothing newer.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn take(
+pub async fn lock(
     session: &mut Session,
-    place: &Place,
-    claimant: Claimant,
+    key: &MessageKey,
+    wanted: LockRequest,
     now: Timestamp,
-) -> Result<Turn, StoreError> {
-    let Place { endpoint, request, address } = place;
+) -> Result<MessageLock, StoreError> {
+    let MessageKey { endpoint, request, address } = key;
     let sql = "SELECT channel, ts, version, holder, held_until FROM chat_messages
         WHERE endpoint_id = $1 AND request_id = $2 AND address = $3";
     let row: Option<Row> = session.fetch_optional(sql, args![endpoint, request, address]).await?;
-    let (delivery, version) = (claimant.delivery.to_string(), claimant.event.to_string());
+    let (delivery, version) = (wanted.delivery.to_string(), wanted.event.to_string());
     let Some(row) = row else {
         let sql = "INSERT INTO chat_messages (endpoint_id, request_id, address, version, holder, held_until)
             VALUES ($1, $2, $3, '', $4, $5)";
-        session.execute(sql, args![endpoint, request, address, delivery, claimant.until]).await?;
-        return Ok(Turn::Taken(None));
+        session.execute(sql, args![endpoint, request, address, delivery, wanted.until]).await?;
+        return Ok(MessageLock::Acquired(None));
     };
-    if claimant.rewrites && row.version > version {
-        return Ok(Turn::Overtaken);
+    if wanted.rewrites && row.version > version {
+        return Ok(MessageLock::Outdated);
     }
     let held_until = row.held_until.map(Timestamp::from_micros).filter(|until| *until > now);
     if let (Some(holder), Some(until)) = (&row.holder, held_until)
         && *holder != delivery
     {
-        return Ok(Turn::Busy(until));
+        return Ok(MessageLock::Held(until));
     }
     let sql = "UPDATE chat_messages SET holder = $4, held_until = $5
         WHERE endpoint_id = $1 AND request_id = $2 AND address = $3";
-    session.execute(sql, args![endpoint, request, address, delivery, claimant.until]).await?;
-    Ok(Turn::Taken(row.channel.zip(row.ts).map(|(channel, ts)| Message { channel, ts })))
+    session.execute(sql, args![endpoint, request, address, delivery, wanted.until]).await?;
+    Ok(MessageLock::Acquired(row.channel.zip(row.ts).map(|(channel, ts)| Message { channel, ts })))
 }
 
-/// Writes down what became of a message, and gives the turn back. Of a turn that is another's by now nothing is written.
+/// Records what a delivery did to a message, and releases its lock. Writes nothing when another delivery has the lock by now.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn settle(session: &mut Session, report: &Report) -> Result<(), StoreError> {
-    let Report { place: Place { endpoint, request, address }, delivery, event, change } = report;
+pub async fn unlock(session: &mut Session, report: &MessageReport) -> Result<(), StoreError> {
+    let MessageReport { key: MessageKey { endpoint, request, address }, delivery, event, change } = report;
     let mine = args![endpoint, request, address, delivery];
     let (sql, values) = match change {
-        Change::Unknown => return Ok(()),
-        Change::None => (
+        MessageChange::Unknown => return Ok(()),
+        MessageChange::Unchanged => (
             "UPDATE chat_messages SET holder = NULL, held_until = NULL
             WHERE endpoint_id = $1 AND request_id = $2 AND address = $3 AND holder = $4",
             mine,
         ),
-        Change::Vanished => (
+        MessageChange::Vanished => (
             "UPDATE chat_messages SET holder = NULL, held_until = NULL, channel = NULL, ts = NULL
             WHERE endpoint_id = $1 AND request_id = $2 AND address = $3 AND holder = $4",
             mine,
         ),
-        Change::Shows(Message { channel, ts }) => (
+        MessageChange::Shows(Message { channel, ts }) => (
             "UPDATE chat_messages SET holder = NULL, held_until = NULL, channel = $5, ts = $6, version = $7
             WHERE endpoint_id = $1 AND request_id = $2 AND address = $3 AND holder = $4",
             [mine, args![channel, ts, event]].concat(),
@@ -170,13 +162,13 @@ pub async fn settle(session: &mut Session, report: &Report) -> Result<(), StoreE
     session.execute(sql, values).await.map(drop)
 }
 
-/// Makes those due at once that wait for their turn at the message and were never tried, if nobody has it; answers how many. Those
-/// tried before have a moment of their own.
+/// Makes the deliveries due now that wait for the message's lock and were never tried, if the lock is free. Those that were tried
+/// before keep their time. Returns how many.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn pass_on(session: &mut Session, place: &Place, now: Timestamp) -> Result<u64, StoreError> {
-    let Place { endpoint, request, address } = place;
+pub async fn wake_waiting(session: &mut Session, key: &MessageKey, now: Timestamp) -> Result<u64, StoreError> {
+    let MessageKey { endpoint, request, address } = key;
     let sql = "UPDATE deliveries SET next_attempt_at = $4
         WHERE event_id IN (SELECT id FROM events WHERE request_id = $2) AND endpoint_id = $1 AND address = $3
             AND state = 'pending' AND attempts = 0 AND next_attempt_at > $4

@@ -15,9 +15,9 @@ struct MomentRow {
 
 /// When each tier of an endpoint's queue has something next, in the order of [`Tier::ALL`](super::Tier::ALL).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moments(pub [Option<Timestamp>; 3]);
+pub struct DueTimes(pub [Option<Timestamp>; 3]);
 
-impl Moments {
+impl DueTimes {
     /// The first of them.
     pub fn first(&self) -> Option<Timestamp> {
         self.0.into_iter().flatten().min()
@@ -34,7 +34,7 @@ impl Moments {
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn moments(session: &mut Session) -> Result<Vec<(EndpointId, Moments)>, StoreError> {
+pub async fn due_times(session: &mut Session) -> Result<Vec<(EndpointId, DueTimes)>, StoreError> {
     #[derive(sqlx_macros::FromRow)]
     struct Row {
         id: String,
@@ -51,7 +51,7 @@ pub async fn moments(session: &mut Session) -> Result<Vec<(EndpointId, Moments)>
              WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.tier = 2) AS replay
         FROM endpoints e";
     let rows: Vec<Row> = session.fetch_all(sql, args![]).await?;
-    let moments = |row: &Row| Moments([row.fresh, row.retry, row.replay].map(|at| at.map(Timestamp::from_micros)));
+    let moments = |row: &Row| DueTimes([row.fresh, row.retry, row.replay].map(|at| at.map(Timestamp::from_micros)));
     rows.iter()
         .map(|row| (&row.id, moments(row)))
         .filter(|(_, moments)| moments.first().is_some())
