@@ -1,68 +1,68 @@
-//! How a chat channel renders: with less text until the message fits.
+//! Rendering for chat channels: shortens the texts until the message fits.
 
 use serde_json::Value;
 
-use super::view::{Room, of_endpoint, of_request};
-use super::{Declaration, Notice, RenderError, Subject, TemplateSet, Validators, mentions};
+use super::view::{MessageLimits, of_endpoint, of_request};
+use super::{Declaration, EventNotice, RenderError, Subject, TemplateSet, Validators, mentions};
 
-/// Times that the texts are halved before giving up.
+/// How often the texts are halved before rendering fails.
 const HALVINGS: u32 = 6;
 
 pub(super) fn render(
     declaration: &Declaration,
-    room: Room,
+    limits: MessageLimits,
     set: &TemplateSet,
     validators: &Validators,
-    notice: &Notice<'_>,
+    notice: &EventNotice<'_>,
 ) -> Result<String, RenderError> {
-    fitted(declaration, room, set, validators, notice).map(|fitted| fitted.text)
+    fitted(declaration, limits, set, validators, notice).map(|fitted| fitted.text)
 }
 
-/// A message that fits.
+/// A rendered message within the channel's limits.
 pub(super) struct Fitted {
-    /// Its body, as compact JSON.
+    /// The body as compact JSON.
     pub(super) text: String,
-    /// What the template saw.
-    pub(super) seen: Value,
-    /// All that there was to see.
-    pub(super) told: Told,
+    /// The template's input.
+    pub(super) data: Value,
+    /// The event's subject, uncut.
+    pub(super) subject: SubjectData,
 }
 
-/// The message, with as much text as fits.
+/// Renders the message with as much text as fits.
 pub(super) fn fitted(
     declaration: &Declaration,
-    room: Room,
+    limits: MessageLimits,
     set: &TemplateSet,
     validators: &Validators,
-    notice: &Notice<'_>,
+    notice: &EventNotice<'_>,
 ) -> Result<Fitted, RenderError> {
-    let told = Told::read(notice)?;
-    let mut refused = RenderError::Missing(notice.kind.to_owned());
+    let subject = SubjectData::read(notice)?;
+    let mut last_error = RenderError::Missing(notice.kind.to_owned());
     for halvings in 0..=HALVINGS {
-        let mut seen = told.seen(room.halved(halvings), notice);
-        match fitting(declaration, set, validators, notice.kind, &mut seen) {
-            Err(error @ (RenderError::TooBig { .. } | RenderError::Schema { .. })) => refused = error,
-            result => return result.map(|text| Fitted { text, seen, told }),
+        let mut data = subject.template_data(limits.halved(halvings), notice);
+        match fitting(declaration, set, validators, notice.kind, &mut data) {
+            Err(error @ (RenderError::TooBig { .. } | RenderError::Schema { .. })) => last_error = error,
+            result => return result.map(|text| Fitted { text, data, subject }),
         }
     }
-    Err(refused)
+    Err(last_error)
 }
 
-/// What templates see of it.
-pub(super) fn seen(room: Room, notice: &Notice<'_>) -> Result<Value, RenderError> {
-    Ok(Told::read(notice)?.seen(room, notice))
+/// The template input for an event, cut to `limits`.
+pub(super) fn template_data(limits: MessageLimits, notice: &EventNotice<'_>) -> Result<Value, RenderError> {
+    Ok(SubjectData::read(notice)?.template_data(limits, notice))
 }
 
-/// What a notice is about, read.
-pub(super) enum Told {
-    /// A request, as far as it may leave.
+/// The parsed subject of an event.
+pub(super) enum SubjectData {
+    /// A request, already redacted for the endpoint.
     Request(Value),
-    /// An endpoint, or nothing.
+    /// An endpoint, or `null` for events without a subject.
     Endpoint(Value),
 }
 
-impl Told {
-    fn read(notice: &Notice<'_>) -> Result<Self, RenderError> {
+impl SubjectData {
+    fn read(notice: &EventNotice<'_>) -> Result<Self, RenderError> {
         Ok(match notice.subject {
             Subject::Request(text) => Self::Request(notice.read(text)?),
             Subject::Endpoint(text) => Self::Endpoint(notice.read(text)?),
@@ -70,15 +70,15 @@ impl Told {
         })
     }
 
-    fn seen(&self, room: Room, notice: &Notice<'_>) -> Value {
+    fn template_data(&self, limits: MessageLimits, notice: &EventNotice<'_>) -> Value {
         match self {
-            Self::Request(request) => of_request(notice, request, room),
+            Self::Request(request) => of_request(notice, request, limits),
             Self::Endpoint(endpoint) => of_endpoint(notice, endpoint),
         }
     }
 }
 
-/// The body as compact JSON, when it is what the channel takes.
+/// Renders the body as compact JSON and checks it against the channel's schema and budget.
 fn fitting(
     declaration: &Declaration,
     set: &TemplateSet,
@@ -87,8 +87,8 @@ fn fitting(
     data: &mut Value,
 ) -> Result<String, RenderError> {
     let output = set.render(kind, data)?;
-    // Some limits are the schema's: how long a text of the message may be, how many there may be. Where they are not, what a built-in
-    // template renders is valid whatever the text: that is seen to where time does not count.
+    // Some schemas limit the length and number of texts. Where the schema does not, a built-in template renders valid JSON
+    // for any text: tests and debug builds check this, a release build does not spend the time.
     let text = if declaration.is_bounded_by_schema || !set.is_built_in() || cfg!(debug_assertions) {
         let body = output.body();
         let schema = declaration.schema;

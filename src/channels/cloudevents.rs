@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::custom::{data, within_budget};
-use super::{Notice, RenderError, Subject, TemplateSet, Validators};
+use super::{EventNotice, RenderError, Subject, TemplateSet, Validators};
 
 /// Before the kind of event. Types of events are told apart over all sources.
 const TYPE_PREFIX: &str = "countersign.";
@@ -26,7 +26,7 @@ struct CloudEvent<'a> {
 pub(super) fn render(
     set: &TemplateSet,
     validators: &Validators,
-    notice: &Notice<'_>,
+    notice: &EventNotice<'_>,
     source: &str,
 ) -> Result<String, RenderError> {
     let unreadable = |error: serde_json::Error| RenderError::Subject(error.to_string());
@@ -45,7 +45,7 @@ pub(super) fn render(
 }
 
 /// The id of the request, or the endpoint, that the event is about.
-fn subject(notice: &Notice<'_>) -> Result<Option<String>, RenderError> {
+fn subject(notice: &EventNotice<'_>) -> Result<Option<String>, RenderError> {
     #[derive(Deserialize)]
     struct Named {
         id: String,

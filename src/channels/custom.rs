@@ -6,7 +6,7 @@ use super::declaration::Budget;
 use super::schema::EVENT;
 use super::templates::built_in::built_in;
 use super::text::{in_json, visible};
-use super::{Declaration, Notice, RenderError, Subject, TemplateSet, Validators};
+use super::{Declaration, EventNotice, RenderError, Subject, TemplateSet, Validators};
 use crate::store::endpoints::Channel;
 
 pub(super) const CUSTOM: Declaration = Declaration {
@@ -24,7 +24,7 @@ pub(super) const CUSTOM: Declaration = Declaration {
     budget: Budget::bytes(1024 * 1024),
     rate_per_second: None,
     concurrency: 32,
-    room: None,
+    limits: None,
     templates: built_in!("custom", ["default"]),
     meaning: |_, _| None,
     wait_header: None,
@@ -33,7 +33,11 @@ pub(super) const CUSTOM: Declaration = Declaration {
     short: None,
 };
 
-pub(super) fn render(set: &TemplateSet, validators: &Validators, notice: &Notice<'_>) -> Result<String, RenderError> {
+pub(super) fn render(
+    set: &TemplateSet,
+    validators: &Validators,
+    notice: &EventNotice<'_>,
+) -> Result<String, RenderError> {
     if set.is_built_in() {
         return plain(notice);
     }
@@ -43,7 +47,11 @@ pub(super) fn render(set: &TemplateSet, validators: &Validators, notice: &Notice
 }
 
 /// `data` of the body, as JSON text.
-pub(super) fn data(set: &TemplateSet, validators: &Validators, notice: &Notice<'_>) -> Result<String, RenderError> {
+pub(super) fn data(
+    set: &TemplateSet,
+    validators: &Validators,
+    notice: &EventNotice<'_>,
+) -> Result<String, RenderError> {
     if set.is_built_in() {
         return plain_data(notice);
     }
@@ -56,7 +64,7 @@ pub(super) fn data(set: &TemplateSet, validators: &Validators, notice: &Notice<'
 fn by_template(
     set: &TemplateSet,
     validators: &Validators,
-    notice: &Notice<'_>,
+    notice: &EventNotice<'_>,
 ) -> Result<(String, Value), RenderError> {
     let (request, endpoint) = match notice.subject {
         Subject::Request(text) => (notice.read(text)?, Value::Null),
@@ -80,14 +88,14 @@ fn by_template(
 
 /// What the built-in template says, without reading the request first: most of what the hub ever sends. That it is the same, and
 /// valid, is tested.
-fn plain(notice: &Notice<'_>) -> Result<String, RenderError> {
+fn plain(notice: &EventNotice<'_>) -> Result<String, RenderError> {
     let data = plain_data(notice)?;
     // Neither kinds of events nor times hold anything that JSON escapes.
     let body = format!("{{\"type\":\"{}\",\"timestamp\":\"{}\",\"data\":{data}}}", notice.kind, notice.at);
     within_budget(format!("custom/{}", notice.kind), body)
 }
 
-fn plain_data(notice: &Notice<'_>) -> Result<String, RenderError> {
+fn plain_data(notice: &EventNotice<'_>) -> Result<String, RenderError> {
     let unreadable = |error: serde_json::Error| RenderError::Subject(error.to_string());
     Ok(match notice.subject {
         Subject::Request(text) => {
@@ -124,9 +132,9 @@ mod tests {
     use crate::ids::EventId;
     use crate::time::Timestamp;
 
-    fn notice<'n>(kind: &'n str, subject: Subject<'n>, links: Links) -> Notice<'n> {
+    fn notice<'n>(kind: &'n str, subject: Subject<'n>, links: Links) -> EventNotice<'n> {
         let at = Timestamp::from_micros(1_700_000_000_000_001);
-        Notice { id: EventId::mint(at), kind, at, subject, withheld: None, links }
+        EventNotice { id: EventId::mint(at), kind, at, subject, withheld: None, links }
     }
 
     #[test]
@@ -144,7 +152,7 @@ mod tests {
         for notice in [
             notice("request.created", Subject::Request(text), Links::of(vec![slot])),
             notice("request.approved", Subject::Request(text), Links::default()),
-            Notice {
+            EventNotice {
                 withheld: Some(Withheld { detail: Detail::Redacted, hidden: 3 }),
                 ..notice("request.approved", Subject::Request(text), Links::default())
             },

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::view::Room;
+use super::view::MessageLimits;
 use crate::store::endpoints::Channel;
 use crate::time::Timestamp;
 
@@ -30,8 +30,8 @@ pub struct Declaration {
     pub rate_per_second: Option<f64>,
     /// Sends under way at once, where an endpoint says nothing else.
     pub concurrency: u32,
-    /// Of chat channels, how much a message has room for.
-    pub(super) room: Option<Room>,
+    /// Of chat channels, how much a message has limits for.
+    pub(super) limits: Option<MessageLimits>,
     /// Built-in templates: the event, or the part's name, and the text.
     pub(super) templates: &'static [(&'static str, &'static str)],
     /// What an answer means by its status and text, where the channel knows more of it than HTTP does.
@@ -98,15 +98,15 @@ pub enum Meaning {
     /// It took the message; what becomes of it shows elsewhere.
     Accepted,
     /// It says yes and means no; the next time may go better.
-    Untrue(String),
+    FalseSuccess(String),
     /// It refuses this message, and would again.
     Refused(String),
     /// There is nothing to send to any more.
     Gone(String),
     /// It wants less.
-    Busy(String),
+    Throttled(String),
     /// It does not know the hub by what it was shown.
-    Stranger(String),
+    BadCredentials(String),
     /// What it was sent is none of what it takes: the hub is at fault.
     Malformed(String),
 }
@@ -114,7 +114,7 @@ pub enum Meaning {
 impl Declaration {
     /// Whether people read it. The URL of a chat channel is the secret: nothing is signed.
     pub const fn is_chat(&self) -> bool {
-        self.room.is_some()
+        self.limits.is_some()
     }
 
     /// What an answer means, if the channel has a word about it.

@@ -6,7 +6,7 @@ use super::declaration::Budget;
 use super::schema::DISCORD as SCHEMA;
 use super::templates::built_in::built_in_chat;
 use super::text::{cut, dead_mentions, dead_pings, in_json, plain_markdown, split_fences, visible};
-use super::view::Room;
+use super::view::MessageLimits;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
 
@@ -24,7 +24,7 @@ pub(super) const DISCORD: Declaration = Declaration {
     // Five in two seconds for each webhook, as its answers' headers say.
     rate_per_second: Some(2.0),
     concurrency: 1,
-    room: Some(Room { text: 2_400, lines: 40, slots: 5, facts: 6 }),
+    limits: Some(MessageLimits { text: 2_400, lines: 40, slots: 5, facts: 6 }),
     templates: built_in_chat!(
         "discord",
         ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_color", "_slots"]

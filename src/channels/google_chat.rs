@@ -6,7 +6,7 @@ use super::declaration::Budget;
 use super::schema::GOOGLE_CHAT as SCHEMA;
 use super::templates::built_in::built_in_chat;
 use super::text::{cut, in_json, utc, visible};
-use super::view::Room;
+use super::view::MessageLimits;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
 
@@ -25,7 +25,7 @@ pub(super) const GOOGLE_CHAT: Declaration = Declaration {
     // One a second for each space, over all its webhooks.
     rate_per_second: Some(1.0),
     concurrency: 1,
-    room: Some(Room { text: 6_000, lines: 40, slots: 6, facts: 6 }),
+    limits: Some(MessageLimits { text: 6_000, lines: 40, slots: 6, facts: 6 }),
     templates: built_in_chat!(
         "google_chat",
         ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_slots"]

@@ -7,18 +7,18 @@
 use serde_json::Value;
 
 use super::RenderError;
-use super::templates::{Output, origin};
+use super::templates::{RenderedTemplate, origin};
 use crate::store::endpoints::Channel;
 
 /// How a mention begins and ends in texts of a channel.
-type Form = (&'static str, &'static str);
+type MentionForm = (&'static str, &'static str);
 
 /// What no mention is, though it begins like one.
 const DATE: &str = "<!date^";
 
 /// The forms of mentions in a channel's texts, as its documents describe them: Discord "Message Formatting", Slack "Formatting text for
 /// app surfaces", Teams "Mention support within Adaptive Cards", Google Chat "Format messages".
-const fn forms(channel: Channel) -> &'static [Form] {
+const fn forms(channel: Channel) -> &'static [MentionForm] {
     match channel {
         Channel::Discord => &[("<@", ">")],
         Channel::Slack | Channel::SlackApp => &[("<@", ">"), ("<!", ">")],
@@ -45,8 +45,13 @@ const fn lists(channel: Channel) -> &'static [&'static str] {
 ///
 /// # Errors
 /// With the template, the line in it, and what to write instead.
-pub(super) fn check(channel: Channel, output: &Output<'_>, body: &Value, data: &mut Value) -> Result<(), RenderError> {
-    if places(channel, body).is_empty() {
+pub(super) fn check(
+    channel: Channel,
+    output: &RenderedTemplate<'_>,
+    body: &Value,
+    data: &mut Value,
+) -> Result<(), RenderError> {
+    if mention_sites(channel, body).is_empty() {
         return Ok(());
     }
     let refused = |pointer: &str, data: &mut Value| {
@@ -55,21 +60,21 @@ pub(super) fn check(channel: Channel, output: &Output<'_>, body: &Value, data: &
         Err(RenderError::Template { name, line, detail: detail.to_owned() })
     };
     let Some(marked) = output.marked(data) else { return refused("", data) };
-    match places(channel, &marked).into_iter().find(|place| place.is_mixed) {
-        Some(place) => refused(&place.pointer, data),
+    match mention_sites(channel, &marked).into_iter().find(|site| site.is_mixed) {
+        Some(site) => refused(&site.pointer, data),
         None => Ok(()),
     }
 }
 
 /// A mention, or a place that says who may be mentioned.
-struct Place {
+struct MentionSite {
     /// JSON Pointer (RFC 6901) into the body.
     pointer: String,
     /// Whether a value has a part in it.
     is_mixed: bool,
 }
 
-fn places(channel: Channel, body: &Value) -> Vec<Place> {
+fn mention_sites(channel: Channel, body: &Value) -> Vec<MentionSite> {
     let mut found = Vec::new();
     for list in lists(channel) {
         in_list(body, list.trim_start_matches('/'), String::new(), &mut found);
@@ -79,7 +84,7 @@ fn places(channel: Channel, body: &Value) -> Vec<Place> {
 }
 
 /// Follows a path of [`lists`].
-fn in_list(value: &Value, path: &str, pointer: String, found: &mut Vec<Place>) {
+fn in_list(value: &Value, path: &str, pointer: String, found: &mut Vec<MentionSite>) {
     let (step, rest) = path.split_once('/').unwrap_or((path, ""));
     let each: Vec<(String, &Value)> = match value {
         Value::Array(items) if step == "*" => {
@@ -90,18 +95,18 @@ fn in_list(value: &Value, path: &str, pointer: String, found: &mut Vec<Place>) {
     for (step, inner) in each {
         let pointer = format!("{pointer}/{step}");
         match inner.as_str() {
-            Some(text) if rest.is_empty() => found.push(Place { is_mixed: text.contains(origin::MARK), pointer }),
+            Some(text) if rest.is_empty() => found.push(MentionSite { is_mixed: text.contains(origin::MARK), pointer }),
             _ if rest.is_empty() => {}
             _ => in_list(inner, rest, pointer, found),
         }
     }
 }
 
-fn in_texts(value: &Value, pointer: String, forms: &[Form], found: &mut Vec<Place>) {
+fn in_texts(value: &Value, pointer: String, forms: &[MentionForm], found: &mut Vec<MentionSite>) {
     match value {
         Value::String(text) => {
             let mentions = mentions(text, forms);
-            found.extend(mentions.into_iter().map(|is_mixed| Place { pointer: pointer.clone(), is_mixed }));
+            found.extend(mentions.into_iter().map(|is_mixed| MentionSite { pointer: pointer.clone(), is_mixed }));
         }
         Value::Array(items) => {
             items
@@ -118,7 +123,7 @@ fn in_texts(value: &Value, pointer: String, forms: &[Form], found: &mut Vec<Plac
 }
 
 /// The mentions in a text that may hold marks, each as whether it is partly a value's.
-fn mentions(text: &str, forms: &[Form]) -> Vec<bool> {
+fn mentions(text: &str, forms: &[MentionForm]) -> Vec<bool> {
     let [open, close] = origin::MARK;
     let (mut plain, mut values, mut is_value) = (String::new(), Vec::new(), false);
     for character in text.chars() {

@@ -1,7 +1,7 @@
 //! What each kind of target is sent: a template's JSON, checked against the channel's schema and its size, and how its answer
 //! is read.
 //!
-//! A channel turns a [`Notice`] into a body and judges an answer. It sends nothing and knows neither endpoints nor deliveries.
+//! A channel turns a [`EventNotice`] into a body and judges an answer. It sends nothing and knows neither endpoints nor deliveries.
 
 mod chat;
 mod cloudevents;
@@ -27,18 +27,18 @@ pub mod text;
 mod view;
 
 pub use declaration::{Declaration, Meaning, Receipt, Short};
-pub use notice::{Links, Notice, SlotLinks, Subject};
+pub use notice::{EventNotice, Links, SlotLinks, Subject};
 pub use preview::{Preview, Samples};
 pub use schema::{SCHEMAS, SchemaError, Validators, schema_at};
-pub use slack_app::{Posting, Way, addressed, is_aside};
+pub use slack_app::{PostMode, Posting, addressed, is_aside};
 pub use slack_text::{code_for_people as slack_code, text_for_people as slack_text};
 pub use templates::{
     DEFAULT, FileReach, FileTemplate, MAX_TEMPLATE, Occasion, Override, RenderError, SyntaxError, TemplateSet,
-    TemplatesError, applying, is_name, tells_resources_apart,
+    TemplatesError, applying, is_name, needs_resource,
 };
 pub(crate) use view::is_language;
 
-use self::slack_app::Call;
+use self::slack_app::ApiCall;
 use self::templates::Templates;
 use crate::store::endpoints::Channel;
 
@@ -61,19 +61,19 @@ impl Channels {
     ///
     /// # Errors
     /// When the built-in template fails, or what it renders is no JSON, not what the channel takes, or too big for it.
-    pub fn say(
+    pub fn render_message(
         &self,
         channel: Channel,
         manner: Manner<'_>,
-        notice: &Notice<'_>,
+        notice: &EventNotice<'_>,
         overrides: &[Override],
-    ) -> Result<Said, RenderError> {
+    ) -> Result<RenderedMessage, RenderError> {
         let (mut problem, mut refused, mut is_operators) = (None, None, false);
         for layer in self.templates.layers(channel, overrides) {
             is_operators |= !layer.as_ref().is_ok_and(|set| set.is_built_in());
             let made = layer.map_err(RenderError::from).and_then(|set| self.by(&set, manner, notice));
             match made {
-                Ok(Call { method, body }) => return Ok(Said { method, body, is_operators, problem }),
+                Ok(ApiCall { method, body }) => return Ok(RenderedMessage { method, body, is_operators, problem }),
                 Err(error) => {
                     problem.get_or_insert_with(|| error.clone());
                     refused = Some(error);
@@ -86,41 +86,43 @@ impl Channels {
     /// The body, made with the hub's own templates.
     ///
     /// # Errors
-    /// As [`Self::say`].
-    pub fn render(&self, channel: Channel, notice: &Notice<'_>) -> Result<String, RenderError> {
-        self.say(channel, Manner::Body, notice, &[]).map(|said| said.body)
+    /// As [`Self::render_message`].
+    pub fn render(&self, channel: Channel, notice: &EventNotice<'_>) -> Result<String, RenderError> {
+        self.render_message(channel, Manner::Body, notice, &[]).map(|said| said.body)
     }
 
     /// The message in short form, made without templates: for a target that refused the whole one for its form.
     ///
     /// # Errors
     /// When the channel has no short form, or what the event is about cannot be read.
-    pub fn say_short(
+    pub fn render_short(
         &self,
         channel: Channel,
         manner: Manner<'_>,
-        notice: &Notice<'_>,
+        notice: &EventNotice<'_>,
     ) -> Result<(Option<&'static str>, String), RenderError> {
         let declaration = Declaration::of(channel);
-        let (Some(short), Some(room)) = (declaration.short, declaration.room) else {
+        let (Some(short), Some(limits)) = (declaration.short, declaration.limits) else {
             return Err(RenderError::Missing(notice.kind.to_owned()));
         };
         let posting = if let Manner::Call(posting) = manner { Some(posting) } else { None };
         let shows_links = posting.is_none_or(|posting| posting.shows_links);
-        let text = (short.text)(&chat::seen(room, notice)?, shows_links);
-        let Call { method, body } = slack_app::in_short(text, posting);
+        let text = (short.text)(&chat::template_data(limits, notice)?, shows_links);
+        let ApiCall { method, body } = slack_app::in_short(text, posting);
         Ok((method, body))
     }
 
-    fn by(&self, set: &TemplateSet, manner: Manner<'_>, notice: &Notice<'_>) -> Result<Call, RenderError> {
+    fn by(&self, set: &TemplateSet, manner: Manner<'_>, notice: &EventNotice<'_>) -> Result<ApiCall, RenderError> {
         let (declaration, validators) = (set.declaration(), &self.validators);
-        let body = match (manner, declaration.room) {
-            (Manner::Call(posting), Some(room)) => return slack_app::render(room, set, validators, notice, posting),
+        let body = match (manner, declaration.limits) {
+            (Manner::Call(posting), Some(limits)) => {
+                return slack_app::render(limits, set, validators, notice, posting);
+            }
             (Manner::Cloudevent { source }, _) => cloudevents::render(set, validators, notice, source)?,
-            (_, Some(room)) => chat::render(declaration, room, set, validators, notice)?,
+            (_, Some(limits)) => chat::render(declaration, limits, set, validators, notice)?,
             (_, None) => custom::render(set, validators, notice)?,
         };
-        Ok(Call { method: None, body })
+        Ok(ApiCall { method: None, body })
     }
 }
 
@@ -140,7 +142,7 @@ pub enum Manner<'m> {
 
 /// A message, as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct RenderedMessage {
     /// Of an API, which of its methods is called.
     pub method: Option<&'static str>,
     /// JSON.

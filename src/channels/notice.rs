@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// One event for one endpoint.
 #[derive(Debug)]
-pub struct Notice<'a> {
+pub struct EventNotice<'a> {
     /// The event's identity.
     pub id: EventId,
     /// For example `request.created`.
@@ -36,7 +36,7 @@ pub enum Subject<'a> {
     Nothing,
 }
 
-impl Notice<'_> {
+impl EventNotice<'_> {
     /// What was stored, read.
     pub(super) fn read(&self, text: &str) -> Result<Value, RenderError> {
         serde_json::from_str(text).map_err(|error| RenderError::Subject(error.to_string()))

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::samples::{Example, Sample};
-use super::slack_app::{Posting, Way};
+use super::slack_app::{PostMode, Posting};
 use super::templates::{FileTemplate, Override, RenderError};
 use super::{Channels, Declaration, Manner, TemplateSet};
 use crate::store::endpoints::Channel;
@@ -36,12 +36,12 @@ pub struct Preview {
     /// The most that the channel takes.
     pub budget: usize,
     /// What is wrong.
-    pub problem: Option<Problem>,
+    pub problem: Option<PreviewProblem>,
 }
 
 /// What is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub struct PreviewProblem {
     /// Which template: the channel and the event, or a part.
     pub template: Option<String>,
     /// The line in it, from 1; none when no line can be named.
@@ -50,7 +50,7 @@ pub struct Problem {
     pub detail: String,
 }
 
-impl From<&RenderError> for Problem {
+impl From<&RenderError> for PreviewProblem {
     fn from(error: &RenderError) -> Self {
         let template = error.template().map(str::to_owned);
         Self { template, line: error.line(), detail: error.to_string() }
@@ -109,7 +109,7 @@ impl Channels {
 
     fn sample(&self, set: &TemplateSet, event: &str, sort: Sample) -> Result<String, RenderError> {
         let posting =
-            Posting { address: "C0123456789".to_owned(), way: Way::New, shows_links: true, needs_page: false };
+            Posting { address: "C0123456789".to_owned(), mode: PostMode::New, shows_links: true, needs_page: false };
         let is_called = set.declaration().receipt.is_some();
         let manner = if is_called { Manner::Call(&posting) } else { Manner::Body };
         self.by(set, manner, &Example::new(event, sort).notice()).map(|call| call.body)
@@ -121,6 +121,6 @@ fn preview(channel: Channel, event: &'static str, sort: Sample, said: Result<Str
     let text = said.as_deref().unwrap_or_default();
     let body: Option<Value> = serde_json::from_str(text).ok();
     let size = budget.size(text);
-    let problem = said.as_ref().err().map(Problem::from);
+    let problem = said.as_ref().err().map(PreviewProblem::from);
     Preview { event, sample: sort.as_str(), body, size, budget: budget.most, problem }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Links, Notice, SlotLinks, Subject};
+use super::{EventNotice, Links, SlotLinks, Subject};
 use crate::approval::unified;
 use crate::ids::EventId;
 use crate::store::events::{ASKING, PING};
@@ -94,14 +94,14 @@ impl Example {
     }
 
     /// As a channel is given it.
-    pub fn notice(&self) -> Notice<'_> {
+    pub fn notice(&self) -> EventNotice<'_> {
         let at = Timestamp::from_micros(AT);
         let subject = match &self.subject {
             None => Subject::Nothing,
             Some(text) if self.kind.starts_with("endpoint.") => Subject::Endpoint(text),
             Some(text) => Subject::Request(text),
         };
-        Notice { id: EventId::least(at), kind: &self.kind, at, subject, withheld: None, links: self.links.clone() }
+        EventNotice { id: EventId::least(at), kind: &self.kind, at, subject, withheld: None, links: self.links.clone() }
     }
 }
 

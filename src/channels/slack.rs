@@ -11,7 +11,7 @@ use super::slack_short::SHORT;
 use super::slack_text::{code_for_people, entities, text_for_people};
 use super::templates::built_in::built_in_chat;
 use super::text::{dead_mentions, in_json, utc, visible};
-use super::view::Room;
+use super::view::MessageLimits;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
 use crate::time::Timestamp;
@@ -31,7 +31,7 @@ pub(super) const SLACK: Declaration = Declaration {
     // "1 per second", short bursts allowed.
     rate_per_second: Some(1.0),
     concurrency: 1,
-    room: Some(Room { text: 2_800, lines: 40, slots: 6, facts: 6 }),
+    limits: Some(MessageLimits { text: 2_800, lines: 40, slots: 6, facts: 6 }),
     templates: built_in_chat!("slack", ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_slots"]),
     meaning,
     wait_header: None,

@@ -4,11 +4,11 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::chat::{Fitted, Told, fitted};
+use super::chat::{Fitted, SubjectData, fitted};
 use super::slack::SLACK;
 use super::slack_shown::shows_whole;
-use super::view::Room;
-use super::{Declaration, Meaning, Notice, Receipt, RenderError, TemplateSet, Validators};
+use super::view::MessageLimits;
+use super::{Declaration, EventNotice, Meaning, Receipt, RenderError, TemplateSet, Validators};
 use crate::store::endpoints::Channel;
 
 /// Or Slack would fetch every link.
@@ -25,7 +25,7 @@ pub struct Posting {
     /// A channel, or a member.
     pub address: String,
     /// Anew, or to one that is there.
-    pub way: Way,
+    pub mode: PostMode,
     /// Whether whoever sees the message may have its signed links. Elsewhere members ask for one, and are asked who they are.
     pub shows_links: bool,
     /// Whether an approval takes a look at the page.
@@ -34,7 +34,7 @@ pub struct Posting {
 
 /// How a message relates to the one that shows the request already.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
+pub enum PostMode {
     /// It is the first.
     New,
     /// It takes its place.
@@ -55,7 +55,7 @@ pub enum Way {
 
 /// What is posted, and by which method.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Call {
+pub(super) struct ApiCall {
     /// Of the Web API, for example `chat.postMessage`.
     pub(super) method: Option<&'static str>,
     /// JSON.
@@ -84,19 +84,19 @@ pub fn addressed(body: &str, channel: &str) -> Option<String> {
 }
 
 pub(super) fn render(
-    room: Room,
+    limits: MessageLimits,
     set: &TemplateSet,
     validators: &Validators,
-    notice: &Notice<'_>,
+    notice: &EventNotice<'_>,
     posting: &Posting,
-) -> Result<Call, RenderError> {
-    let Fitted { text, seen, told } = fitted(&SLACK_APP, room, set, validators, notice)?;
+) -> Result<ApiCall, RenderError> {
+    let Fitted { text, data, subject } = fitted(&SLACK_APP, limits, set, validators, notice)?;
     let mut members: Map<String, Value> =
         serde_json::from_str(&text).map_err(|_| RenderError::Missing(notice.kind.to_owned()))?;
     let blocks = members.get_mut("blocks");
-    let is_unhidden = seen.get("withheld").and_then(Value::as_str).is_none_or(str::is_empty);
-    let is_whole = match (&told, &blocks) {
-        (Told::Request(request), Some(blocks)) => is_unhidden && shows_whole(blocks, request),
+    let is_unhidden = data.get("withheld").and_then(Value::as_str).is_none_or(str::is_empty);
+    let is_whole = match (&subject, &blocks) {
+        (SubjectData::Request(request), Some(blocks)) => is_unhidden && shows_whole(blocks, request),
         _ => false,
     };
     let buttons = Buttons { notice, posting, in_place: is_whole && !posting.needs_page };
@@ -105,13 +105,13 @@ pub(super) fn render(
 }
 
 /// A text in place of a message; without a posting, for an incoming webhook.
-pub(super) fn in_short(text: String, posting: Option<&Posting>) -> Call {
+pub(super) fn in_short(text: String, posting: Option<&Posting>) -> ApiCall {
     let mut members = Map::from_iter([("text".to_owned(), text.into())]);
     let Some(posting) = posting else {
         members.extend(UNFURLS_NOTHING.map(|name| (name.to_owned(), false.into())));
-        return Call { method: None, body: Value::Object(members).to_string() };
+        return ApiCall { method: None, body: Value::Object(members).to_string() };
     };
-    if matches!(posting.way, Way::Edit { .. }) {
+    if matches!(posting.mode, PostMode::Edit { .. }) {
         // Blocks that a change does not name stay.
         members.insert("blocks".to_owned(), Value::Array(Vec::new()));
     }
@@ -119,20 +119,20 @@ pub(super) fn in_short(text: String, posting: Option<&Posting>) -> Call {
 }
 
 /// The call that posts a message of those members.
-fn call(mut members: Map<String, Value>, posting: &Posting) -> Call {
+fn call(mut members: Map<String, Value>, posting: &Posting) -> ApiCall {
     members.extend(UNFURLS_NOTHING.map(|name| (name.to_owned(), false.into())));
     let mut put = |name: &str, value: &str| members.insert(name.to_owned(), value.into());
-    let method = match &posting.way {
-        Way::New => {
+    let method = match &posting.mode {
+        PostMode::New => {
             put("channel", &posting.address);
             "chat.postMessage"
         }
-        Way::Edit { channel, ts } => {
+        PostMode::Edit { channel, ts } => {
             put("channel", channel);
             put("ts", ts);
             "chat.update"
         }
-        Way::Reply { channel, ts } => {
+        PostMode::Reply { channel, ts } => {
             put("channel", channel);
             put("thread_ts", ts);
             members.insert("reply_broadcast".to_owned(), true.into());
@@ -141,12 +141,12 @@ fn call(mut members: Map<String, Value>, posting: &Posting) -> Call {
             "chat.postMessage"
         }
     };
-    Call { method: Some(method), body: Value::Object(members).to_string() }
+    ApiCall { method: Some(method), body: Value::Object(members).to_string() }
 }
 
 /// Makes buttons that open a link into such that act in place.
 struct Buttons<'n> {
-    notice: &'n Notice<'n>,
+    notice: &'n EventNotice<'n>,
     posting: &'n Posting,
     /// Whether an approval may be one of them.
     in_place: bool,
@@ -193,7 +193,7 @@ impl Buttons<'_> {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct ApiAnswer {
     ok: bool,
     #[serde(default)]
     error: String,
@@ -204,7 +204,7 @@ struct Answer {
 }
 
 fn receipt(answer: &str) -> Option<Receipt> {
-    let answer: Answer = serde_json::from_str(answer).ok()?;
+    let answer: ApiAnswer = serde_json::from_str(answer).ok()?;
     if !answer.ok {
         let vanished = matches!(&*answer.error, "message_not_found" | "cant_update_message" | "edit_window_closed");
         return vanished.then_some(Receipt::Vanished);
@@ -215,9 +215,9 @@ fn receipt(answer: &str) -> Option<Receipt> {
 
 /// Slack answers 200 and says in the body whether it did it.
 fn meaning(status: u16, answer: &str) -> Option<Meaning> {
-    let answer = match serde_json::from_str::<Answer>(answer) {
+    let answer = match serde_json::from_str::<ApiAnswer>(answer) {
         Ok(answer) => answer,
-        Err(_) if status == 200 => return Some(Meaning::Untrue("nothing that Slack's Web API would".to_owned())),
+        Err(_) if status == 200 => return Some(Meaning::FalseSuccess("nothing that Slack's Web API would".to_owned())),
         Err(_) => return None,
     };
     if answer.ok {
@@ -229,9 +229,11 @@ fn meaning(status: u16, answer: &str) -> Option<Meaning> {
     let word = if is_word { &*answer.error } else { "an unknown error" };
     let said = |what: &str| format!("Slack: {word}: {what}");
     Some(match word {
-        "ratelimited" | "rate_limited" | "message_limit_exceeded" => Meaning::Busy(said("it wants fewer messages")),
+        "ratelimited" | "rate_limited" | "message_limit_exceeded" => {
+            Meaning::Throttled(said("it wants fewer messages"))
+        }
         "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
-            Meaning::Stranger(said("it does not know the bot token (any more)"))
+            Meaning::BadCredentials(said("it does not know the bot token (any more)"))
         }
         "channel_not_found" | "not_in_channel" | "is_archived" | "user_not_found" | "users_not_found"
         | "user_disabled" | "cannot_dm_bot" => {
@@ -253,10 +255,10 @@ fn meaning(status: u16, answer: &str) -> Option<Meaning> {
         | "too_many_attachments" => Meaning::Malformed(said("it does not take this message")),
         // The next attempt posts it anew.
         "message_not_found" | "cant_update_message" | "edit_window_closed" => {
-            Meaning::Untrue(said("the message is not there to be changed"))
+            Meaning::FalseSuccess(said("the message is not there to be changed"))
         }
         "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" | "team_added_to_org" => {
-            Meaning::Untrue(said("it failed"))
+            Meaning::FalseSuccess(said("it failed"))
         }
         _ => Meaning::Refused(said("it refuses this")),
     })
@@ -271,9 +273,9 @@ mod tests {
     #[test]
     fn slacks_words_are_told_apart() {
         let of = |word: &str| meaning(200, &json!({"ok": false, "error": word}).to_string()).expect("a meaning");
-        assert!(matches!(of("ratelimited"), Meaning::Busy(_)));
+        assert!(matches!(of("ratelimited"), Meaning::Throttled(_)));
         for word in ["invalid_auth", "account_inactive", "token_revoked"] {
-            assert!(matches!(of(word), Meaning::Stranger(_)), "{word}");
+            assert!(matches!(of(word), Meaning::BadCredentials(_)), "{word}");
         }
         for word in ["channel_not_found", "not_in_channel", "is_archived", "something_new"] {
             assert!(matches!(of(word), Meaning::Refused(_)), "{word}");
@@ -282,10 +284,10 @@ mod tests {
             assert!(matches!(of(word), Meaning::Malformed(_)), "{word}");
         }
         for word in ["fatal_error", "internal_error", "service_unavailable", "message_not_found"] {
-            assert!(matches!(of(word), Meaning::Untrue(_)), "{word}");
+            assert!(matches!(of(word), Meaning::FalseSuccess(_)), "{word}");
         }
         assert_eq!(meaning(200, r#"{"ok":true}"#), Some(Meaning::Delivered));
-        assert!(matches!(meaning(200, "<html>"), Some(Meaning::Untrue(_))));
+        assert!(matches!(meaning(200, "<html>"), Some(Meaning::FalseSuccess(_))));
         assert_eq!(meaning(502, "<html>"), None);
         let said = of("xoxb-a-Token!");
         assert!(matches!(said, Meaning::Refused(text) if !text.contains("xoxb")));

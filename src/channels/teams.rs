@@ -6,7 +6,7 @@ use super::declaration::Budget;
 use super::schema::TEAMS as SCHEMA;
 use super::templates::built_in::built_in_chat;
 use super::text::{WORD_JOINER, cut, in_json, plain_markdown, visible, whole_seconds};
-use super::view::Room;
+use super::view::MessageLimits;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
 use crate::time::Timestamp;
@@ -25,7 +25,7 @@ pub(super) const TEAMS: Declaration = Declaration {
     // Beyond that, a connector is throttled.
     rate_per_second: Some(4.0),
     concurrency: 4,
-    room: Some(Room { text: 6_000, lines: 40, slots: 6, facts: 6 }),
+    limits: Some(MessageLimits { text: 6_000, lines: 40, slots: 6, facts: 6 }),
     templates: built_in_chat!("teams", ["_card", "_ask", "_outcome", "_endpoint", "_command", "_slots"]),
     meaning,
     wait_header: None,
@@ -100,7 +100,7 @@ fn meaning(status: u16, answer: &str) -> Option<Meaning> {
         202 => Some(Meaning::Accepted),
         // The retired connectors answer 200 and put the failure into the text.
         200..=299 if answer.contains("Webhook message delivery failed") || answer.contains("HTTP error") => {
-            Some(Meaning::Untrue(cut(answer, 200).0.to_owned()))
+            Some(Meaning::FalseSuccess(cut(answer, 200).0.to_owned()))
         }
         _ => None,
     }
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(meaning(202, ""), Some(Meaning::Accepted));
         assert_eq!(meaning(200, "1"), None);
         let refused = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429";
-        assert!(matches!(meaning(200, refused), Some(Meaning::Untrue(_))));
+        assert!(matches!(meaning(200, refused), Some(Meaning::FalseSuccess(_))));
         assert_eq!(meaning(500, refused), None);
     }
 }

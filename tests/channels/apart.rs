@@ -1,6 +1,6 @@
 //! What a requester wrote stands apart from what the hub says, and a slot that has its approvals asks for no more.
 
-use countersign::channels::{Channels, Links, Notice, SlotLinks, Subject};
+use countersign::channels::{Channels, EventNotice, Links, SlotLinks, Subject};
 use countersign::ids::EventId;
 use countersign::store::endpoints::Channel;
 use countersign::time::Timestamp;
@@ -59,7 +59,7 @@ fn rendered_with(channel: Channel, kind: &str, links: Vec<SlotLinks>, context: &
     });
     let (text, at): (_, Timestamp) = (request.to_string(), "2026-11-21T12:00:00Z".parse().unwrap());
     let withheld = None;
-    let notice = Notice {
+    let notice = EventNotice {
         id: EventId::least(at),
         kind,
         at,

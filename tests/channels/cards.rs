@@ -1,7 +1,7 @@
 //! Teams cards: buttons for each slot, texts that fit, and what `tests/peers` draws.
 
 use countersign::channels::samples::Sample;
-use countersign::channels::{Channels, Links, Notice, SlotLinks, Subject};
+use countersign::channels::{Channels, EventNotice, Links, SlotLinks, Subject};
 use countersign::ids::EventId;
 use countersign::store::endpoints::Channel;
 use countersign::time::Timestamp;
@@ -42,7 +42,8 @@ fn card(kind: &str, request: &Value, groups: &[String]) -> Value {
     let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     let text = request.to_string();
     let links = Links::of(groups.iter().map(slot).collect());
-    let notice = Notice { id: EventId::least(at), kind, at, subject: Subject::Request(&text), withheld: None, links };
+    let notice =
+        EventNotice { id: EventId::least(at), kind, at, subject: Subject::Request(&text), withheld: None, links };
     let body = Channels::new(None).unwrap().render(Channel::Teams, &notice).unwrap();
     assert!(re_encoded(&body) <= 28_672, "{}", re_encoded(&body));
     serde_json::from_str(&body).unwrap()

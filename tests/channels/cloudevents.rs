@@ -26,7 +26,7 @@ fn is_valid(body: &Value) -> Result<(), String> {
 
 fn cloudevent(channels: &Channels, example: &Example) -> Result<String, RenderError> {
     let manner = Manner::Cloudevent { source: "https://hub.example.com" };
-    channels.say(Channel::Custom, manner, &example.notice(), &[]).map(|said| said.body)
+    channels.render_message(Channel::Custom, manner, &example.notice(), &[]).map(|said| said.body)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use countersign::channels::samples::Sample;
-use countersign::channels::{Channels, Links, Notice, SlotLinks, Subject};
+use countersign::channels::{Channels, EventNotice, Links, SlotLinks, Subject};
 use countersign::ids::EventId;
 use countersign::store::endpoints::Channel;
 use countersign::store::events::KINDS;
@@ -141,7 +141,7 @@ proptest! {
         };
         let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
         for channel in chat_channels() {
-            let notice = Notice { id: EventId::least(at), kind, at, subject, withheld: None, links: Links::of(vec![slot.clone()]) };
+            let notice = EventNotice { id: EventId::least(at), kind, at, subject, withheld: None, links: Links::of(vec![slot.clone()]) };
             let body = CHANNELS.render(channel, &notice);
             prop_assert!(body.is_ok(), "{}: {:?}", channel.as_str(), body);
             let message: Value = serde_json::from_str(&body.unwrap()).unwrap();

@@ -53,7 +53,7 @@ fn made(channels: &Channels, channel: Channel, request: &Value) -> Result<Value,
     let mut example = example.notice();
     let text = request.to_string();
     example.subject = Subject::Request(&text);
-    let said = channels.say(channel, Manner::Body, &example, &[]).map_err(|error| error.to_string())?;
+    let said = channels.render_message(channel, Manner::Body, &example, &[]).map_err(|error| error.to_string())?;
     match said.problem {
         Some(problem) => Err(problem.to_string()),
         None => Ok(serde_json::from_str(&said.body).unwrap()),

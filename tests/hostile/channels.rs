@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use countersign::channels::text::visible;
-use countersign::channels::{Channels, Links, Notice, SlotLinks, Subject};
+use countersign::channels::{Channels, EventNotice, Links, SlotLinks, Subject};
 use countersign::ids::EventId;
 use countersign::store::endpoints::Channel;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ fn body(channels: &Channels, channel: Channel, kind: &str, subject: &str) -> Val
     let id: EventId = "evt_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa".parse().unwrap();
     let at = "2026-11-21T12:00:00Z".parse().unwrap();
     let notice =
-        Notice { id, kind, at, subject: Subject::Request(subject), withheld: None, links: Links::of(vec![slot]) };
+        EventNotice { id, kind, at, subject: Subject::Request(subject), withheld: None, links: Links::of(vec![slot]) };
     let body = channels.render(channel, &notice).unwrap_or_else(|error| panic!("{} {kind}: {error}", channel.as_str()));
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} in {body}"))
 }

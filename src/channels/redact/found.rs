@@ -5,8 +5,8 @@ pub(super) const HIDDEN: &str = "[hidden]";
 
 /// What a secret looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is said in words by `named`")]
-pub enum Kind {
+#[expect(missing_docs, reason = "each is named by `label`")]
+pub enum SecretKind {
     PrivateKey,
     AwsKey,
     GoogleKey,
@@ -28,9 +28,9 @@ pub enum Kind {
     Card,
 }
 
-impl Kind {
+impl SecretKind {
     /// For people.
-    pub const fn named(self) -> &'static str {
+    pub const fn label(self) -> &'static str {
         match self {
             Self::PrivateKey => "private key",
             Self::AwsKey => "AWS key",
@@ -57,9 +57,9 @@ impl Kind {
 
 /// A secret, as the hub's own page tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundSecret {
     /// What it looks like.
-    pub kind: Kind,
+    pub kind: SecretKind,
     /// In which field.
     pub place: &'static str,
 }

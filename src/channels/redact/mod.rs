@@ -11,7 +11,7 @@ mod walk;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use self::found::{Found, Kind};
+pub use self::found::{FoundSecret, SecretKind};
 use crate::approval::Detail;
 
 /// What was kept back.
@@ -25,7 +25,7 @@ pub struct Withheld {
 
 impl Withheld {
     /// In words; nothing when nothing was found to hide.
-    pub fn told(&self) -> String {
+    pub fn summary(&self) -> String {
         match (self.detail, self.hidden) {
             (Detail::LinkOnly, _) => "command, context and reasons are shown by the hub only".to_owned(),
             (_, 0) => String::new(),
@@ -65,6 +65,6 @@ pub fn endpoint(text: &str) -> Result<String, serde_json::Error> {
 }
 
 /// What looks like a secret in a request.
-pub fn findings(mut request: Value) -> Vec<Found> {
+pub fn findings(mut request: Value) -> Vec<FoundSecret> {
     walk::redact(&mut request)
 }

@@ -2,64 +2,70 @@
 //!
 //! No pattern looks further than the line or the quoted text that it is about, but for private keys, which go on to their end.
 
-use super::found::Kind;
+use super::found::SecretKind;
 
 /// Each kind's patterns; where several find the same, the first names it.
-pub(super) const PATTERNS: &[(Kind, &str)] = &[
+pub(super) const PATTERNS: &[(SecretKind, &str)] = &[
     (
-        Kind::PrivateKey,
+        SecretKind::PrivateKey,
         r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z))",
     ),
-    (Kind::PrivateKey, r"(AGE-SECRET-KEY-1[0-9A-Z]{40,})"),
-    (Kind::AwsKey, r"(?-u:\b)((?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16})(?-u:\b)"),
-    (Kind::AwsKey, r#"(?i)aws[a-z0-9_ .-]*secret[a-z0-9_ .-]*["']?\s*[:=]\s*["']?([A-Za-z0-9/+=]{40})"#),
-    (Kind::GoogleKey, r"(?-u:\b)(AIza[0-9A-Za-z_-]{35})"),
-    (Kind::GoogleKey, r"(?-u:\b)((?:ya29\.|GOCSPX-)[0-9A-Za-z_.-]{20,})"),
-    (Kind::AzureKey, r"(?i)(?:AccountKey|SharedAccessKey|SharedSecretKey)\s*=\s*([A-Za-z0-9+/=]{16,})"),
-    (Kind::AzureKey, r"(?i)[?&;]sig=([A-Za-z0-9%+/=_-]{16,})"),
-    (Kind::AzureKey, r"(?-u:\b)([A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,})"),
-    (Kind::GitHubToken, r"(?-u:\b)(gh[pousr]_[A-Za-z0-9]{36,})"),
-    (Kind::GitHubToken, r"(?-u:\b)(github_pat_[A-Za-z0-9_]{22,})"),
-    (Kind::GitLabToken, r"(?-u:\b)(gl(?:pat|dt|rt|cbt|ptt|ft|oas|soat|agent|imt)-[A-Za-z0-9_.=-]{16,})"),
-    (Kind::SlackToken, r"(?-u:\b)((?:xox[abeoprs]|xapp)-[A-Za-z0-9-]{10,})"),
-    (Kind::SlackToken, r"(?i)hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_-]{8,})"),
-    (Kind::DiscordToken, r"(?i)discord(?:app)?\.com/api/(?:v[0-9]+/)?webhooks/([0-9]+/[A-Za-z0-9_-]+)"),
-    (Kind::StripeKey, r"(?-u:\b)((?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,})"),
-    (Kind::WebhookSecret, r"(?-u:\b)(whsec_[A-Za-z0-9+/=]{16,})"),
-    (Kind::NpmToken, r"(?-u:\b)(npm_[A-Za-z0-9]{36,})"),
-    (Kind::PyPiToken, r"(?-u:\b)(pypi-[A-Za-z0-9_-]{16,})"),
-    (Kind::ModelKey, r"(?-u:\b)(sk-[A-Za-z0-9_-]{20,})"),
-    (Kind::ServiceToken, r"(?-u:\b)(SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,})"),
-    (Kind::ServiceToken, r"(?-u:\b)(hv[sbr]\.[A-Za-z0-9_-]{20,})"),
+    (SecretKind::PrivateKey, r"(AGE-SECRET-KEY-1[0-9A-Z]{40,})"),
+    (SecretKind::AwsKey, r"(?-u:\b)((?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16})(?-u:\b)"),
+    (SecretKind::AwsKey, r#"(?i)aws[a-z0-9_ .-]*secret[a-z0-9_ .-]*["']?\s*[:=]\s*["']?([A-Za-z0-9/+=]{40})"#),
+    (SecretKind::GoogleKey, r"(?-u:\b)(AIza[0-9A-Za-z_-]{35})"),
+    (SecretKind::GoogleKey, r"(?-u:\b)((?:ya29\.|GOCSPX-)[0-9A-Za-z_.-]{20,})"),
+    (SecretKind::AzureKey, r"(?i)(?:AccountKey|SharedAccessKey|SharedSecretKey)\s*=\s*([A-Za-z0-9+/=]{16,})"),
+    (SecretKind::AzureKey, r"(?i)[?&;]sig=([A-Za-z0-9%+/=_-]{16,})"),
+    (SecretKind::AzureKey, r"(?-u:\b)([A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,})"),
+    (SecretKind::GitHubToken, r"(?-u:\b)(gh[pousr]_[A-Za-z0-9]{36,})"),
+    (SecretKind::GitHubToken, r"(?-u:\b)(github_pat_[A-Za-z0-9_]{22,})"),
+    (SecretKind::GitLabToken, r"(?-u:\b)(gl(?:pat|dt|rt|cbt|ptt|ft|oas|soat|agent|imt)-[A-Za-z0-9_.=-]{16,})"),
+    (SecretKind::SlackToken, r"(?-u:\b)((?:xox[abeoprs]|xapp)-[A-Za-z0-9-]{10,})"),
+    (SecretKind::SlackToken, r"(?i)hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_-]{8,})"),
+    (SecretKind::DiscordToken, r"(?i)discord(?:app)?\.com/api/(?:v[0-9]+/)?webhooks/([0-9]+/[A-Za-z0-9_-]+)"),
+    (SecretKind::StripeKey, r"(?-u:\b)((?:sk|rk)_(?:live|test)_[A-Za-z0-9]{10,})"),
+    (SecretKind::WebhookSecret, r"(?-u:\b)(whsec_[A-Za-z0-9+/=]{16,})"),
+    (SecretKind::NpmToken, r"(?-u:\b)(npm_[A-Za-z0-9]{36,})"),
+    (SecretKind::PyPiToken, r"(?-u:\b)(pypi-[A-Za-z0-9_-]{16,})"),
+    (SecretKind::ModelKey, r"(?-u:\b)(sk-[A-Za-z0-9_-]{20,})"),
+    (SecretKind::ServiceToken, r"(?-u:\b)(SG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,})"),
+    (SecretKind::ServiceToken, r"(?-u:\b)(hv[sbr]\.[A-Za-z0-9_-]{20,})"),
     (
-        Kind::ServiceToken,
+        SecretKind::ServiceToken,
         r"(?-u:\b)(do[opr]_v1_[a-f0-9]{40,}|dckr_pat_[A-Za-z0-9_-]{20,}|dapi[a-f0-9]{32}|cs_[A-Za-z0-9_-]{40,})",
     ),
-    (Kind::ServiceToken, r"(?-u:\b)([0-9]{8,10}:AA[A-Za-z0-9_-]{32,})"),
-    (Kind::Jwt, r"(?-u:\b)(eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"),
+    (SecretKind::ServiceToken, r"(?-u:\b)([0-9]{8,10}:AA[A-Za-z0-9_-]{32,})"),
+    (SecretKind::Jwt, r"(?-u:\b)(eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"),
     (
-        Kind::Authorization,
+        SecretKind::Authorization,
         r#"(?i)authorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|token|digest|apikey|negotiate)\s+)?([^\s"',;]{6,})"#,
     ),
-    (Kind::Authorization, r"(?i)(?-u:\b)(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{16,})"),
-    (Kind::UrlPassword, r#"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"'<>]*:([^\s/@"'<>]+)@"#),
-    (Kind::Password, r"(?i)(?-u:\b)identified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?'((?:[^'\\]|\\.|'')*)'"),
-    (Kind::Password, r#"(?i)(?-u:\b)identified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?"((?:[^"\\]|\\.)*)""#),
+    (SecretKind::Authorization, r"(?i)(?-u:\b)(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{16,})"),
+    (SecretKind::UrlPassword, r#"[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@"'<>]*:([^\s/@"'<>]+)@"#),
+    (
+        SecretKind::Password,
+        r"(?i)(?-u:\b)identified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?'((?:[^'\\]|\\.|'')*)'",
+    ),
+    (
+        SecretKind::Password,
+        r#"(?i)(?-u:\b)identified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?"((?:[^"\\]|\\.)*)""#,
+    ),
     // `ALTER ROLE x PASSWORD 'y'`, `SET PASSWORD FOR x = 'y'`, `PASSWORD('y')`.
-    (Kind::Password, r"(?i)(?-u:\b)password\s+(?:for\s+\S+\s*=\s*)?(?:password\s*\(\s*)?'((?:[^'\\]|\\.|'')*)'"),
-    (Kind::Password, r#"(?i)(?-u:\b)password\s*\(\s*['"]((?:[^'"\\]|\\.)*)['"]"#),
+    (SecretKind::Password, r"(?i)(?-u:\b)password\s+(?:for\s+\S+\s*=\s*)?(?:password\s*\(\s*)?'((?:[^'\\]|\\.|'')*)'"),
+    (SecretKind::Password, r#"(?i)(?-u:\b)password\s*\(\s*['"]((?:[^'"\\]|\\.)*)['"]"#),
     // Programs whose short flags take a password.
     (
-        Kind::Password,
+        SecretKind::Password,
         r#"(?-u:\b)(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mariadb-admin)\s[^\n|;&]*?-p["']?([^\s"'|;&]+)"#,
     ),
-    (Kind::Password, r#"(?-u:\b)sshpass\s+-p\s*["']?([^\s"']+)"#),
-    (Kind::Password, r#"(?-u:\b)redis-cli\s[^\n|;&]*?-a\s+["']?([^\s"']+)"#),
+    (SecretKind::Password, r#"(?-u:\b)sshpass\s+-p\s*["']?([^\s"']+)"#),
+    (SecretKind::Password, r#"(?-u:\b)redis-cli\s[^\n|;&]*?-a\s+["']?([^\s"']+)"#),
     (
-        Kind::Password,
+        SecretKind::Password,
         r#"(?-u:\b)(?:curl|wget|http|https)\s[^\n|;&]*?(?:-u|--user|--proxy-user|-a|--auth)[\s=]\s*["']?[^\s:"']+:([^\s"']+)"#,
     ),
-    (Kind::Card, r"(?-u:\b)([2-6][0-9](?:[ -]?[0-9]){11,17})(?-u:\b)"),
+    (SecretKind::Card, r"(?-u:\b)([2-6][0-9](?:[ -]?[0-9]){11,17})(?-u:\b)"),
 ];
 
 /// What a secret is called: the end of a name, or a whole one. `tokens` counts something, `token` is one.

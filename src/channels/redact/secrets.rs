@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 
 use regex::{Regex, RegexSet};
 
-use super::found::{HIDDEN, Kind};
+use super::found::{HIDDEN, SecretKind};
 use super::patterns::{FLAG_VALUE, NAME, PATTERNS, VALUE};
 
 /// All patterns: the set says in one pass which of them are in a text at all, and as a rule none is.
 struct Compiled {
     any: RegexSet,
-    each: Vec<(Kind, Regex)>,
+    each: Vec<(SecretKind, Regex)>,
     name: Regex,
     flag: Regex,
 }
@@ -20,8 +20,8 @@ struct Compiled {
 static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
     let assigned = format!("(?i)(?-u:\\b){NAME}{VALUE}");
     let flagged = format!("(?i)(?:^|[\\s\"'])--?{NAME}{FLAG_VALUE}");
-    let named = [(Kind::Password, assigned.as_str()), (Kind::Password, flagged.as_str())];
-    let all: Vec<(Kind, &str)> = PATTERNS.iter().copied().chain(named).collect();
+    let named = [(SecretKind::Password, assigned.as_str()), (SecretKind::Password, flagged.as_str())];
+    let all: Vec<(SecretKind, &str)> = PATTERNS.iter().copied().chain(named).collect();
     Compiled {
         any: RegexSet::new(all.iter().map(|(_, pattern)| *pattern)).expect("patterns compile"),
         each: all.iter().map(|(kind, pattern)| (*kind, Regex::new(pattern).expect("a pattern compiles"))).collect(),
@@ -41,7 +41,7 @@ pub(super) fn is_secret_flag(word: &str) -> bool {
 }
 
 /// The text without its secrets, and what they look like, in their order.
-pub(super) fn redact(text: &str) -> (String, Vec<Kind>) {
+pub(super) fn redact(text: &str) -> (String, Vec<SecretKind>) {
     let found = find(text);
     let mut kept = String::with_capacity(text.len());
     let mut end = 0;
@@ -55,12 +55,12 @@ pub(super) fn redact(text: &str) -> (String, Vec<Kind>) {
 }
 
 /// Where secrets are; those that overlap are one.
-fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
+fn find(text: &str) -> Vec<(Range<usize>, SecretKind)> {
     let mut places: Vec<(Range<usize>, usize)> = Vec::new();
     for number in COMPILED.any.matches(text) {
         let Some((kind, pattern)) = COMPILED.each.get(number) else { continue };
         for found in pattern.captures_iter(text) {
-            let caught = found.iter().skip(1).flatten().filter(|caught| is_meant(*kind, caught.as_str()));
+            let caught = found.iter().skip(1).flatten().filter(|caught| is_real_value(*kind, caught.as_str()));
             places.extend(caught.map(|caught| (caught.range(), number)));
         }
     }
@@ -75,15 +75,15 @@ fn find(text: &str) -> Vec<(Range<usize>, Kind)> {
             _ => merged.push((place, number)),
         }
     }
-    let kind = |number: usize| COMPILED.each.get(number).map_or(Kind::Password, |(kind, _)| *kind);
+    let kind = |number: usize| COMPILED.each.get(number).map_or(SecretKind::Password, |(kind, _)| *kind);
     merged.into_iter().map(|(place, number)| (place, kind(number))).collect()
 }
 
 /// Whether what a pattern caught is a value: names for one stand in many commands.
-pub(super) fn is_meant(kind: Kind, caught: &str) -> bool {
+pub(super) fn is_real_value(kind: SecretKind, caught: &str) -> bool {
     match kind {
-        Kind::Card => is_card(caught),
-        Kind::Password | Kind::UrlPassword | Kind::Authorization => !is_stand_in(caught),
+        SecretKind::Card => is_card(caught),
+        SecretKind::Password | SecretKind::UrlPassword | SecretKind::Authorization => !is_stand_in(caught),
         _ => true,
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::found::{Found, HIDDEN, Kind};
-use super::secrets::{is_meant, is_secret_flag, is_secret_name, redact as redact_text};
+use super::found::{FoundSecret, HIDDEN, SecretKind};
+use super::secrets::{is_real_value, is_secret_flag, is_secret_name, redact as redact_text};
 
 /// Free texts of a request, and what a person calls them. What is left out here holds names, times and numbers of the hub's.
 const TEXTS: [(&str, &str); 10] = [
@@ -20,28 +20,28 @@ const TEXTS: [(&str, &str); 10] = [
 ];
 
 /// Hides the secrets of a request; answers them.
-pub(super) fn redact(request: &mut Value) -> Vec<Found> {
+pub(super) fn redact(request: &mut Value) -> Vec<FoundSecret> {
     let mut found = Vec::new();
-    let mut see = |place: &'static str, value: &mut Value, depth: Depth| {
+    let mut see = |place: &'static str, value: &mut Value, sensitivity: Sensitivity| {
         let mut kinds = Vec::new();
-        hide(value, depth, &mut kinds);
-        found.extend(kinds.into_iter().map(|kind| Found { kind, place }));
+        hide(value, sensitivity, &mut kinds);
+        found.extend(kinds.into_iter().map(|kind| FoundSecret { kind, place }));
     };
     for (pointer, place) in TEXTS {
         if let Some(text) = request.pointer_mut(pointer) {
-            see(place, text, Depth::Plain);
+            see(place, text, Sensitivity::Plain);
         }
     }
     for vote in request.pointer_mut("/votes").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(reason) = vote.get_mut("reason") {
-            see("vote", reason, Depth::Plain);
+            see("vote", reason, Sensitivity::Plain);
         }
     }
     for (pointer, place) in
         [("/context", "context"), ("/labels", "labels"), ("/requester/groups", "requester"), ("/review/note", "review")]
     {
         if let Some(value) = request.pointer_mut(pointer) {
-            see(place, value, Depth::Plain);
+            see(place, value, Sensitivity::Plain);
         }
     }
     found
@@ -76,20 +76,20 @@ pub(super) fn empty(request: &mut Value) {
 
 /// Whether what a value belongs to is called a secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Depth {
+enum Sensitivity {
     Plain,
     Secret,
 }
 
-fn hide(value: &mut Value, depth: Depth, found: &mut Vec<Kind>) {
+fn hide(value: &mut Value, sensitivity: Sensitivity, found: &mut Vec<SecretKind>) {
     match value {
-        Value::String(text) if depth == Depth::Secret && is_meant(Kind::Password, text) => {
+        Value::String(text) if sensitivity == Sensitivity::Secret && is_real_value(SecretKind::Password, text) => {
             HIDDEN.clone_into(text);
-            found.push(Kind::Password);
+            found.push(SecretKind::Password);
         }
-        Value::Number(_) if depth == Depth::Secret => {
+        Value::Number(_) if sensitivity == Sensitivity::Secret => {
             *value = HIDDEN.into();
-            found.push(Kind::Password);
+            found.push(SecretKind::Password);
         }
         Value::String(text) => {
             let (kept, kinds) = redact_text(text);
@@ -100,23 +100,27 @@ fn hide(value: &mut Value, depth: Depth, found: &mut Vec<Kind>) {
         }
         Value::Array(items) => {
             // As the words of a command line stand in a list.
-            let mut next = depth;
+            let mut next = sensitivity;
             for item in items {
                 hide(item, next, found);
                 let is_flag = item.as_str().is_some_and(is_secret_flag);
-                next = if is_flag { Depth::Secret } else { depth };
+                next = if is_flag { Sensitivity::Secret } else { sensitivity };
             }
         }
-        Value::Object(members) => *members = hide_members(std::mem::take(members), depth, found),
+        Value::Object(members) => *members = hide_members(std::mem::take(members), sensitivity, found),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
 /// Names may hold secrets too; none of the members may be lost for it.
-fn hide_members(members: Map<String, Value>, depth: Depth, found: &mut Vec<Kind>) -> Map<String, Value> {
+fn hide_members(
+    members: Map<String, Value>,
+    sensitivity: Sensitivity,
+    found: &mut Vec<SecretKind>,
+) -> Map<String, Value> {
     let mut kept = Map::new();
     for (name, mut value) in members {
-        let inside = if is_secret_name(&name) { Depth::Secret } else { depth };
+        let inside = if is_secret_name(&name) { Sensitivity::Secret } else { sensitivity };
         hide(&mut value, inside, found);
         let (mut shown, kinds) = redact_text(&name);
         found.extend(kinds);
@@ -161,7 +165,7 @@ mod tests {
             "ghp_aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09": 1, "ghp_bZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09": 2, "[hidden]": 3,
         });
         let mut found = Vec::new();
-        hide(&mut context, Depth::Plain, &mut found);
+        hide(&mut context, Sensitivity::Plain, &mut found);
         assert_eq!((context.as_object().map(Map::len), found.len()), (Some(3), 2));
     }
 }

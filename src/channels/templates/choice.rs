@@ -56,7 +56,7 @@ pub(super) fn strongest(overrides: &[Override], most: u8) -> Vec<&Override> {
 }
 
 /// Whether any template of the channel is for a resource, so that one has to know which.
-pub fn tells_resources_apart(templates: &[StoredTemplate], files: &[FileTemplate], channel: Channel) -> bool {
+pub fn needs_resource(templates: &[StoredTemplate], files: &[FileTemplate], channel: Channel) -> bool {
     let stored = |known: &StoredTemplate| known.key.channel == channel && matches!(known.key.reach, Reach::Resource(_));
     let file = |known: &FileTemplate| known.channel == channel && matches!(known.reach, FileReach::Resource(_));
     templates.iter().any(stored) || files.iter().any(file)

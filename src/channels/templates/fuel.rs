@@ -59,9 +59,9 @@ pub(super) fn take_bytes(bytes: usize) -> Result<(), RenderErrorReason> {
 
 /// What a template writes.
 #[derive(Debug)]
-pub(super) struct Written(Vec<u8>);
+pub(super) struct OutputBuffer(Vec<u8>);
 
-impl Written {
+impl OutputBuffer {
     /// Nothing yet, with room for an ordinary message.
     pub(super) fn new() -> Self {
         Self(Vec::with_capacity(8 * 1024))
@@ -73,7 +73,7 @@ impl Written {
     }
 }
 
-impl io::Write for &mut Written {
+impl io::Write for &mut OutputBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.len() + bytes.len() > MAX_OUTPUT {
             return Err(io::Error::other("it writes more than 2 MiB"));

@@ -24,30 +24,36 @@ pub(super) fn register(registry: &mut Handlebars<'_>, channel: &'static Declarat
     // One would write what others wrote into the hub's log, the other is for blocks that are not taken.
     registry.unregister_helper("log");
     registry.unregister_helper("raw");
-    let mut writes = |name, write: Writes| registry.register_helper(name, Box::new(write));
-    writes("plain", Writes(Box::new(move |call| Ok(of_value(plain(&text_of(call.first()?)?))))));
-    writes("code", Writes(Box::new(move |call| Ok(of_value(code(&text_of(call.first()?)?))))));
-    writes("moment", Writes(Box::new(move |call| Ok(of_value(in_json(&moment(time_of(call.first()?)?)))))));
-    writes("exact", Writes(Box::new(|call| Ok(of_value(in_json(&exact(channel, call)?))))));
-    writes("json", Writes(Box::new(|call| Ok(of_json(json(channel, call.first_or_null()?)).to_string()))));
-    writes("link", Writes(Box::new(move |call| Ok(of_value(link(&url(call)?, &text_of(call.second("a text")?)?))))));
-    writes(TURNS, Writes(Box::new(turns)));
-    let mut makes = |name, make: Makes| registry.register_helper(name, Box::new(make));
-    makes("cut", Makes(|call| Ok(shortened(&text_of(call.first()?)?, size_of(call.second("a number of bytes")?)?))));
-    makes("ago", Makes(|call| Ok(ago(call.told()?, time_of(call.first()?)?))));
-    makes("until", Makes(|call| Ok(duration(time_of(call.first()?)?.since(call.told()?).as_secs()))));
-    makes("person", Makes(|call| Ok(person(call.first()?))));
-    registry.register_helper("lookup", Box::new(Lookup));
+    let mut writes = |name, write: TextHelper| registry.register_helper(name, Box::new(write));
+    writes("plain", TextHelper(Box::new(move |call| Ok(of_value(plain(&text_of(call.first()?)?))))));
+    writes("code", TextHelper(Box::new(move |call| Ok(of_value(code(&text_of(call.first()?)?))))));
+    writes("moment", TextHelper(Box::new(move |call| Ok(of_value(in_json(&moment(time_of(call.first()?)?)))))));
+    writes("exact", TextHelper(Box::new(|call| Ok(of_value(in_json(&exact(channel, call)?))))));
+    writes("json", TextHelper(Box::new(|call| Ok(of_json(json(channel, call.first_or_null()?)).to_string()))));
+    writes(
+        "link",
+        TextHelper(Box::new(move |call| Ok(of_value(link(&url(call)?, &text_of(call.second("a text")?)?))))),
+    );
+    writes(TURNS, TextHelper(Box::new(turns)));
+    let mut makes = |name, make: ValueHelper| registry.register_helper(name, Box::new(make));
+    makes(
+        "cut",
+        ValueHelper(|call| Ok(shortened(&text_of(call.first()?)?, size_of(call.second("a number of bytes")?)?))),
+    );
+    makes("ago", ValueHelper(|call| Ok(ago(call.event_time()?, time_of(call.first()?)?))));
+    makes("until", ValueHelper(|call| Ok(duration(time_of(call.first()?)?.since(call.event_time()?).as_secs()))));
+    makes("person", ValueHelper(|call| Ok(person(call.first()?))));
+    registry.register_helper("lookup", Box::new(LookupHelper));
 }
 
 /// One call of a helper.
-struct Call<'c, 'rc> {
+struct HelperCall<'c, 'rc> {
     helper: &'c Helper<'rc>,
     context: &'c Context,
 }
 
-impl Call<'_, '_> {
-    /// The first parameter. What [`Lookup`] did not find is no value to write.
+impl HelperCall<'_, '_> {
+    /// The first parameter. What [`LookupHelper`] did not find is no value to write.
     fn first(&self) -> Result<&Value, Reason> {
         let is_made = self.helper.param(0).is_some_and(|parameter| parameter.relative_path().is_none());
         match self.first_or_null()? {
@@ -70,7 +76,7 @@ impl Call<'_, '_> {
     }
 
     /// When the event happened. Not the moment of rendering: a retry says the same.
-    fn told(&self) -> Result<Timestamp, Reason> {
+    fn event_time(&self) -> Result<Timestamp, Reason> {
         self.context.data().pointer("/event/at").map_or_else(|| Err(self.wants("an event")), time_of)
     }
 
@@ -79,12 +85,12 @@ impl Call<'_, '_> {
     }
 }
 
-type Write = dyn Fn(&Call<'_, '_>) -> Result<String, Reason> + Send + Sync;
+type Write = dyn Fn(&HelperCall<'_, '_>) -> Result<String, Reason> + Send + Sync;
 
 /// A helper that writes text as it is.
-struct Writes(Box<Write>);
+struct TextHelper(Box<Write>);
 
-impl HelperDef for Writes {
+impl HelperDef for TextHelper {
     fn call<'reg: 'rc, 'rc>(
         &self,
         helper: &Helper<'rc>,
@@ -93,7 +99,7 @@ impl HelperDef for Writes {
         _: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let written = (self.0)(&Call { helper, context })?;
+        let written = (self.0)(&HelperCall { helper, context })?;
         fuel::take_bytes(written.len())?;
         out.write(&written)?;
         Ok(())
@@ -101,9 +107,9 @@ impl HelperDef for Writes {
 }
 
 /// A helper that makes a text of its parameters.
-struct Makes(fn(&Call<'_, '_>) -> Result<String, Reason>);
+struct ValueHelper(fn(&HelperCall<'_, '_>) -> Result<String, Reason>);
 
-impl HelperDef for Makes {
+impl HelperDef for ValueHelper {
     fn call_inner<'reg: 'rc, 'rc>(
         &self,
         helper: &Helper<'rc>,
@@ -111,7 +117,7 @@ impl HelperDef for Makes {
         context: &'rc Context,
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, handlebars::RenderError> {
-        let made = (self.0)(&Call { helper, context })?;
+        let made = (self.0)(&HelperCall { helper, context })?;
         fuel::take_bytes(made.len())?;
         Ok(ScopedJson::Derived(made.into()))
     }
@@ -122,9 +128,9 @@ const NOT_FOUND: &str = "and lookup finds none: ask by {{#if (lookup …)}} firs
 
 /// `{{lookup object key}}`, `{{lookup list index}}`. Inside another call, as in `{{#if (lookup request.labels "x")}}`, a key that is not
 /// there is `null`; written, it is an error, as a name that does not exist.
-struct Lookup;
+struct LookupHelper;
 
-impl Lookup {
+impl LookupHelper {
     fn find<'c>(helper: &'c Helper<'_>) -> Result<Option<&'c Value>, Reason> {
         let parameter = |index| {
             let parameter = helper.param(index).ok_or(Reason::ParamNotFoundForIndex("lookup", index))?;
@@ -141,7 +147,7 @@ impl Lookup {
     }
 }
 
-impl HelperDef for Lookup {
+impl HelperDef for LookupHelper {
     fn call_inner<'reg: 'rc, 'rc>(
         &self,
         helper: &Helper<'rc>,
@@ -167,7 +173,7 @@ impl HelperDef for Lookup {
 }
 
 /// In front of each loop: its turns are counted. In each turn, without a list: whether there is time.
-fn turns(call: &Call<'_, '_>) -> Result<String, Reason> {
+fn turns(call: &HelperCall<'_, '_>) -> Result<String, Reason> {
     let turns = match call.helper.param(0).map(handlebars::PathAndJson::value) {
         Some(Value::Array(items)) => items.len(),
         Some(Value::Object(members)) => members.len(),
@@ -179,7 +185,7 @@ fn turns(call: &Call<'_, '_>) -> Result<String, Reason> {
 
 /// In a message for people, only links that the hub made, what the template itself says, times and numbers: anything else could be
 /// markup.
-fn exact(channel: &Declaration, call: &Call<'_, '_>) -> Result<String, Reason> {
+fn exact(channel: &Declaration, call: &HelperCall<'_, '_>) -> Result<String, Reason> {
     let value = call.first()?;
     if !channel.is_chat() || value.is_number() || value.is_boolean() {
         return text_of(value);
@@ -189,7 +195,7 @@ fn exact(channel: &Declaration, call: &Call<'_, '_>) -> Result<String, Reason> {
 }
 
 /// A link of the hub's own, or one that the template itself names.
-fn url(call: &Call<'_, '_>) -> Result<String, Reason> {
+fn url(call: &HelperCall<'_, '_>) -> Result<String, Reason> {
     let value = call.first()?;
     let is_written_out = call.helper.param(0).is_some_and(|parameter| parameter.try_get_constant_value().is_some());
     let text = text_of(value)?;

@@ -23,18 +23,18 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use choice::{Occasion, applying, tells_resources_apart};
+pub use choice::{Occasion, applying, needs_resource};
 pub use error::{RenderError, SyntaxError, TemplatesError};
 pub use files::{FileReach, FileTemplate};
 pub use kept::{DEFAULT, Override, is_name};
-pub(super) use set::Output;
+pub(super) use set::RenderedTemplate;
 pub use set::TemplateSet;
 pub use source::MAX_TEMPLATE;
 
 use self::choice::strongest;
 use self::files::{check_folders, read_folder, read_reaches};
 use self::set::Sources;
-use self::source::Source;
+use self::source::TemplateSource;
 use super::Declaration;
 use crate::ids::TemplateId;
 use crate::store::endpoints::Channel;
@@ -162,7 +162,7 @@ fn over<'t>(
     texts: impl Iterator<Item = (&'t str, &'t str)>,
 ) -> Result<Sources, SyntaxError> {
     for (name, text) in texts {
-        let source = Source::new(format!("{}/{name}.hbs", channel.as_str()), text)?;
+        let source = TemplateSource::new(format!("{}/{name}.hbs", channel.as_str()), text)?;
         sources.insert(name.to_owned(), Arc::new(source));
     }
     Ok(sources)

@@ -14,7 +14,7 @@ use super::expand::{Expanded, Parts, expand, place};
 use super::fuel::TOO_LONG;
 use super::kept::DEFAULT;
 use super::origin::{marking, of_value};
-use super::source::Source;
+use super::source::TemplateSource;
 use super::{fuel, helpers, lines};
 use crate::channels::Declaration;
 use crate::channels::schema::Violation;
@@ -24,7 +24,7 @@ use crate::channels::text::shortened;
 const MAX_DETAIL: usize = 300;
 
 /// Sources by the name of the event or part.
-pub(super) type Sources = BTreeMap<String, Arc<Source>>;
+pub(super) type Sources = BTreeMap<String, Arc<TemplateSource>>;
 
 /// Templates of one channel, each compiled when it is first used.
 pub struct TemplateSet {
@@ -32,20 +32,20 @@ pub struct TemplateSet {
     pub(super) sources: Sources,
     /// The helpers.
     registry: Handlebars<'static>,
-    compiled: BTreeMap<String, Slot>,
+    compiled: BTreeMap<String, CompiledTemplate>,
     is_built_in: bool,
 }
 
 /// A template in its place.
 #[derive(Default)]
-struct Slot {
+struct CompiledTemplate {
     expanded: OnceLock<Result<Expanded, SyntaxError>>,
     /// Whether it has gone on for too long, and would again.
     is_stopped: AtomicBool,
 }
 
 /// What a template rendered.
-pub(in crate::channels) struct Output<'s> {
+pub(in crate::channels) struct RenderedTemplate<'s> {
     set: &'s TemplateSet,
     /// The template, among the set's.
     key: &'s str,
@@ -57,7 +57,7 @@ impl TemplateSet {
     pub(super) fn new(declaration: &'static Declaration, sources: Sources, is_built_in: bool) -> Self {
         // Parts have nothing of their own to render, and some make sense only with a block.
         let events = sources.keys().filter(|name| !name.starts_with('_'));
-        let compiled = events.map(|name| (name.clone(), Slot::default())).collect();
+        let compiled = events.map(|name| (name.clone(), CompiledTemplate::default())).collect();
         Self { declaration, registry: registry(declaration), compiled, sources, is_built_in }
     }
 
@@ -84,7 +84,7 @@ impl TemplateSet {
         &'s self,
         event: &'s str,
         data: &mut Value,
-    ) -> Result<Output<'s>, RenderError> {
+    ) -> Result<RenderedTemplate<'s>, RenderError> {
         let key = if self.compiled.contains_key(event) { event } else { DEFAULT };
         let missing = || RenderError::Missing(format!("{}/{event}", self.declaration.channel.as_str()));
         let slot = self.compiled.get(key).ok_or_else(missing)?;
@@ -109,12 +109,12 @@ impl TemplateSet {
                 }
             }
         })?;
-        Ok(Output { set: self, key, text })
+        Ok(RenderedTemplate { set: self, key, text })
     }
 
     fn write(&self, expanded: &Expanded, context: &Context) -> Result<String, handlebars::RenderError> {
         fuel::fill(expanded.elements, !self.is_built_in);
-        let mut written = fuel::Written::new();
+        let mut written = fuel::OutputBuffer::new();
         let mut output = WriteOutput::new(&mut written);
         expanded.template.render(&self.registry, context, &mut RenderContext::new(None), &mut output)?;
         Ok(written.into_text())
@@ -134,7 +134,7 @@ impl TemplateSet {
 
     /// The template, and the line in it, that rendered a place of the text.
     fn line(&self, key: &str, context: &Context, text: &str, at: usize) -> (String, usize) {
-        let twin_of = |(number, source): (usize, &Arc<Source>)| match source.marked() {
+        let twin_of = |(number, source): (usize, &Arc<TemplateSource>)| match source.marked() {
             Some(marked) => number_marks(&marked, number),
             None => source.template.clone(),
         };
@@ -153,7 +153,7 @@ impl TemplateSet {
     }
 }
 
-impl Output<'_> {
+impl RenderedTemplate<'_> {
     /// What was rendered, read.
     pub(in crate::channels) fn body(&self) -> Value {
         // It was seen to be JSON.

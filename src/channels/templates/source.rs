@@ -20,14 +20,14 @@ const MAX_CALLS: usize = 6;
 
 /// A template's text that parses.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct TemplateSource {
     /// Channel and event, as errors call it.
     pub(super) name: String,
     pub(super) text: String,
     pub(super) template: Template,
 }
 
-impl Source {
+impl TemplateSource {
     pub(super) fn new(name: String, text: &str) -> Result<Self, SyntaxError> {
         let text = without_mark(text);
         let wrong = |line, detail: &str| SyntaxError { name: name.clone(), line, detail: detail.to_owned() };
@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     fn wrong(text: &str) -> String {
-        Source::new("x".to_owned(), text).map(drop).expect_err(text).to_string()
+        TemplateSource::new("x".to_owned(), text).map(drop).expect_err(text).to_string()
     }
 
     #[test]
@@ -222,17 +222,17 @@ mod tests {
     #[test]
     fn nesting_is_bounded_before_anything_is_parsed() {
         let nested = |count: usize| "{{#if a}}".repeat(count) + &"{{/if}}".repeat(count);
-        Source::new("x".to_owned(), &nested(16)).expect("may be");
+        TemplateSource::new("x".to_owned(), &nested(16)).expect("may be");
         assert!(wrong(&nested(17)).contains("16 blocks") && wrong(&nested(64)).contains("16 blocks"));
         assert!(wrong(&nested(3_000)).contains("64 blocks"));
         let chained = |link: &str, count: usize| format!("{{{{#if a}}}}{}{{{{/if}}}}", link.repeat(count));
-        Source::new("x".to_owned(), &chained("{{else if b}}", 15)).expect("may be");
+        TemplateSource::new("x".to_owned(), &chained("{{else if b}}", 15)).expect("may be");
         assert!(wrong(&chained("{{else if b}}", 16)).contains("16 blocks"));
         for link in ["{{else if b}}", "{{^if b}}", "{{elseif b}}", "{{else(if b)}}", "{{~ else if b}}", "{{ ^if b}}"] {
             assert!(wrong(&chained(link, 2_000)).contains("64 blocks"), "{link}");
         }
         let calls = |count: usize| format!("{{{{x {}a b{}}}}}", "(and ".repeat(count), ")".repeat(count));
-        Source::new("x".to_owned(), &calls(6)).expect("may be");
+        TemplateSource::new("x".to_owned(), &calls(6)).expect("may be");
         assert!(wrong(&calls(5_000)).contains("6 calls"));
         assert!(wrong(&format!("{{{{x {}1{}}}}}", "[".repeat(9_000), "]".repeat(9_000))).contains("lists"));
         assert!(wrong(&format!("{{{{x {}}}}}", "{\"a\":".repeat(9_000))).contains("braces"));
@@ -256,7 +256,7 @@ mod tests {
         let hidden = "{{#if a}}{{x \"{{/if}}\"}}".repeat(50);
         assert!(wrong(&hidden).contains("brace") || wrong(&hidden).contains("quote"), "{}", wrong(&hidden));
         assert!(wrong("{{x '}}{{/if}}'}}").contains("quote"));
-        Source::new("x".to_owned(), "{{x 'it''s' \"a\\\"b\" a.[b c]}}").expect("quotes and names of their own");
-        Source::new("x".to_owned(), "{{!-- {{#if a}} --}}{{! { }}").expect("comments");
+        TemplateSource::new("x".to_owned(), "{{x 'it''s' \"a\\\"b\" a.[b c]}}").expect("quotes and names of their own");
+        TemplateSource::new("x".to_owned(), "{{!-- {{#if a}} --}}{{! { }}").expect("comments");
     }
 }

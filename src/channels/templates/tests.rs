@@ -49,8 +49,8 @@ fn compact_bodies_say_the_same() {
     for (kind, sort) in KINDS.iter().flat_map(|kind| Sample::ALL.map(|sort| (kind, sort))) {
         let example = Example::new(kind, sort);
         let declaration = set.declaration();
-        let room = declaration.room.expect("a chat channel");
-        let mut data = fitted(declaration, room, &set, &validators, &example.notice()).expect("fits").seen;
+        let limits = declaration.limits.expect("a chat channel");
+        let mut data = fitted(declaration, limits, &set, &validators, &example.notice()).expect("fits").data;
         let output = set.render(kind, &mut data).expect("renders");
         let compact: Value = serde_json::from_str(&output.compact()).expect("JSON");
         assert_eq!(compact, output.body(), "{kind}, {}", sort.as_str());

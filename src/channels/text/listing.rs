@@ -16,7 +16,7 @@ const TAB: &str = "⇥ ";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
     /// In order.
-    pub lines: Vec<Line>,
+    pub lines: Vec<ListingLine>,
     /// How many lines the text has.
     pub count: usize,
     /// Its size in bytes.
@@ -25,7 +25,7 @@ pub struct Listing {
 
 /// A line, or several that are alike and hold nothing to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct ListingLine {
     /// What stands beside it: its number, from 1, or a diff's sign.
     pub aside: String,
     /// What became of it.
@@ -108,9 +108,10 @@ impl Listing {
             let Some((change, text)) = alike.first() else { continue };
             let parts = parts(&shown(text));
             let is_blank = parts.iter().all(|part| !matches!(part, Part::Text(_) | Part::RightToLeft(_)));
-            let line = |number| Line { aside: aside(number, *change), change: *change, parts: parts.clone(), times: 1 };
+            let line =
+                |number| ListingLine { aside: aside(number, *change), change: *change, parts: parts.clone(), times: 1 };
             if is_blank && alike.len() > BLANK_LINES {
-                listing.lines.push(Line { times: alike.len(), ..line(number) });
+                listing.lines.push(ListingLine { times: alike.len(), ..line(number) });
             } else {
                 listing.lines.extend((number..number + alike.len()).map(line));
             }
@@ -121,7 +122,7 @@ impl Listing {
 
     /// The lines on which something stands that shows nothing, spaces and tabs aside, and how many such characters there are.
     pub fn hidden(&self) -> (Vec<&str>, usize) {
-        let of_line = |line: &Line| -> usize {
+        let of_line = |line: &ListingLine| -> usize {
             let counts = line.parts.iter().map(|part| if let Part::Hidden(_, count) = part { *count } else { 0 });
             counts.sum::<usize>() * line.times
         };

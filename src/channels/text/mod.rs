@@ -18,7 +18,7 @@ mod visible;
 pub use cut::{cut, shortened};
 pub use html::{Drawn, Html};
 pub use json::{ascii_json, in_json};
-pub use listing::{Line, LineChange, Listing, Part};
+pub use listing::{LineChange, Listing, ListingLine, Part};
 pub use markdown::{plain_markdown, split_fences};
 pub use mentions::{dead_mentions, dead_pings};
 pub use span::{duration, utc, whole_seconds};

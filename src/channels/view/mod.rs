@@ -1,4 +1,4 @@
-//! What the templates of chat channels see: the same facts on every channel, cut to what a message of it has room for.
+//! What the templates of chat channels see: the same facts on every channel, cut to what what fits into a message of the channel.
 //!
 //! Nothing here is escaped: that is the templates' own matter, by the channel's escape function.
 
@@ -17,11 +17,11 @@ use self::people::{changed_by, decided_by, excluded, requester, votes};
 use self::read::text;
 use self::state::{approvals, findings, note, slots, time_left};
 use super::text::{cut, shortened};
-use super::{Notice, SlotLinks};
+use super::{EventNotice, SlotLinks};
 
-/// How much of a request a message has room for.
+/// How much of a request fits into a message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
+pub(super) struct MessageLimits {
     /// Bytes of the command; other texts get a part of that.
     pub(super) text: usize,
     /// Lines of the command.
@@ -32,7 +32,7 @@ pub(super) struct Room {
     pub(super) facts: usize,
 }
 
-impl Room {
+impl MessageLimits {
     /// With half as much text for each `halving`.
     pub(super) const fn halved(self, halvings: u32) -> Self {
         Self { text: self.text >> halvings, ..self }
@@ -40,17 +40,17 @@ impl Room {
 }
 
 /// A request.
-pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Value {
+pub(super) fn of_request(notice: &EventNotice<'_>, request: &Value, limits: MessageLimits) -> Value {
     let text = |pointer: &str| text(request, pointer);
-    let (command, command_cut) = lines(text("/command"), room.text, room.lines);
-    let (reason, reason_cut) = cut(text("/reason"), room.text / 4);
-    let withheld = notice.withheld.map(|withheld| withheld.told()).unwrap_or_default();
+    let (command, command_cut) = lines(text("/command"), limits.text, limits.lines);
+    let (reason, reason_cut) = cut(text("/reason"), limits.text / 4);
+    let withheld = notice.withheld.map(|withheld| withheld.summary()).unwrap_or_default();
     // A change is told once: afterwards it is what is asked for.
     let diff = if notice.kind == "request.revised" { text("/change/diff") } else { "" };
-    let (diff, diff_cut) = lines(diff, room.text / 2, room.lines);
+    let (diff, diff_cut) = lines(diff, limits.text / 2, limits.lines);
     let wording = wording::of(notice.kind, request);
-    let (facts, facts_cut) = facts(request, room.text / 8, room.facts);
-    let (approvals, approvals_cut) = approvals(request, room.text / 8);
+    let (facts, facts_cut) = facts(request, limits.text / 8, limits.facts);
+    let (approvals, approvals_cut) = approvals(request, limits.text / 8);
     let links = &notice.links.slots;
     json!({
         "event": {"id": notice.id, "type": notice.kind, "at": notice.at},
@@ -65,11 +65,11 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "expires_at": text("/expires_at"),
         "time_left": time_left(request, notice.at),
         "url": text("/url"),
-        "requester": requester(request, room.text / 24),
-        "excluded": excluded(request, room.text / 8),
+        "requester": requester(request, limits.text / 24),
+        "excluded": excluded(request, limits.text / 8),
         "what": what(request, notice.withheld),
         "asks": asks(request, notice.withheld),
-        "note": note(request, &withheld, room.text / 8),
+        "note": note(request, &withheld, limits.text / 8),
         "withheld": withheld,
         "revision": request.pointer("/revision").map(Value::to_string).unwrap_or_default(),
         "changed_by": if diff.is_empty() { String::new() } else { changed_by(request) },
@@ -81,21 +81,21 @@ pub(super) fn of_request(notice: &Notice<'_>, request: &Value, room: Room) -> Va
         "reason_cut": reason_cut,
         "facts": facts,
         "facts_cut": facts_cut,
-        "findings": findings(request, room.text / 8),
+        "findings": findings(request, limits.text / 8),
         "slots": slots(&approvals, approvals_cut),
         "approvals": approvals,
         "approvals_cut": approvals_cut,
-        "votes": votes(request, room.text / 8),
-        "decision_reason": shortened(text("/decision/reason"), room.text / 4),
-        "decided_by": decided_by(request, room.text / 8),
+        "votes": votes(request, limits.text / 8),
+        "decision_reason": shortened(text("/decision/reason"), limits.text / 4),
+        "decided_by": decided_by(request, limits.text / 8),
         "several": links.len() > 1,
-        "links": links.iter().take(room.slots).map(buttons).collect::<Vec<_>>(),
-        "links_cut": links.len().saturating_sub(room.slots),
+        "links": links.iter().take(limits.slots).map(buttons).collect::<Vec<_>>(),
+        "links_cut": links.len().saturating_sub(limits.slots),
     })
 }
 
 /// An endpoint that is in trouble, or no longer.
-pub(super) fn of_endpoint(notice: &Notice<'_>, endpoint: &Value) -> Value {
+pub(super) fn of_endpoint(notice: &EventNotice<'_>, endpoint: &Value) -> Value {
     let text = |pointer: &str| text(endpoint, pointer);
     let wording = wording::of(notice.kind, endpoint);
     json!({

@@ -141,13 +141,13 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
         return match meaning {
             Meaning::Delivered => outcome(Class::Success, Some(DeliveryState::Delivered), None),
             Meaning::Accepted => outcome(Class::Success, Some(DeliveryState::Accepted), None),
-            Meaning::Untrue(text) => {
+            Meaning::FalseSuccess(text) => {
                 outcome(Class::Transient, None, said(format!("the target answered success but says: {text}")))
             }
             Meaning::Refused(text) => outcome(Class::Permanent, None, said(text)),
             Meaning::Gone(text) => outcome(Class::Gone, None, said(text)),
-            Meaning::Busy(text) => outcome(Class::Throttled, None, said(text)),
-            Meaning::Stranger(text) => outcome(Class::Credentials, None, said(text)),
+            Meaning::Throttled(text) => outcome(Class::Throttled, None, said(text)),
+            Meaning::BadCredentials(text) => outcome(Class::Credentials, None, said(text)),
             Meaning::Malformed(text) => outcome(Class::Setup, None, said(text)),
         };
     }

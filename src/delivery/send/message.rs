@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use crate::approval::{Detail, Digest, GroupName, Status};
 use crate::channels::redact::{self, Withheld};
 use crate::channels::{
-    FileTemplate, Links, Manner, Notice, Occasion, Override, Posting, RenderError, Said, SlotLinks, Subject, applying,
-    tells_resources_apart,
+    EventNotice, FileTemplate, Links, Manner, Occasion, Override, Posting, RenderError, RenderedMessage, SlotLinks,
+    Subject, applying, needs_resource,
 };
 use crate::delivery::context::SendContext;
 use crate::delivery::egress::Composed;
@@ -97,8 +97,8 @@ pub(in crate::delivery) fn compose(
 ) -> Result<Made, ComposeError> {
     with_notice(context, endpoint, claimed, destination, |notice, manner| {
         let overrides = overrides(templates, context.channels.files(), endpoint, &claimed.event)?;
-        let Said { method, body, is_operators, problem } =
-            context.channels.say(endpoint.channel, manner, notice, &overrides)?;
+        let RenderedMessage { method, body, is_operators, problem } =
+            context.channels.render_message(endpoint.channel, manner, notice, &overrides)?;
         Ok(Made { said: Composed { method, body }, templates: is_operators.then(|| problem.map_or(Ok(()), Err)) })
     })
 }
@@ -111,7 +111,7 @@ pub(in crate::delivery) fn compose_short(
     destination: Option<Destination<'_>>,
 ) -> Result<Composed, ComposeError> {
     with_notice(context, endpoint, claimed, destination, |notice, manner| {
-        let (method, body) = context.channels.say_short(endpoint.channel, manner, notice)?;
+        let (method, body) = context.channels.render_short(endpoint.channel, manner, notice)?;
         Ok(Composed { method, body })
     })
 }
@@ -122,7 +122,7 @@ fn with_notice<T>(
     endpoint: &Endpoint,
     claimed: &ClaimedDelivery,
     destination: Option<Destination<'_>>,
-    with: impl FnOnce(&Notice<'_>, Manner<'_>) -> Result<T, ComposeError>,
+    with: impl FnOnce(&EventNotice<'_>, Manner<'_>) -> Result<T, ComposeError>,
 ) -> Result<T, ComposeError> {
     let SendContext { keys, public_url, .. } = context;
     let event = &claimed.event;
@@ -140,7 +140,7 @@ fn with_notice<T>(
         None if event.kind == PING => Subject::Nothing,
         None => Subject::Endpoint(&text),
     };
-    let notice = Notice { id: event.id, kind: &event.kind, at: event.at, subject, withheld, links };
+    let notice = EventNotice { id: event.id, kind: &event.kind, at: event.at, subject, withheld, links };
     let manner = match (destination, endpoint.format) {
         (None, Format::Standard) => Manner::Body,
         (None, Format::Cloudevents) => Manner::Cloudevent { source: public_url },
@@ -161,8 +161,8 @@ fn overrides(
         resource: String,
     }
     let channel = endpoint.channel;
-    let is_told_apart = event.request_id.is_some() && tells_resources_apart(templates, files, channel);
-    let told: Option<Told> = is_told_apart.then(|| serde_json::from_str(&event.subject)).transpose()?;
+    let needs_resource_name = event.request_id.is_some() && needs_resource(templates, files, channel);
+    let told: Option<Told> = needs_resource_name.then(|| serde_json::from_str(&event.subject)).transpose()?;
     let resource = told.as_ref().map(|told| told.resource.as_str());
     let occasion = Occasion { channel, endpoint: Some((endpoint.id, &endpoint.name)), resource };
     Ok(applying(templates, files, occasion))

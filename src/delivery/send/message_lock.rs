@@ -10,7 +10,7 @@ use super::attempt::{attempt, call};
 use super::message::Destination;
 use super::outcome::{Class, Outcome};
 use crate::approval::GroupName;
-use crate::channels::{Declaration, Posting, Receipt, Way, addressed, is_aside};
+use crate::channels::{Declaration, PostMode, Posting, Receipt, addressed, is_aside};
 use crate::delivery::context::SendContext;
 use crate::delivery::egress::Composed;
 use crate::store::deliveries::DeliveryState;
@@ -93,7 +93,7 @@ async fn try_lock(
     let posting = Posting {
         shows_links: matches!(address, Address::Own(_)),
         address: address.text().to_owned(),
-        way: Way::New,
+        mode: PostMode::New,
         needs_page: false,
     };
     let Some(request) = claimed.event.request_id else {
@@ -110,12 +110,12 @@ async fn try_lock(
             Locking::Ended(Next::End { state: DeliveryState::Superseded, reason })
         }
         MessageLock::Acquired(message) => {
-            let way = match message {
-                None => Way::New,
-                Some(Message { channel, ts }) if rewrites => Way::Edit { channel, ts },
-                Some(Message { channel, ts }) => Way::Reply { channel, ts },
+            let mode = match message {
+                None => PostMode::New,
+                Some(Message { channel, ts }) if rewrites => PostMode::Edit { channel, ts },
+                Some(Message { channel, ts }) => PostMode::Reply { channel, ts },
             };
-            Locking::Locked(LockedMessage { posting: Posting { way, ..posting }, groups, key: Some(key) })
+            Locking::Locked(LockedMessage { posting: Posting { mode, ..posting }, groups, key: Some(key) })
         }
     })
 }
@@ -184,7 +184,7 @@ impl LockedMessage {
     /// For a test message, which is never edited and so needs no lock.
     pub(in crate::delivery) fn at_trial(endpoint: &Endpoint) -> Option<Self> {
         Declaration::of(endpoint.channel).receipt?;
-        let posting = Posting { address: own(endpoint), way: Way::New, shows_links: true, needs_page: false };
+        let posting = Posting { address: own(endpoint), mode: PostMode::New, shows_links: true, needs_page: false };
         Some(Self { posting, groups: endpoint.groups.clone(), key: None })
     }
 
@@ -197,7 +197,7 @@ impl LockedMessage {
         said: Composed,
         now: Timestamp,
     ) -> Outcome {
-        let is_first = self.posting.way == Way::New && !claimed.address.is_empty();
+        let is_first = self.posting.mode == PostMode::New && !claimed.address.is_empty();
         if !is_first || !matches!(Address::of(endpoint, claimed), Address::Member(_)) {
             return attempt(&context.egress, endpoint, claimed, said, now).await;
         }
@@ -217,9 +217,9 @@ impl LockedMessage {
     /// What became of the message.
     pub(in crate::delivery) fn report(self, claimed: &ClaimedDelivery, outcome: &Outcome) -> Option<Unlock> {
         let change = match (&outcome.receipt, outcome.class) {
-            (Some(Receipt::Posted { channel, ts }), Class::Success) => match self.posting.way {
-                Way::Reply { .. } => MessageChange::Unchanged,
-                Way::New | Way::Edit { .. } => {
+            (Some(Receipt::Posted { channel, ts }), Class::Success) => match self.posting.mode {
+                PostMode::Reply { .. } => MessageChange::Unchanged,
+                PostMode::New | PostMode::Edit { .. } => {
                     MessageChange::Shows(Message { channel: channel.clone(), ts: ts.clone() })
                 }
             },

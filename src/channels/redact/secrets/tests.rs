@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// A text, what it becomes, and what that was.
-fn assert_hidden(text: &str, expected: &str, kind: Kind) {
+fn assert_hidden(text: &str, expected: &str, kind: SecretKind) {
     let (kept, kinds) = redact(text);
     assert_eq!((kept.as_str(), kinds.as_slice()), (expected, &[kind][..]), "{text}");
 }
@@ -16,46 +16,46 @@ fn assert_hidden(text: &str, expected: &str, kind: Kind) {
 fn keys_and_tokens_are_known_by_their_form() {
     let (a16, a20, a36, a40) = ("ABCDEFGHIJKLMNOP", "aZ09".repeat(5), "aZ09".repeat(9), "aZ/+".repeat(10));
     for (secret, kind) in [
-        (format!("AKIA{a16}"), Kind::AwsKey),
-        (format!("ASIA{a16}"), Kind::AwsKey),
-        (format!("AIza{}", &"a_Z-9".repeat(7)), Kind::GoogleKey),
-        (format!("ya29.{a36}"), Kind::GoogleKey),
-        (format!("abc8Q~{a36}"), Kind::AzureKey),
-        (format!("ghp_{a36}"), Kind::GitHubToken),
-        (format!("github_pat_{a36}"), Kind::GitHubToken),
-        (format!("glpat-{a20}"), Kind::GitLabToken),
-        (format!("xoxb-123456789012-{a20}"), Kind::SlackToken),
-        (format!("sk_live_{a20}"), Kind::StripeKey),
-        (format!("whsec_{a20}"), Kind::WebhookSecret),
-        (format!("npm_{a36}"), Kind::NpmToken),
-        (format!("pypi-{a36}"), Kind::PyPiToken),
-        (format!("sk-{a36}"), Kind::ModelKey),
-        (format!("sk-proj-{a36}_{a20}"), Kind::ModelKey),
-        (format!("sk-ant-api03-{a36}"), Kind::ModelKey),
-        (format!("SG.{a20}.{a36}"), Kind::ServiceToken),
-        (format!("hvs.{a36}"), Kind::ServiceToken),
-        (format!("cs_{a36}{a20}"), Kind::ServiceToken),
-        (format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{a20}"), Kind::Jwt),
+        (format!("AKIA{a16}"), SecretKind::AwsKey),
+        (format!("ASIA{a16}"), SecretKind::AwsKey),
+        (format!("AIza{}", &"a_Z-9".repeat(7)), SecretKind::GoogleKey),
+        (format!("ya29.{a36}"), SecretKind::GoogleKey),
+        (format!("abc8Q~{a36}"), SecretKind::AzureKey),
+        (format!("ghp_{a36}"), SecretKind::GitHubToken),
+        (format!("github_pat_{a36}"), SecretKind::GitHubToken),
+        (format!("glpat-{a20}"), SecretKind::GitLabToken),
+        (format!("xoxb-123456789012-{a20}"), SecretKind::SlackToken),
+        (format!("sk_live_{a20}"), SecretKind::StripeKey),
+        (format!("whsec_{a20}"), SecretKind::WebhookSecret),
+        (format!("npm_{a36}"), SecretKind::NpmToken),
+        (format!("pypi-{a36}"), SecretKind::PyPiToken),
+        (format!("sk-{a36}"), SecretKind::ModelKey),
+        (format!("sk-proj-{a36}_{a20}"), SecretKind::ModelKey),
+        (format!("sk-ant-api03-{a36}"), SecretKind::ModelKey),
+        (format!("SG.{a20}.{a36}"), SecretKind::ServiceToken),
+        (format!("hvs.{a36}"), SecretKind::ServiceToken),
+        (format!("cs_{a36}{a20}"), SecretKind::ServiceToken),
+        (format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{a20}"), SecretKind::Jwt),
     ] {
         assert_hidden(&format!("deploy {secret} now"), "deploy [hidden] now", kind);
         assert_hidden(&format!("('{secret}')"), "('[hidden]')", kind);
     }
-    assert_hidden(&format!("aws_secret_access_key = {a40}"), "aws_secret_access_key = [hidden]", Kind::AwsKey);
+    assert_hidden(&format!("aws_secret_access_key = {a40}"), "aws_secret_access_key = [hidden]", SecretKind::AwsKey);
     let url = format!("https://x.blob.core.windows.net/c?sv=2022&sig={a20}%3D&se=1");
-    assert_hidden(&url, "https://x.blob.core.windows.net/c?sv=2022&sig=[hidden]&se=1", Kind::AzureKey);
+    assert_hidden(&url, "https://x.blob.core.windows.net/c?sv=2022&sig=[hidden]&se=1", SecretKind::AzureKey);
     let connection = format!("AccountName=x;AccountKey={a40};EndpointSuffix=y");
-    assert_hidden(&connection, "AccountName=x;AccountKey=[hidden];EndpointSuffix=y", Kind::AzureKey);
+    assert_hidden(&connection, "AccountName=x;AccountKey=[hidden];EndpointSuffix=y", SecretKind::AzureKey);
     let hook = format!("https://hooks.slack.com/services/T0000/B0000/{a20}");
-    assert_hidden(&hook, "https://hooks.slack.com/services/[hidden]", Kind::SlackToken);
+    assert_hidden(&hook, "https://hooks.slack.com/services/[hidden]", SecretKind::SlackToken);
 }
 
 #[test]
 fn private_keys_go_to_their_end_or_the_texts() {
     let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----";
-    assert_hidden(&format!("echo '{key}' > k"), "echo '[hidden]' > k", Kind::PrivateKey);
+    assert_hidden(&format!("echo '{key}' > k"), "echo '[hidden]' > k", SecretKind::PrivateKey);
     let (kept, kinds) = redact(&format!("{key}\n{key}"));
     assert_eq!((kept.as_str(), kinds.len()), ("[hidden]\n[hidden]", 2));
-    assert_hidden("+-----BEGIN OPENSSH PRIVATE KEY-----\n+b3Bl", "+[hidden]", Kind::PrivateKey);
+    assert_hidden("+-----BEGIN OPENSSH PRIVATE KEY-----\n+b3Bl", "+[hidden]", SecretKind::PrivateKey);
     assert_eq!(redact("-----BEGIN CERTIFICATE-----\nMIIabc").1, []);
 }
 
@@ -65,40 +65,44 @@ fn headers_urls_and_named_values_are_known_by_what_stands_before() {
         (
             "curl -H 'Authorization: Bearer abc.def-123'",
             "curl -H 'Authorization: Bearer [hidden]'",
-            Kind::Authorization,
+            SecretKind::Authorization,
         ),
-        ("authorization: dXNlcjpwYXNz", "authorization: [hidden]", Kind::Authorization),
-        ("Proxy-Authorization: Basic dXNlcjpwYXNzd29yZA==", "Proxy-Authorization: Basic [hidden]", Kind::Authorization),
-        ("psql postgres://app:hunter2@db/orders", "psql postgres://app:[hidden]@db/orders", Kind::UrlPassword),
-        ("redis://:hunter2@cache:6379/0", "redis://:[hidden]@cache:6379/0", Kind::UrlPassword),
-        ("PGPASSWORD=hunter2 psql -c 'x'", "PGPASSWORD=[hidden] psql -c 'x'", Kind::Password),
-        ("export DB_PASS='hunter 2'", "export DB_PASS='[hidden]'", Kind::Password),
+        ("authorization: dXNlcjpwYXNz", "authorization: [hidden]", SecretKind::Authorization),
+        (
+            "Proxy-Authorization: Basic dXNlcjpwYXNzd29yZA==",
+            "Proxy-Authorization: Basic [hidden]",
+            SecretKind::Authorization,
+        ),
+        ("psql postgres://app:hunter2@db/orders", "psql postgres://app:[hidden]@db/orders", SecretKind::UrlPassword),
+        ("redis://:hunter2@cache:6379/0", "redis://:[hidden]@cache:6379/0", SecretKind::UrlPassword),
+        ("PGPASSWORD=hunter2 psql -c 'x'", "PGPASSWORD=[hidden] psql -c 'x'", SecretKind::Password),
+        ("export DB_PASS='hunter 2'", "export DB_PASS='[hidden]'", SecretKind::Password),
         (
             "Server=x;User Id=y;Password=hunter2;Encrypt=true",
             "Server=x;User Id=y;Password=[hidden];Encrypt=true",
-            Kind::Password,
+            SecretKind::Password,
         ),
-        ("{\"client_secret\": \"hunter2\"}", "{\"client_secret\": \"[hidden]\"}", Kind::Password),
-        (r#"-d "{\"apiKey\": \"hunter2\"}""#, r#"-d "{\"apiKey\": \"[hidden]\"}""#, Kind::Password),
-        ("api-key: hunter2", "api-key: [hidden]", Kind::Password),
-        ("tool --password hunter2 --x 1", "tool --password [hidden] --x 1", Kind::Password),
-        ("tool --db-password=hunter2", "tool --db-password=[hidden]", Kind::Password),
-        ("tool --token 'hunter 2'", "tool --token '[hidden]'", Kind::Password),
-        ("mysql -u root -phunter2 orders", "mysql -u root -p[hidden] orders", Kind::Password),
-        ("sshpass -p hunter2 ssh x", "sshpass -p [hidden] ssh x", Kind::Password),
-        ("redis-cli -h x -a hunter2 flushall", "redis-cli -h x -a [hidden] flushall", Kind::Password),
-        ("curl -s -u me:hunter2 https://x", "curl -s -u me:[hidden] https://x", Kind::Password),
-        ("create user x identified by 'hun''ter2';", "create user x identified by '[hidden]';", Kind::Password),
-        ("alter role x with password 'hunter2'", "alter role x with password '[hidden]'", Kind::Password),
-        ("set password for x = 'hunter2'", "set password for x = '[hidden]'", Kind::Password),
-        ("select password('hunter2')", "select password('[hidden]')", Kind::Password),
+        ("{\"client_secret\": \"hunter2\"}", "{\"client_secret\": \"[hidden]\"}", SecretKind::Password),
+        (r#"-d "{\"apiKey\": \"hunter2\"}""#, r#"-d "{\"apiKey\": \"[hidden]\"}""#, SecretKind::Password),
+        ("api-key: hunter2", "api-key: [hidden]", SecretKind::Password),
+        ("tool --password hunter2 --x 1", "tool --password [hidden] --x 1", SecretKind::Password),
+        ("tool --db-password=hunter2", "tool --db-password=[hidden]", SecretKind::Password),
+        ("tool --token 'hunter 2'", "tool --token '[hidden]'", SecretKind::Password),
+        ("mysql -u root -phunter2 orders", "mysql -u root -p[hidden] orders", SecretKind::Password),
+        ("sshpass -p hunter2 ssh x", "sshpass -p [hidden] ssh x", SecretKind::Password),
+        ("redis-cli -h x -a hunter2 flushall", "redis-cli -h x -a [hidden] flushall", SecretKind::Password),
+        ("curl -s -u me:hunter2 https://x", "curl -s -u me:[hidden] https://x", SecretKind::Password),
+        ("create user x identified by 'hun''ter2';", "create user x identified by '[hidden]';", SecretKind::Password),
+        ("alter role x with password 'hunter2'", "alter role x with password '[hidden]'", SecretKind::Password),
+        ("set password for x = 'hunter2'", "set password for x = '[hidden]'", SecretKind::Password),
+        ("select password('hunter2')", "select password('[hidden]')", SecretKind::Password),
         (
             "update u set password = 'hunter2' where id = 1",
             "update u set password = '[hidden]' where id = 1",
-            Kind::Password,
+            SecretKind::Password,
         ),
-        ("charge 4111 1111 1111 1111 now", "charge [hidden] now", Kind::Card),
-        ("values (378282246310005)", "values ([hidden])", Kind::Card),
+        ("charge 4111 1111 1111 1111 now", "charge [hidden] now", SecretKind::Card),
+        ("values (378282246310005)", "values ([hidden])", SecretKind::Card),
     ] {
         assert_hidden(text, expected, kind);
     }

@@ -135,7 +135,7 @@ impl DecisionPage {
 /// What was hidden in messages, each as what it looks like and where it stands.
 fn hidden(request: &RequestView) -> Vec<String> {
     let found = serde_json::to_value(request).map(redact::findings).unwrap_or_default();
-    found.into_iter().map(|found| format!("{} ({})", found.kind.named(), found.place)).collect()
+    found.into_iter().map(|found| format!("{} ({})", found.kind.label(), found.place)).collect()
 }
 
 #[cfg(test)]
