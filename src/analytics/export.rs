@@ -1,4 +1,4 @@
-//! Requests as rows of a file that opens in a spreadsheet.
+//! Requests as rows of a CSV file for spreadsheets.
 
 use super::spreadsheet::cell;
 use crate::approval::{ChangeRole, Request, Requester};
@@ -31,21 +31,21 @@ pub const COLUMNS: [&str; 24] = [
     "exit_code",
 ];
 
-/// What a file may begin with so that Excel takes it for UTF-8: without it, it takes the machine's old code page.
+/// Prefix that makes Excel read a file as UTF-8 instead of the machine's old code page.
 pub const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// A CSV line (RFC 4180) with the column names.
+/// Returns the CSV line (RFC 4180) with the column names.
 ///
 /// # Errors
-/// When the text cannot be written.
+/// Returns an error if the text cannot be written.
 pub fn csv_header() -> Result<Vec<u8>, csv::Error> {
     csv_line(&COLUMNS.map(str::to_owned))
 }
 
-/// A CSV line for a request.
+/// Returns the CSV line of a request.
 ///
 /// # Errors
-/// When the text cannot be written.
+/// Returns an error if the text cannot be written.
 pub fn csv_row(request: &Request) -> Result<Vec<u8>, csv::Error> {
     csv_line(&cells(request))
 }
@@ -58,7 +58,7 @@ fn csv_line(cells: &[String; 24]) -> Result<Vec<u8>, csv::Error> {
 
 fn cells(request: &Request) -> [String; 24] {
     let decision = request.decision.as_ref();
-    let words = |items: Vec<&str>| items.join(" ");
+    let joined = |items: Vec<&str>| items.join(" ");
     let Requester { email, name, .. } = &request.requester;
     let change = request.change.as_ref().filter(|change| change.role == ChangeRole::Approver);
     let modified_by = change.and_then(|change| change.by.as_ref());
@@ -70,10 +70,10 @@ fn cells(request: &Request) -> [String; 24] {
         .or(request.grant.as_ref().map(|grant| grant.status.as_str()));
     [
         request.id.to_string(),
-        word(&request.kind),
+        text_of(&request.kind),
         request.resource.to_string(),
         request.status.as_str().to_owned(),
-        decision.map(|decision| word(&decision.method)).unwrap_or_default(),
+        decision.map(|decision| text_of(&decision.method)).unwrap_or_default(),
         request.created_at.to_string(),
         request.expires_at.to_string(),
         request.decided_at.map(|at| at.to_string()).unwrap_or_default(),
@@ -81,10 +81,10 @@ fn cells(request: &Request) -> [String; 24] {
         email.as_ref().map(|email| cell(email.as_str())).unwrap_or_default(),
         name.as_deref().map(cell).unwrap_or_default(),
         decision
-            .map(|decision| cell(&words(decision.by.iter().map(|person| person.as_str()).collect())))
+            .map(|decision| cell(&joined(decision.by.iter().map(|person| person.as_str()).collect())))
             .unwrap_or_default(),
         decision.and_then(|decision| decision.reason.as_deref()).map(cell).unwrap_or_default(),
-        cell(&words(request.terms.slots.iter().map(|slot| slot.slot.group.as_str()).collect())),
+        cell(&joined(request.terms.slots.iter().map(|slot| slot.slot.group.as_str()).collect())),
         request.payload.language.as_deref().map(cell).unwrap_or_default(),
         cell(&request.payload.command),
         request.reason.as_deref().map(cell).unwrap_or_default(),
@@ -98,7 +98,8 @@ fn cells(request: &Request) -> [String; 24] {
     ]
 }
 
-fn word(value: &impl serde::Serialize) -> String {
+/// Returns an enum as its JSON text.
+fn text_of(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

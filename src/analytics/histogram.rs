@@ -3,7 +3,7 @@
 //! The scheme is that of `DDSketch` (Masson, Rim, Lee: "`DDSketch`: A Fast and Fully-Mergeable Quantile Sketch with
 //! Relative-Error Guarantees", VLDB 2019): bucket *i* holds values in (γ^(i-1), γ^i] with γ = (1+α)/(1-α).
 
-/// α: the relative error.
+/// α: the maximum relative error.
 const ERROR: f64 = 0.01;
 /// γ.
 const GAMMA: f64 = (1.0 + ERROR) / (1.0 - ERROR);
@@ -13,22 +13,22 @@ const GAMMA: f64 = (1.0 + ERROR) / (1.0 - ERROR);
 pub struct Bucket(i64);
 
 impl Bucket {
-    /// The bucket that holds a value. Everything below one microsecond shares the first.
+    /// Returns the bucket of a value. Everything below one microsecond is in the first.
     pub fn of_micros(micros: i64) -> Self {
         Self(((micros.max(1) as f64).ln() / GAMMA.ln()).ceil() as i64)
     }
 
-    /// From its number, as stored.
+    /// Restores a bucket from its stored number.
     pub const fn from_index(index: i64) -> Self {
         Self(index)
     }
 
-    /// Its number.
+    /// Returns its number, as stored.
     pub const fn index(self) -> i64 {
         self.0
     }
 
-    /// The value that stands for the whole bucket, in microseconds.
+    /// The value that represents the bucket, in microseconds.
     fn value(self) -> f64 {
         2.0 * GAMMA.powi(self.0.clamp(0, 1 << 20) as i32) / (GAMMA + 1.0)
     }
@@ -41,12 +41,12 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Adds `count` values of a bucket.
+    /// Adds `count` values to a bucket.
     pub fn add(&mut self, bucket: Bucket, count: u64) {
         *self.buckets.entry(bucket).or_default() += count;
     }
 
-    /// The smallest value that at least the fraction `q` of all values do not exceed, in microseconds; none when empty.
+    /// Returns the smallest value that at least the fraction `q` of all values do not exceed, in microseconds; `None` if empty.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let total: u64 = self.buckets.values().sum();
         let rank = ((q * total as f64).ceil() as u64).max(1);

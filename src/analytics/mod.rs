@@ -1,7 +1,7 @@
-//! How approving goes: definitions of the figures, and the reports made of them.
+//! Analytics: definitions of the figures, and the reports made of them.
 //!
-//! Nothing here knows a database: the store keeps the counts, `report` turns them into figures, [`export`] turns requests
-//! into rows of a file.
+//! Nothing here knows a database. The store keeps the counts, `report` computes figures from them, and [`export`] writes
+//! requests as rows of a file.
 
 pub mod export;
 mod histogram;
@@ -9,4 +9,6 @@ mod report;
 mod spreadsheet;
 
 pub use histogram::{Bucket, Histogram};
-pub use report::{ApprovalTime, Backlog, BucketCount, Count, Counts, Latency, Rates, Summary, summarise, times};
+pub use report::{
+    ApprovalTime, BucketCount, Counts, Latency, OutcomeCount, PendingBacklog, Rates, Summary, summarise, times,
+};

@@ -1,4 +1,4 @@
-//! The summary: counts, rates and approval times of a period.
+//! The summary of a period: counts, rates and approval times.
 
 use serde::Serialize;
 
@@ -6,71 +6,56 @@ use super::{Bucket, Histogram};
 use crate::approval::{Method, ResourceName, Status};
 use crate::time::Timestamp;
 
-/// How approving went in a period.
+/// The figures of a period.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
-    /// The beginning, rounded down to a full hour; none: since ever.
+    /// Start, rounded down to a full hour; open if absent.
     pub from: Option<Timestamp>,
-    /// The end, rounded up to a full hour and not included; none: until now.
+    /// End, rounded up to a full hour and not included; now if absent.
     pub to: Option<Timestamp>,
-    /// The one resource reported on; none: all.
+    /// The only resource included; all if absent.
     pub resource: Option<ResourceName>,
     /// Requests that ended in the period.
     pub ended: Counts,
-    /// Their shares.
     pub rates: Rates,
-    /// From asking to decision, of decisions that people took.
+    /// Time from request to decision, of decisions by people.
     pub approval_time: ApprovalTime,
-    /// The working time in that, of resources that have working hours.
+    /// The part of it within working hours, of resources that have them.
     pub working_time: ApprovalTime,
-    /// Requests that wait now, whatever the period.
-    pub pending: Backlog,
+    /// Requests that are pending now, independent of the period.
+    pub pending: PendingBacklog,
 }
 
-/// Requests by how they ended.
+/// Ended requests by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// All of them.
     pub total: u64,
-    /// Approved.
     pub approved: u64,
-    /// Rejected.
     pub rejected: u64,
-    /// Not decided in time.
     pub expired: u64,
-    /// Taken back.
     pub cancelled: u64,
-    /// Replaced by another request.
     pub superseded: u64,
-    /// Decided without anybody being asked: in none of the numbers above.
+    /// Decided without asking anybody; not included in the numbers above.
     pub unasked: Unasked,
 }
 
-/// Requests that nobody was asked about.
+/// Requests that were decided without asking anybody.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Unasked {
-    /// Their requesters needed no approval.
+    /// The requester is exempt.
     pub exempt: u64,
-    /// A rule let them pass.
     pub allowed_by_rule: u64,
-    /// A rule denied them.
     pub denied_by_rule: u64,
-    /// Somebody broke the glass.
     pub break_glass: u64,
 }
 
-/// Shares of all that ended, between 0 and 1; none when nothing ended.
+/// Shares of all that ended, between 0 and 1; absent when nothing ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Rates {
-    /// Approved.
     pub approval: Option<f64>,
-    /// Rejected.
     pub rejection: Option<f64>,
-    /// Not decided in time.
     pub expiry: Option<f64>,
-    /// Taken back.
     pub cancellation: Option<f64>,
-    /// Replaced by another request.
     pub supersession: Option<f64>,
 }
 
@@ -79,67 +64,54 @@ pub struct Rates {
 pub struct ApprovalTime {
     /// Approvals and rejections together.
     pub all: Latency,
-    /// Of approvals.
     pub approved: Latency,
-    /// Of rejections.
     pub rejected: Latency,
 }
 
-/// A distribution of durations, in seconds. Percentiles are within one percent of the exact value; none when there are none.
+/// A distribution of durations, in seconds. Percentiles are within one percent of the exact value, and absent if there are none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Latency {
-    /// How many.
     pub count: u64,
-    /// Arithmetic mean, exact.
+    /// Arithmetic mean; exact.
     pub mean_seconds: Option<f64>,
-    /// Half of them took no longer.
     pub p50_seconds: Option<f64>,
-    /// Nine of ten took no longer.
     pub p90_seconds: Option<f64>,
-    /// 99 of 100 took no longer.
     pub p99_seconds: Option<f64>,
 }
 
-/// What waits.
+/// Pending requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct Backlog {
-    /// How many.
+pub struct PendingBacklog {
     pub count: u64,
-    /// For how long the oldest has waited; none when nothing waits.
+    /// Age of the oldest; absent if nothing is pending.
     pub oldest_seconds: Option<f64>,
 }
 
-/// How many ended in one way, and how long they took together.
+/// Number of requests with one outcome, and the sum of their latencies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Count {
-    /// How they ended.
+pub struct OutcomeCount {
     pub outcome: Status,
-    /// By what means.
     pub method: Method,
-    /// How many.
     pub count: u64,
-    /// Their latencies added up, in microseconds.
+    /// Sum of their latencies in microseconds.
     pub total_us: i64,
 }
 
 /// Requests of one outcome and method whose latencies fall into one bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketCount {
-    /// How they ended.
     pub outcome: Status,
-    /// By what means.
     pub method: Method,
-    /// The bucket.
     pub bucket: Bucket,
-    /// How many.
     pub count: u64,
 }
 
-/// Counts and rates and times out of the kept counts. What nobody was asked about is counted apart.
-pub fn summarise(counts: &[Count], buckets: &[BucketCount]) -> (Counts, Rates, ApprovalTime) {
-    let sum =
-        |wanted: &dyn Fn(&Count) -> bool| counts.iter().filter(|count| wanted(count)).map(|count| count.count).sum();
-    let was_asked = |count: &Count| !matches!(count.method, Method::Exempt | Method::Rule | Method::BreakGlass);
+/// Computes counts, rates and times from the rollups. Requests that nobody was asked about are counted separately.
+pub fn summarise(counts: &[OutcomeCount], buckets: &[BucketCount]) -> (Counts, Rates, ApprovalTime) {
+    let sum = |wanted: &dyn Fn(&OutcomeCount) -> bool| {
+        counts.iter().filter(|count| wanted(count)).map(|count| count.count).sum()
+    };
+    let was_asked = |count: &OutcomeCount| !matches!(count.method, Method::Exempt | Method::Rule | Method::BreakGlass);
     let of = |status: Status| sum(&|count| was_asked(count) && count.outcome == status);
     let by = |method: Method, status: Status| sum(&|count| count.method == method && count.outcome == status);
     let ended = Counts {
@@ -167,8 +139,8 @@ pub fn summarise(counts: &[Count], buckets: &[BucketCount]) -> (Counts, Rates, A
     (ended, rates, times(counts, buckets))
 }
 
-/// The times of what people decided.
-pub fn times(counts: &[Count], buckets: &[BucketCount]) -> ApprovalTime {
+/// Computes the approval times, of decisions by people.
+pub fn times(counts: &[OutcomeCount], buckets: &[BucketCount]) -> ApprovalTime {
     ApprovalTime {
         all: latency(counts, buckets, &[Status::Approved, Status::Rejected]),
         approved: latency(counts, buckets, &[Status::Approved]),
@@ -176,8 +148,8 @@ pub fn times(counts: &[Count], buckets: &[BucketCount]) -> ApprovalTime {
     }
 }
 
-/// Of human decisions only: what a rule or an exemption decides takes no time and would flatter the figure.
-fn latency(counts: &[Count], buckets: &[BucketCount], outcomes: &[Status]) -> Latency {
+/// The latency of decisions by votes. Rules and exemptions decide in no time, and would make the figure look better.
+fn latency(counts: &[OutcomeCount], buckets: &[BucketCount], outcomes: &[Status]) -> Latency {
     let human = |outcome: &Status, method: Method| outcomes.contains(outcome) && method == Method::Votes;
     let matching = counts.iter().filter(|count| human(&count.outcome, count.method));
     let (count, total_us) =

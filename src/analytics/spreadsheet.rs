@@ -1,23 +1,23 @@
-//! Text of others as a cell that any spreadsheet opens unharmed.
+//! Text from requests as a cell that any spreadsheet opens safely.
 
 use unicode_segmentation::GraphemeCursor;
 
 use crate::unicode::is_hidden;
 
-/// The most that a cell holds, in UTF-16 units. Excel takes 32,767 and says that a file with more is damaged; others cut at 65,535
-/// without a word.
+/// Maximum length of a cell in UTF-16 units. Excel accepts 32,767 and reports a longer one as damage; other programs cut at 65,535
+/// without notice.
 pub(super) const MOST: usize = 32_000;
-/// What of it the mark at the cut and the guard take at most.
+/// Units reserved for the mark at the cut and the guard against formulas.
 const RESERVED: usize = 64;
 
-/// The text as a cell: no formula, and not longer than a cell may be.
+/// Returns the text as a cell: no formula, and not too long.
 pub(super) fn cell(text: &str) -> String {
     defused(&shortened(text))
 }
 
-/// A text that no spreadsheet takes for a formula: one that begins like a formula gets an apostrophe and a space in front (OWASP,
-/// "CSV Injection"), also when white space or characters that show nothing come first, which some programs skip. The apostrophe alone
-/// is not enough: Gnumeric takes it away when it opens the file, and what it saves is a formula to others.
+/// Guards a text against being read as a formula: one that begins like a formula gets an apostrophe and a space in front (OWASP,
+/// "CSV Injection"), also after white space and invisible characters, which some programs skip. The apostrophe alone is not
+/// enough: Gnumeric removes it on opening, so a file that it saves contains the formula again.
 fn defused(text: &str) -> String {
     let skipped = |c: char| c.is_whitespace() || is_hidden(c);
     let begins = text
@@ -27,13 +27,13 @@ fn defused(text: &str) -> String {
     if begins || controls { format!("' {text}") } else { text.to_owned() }
 }
 
-/// The text, cut between two characters as readers see them where it is too long, with a mark that says how much is missing.
+/// Cuts a text that is too long between two grapheme clusters, and adds how much is missing.
 fn shortened(text: &str) -> String {
     let mut units = text.char_indices().scan(0, |sum, (place, c)| {
         *sum += c.len_utf16();
         Some((place, *sum))
     });
-    // No text has more units than bytes.
+    // A text never has more UTF-16 units than bytes.
     let total: usize = if text.len() <= MOST { 0 } else { text.chars().map(char::len_utf16).sum() };
     if total <= MOST {
         return text.to_owned();
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_for_a_cell_is_cut_and_says_so() {
+    fn a_text_too_long_for_a_cell_is_cut_and_says_so() {
         for (one, bytes) in [("x", 1), ("é", 2), ("€", 3), ("👍", 4), ("👩‍👩‍👧", 18), ("e\u{301}", 3)]
         {
             let units = one.encode_utf16().count();

@@ -1,36 +1,35 @@
-//! What becomes of a request before anyone is asked.
+//! The outcome of a request before anyone is asked.
 
 use std::collections::BTreeSet;
 
 use super::slot::with_added;
 use super::{Decision, GroupName, Method, Policy, RuleName, Ruling, Slot, Status};
 
-/// What becomes of a request before anyone is asked.
+/// The outcome of a request before anyone is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Admission {
-    /// To whoever asks, the resource is not there.
+    /// The requester may not see the resource: the API answers as if it did not exist.
     NotVisible,
-    /// It is decided at once: a rule denies it or lets it pass, or who asks needs no approval.
+    /// It is decided at once: a rule denies or allows it, or the requester is exempt.
     Decided(Decision),
-    /// People are asked to fill these slots, those of rules among them.
+    /// People are asked to fill these slots, including those that rules add.
     Ask {
-        /// The slots.
         slots: Vec<Slot>,
-        /// The rules that wanted people to be asked.
+        /// The rules that require people to be asked.
         rules: Vec<RuleName>,
     },
 }
 
-/// The groups of whoever asks.
+/// The requester's groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Belonging {
-    /// Those that the hub knows them to be in.
+    /// Groups in which the hub lists the requester.
     pub known: BTreeSet<GroupName>,
-    /// Those that a trusted system says they are in. They make a resource visible; they exempt from nothing.
+    /// Groups that a trusted system claims for the requester. They make a resource visible, but never exempt.
     pub said: BTreeSet<GroupName>,
 }
 
-/// Judges a request that is being made. A deny goes before everything, and binds those who are exempt.
+/// Judges a new request. A deny wins over everything, also over an exemption.
 pub fn admit(policy: &Policy, ruling: &Ruling, belonging: &Belonging) -> Admission {
     let is_one = |group: &&GroupName| belonging.known.contains(*group) || belonging.said.contains(*group);
     if !policy.requester_groups.is_empty() && !policy.requester_groups.iter().any(|group| is_one(&group)) {

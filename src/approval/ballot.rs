@@ -1,48 +1,43 @@
-//! One vote: who may cast it, for what, and what it brings about.
+//! One vote: who may cast it, for which slots, and its effect.
 
 use super::cover::is_full;
 use super::payload::is_blank;
 use super::revision::{decidable_again, revise, void_all};
 use super::standing::{is_lapsed, lapsed};
 use super::{
-    Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, GroupName, Kind, LinkUse, Method, Narrowing,
+    Assurance, ChangeRole, Choice, Decision, Digest, Email, GroupName, Kind, LinkUse, Method, Narrowing, PayloadChange,
     Proposal, Refusal, Request, Revision, Roster, Status, TermsSlot, Transition, Void, VoidReason, Vote, cover,
 };
 use crate::ids::VoteId;
 use crate::time::Timestamp;
 
-/// A vote as it is asked for.
+/// A vote as it is requested.
 #[derive(Debug, Clone)]
 pub struct Ballot {
-    /// What the vote will be called.
+    /// The id that the vote will have.
     pub id: VoteId,
-    /// Who votes.
     pub voter: Email,
-    /// What they want.
     pub choice: Choice,
-    /// The slot they vote for; without one, any slot they are eligible for.
+    /// The slot they vote for; without it, every slot they are eligible for.
     pub group: Option<GroupName>,
-    /// Why.
     pub reason: Option<String>,
-    /// The revision they saw, when they say so.
+    /// The revision they saw, if given.
     pub revision: Option<u32>,
-    /// The payload they saw, when they say so.
+    /// The digest of the payload they saw, if given.
     pub digest: Option<Digest>,
-    /// How sure we are of who they are.
     pub assurance: Assurance,
-    /// The way it came: a channel's name, or `api`.
+    /// How the vote arrived: the name of a channel, or `api`.
     pub channel: String,
-    /// The link it came by.
     pub link: Option<LinkUse>,
-    /// The absent member in whose place they vote, when they say so.
+    /// The absent member they stand in for, if given.
     pub on_behalf_of: Option<Email>,
-    /// What an approver of access makes of the window.
+    /// A shorter or later access window than requested.
     pub narrowing: Option<Narrowing>,
-    /// Another payload to approve in place of what is asked.
+    /// Another payload to approve instead of the requested one.
     pub proposal: Option<Proposal>,
 }
 
-/// The checks of one vote, in the order that the answers promise. The same vote again is no transition.
+/// Checks a vote, in the documented order of error codes. A repeated vote returns an empty transition.
 pub(super) fn judge(
     request: &Request,
     ballot: &Ballot,
@@ -57,29 +52,28 @@ pub(super) fn judge(
     check_seen(request, ballot)?;
     let absent = absent(request, ballot, roster)?;
     let seat = absent.as_ref().unwrap_or(&ballot.voter);
-    let holds = |vote: &&Vote| vote.seat() == seat && !is_lapsed(vote, &request.terms.slots, roster);
-    // Somebody who wants something else than what is asked does not repeat themselves.
+    let uses_seat = |vote: &&Vote| vote.seat() == seat && !is_lapsed(vote, &request.terms.slots, roster);
+    // A voter who proposes another payload does not repeat the earlier vote.
     let agrees = |vote: &&Vote| vote.choice == ballot.choice && !proposes(request, ballot);
-    let standing = earlier.filter(holds).filter(agrees);
-    let asked = eligible(&request.terms.slots, ballot, seat, roster);
-    if standing.is_some_and(|vote| says_no_more(ballot, vote) && asked.iter().all(|group| vote.groups.contains(group)))
-    {
+    let current = earlier.filter(uses_seat).filter(agrees);
+    let open = eligible(&request.terms.slots, ballot, seat, roster);
+    if current.is_some_and(|vote| adds_nothing(ballot, vote) && open.iter().all(|group| vote.groups.contains(group))) {
         return Ok(Transition::default());
     }
-    // Of the same voter it is a change of mind, which is heard.
+    // The same voter may use the link again: that changes their vote.
     let spent_by = ballot.link.as_ref().and_then(|link| request.link_spent_by(link));
     if let Some(other) = spent_by.filter(|other| **other != ballot.voter) {
         return Err(Refusal::LinkUsed(other.clone()));
     }
-    check_wish(request, ballot)?;
+    check_reason_and_window(request, ballot)?;
     let revision = revision(request, ballot, roster, now)?;
     let slots = revision.as_ref().map_or(&request.terms.slots, |revision| &revision.slots);
-    // What other rules ask for, the vote may fill as well, or not at all.
+    // Eligibility counts for the new slots: the vote may fill slots that the rules add, or fill none of them.
     let mut groups = eligible(slots, ballot, seat, roster);
     if groups.is_empty() {
         return Err(Refusal::NotEligible(ballot.voter.clone()));
     }
-    let kept = standing.filter(|_| revision.is_none());
+    let kept = current.filter(|_| revision.is_none());
     for group in kept.into_iter().flat_map(|vote| &vote.groups) {
         if !groups.contains(group) {
             groups.push(group.clone());
@@ -92,7 +86,7 @@ pub(super) fn judge(
     let mut vote = cast(request, revision.as_ref(), ballot, (seat, groups), now);
     if let Some(kept) = kept {
         vote.reason = vote.reason.or_else(|| kept.reason.clone());
-        // It is the same vote, so it spends no second link: somebody else may need that one.
+        // The vote stays the same one, so it uses no second link: another person may need that link.
         vote.link = kept.link.clone().or(vote.link);
     }
     let decision = outcome(request, slots, &voids, &vote, roster);
@@ -100,19 +94,19 @@ pub(super) fn judge(
     Ok(Transition { revision, voids, vote: Some(vote), undecidable, decision, ..Transition::default() })
 }
 
-/// Whether a vote on a request that has ended is the one that was cast on it, word for word: only then is it no news that it comes late.
+/// Whether a vote on an ended request repeats the one that was cast on it. Only a repeat is accepted after the end.
 fn is_same(request: &Request, ballot: &Ballot, vote: &Vote) -> bool {
     let is_seen = ballot.revision.is_none_or(|seen| seen == request.revision)
         && ballot.digest.is_none_or(|seen| seen == request.digest);
     let is_seat = ballot.on_behalf_of.as_ref().is_none_or(|absent| absent == vote.seat());
     let is_slot = ballot.group.as_ref().is_none_or(|group| vote.groups.contains(group));
     let is_choice = vote.choice == ballot.choice && !proposes(request, ballot);
-    is_seen && is_seat && is_slot && is_choice && says_no_more(ballot, vote)
+    is_seen && is_seat && is_slot && is_choice && adds_nothing(ballot, vote)
 }
 
-/// Whether the ballot says nothing that the vote does not say. The window is part of what is approved: without one, all that is asked
-/// for is meant. A reason that is left out takes none back.
-fn says_no_more(ballot: &Ballot, vote: &Vote) -> bool {
+/// Whether the ballot contains nothing new compared with the vote. The window is part of what is approved: no narrowing means the
+/// whole requested window. A missing reason does not remove an earlier one.
+fn adds_nothing(ballot: &Ballot, vote: &Vote) -> bool {
     let has_reason = ballot.reason.as_deref().is_some_and(|reason| !is_blank(reason));
     ballot.narrowing == vote.narrowing && (!has_reason || ballot.reason == vote.reason)
 }
@@ -121,7 +115,7 @@ fn proposes(request: &Request, ballot: &Ballot) -> bool {
     ballot.proposal.as_ref().is_some_and(|proposal| proposal.digest != request.digest)
 }
 
-/// Whether what the voter saw is what waits, and whether the hub is sure enough of who they are.
+/// Checks that the voter saw the current payload, has enough assurance, and has no conflict of interest.
 fn check_seen(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
     if ballot.revision.is_some_and(|seen| seen != request.revision) {
         return Err(Refusal::StaleRevision { current: request.revision });
@@ -136,13 +130,13 @@ fn check_seen(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
     }
 }
 
-/// Whether a conflict of interest keeps the person from casting that vote. It keeps nobody from rejecting: whom a request names as its
-/// beneficiary, say, is its asker's choice, and must not keep those out who would say no.
+/// Whether a conflict of interest forbids this vote. It never forbids a reject: the requester chooses the beneficiary, for example,
+/// and must not be able to exclude a person who would reject.
 fn may_not(request: &Request, ballot: &Ballot, person: &Email) -> bool {
     ballot.choice == Choice::Approve && request.is_in_conflict(person)
 }
 
-/// Nobody when the voter uses their own right to vote; without one, the absent member in whose place they may.
+/// The absent member whose seat the vote uses, or `None` if the voter uses their own.
 fn absent(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Option<Email>, Refusal> {
     let may = |member: &Email| !eligible(&request.terms.slots, ballot, member, roster).is_empty();
     if ballot.on_behalf_of.is_none() && may(&ballot.voter) {
@@ -151,13 +145,13 @@ fn absent(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Option<
     let mut refusal = Refusal::NotEligible(ballot.voter.clone());
     let named = |absent: &&Email| ballot.on_behalf_of.as_ref().is_none_or(|named| named == *absent);
     for absent in roster.delegators(&ballot.voter).filter(named).filter(|absent| may(absent)) {
-        let takes = |vote: &&Vote| {
+        let holds_seat = |vote: &&Vote| {
             vote.seat() == absent && vote.voter != ballot.voter && !is_lapsed(vote, &request.terms.slots, roster)
         };
-        // Nobody decides through a stand-in what they may not decide themselves.
+        // A member with a conflict of interest cannot approve through a stand-in either.
         if may_not(request, ballot, absent) {
             refusal = Refusal::Conflict(absent.clone());
-        } else if let Some(taken) = request.live_votes().find(takes) {
+        } else if let Some(taken) = request.live_votes().find(holds_seat) {
             refusal = Refusal::SeatTaken(taken.voter.clone());
         } else {
             return Ok(Some(absent.clone()));
@@ -166,17 +160,17 @@ fn absent(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Option<
     Err(refusal)
 }
 
-/// The slots that the member may fill, or the one of them that the ballot names.
+/// The slots that the member may fill; only the named one if the ballot names a slot.
 fn eligible(slots: &[TermsSlot], ballot: &Ballot, member: &Email, roster: &Roster) -> Vec<GroupName> {
     let named = |slot: &&TermsSlot| ballot.group.as_ref().is_none_or(|group| *group == slot.slot.group);
     let slots = slots.iter().filter(named).filter(|slot| slot.admits(member, roster));
     slots.map(|slot| slot.slot.group.clone()).collect()
 }
 
-/// Whether what comes with the vote can be meant.
-fn check_wish(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
-    let silent = ballot.reason.as_deref().is_none_or(is_blank);
-    if ballot.choice == Choice::Reject && request.terms.procedure.reject_reason_required && silent {
+/// Checks the reason and the narrowed window.
+fn check_reason_and_window(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
+    let has_no_reason = ballot.reason.as_deref().is_none_or(is_blank);
+    if ballot.choice == Choice::Reject && request.terms.procedure.reject_reason_required && has_no_reason {
         return Err(Refusal::ReasonRequired);
     }
     let Some(narrowing) = &ballot.narrowing else { return Ok(()) };
@@ -185,16 +179,16 @@ fn check_wish(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
     if request.kind == Kind::Jit && ballot.choice == Choice::Approve && fits { Ok(()) } else { Err(Refusal::Widened) }
 }
 
-/// What the voter approves in place of what is asked.
+/// The revision that the voter approves instead of the requested payload.
 fn revision(request: &Request, ballot: &Ballot, roster: &Roster, now: Timestamp) -> Result<Option<Revision>, Refusal> {
     let proposal = ballot.proposal.clone().filter(|_| ballot.choice == Choice::Approve && proposes(request, ballot));
     let Some(proposal) = proposal else { return Ok(None) };
     let by = Some(ballot.voter.clone());
-    let change = Change::new(request, &proposal.payload, by, ChangeRole::Approver, ballot.reason.clone(), now);
+    let change = PayloadChange::new(request, &proposal.payload, by, ChangeRole::Approver, ballot.reason.clone(), now);
     revise(request, proposal, change, roster).map(Some)
 }
 
-/// Votes that this one takes the place of, and those whose right is gone.
+/// The votes that this one replaces, and those that have lapsed.
 fn voids(request: &Request, ballot: &Ballot, seat: &Email, roster: &Roster) -> Vec<Void> {
     let mut voids = lapsed(request, roster);
     for vote in request.live_votes() {
@@ -212,10 +206,10 @@ fn voids(request: &Request, ballot: &Ballot, seat: &Email, roster: &Roster) -> V
     voids
 }
 
-/// How the request ends by the vote, if it does.
+/// The decision that the vote brings about, if any.
 fn outcome(request: &Request, slots: &[TermsSlot], voids: &[Void], vote: &Vote, roster: &Roster) -> Option<Decision> {
-    let standing = request.live_votes().filter(|known| !voids.iter().any(|void| void.vote == known.id));
-    let alike: Vec<&Vote> = standing.chain([vote]).filter(|known| known.choice == vote.choice).collect();
+    let live = request.live_votes().filter(|known| !voids.iter().any(|void| void.vote == known.id));
+    let alike: Vec<&Vote> = live.chain([vote]).filter(|known| known.choice == vote.choice).collect();
     let outcome = match vote.choice {
         Choice::Reject if alike.len() >= request.terms.procedure.reject_needed as usize => Status::Rejected,
         Choice::Approve if is_full(slots, &cover(slots, &alike, roster)) => Status::Approved,

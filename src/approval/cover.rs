@@ -1,29 +1,40 @@
-//! Whether people fill slots: a maximum bipartite matching between places and distinct humans.
+//! Whether people fill slots: a maximum bipartite matching between distinct people and the places of slots.
 //!
-//! A slot that needs *k* approvals has *k* places. One person fills one place, also when they are in several groups; a slot
-//! marked `shared` is counted on its own instead.
+//! A slot that needs *k* approvals has *k* places. A person fills at most one place, even if they are in the groups of several
+//! slots. So with slots `dba` and `security`, one approval of a member of both groups fills only one of them, and *which* one may
+//! change when the next approval arrives. Counting each slot separately would accept one person as two; assigning each vote to
+//! the first free slot would leave a slot open that another assignment fills. Hence a matching.
+//!
+//! - [`fill`] walks the slots in order and adds their places to a [`Matching`] one by one, with the people who may fill each.
+//! - [`Matching::augment`] (Kuhn's algorithm) finds a person for a new place. If everyone eligible is assigned already, it tries
+//!   to move one of them from their place by finding somebody else for it, recursively. A filled place never becomes empty again.
+//! - A slot marked `shared` is not part of the matching: any eligible person counts there, whichever place they fill elsewhere.
+//!
+//! The same code answers three questions, which differ only in who counts as eligible: [`cover`] (do the approvals so far fill
+//! the slots?), [`satisfiable`] (could the members of the groups?) and [`indispensable`] (whose absence would make it impossible?).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Email, Roster, TermsSlot, Vote};
 
-/// How many places of each slot the given approvals fill at best, in the order of the slots.
+/// How many places of each slot the approvals fill at best, in the order of the slots.
 ///
-/// An approval counts for a slot that it was cast for when the member whose right it uses is in one of the slot's groups (still).
+/// An approval counts for a slot if it was cast for that slot and the member whose seat it uses is still in one of its groups.
 pub fn cover(slots: &[TermsSlot], approvals: &[&Vote], roster: &Roster) -> Vec<u32> {
     let fills =
         |slot: &TermsSlot, vote: &Vote| vote.groups.contains(&slot.slot.group) && slot.admits(vote.seat(), roster);
     fill(slots, |slot| approvals.iter().filter(|vote| fills(slot, vote)).map(|vote| vote.seat()).collect()).counts
 }
 
-/// Whether the roster, `excluded` people left out, could fill every slot.
+/// Whether the people in the roster, without the excluded ones, could fill every slot.
 pub fn satisfiable(slots: &[TermsSlot], roster: &Roster, excluded: impl Fn(&Email) -> bool) -> bool {
     is_full(slots, &fill_from(slots, roster, excluded).counts)
 }
 
-/// Who cannot be done without: people of the roster but for whom not every slot could be filled. Nobody, when not even with them.
+/// People without whom not every slot could be filled. Empty if the slots cannot be filled at all.
 ///
-/// Of all that could decide only those are looked at whom one way to fill the slots takes, however large the groups are.
+/// Only the people of one complete matching need a check: the slots are full without anybody else. So the cost does not depend
+/// on the size of the groups.
 pub fn indispensable<'r>(
     slots: &[TermsSlot],
     roster: &'r Roster,
@@ -34,7 +45,7 @@ pub fn indispensable<'r>(
         return BTreeSet::new();
     }
     let needed = |person: &&Email| !satisfiable(slots, roster, |other| other == *person || excluded(other));
-    filled.taken.into_iter().filter(needed).collect()
+    filled.used.into_iter().filter(needed).collect()
 }
 
 fn fill_from<'r>(slots: &[TermsSlot], roster: &'r Roster, excluded: impl Fn(&Email) -> bool) -> Filled<'r> {
@@ -43,68 +54,68 @@ fn fill_from<'r>(slots: &[TermsSlot], roster: &'r Roster, excluded: impl Fn(&Ema
     })
 }
 
-/// Whether so many places are all that the slots have.
+/// Whether the filled places are all places of the slots.
 pub(super) fn is_full(slots: &[TermsSlot], filled: &[u32]) -> bool {
     slots.iter().zip(filled).all(|(slot, filled)| *filled >= slot.slot.needed)
 }
 
-/// One way to fill slots.
+/// One assignment of people to slots.
 struct Filled<'p> {
-    /// How many places of each slot.
+    /// Filled places of each slot.
     counts: Vec<u32>,
-    /// The people it takes. Without anybody else the slots are as full.
-    taken: BTreeSet<&'p Email>,
+    /// The people that it uses. The slots are as full without anybody else.
+    used: BTreeSet<&'p Email>,
 }
 
-/// Fills the places of all slots, given who could stand in each.
+/// Fills the places of all slots from the candidates of each.
 fn fill<'p>(slots: &[TermsSlot], candidates: impl Fn(&TermsSlot) -> BTreeSet<&'p Email>) -> Filled<'p> {
-    let (mut matching, mut taken) = (Matching::default(), BTreeSet::new());
+    let (mut matching, mut used) = (Matching::default(), BTreeSet::new());
     let counts = slots
         .iter()
         .map(|slot| {
             let (people, needed) = (candidates(slot), slot.slot.needed);
             if slot.slot.shared {
                 let filled = needed.min(u32::try_from(people.len()).unwrap_or(u32::MAX));
-                taken.extend(people.into_iter().take(filled as usize));
+                used.extend(people.into_iter().take(filled as usize));
                 return filled;
             }
             let people: Vec<&Email> = people.into_iter().collect();
-            (0..needed).map(|_| u32::from(matching.place(people.clone()))).sum()
+            (0..needed).map(|_| u32::from(matching.add_place(people.clone()))).sum()
         })
         .collect();
-    taken.extend(matching.standing.into_keys());
-    Filled { counts, taken }
+    used.extend(matching.assigned.into_keys());
+    Filled { counts, used }
 }
 
-/// A matching that grows a place at a time (Kuhn's algorithm). A place once filled stays filled, perhaps by somebody else.
+/// A matching that grows by one place at a time. A filled place stays filled, perhaps by another person.
 #[derive(Default)]
 struct Matching<'p> {
-    /// Who could stand in each place.
+    /// The candidates of each place.
     places: Vec<Vec<&'p Email>>,
-    /// Which place each person stands in.
-    standing: BTreeMap<&'p Email, usize>,
+    /// The place of each assigned person.
+    assigned: BTreeMap<&'p Email, usize>,
 }
 
 impl<'p> Matching<'p> {
-    /// Adds a place; answers whether it could be filled.
-    fn place(&mut self, candidates: Vec<&'p Email>) -> bool {
+    /// Adds a place, and returns whether it could be filled.
+    fn add_place(&mut self, candidates: Vec<&'p Email>) -> bool {
         self.places.push(candidates);
         self.augment(self.places.len() - 1, &mut BTreeSet::new())
     }
 
-    /// Finds a person for the place, moving others along when needed. Recurses at most once per filled place, of which there
-    /// are at most `MAX_PLACES`.
-    fn augment(&mut self, place: usize, asked: &mut BTreeSet<&'p Email>) -> bool {
+    /// Finds a person for the place, moving others to another place if needed. The recursion depth is at most the number of
+    /// places, which is at most `MAX_PLACES`.
+    fn augment(&mut self, place: usize, visited: &mut BTreeSet<&'p Email>) -> bool {
         for person in self.places.get(place).cloned().unwrap_or_default() {
-            if !asked.insert(person) {
+            if !visited.insert(person) {
                 continue;
             }
-            let free = match self.standing.get(person) {
+            let is_free = match self.assigned.get(person) {
                 None => true,
-                Some(&other) => self.augment(other, asked),
+                Some(&other) => self.augment(other, visited),
             };
-            if free {
-                self.standing.insert(person, place);
+            if is_free {
+                self.assigned.insert(person, place);
                 return true;
             }
         }
@@ -117,7 +128,7 @@ mod tests {
     use super::*;
     use crate::approval::{GroupName, Slot};
 
-    /// All ways in which three people can be in the groups of two slots, against what the name says.
+    /// Compares every membership of three people in the groups of two slots with the definition.
     #[test]
     fn indispensable_is_who_leaves_a_place_empty() {
         let people: Vec<Email> =

@@ -1,4 +1,36 @@
-//! The one door through which a request changes.
+//! The single entry point through which a request changes: [`decide`].
+//!
+//! # Types
+//! - [`Request`]: the request as the store read it, with its terms (the policy as it was at creation) and all its votes.
+//! - [`Command`]: one step that a person or the timer wants, such as a vote, a cancellation, or "expire if overdue".
+//! - [`Roster`]: the memberships that the step needs, and who stands in for whom.
+//! - [`Transition`]: what changes, as optional parts: a revision, voided votes, a new vote, a notice, a decision.
+//! - [`Verdict`]: a transition, and the answer to the caller. Both are needed: a vote after the deadline is refused *and* ends
+//!   the request as expired.
+//!
+//! # Flow
+//! 1. The caller opens a write transaction, in which no other writer can change the request, and reads the request and the roster.
+//! 2. It reads the time, and calls [`decide`].
+//! 3. An overdue request expires first, whatever the command is. So no answer depends on whether the timer was on time.
+//! 4. A vote goes to `ballot`, another payload to `revision`, reminders and escalation to `schedule`; the rest is in this file.
+//! 5. The caller applies the transition to the request ([`Request::apply`]) and writes the same parts to the store: the request's
+//!    row, added and voided votes, an audit entry for each change, the rollups of an end, the event with its deliveries, and the
+//!    execution or grant that an approval opens. All of this is one transaction: either all parts are written or none is.
+//!
+//! # Invariants
+//! - A final status never changes: a request that has ended gets no vote, no revision and no second decision. Only the link to
+//!   its successor may still be added, and only if it was not approved.
+//! - Repeating a command that was carried out gives an empty transition, not an error: callers may retry after a lost answer.
+//! - Only an expiry changes the request and refuses the command. Every other refusal comes with an empty transition.
+//! - At the deadline it is too late: all intervals are half-open.
+//! - Votes are never edited or deleted. A vote that no longer counts is voided, with the reason.
+//! - Nobody fills two places of slots that are not shared, and nobody with a conflict of interest approves, themselves or
+//!   through a stand-in.
+//!
+//! # Why the core knows no clock
+//! The time is an argument, as people and ids are. It must come from inside the transaction: a time that was read before waiting
+//! for the lock could be earlier than a vote that was written meanwhile. And with all inputs as arguments, the same inputs always
+//! give the same verdict: tests need no waiting, and property tests compare any sequence of commands with a simple model.
 
 use super::ballot::judge;
 use super::cover::satisfiable;
@@ -7,72 +39,67 @@ use super::revision::{decidable_again, revise, void_all};
 use super::schedule::due;
 use super::standing::lapsed;
 use super::{
-    Ballot, Change, ChangeRole, Choice, Decision, Email, Method, Proposal, Refusal, Request, Roster, Status,
+    Ballot, ChangeRole, Choice, Decision, Email, Method, PayloadChange, Proposal, Refusal, Request, Roster, Status,
     Transition, Verdict, Vote,
 };
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
-/// What somebody, or the timer, wants of a request.
+/// One step that a caller or the timer requests.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Approve or reject it.
+    /// Approve or reject.
     Vote(Ballot),
-    /// End it if its time is over.
+    /// End the request if it is overdue.
     Expire,
-    /// Take it back. Whether the caller may is for the caller's side to know.
+    /// Cancel the request. The caller's permission is checked before.
     Cancel {
-        /// The person, when it is one.
+        /// The person, if the caller acts for one.
         by: Option<Email>,
-        /// Why.
         reason: Option<String>,
     },
-    /// Let another request take its place. Whether the caller may is for the caller's side to know.
+    /// Replace the request with another one. The caller's permission is checked before.
     Supersede {
-        /// The person, when it is one.
+        /// The person, if the caller acts for one.
         by: Option<Email>,
-        /// The request that takes its place.
+        /// The new request.
         successor: RequestId,
     },
-    /// Ask for something else instead. Whether the caller may is for the caller's side to know.
+    /// Replace the payload. The caller's permission is checked before.
     Revise {
-        /// The person, when it is one.
+        /// The person, if the caller acts for one.
         by: Option<Email>,
-        /// Whether it is the side that asks, or somebody who runs the hub.
+        /// Whether the requester's side changes it, or an operator of the hub.
         role: ChangeRole,
-        /// What is asked for instead.
         proposal: Proposal,
-        /// Why.
         reason: Option<String>,
-        /// The revision they saw, when they say so.
+        /// The revision they saw, if given.
         revision: Option<u32>,
     },
-    /// Go ahead in an emergency.
+    /// Approve in an emergency, without votes.
     BreakGlass {
-        /// Who does.
         by: Email,
-        /// Why.
         reason: String,
-        /// How often they have in the last 24 hours.
+        /// How often this person has used break-glass in the last 24 hours.
         recent: u32,
     },
-    /// Look at who is in the groups by now.
+    /// Check the votes and slots against the current memberships.
     Recheck,
-    /// Remind and escalate as far as it is time.
+    /// Send reminders and escalate, as far as they are due.
     Advance,
 }
 
-/// Decides what `command` does to `request`, given who is in the groups asked and what time it is.
+/// Decides what `command` does to `request`, given the memberships and the time.
 ///
-/// `roster` must hold the memberships, in the request's groups, of the voter, of whom the voter stands in for, and of everybody
-/// whose vote or right to vote is used on the request; for [`Command::Recheck`], [`Command::Revise`] and votes with a proposal, all members of
-/// those groups; for [`Command::BreakGlass`], whether `by` has the right. `now` must have been read while nobody else could change
-/// the request.
+/// `roster` must contain the memberships, in the request's groups, of the voter, of those the voter stands in for, and of everyone
+/// who has voted or whose seat was used. For [`Command::Recheck`], [`Command::Revise`] and votes with a proposal it must contain all
+/// members of those groups; for [`Command::BreakGlass`], whether `by` is in a group with that right. `now` must be read in the
+/// transaction in which `request` was read.
 pub fn decide(request: &Request, command: Command, roster: &Roster, now: Timestamp) -> Verdict {
-    let by_itself = matches!(command, Command::Expire | Command::Recheck | Command::Advance);
+    let is_automatic = matches!(command, Command::Expire | Command::Recheck | Command::Advance);
     if request.is_overdue(now) {
         let decision = Some(Decision::new(Status::Expired, Method::Timeout));
-        let answer = if by_itself { Ok(()) } else { Err(Refusal::Expired) };
+        let answer = if is_automatic { Ok(()) } else { Err(Refusal::Expired) };
         return Verdict { transition: Transition { decision, ..Transition::default() }, answer };
     }
     let judged = match (request.status, command) {
@@ -80,7 +107,7 @@ pub fn decide(request: &Request, command: Command, roster: &Roster, now: Timesta
         (Status::Pending, command) => change(request, command, roster, now),
         (Status::Cancelled, Command::Cancel { .. }) => Ok(Transition::default()),
         (status, Command::Supersede { successor, .. }) if status != Status::Approved => replace(request, successor),
-        _ if by_itself => Ok(Transition::default()),
+        _ if is_automatic => Ok(Transition::default()),
         (status, _) => Err(Refusal::of_ended(status)),
     };
     match judged {
@@ -89,7 +116,7 @@ pub fn decide(request: &Request, command: Command, roster: &Roster, now: Timesta
     }
 }
 
-/// What a command other than a vote does to a request that waits, and whose time is not over.
+/// Applies a command other than a vote to a pending request that is not overdue.
 fn change(request: &Request, command: Command, roster: &Roster, now: Timestamp) -> Result<Transition, Refusal> {
     let ended = |decision| Ok(Transition { decision: Some(decision), ..Transition::default() });
     match command {
@@ -109,7 +136,7 @@ fn change(request: &Request, command: Command, roster: &Roster, now: Timestamp) 
             if revision.is_some_and(|seen| seen != request.revision) {
                 return Err(Refusal::StaleRevision { current: request.revision });
             }
-            let change = Change::new(request, &proposal.payload, by, role, reason, now);
+            let change = PayloadChange::new(request, &proposal.payload, by, role, reason, now);
             let revision = Some(revise(request, proposal, change, roster)?);
             let undecidable = decidable_again(request);
             Ok(Transition { revision, voids: void_all(request), undecidable, ..Transition::default() })

@@ -1,17 +1,17 @@
-//! How much of a request leaves for a channel.
+//! How much of a request is sent to a channel.
 
 use serde::{Deserialize, Serialize};
 
-/// How much of a request leaves for a channel. Of what its resource and an endpoint say, the stricter holds.
+/// How much of a request is sent to a channel. If a resource and an endpoint differ, the stricter setting applies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Detail {
-    /// All of it.
+    /// Everything.
     #[default]
     Full,
-    /// All of it but what looks like a secret.
+    /// Everything except what looks like a secret.
     Redacted,
-    /// What sort of thing is asked for, on which resource, by whom, and the links.
+    /// Only the kind, the resource, the requester, and the links.
     LinkOnly,
 }
 

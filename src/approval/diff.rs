@@ -1,4 +1,4 @@
-//! What changed between two payloads, for people to read.
+//! The difference between two payloads, for people to read.
 
 use std::ops::Range;
 
@@ -6,49 +6,48 @@ use similar::{Algorithm, DiffOp, DiffTag, capture_diff_slices, group_diff_ops};
 
 /// Unchanged lines shown around a change.
 const CONTEXT: usize = 3;
-/// Bytes of a diff, the line that says that it was cut included.
+/// Maximum length of a diff in bytes, with the line that says that it was cut.
 const MAX_DIFF: usize = 16 * 1024;
-/// Bytes kept free for that line.
+/// Bytes reserved for that line.
 const NOTE: usize = 64;
-/// Changed lines, of both sides together, up to which lines are matched with each other: it keeps the worst case short.
+/// Changed lines of both sides together, up to which lines are matched with each other: this bounds the worst case.
 const MAX_MATCHED: usize = 4_000;
-/// Bytes that both sides share, shown in front of a change in a line that is too long to be shown whole.
+/// Bytes shown before a change in a line that is too long to be shown whole. Both sides have them in common.
 const LEAD: usize = 80;
 
-/// The diff from `before` to `after` in the unified format: hunks with three lines of context; empty when nothing changed.
-/// One line that became another is just `-old` and `+new`. Lines end at `\n` and nowhere else, so a text that lost its last
-/// line end shows as having lost an empty line.
+/// Returns the unified diff from `before` to `after`: hunks with three lines of context; empty when nothing changed. If both are
+/// one line, it is just `-old` and `+new`. Lines end only at `\n`, so a lost final line end shows as a lost empty line.
 ///
-/// At most 16 KiB: what is beyond them is cut, and a last line says so.
+/// A diff has at most 16 KiB. A longer one is cut, and its last line says so.
 pub fn unified(before: &str, after: &str) -> String {
-    let mut page = Page::default();
+    let mut diff = DiffWriter::default();
     let old: Vec<&str> = before.split('\n').collect();
     let new: Vec<&str> = after.split('\n').collect();
     match (old.as_slice(), new.as_slice()) {
         _ if before == after => {}
-        (&[old], &[new]) => page.one_line(old, new),
-        (old, new) => page.hunks(old, new),
+        (&[old], &[new]) => diff.one_line(old, new),
+        (old, new) => diff.hunks(old, new),
     }
-    page.finish()
+    diff.finish()
 }
 
 /// A diff as far as it is written.
 #[derive(Default)]
-struct Page {
+struct DiffWriter {
     text: String,
-    /// Bytes that found no room.
+    /// Bytes that did not fit.
     cut: usize,
 }
 
-impl Page {
+impl DiffWriter {
     fn one_line(&mut self, old: &str, new: &str) {
         if old.len() + new.len() + "-\n+\n".len() + NOTE <= MAX_DIFF {
             self.line("-", old);
             self.line("+", new);
             return;
         }
-        // Both sides get half of the room, from shortly before the first difference on: cut from the start, the new line would
-        // not be seen at all.
+        // Each side gets half of the space, from shortly before the first difference on. Cut from the start, the new line
+        // might not be visible at all.
         let shared = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
         let from = old.floor_char_boundary(shared.saturating_sub(LEAD));
         let room = MAX_DIFF / 2 - NOTE;
@@ -69,14 +68,14 @@ impl Page {
         let suffix = old.iter().rev().zip(new.iter().rev()).take(rest).take_while(|(old, new)| old == new).count();
         let (old_len, new_len) = (old.len() - prefix - suffix, new.len() - prefix - suffix);
         let changes = if old_len + new_len > MAX_MATCHED {
-            self.line("", "… too many changed lines to match them: shown as replaced whole");
+            self.line("", "… too many changed lines to match them: shown as one replacement");
             vec![
                 DiffOp::Equal { old_index: 0, new_index: 0, len: prefix },
                 DiffOp::Replace { old_index: prefix, old_len, new_index: prefix, new_len },
                 DiffOp::Equal { old_index: prefix + old_len, new_index: prefix + new_len, len: suffix },
             ]
         } else {
-            // No deadline: the same texts must give the same diff, whatever the machine is doing.
+            // No time limit: the same texts must always give the same diff.
             capture_diff_slices(Algorithm::Myers, old, new)
         };
         for hunk in group_diff_ops(changes, CONTEXT) {
@@ -173,8 +172,8 @@ mod tests {
     }
 
     #[test]
-    fn many_small_lines_take_no_long_time() {
-        // 64 KiB of one character a line, in an order that gives the search the most to do.
+    fn many_small_lines_do_not_take_long() {
+        // 64 KiB of one-character lines, in an order that is expensive for the search.
         let noise = |seed: u32, lines: u32| {
             let mut state = seed;
             let letters = (0..lines).map(|_| {
@@ -191,7 +190,7 @@ mod tests {
         assert_eq!(one_more.lines().filter(|line| line.starts_with(['+', '-'])).count(), 1, "{one_more}");
     }
 
-    /// The lines after the hunks are applied to `before`; the lines that the hunks say they replace must be there.
+    /// Applies the diff to `before`, and checks that the replaced lines are there.
     fn patched(before: &str, diff: &str) -> String {
         let old: Vec<&str> = before.split('\n').collect();
         let (mut at, mut result) = (0, Vec::new());
@@ -222,7 +221,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn applied_to_what_was_it_gives_what_is(before in script(), after in script()) {
+        fn applying_the_diff_to_before_gives_after(before in script(), after in script()) {
             let diff = unified(&before, &after);
             if before == after {
                 prop_assert_eq!(diff, "");

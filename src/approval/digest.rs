@@ -1,4 +1,4 @@
-//! The digest of what is asked: the same in link, page, vote and answer, so that what was seen is what runs.
+//! The digest of a payload. Link, page, vote and answer carry the same one, so that what people saw is what runs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,13 +10,13 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
-/// The text given is not a digest.
+/// The text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected a SHA-256 digest: 64 lower-case hex digits")]
 pub struct InvalidDigest;
 
 impl Digest {
-    /// Of some bytes.
+    /// Returns the digest of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
@@ -81,9 +81,9 @@ mod tests {
         assert!("ba7".parse::<Digest>().is_err());
     }
 
-    /// `serde_json` reads these one bit off without its feature `float_roundtrip`, and an asker's library does not.
+    /// Without its feature `float_roundtrip`, `serde_json` reads these numbers one bit off, but clients do not.
     #[test]
-    fn numbers_are_read_as_they_are() {
+    fn numbers_are_read_exactly() {
         for text in [
             "51.248178375505404",
             "-93.31137037688033",

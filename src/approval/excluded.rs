@@ -1,83 +1,81 @@
-//! Who may not approve a request, and by whose word: an asker chooses some of them, so approvers have to see whom.
+//! Who may not approve a request, and who said so. Approvers must see this, since the requester chooses some of these people.
 
 use serde::Serialize;
 
 use super::{Email, Request, Terms};
 
-/// Most people of the policy's list that are told: every event about the request carries them.
+/// Most people shown from the policy's list: every event of the request carries them.
 const MOST_LISTED: usize = 20;
 
-/// Somebody who may not approve a request.
+/// A person who may not approve a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Excluded {
-    /// Who.
     pub person: Email,
-    /// As what.
+    /// The role that excludes them.
     #[serde(rename = "as")]
     pub role: ExcludedAs,
-    /// By whose word.
-    pub by: WordOf,
+    /// Where the exclusion comes from.
+    pub by: ExclusionSource,
 }
 
-/// As what somebody may not approve a request.
+/// The role that keeps a person from approving a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExcludedAs {
-    /// Who asks.
     Requester,
-    /// In whose name it is asked.
+    /// The person the requester acts for.
     ActingFor,
-    /// For whom it is asked.
+    /// The person the request is made for.
     Beneficiary,
-    /// Whose token it was asked with.
+    /// The owner of the token that made the request.
     TokenOwner,
-    /// Whom the resource's policy lists.
+    /// Listed by the resource's policy.
     Conflicted,
 }
 
-/// By whose word something is so.
+/// Where an exclusion comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WordOf {
-    /// The request says so: whoever asked.
+pub enum ExclusionSource {
+    /// Fields of the request: the requester's own statement.
     Request,
-    /// The token with which it was asked.
+    /// The token that made the request.
     Token,
     /// The resource's policy.
     Policy,
 }
 
 impl Excluded {
-    /// In words.
+    /// Returns the exclusion as a sentence.
     pub fn describe(&self) -> String {
         let role = match self.role {
             ExcludedAs::Requester => "requester",
-            ExcludedAs::ActingFor => "in whose name it is asked",
+            ExcludedAs::ActingFor => "the request is made in their name",
             ExcludedAs::Beneficiary => "beneficiary",
-            ExcludedAs::TokenOwner => "whose token asked",
+            ExcludedAs::TokenOwner => "owner of the requesting token",
             ExcludedAs::Conflicted => "conflicted",
         };
         let by = match self.by {
-            WordOf::Request => "request",
-            WordOf::Token => "token",
-            WordOf::Policy => "policy",
+            ExclusionSource::Request => "request",
+            ExclusionSource::Token => "token",
+            ExclusionSource::Policy => "policy",
         };
-        format!("{} may not approve ({role}, by the {by}'s word)", self.person)
+        format!("{} may not approve ({role}, according to the {by})", self.person)
     }
 }
 
 impl ExcludedAs {
-    const fn by(self) -> WordOf {
+    const fn by(self) -> ExclusionSource {
         match self {
-            Self::Requester | Self::ActingFor | Self::Beneficiary => WordOf::Request,
-            Self::TokenOwner => WordOf::Token,
-            Self::Conflicted => WordOf::Policy,
+            Self::Requester | Self::ActingFor | Self::Beneficiary => ExclusionSource::Request,
+            Self::TokenOwner => ExclusionSource::Token,
+            Self::Conflicted => ExclusionSource::Policy,
         }
     }
 }
 
 impl Request {
-    /// Who may not approve it, and by whose word, each person once: by the first of the request's, the token's and the policy's word.
+    /// Returns who may not approve the request. Each person is listed once, with the first source of request, token and policy.
     pub fn excluded(&self) -> Vec<Excluded> {
         let Terms { askers, conflicted, procedure, .. } = &self.terms;
         let named = [

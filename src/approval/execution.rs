@@ -1,7 +1,8 @@
-//! What becomes of an approved action: one claim by whoever runs it, and how the run ended.
+//! The execution of an approved action: one claim, heartbeats while it runs, and one report of the result.
 //!
-//! The second axis of a request's state. A claim is given out once. When its lease runs out without a report, nobody knows
-//! whether the command ran: that is `unknown`, which is final, since to run it again might do it twice.
+//! This is a second state machine beside the request's status. An execution can be claimed once; the claim has a lease and a
+//! fencing token. If the lease expires without a report, nobody knows whether the command ran. That state is `unknown`, and it is
+//! final, since running the command again might do its work twice.
 
 use std::time::Duration;
 
@@ -10,23 +11,23 @@ use serde::{Deserialize, Serialize};
 use super::{Digest, Email};
 use crate::time::Timestamp;
 
-/// Where an execution stands. All but ready and claimed are final.
+/// The state of an execution. All but ready and claimed are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExecutionStatus {
     /// May be claimed.
     Ready,
-    /// Somebody is running it.
+    /// An executor is running it.
     Claimed,
-    /// It ran, and its executor says that it worked.
+    /// It ran, and its executor reports success.
     Succeeded,
-    /// It ran, and its executor says that it did not work.
+    /// It ran, and its executor reports a failure.
     Failed,
-    /// Its executor was not heard of again.
+    /// The lease expired without a report.
     Unknown,
-    /// Nobody claimed it in time.
+    /// It was not claimed in time.
     Lapsed,
-    /// Taken back before anybody claimed it.
+    /// Revoked before it was claimed.
     Revoked,
 }
 
@@ -44,7 +45,7 @@ impl ExecutionStatus {
         }
     }
 
-    /// Whether nothing can follow.
+    /// Whether the status can no longer change.
     pub const fn is_final(self) -> bool {
         !matches!(self, Self::Ready | Self::Claimed)
     }
@@ -53,163 +54,149 @@ impl ExecutionStatus {
 /// The execution of one approved request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Execution {
-    /// Where it stands.
     pub status: ExecutionStatus,
-    /// Of the payload that was approved: the only one that may run.
+    /// Digest of the approved payload: the only one that may run.
     pub digest: Digest,
-    /// From this moment on it is too late to claim it.
+    /// Too late to claim from this time on.
     pub use_by: Timestamp,
-    /// Fencing token of the claim: a number that nobody but the claimant was given; 0 before there is a claim.
+    /// Fencing token of the claim, known only to the claimant; 0 before there is a claim.
     pub fence: u64,
-    /// How long a claim or heartbeat holds.
+    /// Length of the lease that a claim or heartbeat gives.
     pub lease_seconds: u32,
-    /// From this moment on the claimant counts as lost.
+    /// The claimant counts as lost from this time on.
     pub lease_expires_at: Option<Timestamp>,
-    /// When it was claimed.
     pub claimed_at: Option<Timestamp>,
-    /// The principal that claimed it.
+    /// Key of the principal that claimed it.
     pub claimed_by: Option<String>,
-    /// The claimant's own name for that claim.
+    /// The claimant's idempotency key for that claim.
     pub claim_key: Option<String>,
-    /// When it became final: by its deadlines, the moment that they name.
+    /// When it became final. If a deadline ended it: that deadline.
     pub finished_at: Option<Timestamp>,
-    /// What the command answered.
     pub exit_code: Option<i32>,
-    /// What it wrote.
     pub output: Option<String>,
-    /// Whether that is a part only.
+    /// Whether `output` is only a part.
     pub output_truncated: bool,
-    /// Of all it wrote.
+    /// Digest of the whole output.
     pub output_digest: Option<Digest>,
-    /// Why it was revoked.
     pub reason: Option<String>,
-    /// Who revoked it, when it was a person.
+    /// Who revoked it, if it was a person.
     pub revoked_by: Option<Email>,
 }
 
-/// What an executor says of its run.
+/// An executor's report of its run.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Report {
-    /// Whether it worked.
+pub struct ExecutionReport {
     pub status: ReportStatus,
-    /// What the command answered.
     pub exit_code: Option<i32>,
-    /// What it wrote.
     pub output: Option<String>,
-    /// Whether that is a part only.
+    /// Whether `output` is only a part.
     pub output_truncated: bool,
-    /// Of all it wrote.
+    /// Digest of the whole output.
     pub output_digest: Option<Digest>,
 }
 
-/// Whether a run worked.
+/// Whether a run succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReportStatus {
-    /// It did.
     Succeeded,
-    /// It did not.
     Failed,
 }
 
-/// What somebody, or the timer, wants of an execution.
+/// A command to an execution, from a caller or the timer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Use {
-    /// Run it.
+    /// Claim it, in order to run it.
     Claim {
-        /// Of the payload that the executor means to run.
+        /// Digest of the payload that the executor is going to run.
         digest: Digest,
-        /// The principal that asks.
+        /// Key of the calling principal.
         by: String,
-        /// Its own name for this claim: asking again with it gives the same answer, should the first have been lost.
+        /// Idempotency key of this claim: repeating the call with it returns the same claim, in case the first answer was lost.
         key: Option<String>,
-        /// Fencing token of the claim, should it be given out: a number that nobody can guess, and not 0.
+        /// Fencing token for the claim, if it succeeds: a number that cannot be guessed, and not 0.
         fence: u64,
-        /// How long to wait for a sign of life.
+        /// Time until the claimant counts as lost, unless it sends a heartbeat.
         lease_seconds: u32,
     },
-    /// Still running.
+    /// Extend the lease: the command is still running.
     Heartbeat {
-        /// Of the claim.
+        /// Fencing token of the claim.
         fence: u64,
-        /// The principal that says so.
+        /// Key of the calling principal.
         by: String,
     },
-    /// Done.
+    /// Report the result.
     Report {
-        /// Of the claim.
+        /// Fencing token of the claim.
         fence: u64,
-        /// The principal that says so.
+        /// Key of the calling principal.
         by: String,
-        /// How it went.
-        report: Report,
+        report: ExecutionReport,
     },
-    /// Take it back. Whether the caller may is for the caller's side to know.
+    /// Revoke it. The caller's permission is checked before.
     Revoke {
-        /// The person, when it is one.
+        /// The person, if the caller acts for one.
         by: Option<Email>,
-        /// Why.
         reason: Option<String>,
     },
-    /// End it if its time is over.
+    /// End it if its deadline has passed.
     Tick,
 }
 
-/// What a command does to an execution.
+/// The effect of a command on an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UseChange {
-    /// Nothing.
     None,
-    /// It is this from now on.
+    /// The execution's new state.
     Becomes(Box<Execution>),
 }
 
-/// What happens, and what the caller is told. Whoever comes too late is refused, *and* the execution ends.
+/// The effect of a command, and the answer to the caller. A call that comes too late is refused *and* ends the execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UseVerdict {
-    /// What to write down.
+    /// What to write.
     pub change: UseChange,
-    /// What to answer.
     pub answer: Result<(), UseRefusal>,
 }
 
-/// Why a command is not carried out.
+/// Why a command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UseRefusal {
-    /// Something else was approved.
+    /// Another payload was approved.
     #[error("the digest does not match what was approved: read the request again before you run it")]
     Digest,
-    /// Nobody claimed it in time.
+    /// It was not claimed in time.
     #[error("this approval was not used in time: ask again")]
     Lapsed,
-    /// It was taken back.
+    /// It was revoked.
     #[error("this approval was revoked before it was used")]
     Revoked,
-    /// It is given out once.
-    #[error("this execution was claimed before, and it is given out once")]
+    /// An execution can be claimed only once.
+    #[error("this execution has already been claimed: it can be claimed only once")]
     AlreadyClaimed,
-    /// Somebody else's claim, whatever fence is shown.
-    #[error("only the token that claimed this execution reports on it")]
+    /// Another principal's claim, whatever fencing token the call has.
+    #[error("only the token that claimed this execution may report on it")]
     NotClaimant,
-    /// Not the fence of the claim.
-    #[error("the fence is not that of this request's claim")]
+    /// Not the fencing token of the claim.
+    #[error("the fence does not match this request's claim")]
     StaleFence,
-    /// The claimant was given up.
-    #[error("the lease ran out before this report: the outcome stays unknown")]
+    /// The lease expired.
+    #[error("the lease expired before this report: the outcome stays unknown")]
     LeaseOver,
-    /// How it ended is settled.
-    #[error("this execution has ended")]
+    /// It has ended already.
+    #[error("this execution has already ended")]
     AlreadyFinished,
 }
 
-/// Decides what `command` does to `execution` at `now`, which must have been read while nobody else could change it.
+/// Decides what `command` does to `execution`. `now` must be read in the transaction in which `execution` was read.
 pub fn use_execution(execution: &Execution, command: Use, now: Timestamp) -> UseVerdict {
-    // First what time has done to it, so that the answer never depends on whether the timer came by.
-    let overtaken = execution.overtaken(now);
-    let current = overtaken.as_ref().unwrap_or(execution);
+    // Apply the deadlines first, so that the answer never depends on whether the timer was on time.
+    let expired = execution.after_deadline(now);
+    let current = expired.as_ref().unwrap_or(execution);
     let judged = match command {
         Use::Claim { digest, by, key, fence, lease_seconds } => {
-            let claim = Claim { by, key, fence, lease_seconds };
+            let claim = NewClaim { by, key, fence, lease_seconds };
             current.claim(digest, claim, now)
         }
         Use::Heartbeat { fence, by } => current.heartbeat(fence, &by, now),
@@ -221,23 +208,23 @@ pub fn use_execution(execution: &Execution, command: Use, now: Timestamp) -> Use
         Ok(next) => (next, Ok(())),
         Err(refusal) => (None, Err(refusal)),
     };
-    let change = next.or(overtaken).map_or(UseChange::None, |next| UseChange::Becomes(Box::new(next)));
+    let change = next.or(expired).map_or(UseChange::None, |next| UseChange::Becomes(Box::new(next)));
     UseVerdict { change, answer }
 }
 
-/// A claim as it would be.
-struct Claim {
+/// A claim that has not been granted yet.
+struct NewClaim {
     by: String,
     key: Option<String>,
     fence: u64,
     lease_seconds: u32,
 }
 
-/// The next state, or none when the command is a repeat of one that was carried out.
+/// The next state, or `None` when the command repeats one that was carried out.
 type Judged = Result<Option<Execution>, UseRefusal>;
 
 impl Execution {
-    /// The execution of what was just approved.
+    /// Returns the execution of a request that was just approved.
     pub const fn new(digest: Digest, use_by: Timestamp) -> Self {
         Self {
             status: ExecutionStatus::Ready,
@@ -259,7 +246,7 @@ impl Execution {
         }
     }
 
-    /// When [`Use::Tick`] has to look at it; never once it is final.
+    /// Returns when [`Use::Tick`] is due; `None` once the execution is final.
     pub const fn due(&self) -> Option<Timestamp> {
         match self.status {
             ExecutionStatus::Ready => Some(self.use_by),
@@ -268,8 +255,8 @@ impl Execution {
         }
     }
 
-    /// What time alone has made of it. Half-open: at the deadline it is too late.
-    fn overtaken(&self, now: Timestamp) -> Option<Self> {
+    /// The execution after its deadline, if that has passed. At the deadline it is too late.
+    fn after_deadline(&self, now: Timestamp) -> Option<Self> {
         let due = self.due().filter(|due| now >= *due)?;
         let status = match self.status {
             ExecutionStatus::Claimed => ExecutionStatus::Unknown,
@@ -278,8 +265,8 @@ impl Execution {
         Some(Self { status, finished_at: Some(due), ..self.clone() })
     }
 
-    fn claim(&self, digest: Digest, claim: Claim, now: Timestamp) -> Judged {
-        let Claim { by, key, fence, lease_seconds } = claim;
+    fn claim(&self, digest: Digest, claim: NewClaim, now: Timestamp) -> Judged {
+        let NewClaim { by, key, fence, lease_seconds } = claim;
         match self.status {
             ExecutionStatus::Lapsed => return Err(UseRefusal::Lapsed),
             ExecutionStatus::Revoked => return Err(UseRefusal::Revoked),
@@ -306,7 +293,7 @@ impl Execution {
         }))
     }
 
-    /// Whether somebody asks again for the claim that is theirs. Without a key it cannot be told from a second run.
+    /// Whether the call repeats the current claim. Without a key, a repeat cannot be distinguished from a second run.
     fn is_claim_of(&self, by: &str, key: Option<&str>) -> bool {
         key.is_some() && self.claim_key.as_deref() == key && self.claimed_by.as_deref() == Some(by)
     }
@@ -315,8 +302,8 @@ impl Execution {
         self.check_claimant(fence, by)?;
         match self.status {
             ExecutionStatus::Claimed => {
-                // Never shorter: a late heartbeat may have been overtaken by a later one. But a lease that ends later than two in a
-                // row was given before the clock was put back.
+                // A heartbeat never shortens the lease: a later one may have arrived first. But a lease that ends later than two in
+                // a row was given before the clock was set back.
                 let (end, longest) =
                     (lease_end(now, self.lease_seconds), lease_end(now, self.lease_seconds.saturating_mul(2)));
                 let end = Some(end).max(self.lease_expires_at.filter(|known| *known <= longest));
@@ -327,12 +314,12 @@ impl Execution {
         }
     }
 
-    fn report(&self, fence: u64, by: &str, report: Report, now: Timestamp) -> Judged {
+    fn report(&self, fence: u64, by: &str, report: ExecutionReport, now: Timestamp) -> Judged {
         self.check_claimant(fence, by)?;
         match self.status {
             ExecutionStatus::Claimed => Ok(Some(Self {
                 status: report.status.into(),
-                // Not before it was claimed, though the clock may have been put back meanwhile.
+                // Not before the claim, even if the clock was set back since.
                 finished_at: Some(now).max(self.claimed_at),
                 exit_code: report.exit_code,
                 output: report.output,
@@ -346,7 +333,7 @@ impl Execution {
         }
     }
 
-    fn ended_by(&self, report: &Report) -> bool {
+    fn ended_by(&self, report: &ExecutionReport) -> bool {
         self.status == report.status.into()
             && self.exit_code == report.exit_code
             && self.output == report.output
@@ -354,7 +341,7 @@ impl Execution {
             && self.output_digest == report.output_digest
     }
 
-    /// Whether it is the claimant who speaks of this claim. Nobody was ever given 0.
+    /// Checks that the caller has the claim and its fencing token. No claim ever has the token 0.
     fn check_claimant(&self, fence: u64, by: &str) -> Result<(), UseRefusal> {
         match self.claimed_by.as_deref() {
             Some(claimant) if claimant != by => Err(UseRefusal::NotClaimant),

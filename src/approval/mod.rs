@@ -1,7 +1,7 @@
-//! The pure core: what a request is, who may decide it, and what a step does to it.
+//! The pure core: what a request is, who may decide it, and what a command does to it.
 //!
-//! Nothing here reads a clock, touches a database or awaits: the time, the people and the ids come in as arguments, and what
-//! should happen goes out as a value. Every way to decide (page, link, API, timer) goes through [`decide()`].
+//! Nothing here reads a clock, touches a database or awaits. Time, people and ids are arguments; what must be written is a
+//! return value. Every way to decide (page, link, API, timer) goes through [`decide()`].
 
 mod admit;
 mod ballot;
@@ -38,9 +38,9 @@ pub use decide::{Command, decide};
 pub use detail::Detail;
 pub use diff::unified;
 pub use digest::{Digest, InvalidDigest};
-pub use excluded::{Excluded, ExcludedAs, WordOf};
+pub use excluded::{Excluded, ExcludedAs, ExclusionSource};
 pub use execution::{
-    Execution, ExecutionStatus, Report, ReportStatus, Use, UseChange, UseRefusal, UseVerdict, use_execution,
+    Execution, ExecutionReport, ExecutionStatus, ReportStatus, Use, UseChange, UseRefusal, UseVerdict, use_execution,
 };
 pub use grant::{Grant, GrantCommand, GrantRefusal, GrantStatus, GrantStep, GrantVerdict, Narrowing, use_grant};
 pub use guardrail::{
@@ -54,10 +54,10 @@ pub use policy::{
     Procedure, validate_slots,
 };
 pub use refusal::Refusal;
-pub use request::{Change, ChangeRole, Decision, Method, Progress, Request, Review, Status};
+pub use request::{ChangeRole, Decision, Method, PayloadChange, Progress, Request, Review, Status};
 pub use revision::Proposal;
 pub use roster::Roster;
-pub use schedule::Notice;
+pub use schedule::ScheduledNotice;
 pub use slot::{MAX_PLACES, MAX_SLOTS, Slot, with_added};
 pub use terms::{Terms, TermsSlot};
 pub use transition::{Revision, Transition, Verdict, Void, VoidReason};

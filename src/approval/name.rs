@@ -1,16 +1,16 @@
-//! Names that people give to things: they appear in URLs, tables and cards, so their alphabet is narrow.
+//! Names of configured things. They appear in URLs, tables and cards, so their alphabet is small.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Longest name, in bytes.
+/// Maximum length of a name in bytes.
 const MAX_NAME: usize = 64;
 
-/// The text given cannot be a name.
+/// The text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} name has 1 to 64 characters of A-Z a-z 0-9 . _ - and begins with a letter or digit")]
+#[error("{what} name must have 1 to 64 characters of A-Z a-z 0-9 . _ - and begin with a letter or digit")]
 pub struct InvalidName {
     what: &'static str,
 }
@@ -56,17 +56,17 @@ name!(
     "a group"
 );
 name!(
-    /// The name of a thing that is acted on.
+    /// The name of a resource that requests act on.
     ResourceName,
     "a resource"
 );
 name!(
-    /// The name of a target of notifications.
+    /// The name of an endpoint, which receives notifications.
     EndpointName,
     "an endpoint"
 );
 name!(
-    /// The name of a guardrail.
+    /// The name of a guardrail rule.
     RuleName,
     "a rule"
 );

@@ -1,4 +1,4 @@
-//! What exactly is asked for: its text and facts, their bounds, and their digest.
+//! The payload of a request: its text and facts, their bounds, and their digest.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::{Digest, limits};
 use crate::unicode::is_hidden;
 
-/// What sort of approval is asked for.
+/// The kind of approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// One command, approved each time.
+    /// One command; each run needs an approval.
     Action,
-    /// Access for a time.
+    /// Access for a limited time.
     Jit,
 }
 
@@ -26,38 +26,38 @@ impl Kind {
     }
 }
 
-/// What exactly is asked for. It never changes: an edit makes a new revision.
+/// The exact thing that is requested. It never changes: an edit makes a new revision.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Payload {
     /// The exact text that would run; may be empty for access.
     pub command: String,
-    /// What language it is in.
+    /// The command's language, for display and guardrails.
     pub language: Option<String>,
     /// Facts about it, for people, templates and checks.
     pub context: Option<Value>,
-    /// Length of the access window; none for an action.
+    /// Length of the access window; `None` for an action.
     pub duration_seconds: Option<u32>,
 }
 
-/// A payload that cannot be taken.
+/// Why a payload is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPayload {
-    /// Nothing to approve.
-    #[error("command is empty: say exactly what would run")]
+    /// There is nothing to approve.
+    #[error("command is empty: give the exact text that would run")]
     NoCommand,
-    /// Access without an end, or an action with one.
-    #[error("duration_seconds belongs to access for a time (kind jit), and only there: say for how long")]
+    /// Access without a length, or an action with one.
+    #[error("duration_seconds must be set for access for a time (kind jit), and only there")]
     Duration,
-    /// A number that not every JSON reader reads alike.
-    #[error("context holds an integer beyond ±(2^53-1), which JSON readers do not agree on: send it as a string")]
+    /// A number that not every JSON reader reads exactly.
+    #[error("context contains an integer beyond ±(2^53-1), which JSON readers do not agree on: send it as a string")]
     Integer,
 }
 
 impl Payload {
-    /// Checks what types cannot.
+    /// Checks what the types cannot.
     ///
     /// # Errors
-    /// The first thing found that cannot be taken.
+    /// Returns the first problem found.
     pub fn validate(&self, kind: Kind) -> Result<(), InvalidPayload> {
         if kind == Kind::Action && is_blank(&self.command) {
             return Err(InvalidPayload::NoCommand);
@@ -71,7 +71,7 @@ impl Payload {
         Ok(())
     }
 
-    /// As lines of text to compare with another's: the command, and what else differs.
+    /// Returns the payload as lines of text to compare with `other`: the command, and the other fields that differ.
     pub(super) fn beside(&self, other: &Self) -> String {
         let mut text = self.command.clone();
         if let Some(language) = self.language.as_ref().filter(|_| self.language != other.language) {
@@ -90,13 +90,13 @@ impl Payload {
     /// `duration_seconds`, `null` where one is absent.
     ///
     /// # Errors
-    /// When the context cannot be written canonically.
+    /// Returns an error if the context has no canonical form.
     pub fn digest(&self) -> Result<Digest, serde_json::Error> {
         serde_json_canonicalizer::to_vec(self).map(|canonical| Digest::of(&canonical))
     }
 }
 
-/// Whether there is nothing to see in a text: white space and characters that show nothing.
+/// Whether a text shows nothing: only white space and invisible characters.
 pub fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || is_hidden(c))
 }
@@ -104,7 +104,7 @@ pub fn is_blank(text: &str) -> bool {
 fn has_unsafe_integer(value: &Value) -> bool {
     match value {
         Value::Number(number) => {
-            // What is too large for 64 bits comes as a float, and every float of that size is an integer.
+            // A number too large for 64 bits is read as a float, and every float of that size is an integer.
             number.as_u64().is_some_and(|n| n > limits::INTEGER)
                 || number.as_i64().is_some_and(|n| n.unsigned_abs() > limits::INTEGER)
                 || number.as_f64().is_some_and(|n| n.abs() > limits::INTEGER as f64)

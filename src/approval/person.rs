@@ -1,4 +1,4 @@
-//! People: one canonical identity each, which is their e-mail address with its case folded.
+//! People. The identity of a person is their e-mail address, in lower case.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,15 +10,15 @@ use super::payload::is_blank;
 use crate::time::Timestamp;
 use crate::unicode::unwrapped;
 
-/// Longest address, in bytes (RFC 5321 §4.5.3.1.3 less the angle brackets).
+/// Maximum length of an address in bytes (RFC 5321 §4.5.3.1.3 without the angle brackets).
 const MAX_EMAIL: usize = 254;
 
-/// The text given is not an address that can identify a person.
+/// The text is not an address that can identify a person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected an e-mail address such as dana@example.com, of at most 254 characters")]
 pub struct InvalidEmail;
 
-/// A person's identity: an e-mail address, lower-cased, so that `Dana@Example.com` and `dana@example.com` are one person.
+/// A person's identity: an e-mail address in lower case, so that `Dana@Example.com` and `dana@example.com` are one person.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Email(String);
 
@@ -34,15 +34,15 @@ impl FromStr for Email {
 
     fn from_str(text: &str) -> Result<Self, InvalidEmail> {
         let text = unwrapped(text);
-        // Before the case is folded: the Kelvin sign would become a k.
+        // Check before lower-casing: the Kelvin sign would become a k.
         if !text.is_ascii() {
             return Err(InvalidEmail);
         }
         let folded = text.to_ascii_lowercase();
         let (local, domain) = folded.split_once('@').ok_or(InvalidEmail)?;
-        // ASCII only: two addresses that look alike must not be two people.
+        // Only ASCII: two addresses that look alike must not be two people.
         let plain = folded.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'"' | b',' | b';'));
-        // `example.com.` is `example.com`: one person must have one spelling.
+        // `example.com.` is the same domain as `example.com`: one person must have one spelling.
         let labelled = domain.split('.').all(|label| !label.is_empty());
         if local.is_empty() || !labelled || domain.contains('@') || !plain || folded.len() > MAX_EMAIL {
             return Err(InvalidEmail);
@@ -63,19 +63,19 @@ impl<'de> Deserialize<'de> for Email {
     }
 }
 
-/// Who asks. A person has an address; a system that asks on nobody's behalf has only a name.
+/// Who makes a request. A person has an address; a system that acts for nobody has only a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requester {
     /// The person's identity; absent for a system.
     #[serde(default)]
     pub email: Option<Email>,
-    /// What to call them.
+    /// Display name, as the asking system gives it.
     #[serde(default)]
     pub name: Option<String>,
-    /// Groups that the asking system says they are in.
+    /// Groups that the asking system claims for the requester.
     #[serde(default)]
     pub groups: Vec<GroupName>,
-    /// The person in whose name they act: the human behind an agent.
+    /// The person for whom the requester acts: the human behind an agent.
     #[serde(default)]
     pub acting_for: Option<Email>,
 }
@@ -83,40 +83,40 @@ pub struct Requester {
 /// When a person is away, and who stands in for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Absence {
-    /// Since when; always when absent.
+    /// Start of the absence; open if missing.
     #[serde(default)]
     pub from: Option<Timestamp>,
-    /// Until when, that moment not included; for good when absent.
+    /// End of the absence, not included; open if missing.
     #[serde(default)]
     pub until: Option<Timestamp>,
-    /// Who may vote in their place meanwhile.
+    /// The stand-in, who may vote in their place meanwhile.
     #[serde(default)]
     pub delegate: Option<Email>,
 }
 
 impl Absence {
-    /// Whether the person is away at that moment.
+    /// Whether the person is away at that time.
     pub fn covers(&self, at: Timestamp) -> bool {
         self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at < until)
     }
 }
 
 impl Requester {
-    /// Who asks, for people: see [`who_asks`].
+    /// Returns the requester as text for people: see [`who_asks`].
     pub fn who(&self) -> String {
         let email = |email: &Option<Email>| email.as_ref().map(Email::as_str).map(str::to_owned);
         who_asks(self.name.as_deref(), email(&self.email).as_deref(), email(&self.acting_for).as_deref())
     }
 
-    /// Whether `person` is the one who asks, or in whose name it is asked.
+    /// Whether `person` is the requester, or the person for whom the requester acts.
     pub fn is(&self, person: &Email) -> bool {
         self.email.as_ref() == Some(person) || self.acting_for.as_ref() == Some(person)
     }
 }
 
-/// Who asks, and in whose name, as every view says it. An address is an identity; a name is what the asker calls itself. So a name that
-/// is more than a name (it might hold another's address, or words of the hub's) is said to be one, and whoever has no address is said to
-/// be a system.
+/// Returns a requester as every view shows it. An address is a verified identity; a name is the requester's own statement. So a
+/// name with unusual characters, which might contain somebody else's address or imitate the hub's text, is marked as a name, and a
+/// requester without an address is marked as a system.
 pub fn who_asks(name: Option<&str>, email: Option<&str>, acting_for: Option<&str>) -> String {
     let given = |text: Option<&str>| text.filter(|text| !is_blank(text)).map(str::to_owned);
     let who = match (given(name), given(email)) {
@@ -128,13 +128,13 @@ pub fn who_asks(name: Option<&str>, email: Option<&str>, acting_for: Option<&str
         (None, None) => "a system".to_owned(),
     };
     match given(acting_for) {
-        Some(human) => format!("{who}, acting for {human} by their own word"),
+        Some(human) => format!("{who}, acting for {human} (unverified)"),
         None => who,
     }
 }
 
-/// Whether a text is a name as people and systems have them, and nothing besides: letters, digits, blanks and few marks. Those that join
-/// letters or give them a direction belong to names in some scripts; views write them out.
+/// Whether a text has only the characters that names have: letters, digits, spaces and a few marks. Zero-width joiners and direction
+/// marks belong to names in some scripts; views write them out.
 fn is_plain_name(name: &str) -> bool {
     let is_mark = |char| matches!(char, ' ' | '.' | '-' | '_' | '\'' | '\u{2019}' | '\u{200c}'..='\u{200f}');
     name.chars().all(|char| char.is_alphanumeric() || is_mark(char))
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_never_taken_for_an_identity() {
+    fn a_name_is_never_mistaken_for_an_identity() {
         let nora = Some("nora@example.com");
         for (name, email, said) in [
             (Some("Nora Lind"), nora, "Nora Lind (nora@example.com)"),
@@ -172,11 +172,11 @@ mod tests {
             assert_eq!(who_asks(name, email, None), said);
         }
         let agent = who_asks(Some("agent"), None, Some("dana@example.com"));
-        assert_eq!(agent, "agent (a system), acting for dana@example.com by their own word");
+        assert_eq!(agent, "agent (a system), acting for dana@example.com (unverified)");
     }
 
     #[test]
-    fn what_is_no_address() {
+    fn invalid_addresses() {
         for bad in [
             "",
             "dana",

@@ -1,4 +1,4 @@
-//! What a resource asks for before something may happen to it.
+//! The policy of a resource: who must approve what may happen to it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,107 +9,105 @@ use serde::{Deserialize, Serialize};
 use super::slot::one;
 use super::{Assurance, Detail, Email, GroupName, Guardrail, MAX_PLACES, MAX_SLOTS, Slot, WorkingHours};
 
-/// Deadline of a request when neither it, its resource nor the settings name one.
+/// Deadline of a request when the request, its resource and the settings name none.
 pub const DEFAULT_TIMEOUT_SECONDS: u32 = 3_600;
 /// Longest deadline: 30 days.
 pub const MAX_TIMEOUT_SECONDS: u32 = 30 * 24 * 3_600;
-/// Most reminders, escalations, and groups or people in one list of a policy.
+/// Maximum number of reminders, escalation steps, and groups or people in one list of a policy.
 pub(super) const MAX_STEPS: usize = 50;
-/// Time to use what was approved when the resource names none: one hour.
+/// Default time in which an approval must be used: one hour.
 pub(super) const DEFAULT_USE_WITHIN_SECONDS: u32 = 3_600;
-/// Longest time to use what was approved, and longest access window: 30 days.
+/// Maximum time to use an approval, and maximum access window: 30 days.
 pub const MAX_WINDOW_SECONDS: u32 = 30 * 24 * 3_600;
 
-/// The policy of a resource as configured. Editing it touches new requests only: each request keeps its terms.
+/// The policy of a resource as configured. A change applies to new requests only: each request keeps its terms.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
-    /// All must be filled.
+    /// The requirements; all must be filled.
     pub slots: Vec<Slot>,
-    /// Time to decide; the hub's own default when absent.
+    /// Time to decide; the hub's default if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
-    /// Whether the requester must say why.
+    /// Whether the requester must give a reason.
     #[serde(default)]
     pub reason_required: bool,
-    /// Members need no approval. It is recorded all the same.
+    /// Members need no approval; their requests are still recorded.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub exempt_groups: BTreeSet<GroupName>,
-    /// Who may ask at all; everybody when empty. To others the resource is not there.
+    /// Who may make requests; everybody if empty. To others the resource does not exist.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub requester_groups: BTreeSet<GroupName>,
-    /// People who may never decide about this resource.
+    /// People with a conflict of interest: they may never approve.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub conflicted: BTreeSet<Email>,
-    /// What a request takes with it, without a copy for each.
+    /// The part that each request keeps in its terms, shared instead of copied.
     #[serde(flatten)]
     pub procedure: Arc<Procedure>,
 }
 
-/// The part of a policy that a request takes with it: how its decision proceeds and what may follow.
+/// The part of a policy that a request keeps: how its decision proceeds, and what may follow it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Procedure {
-    /// How many distinct people must reject to end it.
+    /// How many distinct people must reject to end the request.
     #[serde(default = "one")]
     pub reject_needed: u32,
-    /// Whether a reject must say why.
+    /// Whether a reject needs a reason.
     #[serde(default)]
     pub reject_reason_required: bool,
-    /// Whether the requester may fill a place too. Each use is told.
+    /// Whether the requester may fill a place too. Each use is announced.
     #[serde(default)]
     pub allow_self_approval: bool,
-    /// How sure the hub must be of who votes.
+    /// The least assurance that a vote needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_assurance: Option<Assurance>,
-    /// Time to use what was approved.
+    /// Time to use an approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub use_within_seconds: Option<u32>,
-    /// Longest access window that may be asked for.
+    /// Maximum access window of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_duration_seconds: Option<u32>,
-    /// Never approved in bulk.
+    /// Whether requests are excluded from bulk approval.
     #[serde(default)]
     pub high_risk: bool,
-    /// How much of a request leaves for a channel.
+    /// How much of a request is sent to a channel.
     #[serde(default)]
     pub detail: Detail,
-    /// Who may go ahead in an emergency, and what follows.
+    /// Who may use break-glass, and what follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<BreakGlass>,
-    /// When those asked are reminded: seconds since asking, counted in working time when there are working hours.
+    /// Times of the reminders in seconds since the request; in working time if there are working hours.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reminders: Vec<u32>,
-    /// Who else is asked when nobody decides.
+    /// Who else is asked if nobody decides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub escalation: Vec<Escalation>,
-    /// When people work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_hours: Option<WorkingHours>,
-    /// What commands are refused, let pass or asked more for, in this order.
+    /// Rules that deny or allow commands, or ask for more approvals, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub guardrails: Vec<Guardrail>,
 }
 
-/// The right to go ahead in an emergency. It is told loudly and reviewed afterwards.
+/// The right to approve in an emergency. Each use is announced and must be reviewed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakGlass {
-    /// Whose members have it.
+    /// The groups whose members have the right.
     pub groups: BTreeSet<GroupName>,
-    /// How often one person may in 24 hours.
+    /// Maximum uses of one person in 24 hours.
     #[serde(default = "three")]
     pub per_day: u32,
-    /// Time until somebody has to have looked at it.
+    /// Deadline of the review after a use.
     #[serde(default = "three_days")]
     pub review_within_seconds: u32,
 }
 
-/// One step of escalation: members of one more group may fill a slot. How many it takes stays the same.
+/// One step of escalation: members of another group may fill a slot too. `needed` stays the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escalation {
-    /// When, in seconds since asking.
+    /// When, in seconds since the request.
     pub after_seconds: u32,
-    /// Which slot.
     pub slot: GroupName,
-    /// Whose members may fill it from then on.
+    /// The group whose members may fill it from then on.
     pub add: GroupName,
 }
 
@@ -134,46 +132,46 @@ impl Default for Procedure {
 }
 
 impl Procedure {
-    /// How long what was approved may wait to be used.
+    /// Returns the time in which an approval must be used.
     pub fn use_within(&self) -> Duration {
         Duration::from_secs(self.use_within_seconds.unwrap_or(DEFAULT_USE_WITHIN_SECONDS).into())
     }
 
-    /// The longest access window that may be asked for, in seconds.
+    /// Returns the maximum access window, in seconds.
     pub fn max_duration(&self) -> u32 {
         self.max_duration_seconds.unwrap_or(MAX_WINDOW_SECONDS)
     }
 }
 
-/// A policy that cannot be meant.
+/// Why a policy is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPolicy {
-    /// Nobody would be asked.
+    /// There would be nobody to ask.
     #[error("slots is empty: name at least one group that must approve")]
     NoSlots,
-    /// Beyond [`MAX_SLOTS`] or [`MAX_PLACES`].
+    /// More than [`MAX_SLOTS`] or [`MAX_PLACES`].
     #[error("too many slots: at most 50 slots and 200 approvals in all")]
     TooManySlots,
-    /// A slot that needs nobody.
+    /// A slot that needs no approval.
     #[error("slot of group {0}: needed must be at least 1")]
     NothingNeeded(GroupName),
-    /// Two slots of one group; a higher `needed` says the same more clearly.
+    /// Two slots of one group; one slot with a higher `needed` is clearer.
     #[error("group {0} has two slots: use one slot and raise its needed")]
     GroupTwice(GroupName),
     /// Outside one second to [`MAX_TIMEOUT_SECONDS`].
     #[error("timeout_seconds must be between 1 and 2592000 (30 days)")]
     Timeout,
-    /// A number of seconds that cannot be meant.
+    /// A number of seconds outside its bounds.
     #[error("{0} must be between 1 and 2592000 seconds (30 days)")]
     Seconds(&'static str),
-    /// Nobody could reject, or more would have to than ever vote.
+    /// Zero, or more people than can ever vote.
     #[error("reject_needed must be between 1 and 200")]
     RejectNeeded,
-    /// Nobody has the right, or it may never be used.
+    /// No group has the right, or the right could never be used.
     #[error("break_glass needs at least one group, and per_day between 1 and 100")]
     BreakGlass,
-    /// A step for a slot that there is not, or that adds the slot's own group.
-    #[error("escalation of slot {0}: there is no such slot, or it adds that same group")]
+    /// A step for an unknown slot, or one that adds the slot's own group.
+    #[error("escalation of slot {0}: there is no slot of that group, or the step adds the same group")]
     Escalation(GroupName),
     /// More than 50 entries in a list.
     #[error("too many entries in {0}: at most 50")]
@@ -181,10 +179,10 @@ pub enum InvalidPolicy {
 }
 
 impl Policy {
-    /// Checks what types cannot.
+    /// Checks what the types cannot.
     ///
     /// # Errors
-    /// The first thing found that cannot be meant.
+    /// Returns the first problem found.
     pub fn validate(&self) -> Result<(), InvalidPolicy> {
         validate_slots(&self.slots)?;
         self.timeout_seconds.map_or(Ok(()), validate_timeout)?;
@@ -197,17 +195,17 @@ impl Policy {
         self.procedure.validate(&self.slots)
     }
 
-    /// How long a request has: its own wish, else the resource's, else `default_seconds`.
+    /// Returns the time that a request has: as requested, or the resource's timeout, or `default_seconds`.
     ///
     /// # Errors
-    /// [`InvalidPolicy::Timeout`] when the wish is out of bounds.
-    pub fn timeout(&self, wish: Option<u32>, default_seconds: u32) -> Result<Duration, InvalidPolicy> {
-        let seconds = wish.or(self.timeout_seconds).unwrap_or(default_seconds);
+    /// [`InvalidPolicy::Timeout`] if the requested time is out of bounds.
+    pub fn timeout(&self, requested: Option<u32>, default_seconds: u32) -> Result<Duration, InvalidPolicy> {
+        let seconds = requested.or(self.timeout_seconds).unwrap_or(default_seconds);
         validate_timeout(seconds)?;
         Ok(Duration::from_secs(seconds.into()))
     }
 
-    /// Every group that the policy names as one that decides: by a slot, an escalation, or a rule.
+    /// Returns every group whose members may decide: by a slot, an escalation step, or a rule.
     pub fn deciding_groups(&self) -> BTreeSet<&GroupName> {
         let slots = self.slots.iter().map(|slot| &slot.group);
         let added = self.procedure.escalation.iter().map(|step| &step.add);
@@ -215,7 +213,7 @@ impl Policy {
         slots.chain(added).chain(ruled).collect()
     }
 
-    /// Every group that the policy names at all.
+    /// Returns every group that the policy names.
     pub fn groups(&self) -> BTreeSet<&GroupName> {
         let glass = self.procedure.break_glass.iter().flat_map(|right| &right.groups);
         self.deciding_groups()
@@ -254,10 +252,10 @@ impl Procedure {
     }
 }
 
-/// Checks slots, be they a policy's or with a rule's added.
+/// Checks the slots of a policy, with or without those of a rule.
 ///
 /// # Errors
-/// The first thing found that cannot be meant.
+/// Returns the first problem found.
 pub fn validate_slots(slots: &[Slot]) -> Result<(), InvalidPolicy> {
     if slots.is_empty() {
         return Err(InvalidPolicy::NoSlots);

@@ -1,87 +1,81 @@
-//! Why the core does not do what it is told.
+//! Why the core refuses a command.
 
 use super::{Assurance, Email, RuleName, Status};
 use crate::ids::RequestId;
 
-/// Why a command is not carried out.
+/// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It ended otherwise before.
+    /// The request has ended with another outcome.
     #[error("this request was already decided: {}", .0.as_str())]
     Decided(Status),
-    /// Its time is over.
+    /// The deadline has passed.
     #[error("this request expired before anyone decided it")]
     Expired,
-    /// Another payload is asked for by now.
-    #[error("this request was changed after you saw it: it is at revision {current} now")]
+    /// The request has another payload now.
+    #[error("this request was changed after you saw it: it is now at revision {current}")]
     StaleRevision {
-        /// The revision that waits.
+        /// The request's revision.
         current: u32,
     },
-    /// What the voter saw is not what is asked for.
-    #[error("the digest does not match what this request asks for: read it again before you decide")]
+    /// The voter saw another payload.
+    #[error("the digest does not match this request's payload: read the request again before you decide")]
     StaleDigest,
-    /// The hub is not sure enough of who votes.
-    #[error("this resource wants voters to be known better than by {}: at least by {}", .given.as_str(), .needed.as_str())]
-    AssuranceTooLow {
-        /// How sure it is.
-        given: Assurance,
-        /// How sure it must be.
-        needed: Assurance,
-    },
-    /// Nobody approves their own request, nor one about a resource that lists them.
+    /// The voter's assurance is too low.
     #[error(
-        "{0} may not approve this request: it is their own, for them, or about a resource that keeps them from deciding; they may \
-         reject it"
+        "assurance is too low: this resource requires at least {}, and this vote has {}", .needed.as_str(), .given.as_str()
+    )]
+    AssuranceTooLow { given: Assurance, needed: Assurance },
+    /// Nobody may approve their own request, or one about a resource that lists them as conflicted.
+    #[error(
+        "{0} may not approve this request: it is their own, it is for them, or the resource excludes them; they may reject it"
     )]
     Conflict(Email),
-    /// Not in any group that is asked.
-    #[error("{0} is in none of the groups that may decide this request, or not in the one named")]
+    /// The voter is in no group that may decide.
+    #[error("{0} is not in a group that may decide this request, or not in the group that the vote names")]
     NotEligible(Email),
-    /// The absent member, or another in their place, has voted.
-    #[error("{0} has voted already in that member's place: one member has one vote")]
+    /// The absent member, or another stand-in, has already voted.
+    #[error("{0} has already voted for that member: each member has one vote")]
     SeatTaken(Email),
-    /// One channel link casts one vote.
-    #[error("this link has already cast its vote, by {0}: another person needs a link or token of their own")]
+    /// A channel's link can cast one vote.
+    #[error("this link was already used for a vote by {0}: each person needs a link or token of their own")]
     LinkUsed(Email),
-    /// The policy wants to know why.
-    #[error("say why: this needs a reason")]
+    /// The policy requires a reason.
+    #[error("a reason is required")]
     ReasonRequired,
-    /// A changed command meets a rule that denies it.
+    /// A rule denies the changed command.
     #[error("rule {rule} denies the changed command{}", .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
     DeniedByRule {
-        /// Which.
         rule: RuleName,
-        /// Its own words.
+        /// The reason that the rule gives.
         reason: Option<String>,
     },
-    /// Nobody could approve the changed command.
-    #[error("nobody could fill every slot that the changed command needs")]
+    /// Too few people could approve the changed command.
+    #[error("too few people could approve the changed command: not every slot that it needs could be filled")]
     Unsatisfiable,
-    /// The change changes nothing.
-    #[error("this is what is asked for already: nothing would change")]
+    /// The new payload equals the current one.
+    #[error("the new payload is the same as the current one: nothing would change")]
     NothingChanged,
-    /// Approvers may narrow a window, never widen it.
-    #[error("an approver may make the window shorter or later, never longer, and only of access for a time")]
+    /// Approvers may narrow an access window, never widen it.
+    #[error("an approver may only make an access window shorter or start it later, and only for access for a time")]
     Widened,
-    /// They have used the right too often.
-    #[error("{person} has broken the glass {per_day} times in the last 24 hours, which is the most allowed")]
+    /// The person has reached the daily limit of break-glass.
+    #[error("{person} has broken the glass {per_day} times in the last 24 hours, which is the limit")]
     TooOften {
-        /// Who.
         person: Email,
-        /// How often is allowed.
+        /// The limit in 24 hours.
         per_day: u32,
     },
-    /// Another request took its place.
-    #[error("request {0} has taken this one's place already")]
+    /// Another request has replaced this one.
+    #[error("request {0} has already replaced this one")]
     Replaced(RequestId),
-    /// They lack the right.
-    #[error("{0} has no right to break the glass here")]
+    /// The person has no right to use break-glass.
+    #[error("{0} has no right to break the glass for this resource")]
     NoBreakGlass(Email),
 }
 
 impl Refusal {
-    /// Why nothing happens to a request that has ended.
+    /// Returns the refusal of a command to a request that has ended.
     pub const fn of_ended(status: Status) -> Self {
         match status {
             Status::Expired => Self::Expired,

@@ -1,4 +1,4 @@
-//! A request: one ask, and where it stands.
+//! A request and its state.
 
 use std::collections::BTreeMap;
 
@@ -11,21 +11,19 @@ use super::{
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
-/// Where a request stands. Every status but pending is final.
+/// The status of a request. Every status but pending is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Waiting for people.
+    /// Waits for votes.
     Pending,
-    /// May go ahead.
     Approved,
-    /// Somebody said no.
     Rejected,
-    /// Nobody decided in time. Never reported as rejected.
+    /// The deadline passed without a decision. Never reported as rejected.
     Expired,
-    /// Taken back by its requester or an admin.
+    /// Cancelled by its requester or an admin.
     Cancelled,
-    /// Another request of its requester took its place.
+    /// Replaced by another request of its requester.
     Superseded,
 }
 
@@ -43,7 +41,7 @@ impl Status {
     }
 }
 
-/// By what means a request was decided.
+/// How a request was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
@@ -51,75 +49,69 @@ pub enum Method {
     Votes,
     /// The deadline passed.
     Timeout,
-    /// It was taken back.
+    /// It was cancelled.
     Cancellation,
-    /// Another request took its place.
+    /// Another request replaced it.
     Replacement,
     /// Its requester needs no approval.
     Exempt,
-    /// A rule let it pass or denied it.
+    /// A rule allowed or denied it.
     Rule,
-    /// Somebody used the right to go ahead in an emergency.
+    /// A person used break-glass.
     BreakGlass,
 }
 
 /// How a request ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// The final status.
     pub outcome: Status,
-    /// By what means.
     pub method: Method,
-    /// The deciding person's words.
+    /// The reason that the deciding person or rule gave.
     pub reason: Option<String>,
-    /// Who decided: those whose approvals count, or who rejected, cancelled, or broke the glass.
+    /// Who decided: the approvers whose votes count, or who rejected, cancelled or used break-glass.
     pub by: Vec<Email>,
-    /// The rule that decided.
+    /// The rule that decided, if one did.
     #[serde(default)]
     pub rule: Option<RuleName>,
-    /// The group whose members are exempt.
+    /// The group whose members are exempt, if that decided.
     #[serde(default)]
     pub group: Option<GroupName>,
 }
 
 impl Decision {
-    /// A decision by nobody in particular, without a word.
+    /// A decision without a person and without a reason.
     pub const fn new(outcome: Status, method: Method) -> Self {
         Self { outcome, method, reason: None, by: Vec::new(), rule: None, group: None }
     }
 }
 
-/// How the payload came to be what it is.
+/// How the current payload came about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
-    /// The person who changed it, when it is one.
+pub struct PayloadChange {
+    /// The person who changed it, if it was one.
     pub by: Option<Email>,
-    /// In which role.
     pub role: ChangeRole,
-    /// When.
     pub at: Timestamp,
-    /// The revision that was changed.
+    /// The revision before the change.
     pub from_revision: u32,
-    /// Why.
     pub reason: Option<String>,
-    /// What is different, as a unified diff.
+    /// The difference, as a unified diff.
     pub diff: String,
 }
 
-/// Who changes a payload.
+/// The role of the person who changes a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeRole {
-    /// The one who asks.
     Requester,
-    /// One who approves something else than was asked.
+    /// A person who approves another payload than the requested one.
     Approver,
-    /// One who runs the hub, and changed somebody else's request.
+    /// An operator of the hub, who changed somebody else's request.
     Operator,
 }
 
-impl Change {
-    /// The change of `request` to another payload.
+impl PayloadChange {
+    /// The change from the payload of `request` to `payload`.
     pub fn new(
         request: &Request,
         payload: &Payload,
@@ -133,118 +125,109 @@ impl Change {
     }
 }
 
-/// Which reminders and steps of escalation are behind a request.
+/// The reminders and escalation steps that a request has behind it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Reminders whose time has come.
+    /// Reminders that were due so far.
     pub reminders: u32,
-    /// Steps of escalation taken.
+    /// Escalation steps that were carried out.
     pub escalations: u32,
 }
 
-/// What has to follow after somebody broke the glass.
+/// The review that must follow a use of break-glass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Review {
-    /// Who broke it.
+    /// Who used break-glass.
     pub by: Email,
-    /// Until when somebody has to have looked at it.
+    /// Deadline of the review.
     pub due_at: Timestamp,
-    /// When somebody did.
     pub reviewed_at: Option<Timestamp>,
-    /// Who did.
     pub reviewed_by: Option<Email>,
-    /// Whether they found it justified.
+    /// Whether the reviewer found the use justified.
     pub justified: Option<bool>,
-    /// Their words.
+    /// The reviewer's comment.
     pub note: Option<String>,
 }
 
-/// One ask.
+/// One request for approval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Its name.
     pub id: RequestId,
-    /// Counts the payloads it has had, from 1.
+    /// Number of the current payload, from 1.
     pub revision: u32,
-    /// What sort of approval is asked for.
     pub kind: Kind,
-    /// What is acted on.
+    /// The resource that it acts on.
     pub resource: ResourceName,
-    /// What exactly would run.
+    /// The exact thing that would run.
     pub payload: Payload,
-    /// Of the payload.
+    /// Digest of the payload.
     pub digest: Digest,
-    /// Who asks.
     pub requester: Requester,
-    /// The person for whom it is asked, when that is somebody else.
+    /// The person it is made for, if that is somebody else.
     pub beneficiary: Option<Email>,
-    /// The identity of the token that it came by, which may see it.
+    /// Key of the principal that made it, which may see it.
     pub asked_by: String,
-    /// Why.
+    /// The requester's reason.
     pub reason: Option<String>,
     /// Free tags of the asking system.
     pub labels: BTreeMap<String, String>,
-    /// Where it stands.
     pub status: Status,
-    /// When it was asked.
     pub created_at: Timestamp,
-    /// From this moment on it is too late.
+    /// Deadline: from this time on, votes are too late.
     pub expires_at: Timestamp,
-    /// When it ended.
     pub decided_at: Option<Timestamp>,
-    /// How it ended.
     pub decision: Option<Decision>,
-    /// What it is judged by.
+    /// The policy as it was when the request was made.
     pub terms: Terms,
-    /// All votes in the order they were cast, voided ones too.
+    /// All votes in the order they were cast, with voided ones.
     pub votes: Vec<Vote>,
-    /// How the present payload came to be, when it is not the first.
-    pub change: Option<Change>,
-    /// The request whose place it takes.
+    /// How the current payload came about, if it is not the first.
+    pub change: Option<PayloadChange>,
+    /// The request that this one replaces.
     pub supersedes: Option<RequestId>,
-    /// The request that takes its place.
+    /// The request that replaces this one.
     pub superseded_by: Option<RequestId>,
-    /// Whether it waits although nobody could approve it any more.
+    /// Whether it is pending although too few people are left to approve it.
     pub undecidable: bool,
-    /// Which reminders and steps of escalation are behind it.
+    /// Reminders and escalation so far.
     pub progress: Progress,
-    /// How an approved action is used.
+    /// The execution of an approved action.
     pub execution: Option<Execution>,
-    /// The access that was approved.
+    /// The access of an approved request for access.
     pub grant: Option<Grant>,
-    /// What has to follow after somebody broke the glass.
+    /// The review after a use of break-glass.
     pub review: Option<Review>,
 }
 
 impl Request {
-    /// Whether it still waits although its time is over: half-open, at the deadline it is too late.
+    /// Whether it is pending although its deadline has passed. At the deadline it is too late.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         self.status == Status::Pending && now >= self.expires_at
     }
 
-    /// Votes that count.
+    /// Returns the votes that count.
     pub fn live_votes(&self) -> impl Iterator<Item = &Vote> {
         self.votes.iter().filter(|vote| !vote.voided && vote.revision == self.revision)
     }
 
-    /// Who has voted on this revision by the link, whatever became of the vote: a channel's link casts one vote.
+    /// Returns who has used the link for a vote on this revision, even if the vote was voided: a channel's link casts one vote.
     pub fn link_spent_by(&self, link: &LinkUse) -> Option<&Email> {
         let cast = self.votes.iter().find(|vote| vote.revision == self.revision && vote.link.as_ref() == Some(link));
         cast.map(|vote| &vote.voter)
     }
 
-    /// Whether the person may not approve it.
+    /// Whether a conflict of interest keeps the person from approving it.
     pub fn is_in_conflict(&self, person: &Email) -> bool {
         self.terms.is_in_conflict(person) || (self.is_asker(person) && !self.terms.procedure.allow_self_approval)
     }
 
-    /// Whether the person asks, or it is asked for them.
+    /// Whether the person is on the requesting side: requester, beneficiary, or owner of the token.
     pub fn is_asker(&self, person: &Email) -> bool {
         self.requester.is(person) || self.beneficiary.as_ref() == Some(person) || self.terms.askers.contains(person)
     }
 
-    /// The moment at which something happens to this request now: not before it was asked, nor before anybody voted. Both lie before
-    /// its deadline, so nothing expires by that.
+    /// Returns `now`, but not a time before the request or any of its votes, in case the clock was set back. Those times are before the
+    /// deadline, so this cannot make the request expire.
     pub fn never_before(&self, now: Timestamp) -> Timestamp {
         self.votes.iter().map(|vote| vote.at).fold(now.max(self.created_at), Timestamp::max)
     }

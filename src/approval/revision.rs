@@ -1,24 +1,22 @@
-//! Another payload in place of the one asked for: what the rules make of it, and what becomes of the votes.
+//! Replacing a request's payload: what the rules say, and what happens to the votes.
 
 use super::cover::satisfiable;
-use super::{Change, Digest, Payload, Refusal, Request, Revision, Roster, Ruling, Void, VoidReason};
+use super::{Digest, Payload, PayloadChange, Refusal, Request, Revision, Roster, Ruling, Void, VoidReason};
 
-/// Another payload, and what the rules say of it.
+/// A new payload, and the rules' ruling on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
-    /// What would run instead.
     pub payload: Payload,
-    /// Of the payload.
     pub digest: Digest,
-    /// What the request's rules say of it.
+    /// The ruling of the request's own rules.
     pub ruling: Ruling,
 }
 
-/// The request with another payload, by whose rules more slots may have to be filled.
+/// Returns the revision of the request with another payload. Its rules may add slots.
 pub(super) fn revise(
     request: &Request,
     proposal: Proposal,
-    change: Change,
+    change: PayloadChange,
     roster: &Roster,
 ) -> Result<Revision, Refusal> {
     let Proposal { payload, digest, ruling } = proposal;
@@ -27,7 +25,7 @@ pub(super) fn revise(
     }
     let (added, asking_rules) = match ruling {
         Ruling::Denied { rule, reason } => return Err(Refusal::DeniedByRule { rule, reason }),
-        // What a rule lets pass is still decided by people once they have been asked.
+        // Once people were asked, they also decide about a payload that a rule would allow.
         Ruling::Allowed { .. } => (Vec::new(), Vec::new()),
         Ruling::Ask { slots, rules } => (slots, rules),
     };
@@ -38,7 +36,7 @@ pub(super) fn revise(
     Ok(Revision { payload, digest, slots, asking_rules, change })
 }
 
-/// What is revised can be decided, be it that it could not before.
+/// Sets the request decidable again if it was not: [`revise`] has checked that the slots can be filled.
 pub(super) fn decidable_again(request: &Request) -> Option<bool> {
     request.undecidable.then_some(false)
 }

@@ -1,14 +1,14 @@
-//! Who is in which group, and who stands in for whom.
+//! Group memberships, and who stands in for whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Email, GroupName};
 
-/// Who is in which group, as far as a question needs it.
+/// Group memberships and stand-ins, as far as one decision needs them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roster {
     members: BTreeMap<GroupName, BTreeSet<Email>>,
-    /// Who stands in for whom now.
+    /// For each stand-in, the absent members they may vote for now.
     delegators: BTreeMap<Email, BTreeSet<Email>>,
 }
 
@@ -18,12 +18,12 @@ impl Roster {
         self.members.entry(group).or_default().insert(person);
     }
 
-    /// Says that `delegate` may vote in the place of `delegator` now.
+    /// Records that `delegate` may vote in the place of `delegator` now.
     pub fn delegate(&mut self, delegator: Email, delegate: Email) {
         self.delegators.entry(delegate).or_default().insert(delegator);
     }
 
-    /// Whom the person may stand in for now, in order.
+    /// Returns the absent members that the person may vote for now, in order.
     pub fn delegators(&self, delegate: &Email) -> impl Iterator<Item = &Email> {
         self.delegators.get(delegate).into_iter().flatten()
     }
@@ -33,7 +33,7 @@ impl Roster {
         self.members.get(group).is_some_and(|members| members.contains(person))
     }
 
-    /// The group's members, in order.
+    /// Returns the group's members, in order.
     pub fn members(&self, group: &GroupName) -> impl Iterator<Item = &Email> {
         self.members.get(group).into_iter().flatten()
     }

@@ -1,28 +1,28 @@
-//! One requirement of a policy: whose approval, and how many.
+//! One requirement of a policy: the group that must approve, and how many of its members.
 
 use serde::{Deserialize, Serialize};
 
 use super::GroupName;
 
-/// Most slots of one policy.
+/// Maximum number of slots of a policy.
 pub const MAX_SLOTS: usize = 50;
-/// Most places over all slots of one policy.
+/// Maximum number of places over all slots of a policy.
 pub const MAX_PLACES: u32 = 200;
 
 /// One requirement: `needed` approvals by members of `group`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Slot {
-    /// Whose members may fill it.
+    /// The group whose members may fill it.
     pub group: GroupName,
     /// How many distinct people must approve.
     #[serde(default = "one")]
     pub needed: u32,
-    /// Whether somebody who fills another slot may fill this one as well.
+    /// Whether a person who fills another slot may also fill this one.
     #[serde(default)]
     pub shared: bool,
 }
 
-/// The slots with a rule's added: the same group twice takes the higher number, and is shared only if both say so.
+/// Returns the slots with those of a rule. Two slots of a group become one: with the higher `needed`, and shared only if both are.
 pub fn with_added(slots: &[Slot], added: &[Slot]) -> Vec<Slot> {
     let mut all = slots.to_vec();
     for more in added {
@@ -37,7 +37,7 @@ pub fn with_added(slots: &[Slot], added: &[Slot]) -> Vec<Slot> {
     all
 }
 
-/// What a count is that nobody names.
+/// The default of a count.
 pub(super) const fn one() -> u32 {
     1
 }

@@ -1,4 +1,4 @@
-//! What one request is judged by: its resource's policy as it stood, and who may not decide it.
+//! The terms of a request: its resource's policy when it was made, and who may not decide it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use serde::{Deserialize, Serialize};
 use super::slot::with_added;
 use super::{Email, GroupName, Procedure, Roster, RuleName, Slot};
 
-/// The policy as it stood when the request was made: what this request is judged by.
+/// The policy as it was when the request was made. The request is judged by it, whatever happens to the policy later.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Terms {
-    /// The slots to fill, those that rules added among them.
+    /// The slots to fill, with those that rules added.
     pub slots: Vec<TermsSlot>,
-    /// The policy's own slots: a changed command may meet other rules.
+    /// The policy's own slots. A changed command starts from them, since other rules may match it.
     #[serde(default)]
     pub policy_slots: Vec<Slot>,
-    /// People whom the resource lists: they may not decide.
+    /// People with a conflict of interest: they may not approve.
     #[serde(default)]
     pub conflicted: BTreeSet<Email>,
-    /// Who asks, and for whom it is asked: they may decide only where self-approval is allowed.
+    /// The requesting side: they may approve only where self-approval is allowed.
     #[serde(default)]
     pub askers: BTreeSet<Email>,
-    /// The rules that want people to be asked about the present payload.
+    /// The rules that require people to be asked about the current payload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asking_rules: Vec<RuleName>,
-    /// How its decision proceeds and what may follow.
+    /// How a decision proceeds, and what may follow it.
     #[serde(flatten)]
     pub procedure: Arc<Procedure>,
 }
@@ -33,10 +33,9 @@ pub struct Terms {
 /// A slot of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TermsSlot {
-    /// The requirement.
     #[serde(flatten)]
     pub slot: Slot,
-    /// How many people could fill it when the request was made, those in conflict left out.
+    /// How many people could fill it when the request was made, without those in conflict.
     pub eligible: u32,
     /// Groups that escalation added: their members may fill it too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -44,7 +43,7 @@ pub struct TermsSlot {
 }
 
 impl TermsSlot {
-    /// Every group whose members may fill it.
+    /// Returns every group whose members may fill it.
     pub fn groups(&self) -> impl Iterator<Item = &GroupName> {
         std::iter::once(&self.slot.group).chain(&self.also)
     }
@@ -54,24 +53,24 @@ impl TermsSlot {
         self.groups().any(|group| roster.contains(group, person))
     }
 
-    /// The members of its groups.
+    /// Returns the members of its groups.
     pub fn members<'r>(&self, roster: &'r Roster) -> BTreeSet<&'r Email> {
         self.groups().flat_map(|group| roster.members(group)).collect()
     }
 }
 
 impl Terms {
-    /// Every group whose members may decide, each once.
+    /// Returns every group whose members may decide, each once.
     pub fn groups(&self) -> BTreeSet<&GroupName> {
         self.slots.iter().flat_map(TermsSlot::groups).collect()
     }
 
-    /// Whether the person may not decide this request.
+    /// Whether a conflict of interest keeps the person from approving.
     pub fn is_in_conflict(&self, person: &Email) -> bool {
         self.conflicted.contains(person) || (self.askers.contains(person) && !self.procedure.allow_self_approval)
     }
 
-    /// The slots when rules add some: counted anew, with the groups that escalation has added.
+    /// Returns the slots with those that rules add, with `eligible` counted again, and with the groups that escalation has added.
     pub fn slots_with(&self, added: &[Slot], roster: &Roster) -> Vec<TermsSlot> {
         let also = |group: &GroupName| {
             let known = self.slots.iter().find(|known| known.slot.group == *group);

@@ -1,49 +1,43 @@
-//! What a step does to a request: what [`super::decide()`] answers, and what is written down.
+//! The result of a command: what [`super::decide()`] returns, and how it changes a request. See [`super::decide`](mod@super::decide).
 
-use super::{Change, Decision, Digest, Notice, Payload, Refusal, Request, RuleName, TermsSlot, Vote};
+use super::{Decision, Digest, Payload, PayloadChange, Refusal, Request, RuleName, ScheduledNotice, TermsSlot, Vote};
 use crate::ids::{RequestId, VoteId};
 use crate::time::Timestamp;
 
-/// What a command does to the request: all the parts that are there, in this order.
+/// The effect of a command on a request. Each part is optional; they apply in this order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Transition {
-    /// Another payload takes the place of the present one.
+    /// Another payload replaces the current one.
     pub revision: Option<Revision>,
     /// Votes that no longer count.
     pub voids: Vec<Void>,
-    /// A vote that is added.
     pub vote: Option<Vote>,
-    /// Those asked are reminded, or others are asked too.
-    pub notice: Option<Notice>,
-    /// Whether it can still be decided, when that has changed.
+    /// A reminder, or an escalation to further groups.
+    pub notice: Option<ScheduledNotice>,
+    /// Whether too few people are left to approve it, if that has changed.
     pub undecidable: Option<bool>,
-    /// It ends.
+    /// The request ends.
     pub decision: Option<Decision>,
-    /// What takes its place.
+    /// The request that replaces this one.
     pub successor: Option<RequestId>,
 }
 
-/// A payload that takes another's place.
+/// A payload that replaces the current one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Revision {
-    /// What is asked for from now on.
     pub payload: Payload,
-    /// Of the payload.
     pub digest: Digest,
-    /// The slots to fill from now on.
+    /// The slots that must be filled now.
     pub slots: Vec<TermsSlot>,
-    /// The rules that want people to be asked about it.
+    /// The rules that require people to be asked about it.
     pub asking_rules: Vec<RuleName>,
-    /// Who changed what.
-    pub change: Change,
+    pub change: PayloadChange,
 }
 
 /// A vote that no longer counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Void {
-    /// Which.
     pub vote: VoteId,
-    /// Why not.
     pub why: VoidReason,
 }
 
@@ -51,27 +45,26 @@ pub struct Void {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VoidReason {
-    /// The voter changed their mind.
+    /// The voter voted differently.
     ChangedMind,
-    /// The member whose right it used left the groups asked.
+    /// The member whose seat it used left the groups.
     LeftGroup,
-    /// The member it was cast for has voted.
+    /// The member for whom a stand-in had voted has voted.
     TakenOver,
-    /// Something else is asked for by now.
+    /// The payload was replaced.
     Revised,
 }
 
-/// What happens, and what the caller is told. A vote that comes too late is refused *and* ends the request as expired.
+/// The effect of a command, and the answer to the caller. A vote that comes too late is refused *and* ends the request as expired.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// What to write down.
+    /// What to apply and write.
     pub transition: Transition,
-    /// What to answer.
     pub answer: Result<(), Refusal>,
 }
 
 impl Request {
-    /// Writes into the request what the core said; `now` is the moment it said so.
+    /// Applies the transition to the request. `now` is the time at which it was decided.
     pub fn apply(&mut self, transition: &Transition, now: Timestamp) {
         for vote in &mut self.votes {
             vote.voided |= transition.voids.iter().any(|void| void.vote == vote.id);

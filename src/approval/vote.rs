@@ -1,4 +1,4 @@
-//! Votes: cast once, never edited, visible for ever.
+//! Votes. A vote is cast once and never edited or deleted.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,25 +10,23 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Choice {
-    /// Let it happen.
     Approve,
-    /// Do not.
     Reject,
 }
 
-/// How sure the hub is of who voted.
+/// How surely the hub knows who voted, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Assurance {
-    /// Held a channel's link and named themselves from the group's members.
+    /// The voter used a channel's link and chose their name from the group's members.
     Link,
-    /// Held a link that was sent to them alone.
+    /// The voter used a link that was sent to them alone.
     Recipient,
-    /// A trusted system's token said who.
+    /// A trusted system's token named the voter.
     Delegated,
-    /// Their chat said who, and the account there is theirs.
+    /// The chat identified the voter by a linked account.
     Chat,
-    /// The person's own token.
+    /// The voter used their own token.
     Token,
 }
 
@@ -45,11 +43,11 @@ impl Assurance {
     }
 }
 
-/// The link a vote came by: one channel link casts at most one vote per request, so links are told apart by the message that
+/// The link that a vote used. A channel's link casts at most one vote for each request; links are distinguished by the message that
 /// carried them and the slot they serve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkUse {
-    /// The message that carried the link.
+    /// The delivery that carried the link.
     pub delivery: DeliveryId,
     /// The slot it serves.
     pub group: GroupName,
@@ -58,38 +56,29 @@ pub struct LinkUse {
 /// A vote as it was cast.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vote {
-    /// Its name.
     pub id: VoteId,
-    /// Who voted.
     pub voter: Email,
-    /// What they wanted.
     pub choice: Choice,
-    /// The slots it may fill: those the voter was eligible for then, or the one of them that was named.
+    /// The slots it may fill: all that the voter was eligible for then, or the one that the vote named.
     pub groups: Vec<GroupName>,
-    /// Why.
     pub reason: Option<String>,
-    /// How sure we were of who they are.
     pub assurance: Assurance,
-    /// The way it came.
+    /// How the vote arrived: the name of a channel, or `api`.
     pub channel: String,
-    /// The link it came by.
     pub link: Option<LinkUse>,
-    /// When.
     pub at: Timestamp,
-    /// The revision it was cast on.
     pub revision: u32,
-    /// The payload it was cast on.
     pub digest: Digest,
-    /// The absent member in whose place they voted.
+    /// The absent member that the voter stood in for.
     pub on_behalf_of: Option<Email>,
-    /// What the approver made of the window.
+    /// A shorter or later access window than requested.
     pub narrowing: Option<Narrowing>,
     /// Whether it no longer counts.
     pub voided: bool,
 }
 
 impl Vote {
-    /// The member whose right to vote it uses: the voter's own, or that of the absent member they stand in for.
+    /// Returns the member whose seat the vote uses: the voter, or the absent member they stand in for.
     pub fn seat(&self) -> &Email {
         self.on_behalf_of.as_ref().unwrap_or(&self.voter)
     }

@@ -1,7 +1,7 @@
-//! When people work: spans of each weekday in one time zone, less the holidays.
+//! Working hours: spans of each weekday in one time zone, without the holidays.
 //!
-//! Open is every moment at which a clock on the wall there shows a time within a span. So an hour that the clocks skip is no
-//! working time, and one that they repeat counts twice. The zones are those built in: no file of the machine is read.
+//! A time is within working hours if a wall clock in that zone shows a time within a span. So an hour that the clocks skip is no
+//! working time, and one that they repeat counts twice. The zones are built in: no file of the machine is read.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::time::Timestamp;
 
-/// Most spans of one day.
+/// Maximum number of spans in a day.
 const MAX_SPANS: usize = 8;
-/// Most holidays: a year of them.
+/// Maximum number of holidays: one for each day of a year.
 const MAX_HOLIDAYS: usize = 366;
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
-/// Working hours of one place.
+/// Working hours in one time zone.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "Config")]
 pub struct WorkingHours {
-    written: Written,
+    config: Config,
     zone: TimeZone,
     /// From Monday on.
     week: Vec<Vec<Span>>,
@@ -31,9 +31,9 @@ pub struct WorkingHours {
     holidays: BTreeSet<i64>,
 }
 
-/// Working hours as people write them.
+/// Working hours as configured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Written {
+struct Config {
     time_zone: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     monday: Vec<String>,
@@ -53,36 +53,31 @@ struct Written {
     holidays: Vec<String>,
 }
 
-/// Working hours that cannot be meant.
+/// Why working hours are invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWorkingHours {
-    /// No such zone.
+    /// The zone is not known.
     #[error("time_zone {0:?} is not known: use an IANA name such as Europe/Berlin")]
     TimeZone(String),
-    /// Not two times, the earlier one first.
+    /// Not two times with the earlier one first.
     #[error(
-        "{day}: {span:?} is no span: write HH:MM-HH:MM with the later time last, 24:00 at most; \
-         hours over midnight are two spans, of two days"
+        "{day}: {span:?} is not a span: write HH:MM-HH:MM with the later time last, at most 24:00; \
+         write hours over midnight as two spans, one for each day"
     )]
-    Span {
-        /// The day it stands under.
-        day: &'static str,
-        /// As it was written.
-        span: String,
-    },
-    /// A span begins before the one in front of it ends.
+    Span { day: &'static str, span: String },
+    /// A span begins before the previous one ends.
     #[error("{0}: spans must be in order and must not overlap")]
     Order(&'static str),
-    /// Beyond eight.
+    /// More than eight.
     #[error("{0}: at most 8 spans a day")]
     TooManySpans(&'static str),
-    /// Nobody would ever work.
+    /// There is no working time at all.
     #[error("no day has a span: give at least one day its working hours")]
     NeverOpen,
     /// Not a date.
-    #[error("holidays: {0:?} is no date: write it like 2026-12-25")]
+    #[error("holidays: {0:?} is not a date: write it like 2026-12-25")]
     Holiday(String),
-    /// Beyond 366.
+    /// More than 366.
     #[error("holidays: at most 366")]
     TooManyHolidays,
 }
@@ -94,39 +89,39 @@ struct Span {
     end: i64,
 }
 
-/// A stretch with one offset from UTC.
-struct Regime {
+/// A period with one offset from UTC.
+struct OffsetPeriod {
     offset: i64,
     until: i64,
 }
 
-/// A local day, or as much of it as has one offset.
+/// A local day, or the part of it with one offset from UTC.
 struct DayPart {
     day: i64,
-    /// When its clock shows, showed or would have shown 00:00.
+    /// When the local clock shows 00:00, or would show it if the clocks had not changed that day.
     midnight: i64,
     from: i64,
     to: i64,
 }
 
 impl WorkingHours {
-    /// How far any question looks ahead: 400 days. The work is one step a day and one per change of the clocks.
+    /// How far ahead any search goes: 400 days. It does one step for each day and each change of the clocks.
     pub const HORIZON: Duration = Duration::from_hours(400 * 24);
 
-    /// Whether people work at that moment.
+    /// Whether people work at that time.
     pub fn is_open(&self, at: Timestamp) -> bool {
         self.open(at.as_micros(), at.as_micros().saturating_add(1)).next().is_some()
     }
 
-    /// The first moment of working time from `at` on, which is `at` itself while it is open; none within [`Self::HORIZON`]
-    /// when there are that many holidays.
+    /// Returns the first working time from `at` on, which is `at` itself during working hours; `None` if there is none within
+    /// [`Self::HORIZON`].
     pub fn next_open(&self, at: Timestamp) -> Option<Timestamp> {
         let horizon = at + Self::HORIZON;
         self.open(at.as_micros(), horizon.as_micros()).next().map(|(start, _)| Timestamp::from_micros(start))
     }
 
-    /// The earliest moment by which that much working time has passed since `from`; the end of [`Self::HORIZON`] when it
-    /// holds less.
+    /// Returns the earliest time by which that much working time has passed since `from`; the end of [`Self::HORIZON`] if there is
+    /// less.
     pub fn add(&self, from: Timestamp, working: Duration) -> Timestamp {
         let mut left = i64::try_from(working.as_micros()).unwrap_or(i64::MAX);
         if left == 0 {
@@ -143,14 +138,14 @@ impl WorkingHours {
         horizon
     }
 
-    /// Working time between two moments, as far as it lies within [`Self::HORIZON`] of the first; zero when `to` is not later.
+    /// Returns the working time between two times, as far as it is within [`Self::HORIZON`] of the first; zero if `to` is not later.
     pub fn between(&self, from: Timestamp, to: Timestamp) -> Duration {
         let to = to.min(from + Self::HORIZON);
         let micros = self.open(from.as_micros(), to.as_micros()).map(|(start, end)| end.abs_diff(start)).sum();
         Duration::from_micros(micros)
     }
 
-    /// Stretches of working time from `from` to `to`, in order. Two may touch.
+    /// Periods of working time from `from` to `to`, in order. Two may touch.
     fn open(&self, from: i64, to: i64) -> impl Iterator<Item = (i64, i64)> {
         self.parts(from, to).flat_map(move |part| {
             self.spans(part.day).iter().filter_map(move |span| {
@@ -161,33 +156,35 @@ impl WorkingHours {
         })
     }
 
-    /// Cuts time at every local midnight and at every change of the clocks.
+    /// Splits the time at every local midnight and every change of the clocks.
     fn parts(&self, from: i64, to: i64) -> impl Iterator<Item = DayPart> {
         let mut at = from;
-        let mut regime = self.regime(from);
+        let mut period = self.offset_period(from);
         std::iter::from_fn(move || {
             if at >= to {
                 return None;
             }
-            if at >= regime.until {
-                regime = self.regime(at);
+            if at >= period.until {
+                period = self.offset_period(at);
             }
-            let day = at.saturating_add(regime.offset).div_euclid(DAY);
-            let midnight = day.saturating_mul(DAY).saturating_sub(regime.offset);
-            let end = midnight.saturating_add(DAY).min(regime.until).min(to);
+            let day = at.saturating_add(period.offset).div_euclid(DAY);
+            let midnight = day.saturating_mul(DAY).saturating_sub(period.offset);
+            let end = midnight.saturating_add(DAY).min(period.until).min(to);
             let part = DayPart { day, midnight, from: at, to: end };
             at = end;
             Some(part)
         })
     }
 
-    /// The offset at a moment, and until when it holds.
-    fn regime(&self, at: i64) -> Regime {
-        // Beyond the calendar, which ends with the year 9999, there are no zones either.
-        let Ok(moment) = jiff::Timestamp::from_microsecond(at) else { return Regime { offset: 0, until: i64::MAX } };
-        Regime {
-            offset: i64::from(self.zone.to_offset(moment).seconds()) * 1_000_000,
-            until: self.zone.following(moment).next().map_or(i64::MAX, |change| change.timestamp().as_microsecond()),
+    /// The offset at a time, and until when it applies.
+    fn offset_period(&self, at: i64) -> OffsetPeriod {
+        // After the year 9999 the calendar ends, and time zones with it.
+        let Ok(time) = jiff::Timestamp::from_microsecond(at) else {
+            return OffsetPeriod { offset: 0, until: i64::MAX };
+        };
+        OffsetPeriod {
+            offset: i64::from(self.zone.to_offset(time).seconds()) * 1_000_000,
+            until: self.zone.following(time).next().map_or(i64::MAX, |change| change.timestamp().as_microsecond()),
         }
     }
 
@@ -201,46 +198,46 @@ impl WorkingHours {
     }
 }
 
-impl TryFrom<Written> for WorkingHours {
+impl TryFrom<Config> for WorkingHours {
     type Error = InvalidWorkingHours;
 
-    fn try_from(written: Written) -> Result<Self, InvalidWorkingHours> {
-        let zone = TimeZoneDatabase::bundled().get(&written.time_zone).ok().filter(|zone| !zone.is_unknown());
-        let zone = zone.ok_or_else(|| InvalidWorkingHours::TimeZone(written.time_zone.clone()))?;
+    fn try_from(config: Config) -> Result<Self, InvalidWorkingHours> {
+        let zone = TimeZoneDatabase::bundled().get(&config.time_zone).ok().filter(|zone| !zone.is_unknown());
+        let zone = zone.ok_or_else(|| InvalidWorkingHours::TimeZone(config.time_zone.clone()))?;
         let week = [
-            ("monday", &written.monday),
-            ("tuesday", &written.tuesday),
-            ("wednesday", &written.wednesday),
-            ("thursday", &written.thursday),
-            ("friday", &written.friday),
-            ("saturday", &written.saturday),
-            ("sunday", &written.sunday),
+            ("monday", &config.monday),
+            ("tuesday", &config.tuesday),
+            ("wednesday", &config.wednesday),
+            ("thursday", &config.thursday),
+            ("friday", &config.friday),
+            ("saturday", &config.saturday),
+            ("sunday", &config.sunday),
         ];
         let week = week.into_iter().map(|(day, spans)| day_of(day, spans)).collect::<Result<Vec<_>, _>>()?;
         if week.iter().all(Vec::is_empty) {
             return Err(InvalidWorkingHours::NeverOpen);
         }
-        if written.holidays.len() > MAX_HOLIDAYS {
+        if config.holidays.len() > MAX_HOLIDAYS {
             return Err(InvalidWorkingHours::TooManyHolidays);
         }
         let holiday = |text: &String| holiday(text).ok_or_else(|| InvalidWorkingHours::Holiday(text.clone()));
-        let holidays = written.holidays.iter().map(holiday).collect::<Result<_, _>>()?;
-        Ok(Self { written, zone, week, holidays })
+        let holidays = config.holidays.iter().map(holiday).collect::<Result<_, _>>()?;
+        Ok(Self { config, zone, week, holidays })
     }
 }
 
 impl Serialize for WorkingHours {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.written.serialize(serializer)
+        self.config.serialize(serializer)
     }
 }
 
-fn day_of(day: &'static str, written: &[String]) -> Result<Vec<Span>, InvalidWorkingHours> {
-    if written.len() > MAX_SPANS {
+fn day_of(day: &'static str, texts: &[String]) -> Result<Vec<Span>, InvalidWorkingHours> {
+    if texts.len() > MAX_SPANS {
         return Err(InvalidWorkingHours::TooManySpans(day));
     }
     let parse = |text: &String| span(text).ok_or_else(|| InvalidWorkingHours::Span { day, span: text.clone() });
-    let spans = written.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    let spans = texts.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     if spans.is_sorted_by(|earlier, later| earlier.end <= later.start) {
         Ok(spans)
     } else {
@@ -254,7 +251,7 @@ fn span(text: &str) -> Option<Span> {
     (span.start < span.end).then_some(span)
 }
 
-/// The minute of the day that `HH:MM` names, 24:00 among them.
+/// Returns the minute of the day of `HH:MM`, at most 24:00.
 fn minute(text: &str) -> Option<i64> {
     let digit = |byte: u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
     let &[h1, h2, b':', m1, m2] = text.as_bytes() else { return None };
@@ -263,9 +260,9 @@ fn minute(text: &str) -> Option<i64> {
     (minute < 60 && at <= 24 * 60).then_some(at)
 }
 
-/// The number of the day that `YYYY-MM-DD` names.
+/// Returns the number of the day of `YYYY-MM-DD`.
 fn holiday(text: &str) -> Option<i64> {
-    // The parser knows more ways to write a date: one day must have one spelling.
+    // The parser accepts more spellings of a date: one day must have one spelling.
     let date: Date = text.parse().ok().filter(|date: &Date| date.to_string() == text)?;
     let midnight = date.to_zoned(TimeZone::UTC).ok()?.timestamp();
     Some(midnight.as_second().div_euclid(24 * 3_600))
@@ -277,12 +274,12 @@ mod tests {
 
     use super::*;
 
-    fn hours(written: Value) -> WorkingHours {
-        serde_json::from_value(written).expect("valid working hours")
+    fn hours(config: Value) -> WorkingHours {
+        serde_json::from_value(config).expect("valid working hours")
     }
 
     fn at(text: &str) -> Timestamp {
-        text.parse().expect("a moment")
+        text.parse().expect("a time")
     }
 
     fn minutes(count: u64) -> Duration {
@@ -341,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_looks_further_than_the_horizon() {
+    fn no_search_goes_beyond_the_horizon() {
         let first: Date = "2026-01-05".parse().expect("a Monday");
         let mondays: Vec<String> = (0..366_i64)
             .map(|week| first.checked_add(jiff::Span::new().weeks(week)).expect("a date").to_string())
@@ -359,21 +356,21 @@ mod tests {
     }
 
     #[test]
-    fn comes_back_as_it_was_written() {
-        let written = json!({"time_zone": "asia/kolkata", "monday": ["00:00-24:00"], "holidays": ["2026-01-26"]});
-        assert_eq!(serde_json::to_value(hours(written.clone())).expect("JSON"), written);
+    fn serializes_as_configured() {
+        let config = json!({"time_zone": "asia/kolkata", "monday": ["00:00-24:00"], "holidays": ["2026-01-26"]});
+        assert_eq!(serde_json::to_value(hours(config.clone())).expect("JSON"), config);
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused_with_its_place() {
-        for (written, words) in [
+    fn invalid_working_hours_are_refused_with_their_place() {
+        for (config, words) in [
             (
                 json!({"time_zone": "Mars/Olympus", "monday": ["09:00-17:00"]}),
                 "time_zone \"Mars/Olympus\" is not known",
             ),
             (json!({"time_zone": "Etc/Unknown", "monday": ["09:00-17:00"]}), "is not known"),
             (json!({"time_zone": "UTC"}), "no day has a span"),
-            (json!({"time_zone": "UTC", "friday": ["22:00-06:00"]}), "friday: \"22:00-06:00\" is no span"),
+            (json!({"time_zone": "UTC", "friday": ["22:00-06:00"]}), "friday: \"22:00-06:00\" is not a span"),
             (json!({"time_zone": "UTC", "friday": ["09:00-09:00"]}), "friday: "),
             (json!({"time_zone": "UTC", "friday": ["9:00-10:00"]}), "friday: "),
             (json!({"time_zone": "UTC", "friday": ["09:00-24:01"]}), "friday: "),
@@ -382,13 +379,13 @@ mod tests {
             (json!({"time_zone": "UTC", "sunday": ["09:00-12:00", "11:00-13:00"]}), "sunday: spans must be in order"),
             (json!({"time_zone": "UTC", "sunday": vec!["00:00-01:00"; 9]}), "sunday: at most 8"),
             (json!({"time_zone": "UTC", "monday": ["09:00-17:00"], "holidays": ["2026-02-30"]}), "\"2026-02-30\""),
-            (json!({"time_zone": "UTC", "monday": ["09:00-17:00"], "holidays": ["20260203"]}), "is no date"),
+            (json!({"time_zone": "UTC", "monday": ["09:00-17:00"], "holidays": ["20260203"]}), "is not a date"),
             (
                 json!({"time_zone": "UTC", "monday": ["09:00-17:00"], "holidays": vec!["2026-01-01"; 367]}),
                 "at most 366",
             ),
         ] {
-            let error = serde_json::from_value::<WorkingHours>(written).expect_err(words).to_string();
+            let error = serde_json::from_value::<WorkingHours>(config).expect_err(words).to_string();
             assert!(error.contains(words), "{error}");
         }
     }

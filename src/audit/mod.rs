@@ -1,6 +1,6 @@
-//! The audit trail: what one entry says, and how entries are chained.
+//! The audit trail: the contents of an entry, and the hash chain over all entries.
 //!
-//! Each entry's hash covers the hash of the one before, so that nothing can be changed or taken out of the middle unseen. This
+//! Each entry's hash covers the previous entry's hash. So a changed entry, or one removed from the middle, is detected. This
 //! module knows no database: the store keeps the entries and asks for the hashes.
 
 use serde::{Deserialize, Serialize};
@@ -14,11 +14,10 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Actor {
-    /// Somebody's or some system's API token.
+    /// The API token of a person or a system.
     Token {
-        /// Which; absent for the bootstrap admin token, which has no row.
+        /// Absent for the bootstrap admin token, which has no row.
         id: Option<TokenId>,
-        /// What it is called.
         name: String,
     },
     /// The holder of a channel's link.
@@ -26,45 +25,43 @@ pub enum Actor {
         /// The endpoint that was sent the link.
         endpoint: String,
     },
-    /// Somebody in a chat, by an account of theirs.
+    /// A person in a chat, by their linked account.
     Chat {
-        /// The endpoint whose app heard of it.
+        /// The endpoint whose app received the call.
         endpoint: String,
-        /// Workspace and member.
+        /// Workspace and member id.
         account: String,
     },
-    /// The hub itself: a timer.
+    /// The hub itself, for example its timer.
     Hub,
 }
 
-/// An entry as its writer knows it; its place and hash come when it is sealed.
+/// An entry before it is sealed, which gives it a number and a hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// When.
     pub at: Timestamp,
-    /// What, for example `request.created` or `endpoint.updated`.
+    /// For example `request.created` or `endpoint.updated`.
     pub action: String,
-    /// Who.
     pub actor: Actor,
-    /// The person that acted or was acted for.
+    /// The person who acted, or for whom a system acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<Email>,
-    /// How sure the hub was of the person.
+    /// How surely the hub knew the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assurance: Option<Assurance>,
-    /// The request it is about.
+    /// The request that it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
-    /// The payload it is about.
+    /// The payload that it concerns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
-    /// What changed, or other facts. Never a secret.
+    /// Changes or other facts. Never a secret.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub details: Value,
 }
 
 impl Entry {
-    /// An entry with nothing but the three things each one has.
+    /// Creates an entry with only the fields that each entry has.
     pub fn new(at: Timestamp, action: impl Into<String>, actor: Actor) -> Self {
         Self {
             at,
@@ -79,20 +76,19 @@ impl Entry {
     }
 }
 
-/// An entry in its place.
+/// An entry with its number and hash.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Sealed {
-    /// Counts from 1 without a gap.
+    /// Number from 1, without a gap.
     pub seq: i64,
-    /// The entry.
     #[serde(flatten)]
     pub entry: Entry,
-    /// See [`link`].
+    /// Hash by [`link`].
     pub hash: Digest,
 }
 
-/// The hash of entry number `seq`, whose exact JSON text is `entry`: SHA-256 over the previous entry's hash in hex (empty for
-/// the first), the number and the text, a line each.
+/// Returns the hash of entry number `seq`, whose exact JSON text is `entry`: SHA-256 over three lines, the previous entry's hash in
+/// hex (empty for the first), the number, and the text.
 pub fn link(previous: Option<&Digest>, seq: i64, entry: &str) -> Digest {
     let previous = previous.map(ToString::to_string).unwrap_or_default();
     Digest::of(format!("{previous}\n{seq}\n{entry}").as_bytes())
@@ -103,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_covers_all_it_is_made_of() {
+    fn a_link_covers_all_its_parts() {
         let one = link(None, 1, "{}");
         let two = link(Some(&one), 2, "{}");
         let variants =

@@ -7,7 +7,7 @@ use futures_util::stream::try_unfold;
 use serde::Deserialize;
 
 use super::{Hub, HubError, input, require};
-use crate::analytics::{Backlog, Summary, summarise, times};
+use crate::analytics::{PendingBacklog, Summary, summarise, times};
 use crate::approval::{Request, ResourceName};
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
@@ -73,7 +73,7 @@ impl Hub {
         let working_time = times(&counts, &buckets);
         let (from, to) = filter.bounds();
         let oldest_seconds = oldest.map(|oldest| self.clock.now().since(oldest).as_secs_f64());
-        let pending = Backlog { count, oldest_seconds };
+        let pending = PendingBacklog { count, oldest_seconds };
         Ok(Summary { from, to, resource: filter.resource.clone(), ended, rates, approval_time, working_time, pending })
     }
 

@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::approval::{
-    Assurance, Change, ChangeRole, Choice, Decision, Digest, Email, Excluded, Execution, ExecutionStatus, Grant,
-    GrantStatus, GroupName, Kind, Narrowing, Request, Requester, ResourceName, Review, Roster, RuleName, Status, Vote,
-    cover,
+    Assurance, ChangeRole, Choice, Decision, Digest, Email, Excluded, Execution, ExecutionStatus, Grant, GrantStatus,
+    GroupName, Kind, Narrowing, PayloadChange, Request, Requester, ResourceName, Review, Roster, RuleName, Status,
+    Vote, cover,
 };
 use crate::ids::{GrantId, RequestId, VoteId};
 use crate::store::StoreError;
@@ -42,7 +42,7 @@ pub struct RequestView {
     pub asking_rules: Vec<AskingRule>,
     pub votes: Vec<VoteView>,
     pub modified_by: Option<Email>,
-    pub change: Option<Change>,
+    pub change: Option<PayloadChange>,
     pub execution: Option<ExecutionView>,
     pub grant: Option<GrantView>,
     pub review: Option<Review>,

@@ -1,4 +1,4 @@
-//! Who calls, and what they may do. Tokens are `cs_` and 256 random bits; the hub keeps only a digest of them.
+//! Callers and their rights. A token is `cs_` and 256 random bits; the hub keeps only its digest.
 
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
@@ -9,17 +9,17 @@ use crate::ids::TokenId;
 use crate::random;
 use crate::time::Timestamp;
 
-/// What a token is for.
+/// What a token may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Everything.
     Admin,
-    /// Asks, waits for the outcome, takes back.
+    /// Makes requests, waits for their outcome, cancels them.
     Requester,
-    /// A person's own: votes as that person.
+    /// Belongs to a person, and votes as that person.
     Approver,
-    /// A system that votes on behalf of people it names.
+    /// Belongs to a system that votes for people it names.
     Decider,
     /// Reads analytics.
     Analyst,
@@ -27,57 +27,54 @@ pub enum Scope {
     Auditor,
 }
 
-/// An API token as kept.
+/// An API token as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Token {
-    /// Its identity.
     pub id: TokenId,
-    /// What people call it.
+    /// Name for people.
     pub name: String,
-    /// What it is for.
     pub scope: Scope,
-    /// Whose it is, when it is a person's.
+    /// The person it belongs to, if any.
     pub person: Option<Email>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// From when on it is void.
+    /// The token is invalid from this time on.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Token {
-    /// Whether it is void at `now`.
+    /// Whether it is invalid at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| now >= end)
     }
 }
 
-/// A new token's secret text.
+/// Creates the secret text of a new token.
 pub fn new_token_secret() -> String {
     format!("cs_{}", random::secret_text())
 }
 
-/// The one form in which the hub keeps a token's secret. A plain digest serves, since the secret is random and long.
+/// Returns the form in which the hub keeps a token's secret. A plain digest is enough, since the secret is random and long.
 pub fn digest_of_secret(secret: &str) -> Digest {
     Digest::of(secret.as_bytes())
 }
 
-/// The admin token given by the operator or found in the data folder.
+/// The admin token that the operator sets, or that is in the data folder.
 #[derive(Debug, Clone)]
 pub struct BootstrapToken(Digest);
 
 impl BootstrapToken {
-    /// From its text.
+    /// Creates it from its text.
     pub fn new(secret: &str) -> Self {
         Self(digest_of_secret(secret))
     }
 
-    /// Whether `secret` is it, in constant time.
+    /// Compares a secret with it in constant time.
     pub fn matches(&self, secret: &Digest) -> bool {
         self.0.as_bytes().ct_eq(secret.as_bytes()).into()
     }
 }
 
-/// Who makes a call.
+/// The authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// The holder of the bootstrap admin token.
@@ -87,7 +84,7 @@ pub enum Principal {
 }
 
 impl Principal {
-    /// Whether the call may do what `scope` is for. Admins may do everything.
+    /// Whether the caller has a scope. Admins have all.
     pub fn has(&self, scope: Scope) -> bool {
         match self {
             Self::Operator => true,
@@ -95,7 +92,7 @@ impl Principal {
         }
     }
 
-    /// The person that the token belongs to.
+    /// Returns the person that the token belongs to.
     pub const fn person(&self) -> Option<&Email> {
         match self {
             Self::Operator => None,
@@ -103,7 +100,7 @@ impl Principal {
         }
     }
 
-    /// A stable text for this caller: owns idempotency keys and requests.
+    /// Returns a stable text for this caller: the owner of its idempotency keys and requests.
     pub fn key(&self) -> String {
         match self {
             Self::Operator => "operator".to_owned(),
@@ -111,7 +108,7 @@ impl Principal {
         }
     }
 
-    /// What to call the caller.
+    /// Returns the caller's name for people.
     pub fn name(&self) -> &str {
         match self {
             Self::Operator => "operator",
@@ -119,7 +116,7 @@ impl Principal {
         }
     }
 
-    /// As the audit trail names them.
+    /// Returns the caller as an actor of the audit trail.
     pub fn actor(&self) -> Actor {
         match self {
             Self::Operator => Actor::Token { id: None, name: "operator".to_owned() },
@@ -133,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_long_and_never_the_same() {
+    fn secrets_are_long_and_unique() {
         let (one, two) = (new_token_secret(), new_token_secret());
         assert_ne!(one, two);
         assert_eq!(one.len(), 3 + 43);

@@ -1,4 +1,4 @@
-//! The keys that links and form nonces are signed with.
+//! The keys that sign links and form nonces.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -9,27 +9,27 @@ use sha2::Sha256;
 /// One signing key.
 #[derive(Debug)]
 pub struct LinkKey {
-    /// Names the key inside a token.
+    /// Identifies the key inside a token.
     pub id: u32,
     /// 256 random bits.
     pub secret: SecretBox<[u8; 32]>,
 }
 
-/// All live keys: the first signs, any checks. They can be replaced while the hub runs.
+/// All valid keys: one signs, and each verifies. They can be replaced while the hub runs.
 #[derive(Debug)]
 pub struct KeyRing {
-    /// Held for a copy of the pointer.
+    /// Locked only to copy the pointer.
     live: RwLock<Arc<LiveKeys>>,
 }
 
-/// The keys of one moment.
+/// The keys at one time.
 #[derive(Debug)]
 pub struct LiveKeys {
     signing: LinkKey,
     older: Vec<LinkKey>,
 }
 
-/// What a key signs, so that a signature made for one purpose is worth nothing for another.
+/// What a signature is for: a signature made for one purpose is invalid for another.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
     Link,
@@ -38,30 +38,30 @@ pub(super) enum Purpose {
 }
 
 impl KeyRing {
-    /// A ring of these keys.
+    /// Creates a key ring.
     pub fn new(keys: LiveKeys) -> Self {
         Self { live: RwLock::new(Arc::new(keys)) }
     }
 
-    /// Puts other keys in place of those there are.
+    /// Replaces all keys.
     pub fn replace(&self, keys: LiveKeys) {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// What tells the keys from others, without telling anything of them: number and a part of a tag, the signing key's first.
+    /// Returns a fingerprint of each key, the signing key first: its id and a part of an HMAC, which reveals nothing of the secret.
     pub fn fingerprints(&self) -> Vec<String> {
         let live = self.live();
         std::iter::once(&live.signing).chain(&live.older).map(LinkKey::fingerprint).collect()
     }
 
-    /// The keys of this moment: whoever signs names the key and signs with the same.
+    /// Returns the current keys. A signer reads the id and signs with the same copy, even if the ring changes meanwhile.
     pub(super) fn live(&self) -> Arc<LiveKeys> {
         Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl LiveKeys {
-    /// `signing` signs, and `older` are still honoured.
+    /// Creates keys of which `signing` signs, and all are accepted.
     pub const fn new(signing: LinkKey, older: Vec<LinkKey>) -> Self {
         Self { signing, older }
     }
@@ -70,7 +70,7 @@ impl LiveKeys {
         self.signing.id
     }
 
-    /// The tag of `message` under the signing key.
+    /// Returns the tag of `message` under the signing key.
     pub(super) fn sign(&self, purpose: Purpose, message: &[u8]) -> [u8; 32] {
         self.signing.mac(purpose, message).finalize().into_bytes().into()
     }

@@ -1,7 +1,7 @@
-//! Signed callback links: whoever holds one may look at a request and vote in one slot of it.
+//! Signed callback links: the holder of one may see a request and vote in one slot of it.
 //!
-//! A token is the URL-safe base64 of fixed-width fields and an HMAC-SHA256 (RFC 2104) over them. No field can be read two ways:
-//! widths are fixed, and the one or two texts stand last but one, each behind its length. Signing and checking are pure.
+//! A token is the URL-safe base64 of fixed-width fields, one or two texts with their lengths, and an HMAC-SHA256 (RFC 2104) over
+//! all of it. So no field can be read in two ways. Signing and verifying need no I/O.
 
 mod keys;
 mod token;

@@ -1,4 +1,4 @@
-//! What a link says, and its text.
+//! The contents of a link, and its text.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,71 +12,68 @@ use crate::approval::{Digest, Email, GroupName};
 use crate::ids::{DeliveryId, EndpointId, RequestId};
 use crate::time::Timestamp;
 
-/// Layout of a token for whoever has it.
+/// Layout of a token for anyone who has the link.
 const BEARER: u8 = 1;
-/// Layout of a token for one person: theirs comes last.
+/// Layout of a token for one person: it ends with their address.
 const PERSONAL: u8 = 2;
-/// Added to either where the endpoint's links were called back before: the generation comes last then.
-const LATER: u8 = 2;
-const PERSONAL_LATER: u8 = PERSONAL + LATER;
-/// Bytes of the digest that a link carries: enough to tell revisions apart, the signature does the rest.
+/// Added to either layout if the endpoint's links were revoked before: then the token ends with the generation.
+const WITH_GENERATION: u8 = 2;
+const PERSONAL_WITH_GENERATION: u8 = PERSONAL + WITH_GENERATION;
+/// Bytes of the digest in a link: enough to distinguish revisions, since the signature protects the rest.
 const DIGEST_PREFIX: usize = 8;
 const TAG: usize = 32;
 /// Bytes before the group's text.
 const FIXED: usize = 1 + 4 + 16 + 4 + DIGEST_PREFIX + 1 + 16 + 16 + 8 + 8 + 1;
-/// A form is good for this long after the page was shown.
+/// Validity of a form after its page was shown.
 const FORM_LIFE: Duration = Duration::from_secs(3_600);
 
-/// What the button promised that led here.
+/// What the button of the link offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intent {
-    /// To look first.
+    /// Open the request first.
     Review,
-    /// To approve.
+    /// Approve.
     Approve,
-    /// To reject.
+    /// Reject.
     Reject,
 }
 
-/// What a link stands for.
+/// The contents of a link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The request.
     pub request: RequestId,
-    /// The revision it shows and decides.
+    /// The revision it shows, and on which it votes.
     pub revision: u32,
-    /// The first bytes of that revision's digest.
+    /// First bytes of that revision's digest.
     pub digest_prefix: [u8; DIGEST_PREFIX],
     /// The slot it votes in.
     pub group: GroupName,
-    /// The one person that it is for; without one, any member of the slot's groups may vote with it.
+    /// The only person who may use it; without one, any member of the slot's groups may vote with it.
     pub recipient: Option<Email>,
-    /// What its button promised.
     pub intent: Intent,
-    /// The endpoint that was sent it.
+    /// The endpoint that it was sent to.
     pub endpoint: EndpointId,
-    /// How often the links of that endpoint had been called back.
+    /// How often the links of that endpoint had been revoked.
     pub generation: u32,
-    /// The message that carried it.
+    /// The delivery that carried it.
     pub delivery: DeliveryId,
-    /// When it was made.
     pub issued_at: Timestamp,
-    /// From this moment on it is dead.
+    /// The link is invalid from this time on.
     pub expires_at: Timestamp,
 }
 
 /// The text is not a link that this hub signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this link was not made by this hub, or not all of it arrived")]
+#[error("this link was not made by this hub, or it is incomplete")]
 pub struct InvalidLink;
 
 impl Link {
-    /// The prefix of a digest that a link carries.
+    /// Returns the prefix of a digest that a link carries.
     pub fn prefix_of(digest: &Digest) -> [u8; DIGEST_PREFIX] {
         digest.as_bytes().first_chunk().copied().unwrap_or_default()
     }
 
-    /// The token's text: the same fields under the same key give the same text.
+    /// Returns the token. The same fields and the same key always give the same text.
     pub fn sign(&self, keys: &KeyRing) -> String {
         let keys = keys.live();
         let mut bytes = self.encode(keys.signing_id());
@@ -85,30 +82,32 @@ impl Link {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads a token and checks its signature, before any field is believed.
+    /// Reads a token, and verifies its signature before any other field is used.
     ///
     /// # Errors
-    /// When it is not one of ours.
+    /// Returns an error if this hub did not sign it.
     pub fn verify(text: &str, keys: &KeyRing) -> Result<Self, InvalidLink> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| InvalidLink)?;
         let (message, tag) = bytes.split_last_chunk::<TAG>().ok_or(InvalidLink)?;
         let mut fields = Fields(message);
         let [version] = fields.take::<1>()?;
         let key = u32::from_be_bytes(fields.take()?);
-        if !(BEARER..=PERSONAL_LATER).contains(&version) || !keys.live().verify(key, Purpose::Link, message, tag) {
+        if !(BEARER..=PERSONAL_WITH_GENERATION).contains(&version)
+            || !keys.live().verify(key, Purpose::Link, message, tag)
+        {
             return Err(InvalidLink);
         }
         Self::decode(version, fields)
     }
 
-    /// A nonce for the form on this link's page, shown at `now`.
+    /// Returns a nonce for the form on this link's page, shown at `now`.
     pub fn form_nonce(text: &str, keys: &KeyRing, now: Timestamp) -> String {
         let (keys, shown) = (keys.live(), now.as_seconds().to_be_bytes());
         let tag = keys.sign(Purpose::Form, &[&shown, text.as_bytes()].concat());
         URL_SAFE_NO_PAD.encode([&keys.signing_id().to_be_bytes()[..], &shown, &tag].concat())
     }
 
-    /// Whether the nonce was given out for this link's page within the last hour.
+    /// Whether the nonce was made for this link's page within the last hour.
     pub fn check_form_nonce(text: &str, nonce: &str, keys: &KeyRing, now: Timestamp) -> bool {
         let check = || {
             let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
@@ -126,8 +125,8 @@ impl Link {
         let group = self.group.as_str().as_bytes();
         let recipient = self.recipient.as_ref().map(|person| person.as_str().as_bytes());
         let mut bytes = Vec::with_capacity(FIXED + group.len() + recipient.map_or(0, <[u8]>::len) + 1 + TAG);
-        let later = if self.generation > 0 { LATER } else { 0 };
-        bytes.push(later + if recipient.is_some() { PERSONAL } else { BEARER });
+        let generation = if self.generation > 0 { WITH_GENERATION } else { 0 };
+        bytes.push(generation + if recipient.is_some() { PERSONAL } else { BEARER });
         bytes.extend(key.to_be_bytes());
         bytes.extend(self.request.as_bytes());
         bytes.extend(self.revision.to_be_bytes());
@@ -141,12 +140,12 @@ impl Link {
         bytes.extend(self.delivery.as_bytes());
         bytes.extend(self.issued_at.as_micros().to_be_bytes());
         bytes.extend(self.expires_at.as_micros().to_be_bytes());
-        // A name has at most 64 bytes, an address 254.
+        // A name has at most 64 bytes, and an address 254.
         for text in std::iter::once(group).chain(recipient) {
             bytes.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
             bytes.extend(text);
         }
-        // A link of the first generation is as short as can be.
+        // Most links are of the first generation; leaving it out keeps them short.
         if self.generation > 0 {
             bytes.extend(self.generation.to_be_bytes());
         }
@@ -169,14 +168,14 @@ impl Link {
             issued_at: Timestamp::from_micros(i64::from_be_bytes(fields.take()?)),
             expires_at: Timestamp::from_micros(i64::from_be_bytes(fields.take()?)),
             group: fields.text()?,
-            recipient: matches!(version, PERSONAL | PERSONAL_LATER).then(|| fields.text()).transpose()?,
-            generation: if version > LATER { u32::from_be_bytes(fields.take()?) } else { 0 },
+            recipient: matches!(version, PERSONAL | PERSONAL_WITH_GENERATION).then(|| fields.text()).transpose()?,
+            generation: if version > WITH_GENERATION { u32::from_be_bytes(fields.take()?) } else { 0 },
         };
         if fields.0.is_empty() { Ok(link) } else { Err(InvalidLink) }
     }
 }
 
-/// Bytes taken from the front.
+/// Bytes that are read from the front.
 struct Fields<'b>(&'b [u8]);
 
 impl Fields<'_> {
@@ -186,7 +185,7 @@ impl Fields<'_> {
         Ok(*first)
     }
 
-    /// A text behind its length.
+    /// Reads a text with its length in front.
     fn text<T: FromStr>(&mut self) -> Result<T, InvalidLink> {
         let [length] = self.take::<1>()?;
         let (text, rest) = self.0.split_at_checked(length.into()).ok_or(InvalidLink)?;
@@ -223,9 +222,9 @@ mod tests {
     }
 
     #[test]
-    fn text_and_back_also_after_a_key_was_rotated() {
+    fn a_text_verifies_also_after_a_key_rotation() {
         let text = link().sign(&ring(&[1]));
-        let read = Link::verify(&text, &ring(&[2, 1])).expect("an older key is honoured");
+        let read = Link::verify(&text, &ring(&[2, 1])).expect("an older key is accepted");
         assert_eq!(read.sign(&ring(&[1])), text);
         assert_eq!(Link::verify(&text, &ring(&[2])), Err(InvalidLink));
     }
@@ -280,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_good_for_its_page_and_an_hour() {
+    fn a_nonce_is_valid_for_its_page_and_an_hour() {
         let keys = ring(&[1]);
         let (now, text) = (Timestamp::from_micros(1_700_000_000_000_000), "token");
         let nonce = Link::form_nonce(text, &keys, now);

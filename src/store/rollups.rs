@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use super::arg::{Arg, args};
 use super::codec::{unwire, wire};
 use super::{Session, StoreError};
-use crate::analytics::{Bucket, BucketCount, Count};
+use crate::analytics::{Bucket, BucketCount, OutcomeCount};
 use crate::approval::{Method, ResourceName, Status};
 use crate::time::Timestamp;
 
@@ -71,7 +71,7 @@ pub async fn add(session: &mut Session, ended: &Ended) -> Result<(), StoreError>
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn counts(session: &mut Session, period: &Period) -> Result<Vec<Count>, StoreError> {
+pub async fn counts(session: &mut Session, period: &Period) -> Result<Vec<OutcomeCount>, StoreError> {
     #[derive(sqlx_macros::FromRow)]
     struct Row {
         outcome: String,
@@ -87,7 +87,7 @@ pub async fn counts(session: &mut Session, period: &Period) -> Result<Vec<Count>
     let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
     let read = |row: Row| {
         let (outcome, method) = ended("outcome_rollups", row.outcome, row.method)?;
-        Ok(Count { outcome, method, count: u64::try_from(row.count).unwrap_or(0), total_us: row.total_us })
+        Ok(OutcomeCount { outcome, method, count: u64::try_from(row.count).unwrap_or(0), total_us: row.total_us })
     };
     Ok(session.unreadable().some(rows, read))
 }
@@ -122,7 +122,10 @@ pub async fn buckets(session: &mut Session, period: &Period) -> Result<Vec<Bucke
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn working(session: &mut Session, period: &Period) -> Result<(Vec<Count>, Vec<BucketCount>), StoreError> {
+pub async fn working(
+    session: &mut Session,
+    period: &Period,
+) -> Result<(Vec<OutcomeCount>, Vec<BucketCount>), StoreError> {
     #[derive(sqlx_macros::FromRow)]
     struct Row {
         outcome: String,
@@ -140,7 +143,7 @@ pub async fn working(session: &mut Session, period: &Period) -> Result<(Vec<Coun
     let read = |row: Row| {
         let (outcome, method) = ended("working_rollups", row.outcome, row.method)?;
         let (bucket, count) = (Bucket::from_index(row.bucket), u64::try_from(row.count).unwrap_or(0));
-        let total = Count { outcome, method, count, total_us: row.total_us };
+        let total = OutcomeCount { outcome, method, count, total_us: row.total_us };
         Ok((total, BucketCount { outcome, method, bucket, count }))
     };
     Ok(session.unreadable().some(rows, read).into_iter().unzip())

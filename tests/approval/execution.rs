@@ -1,7 +1,8 @@
 //! The claim, its lease and its end, one by one.
 
 use countersign::approval::{
-    Digest, Execution, ExecutionStatus, Report, ReportStatus, Use, UseChange, UseRefusal, UseVerdict, use_execution,
+    Digest, Execution, ExecutionReport, ExecutionStatus, ReportStatus, Use, UseChange, UseRefusal, UseVerdict,
+    use_execution,
 };
 
 use super::{at, email};
@@ -29,7 +30,7 @@ fn report(fence: u64, status: ReportStatus) -> Use {
     Use::Report {
         fence,
         by: "ci".to_owned(),
-        report: Report {
+        report: ExecutionReport {
             status,
             exit_code,
             output: Some("done".to_owned()),
@@ -148,11 +149,11 @@ fn another_report_is_no_repeat_whatever_differs() {
     let Use::Report { report: told, .. } = report(FENCE, ReportStatus::Failed) else { panic!("a report") };
     let ended = becomes(&claimed(), Use::Report { fence: FENCE, by: "ci".to_owned(), report: told.clone() }, 59);
     for other in [
-        Report { status: ReportStatus::Succeeded, ..told.clone() },
-        Report { exit_code: None, ..told.clone() },
-        Report { output: None, ..told.clone() },
-        Report { output_truncated: false, ..told.clone() },
-        Report { output_digest: None, ..told.clone() },
+        ExecutionReport { status: ReportStatus::Succeeded, ..told.clone() },
+        ExecutionReport { exit_code: None, ..told.clone() },
+        ExecutionReport { output: None, ..told.clone() },
+        ExecutionReport { output_truncated: false, ..told.clone() },
+        ExecutionReport { output_digest: None, ..told.clone() },
     ] {
         let found = touched(&ended, Use::Report { fence: FENCE, by: "ci".to_owned(), report: other.clone() }, 60);
         assert_eq!(found, (Err(UseRefusal::AlreadyFinished), None), "{other:?}");

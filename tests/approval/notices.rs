@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign::approval::{Command, Escalation, Notice, Procedure, Progress, Status, Transition, WorkingHours};
+use countersign::approval::{
+    Command, Escalation, Procedure, Progress, ScheduledNotice, Status, Transition, WorkingHours,
+};
 use countersign::time::Timestamp;
 use serde_json::json;
 
@@ -24,7 +26,7 @@ fn desk() -> Desk {
 }
 
 #[track_caller]
-fn notice(desk: &mut Desk, second: i64) -> Notice {
+fn notice(desk: &mut Desk, second: i64) -> ScheduledNotice {
     desk.second = second;
     let transition = desk.accept(Command::Advance);
     let notice = transition.notice.clone().expect("something is due");
@@ -54,7 +56,7 @@ fn each_comes_when_its_time_has_come_and_once() {
         assert_eq!(desk.request.next_notice(), Some(at(second)));
         desk.second = second - 1;
         desk.is_no_news(Command::Advance);
-        let expected = Notice { progress: progress(reminders, steps), remind, added };
+        let expected = ScheduledNotice { progress: progress(reminders, steps), remind, added };
         assert_eq!(notice(&mut desk, second), expected, "second {second}");
         desk.is_no_news(Command::Advance);
     }
@@ -68,7 +70,7 @@ fn each_comes_when_its_time_has_come_and_once() {
 fn what_was_missed_comes_as_one() {
     let mut desk = desk();
     let added = vec![(group("dba"), group("boss")), (group("dba"), group("board"))];
-    assert_eq!(notice(&mut desk, 99), Notice { progress: progress(3, 2), remind: true, added });
+    assert_eq!(notice(&mut desk, 99), ScheduledNotice { progress: progress(3, 2), remind: true, added });
     assert_eq!(desk.request.next_notice(), None);
     assert_eq!(desk.request.terms.slots[0].also, [group("boss"), group("board")]);
 }
@@ -84,7 +86,7 @@ fn a_clock_that_goes_back_takes_nothing_back() {
     assert_eq!((desk.request.progress, also(&desk, 0)), (progress(2, 1), vec!["boss".to_owned()]));
     desk.second = 30;
     desk.request.progress = progress(2, 2);
-    assert_eq!(notice(&mut desk, 30), Notice { progress: progress(3, 2), remind: true, added: Vec::new() });
+    assert_eq!(notice(&mut desk, 30), ScheduledNotice { progress: progress(3, 2), remind: true, added: Vec::new() });
 }
 
 #[test]

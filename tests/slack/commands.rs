@@ -82,11 +82,11 @@ on_both! {
             "requester": {"name": "Dana (dana@example.com)", "email": "nora@example.com", "acting_for": "human@example.com"},
         });
         let posing = hub.post("/v1/requests", &ask).await.expect(201);
-        let who = "nora@example.com, who goes by the name of Dana (dana@example.com), acting for human@example.com by their own word";
+        let who = "nora@example.com, who goes by the name of Dana (dana@example.com), acting for human@example.com (unverified)";
         let list = hub.types(&slack, DANA, "C2", "pending").await;
         let shown = hub.types(&slack, DANA, "C2", &format!("show {}", posing["id"].as_str().unwrap())).await;
         assert!(list.contains(who) && shown.contains(who), "{list}\n{shown}");
-        assert!(shown.contains("bene@example.com may not approve (beneficiary, by the request's word)"), "{shown}");
+        assert!(shown.contains("bene@example.com may not approve (beneficiary, according to the request)"), "{shown}");
         hub.post(&format!("/v1/requests/{}/cancel", posing["id"].as_str().unwrap()), &json!({})).await.expect(200);
         assert!(hub.types(&slack, DANA, "C2", "show").await.contains("show ID"));
         assert!(hub.types(&slack, DANA, "C2", "").await.contains("/countersign pending"));

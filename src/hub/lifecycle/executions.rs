@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::announce::announce;
 use super::follow_up;
 use crate::approval::{
-    Digest, ExecutionStatus, GrantCommand, Kind, Refusal, Report, ReportStatus, Request, Roster, Status, Use,
+    Digest, ExecutionReport, ExecutionStatus, GrantCommand, Kind, Refusal, ReportStatus, Request, Roster, Status, Use,
     UseChange, UseRefusal, UseVerdict, limits, use_execution,
 };
 use crate::audit::Entry;
@@ -144,7 +144,7 @@ impl Hub {
             let detail = format!("at most {MAX_OUTPUT} bytes of output are kept: cut it and say output_truncated");
             return Err(HubError::invalid(Code::TooLong, "/output", detail));
         }
-        let report = Report {
+        let report = ExecutionReport {
             status: input.status,
             exit_code: input.exit_code,
             // The one character that no database column takes; programs print it all the same.

@@ -5,8 +5,8 @@
 //! the state, except the answer to a claim, which an executor must have got to know its fence.
 
 use countersign::approval::{
-    Assurance, Ballot, ChangeRole, Choice, Command, Digest, Execution, ExecutionStatus, Proposal, Report, ReportStatus,
-    Request, Roster, Status, Transition, Use, UseChange, Verdict, Vote, decide, use_execution,
+    Assurance, Ballot, ChangeRole, Choice, Command, Digest, Execution, ExecutionReport, ExecutionStatus, Proposal,
+    ReportStatus, Request, Roster, Status, Transition, Use, UseChange, Verdict, Vote, decide, use_execution,
 };
 use countersign::ids::VoteId;
 
@@ -257,7 +257,8 @@ impl Hub {
 
     fn report(&self, world: &mut World, executor: usize, fence: u64, succeeded: bool) -> Result<(), Property> {
         let status = if succeeded { ReportStatus::Succeeded } else { ReportStatus::Failed };
-        let report = Report { status, exit_code: None, output: None, output_truncated: false, output_digest: None };
+        let report =
+            ExecutionReport { status, exit_code: None, output: None, output_truncated: false, output_digest: None };
         let used = self.use_it(world, Use::Report { fence, by: EXECUTORS[executor].to_owned(), report })?;
         if used.heard && used.changed { check_holder(world, executor, fence) } else { Ok(()) }
     }

@@ -1,6 +1,6 @@
 //! What would run, and what of it was changed.
 
-use crate::approval::{Change, ChangeRole};
+use crate::approval::{ChangeRole, PayloadChange};
 use crate::channels::is_language;
 use crate::channels::text::{Listing, duration};
 use crate::hub::RequestView;
@@ -46,7 +46,7 @@ impl CommandShown {
 }
 
 impl ChangeShown {
-    pub(super) fn new(change: &Change) -> Self {
+    pub(super) fn new(change: &PayloadChange) -> Self {
         let by = change.by.as_ref().map_or_else(|| "a system".to_owned(), ToString::to_string);
         Self {
             by: match change.role {

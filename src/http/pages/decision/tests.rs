@@ -1,7 +1,7 @@
 //! The decision page in all its states, against snapshots.
 
 use super::*;
-use crate::approval::{Assurance, Change, ChangeRole, Choice, Decision, Email, Kind, Method, Requester, Status};
+use crate::approval::{Assurance, ChangeRole, Choice, Decision, Email, Kind, Method, PayloadChange, Requester, Status};
 use crate::hub::SlotView;
 use crate::ids::{RequestId, VoteId};
 use crate::store::groups::NamedMember;
@@ -109,7 +109,7 @@ fn a_change_shows_what_is_different() {
     let mut page = page(Status::Pending);
     page.request.revision = 2;
     page.request.command = "delete from carts where old".to_owned();
-    page.request.change = Some(Change {
+    page.request.change = Some(PayloadChange {
         by: Some(email("erik@example.com")),
         role: ChangeRole::Approver,
         at: page.now,
@@ -177,7 +177,7 @@ fn blanks_push_nothing_out_of_sight() {
     page.request.reason = Some(format!("a{}b", "\n".repeat(60)));
     page.request.labels = [("note".to_owned(), format!("a{}b", " ".repeat(70)))].into();
     page.request.context = Some(serde_json::json!({"a": " ".repeat(90)}));
-    page.request.change = Some(Change {
+    page.request.change = Some(PayloadChange {
         by: None,
         role: ChangeRole::Requester,
         at: page.now,
