@@ -1,4 +1,4 @@
-//! The figures, against a recount of the rows behind them.
+//! The analytics figures, checked against a recount of the rows behind them.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::{Database, TestHub, on_both};
 
-/// The export, row by row.
+/// The CSV export, one map per row.
 pub(crate) fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
     csv::Reader::from_reader(csv.as_bytes()).deserialize().map(|row| row.unwrap()).collect()
 }
 
-/// Holds the summary against what the rows say.
+/// Checks the summary against the rows.
 pub(crate) fn assert_agrees(summary: &Value, rows: &[BTreeMap<String, String>]) {
     let count = |status: &str| rows.iter().filter(|row| row["status"] == status).count() as u64;
     let ended = rows.len() as u64 - count("pending");

@@ -1,4 +1,4 @@
-//! What becomes of a request before anyone is asked.
+//! Admission: the outcome of a request before anyone is asked.
 
 use countersign::approval::{Admission, Belonging, Decision, Method, Ruling, Slot, Status, admit};
 
@@ -19,8 +19,8 @@ fn belonging(known: &[&str], said: &[&str]) -> Belonging {
     Belonging { known: all(known), said: all(said) }
 }
 
-/// The outcome in a few words.
-fn word(admission: &Admission) -> String {
+/// The outcome as a short text.
+fn outcome(admission: &Admission) -> String {
     match admission {
         Admission::NotVisible => "not visible".to_owned(),
         Admission::Decided(Decision { outcome, method, .. }) => {
@@ -34,7 +34,7 @@ fn word(admission: &Admission) -> String {
 }
 
 #[test]
-fn the_whole_table() {
+fn every_row_of_the_admission_table() {
     let rulings: [fn() -> Ruling; 4] = [|| denies(None), allows, no_rule, || asks_for(slot("dba", 2))];
     let plain = ["rejected by rule", "approved by rule", "ask 1 dba, 2 ops", "ask 2 dba, 2 ops"];
     let exempt = ["rejected by rule", "approved by exempt", "approved by exempt", "approved by exempt"];
@@ -48,13 +48,13 @@ fn the_whole_table() {
         (&[], &["staff"], plain),
         (&["staff", "admins"], &[], exempt),
         (&["robots"], &["staff"], exempt),
-        // What others say of somebody makes the resource visible; it exempts from nothing.
+        // Groups that others claim for a person make the resource visible, but they exempt from nothing.
         (&["staff"], &["admins"], plain),
         (&[], &["staff", "admins", "robots"], plain),
     ] {
         for (ruling, expected) in rulings.iter().zip(expected) {
             let admission = admit(&policy(), &ruling(), &belonging(known, said));
-            assert_eq!(word(&admission), expected, "known {known:?}, said {said:?}, {:?}", ruling());
+            assert_eq!(outcome(&admission), expected, "known {known:?}, said {said:?}, {:?}", ruling());
         }
     }
 }
@@ -62,9 +62,9 @@ fn the_whole_table() {
 #[test]
 fn without_requester_groups_everybody_may_ask() {
     let open = Policy { requester_groups: Default::default(), ..policy() };
-    assert_eq!(word(&admit(&open, &no_rule(), &Belonging::default())), "ask 1 dba, 2 ops");
+    assert_eq!(outcome(&admit(&open, &no_rule(), &Belonging::default())), "ask 1 dba, 2 ops");
     let nobody_exempt = Policy { exempt_groups: Default::default(), ..policy() };
-    assert_eq!(word(&admit(&nobody_exempt, &no_rule(), &belonging(&["staff", "admins"], &[]))), "ask 1 dba, 2 ops");
+    assert_eq!(outcome(&admit(&nobody_exempt, &no_rule(), &belonging(&["staff", "admins"], &[]))), "ask 1 dba, 2 ops");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Changed commands: by who asks, and by who approves something else.
+//! Changed commands: revised by the requester, or approved in another form by an approver.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ fn an_approver_changes_the_command_and_their_approval_stands() {
     assert_eq!(desk.request.payload, payload("select 1 limit 1"));
     let [vote] = desk.live()[..] else { panic!("one vote") };
     assert_eq!((vote.voter.clone(), vote.revision, vote.digest), (email("dana"), 2, desk.request.digest));
-    // The others are needed again, for what it is now.
+    // The other approvers are needed again, for the new payload.
     assert_eq!(desk.status(), Status::Pending);
     let seen = |revision| Command::Vote(Ballot { revision: Some(revision), ..ballot("erik", Choice::Approve) });
     assert_eq!(desk.refuse(seen(1)), Refusal::StaleRevision { current: 2 });
@@ -67,7 +67,7 @@ fn a_changed_command_that_needs_one_approval_is_approved_at_once() {
     desk.accept(approve_changed("dana", proposal("select 2", no_rule())));
     assert_eq!((desk.status(), desk.request.revision), (Status::Approved, 2));
     assert_eq!(desk.request.digest, Digest::of(b"select 2"));
-    desk.is_no_news(approve_changed("dana", proposal("select 2", no_rule())));
+    desk.changes_nothing(approve_changed("dana", proposal("select 2", no_rule())));
     let other = desk.refuse(approve_changed("dana", proposal("select 3", no_rule())));
     assert_eq!(other, Refusal::Decided(Status::Approved));
 }
@@ -78,11 +78,11 @@ fn the_same_command_again_is_a_plain_vote() {
     let same = unchanged(&desk, denies(None));
     let vote = desk.accept(approve_changed("dana", same.clone()));
     assert_eq!((vote.revision, desk.request.revision), (None, 1));
-    desk.is_no_news(approve_changed("dana", same));
+    desk.changes_nothing(approve_changed("dana", same));
 }
 
 #[test]
-fn who_has_approved_may_change_the_command_still() {
+fn an_approver_who_has_voted_may_still_change_the_command() {
     let mut desk = desk();
     desk.accept(approve("dana"));
     let changed = desk.accept(approve_changed("dana", proposal("select 2", no_rule())));
@@ -99,7 +99,7 @@ fn a_reject_changes_nothing() {
 }
 
 #[test]
-fn what_a_vote_must_be_the_changed_vote_must_be_too() {
+fn a_vote_with_a_change_passes_the_same_checks_as_any_vote() {
     let desk = desk();
     let changed =
         |voter: &str| Ballot { proposal: Some(proposal("select 2", no_rule())), ..ballot(voter, Choice::Approve) };
@@ -122,14 +122,14 @@ fn a_rule_that_denies_the_changed_command_denies_the_change() {
 }
 
 #[test]
-fn what_a_rule_lets_pass_is_decided_by_people_all_the_same() {
+fn a_change_that_a_rule_allows_is_still_decided_by_people() {
     let mut desk = desk();
     desk.accept(approve_changed("dana", proposal("select 2", allows())));
     assert_eq!((desk.status(), desk.request.terms.slots[0].slot.clone()), (Status::Pending, slot("dba", 2)));
 }
 
 #[test]
-fn rules_may_ask_for_more_people_and_the_modifier_fills_what_they_can() {
+fn rules_may_add_slots_to_a_change_and_its_author_fills_what_they_can() {
     let mut desk = desk();
     let wide = || proposal("delete", asks_for(slot("ops", 1)));
     desk.accept(approve_changed("dana", wide()));
@@ -140,7 +140,7 @@ fn rules_may_ask_for_more_people_and_the_modifier_fills_what_they_can() {
     desk.accept(approve("olga"));
     assert_eq!(desk.status(), Status::Approved);
 
-    // Nobody else is in ops: the modifier's approval is what fills the slot that their change needs.
+    // Nobody else is in ops: the approver who changes the command also fills the slot that the change requires.
     let mut desk = Desk::new(&[("dba", 1)], &[("dba", &["dana", "erik"]), ("ops", &["dana"])]);
     desk.accept(approve_changed("dana", wide()));
     assert_eq!(desk.live()[0].groups, [group("dba"), group("ops")]);
@@ -154,25 +154,25 @@ fn rules_may_ask_for_more_people_and_the_modifier_fills_what_they_can() {
 }
 
 #[test]
-fn who_was_asked_by_a_rule_alone_cannot_change_the_command_to_one_without_it() {
+fn an_approver_added_by_a_rule_cannot_change_to_a_command_without_that_rule() {
     let mut desk = desk();
     desk.accept(revise(proposal("delete", asks_for(slot("ops", 1)))));
     let narrower = approve_changed("olga", proposal("select 2", no_rule()));
     assert_eq!(desk.refuse(narrower), Refusal::NotEligible(email("olga")));
     desk.accept(approve_changed("olga", proposal("delete 2", asks_for(slot("ops", 1)))));
-    // What the first rule asked for is not asked for any more when it no longer matches.
+    // A slot that only the first rule required is dropped when that rule no longer matches.
     desk.accept(approve_changed("dana", proposal("select 2", no_rule())));
     assert_eq!(desk.request.terms.slots.iter().map(|slot| slot.slot.clone()).collect::<Vec<_>>(), [slot("dba", 2)]);
 }
 
 #[test]
-fn nobody_changes_it_into_what_nobody_could_approve() {
+fn a_change_that_nobody_could_approve_is_refused() {
     let mut desk = desk();
     for ruling in [asks_for(slot("ops", 2)), asks_for(slot("dba", 4)), asks_for(slot("hr", 1))] {
         assert_eq!(desk.refuse(approve_changed("dana", proposal("delete", ruling.clone()))), Refusal::Unsatisfiable);
         assert_eq!(desk.refuse(revise(proposal("delete", ruling))), Refusal::Unsatisfiable);
     }
-    // Those who may not decide are not counted on.
+    // People who may not decide are not counted.
     desk.request.terms.conflicted = [email("olga")].into();
     let refused = desk.refuse(revise(proposal("delete", asks_for(slot("ops", 1)))));
     assert_eq!(refused, Refusal::Unsatisfiable);
@@ -183,7 +183,7 @@ fn nobody_changes_it_into_what_nobody_could_approve() {
 }
 
 #[test]
-fn who_rejected_the_old_command_may_approve_the_new_one() {
+fn a_rejecter_of_the_old_command_may_approve_the_new_one() {
     let mut desk = desk();
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(reject("dana"));
@@ -195,7 +195,7 @@ fn who_rejected_the_old_command_may_approve_the_new_one() {
 }
 
 #[test]
-fn who_asks_revises_and_every_vote_is_void() {
+fn a_revision_by_the_requester_voids_every_vote() {
     let mut desk = desk();
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(approve("dana"));
@@ -208,13 +208,13 @@ fn who_asks_revises_and_every_vote_is_void() {
     let change = desk.request.change.clone().expect("a change");
     assert_eq!((change.by, change.role, change.from_revision), (Some(email("nora")), ChangeRole::Requester, 1));
     assert_eq!((change.reason.as_deref(), change.diff.as_str()), (Some("typo"), "-select 1\n+select 2"));
-    // A vote again on the new revision is a new vote.
+    // A vote on the new revision is a new vote.
     desk.accept(approve("dana"));
     assert_eq!(desk.live().len(), 1);
 }
 
 #[test]
-fn a_revision_must_change_something_that_waits_as_it_was_seen() {
+fn a_revision_must_change_a_pending_request_as_the_author_saw_it() {
     let mut desk = desk();
     let refused = desk.refuse(revise(unchanged(&desk, denies(None))));
     assert_eq!(refused, Refusal::NothingChanged);
@@ -258,7 +258,7 @@ fn groups_added_by_escalation_stay_with_their_slot() {
 }
 
 #[test]
-fn what_nobody_could_decide_can_be_decided_when_it_is_revised() {
+fn a_revision_can_make_an_undecidable_request_decidable() {
     let mut stuck = desk();
     stuck.accept(revise(proposal("delete", asks_for(slot("ops", 1)))));
     stuck.staff(&[("dba", &["dana", "erik"])]);
@@ -269,6 +269,6 @@ fn what_nobody_could_decide_can_be_decided_when_it_is_revised() {
         assert_eq!(desk.accept(command).undecidable, Some(false));
         assert_eq!(desk.accept(revise(proposal("select 3", no_rule()))).undecidable, None, "it is no news");
         assert!(!desk.request.undecidable);
-        desk.is_no_news(Command::Recheck);
+        desk.changes_nothing(Command::Recheck);
     }
 }

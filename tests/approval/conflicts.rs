@@ -1,4 +1,4 @@
-//! Who may not approve: those who ask, those for whom it is asked, and those whom the resource lists.
+//! Conflicts of interest: requesters, the people they act for, beneficiaries, and people whom the resource excludes.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{Desk, approve, ballot, email, in_place_of, reject};
 
 const EVERYBODY: [&str; 6] = ["nora", "agnes", "bert", "tom", "lisa", "dana"];
 
-/// Nora asks by Tom's token, in the name of Agnes, for Bert, about a resource that keeps Lisa out.
+/// Nora asks with Tom's token, acting for Agnes, for the beneficiary Bert, on a resource that excludes Lisa.
 fn entangled() -> Desk {
     let mut desk = Desk::new(&[("dba", 1)], &[("dba", &EVERYBODY)]);
     desk.request.requester.acting_for = Some(email("agnes"));
@@ -19,7 +19,7 @@ fn entangled() -> Desk {
 }
 
 #[test]
-fn none_of_them_approves_even_as_a_member_and_each_of_them_may_reject() {
+fn people_in_conflict_never_approve_even_as_members_but_may_reject() {
     let desk = entangled();
     for person in ["nora", "agnes", "bert", "tom", "lisa"] {
         assert_eq!(desk.refuse(approve(person)), Refusal::Conflict(email(person)), "{person}");
@@ -40,15 +40,15 @@ fn none_of_them_approves_even_as_a_member_and_each_of_them_may_reject() {
 }
 
 #[test]
-fn it_is_told_who_is_kept_from_approving_and_by_whose_word() {
+fn a_request_lists_who_is_excluded_and_why() {
     let mut desk = entangled();
     desk.request.terms.conflicted.insert(email("bert"));
-    let told = |desk: &Desk| -> Vec<String> {
+    let listed = |desk: &Desk| -> Vec<String> {
         let excluded = desk.request.excluded();
         excluded.iter().map(|one| format!("{} {:?} {:?}", one.person, one.role, one.by)).collect()
     };
     assert_eq!(
-        told(&desk),
+        listed(&desk),
         [
             "nora@example.com Requester Request",
             "agnes@example.com ActingFor Request",
@@ -58,15 +58,15 @@ fn it_is_told_who_is_kept_from_approving_and_by_whose_word() {
         ]
     );
     for person in EVERYBODY {
-        let is_told = desk.request.excluded().iter().any(|one| one.person == email(person));
-        assert_eq!(is_told, desk.request.is_in_conflict(&email(person)), "{person}");
+        let is_listed = desk.request.excluded().iter().any(|one| one.person == email(person));
+        assert_eq!(is_listed, desk.request.is_in_conflict(&email(person)), "{person}");
     }
     Arc::make_mut(&mut desk.request.terms.procedure).allow_self_approval = true;
-    assert_eq!(told(&desk), ["bert@example.com Conflicted Policy", "lisa@example.com Conflicted Policy"]);
+    assert_eq!(listed(&desk), ["bert@example.com Conflicted Policy", "lisa@example.com Conflicted Policy"]);
 }
 
 #[test]
-fn each_of_them_is_known_by_one_mark_alone() {
+fn each_conflict_is_found_by_its_own_reason_alone() {
     let mut plain = Desk::new(&[("dba", 1)], &[("dba", &EVERYBODY)]);
     plain.request.requester.email = None;
     let mut marked: Vec<(&str, Desk)> = ["nora", "agnes", "bert", "tom", "lisa"].map(|it| (it, plain.clone())).into();
@@ -85,14 +85,14 @@ fn each_of_them_is_known_by_one_mark_alone() {
 }
 
 #[test]
-fn self_approval_where_allowed_is_for_those_who_ask_only() {
+fn self_approval_where_allowed_applies_to_requesters_only() {
     let mut desk = entangled();
     Arc::make_mut(&mut desk.request.terms.procedure).allow_self_approval = true;
     for person in ["nora", "agnes", "bert", "tom"] {
         assert_eq!(desk.verdict(approve(person)).answer, Ok(()), "{person}");
     }
     assert_eq!(desk.refuse(approve("lisa")), Refusal::Conflict(email("lisa")));
-    // Who asks and is listed as well stays out.
+    // A requester who is also listed by the resource remains excluded.
     desk.request.terms.conflicted.insert(email("nora"));
     assert_eq!(desk.refuse(approve("nora")), Refusal::Conflict(email("nora")));
     desk.accept(approve("tom"));
@@ -100,7 +100,7 @@ fn self_approval_where_allowed_is_for_those_who_ask_only() {
 }
 
 #[test]
-fn no_way_around_by_a_stand_in() {
+fn a_stand_in_does_not_get_around_a_conflict() {
     let mut desk = entangled();
     desk.staff(&[("dba", &["nora", "lisa", "erik"])]);
     for (absent, present) in [("nora", "sam"), ("lisa", "sue"), ("erik", "nora"), ("erik", "tom"), ("erik", "lisa")] {
@@ -121,7 +121,7 @@ fn no_way_around_by_a_stand_in() {
 }
 
 #[test]
-fn they_are_not_counted_on() {
+fn people_in_conflict_do_not_count_as_available() {
     let mut desk = entangled();
     desk.accept(Command::Recheck);
     assert!(!desk.request.undecidable, "dana is there");
@@ -139,14 +139,14 @@ fn they_are_not_counted_on() {
 }
 
 #[test]
-fn eligible_people_are_counted_without_them() {
+fn eligible_people_exclude_those_in_conflict() {
     let desk = entangled();
     let count = |desk: &Desk| desk.request.terms.slots_with(&[], &desk.roster)[0].eligible;
     assert_eq!(count(&desk), 1);
     let mut free = desk.clone();
     Arc::make_mut(&mut free.request.terms.procedure).allow_self_approval = true;
     assert_eq!(count(&free), 5);
-    // A stale ballot does not hide a conflict behind another answer, nor the other way round.
+    // A stale ballot does not hide a conflict behind another refusal, nor the reverse.
     let stale = Ballot { revision: Some(9), ..ballot("lisa", Choice::Approve) };
     assert_eq!(desk.refuse(Command::Vote(stale)), Refusal::StaleRevision { current: 1 });
 }

@@ -1,4 +1,4 @@
-//! Ends other than by votes: taken back, replaced, and the glass broken.
+//! Ends other than by votes: cancelled, replaced, or approved by break-glass.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ fn supersede(successor: RequestId) -> Command {
     Command::Supersede { by: Some(email("nora")), successor }
 }
 
-/// A request in each of the ways it can have ended.
+/// One request for each way in which a request can have ended.
 fn ended() -> Vec<Desk> {
     let ways: [fn(&mut Desk); 5] = [
         |desk| drop(desk.accept(approve("dana"))),
@@ -40,7 +40,7 @@ fn ended() -> Vec<Desk> {
 }
 
 #[test]
-fn taken_back_once_and_only_while_it_waits() {
+fn a_request_is_cancelled_once_and_only_while_pending() {
     let mut desk = desk();
     let decision = desk.accept(cancel()).decision.expect("an end");
     assert_eq!((decision.outcome, decision.method), (Status::Cancelled, Method::Cancellation));
@@ -48,7 +48,7 @@ fn taken_back_once_and_only_while_it_waits() {
     assert_eq!((desk.status(), desk.request.decided_at), (Status::Cancelled, Some(at(1))));
     for desk in ended() {
         match desk.status() {
-            Status::Cancelled => desk.is_no_news(cancel()),
+            Status::Cancelled => desk.changes_nothing(cancel()),
             Status::Expired => assert_eq!(desk.refuse(cancel()), Refusal::Expired),
             status => assert_eq!(desk.refuse(cancel()), Refusal::Decided(status)),
         }
@@ -56,7 +56,7 @@ fn taken_back_once_and_only_while_it_waits() {
 }
 
 #[test]
-fn what_has_ended_is_final() {
+fn an_ended_request_is_final() {
     for mut desk in ended() {
         Arc::make_mut(&mut desk.request.terms.procedure).break_glass = Some(glass());
         let status = desk.status();
@@ -73,13 +73,13 @@ fn what_has_ended_is_final() {
         }
         desk.second = 1_000;
         for command in [Command::Expire, Command::Recheck, Command::Advance] {
-            desk.is_no_news(command);
+            desk.changes_nothing(command);
         }
     }
 }
 
 #[test]
-fn replaced_by_one_other() {
+fn a_request_is_replaced_by_one_other() {
     let [first, second] = [0, 1].map(|second| RequestId::mint(at(second)));
     let mut desk = desk();
     let replaced = desk.accept(supersede(first));
@@ -90,13 +90,13 @@ fn replaced_by_one_other() {
     desk.accept(supersede(first));
     assert_eq!(desk.request.superseded_by, Some(first));
     assert_eq!(desk.refuse(supersede(second)), Refusal::Replaced(first));
-    // Whatever its status.
+    // The status of the replaced request does not matter.
     desk.request.status = Status::Pending;
     assert_eq!(desk.refuse(supersede(second)), Refusal::Replaced(first));
 }
 
 #[test]
-fn what_ended_without_approval_can_be_asked_for_anew() {
+fn a_request_that_ended_without_approval_can_be_submitted_again() {
     let [first, second] = [0, 1].map(|second| RequestId::mint(at(second)));
     for mut desk in ended() {
         let status = desk.status();
@@ -109,7 +109,11 @@ fn what_ended_without_approval_can_be_asked_for_anew() {
         }
         let transition = desk.accept(supersede(first));
         assert_eq!(transition, Transition { successor: Some(first), ..Transition::default() });
-        assert_eq!((desk.status(), desk.request.superseded_by), (status, Some(first)), "its own end stays");
+        assert_eq!(
+            (desk.status(), desk.request.superseded_by),
+            (status, Some(first)),
+            "the status with which it ended is kept"
+        );
         assert_eq!(desk.refuse(supersede(second)), Refusal::Replaced(first));
     }
 }
@@ -123,10 +127,14 @@ fn break_glass(by: &str, reason: &str, recent: u32) -> Command {
 }
 
 #[test]
-fn the_glass_is_for_those_who_have_the_right_with_a_reason_and_not_too_often() {
+fn break_glass_needs_the_right_a_reason_and_is_limited_per_day() {
     let mut desk = desk();
-    // Everything is wrong; each mended fault shows the next.
-    assert_eq!(desk.refuse(break_glass("dana", " ", 2)), Refusal::NoBreakGlass(email("dana")), "nobody has the right");
+    // Everything is wrong at first; each corrected fault reveals the next check.
+    assert_eq!(
+        desk.refuse(break_glass("dana", " ", 2)),
+        Refusal::NoBreakGlass(email("dana")),
+        "no group has the right"
+    );
     Arc::make_mut(&mut desk.request.terms.procedure).break_glass = Some(glass());
     assert_eq!(desk.refuse(break_glass("dana", " ", 2)), Refusal::NoBreakGlass(email("dana")), "dana is not on call");
     assert_eq!(desk.refuse(break_glass("otto", " \u{200b}", 2)), Refusal::ReasonRequired);
@@ -145,7 +153,7 @@ fn the_glass_is_for_those_who_have_the_right_with_a_reason_and_not_too_often() {
 }
 
 #[test]
-fn who_asks_may_break_the_glass_but_not_when_it_is_too_late() {
+fn the_requester_may_break_the_glass_before_the_deadline_only() {
     let mut desk = desk();
     Arc::make_mut(&mut desk.request.terms.procedure).break_glass = Some(glass());
     assert_eq!(desk.verdict(break_glass("nora", "fire", 0)).answer, Ok(()), "an emergency has no second pair of eyes");

@@ -1,4 +1,4 @@
-//! The claim, its lease and its end, one by one.
+//! The execution: claim, lease and end, one transition at a time.
 
 use countersign::approval::{
     Digest, Execution, ExecutionReport, ExecutionStatus, ReportStatus, Use, UseChange, UseRefusal, UseVerdict,
@@ -7,7 +7,7 @@ use countersign::approval::{
 
 use super::{at, email};
 
-/// Of the claim.
+/// The fencing token of the claim.
 const FENCE: u64 = 8_191;
 
 /// Approved at second 0, to be claimed before second 100.
@@ -56,8 +56,8 @@ fn becomes(execution: &Execution, command: Use, second: i64) -> Execution {
     }
 }
 
-/// What is answered, and the status afterwards when it changed.
-fn touched(execution: &Execution, command: Use, second: i64) -> (Result<(), UseRefusal>, Option<ExecutionStatus>) {
+/// The answer, and the new status if it changed.
+fn outcome(execution: &Execution, command: Use, second: i64) -> (Result<(), UseRefusal>, Option<ExecutionStatus>) {
     let verdict = use_execution(execution, command, at(second));
     let status = match verdict.change {
         UseChange::None => None,
@@ -80,20 +80,20 @@ fn a_claim_sets_fence_and_lease() {
 }
 
 #[test]
-fn at_use_by_it_is_too_late_to_claim_and_just_before_it_is_not() {
-    assert_eq!(touched(&ready(), claim("ci", None), 99), (Ok(()), Some(ExecutionStatus::Claimed)));
+fn a_claim_must_come_before_use_by() {
+    assert_eq!(outcome(&ready(), claim("ci", None), 99), (Ok(()), Some(ExecutionStatus::Claimed)));
     for command in [claim("ci", None), revoke()] {
-        let late = touched(&ready(), command.clone(), 100);
+        let late = outcome(&ready(), command.clone(), 100);
         assert_eq!(late, (Err(UseRefusal::Lapsed), Some(ExecutionStatus::Lapsed)));
         let lapsed = becomes(&ready(), Use::Tick, 100);
-        assert_eq!(touched(&lapsed, command, 101), (Err(UseRefusal::Lapsed), None));
+        assert_eq!(outcome(&lapsed, command, 101), (Err(UseRefusal::Lapsed), None));
         assert_eq!((lapsed.finished_at, lapsed.due()), (Some(at(100)), None));
     }
-    assert_eq!(touched(&ready(), Use::Tick, 99), (Ok(()), None));
+    assert_eq!(outcome(&ready(), Use::Tick, 99), (Ok(()), None));
 }
 
 #[test]
-fn only_what_was_approved_is_given_out() {
+fn a_claim_must_match_what_was_approved() {
     let other = |key: Option<&str>| Use::Claim {
         digest: Digest::of(b"y"),
         by: "ci".to_owned(),
@@ -101,37 +101,37 @@ fn only_what_was_approved_is_given_out() {
         lease_seconds: 10,
         fence: FENCE,
     };
-    assert_eq!(touched(&ready(), other(None), 1), (Err(UseRefusal::Digest), None));
-    assert_eq!(touched(&claimed(), other(Some("run-1")), 51), (Err(UseRefusal::Digest), None));
+    assert_eq!(outcome(&ready(), other(None), 1), (Err(UseRefusal::Digest), None));
+    assert_eq!(outcome(&claimed(), other(Some("run-1")), 51), (Err(UseRefusal::Digest), None));
 }
 
 #[test]
-fn the_same_claim_again_is_answered_again_and_another_is_not() {
+fn a_repeated_claim_gets_the_same_answer_and_another_claim_is_refused() {
     let claimed = claimed();
-    assert_eq!(touched(&claimed, claim("ci", Some("run-1")), 59), (Ok(()), None));
+    assert_eq!(outcome(&claimed, claim("ci", Some("run-1")), 59), (Ok(()), None));
     for (by, key) in [("ci", Some("run-2")), ("ci", None), ("other", Some("run-1")), ("other", None)] {
-        assert_eq!(touched(&claimed, claim(by, key), 51), (Err(UseRefusal::AlreadyClaimed), None), "{by} {key:?}");
+        assert_eq!(outcome(&claimed, claim(by, key), 51), (Err(UseRefusal::AlreadyClaimed), None), "{by} {key:?}");
     }
     let keyless = becomes(&ready(), claim("ci", None), 50);
-    assert_eq!(touched(&keyless, claim("ci", None), 51), (Err(UseRefusal::AlreadyClaimed), None));
+    assert_eq!(outcome(&keyless, claim("ci", None), 51), (Err(UseRefusal::AlreadyClaimed), None));
 }
 
 #[test]
-fn heartbeats_prolong_and_never_shorten() {
+fn heartbeats_extend_the_lease_and_never_shorten_it() {
     let prolonged = becomes(&claimed(), heartbeat(FENCE), 55);
     assert_eq!(prolonged.lease_expires_at, Some(at(65)));
-    assert_eq!(touched(&prolonged, heartbeat(FENCE), 54), (Ok(()), None));
-    assert_eq!(touched(&prolonged, heartbeat(2), 56), (Err(UseRefusal::StaleFence), None));
-    assert_eq!(touched(&prolonged, Use::Tick, 64), (Ok(()), None));
+    assert_eq!(outcome(&prolonged, heartbeat(FENCE), 54), (Ok(()), None));
+    assert_eq!(outcome(&prolonged, heartbeat(2), 56), (Err(UseRefusal::StaleFence), None));
+    assert_eq!(outcome(&prolonged, Use::Tick, 64), (Ok(()), None));
 }
 
 #[test]
-fn a_report_ends_it_once() {
+fn a_report_ends_an_execution_once() {
     let ended = becomes(&claimed(), report(FENCE, ReportStatus::Failed), 59);
     assert_eq!((ended.status, ended.exit_code, ended.finished_at), (ExecutionStatus::Failed, Some(1), Some(at(59))));
     assert_eq!((ended.output.as_deref(), ended.output_truncated), (Some("done"), true));
     assert_eq!(ended.output_digest, Some(Digest::of(b"done, and more")));
-    assert_eq!(touched(&ended, report(FENCE, ReportStatus::Failed), 500), (Ok(()), None));
+    assert_eq!(outcome(&ended, report(FENCE, ReportStatus::Failed), 500), (Ok(()), None));
     for (command, refusal) in [
         (report(FENCE, ReportStatus::Succeeded), UseRefusal::AlreadyFinished),
         (report(2, ReportStatus::Failed), UseRefusal::StaleFence),
@@ -139,36 +139,36 @@ fn a_report_ends_it_once() {
         (claim("ci", Some("run-1")), UseRefusal::AlreadyClaimed),
         (revoke(), UseRefusal::AlreadyFinished),
     ] {
-        assert_eq!(touched(&ended, command.clone(), 60), (Err(refusal), None), "{command:?}");
+        assert_eq!(outcome(&ended, command.clone(), 60), (Err(refusal), None), "{command:?}");
     }
     assert_eq!(becomes(&claimed(), report(FENCE, ReportStatus::Succeeded), 51).status, ExecutionStatus::Succeeded);
 }
 
 #[test]
-fn another_report_is_no_repeat_whatever_differs() {
-    let Use::Report { report: told, .. } = report(FENCE, ReportStatus::Failed) else { panic!("a report") };
-    let ended = becomes(&claimed(), Use::Report { fence: FENCE, by: "ci".to_owned(), report: told.clone() }, 59);
+fn a_report_that_differs_in_any_field_is_not_a_repeat() {
+    let Use::Report { report: reported, .. } = report(FENCE, ReportStatus::Failed) else { panic!("a report") };
+    let ended = becomes(&claimed(), Use::Report { fence: FENCE, by: "ci".to_owned(), report: reported.clone() }, 59);
     for other in [
-        ExecutionReport { status: ReportStatus::Succeeded, ..told.clone() },
-        ExecutionReport { exit_code: None, ..told.clone() },
-        ExecutionReport { output: None, ..told.clone() },
-        ExecutionReport { output_truncated: false, ..told.clone() },
-        ExecutionReport { output_digest: None, ..told.clone() },
+        ExecutionReport { status: ReportStatus::Succeeded, ..reported.clone() },
+        ExecutionReport { exit_code: None, ..reported.clone() },
+        ExecutionReport { output: None, ..reported.clone() },
+        ExecutionReport { output_truncated: false, ..reported.clone() },
+        ExecutionReport { output_digest: None, ..reported.clone() },
     ] {
-        let found = touched(&ended, Use::Report { fence: FENCE, by: "ci".to_owned(), report: other.clone() }, 60);
+        let found = outcome(&ended, Use::Report { fence: FENCE, by: "ci".to_owned(), report: other.clone() }, 60);
         assert_eq!(found, (Err(UseRefusal::AlreadyFinished), None), "{other:?}");
     }
 }
 
 #[test]
-fn what_time_ends_has_ended_when_its_time_was_over_however_late_the_timer_is() {
+fn an_execution_ends_at_its_deadline_even_if_the_timer_is_late() {
     for (execution, end) in [(ready(), 100), (claimed(), 60)] {
         assert_eq!(becomes(&execution, Use::Tick, 500).finished_at, Some(at(end)));
     }
 }
 
 #[test]
-fn when_the_lease_runs_out_the_outcome_is_unknown_for_ever() {
+fn when_the_lease_runs_out_the_outcome_stays_unknown() {
     let unknown = becomes(&claimed(), Use::Tick, 60);
     assert_eq!((unknown.status, unknown.finished_at, unknown.due()), (ExecutionStatus::Unknown, Some(at(60)), None));
     for (command, refusal) in [
@@ -179,34 +179,34 @@ fn when_the_lease_runs_out_the_outcome_is_unknown_for_ever() {
         (claim("other", None), UseRefusal::AlreadyClaimed),
         (revoke(), UseRefusal::AlreadyFinished),
     ] {
-        let found = touched(&claimed(), command.clone(), 60);
+        let found = outcome(&claimed(), command.clone(), 60);
         assert_eq!(found, (Err(refusal), Some(ExecutionStatus::Unknown)), "{command:?}");
-        assert_eq!(touched(&unknown, command.clone(), 61), (Err(refusal), None), "{command:?}");
+        assert_eq!(outcome(&unknown, command.clone(), 61), (Err(refusal), None), "{command:?}");
     }
 }
 
 #[test]
-fn before_a_claim_no_fence_is_right() {
+fn before_a_claim_no_fence_is_valid() {
     for fence in [0, FENCE] {
-        assert_eq!(touched(&ready(), heartbeat(fence), 1), (Err(UseRefusal::StaleFence), None));
-        let found = touched(&ready(), report(fence, ReportStatus::Succeeded), 1);
+        assert_eq!(outcome(&ready(), heartbeat(fence), 1), (Err(UseRefusal::StaleFence), None));
+        let found = outcome(&ready(), report(fence, ReportStatus::Succeeded), 1);
         assert_eq!(found, (Err(UseRefusal::StaleFence), None));
     }
 }
 
 #[test]
-fn revoked_before_the_claim_or_not_at_all() {
+fn an_execution_is_revoked_only_before_its_claim() {
     let revoked = becomes(&ready(), revoke(), 10);
     assert_eq!((revoked.status, revoked.revoked_by.clone()), (ExecutionStatus::Revoked, Some(email("dana"))));
     assert_eq!((revoked.reason.as_deref(), revoked.finished_at), (Some("wrong host"), Some(at(10))));
-    assert_eq!(touched(&revoked, Use::Revoke { by: None, reason: None }, 11), (Ok(()), None));
-    assert_eq!(touched(&revoked, claim("ci", None), 11), (Err(UseRefusal::Revoked), None));
-    assert_eq!(touched(&revoked, Use::Tick, 500), (Ok(()), None));
-    assert_eq!(touched(&claimed(), revoke(), 51), (Err(UseRefusal::AlreadyClaimed), None));
+    assert_eq!(outcome(&revoked, Use::Revoke { by: None, reason: None }, 11), (Ok(()), None));
+    assert_eq!(outcome(&revoked, claim("ci", None), 11), (Err(UseRefusal::Revoked), None));
+    assert_eq!(outcome(&revoked, Use::Tick, 500), (Ok(()), None));
+    assert_eq!(outcome(&claimed(), revoke(), 51), (Err(UseRefusal::AlreadyClaimed), None));
 }
 
 #[test]
-fn words_on_the_wire() {
+fn statuses_have_their_documented_names() {
     use ExecutionStatus::{Claimed, Failed, Lapsed, Ready, Revoked, Succeeded, Unknown};
     for status in [Ready, Claimed, Succeeded, Failed, Unknown, Lapsed, Revoked] {
         assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
@@ -215,7 +215,7 @@ fn words_on_the_wire() {
 }
 
 #[test]
-fn only_who_claimed_is_heard() {
+fn only_the_claimant_may_report() {
     let by_other = [
         Use::Heartbeat { fence: FENCE, by: "beneficiary".to_owned() },
         match report(FENCE, ReportStatus::Failed) {
@@ -224,8 +224,8 @@ fn only_who_claimed_is_heard() {
         },
     ];
     for command in by_other {
-        assert_eq!(touched(&claimed(), command.clone(), 55), (Err(UseRefusal::NotClaimant), None));
+        assert_eq!(outcome(&claimed(), command.clone(), 55), (Err(UseRefusal::NotClaimant), None));
         let ended = becomes(&claimed(), report(FENCE, ReportStatus::Failed), 55);
-        assert_eq!(touched(&ended, command, 56), (Err(UseRefusal::NotClaimant), None));
+        assert_eq!(outcome(&ended, command, 56), (Err(UseRefusal::NotClaimant), None));
     }
 }

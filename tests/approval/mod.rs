@@ -1,4 +1,4 @@
-//! The pure core against a model that is slow and plain.
+//! The pure approval core, compared with a slow and simple model.
 
 mod admission;
 mod changes;
@@ -102,7 +102,7 @@ fn reject(voter: &str) -> Command {
     Command::Vote(ballot(voter, Choice::Reject))
 }
 
-/// An approval or reject in the place of `absent`.
+/// An approval or a rejection as a stand-in for `absent`.
 fn in_place_of(absent: &str, voter: &str, choice: Choice) -> Command {
     Command::Vote(Ballot { on_behalf_of: Some(email(absent)), ..ballot(voter, choice) })
 }
@@ -111,7 +111,7 @@ fn proposal(command: &str, ruling: Ruling) -> Proposal {
     Proposal { payload: payload(command), digest: Digest::of(command.as_bytes()), ruling }
 }
 
-/// Nothing beyond the policy.
+/// A ruling that adds nothing to the policy.
 fn no_rule() -> Ruling {
     Ruling::Ask { rules: Vec::new(), slots: Vec::new() }
 }
@@ -128,7 +128,7 @@ fn allows() -> Ruling {
     Ruling::Allowed { rule: "reads".parse().expect("a name") }
 }
 
-/// A request on its way, who is in which group, and what time it is.
+/// A pending request with its roster and the current time.
 #[derive(Clone)]
 struct Desk {
     request: Request,
@@ -144,18 +144,18 @@ impl Desk {
         desk
     }
 
-    /// Who is in which group from now on.
+    /// Sets the members of each group from now on.
     fn staff(&mut self, members: &[(&str, &[&str])]) {
         let pairs = members.iter().flat_map(|(name, people)| people.iter().map(|person| (group(name), email(person))));
         self.roster = pairs.collect();
     }
 
-    /// What `command` would do.
+    /// The verdict of `command`, without carrying it out.
     fn verdict(&self, command: Command) -> Verdict {
         decide(&self.request, command, &self.roster, at(self.second))
     }
 
-    /// Carries out `command`.
+    /// Carries out `command`, which must be accepted.
     #[track_caller]
     fn accept(&mut self, command: Command) -> Transition {
         let verdict = self.verdict(command);
@@ -164,7 +164,7 @@ impl Desk {
         verdict.transition
     }
 
-    /// Why `command` is not carried out; then it changes nothing.
+    /// The reason why `command` is refused. A refused command changes nothing.
     #[track_caller]
     fn refuse(&self, command: Command) -> Refusal {
         let verdict = self.verdict(command);
@@ -173,11 +173,11 @@ impl Desk {
     }
 
     #[track_caller]
-    fn is_no_news(&self, command: Command) {
+    fn changes_nothing(&self, command: Command) {
         assert_eq!(self.verdict(command), Verdict { transition: Transition::default(), answer: Ok(()) });
     }
 
-    /// Whose votes are voided by a transition, and why.
+    /// The voters whose votes a transition voids, with the reasons.
     fn voided(&self, transition: &Transition) -> Vec<(String, VoidReason)> {
         let voter = |id: VoteId| self.request.votes.iter().find(|vote| vote.id == id).expect("a vote").voter.clone();
         let name = |person: Email| person.as_str().trim_end_matches("@example.com").to_owned();
@@ -192,7 +192,7 @@ impl Desk {
         self.request.status
     }
 
-    /// Who decided.
+    /// The people who decided.
     fn by(&self) -> Vec<Email> {
         self.request.decision.as_ref().expect("it ended").by.clone()
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{Desk, approve, at, email, group, reject};
 
-/// Reminded at 10, 20 and 30; boss is asked too from 15 on, and board from 40 on.
+/// Reminded at 10, 20 and 30; boss is also asked from 15 on, and board from 40 on.
 fn desk() -> Desk {
     let mut desk = Desk::new(
         &[("dba", 2), ("ops", 1)],
@@ -43,7 +43,7 @@ fn also(desk: &Desk, slot: usize) -> Vec<String> {
 }
 
 #[test]
-fn each_comes_when_its_time_has_come_and_once() {
+fn each_notice_is_sent_once_at_its_time() {
     let mut desk = desk();
     let boss = || vec![(group("dba"), group("boss"))];
     for (second, reminders, steps, remind, added) in [
@@ -55,10 +55,10 @@ fn each_comes_when_its_time_has_come_and_once() {
     ] {
         assert_eq!(desk.request.next_notice(), Some(at(second)));
         desk.second = second - 1;
-        desk.is_no_news(Command::Advance);
+        desk.changes_nothing(Command::Advance);
         let expected = ScheduledNotice { progress: progress(reminders, steps), remind, added };
         assert_eq!(notice(&mut desk, second), expected, "second {second}");
-        desk.is_no_news(Command::Advance);
+        desk.changes_nothing(Command::Advance);
     }
     assert_eq!(
         (desk.request.next_notice(), also(&desk, 0), also(&desk, 1).len()),
@@ -67,7 +67,7 @@ fn each_comes_when_its_time_has_come_and_once() {
 }
 
 #[test]
-fn what_was_missed_comes_as_one() {
+fn missed_notices_are_sent_as_one() {
     let mut desk = desk();
     let added = vec![(group("dba"), group("boss")), (group("dba"), group("board"))];
     assert_eq!(notice(&mut desk, 99), ScheduledNotice { progress: progress(3, 2), remind: true, added });
@@ -76,12 +76,12 @@ fn what_was_missed_comes_as_one() {
 }
 
 #[test]
-fn a_clock_that_goes_back_takes_nothing_back() {
+fn a_clock_set_back_undoes_no_notice() {
     let mut desk = desk();
     notice(&mut desk, 20);
     for second in [19, 14, 5, 20] {
         desk.second = second;
-        desk.is_no_news(Command::Advance);
+        desk.changes_nothing(Command::Advance);
     }
     assert_eq!((desk.request.progress, also(&desk, 0)), (progress(2, 1), vec!["boss".to_owned()]));
     desk.second = 30;
@@ -90,31 +90,31 @@ fn a_clock_that_goes_back_takes_nothing_back() {
 }
 
 #[test]
-fn others_may_fill_the_slot_then_and_no_fewer_are_needed() {
+fn escalation_adds_approvers_without_lowering_the_number_needed() {
     let mut desk = desk();
     desk.accept(approve("otto"));
     assert_eq!(desk.refuse(approve("bea")), countersign::approval::Refusal::NotEligible(email("bea")));
     notice(&mut desk, 15);
     let vote = desk.accept(approve("bea")).vote.expect("a vote");
-    assert_eq!((vote.groups, desk.status()), (vec![group("dba")], Status::Pending), "two are needed still");
+    assert_eq!((vote.groups, desk.status()), (vec![group("dba")], Status::Pending), "two are still needed");
     assert_eq!(desk.request.terms.slots[0].slot.needed, 2);
     desk.accept(approve("dana"));
     assert_eq!(desk.status(), Status::Approved);
 }
 
 #[test]
-fn a_vote_of_an_added_group_holds_while_its_voter_is_in_one_of_the_slots_groups() {
+fn a_vote_of_an_added_group_counts_while_its_voter_is_in_any_group_of_the_slot() {
     let mut desk = desk();
     notice(&mut desk, 15);
     desk.accept(approve("bea"));
     desk.staff(&[("dba", &["dana", "erik", "bea"]), ("ops", &["otto"])]);
-    desk.is_no_news(Command::Recheck);
+    desk.changes_nothing(Command::Recheck);
     desk.staff(&[("dba", &["dana", "erik"]), ("ops", &["otto"])]);
     assert_eq!(desk.accept(Command::Recheck).voids.len(), 1);
 }
 
 #[test]
-fn one_person_in_both_groups_fills_one_place() {
+fn one_person_in_both_groups_fills_one_seat() {
     let mut desk = desk();
     desk.staff(&[("dba", &["dana"]), ("boss", &["dana"]), ("ops", &["otto"])]);
     notice(&mut desk, 15);
@@ -125,7 +125,7 @@ fn one_person_in_both_groups_fills_one_place() {
 }
 
 #[test]
-fn escalation_makes_it_decidable() {
+fn escalation_can_make_a_request_decidable() {
     let mut desk = desk();
     desk.staff(&[("dba", &["dana"]), ("boss", &["bea"]), ("ops", &["otto"])]);
     assert_eq!(desk.accept(Command::Recheck).undecidable, Some(true));
@@ -143,11 +143,11 @@ fn a_group_is_added_to_its_slot_once() {
     Arc::make_mut(&mut twice.request.terms.procedure).escalation[1].add = group("boss");
     assert_eq!(notice(&mut twice, 50).added, [(group("dba"), group("boss"))]);
     assert_eq!(also(&twice, 0), ["boss"]);
-    // Nor again, when the slot has lost it.
+    // Also not when the slot has lost it.
     let mut lost = self::desk();
     lost.request.progress = progress(3, 1);
     assert_eq!(notice(&mut lost, 40).added, [(group("dba"), group("board"))]);
-    // Nor to a slot that is not there.
+    // Also not to a slot that does not exist.
     desk.request.terms.slots.remove(0);
     assert_eq!(notice(&mut desk, 40).added, []);
 }
@@ -166,18 +166,18 @@ fn nothing_is_due_at_or_after_the_end() {
     let mut desk = self::desk();
     desk.accept(reject("dana"));
     desk.second = 50;
-    desk.is_no_news(Command::Advance);
+    desk.changes_nothing(Command::Advance);
 }
 
 #[test]
-fn people_are_reminded_when_they_work_and_escalation_does_not_wait_for_that() {
+fn reminders_wait_for_working_hours_and_escalation_does_not() {
     let hours: WorkingHours = serde_json::from_value(json!({
         "time_zone": "UTC", "monday": ["09:00-17:00"], "tuesday": ["09:00-17:00"]
     }))
     .expect("working hours");
     let moment = |text: &str| text.parse::<Timestamp>().expect("a moment");
     let mut desk = desk();
-    // Asked on a Monday, half an hour before work ends.
+    // Requested on a Monday, half an hour before the working day ends.
     desk.request.created_at = moment("2026-11-23T16:30:00Z");
     desk.request.expires_at = moment("2026-11-25T00:00:00Z");
     let procedure = Arc::make_mut(&mut desk.request.terms.procedure);
@@ -187,12 +187,12 @@ fn people_are_reminded_when_they_work_and_escalation_does_not_wait_for_that() {
     let seconds = |text: &str| moment(text).as_seconds();
     assert_eq!(desk.request.next_notice(), Some(moment("2026-11-23T18:30:00Z")));
     desk.second = seconds("2026-11-23T18:29:59Z");
-    desk.is_no_news(Command::Advance);
+    desk.changes_nothing(Command::Advance);
     let step = notice(&mut desk, seconds("2026-11-23T18:30:00Z"));
     assert_eq!((step.remind, step.progress), (false, progress(0, 1)));
     assert_eq!(desk.request.next_notice(), Some(moment("2026-11-24T09:30:00Z")));
     desk.second = seconds("2026-11-24T09:29:59Z");
-    desk.is_no_news(Command::Advance);
+    desk.changes_nothing(Command::Advance);
     let reminder = notice(&mut desk, seconds("2026-11-24T09:30:00Z"));
     assert_eq!((reminder.remind, reminder.added), (true, Vec::new()));
 }

@@ -15,11 +15,11 @@ fn dba(needed: u32) -> Desk {
 }
 
 #[test]
-fn at_the_deadline_it_is_too_late_and_just_before_it_is_not() {
+fn a_vote_is_accepted_until_just_before_the_deadline() {
     let mut desk = dba(1);
     desk.second = 99;
     assert_eq!(desk.verdict(approve("dana")).answer, Ok(()));
-    desk.is_no_news(Command::Expire);
+    desk.changes_nothing(Command::Expire);
     desk.second = 100;
     let expired =
         Transition { decision: Some(Decision::new(Status::Expired, Method::Timeout)), ..Transition::default() };
@@ -33,16 +33,16 @@ fn at_the_deadline_it_is_too_late_and_just_before_it_is_not() {
     desk.accept(Command::Expire);
     assert_eq!((desk.status(), desk.request.decided_at), (Status::Expired, Some(at(100))));
     for command in [Command::Expire, Command::Recheck, Command::Advance] {
-        desk.is_no_news(command);
+        desk.changes_nothing(command);
     }
 }
 
 #[test]
-fn checks_come_in_the_promised_order() {
+fn checks_run_in_the_documented_order() {
     let mut desk = dba(1);
     desk.roster.delegate(email("nora"), email("sam"));
     desk.second = 200;
-    // Everything is wrong with this vote; each mended fault shows the next.
+    // Everything is wrong with this vote; each corrected fault reveals the next check.
     let mut vote = Ballot {
         revision: Some(7),
         digest: Some(Digest::of(b"y")),
@@ -90,11 +90,11 @@ fn checks_come_in_the_promised_order() {
     vote.narrowing = None;
     assert_eq!(ask(&desk, &vote), Ok(()));
     (vote.choice, vote.reason) = (Choice::Approve, None);
-    assert_eq!(ask(&desk, &vote), Ok(()), "only a reject must say why");
+    assert_eq!(ask(&desk, &vote), Ok(()), "only a rejection needs a reason");
 }
 
 #[test]
-fn who_voted_is_kept_with_what_they_saw() {
+fn a_vote_records_the_voter_and_what_they_saw() {
     let mut desk = dba(2);
     let cast = Ballot { reason: Some("fine".to_owned()), ..ballot("dana", Choice::Approve) };
     let vote = desk.accept(Command::Vote(cast.clone())).vote.expect("a vote");
@@ -106,7 +106,7 @@ fn who_voted_is_kept_with_what_they_saw() {
 }
 
 #[test]
-fn a_named_group_is_the_only_one_a_vote_is_for() {
+fn a_vote_with_a_named_group_counts_for_that_group_only() {
     let both = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana"]), ("ops", &["dana", "otto"])]);
     let named =
         |name: &str, voter: &str| Command::Vote(Ballot { group: Some(group(name)), ..ballot(voter, Choice::Approve) });
@@ -118,11 +118,11 @@ fn a_named_group_is_the_only_one_a_vote_is_for() {
     let mut desk = both.clone();
     desk.accept(named("ops", "dana"));
     desk.accept(approve("otto"));
-    assert_eq!(desk.status(), Status::Pending, "nobody spoke for dba");
+    assert_eq!(desk.status(), Status::Pending, "nobody voted for dba");
 }
 
 #[test]
-fn so_many_rejects_as_the_policy_says_end_it() {
+fn the_number_of_rejections_in_the_policy_ends_a_request() {
     for needed in 1..=3_u32 {
         let mut desk = dba(4);
         Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = needed;
@@ -144,7 +144,7 @@ fn so_many_rejects_as_the_policy_says_end_it() {
 }
 
 #[test]
-fn a_reject_short_of_the_number_does_not_keep_others_from_approving() {
+fn fewer_rejections_than_needed_do_not_prevent_an_approval() {
     let mut desk = dba(2);
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(reject("dana"));
@@ -154,11 +154,11 @@ fn a_reject_short_of_the_number_does_not_keep_others_from_approving() {
 }
 
 #[test]
-fn minds_may_change_both_ways_and_the_old_vote_stays_visible() {
+fn a_vote_may_change_both_ways_and_the_old_one_stays_visible() {
     let mut desk = dba(2);
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(approve("dana"));
-    desk.is_no_news(approve("dana"));
+    desk.changes_nothing(approve("dana"));
     let changed = desk.accept(reject("dana"));
     assert_eq!(desk.voided(&changed), [("dana".to_owned(), VoidReason::ChangedMind)]);
     desk.accept(approve("erik"));
@@ -178,16 +178,20 @@ fn minds_may_change_both_ways_and_the_old_vote_stays_visible() {
 }
 
 #[test]
-fn after_the_end_the_same_vote_is_no_news_and_another_is_refused() {
+fn after_the_end_a_repeated_vote_changes_nothing_and_another_is_refused() {
     let mut desk = dba(1);
     desk.accept(approve("dana"));
     desk.second = 500;
-    desk.is_no_news(approve("dana"));
+    desk.changes_nothing(approve("dana"));
     for command in [reject("dana"), approve("erik"), in_place_of("dana", "erik", Choice::Approve)] {
         assert_eq!(desk.refuse(command), Refusal::Decided(Status::Approved));
     }
     let other = Ballot { proposal: Some(proposal("select 2", no_rule())), ..ballot("dana", Choice::Approve) };
-    assert_eq!(desk.refuse(Command::Vote(other)), Refusal::Decided(Status::Approved), "something else is asked for");
+    assert_eq!(
+        desk.refuse(Command::Vote(other)),
+        Refusal::Decided(Status::Approved),
+        "the vote is for another payload"
+    );
 
     let mut desk = dba(2);
     desk.accept(approve("dana"));
@@ -203,7 +207,7 @@ fn one_link_casts_one_vote() {
     let by_link = |voter: &str, choice| Command::Vote(Ballot { link: link.clone(), ..ballot(voter, choice) });
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(by_link("dana", Choice::Approve));
-    desk.is_no_news(by_link("dana", Choice::Approve));
+    desk.changes_nothing(by_link("dana", Choice::Approve));
     assert_eq!(desk.refuse(by_link("erik", Choice::Approve)), Refusal::LinkUsed(email("dana")));
     assert_eq!(desk.verdict(approve("erik")).answer, Ok(()));
     desk.accept(by_link("dana", Choice::Reject));
@@ -213,7 +217,7 @@ fn one_link_casts_one_vote() {
 }
 
 #[test]
-fn who_left_the_group_no_longer_counts_and_the_next_vote_says_so() {
+fn a_vote_of_a_former_member_is_voided_by_the_next_vote() {
     let mut desk = dba(2);
     desk.accept(approve("dana"));
     desk.staff(&[("dba", &["erik", "fay"])]);
@@ -226,7 +230,7 @@ fn who_left_the_group_no_longer_counts_and_the_next_vote_says_so() {
 }
 
 #[test]
-fn a_reject_of_who_left_the_group_no_longer_counts_either() {
+fn a_rejection_by_a_former_member_no_longer_counts() {
     let mut desk = dba(2);
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(reject("dana"));
@@ -236,7 +240,7 @@ fn a_reject_of_who_left_the_group_no_longer_counts_either() {
 }
 
 #[test]
-fn a_recheck_voids_the_votes_of_those_who_left_and_nothing_else() {
+fn a_recheck_voids_only_the_votes_of_former_members() {
     let slots = [("dba", 1), ("ops", 2)];
     let mut desk = Desk::new(&slots, &[("dba", &["dana"]), ("ops", &["dana", "erik", "fay", "otto"])]);
     desk.accept(approve("dana"));
@@ -246,11 +250,11 @@ fn a_recheck_voids_the_votes_of_those_who_left_and_nothing_else() {
     assert_eq!(desk.voided(&recheck), [("erik".to_owned(), VoidReason::LeftGroup)]);
     assert_eq!(recheck, Transition { voids: recheck.voids.clone(), ..Transition::default() });
     assert_eq!(desk.live()[0].voter, email("dana"), "she is in one of the groups that she voted for");
-    desk.is_no_news(Command::Recheck);
+    desk.changes_nothing(Command::Recheck);
 }
 
 #[test]
-fn who_moved_to_another_group_may_approve_again_for_that_one() {
+fn a_voter_who_moved_to_another_group_may_approve_for_that_group() {
     let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana"]), ("ops", &["otto"])]);
     desk.accept(approve("dana"));
     desk.staff(&[("dba", &["hugo"]), ("ops", &["dana"])]);
@@ -262,21 +266,25 @@ fn who_moved_to_another_group_may_approve_again_for_that_one() {
 }
 
 #[test]
-fn it_is_undecidable_when_too_few_are_left_and_says_so_once() {
+fn a_request_becomes_undecidable_once_when_too_few_people_are_left() {
     let mut desk = dba(2);
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
-    desk.is_no_news(Command::Recheck);
+    desk.changes_nothing(Command::Recheck);
     desk.accept(reject("fay"));
-    desk.is_no_news(Command::Recheck);
+    desk.changes_nothing(Command::Recheck);
     desk.staff(&[("dba", &["dana", "fay", "nora"])]);
-    assert_eq!(desk.accept(Command::Recheck).undecidable, Some(true), "neither who rejects nor who asks will approve");
+    assert_eq!(
+        desk.accept(Command::Recheck).undecidable,
+        Some(true),
+        "neither the rejecter nor the requester will approve"
+    );
     assert!(desk.request.undecidable);
-    desk.is_no_news(Command::Recheck);
+    desk.changes_nothing(Command::Recheck);
     desk.accept(approve("fay"));
     assert_eq!(desk.accept(Command::Recheck).undecidable, Some(false));
-    desk.is_no_news(Command::Recheck);
+    desk.changes_nothing(Command::Recheck);
 
-    // The reject of who left keeps nobody from approving.
+    // The rejection by someone who left does not keep others from approving.
     let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana", "erik"]), ("ops", &["dana", "erik"])]);
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     let for_dba = Ballot { group: Some(group("dba")), ..ballot("dana", Choice::Reject) };
@@ -287,7 +295,7 @@ fn it_is_undecidable_when_too_few_are_left_and_says_so_once() {
 }
 
 #[test]
-fn an_end_leaves_nothing_undecidable() {
+fn an_ended_request_is_not_undecidable() {
     let mut desk = dba(2);
     desk.staff(&[("dba", &["dana"])]);
     desk.accept(Command::Recheck);
@@ -296,7 +304,7 @@ fn an_end_leaves_nothing_undecidable() {
 }
 
 #[test]
-fn the_assurance_asked_for_is_enough_and_less_is_not() {
+fn the_required_assurance_is_enough_and_less_is_not() {
     let all = [Assurance::Link, Assurance::Delegated, Assurance::Token];
     for needed in all {
         for given in all {
@@ -311,7 +319,7 @@ fn the_assurance_asked_for_is_enough_and_less_is_not() {
 }
 
 #[test]
-fn approvers_of_access_make_the_window_shorter_or_later_only() {
+fn approvers_may_only_shorten_or_delay_the_access_window() {
     let mut desk = dba(1);
     let narrow = |seconds: Option<u32>, choice| {
         let narrowing = Some(Narrowing { duration_seconds: seconds, starts_at: Some(at(50)) });
@@ -330,7 +338,7 @@ fn approvers_of_access_make_the_window_shorter_or_later_only() {
 }
 
 #[test]
-fn a_person_fills_one_place_but_for_shared_slots() {
+fn a_person_fills_one_seat_except_in_shared_slots() {
     for (shared, status) in [(false, Status::Pending), (true, Status::Approved)] {
         let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana"]), ("ops", &["dana", "otto"])]);
         desk.request.terms.slots[1].slot.shared = shared;
@@ -340,19 +348,19 @@ fn a_person_fills_one_place_but_for_shared_slots() {
 }
 
 #[test]
-fn two_votes_with_one_members_right_fill_one_place() {
+fn two_votes_with_the_same_seat_fill_one_place() {
     let mut desk = dba(2);
     let cast = |voter: &str| in_place_of("dana", voter, Choice::Approve);
     for stand_in in ["sam", "sue"] {
         desk.roster.delegate(email("dana"), email(stand_in));
     }
-    // No vote brings that about; what is counted does not rely on it.
+    // No vote leads to this state; the count does not rely on that.
     let votes = ["sam", "sue"].map(|voter| desk.verdict(cast(voter)).transition.vote.expect("a vote"));
     assert_eq!(cover(&desk.request.terms.slots, &[&votes[0], &votes[1]], &desk.roster), [1]);
 }
 
 #[test]
-fn added_slots_ask_for_more_never_for_less() {
+fn added_slots_never_lower_the_number_needed() {
     let shared = |name: &str, needed, shared| countersign::approval::Slot { shared, ..slot(name, needed) };
     let merged = with_added(
         &[shared("dba", 2, true), shared("ops", 1, true)],
@@ -362,48 +370,54 @@ fn added_slots_ask_for_more_never_for_less() {
 }
 
 #[test]
-fn a_vote_is_a_repeat_only_when_all_of_it_is_the_same() {
+fn a_vote_is_a_repeat_only_when_every_field_is_the_same() {
     let mut desk = dba(2);
     desk.request.kind = Kind::Jit;
     desk.request.payload.duration_seconds = Some(600);
-    let wish = |seconds: Option<u32>, reason: Option<&str>| {
+    let narrowed_vote = |seconds: Option<u32>, reason: Option<&str>| {
         let narrowing = seconds.map(|seconds| Narrowing { duration_seconds: Some(seconds), starts_at: None });
         Command::Vote(Ballot { narrowing, reason: reason.map(str::to_owned), ..ballot("dana", Choice::Approve) })
     };
     desk.accept(approve("dana"));
-    let narrowed = desk.accept(wish(Some(60), None));
+    let narrowed = desk.accept(narrowed_vote(Some(60), None));
     assert_eq!(desk.voided(&narrowed), [("dana".to_owned(), VoidReason::ChangedMind)]);
-    desk.is_no_news(wish(Some(60), None));
-    desk.accept(wish(Some(60), Some("only for the backup")));
-    // Nothing is lost of a repeat that says less.
-    desk.is_no_news(wish(Some(60), None));
+    desk.changes_nothing(narrowed_vote(Some(60), None));
+    desk.accept(narrowed_vote(Some(60), Some("only for the backup")));
+    // A repeat that says less changes nothing.
+    desk.changes_nothing(narrowed_vote(Some(60), None));
     desk.accept(approve("erik"));
     assert_eq!(desk.status(), Status::Approved);
     let windows: Vec<_> = desk.live().iter().filter_map(|vote| vote.narrowing?.duration_seconds).collect();
-    assert_eq!(windows, [60], "the window is the one that dana made of it last");
+    assert_eq!(windows, [60], "the window is the last one that dana chose");
 
-    // What comes late and is not what was said is not passed off as heard.
-    desk.is_no_news(wish(Some(60), Some("only for the backup")));
-    desk.is_no_news(wish(Some(60), None));
+    // After the end, only what was voted before is accepted as a repeat.
+    desk.changes_nothing(narrowed_vote(Some(60), Some("only for the backup")));
+    desk.changes_nothing(narrowed_vote(Some(60), None));
     let stale = Command::Vote(Ballot { revision: Some(7), ..ballot("erik", Choice::Approve) });
     let elsewhere = Command::Vote(Ballot { group: Some(group("ops")), ..ballot("erik", Choice::Approve) });
-    let others = [wish(None, None), wish(Some(30), None), wish(Some(60), Some("other words")), stale, elsewhere];
+    let others = [
+        narrowed_vote(None, None),
+        narrowed_vote(Some(30), None),
+        narrowed_vote(Some(60), Some("other words")),
+        stale,
+        elsewhere,
+    ];
     for other in others {
         assert_eq!(desk.refuse(other), Refusal::Decided(Status::Approved));
     }
 }
 
 #[test]
-fn a_vote_for_one_more_slot_is_heard_whether_or_not_it_fills_both() {
+fn a_vote_for_another_slot_counts_even_if_only_one_is_filled() {
     let members: [(&str, &[&str]); 2] = [("dba", &["dana", "erik"]), ("ops", &["dana"])];
     let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &members);
     let vote_for = |name: &str| Command::Vote(Ballot { group: Some(group(name)), ..ballot("dana", Choice::Approve) });
     desk.accept(vote_for("dba"));
     desk.accept(vote_for("ops"));
-    desk.is_no_news(vote_for("dba"));
+    desk.changes_nothing(vote_for("dba"));
     desk.accept(approve("erik"));
     assert_eq!(desk.status(), Status::Approved, "dana sits for ops, and erik for dba");
-    // By links, the second is not spent: whoever else is asked there may need it.
+    // The second vote by a link does not use that link up: the others who received it may need it.
     let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana"]), ("ops", &["dana", "otto"])]);
     let message = DeliveryId::mint(at(0));
     let by_link = |voter: &str, name: &str| {

@@ -1,4 +1,4 @@
-//! Commands that an allowing pattern lets pass, run by real shells: nothing but what the pattern names may happen.
+//! Commands that an allow pattern accepts, run by real shells: nothing beyond the pattern may happen.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 
-/// The shells that are looked for; bash is everywhere, dash is `sh` where it has another name.
+/// The shells that are tried: bash is always there, and dash is `sh` unless it has a name of its own.
 const SHELLS: [&str; 5] = ["bash", "dash", "sh", "zsh", "ksh"];
 
 fn allows(rules: &Guardrails, command: &str, language: Option<&str>) -> bool {
@@ -17,7 +17,7 @@ fn allows(rules: &Guardrails, command: &str, language: Option<&str>) -> bool {
     matches!(rules.judge(&payload).verdict, Ruling::Allowed { .. })
 }
 
-/// Whether a shell did anything but print: left a file in the folder that it ran in.
+/// Whether a shell did more than print, that is, left a file in its working folder.
 fn leaves_a_mark(shell: &str, command: &str) -> Option<bool> {
     let folder = tempfile::tempdir().expect("a folder");
     let mut run = Command::new(shell);
@@ -40,7 +40,7 @@ fn rules() -> Guardrails {
 }
 
 #[test]
-fn what_passes_does_nothing_else_in_any_shell() {
+fn an_allowed_command_does_nothing_else_in_any_shell() {
     let rules = rules();
     let shells: Vec<_> = SHELLS.into_iter().filter(|shell| leaves_a_mark(shell, "touch mark") == Some(true)).collect();
     assert!(shells.contains(&"bash") && shells.contains(&"sh"), "{shells:?}");
@@ -109,7 +109,7 @@ fn what_passes_does_nothing_else_in_any_shell() {
 }
 
 #[test]
-fn each_way_to_do_more_leaves_a_mark_and_does_not_pass() {
+fn each_way_to_run_more_is_effective_in_bash_and_not_allowed() {
     let rules = rules();
     for line in [
         "echo a && touch m",

@@ -1,4 +1,4 @@
-//! Votes in an absent member's place: one member has one vote, whoever casts it.
+//! Votes by stand-ins: each member has one vote, no matter who casts it.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::{Desk, approve, ballot, email, group, in_place_of, reject};
 
 use Choice::{Approve, Reject};
 
-/// Two of dba are needed. Dana and Erik are members; Sam, who is none, stands in for both, and so does Sue for Erik.
+/// Two of dba are needed. Members: Dana and Erik. Sam, who is no member, stands in for both, and Sue for Erik.
 fn away() -> Desk {
     let mut desk = Desk::new(&[("dba", 2)], &[("dba", &["dana", "erik", "fay"])]);
     desk.roster.delegate(email("dana"), email("sam"));
@@ -28,24 +28,24 @@ fn staff(desk: &mut Desk, people: &[&str]) {
 }
 
 #[test]
-fn who_has_no_vote_of_their_own_uses_that_of_an_absent_member() {
+fn a_stand_in_without_an_own_vote_uses_that_of_an_absent_member() {
     let mut desk = away();
     let vote = desk.accept(approve("sue")).vote.expect("a vote");
     assert_eq!((vote.voter.clone(), vote.on_behalf_of.clone()), (email("sue"), Some(email("erik"))));
     assert_eq!((vote.seat(), vote.groups.clone()), (&email("erik"), vec![group("dba")]));
-    desk.is_no_news(approve("sue"));
-    desk.is_no_news(in_place_of("erik", "sue", Approve));
+    desk.changes_nothing(approve("sue"));
+    desk.changes_nothing(in_place_of("erik", "sue", Approve));
     desk.accept(approve("fay"));
     assert_eq!((desk.status(), desk.by()), (Status::Approved, vec![email("sue"), email("fay")]));
 }
 
 #[test]
-fn only_for_whom_one_stands_in_and_only_where_they_may_vote() {
+fn a_stand_in_votes_only_for_their_delegators_and_where_those_may_vote() {
     let mut desk = away();
     assert_eq!(desk.refuse(in_place_of("dana", "sue", Approve)), Refusal::NotEligible(email("sue")));
     assert_eq!(desk.refuse(in_place_of("sue", "sue", Approve)), Refusal::NotEligible(email("sue")));
     assert_eq!(desk.refuse(in_place_of("erik", "stranger", Approve)), Refusal::NotEligible(email("stranger")));
-    // It does not go on: who stands in for a stand-in stands in for nobody.
+    // Delegation is not transitive: the stand-in of a stand-in has no vote.
     desk.roster.delegate(email("sue"), email("zoe"));
     assert_eq!(desk.refuse(approve("zoe")), Refusal::NotEligible(email("zoe")));
     let other = Ballot { group: Some(group("ops")), ..ballot("sue", Approve) };
@@ -53,18 +53,18 @@ fn only_for_whom_one_stands_in_and_only_where_they_may_vote() {
     staff(&mut desk, &["dana", "fay"]);
     assert_eq!(desk.refuse(approve("sue")), Refusal::NotEligible(email("sue")), "erik is no member");
     let vote = desk.accept(approve("sam")).vote.expect("a vote");
-    assert_eq!(vote.on_behalf_of, Some(email("dana")), "the first in whose place they may");
+    assert_eq!(vote.on_behalf_of, Some(email("dana")), "the first member for whom they may vote");
 }
 
 #[test]
-fn a_member_votes_with_their_own_vote_unless_they_say_otherwise() {
+fn a_member_uses_their_own_vote_unless_they_name_another() {
     let mut desk = away();
     desk.roster.delegate(email("erik"), email("fay"));
     let own = desk.verdict(approve("fay")).transition.vote.expect("a vote");
     assert_eq!((own.on_behalf_of.clone(), own.seat()), (None, &email("fay")));
     let vote = desk.accept(in_place_of("erik", "fay", Approve)).vote.expect("a vote");
     assert_eq!(vote.seat(), &email("erik"));
-    // One person has one vote, their own or that of somebody else: now it is their own.
+    // One person has one vote, their own or another member's: now it is their own.
     let own = desk.accept(approve("fay"));
     assert_eq!(desk.voided(&own), [("fay".to_owned(), VoidReason::ChangedMind)]);
     assert_eq!((desk.live().len(), desk.live()[0].seat(), desk.status()), (1, &email("fay"), Status::Pending));
@@ -79,7 +79,7 @@ fn one_seat_has_one_vote() {
     assert_eq!(desk.refuse(in_place_of("erik", "sam", Approve)), Refusal::SeatTaken(email("sue")));
     assert_eq!(desk.refuse(in_place_of("erik", "sam", Reject)), Refusal::SeatTaken(email("sue")));
     desk.accept(approve("sam"));
-    assert_eq!(desk.live()[1].seat(), &email("dana"), "the seat that is left");
+    assert_eq!(desk.live()[1].seat(), &email("dana"), "the remaining seat");
     assert_eq!(desk.status(), Status::Approved);
 
     let mut desk = away();
@@ -88,7 +88,7 @@ fn one_seat_has_one_vote() {
 }
 
 #[test]
-fn who_stands_in_for_two_has_one_vote_all_the_same() {
+fn a_stand_in_for_two_members_has_one_vote() {
     let mut desk = away();
     desk.accept(in_place_of("dana", "sam", Approve));
     let moved = desk.accept(in_place_of("erik", "sam", Approve));
@@ -97,7 +97,7 @@ fn who_stands_in_for_two_has_one_vote_all_the_same() {
 }
 
 #[test]
-fn the_members_own_vote_takes_over() {
+fn the_members_own_vote_replaces_the_stand_ins() {
     let mut desk = away();
     desk.accept(approve("sue"));
     let own = desk.accept(reject("erik"));
@@ -105,7 +105,7 @@ fn the_members_own_vote_takes_over() {
     assert_eq!(desk.live().iter().map(|vote| vote.choice).collect::<Vec<_>>(), [Reject]);
     assert_eq!(desk.refuse(approve("sue")), Refusal::SeatTaken(email("erik")));
 
-    // Of the same choice too: it is theirs from then on, and counts once.
+    // This also applies to the same choice: the vote is then the member's own, and counts once.
     let mut desk = away();
     desk.accept(approve("sue"));
     let own = desk.accept(approve("erik"));
@@ -114,7 +114,7 @@ fn the_members_own_vote_takes_over() {
 }
 
 #[test]
-fn it_takes_over_from_a_stand_in_though_they_spoke_for_another() {
+fn the_members_own_vote_replaces_a_stand_ins_vote_for_another_slot() {
     let mut desk = away();
     desk.roster.delegate(email("dana"), email("erik"));
     desk.accept(in_place_of("dana", "erik", Approve));
@@ -126,17 +126,17 @@ fn it_takes_over_from_a_stand_in_though_they_spoke_for_another() {
 }
 
 #[test]
-fn who_votes_in_anothers_place_leaves_their_own_to_their_stand_in() {
+fn a_member_who_votes_for_another_leaves_their_seat_to_their_stand_in() {
     let mut desk = away();
     desk.roster.delegate(email("dana"), email("erik"));
     desk.accept(approve("sue"));
     let other = desk.accept(in_place_of("dana", "erik", Approve));
-    assert_eq!(desk.voided(&other), [], "two people in two places, whoever came first");
+    assert_eq!(desk.voided(&other), [], "two people with two seats, in any order");
     assert_eq!((desk.status(), desk.by()), (Status::Approved, vec![email("sue"), email("erik")]));
 }
 
 #[test]
-fn rejects_in_one_place_are_one_reject() {
+fn rejections_with_one_seat_count_once() {
     let mut desk = away();
     desk.accept(reject("sue"));
     desk.accept(reject("erik"));
@@ -146,12 +146,12 @@ fn rejects_in_one_place_are_one_reject() {
 }
 
 #[test]
-fn the_vote_falls_with_the_members_right_not_with_the_stand_ins() {
+fn a_vote_is_voided_with_the_members_right_not_with_the_stand_ins() {
     let mut desk = away();
     desk.accept(approve("sue"));
-    // Erik is back: what was done in his place while he was away stands.
+    // Erik is back: a vote cast for him while he was away remains valid.
     desk.roster = [(group("dba"), email("erik")), (group("dba"), email("fay"))].into_iter().collect();
-    desk.is_no_news(Command::Recheck);
+    desk.changes_nothing(Command::Recheck);
     let mut gone = desk.clone();
     gone.roster = [(group("dba"), email("dana")), (group("dba"), email("fay"))].into_iter().collect();
     let recheck = gone.accept(Command::Recheck);
@@ -172,7 +172,7 @@ fn a_seat_whose_vote_has_lost_its_right_is_free() {
 }
 
 #[test]
-fn who_rejects_in_a_members_place_keeps_that_member_from_being_counted_on() {
+fn a_member_whose_seat_rejected_does_not_count_as_available() {
     let mut desk = away();
     staff(&mut desk, &["erik", "fay"]);
     desk.accept(reject("sue"));

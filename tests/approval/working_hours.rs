@@ -1,4 +1,4 @@
-//! Working hours against a wall clock that is read minute by minute.
+//! Working hours, compared with a wall clock that is read minute by minute.
 
 use std::time::Duration;
 
@@ -21,10 +21,11 @@ fn zone_of(written: &Value) -> TimeZone {
     TimeZoneDatabase::bundled().get(written["time_zone"].as_str().expect("a text")).expect("a zone")
 }
 
-/// In Cairo the clocks change at midnight, so that a day comes back after the next one began; on Lord Howe by half an hour.
+/// In Cairo the clocks change at midnight, so that a day returns after the next one began;
+/// on Lord Howe by half an hour.
 const ZONES: [&str; 6] =
     ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC", "Australia/Lord_Howe", "Africa/Cairo"];
-/// Days on which the clocks of one of them change, and one on which none do.
+/// Days on which the clocks of one of the zones change, and one day without a change.
 const CHANGES: [&str; 9] = [
     "2026-03-08",
     "2026-03-29",
@@ -38,7 +39,7 @@ const CHANGES: [&str; 9] = [
 ];
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
-/// Random spans on every day, written by taking random times in order two by two.
+/// Random spans on every day: random times, sorted and taken in pairs.
 fn written() -> impl Strategy<Value = Value> {
     let day = prop::collection::btree_set(0..=24 * 60_u32, 0..7).prop_map(|times| {
         let text = |minute: u32| format!("{:02}:{:02}", minute / 60, minute % 60);
@@ -77,7 +78,7 @@ fn shows_working_time(written: &Value, zone: &TimeZone, at: Timestamp) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
-    /// Days around changes of the clocks and others, counted minute by minute.
+    /// Days with and without clock changes, counted minute by minute.
     #[test]
     fn agrees_with_counting_minutes(
         written in written(),

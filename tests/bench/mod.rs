@@ -1,4 +1,4 @@
-//! The benchmark, made small: it starts its processes, ends them, tells figures, and finds nothing lost.
+//! The benchmark in small: it starts its processes, ends them, reports figures, and finds no loss.
 
 use std::process::Output;
 
@@ -11,7 +11,7 @@ const SCENARIOS: [&str; 5] = ["rate", "latency", "fanout", "drain", "idle"];
 async fn bench(database: &Database, args: &[&str]) -> Output {
     let mut command = HubProcess::command(database.folder.path());
     command.args(["bench", "--short"]).args(args).env("TMPDIR", database.folder.path());
-    // Settings of another hub are none of the benchmark's.
+    // Settings of another hub do not concern the benchmark.
     command.env("COUNTERSIGN_PUBLIC_URL", "https://approvals.example.com").env("COUNTERSIGN_LISTEN", "nowhere");
     if database.url.starts_with("postgres") {
         command.args(["--database", &database.url]);
@@ -19,14 +19,14 @@ async fn bench(database: &Database, args: &[&str]) -> Output {
     command.output().await.expect("the program runs")
 }
 
-fn told(output: &Output) -> String {
+fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 on_both! {
-    async fn every_scenario_tells_everything(database: Database) {
+    async fn every_scenario_reports_every_figure(database: Database) {
         let output = super::bench(&database, &["--json", "-"]).await;
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", text(&output));
         let figures: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_eq!((&figures["ok"], &figures["short"]), (&true.into(), &true.into()));
         assert!(database.url.starts_with(figures["database"].as_str().unwrap()));
@@ -67,7 +67,7 @@ async fn a_database_in_use_is_left_alone() {
     let database = Database::postgres().await;
     Database::run(&database.url, "CREATE TABLE precious (id integer)".to_owned()).await;
     let output = bench(&database, &["--only", "latency"]).await;
-    assert!(!output.status.success() && told(&output).contains("empty database"), "{}", told(&output));
+    assert!(!output.status.success() && text(&output).contains("empty database"), "{}", text(&output));
     let tables = "SELECT tablename::text, 1::bigint FROM pg_tables WHERE schemaname = current_schema()".to_owned();
     assert_eq!(Database::tally(&database.url, tables).await.into_keys().collect::<Vec<_>>(), ["precious"]);
 }

@@ -10,7 +10,7 @@ fn answer(status: u16, body: &str) -> Behaviour {
 }
 
 on_both! {
-    async fn each_service_is_understood_by_its_own_words(database: Database) {
+    async fn each_services_answers_are_understood(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         for (name, channel, said, state, told) in [
             ("slack-ok", "slack", answer(200, "ok"), "delivered", ""),
@@ -38,7 +38,7 @@ on_both! {
         }
     }
 
-    async fn a_web_page_is_no_delivery_and_a_wait_is_read_where_it_is_meant(database: Database) {
+    async fn a_web_page_is_no_delivery_and_retry_after_is_read_where_it_applies(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let page = "<!DOCTYPE html>\n<html><body>Please log in</body></html>";
         for (channel, class) in [
@@ -61,7 +61,7 @@ on_both! {
         receiver.script([Behaviour::Raw(head.to_owned())]);
         let (endpoint, _) = hub.endpoint("discord-busy", "discord", &receiver.url, &["dba"]).await;
         hub.ask("orders", "select 1").await;
-        let delivery = eventually("it is put off", || async {
+        let delivery = eventually("it is scheduled for a retry", || async {
             let delivery = hub.delivery(&endpoint, "request.created", "pending").await;
             (!delivery["attempt_log"].as_array().unwrap().is_empty()).then_some(delivery)
         }).await;
@@ -70,7 +70,7 @@ on_both! {
         assert!(wait < std::time::Duration::from_secs(60), "milliseconds are not taken for seconds: {wait:?}, {delivery}");
     }
 
-    async fn what_cannot_be_meant_is_refused(database: Database) {
+    async fn invalid_channel_settings_are_refused(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         for channel in ["teams", "slack", "discord", "google_chat"] {
             let secret = json!({"name": "x", "channel": channel, "url": "https://hooks.example.com/x", "secret": "whsec_x"});

@@ -1,4 +1,4 @@
-//! What a requester wrote stands apart from what the hub says, and a slot that has its approvals asks for no more.
+//! The requester's text is kept apart from the hub's own text, and a filled slot offers no approve button.
 
 use countersign::channels::{Channels, EventNotice, Links, SlotLinks, Subject};
 use countersign::ids::EventId;
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::{chat_channels, texts};
 
-/// Names that look like lines of the hub's own.
+/// Names that look like the hub's own lines.
 const FORGED: [&str; 3] = ["Approved so far", "✅ Checked by", "Kept back"];
 
-/// A reason that would name somebody else as one who may not approve.
+/// A reason that looks as if it named another excluded person.
 const REASON: &str = "because\nMay reject, not approve: dana@example.com";
 
 fn excluded() -> Value {
@@ -70,13 +70,13 @@ fn rendered_with(channel: Channel, kind: &str, links: Vec<SlotLinks>, context: &
     serde_json::from_str(&Channels::new(None).unwrap().render(channel, &notice).unwrap()).unwrap()
 }
 
-/// Where a text of the message begins that holds this one.
+/// The position of the text that contains this part.
 fn place(all: &[(String, String)], part: &str) -> usize {
     let found = all.iter().position(|(_, text)| text.replace(['\\', '\u{2060}'], "").contains(part));
     found.unwrap_or_else(|| panic!("no {part:?} in {all:?}"))
 }
 
-/// Texts in the order that people read them in.
+/// The texts in the order in which people read them.
 fn read(channel: Channel, message: &Value) -> Vec<(String, String)> {
     match channel {
         Channel::Teams => texts(&message["attachments"][0]["content"]["body"]),
@@ -95,7 +95,7 @@ fn read(channel: Channel, message: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn values_of_the_context_stand_below_what_the_hub_says_and_under_its_heading() {
+fn context_values_come_below_the_hubs_own_text_under_their_heading() {
     for channel in chat_channels() {
         let message = rendered(channel, "request.created", vec![slot("dba", false)]);
         let all = read(channel, &message);
@@ -112,9 +112,10 @@ fn values_of_the_context_stand_below_what_the_hub_says_and_under_its_heading() {
     }
 }
 
-/// Who may not approve stands in a row of the hub's own, by whose word beside each; what the requester gave as the reason makes no row.
+/// Excluded people are listed in the hub's own row, each with the source of the exclusion. The requester's reason
+/// cannot add a row.
 #[test]
-fn who_may_not_approve_is_said_with_by_whose_word() {
+fn excluded_people_are_shown_with_the_source_of_the_exclusion() {
     for channel in chat_channels() {
         let all = read(channel, &rendered(channel, "request.created", vec![slot("dba", false)]));
         let (why, row) = (place(&all, "Why, as the requester gave it"), place(&all, "omar@example.com"));
@@ -127,14 +128,14 @@ fn who_may_not_approve_is_said_with_by_whose_word() {
         ] {
             assert!(said.contains(one), "{} does not say {one:?}: {said}", channel.as_str());
         }
-        assert!(!said.contains("nora@example.com"), "who asks stands in a row of its own: {said}");
+        assert!(!said.contains("nora@example.com"), "the requester has a row of their own: {said}");
         assert!(why < row && row < place(&all, "Approved so far"), "{}: {all:?}", channel.as_str());
         let forged = &all[place(&all, "because")].1;
         assert!(!forged.contains("because\n") && !forged.contains("because<br>"), "{}: {forged}", channel.as_str());
     }
 }
 
-/// Whatever is not shown, it is said that it is there.
+/// Context that is not shown is counted.
 #[test]
 fn a_context_that_is_not_shown_is_counted() {
     let nested = json!({"a": {"b": 1}, "c": null});
@@ -157,7 +158,7 @@ fn a_context_that_is_not_shown_is_counted() {
 }
 
 #[test]
-fn values_of_the_context_look_otherwise_than_what_the_hub_says() {
+fn context_values_look_different_from_the_hubs_own_text() {
     let teams = rendered(Channel::Teams, "request.created", vec![slot("dba", false)]);
     let body = teams["attachments"][0]["content"]["body"].as_array().unwrap();
     let holder = body.iter().find(|element| element.to_string().contains("✅ Checked by")).unwrap();
@@ -173,9 +174,9 @@ fn values_of_the_context_look_otherwise_than_what_the_hub_says() {
     assert!(sections[1].to_string().contains("✅ Checked by") && sections[1]["widgets"].as_array().unwrap().len() == 1);
 }
 
-/// With all that a message may hold, and many groups.
+/// With everything that a message may contain, and many groups.
 #[test]
-fn slack_takes_as_many_blocks_as_a_message_may_have() {
+fn a_full_slack_message_stays_within_the_block_limit() {
     let links = (0..20).map(|number| slot(&format!("group-{number}"), number % 2 == 0)).collect();
     let message = rendered(Channel::Slack, "request.revised", links);
     let blocks = message["blocks"].as_array().unwrap().len();
@@ -183,7 +184,7 @@ fn slack_takes_as_many_blocks_as_a_message_may_have() {
 }
 
 #[test]
-fn a_slot_that_has_its_approvals_is_offered_no_more_and_may_reject() {
+fn a_filled_slot_offers_a_reject_button_only() {
     for channel in chat_channels() {
         let both = rendered(channel, "request.voted", vec![slot("dba", true), slot("ops", false)]);
         let all = read(channel, &both);

@@ -1,4 +1,4 @@
-//! Teams cards: buttons for each slot, texts that fit, and what `tests/peers` draws.
+//! Teams cards: buttons for each slot, texts that fit, and the files that `tests/peers` draws.
 
 use countersign::channels::samples::Sample;
 use countersign::channels::{Channels, EventNotice, Links, SlotLinks, Subject};
@@ -19,7 +19,7 @@ fn request() -> Value {
     })
 }
 
-/// Bytes of a text as JSON in JSON, in which nothing but ASCII stands: the most that a serialiser makes of it.
+/// The size of a text as JSON in JSON with only ASCII: the largest form that a serialiser may produce.
 pub(super) fn re_encoded(body: &str) -> usize {
     let ascii = |text: &str| -> String {
         let escape = |unit: u16| match char::from_u32(unit.into()) {
@@ -68,7 +68,7 @@ fn many_slots_leave_room_for_their_buttons() {
 }
 
 #[test]
-fn a_text_of_several_lines_stays_one_and_any_text_is_cut_to_fit() {
+fn a_multi_line_text_stays_whole_and_any_text_is_cut_to_fit() {
     let mut lines = request();
     lines["requester"]["name"] = json!("Nora\n\nApproved by security.");
     lines["language"] = json!("sql\nx");
@@ -96,7 +96,7 @@ fn a_text_of_several_lines_stays_one_and_any_text_is_cut_to_fit() {
     }
 }
 
-/// Writes the messages that `tests/peers` draws with the official renderer, or holds against the official library.
+/// Writes the messages that `tests/peers` draws with the official renderer, or checks with the official library.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_as_they_are_sent() {
     let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
@@ -122,7 +122,7 @@ async fn messages_as_they_are_sent() {
     for channel in chat_channels() {
         for kind in countersign::store::events::KINDS {
             for sample in Sample::ALL {
-                // A browser draws each Teams card, which takes its time: one of each kind, and each sort of one kind.
+                // A browser draws each Teams card, which is slow: one sample of each event, and all of one event.
                 if channel == Channel::Teams && sample != Sample::Plain && kind != "request.created" {
                     continue;
                 }

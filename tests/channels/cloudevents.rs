@@ -1,4 +1,4 @@
-//! Custom endpoints that want CloudEvents: the same data and the same signature in another envelope.
+//! Custom endpoints with CloudEvents: the same data and signature in another envelope.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Database, Receiver, TestHub, on_both};
 
-/// What the served schema says of a body, referred schemas included.
+/// Validates a body against the served schema, including the schemas it refers to.
 fn is_valid(body: &Value) -> Result<(), String> {
     let hub = "https://hub.example.com";
     let served = |name: &str| serde_json::from_str(&schema_at(hub, name).unwrap()).unwrap();
@@ -47,9 +47,9 @@ fn every_event_is_valid_and_holds_the_same_data() {
     assert!(is_valid(&event).is_err());
 }
 
-/// An operator's template says what is in it; the envelope stays.
+/// An operator's template provides the data; the envelope stays the same.
 #[test]
-fn a_template_of_the_operators_goes_into_the_envelope() {
+fn an_operators_template_is_put_into_the_envelope() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("custom")).unwrap();
     let template = r#"{"type": "ping", "timestamp": "{{event.at}}", "data": {"mine": true}}"#;
@@ -61,7 +61,7 @@ fn a_template_of_the_operators_goes_into_the_envelope() {
 }
 
 on_both! {
-    async fn they_are_sent_signed_and_named(database: Database) {
+    async fn cloudevents_are_sent_signed_with_their_media_type(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let input = json!({"name": "bus", "channel": "custom", "url": receiver.url, "format": "cloudevents", "groups": ["dba"]});

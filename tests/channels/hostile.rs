@@ -1,4 +1,4 @@
-//! Hostile text on every channel: it is all there, and none of it is anything but text.
+//! Hostile text on every channel: all of it is shown, and only as text.
 
 use std::sync::LazyLock;
 
@@ -15,12 +15,12 @@ use super::{chat_channels, message, texts};
 
 static CHANNELS: LazyLock<Channels> = LazyLock::new(|| Channels::new(None).unwrap());
 
-/// Places of URLs, which are the hub's own.
+/// Whether the field holds a URL, which is the hub's own.
 pub(crate) fn is_link(path: &str) -> bool {
     path.ends_with("/url")
 }
 
-/// What would be read as more than text where it stands.
+/// Anything that the channel would interpret as more than text at that place.
 pub(crate) fn live(channel: Channel, path: &str, text: &str, message: &Value) -> Option<&'static str> {
     let found = |marks: &[&'static str]| marks.iter().copied().find(|mark| text.contains(*mark));
     let calls_everybody = matches!(channel, Channel::Slack | Channel::Discord);
@@ -61,7 +61,7 @@ pub(crate) fn live(channel: Channel, path: &str, text: &str, message: &Value) ->
     }
 }
 
-/// Markdown without what a backslash escapes.
+/// Markdown without the characters that a backslash escapes.
 fn unescaped(markdown: &str) -> String {
     let mut kept = String::new();
     let mut characters = markdown.chars();
@@ -75,7 +75,7 @@ fn unescaped(markdown: &str) -> String {
 }
 
 #[test]
-fn nothing_hostile_is_live() {
+fn hostile_text_is_never_interpreted() {
     for channel in chat_channels() {
         for kind in KINDS {
             let message = message(&CHANNELS, channel, kind, Sample::Hostile);
@@ -90,7 +90,7 @@ fn nothing_hostile_is_live() {
     }
 }
 
-/// Text out of what markup is made of.
+/// Text made of pieces of markup.
 fn nasty() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("<!channel>".to_owned()),
@@ -116,7 +116,7 @@ fn nasty() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    /// Whatever stands in whichever field, there is a body that the channel takes, and it holds nothing live.
+    /// For any text in any field, the channel accepts the body, and the body has no live markup.
     #[test]
     fn any_text_renders(texts_in in proptest::collection::vec(nasty(), 7), kind in proptest::sample::select(&KINDS[..])) {
         let [command, reason, name, language, fact, why, diff] = texts_in.as_slice() else { unreachable!() };

@@ -1,4 +1,4 @@
-//! What each channel is sent: every event in every sort, valid, within the channel's limits, and dead to hostile text.
+//! Messages of each channel: every event with every sample, valid, within the limits, and safe from hostile text.
 
 mod answers;
 mod apart;
@@ -16,7 +16,7 @@ use countersign::store::endpoints::Channel;
 use countersign::store::events::KINDS;
 use serde_json::Value;
 
-/// The channels that have built-in templates for people.
+/// The channels with built-in templates for people.
 fn chat_channels() -> impl Iterator<Item = Channel> {
     Channel::ALL.into_iter().filter(|channel| Declaration::of(*channel).is_chat() && *channel != Channel::SlackApp)
 }
@@ -28,7 +28,7 @@ fn message(channels: &Channels, channel: Channel, kind: &str, sample: Sample) ->
     serde_json::from_str(&body).unwrap()
 }
 
-/// Every text of a message, and where it stands.
+/// Every text of a message, with its path.
 pub(crate) fn texts(value: &Value) -> Vec<(String, String)> {
     fn walk(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
         match value {
@@ -48,7 +48,7 @@ pub(crate) fn texts(value: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn messages_look_as_they_did() {
+fn messages_match_their_snapshots() {
     let channels = Channels::new(None).unwrap();
     for channel in chat_channels() {
         for kind in KINDS {
@@ -62,10 +62,10 @@ fn messages_look_as_they_did() {
     }
 }
 
-/// Rendering checks each body against its schema and its budget; the custom channel's too. Of those that no picture above shows whole,
-/// a digest tells whether they have changed.
+/// Rendering checks each body against its schema and its budget, the custom channel's too. A digest detects changes in
+/// the bodies that no snapshot above shows in full.
 #[test]
-fn every_event_of_every_sort_is_what_its_channel_takes() {
+fn every_event_with_every_sample_is_accepted_by_its_channel() {
     let channels = Channels::new(None).unwrap();
     for channel in chat_channels().chain([Channel::Custom]) {
         let mut digests = String::new();
@@ -79,9 +79,9 @@ fn every_event_of_every_sort_is_what_its_channel_takes() {
     }
 }
 
-/// As Slack and Teams measure, however they do: all blocks in bytes, and the card as JSON in JSON.
+/// Measured as Slack and Teams do: all blocks in bytes, and the card as JSON in JSON.
 #[test]
-fn no_message_is_larger_than_its_target_takes() {
+fn no_message_exceeds_its_targets_limit() {
     let channels = Channels::new(None).unwrap();
     for (kind, sample) in KINDS.iter().flat_map(|kind| Sample::ALL.map(|sample| (kind, sample))) {
         let blocks = message(&channels, Channel::Slack, kind, sample)["blocks"].to_string();
@@ -91,9 +91,9 @@ fn no_message_is_larger_than_its_target_takes() {
     }
 }
 
-/// Whatever is asked, nothing is cut without a word.
+/// Anything that is cut is marked as cut.
 #[test]
-fn what_is_cut_is_said() {
+fn cut_text_is_marked_as_cut() {
     let channels = Channels::new(None).unwrap();
     for channel in chat_channels() {
         for kind in ["request.created", "request.revised", "request.approved"] {
@@ -102,19 +102,19 @@ fn what_is_cut_is_said() {
         }
         let many = message(&channels, channel, "request.created", Sample::ManyGroups).to_string();
         for said in ["groups more are asked", "group-01: 0 of 1", " more"] {
-            let told = many.replace('\\', "").replace('\u{a0}', " ");
-            assert!(told.contains(said), "{} does not say {said:?}: {many}", channel.as_str());
+            let shown = many.replace('\\', "").replace('\u{a0}', " ");
+            assert!(shown.contains(said), "{} does not say {said:?}: {many}", channel.as_str());
         }
     }
 }
 
-/// The same facts on every channel.
+/// Every channel shows the same facts.
 #[test]
-fn every_channel_tells_the_same_facts() {
+fn every_channel_shows_the_same_facts() {
     let channels = Channels::new(None).unwrap();
     for channel in chat_channels() {
-        let told = message(&channels, channel, "request.created", Sample::Plain).to_string();
-        let told = told.replace(['\\', '\u{2060}'], "").replace('\u{a0}', " ");
+        let shown = message(&channels, channel, "request.created", Sample::Plain).to_string();
+        let shown = shown.replace(['\\', '\u{2060}'], "").replace('\u{a0}', " ");
         for fact in [
             "Approval needed",
             "orders-db",
@@ -135,15 +135,15 @@ fn every_channel_tells_the_same_facts() {
             "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa",
             "digest ba7816bf8f01",
         ] {
-            assert!(told.contains(fact), "{} does not tell {fact:?}: {told}", channel.as_str());
+            assert!(shown.contains(fact), "{} does not show {fact:?}: {shown}", channel.as_str());
         }
-        assert!(!told.contains("bytes more"), "{}", channel.as_str());
+        assert!(!shown.contains("bytes more"), "{}", channel.as_str());
         let voted = message(&channels, channel, "request.rejected", Sample::Plain).to_string();
         assert!(voted.contains("👍 dana") && voted.contains("👎 erik"), "{voted}");
     }
 }
 
-/// A template of the operator's gives one event another title, and keeps the rest.
+/// An operator's template changes the title of one event, and keeps the rest.
 #[test]
 fn a_title_is_changed_in_one_line() {
     for channel in chat_channels() {
@@ -152,8 +152,11 @@ fn a_title_is_changed_in_one_line() {
         std::fs::create_dir(&own).unwrap();
         std::fs::write(own.join("request.created.hbs"), r#"{{> _ask word="Please look" said="Today"}}"#).unwrap();
         let channels = Channels::new(Some(folder.path())).unwrap();
-        let told = message(&channels, channel, "request.created", Sample::Plain).to_string();
-        assert!(told.contains("Please look: orders") && told.contains("Today") && told.contains("Nora Lind"), "{told}");
-        assert!(!told.contains("Approval needed"), "{told}");
+        let shown = message(&channels, channel, "request.created", Sample::Plain).to_string();
+        assert!(
+            shown.contains("Please look: orders") && shown.contains("Today") && shown.contains("Nora Lind"),
+            "{shown}"
+        );
+        assert!(!shown.contains("Approval needed"), "{shown}");
     }
 }

@@ -1,4 +1,4 @@
-//! What templates can say of their target's own, and that nothing which others wrote mentions anybody.
+//! Target-specific features of templates; and texts by others never mention anyone.
 
 use countersign::channels::samples::{Example, Sample};
 use countersign::channels::{Channels, Manner, Subject};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::texts;
 
-/// A template in place of each channel's message that asks, with mentions of its own around all that others wrote.
+/// A template in place of each channel's request message, with its own mentions around all texts by others.
 const TEMPLATES: [(Channel, &str); 4] = [
     (
         Channel::Discord,
@@ -47,7 +47,7 @@ fn with_template(channel: Channel, template: &str) -> (tempfile::TempDir, Channe
     (folder, channels)
 }
 
-/// The message made with a template, or why it could not be.
+/// The message rendered with a template, or the error.
 fn made(channels: &Channels, channel: Channel, request: &Value) -> Result<Value, String> {
     let example = Example::new("request.created", Sample::Plain);
     let mut example = example.notice();
@@ -68,7 +68,7 @@ fn request(text: &str) -> Value {
     })
 }
 
-/// Whom a text mentions, as each service reads it, whatever escapes stand before it and in whatever block.
+/// The people and groups that a text mentions as each service reads it, after any escapes and in any block.
 fn mentions(channel: Channel, text: &str) -> Vec<String> {
     let forms: &[(&str, &str)] = match channel {
         Channel::Discord => &[("<@", ">")],
@@ -97,7 +97,7 @@ fn mentions(channel: Channel, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_template_mentions_whom_it_names_and_no_word_of_others_mentions_anybody() {
+fn a_template_may_mention_people_and_texts_by_others_may_not() {
     let corpus = [
         "plain",
         "<@2002> <@!2002> <@&1001> <@&3003> @everyone @here",
@@ -128,9 +128,9 @@ fn a_template_mentions_whom_it_names_and_no_word_of_others_mentions_anybody() {
     }
 }
 
-/// Escapes cannot see what stands around a value.
+/// Escapes cannot know the text around a value.
 #[test]
-fn a_value_has_no_part_in_a_mention() {
+fn a_value_cannot_be_part_of_a_mention() {
     for (channel, template) in TEMPLATES {
         let (from, to): (&str, &[&str]) = match channel {
             Channel::Discord => (
@@ -179,7 +179,7 @@ fn a_value_has_no_part_in_a_mention() {
 }
 
 #[test]
-fn what_a_target_needs_is_bounded_by_its_schema() {
+fn target_specific_fields_are_bounded_by_the_schema() {
     for (channel, from, to) in [
         (Channel::Discord, "\"parse\": []", "\"parse\": [\"everyone\"]"),
         (Channel::Discord, "\"1001\"", "\"everyone\""),

@@ -1,4 +1,4 @@
-//! A careful system: it asks until it is answered, with the same key.
+//! A careful client: it repeats each call with the same key until it gets an answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,20 +9,20 @@ use serde_json::{Value, json};
 
 use crate::support::TOKEN;
 
-/// Calls a hub, or several that are replicas of each other.
+/// Calls a hub, or several replicas in turn.
 #[derive(Clone)]
 pub(super) struct Client {
     pub(super) http: reqwest::Client,
     pub(super) urls: Vec<String>,
-    /// Answers of 503 so far.
+    /// The number of 503 answers so far.
     pub(super) refused: Arc<AtomicUsize>,
-    /// Calls so far: replicas take turns.
+    /// The number of calls so far, which chooses the replica.
     calls: Arc<AtomicUsize>,
 }
 
 impl Client {
     pub(super) fn new(urls: Vec<String>) -> Self {
-        // An answer that does not come is a lost one: a real client gives up on it, and asks again.
+        // A missing answer counts as lost: a real client gives up on it, and asks again.
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(8));
         Self { http: http.build().unwrap(), urls, refused: Arc::default(), calls: Arc::default() }
     }
@@ -51,7 +51,7 @@ impl Client {
         body
     }
 
-    /// Asks, and answers the request's id.
+    /// Makes a request and returns its id.
     pub(super) async fn ask(&self, number: usize) -> String {
         let ask = json!({"resource": "orders", "command": format!("select {number}"), "requester": {"email": "nora@example.com"}});
         let (status, request) = self.call(Method::POST, "/v1/requests", &format!("ask-{number}"), &ask).await;

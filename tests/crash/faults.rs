@@ -1,28 +1,28 @@
-//! Receivers and machines that misbehave while nobody kills the hub: lost and cut answers, resets, slow, huge and compressed ones,
-//! names that do not resolve, full disks, and flushes that fail.
+//! Receivers and machines that misbehave while nobody kills the hub: lost and cut answers, resets, slow, huge and
+//! compressed answers, names that do not resolve, full disks, and flushes that fail.
 
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::lives::{Fault, Systems};
-use super::matrix::{moods, two, watched};
+use super::matrix::{failures, two_receivers, watched};
 use super::world::{Ends, Plan, World, seed, strace_works};
 use super::{ledger, setting};
 use crate::support::{Behaviour, Cluster, Database, Receiver, eventually, on_both};
 
-/// The answer is read within a second.
+/// The hub reads an answer for at most one second.
 const TOO_LATE: Duration = Duration::from_millis(1_500);
-/// How many requests the receivers hear of.
+/// The number of requests that the receivers are notified of.
 const REQUESTS: usize = 3;
-/// Messages that wait for a receiver that takes half a second for each, one after the other.
+/// The number of messages for a receiver that takes half a second for each, one after the other.
 const LINE: usize = 45;
-/// Bytes that a small answer unpacks to.
+/// The unpacked size of a small compressed answer.
 const BOMB: u64 = 64 * 1024 * 1024;
-/// Most memory that the hub may take, in KiB.
+/// The most memory that the hub may use, in KiB.
 const MEMORY: u64 = 400 * 1024;
 
-/// An answer of 200 whose body is so many zeros, packed.
+/// A 200 answer whose body is this many zeros, compressed.
 fn packed(bytes: u64) -> Vec<u8> {
     let pack = format!("head -c {bytes} /dev/zero | gzip -9");
     let body = std::process::Command::new("sh").args(["-c", &pack]).output().expect("gzip").stdout;
@@ -34,8 +34,8 @@ fn raw(text: &str) -> Behaviour {
     Behaviour::Half(text.as_bytes().to_vec())
 }
 
-/// A receiver that does this `times` times with every other message, and then takes it. Were it every message, the hub would soon
-/// leave it alone for long.
+/// A receiver that misbehaves `times` times with every other message, and then accepts it. With every message, the hub
+/// would soon pause the endpoint for long.
 async fn first(name: &'static str, times: usize, behaviour: Behaviour) -> Plan {
     let receiver = Receiver::start().await;
     let met: Mutex<Vec<String>> = Mutex::default();
@@ -50,14 +50,14 @@ async fn first(name: &'static str, times: usize, behaviour: Behaviour) -> Plan {
     Plan::new(name, receiver)
 }
 
-/// A receiver that never takes anything, and is not tried again.
+/// A receiver that never accepts a message; each message has one attempt.
 async fn never(name: &'static str, behaviour: Behaviour) -> Plan {
     let receiver = Receiver::start().await;
     receiver.choose(move |_, _| behaviour.clone());
     Plan { schedule: Vec::new(), ends: Ends::Fails, ..Plan::new(name, receiver) }
 }
 
-async fn misbehaving() -> Vec<Plan> {
+async fn misbehaving_receivers() -> Vec<Plan> {
     let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(2_000);
     let heads = format!("HTTP/1.1 200 OK\r\n{}", "x-more: 0123456789\r\n".repeat(50_000));
     let closed = never("nobody listens", Behaviour::Never).await;
@@ -86,7 +86,7 @@ async fn misbehaving() -> Vec<Plan> {
     ]
 }
 
-/// The most memory that a process took so far, in KiB; what it takes now where the system does not keep the most.
+/// The peak memory of a process, in KiB, or the current memory where the system does not record the peak.
 fn memory(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
@@ -94,7 +94,7 @@ fn memory(process: u32) -> u64 {
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// Database calls that fail: which, how, and from the how-manieth on. A thread counts its own.
+/// Failing database calls: which call, with which error, and from which call on. Each thread counts its own.
 fn on_disks(rounds: usize) -> Vec<Fault> {
     let mut faults = Vec::new();
     for round in 0..rounds {
@@ -109,18 +109,18 @@ fn on_disks(rounds: usize) -> Vec<Fault> {
 
 on_both! {
     async fn receivers_misbehave(database: Database) {
-        let world = World::make(database, misbehaving().await, 1).await;
+        let world = World::make(database, misbehaving_receivers().await, 1).await;
         world.run(0).await;
         for _ in 0..REQUESTS {
             world.ask().await;
         }
         world.quiet().await;
-        let taken = memory(world.look(0, |hub| hub.child.id().expect("it runs")).await);
-        assert!(taken < MEMORY, "the hub took {taken} KiB");
+        let peak = memory(world.inspect(0, |hub| hub.child.id().expect("it runs")).await);
+        assert!(peak < MEMORY, "the hub used {peak} KiB");
         world.kill(0).await;
         ledger::check(&world).await;
         let lost = Database::tally(&world.database.url, "SELECT class, COUNT(*) FROM attempts WHERE class = 'lost' GROUP BY class".to_owned()).await;
-        assert!(lost.is_empty(), "nobody died");
+        assert!(lost.is_empty(), "no hub died");
     }
 
     async fn a_name_does_not_resolve_for_a_while(database: Database) {
@@ -129,7 +129,7 @@ on_both! {
         let named = receiver.url.replace("127.0.0.1", "localhost");
         let plan = Plan { url: Some(named), ..Plan::new("named", receiver.clone()) };
         let world = World::make(database, vec![plan], 1).await;
-        // Neither the machine's own names nor a name server: the first look-up of each thread fails.
+        // Neither the local names nor a name server work: the first look-up of each thread fails.
         world.run_traced(&["-P", "/etc/hosts", "-e", "trace=openat", "-e", "inject=openat:error=EIO:when=1"]).await;
         for _ in 0..REQUESTS {
             world.ask().await;
@@ -151,32 +151,32 @@ async fn a_long_line_keeps_its_leases() {
     let plan = Plan { concurrency: Some(1), ..Plan::new("slow", receiver) };
     let world = World::make(Database::postgres().await, vec![plan], 1).await;
     world.run(0).await;
-    // Longer than a lease lasts, taken in while there is room.
+    // The queue takes longer than a lease; all of it is leased while there is room.
     for _ in 0..LINE {
         world.ask_only().await;
     }
     world.quiet().await;
     world.kill(0).await;
-    // Nobody died before, so none may have been lost.
+    // Nobody died before, so no attempt may have been lost.
     ledger::check(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_disk_is_full_or_broken() {
     strace_works().await;
-    let plans = two().await;
+    let plans = two_receivers().await;
     let world = World::make(Database::sqlite(), plans.clone(), 1).await;
     let (steady, moody) = (&plans[0].receiver, &plans[1].receiver);
     watched(steady, &world.trigger, |_, _| None);
-    watched(moody, &world.trigger, moods(seed()));
+    watched(moody, &world.trigger, failures(seed()));
     let faults = on_disks(setting("CRASH_DISKS", 1));
-    let met = world.suffer(&faults).await;
+    let met = world.run_through(&faults).await;
     world.kill(0).await;
     ledger::check(&world).await;
-    assert_eq!(met, faults.len(), "each was met");
+    assert_eq!(met, faults.len(), "every fault occurred");
 }
 
-/// What befalls a server's disk: the system calls, and how they fail.
+/// Faults of a server's disk: the system calls, and their errors.
 const SERVER_FAULTS: [(&str, &str); 3] = [
     ("fsync,fdatasync", "error=EIO:when=3+"),
     ("pwrite64,pwritev,fallocate", "error=ENOSPC:when=20+"),
@@ -187,13 +187,13 @@ const SERVER_FAULTS: [(&str, &str); 3] = [
 async fn the_servers_disk_is_full_or_broken() {
     strace_works().await;
     let mut cluster = Cluster::make().await;
-    let mut plans = two().await;
-    // So that something always waits for a moment.
+    let mut plans = two_receivers().await;
+    // A low rate limit, so that some deliveries always wait for their time.
     plans[0].rate = Some(5.0);
     let database = eventually("the server answers", || Database::on(cluster.url())).await;
     let world = World::make(database, plans.clone(), 1).await;
     watched(&plans[0].receiver, &world.trigger, |_, _| None);
-    watched(&plans[1].receiver, &world.trigger, moods(seed()));
+    watched(&plans[1].receiver, &world.trigger, failures(seed()));
     world.run(0).await;
     let systems = Systems::start(&world);
     for (calls, fault) in SERVER_FAULTS {
@@ -209,20 +209,20 @@ async fn the_servers_disk_is_full_or_broken() {
         world.died();
         cluster.start(&[]).await;
         let asked = world.kept.lock().unwrap().len();
-        eventually("systems are answered again", || async {
+        eventually("calls are answered again", || async {
             (world.kept.lock().unwrap().len() > asked + 8).then_some(())
         })
         .await;
-        assert!(world.client.refused.load(Ordering::Relaxed) > refused, "{calls}: nobody was refused");
+        assert!(world.client.refused.load(Ordering::Relaxed) > refused, "{calls}: no call was refused");
     }
     systems.stop().await;
     world.quiet().await;
-    let looks = world.look(0, |hub| {
-        let said = hub.said.lock().unwrap();
-        said.iter().filter(|line| line.contains("cannot look for deliveries")).count()
+    let polls = world.inspect(0, |hub| {
+        let log = hub.log.lock().unwrap();
+        log.iter().filter(|line| line.contains("cannot inspect for deliveries")).count()
     });
-    // A few each second that the server is away, and not as many as it can.
-    assert!(looks.await < 200, "the dispatcher spins while the server is away");
+    // A few polls each second while the server is away, and not a busy loop.
+    assert!(polls.await < 200, "the dispatcher spins while the server is away");
     world.kill(0).await;
     ledger::check(&world).await;
 }

@@ -1,4 +1,4 @@
-//! What must hold when all is over: the database held against what systems and receivers saw.
+//! The checks at the end of a run: the database compared with what clients and receivers saw.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use countersign::time::Timestamp;
 use super::world::{Ends, World};
 use crate::support::{Database, Received};
 
-/// How long after a death the next hub may take over, in microseconds: much less than a lease.
+/// The time after a death in which the next hub takes over, in microseconds: much less than a lease.
 const TAKEN_OVER: i64 = 10_000_000;
 
-/// An attempt on record.
+/// A recorded attempt.
 struct Attempt {
     number: i64,
     class: String,
@@ -52,13 +52,13 @@ pub(super) async fn check(world: &World) {
             let exchanges: Vec<_> = received.iter().filter(|message| message.header("webhook-id") == event).collect();
             let what = format!("{}: {name}, {}, {:?}", plan.name, delivery.state, delivery.reason);
             judge(&what, &delivery, &exchanges, plan.ends);
-            holds_by_deaths(world, &what, &delivery);
+            lost_results_match_deaths(world, &what, &delivery);
             repeats += exchanges.len().saturating_sub(1);
             lost += delivery.count("lost");
         }
         let ids = received.iter().map(|message| message.header("webhook-id"));
         let strange: Vec<&str> = ids.filter(|id| !events.contains_key(*id)).collect();
-        assert!(strange.is_empty(), "{} was told what is not on record: {strange:?}", plan.name);
+        assert!(strange.is_empty(), "{} received what is not on record: {strange:?}", plan.name);
     }
     assert!(deliveries.is_empty(), "deliveries of nothing");
     let store = countersign::store::Store::open(url).await.expect("the database opens");
@@ -68,7 +68,7 @@ pub(super) async fn check(world: &World) {
     eprintln!("{} requests, {repeats} messages sent again, {lost} attempts lost", kept.len());
 }
 
-/// Each request has the events that it must have, once each; answers them, by id.
+/// Checks that each request has every expected event exactly once; returns the events by id.
 async fn events(world: &World) -> BTreeMap<String, String> {
     let sql = "SELECT id || ' ' || request_id || ' ' || type, COUNT(*) FROM events WHERE request_id IS NOT NULL
         GROUP BY id, request_id, type";
@@ -112,7 +112,7 @@ async fn deliveries(url: &str) -> BTreeMap<(String, String), Delivery> {
     deliveries
 }
 
-/// One delivery: its end, what is on record of it, and what its receiver saw.
+/// Checks one delivery: its end, its recorded attempts, and what its receiver saw.
 fn judge(what: &str, delivery: &Delivery, exchanges: &[&Received], ends: Ends) {
     let succeeded = delivery.count("success");
     match (delivery.state.as_str(), ends) {
@@ -121,23 +121,26 @@ fn judge(what: &str, delivery: &Delivery, exchanges: &[&Received], ends: Ends) {
         ("superseded", Ends::Arrives) if what.contains("request.created") => assert_eq!(succeeded, 0, "{what}"),
         ("superseded", Ends::Fails) if what.contains("request.created") => {}
         ("failed", Ends::Fails) => assert_eq!(succeeded, 0, "{what}"),
-        _ => panic!("{what}: that is not how it has to end"),
+        _ => panic!("{what}: an unexpected end"),
     }
     assert!(delivery.state == "delivered" || !delivery.reason.is_empty(), "{what}: it has no named end");
     let numbers: Vec<i64> = delivery.attempts.iter().map(|attempt| attempt.number).collect();
     assert_eq!(numbers, (1..=i64::try_from(numbers.len()).unwrap()).collect::<Vec<_>>(), "{what}: attempts in a row");
     assert!(exchanges.len() <= numbers.len(), "{what}: sent {} times, on record {numbers:?}", exchanges.len());
-    assert!(succeeded <= exchanges.len(), "{what}: it is said to have arrived");
-    // Whoever was told in full is told again only if what came of it could not be recorded.
-    let told = exchanges.iter().filter(|exchange| exchange.is_told).count();
-    assert!(told <= succeeded + delivery.count("lost"), "{what}: told {told} times without need");
+    assert!(succeeded <= exchanges.len(), "{what}: recorded as delivered, but never sent");
+    // A receiver that answered completely gets the message again only if the result could not be recorded.
+    let acknowledged = exchanges.iter().filter(|exchange| exchange.is_acknowledged).count();
+    assert!(
+        acknowledged <= succeeded + delivery.count("lost"),
+        "{what}: acknowledged {acknowledged} times without need"
+    );
     let bodies: BTreeSet<&str> = exchanges.iter().map(|exchange| exchange.body.as_str()).collect();
-    assert!(bodies.len() <= 1, "{what}: a repeat says the same");
+    assert!(bodies.len() <= 1, "{what}: every attempt sends the same body");
 }
 
-/// Results are lost only by those that died or were cut off meanwhile; where there can be no other owner, that is seen to at the
-/// next start.
-fn holds_by_deaths(world: &World, what: &str, delivery: &Delivery) {
+/// Checks that results are lost only when their hub died or was cut off. Where no other owner is possible,
+/// the next start records the loss.
+fn lost_results_match_deaths(world: &World, what: &str, delivery: &Delivery) {
     let deaths: Vec<i64> = {
         let (died, struck) = (world.deaths.lock().unwrap(), world.trigger.struck.lock().unwrap());
         died.iter().chain(struck.iter()).copied().map(Timestamp::as_micros).collect()
@@ -146,7 +149,7 @@ fn holds_by_deaths(world: &World, what: &str, delivery: &Delivery) {
         let last = deaths.iter().filter(|death| (attempt.began..=attempt.ended).contains(*death)).max();
         let span = attempt.began..=attempt.ended;
         let last =
-            last.unwrap_or_else(|| panic!("{what}: a result was lost though nobody died in {span:?}: {deaths:?}"));
+            last.unwrap_or_else(|| panic!("{what}: a result was lost though no hub died in {span:?}: {deaths:?}"));
         let is_exclusive = world.database.url.starts_with("sqlite");
         assert!(!is_exclusive || attempt.ended - last < TAKEN_OVER, "{what}: its lease had to run out");
     }

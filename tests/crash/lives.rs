@@ -1,4 +1,4 @@
-//! Lives of a hub, and what befalls each, while systems ask on and on.
+//! Lives of a hub, and the fault in each, while clients keep asking.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,27 +7,27 @@ use std::time::Duration;
 use super::wire::{Blow, Moment};
 use super::world::World;
 
-/// Systems that ask at once, and how long each rests in between.
+/// The number of clients, and the pause between their requests.
 const SYSTEMS: usize = 4;
 const REST: Duration = Duration::from_millis(40);
-/// How long a life may last before its fault counts as not met.
+/// How long a life may last before its fault counts as not reached.
 const LIFE: Duration = Duration::from_secs(6);
 
-/// What befalls one life of the hub.
+/// The fault in one life of the hub.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
-    /// Killed at the so-manieth of these system calls that any of its threads makes.
+    /// Killed at the n-th of these system calls, counted over all threads.
     KilledAt(&'static str, usize),
-    /// Killed when that has happened so many times.
+    /// Killed when the moment has occurred n times.
     Killed(Moment, usize),
-    /// The database connection breaks when that has happened so many times.
+    /// The database connection breaks when the moment has occurred n times.
     Cut(Moment, usize),
-    /// These system calls fail so from the first number to the second; then the hub is killed.
+    /// These system calls fail with an error from the first number to the second; then the hub is killed.
     Fails(&'static str, &'static str, usize, usize),
 }
 
 impl World {
-    /// One life, and what befalls it; answers whether it did.
+    /// Runs one life with its fault; returns whether the fault occurred.
     async fn live(&self, fault: Fault) -> bool {
         let started = match fault {
             Fault::Killed(..) | Fault::Cut(..) => self.start(0).await,
@@ -40,7 +40,7 @@ impl World {
                 self.start_traced(&["-e", &format!("trace={calls}"), "-e", &inject]).await
             }
         };
-        // Killed before it was ready: that is a life too.
+        // Killed before it was ready: this also counts as a life.
         let Ok(mut hub) = started else {
             self.died();
             return true;
@@ -63,7 +63,7 @@ impl World {
         };
         self.trigger.disarm();
         if matches!(fault, Fault::Cut(..) | Fault::Fails(..)) {
-            // It has to live with it.
+            // The hub has to survive this fault.
             tokio::time::sleep(LIFE / 10).await;
         }
         let _dead_already = hub.child.kill().await;
@@ -81,15 +81,15 @@ impl World {
         tokio::time::timeout(LIFE, waiting).await.is_ok()
     }
 
-    /// Systems ask while one hub after the other meets its fault, and a last one meets none; waits until all is told. Answers how
-    /// many met theirs.
-    pub(super) async fn suffer(self: &Arc<Self>, faults: &[Fault]) -> usize {
+    /// Clients ask while one hub after the other gets its fault; the last hub gets none. Waits until every delivery has
+    /// ended. Returns the number of faults that occurred.
+    pub(super) async fn run_through(self: &Arc<Self>, faults: &[Fault]) -> usize {
         let systems = Systems::start(self);
         let mut met = 0;
         for fault in faults {
             let is_met = self.live(*fault).await;
             if !is_met {
-                eprintln!("not met: {fault:?}");
+                eprintln!("did not occur: {fault:?}");
             }
             met += usize::from(is_met);
         }
@@ -100,7 +100,7 @@ impl World {
     }
 }
 
-/// Systems that ask on and on.
+/// Clients that ask until they are stopped.
 pub(super) struct Systems {
     tasks: tokio::task::JoinSet<()>,
     is_over: Arc<AtomicBool>,
@@ -122,7 +122,7 @@ impl Systems {
         Self { tasks, is_over }
     }
 
-    /// Each ends with what it was about to ask, once that is answered.
+    /// Stops every client after the answer to its current request.
     pub(super) async fn stop(self) {
         self.is_over.store(true, Ordering::Relaxed);
         self.tasks.join_all().await;

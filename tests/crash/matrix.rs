@@ -1,8 +1,8 @@
-//! `kill -9` at each step of a delivery's way: accepted, claimed, sent, recorded, answered.
+//! `kill -9` at each step of a delivery: accepted, claimed, sent, recorded, answered.
 //!
-//! On SQLite `strace` kills the hub at a system call: a write or a flush of the database, a connection, a write to a socket. On
-//! PostgreSQL a relay kills it around `COMMIT`. On both, receivers kill it before, while and after they have the message.
-//! `CRASH_LIVES` is how many lives each sort of kill takes.
+//! On SQLite `strace` kills the hub at a system call: a write or a flush of the database, a connection, or a write to a
+//! socket. On PostgreSQL a relay kills it around `COMMIT`. On both, receivers kill it before, while and after they have
+//! the message. `CRASH_LIVES` is the number of lives for each kind of kill.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{ledger, setting};
 use crate::crash::wire::{Moment, Trigger};
 use crate::support::{Behaviour, Database, Hook, Receiver, on_both};
 
-/// Has the receiver tell the trigger what it sees; what it answers is up to `answer`, if it answers badly.
+/// Makes the receiver report its steps to the trigger. `answer` chooses a bad answer, if any.
 pub(super) fn watched(
     receiver: &Receiver,
     trigger: &Arc<Trigger>,
@@ -33,13 +33,13 @@ pub(super) fn watched(
     });
 }
 
-/// A receiver without fault, and one that fails now and then, at most twice for a message.
-pub(super) async fn two() -> Vec<Plan> {
+/// A receiver without faults, and one that fails now and then, at most twice for a message.
+pub(super) async fn two_receivers() -> Vec<Plan> {
     vec![Plan::new("steady", Receiver::start().await), Plan::new("moody", Receiver::start().await)]
 }
 
-/// One try in three fails, and no message's third one. Were it more, the hub would leave it alone for long.
-pub(super) fn moods(seed: u64) -> impl Fn(&str, usize) -> Option<Behaviour> + Send + Sync + 'static {
+/// One attempt in three fails, but never a message's third one. With more, the hub would pause the endpoint for long.
+pub(super) fn failures(seed: u64) -> impl Fn(&str, usize) -> Option<Behaviour> + Send + Sync + 'static {
     move |what, times| match pick(seed, (what, times), 9) {
         _ if times >= 2 => None,
         0 => Some(Behaviour::Status(500)),
@@ -49,11 +49,11 @@ pub(super) fn moods(seed: u64) -> impl Fn(&str, usize) -> Option<Behaviour> + Se
     }
 }
 
-/// Where a receiver stands in between.
+/// Kills at the steps that receivers see.
 fn at_receivers(lives: usize) -> impl Iterator<Item = Fault> {
     let moments = [Moment::Connected, Moment::Received, Moment::Answered];
     moments.into_iter().flat_map(move |moment| {
-        // A hub connects to each of two receivers once.
+        // A hub connects once to each of the two_receivers receivers.
         (0..lives).map(move |life| {
             Fault::Killed(moment, if moment == Moment::Connected { 1 + life % 2 } else { 1 + life * 3 % MOST })
         })
@@ -68,9 +68,9 @@ fn on_sqlite(seed: u64, lives: usize) -> Vec<Fault> {
     flushes.chain(writes).chain(connections).chain(sockets).chain(at_receivers(lives)).collect()
 }
 
-/// No life waits for more than so many of a thing, or it would not come to it in time.
+/// The highest count that a fault waits for; it would not occur in time with more.
 const MOST: usize = 20;
-/// What the hub writes to sockets with.
+/// The system calls with which the hub writes to sockets.
 const SOCKETS: &str = "sendto,writev,sendmsg";
 
 fn on_postgres(_seed: u64, lives: usize) -> Vec<Fault> {
@@ -90,13 +90,13 @@ on_both! {
         let (seed, lives) = (seed(), setting("CRASH_LIVES", 2));
         let faults =
             if database.url.starts_with("sqlite") { on_sqlite(seed, lives) } else { on_postgres(seed, lives) };
-        let plans = two().await;
+        let plans = two_receivers().await;
         let world = World::make(database, plans.clone(), 1).await;
         watched(&plans[0].receiver, &world.trigger, |_, _| None);
-        watched(&plans[1].receiver, &world.trigger, moods(seed));
-        let met = world.suffer(&faults).await;
+        watched(&plans[1].receiver, &world.trigger, failures(seed));
+        let occurred = world.run_through(&faults).await;
         world.kill(0).await;
         ledger::check(&world).await;
-        assert!(met * 10 >= faults.len() * 8, "only {met} of {} faults were met", faults.len());
+        assert!(occurred * 10 >= faults.len() * 8, "only {occurred} of {} faults occurred", faults.len());
     }
 }

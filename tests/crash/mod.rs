@@ -1,7 +1,8 @@
-//! The whole path under load, killed again and again: nothing acknowledged is lost, nothing is decided twice, everything is told.
+//! The whole path under load, with the hub killed again and again: nothing acknowledged is lost, nothing is decided
+//! twice, and every event is delivered.
 //!
-//! Short by default; `CRASH_REQUESTS` and `CRASH_KILLS` make it long (`scripts/crash.sh`). With `RECEIVED_DIR` set, all messages
-//! are written there for other implementations to verify.
+//! Short by default; `CRASH_REQUESTS` and `CRASH_KILLS` make it long (`scripts/crash.sh`). With `RECEIVED_DIR` set, all
+//! messages are written there, for other implementations to verify.
 
 mod client;
 mod faults;
@@ -34,8 +35,8 @@ fn setting(name: &str, short: usize) -> usize {
 }
 
 impl Client {
-    /// Asks and decides once; answers the request's id and how it must have ended.
-    async fn path(&self, number: usize, receiver: &Receiver) -> (String, &'static str) {
+    /// Makes a request and decides it; returns its id and the expected outcome.
+    async fn ask_and_decide(&self, number: usize, receiver: &Receiver) -> (String, &'static str) {
         let id = self.ask(number).await;
         let (verb, outcome) = if number.is_multiple_of(3) { ("reject", "rejected") } else { ("approve", "approved") };
         let (status, decided) = if number.is_multiple_of(2) {
@@ -50,8 +51,8 @@ impl Client {
     }
 }
 
-/// The review link of the message about a request, as soon as it has arrived. After a kill that may take until the leases of
-/// the dead have run out, and a kill may hit the same message more than once.
+/// The review link in the message about a request, once it has arrived. After a kill this may take until the leases of
+/// the dead hub expire, and a kill may hit the same message more than once.
 async fn link_of(receiver: &Receiver, id: &str) -> String {
     for _ in 0..24_000 {
         let link = receiver.find(|message| {
@@ -82,7 +83,7 @@ async fn configure(client: &Client, receivers: &[(&str, &Receiver, &[&str])]) ->
     endpoints
 }
 
-/// Kills the hub at random moments and starts it again.
+/// Kills the hub at random times and starts it again.
 async fn kill_and_start(
     hub: Arc<Mutex<Option<HubProcess>>>,
     folder: &Path,
@@ -102,7 +103,7 @@ async fn kill_and_start(
 
 /// Every delivery of the endpoint, once all have ended.
 async fn ended_deliveries(client: &Client, endpoint: &str) -> Vec<Value> {
-    // A lease on PostgreSQL runs out after the attempt's deadline and some slack.
+    // A lease on PostgreSQL lasts as long as the deadline of an attempt, with a margin.
     for _ in 0..1_200 {
         let mut all = Vec::new();
         let mut path = format!("/v1/endpoints/{endpoint}/deliveries?limit=500");
@@ -120,7 +121,7 @@ async fn ended_deliveries(client: &Client, endpoint: &str) -> Vec<Value> {
     panic!("deliveries of {endpoint} never ended");
 }
 
-/// Each event arrived at least once, under one id, signed.
+/// Checks that each event arrived at least once, under one id, and signed.
 fn check_messages(
     messages: &[Received],
     secret: &str,
@@ -143,15 +144,15 @@ fn check_messages(
     assert!(ids.values().all(|ids| ids.len() == 1), "one event, one webhook-id");
     for (id, outcome) in expected {
         let asked = (id.clone(), "request.created".to_owned());
-        // Whoever was not asked before the decision is not asked after it.
+        // An endpoint that was not asked before the decision is not asked after it.
         assert!(ids.contains_key(&asked) || superseded.contains(&asked), "{id} was never announced");
-        assert!(ids.contains_key(&(id.clone(), format!("request.{outcome}"))), "the end of {id} was never told");
+        assert!(ids.contains_key(&(id.clone(), format!("request.{outcome}"))), "the end of {id} was never delivered");
         let flipped = if *outcome == "approved" { "rejected" } else { "approved" };
         assert!(!ids.contains_key(&(id.clone(), format!("request.{flipped}"))), "{id} has two outcomes");
     }
 }
 
-/// For `tests/peers`: a line a message.
+/// For `tests/peers`: one message per line.
 fn write_for_peers(name: &str, secret: &str, messages: &[Received]) {
     let Some(folder) = std::env::var_os("RECEIVED_DIR").map(std::path::PathBuf::from) else { return };
     std::fs::create_dir_all(&folder).unwrap();
@@ -168,7 +169,7 @@ async fn run(database: Database, name: &str, count: usize, kills: usize) {
     let hub = HubProcess::start(&folder, port, &settings).await.expect("the hub starts");
     let client = Client::new(vec![hub.url.clone()]);
     let (dba, feed) = (Receiver::start().await, Receiver::start().await);
-    // Some answers are bad, so that there are retries.
+    // Some answers are errors, so that there are retries.
     let bad = |number: usize| if number % 7 == 3 { Behaviour::Status(500) } else { Behaviour::Status(200) };
     feed.script((0..count).map(bad));
     let endpoints = configure(&client, &[("dba", &dba, &["dba"]), ("feed", &feed, &[])]).await;
@@ -182,7 +183,7 @@ async fn run(database: Database, name: &str, count: usize, kills: usize) {
             clients.spawn(async move {
                 let mut decided = Vec::new();
                 for number in (first..count).step_by(CLIENTS) {
-                    decided.push(client.path(number, &dba).await);
+                    decided.push(client.ask_and_decide(number, &dba).await);
                 }
                 decided
             });

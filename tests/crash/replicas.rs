@@ -1,5 +1,5 @@
-//! Two replicas on one PostgreSQL database, killed and stopped: no message is sent by both at once unless a lease had run out,
-//! and what a stale owner writes is refused.
+//! Two replicas on one PostgreSQL database, killed and stopped: no message is sent by both at once unless a lease has
+//! expired, and writes by a stale owner are refused.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,37 +8,37 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::lives::Systems;
-use super::matrix::{two, watched};
+use super::matrix::{two_receivers, watched};
 use super::world::{Plan, World, pick, seed};
 use super::{ledger, setting};
 use crate::support::{Behaviour, Database, Received, Receiver, eventually};
 
-/// Longer than a lease (16 s) and the look after it.
+/// Longer than a lease (16 s) and the poll after it.
 const STOPPED: Duration = Duration::from_secs(19);
 const REFUSED: &str = "the lease ran out before the result was recorded";
 
 impl World {
     async fn signal(&self, replica: usize, name: &str) {
         self.died();
-        self.look(replica, |hub| hub.signal(name)).await;
+        self.inspect(replica, |hub| hub.signal(name)).await;
     }
 
-    /// All that a delivery's row says, of the only one.
+    /// The row of the only delivery.
     async fn delivery(&self) -> String {
         let sql = "SELECT state || ' ' || attempts || ' ' || fence || ' ' || COALESCE(end_reason, ''), attempts FROM deliveries";
         Database::tally(&self.database.url, sql.to_owned()).await.into_keys().next().expect("a delivery")
     }
 }
 
-/// The first owner is stopped while it waits for an answer, and wakes when the second one waits for its own.
+/// The first owner is stopped while it waits for an answer, and continues while the second one waits for its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_stale_owner_writes_is_refused() {
+async fn writes_by_a_stale_owner_are_refused() {
     let receiver = Receiver::start().await;
     let world = World::make(Database::postgres().await, vec![Plan::new("held", receiver.clone())], 2).await;
     let gate = Arc::new(Semaphore::new(0));
     let held = Arc::clone(&gate);
     receiver.choose(move |_, times| match times {
-        // Would end it for good.
+        // This answer would end the delivery permanently.
         0 => Behaviour::Held(Arc::clone(&held), 404),
         // Longer than the stale owner needs, and shorter than the deadline.
         _ => Behaviour::Late(Duration::from_millis(700)),
@@ -54,7 +54,7 @@ async fn what_a_stale_owner_writes_is_refused() {
     gate.add_permits(1);
     world.signal(0, "CONT").await;
     eventually("the stale owner is refused", || async {
-        world.look(0, |hub| hub.said.lock().unwrap().iter().any(|line| line.contains(REFUSED)).then_some(())).await
+        world.inspect(0, |hub| hub.log.lock().unwrap().iter().any(|line| line.contains(REFUSED)).then_some(())).await
     })
     .await;
     world.quiet().await;
@@ -64,7 +64,7 @@ async fn what_a_stale_owner_writes_is_refused() {
     ledger::check(&world).await;
 }
 
-/// Of each message, whatever two exchanges overlap, a lease had run out before the later one began.
+/// Checks that when two exchanges of a message overlap, a lease had expired before the later one began.
 fn check_owners(plan: &Plan, released: &BTreeMap<String, Vec<i64>>) {
     let received = plan.receiver.received();
     let mut by_id: BTreeMap<&str, Vec<&Received>> = BTreeMap::new();
@@ -85,7 +85,7 @@ fn check_owners(plan: &Plan, released: &BTreeMap<String, Vec<i64>>) {
     eprintln!("{}: {} exchanges, {overlaps} of them beside another of the same message", plan.name, received.len());
 }
 
-/// When leases ran out, by event.
+/// The times at which leases expired, by event.
 async fn released(url: &str) -> BTreeMap<String, Vec<i64>> {
     let sql = "SELECT d.event_id || ' ' || a.number || ' ' || d.id, a.started_at + a.duration_us
         FROM attempts a JOIN deliveries d ON d.id = a.delivery_id WHERE a.class = 'lost'";
@@ -96,11 +96,11 @@ async fn released(url: &str) -> BTreeMap<String, Vec<i64>> {
     released
 }
 
-/// One is stopped for longer than its leases last, the other one killed meanwhile; then either, at random.
+/// One replica is stopped for longer than its leases while the other one is killed; then either, at random.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_two_owners_at_once() {
+async fn a_message_never_has_two_owners_at_once() {
     let (seed, rounds) = (seed(), setting("CRASH_ROUNDS", 1));
-    let plans = two().await;
+    let plans = two_receivers().await;
     let world = World::make(Database::postgres().await, plans.clone(), 2).await;
     for plan in &plans {
         let slow = move |what: &str, times: usize| match pick(seed, (what, times), 8) {

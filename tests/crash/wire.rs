@@ -1,4 +1,4 @@
-//! Moments to strike at, and a relay between a hub and its PostgreSQL server that knows when a transaction is committed.
+//! Moments at which to strike, and a relay between a hub and its PostgreSQL server that knows about commits.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,10 +9,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 
-/// How `COMMIT` looks on the wire: a simple query.
+/// `COMMIT` in the protocol: a simple query.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
 
-/// When to strike.
+/// The moment at which to strike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
     /// The hub has connected to a receiver and has sent nothing.
@@ -21,13 +21,13 @@ pub(super) enum Moment {
     Received,
     /// A receiver has answered.
     Answered,
-    /// The hub has said `COMMIT`, and the server has not heard it.
+    /// The hub has sent `COMMIT`, and the server has not received it.
     Committing,
-    /// The server has committed, and the hub has not heard so.
+    /// The server has committed, and the hub does not know yet.
     Committed,
 }
 
-/// What to do then.
+/// What to do at that moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Blow {
     /// `kill -9`.
@@ -36,13 +36,13 @@ pub(super) enum Blow {
     Cut,
 }
 
-/// Waits for the so-manieth time of a moment.
+/// Strikes when a moment occurs for the n-th time.
 #[derive(Default)]
 pub(super) struct Trigger {
     armed: Mutex<Option<(Moment, usize, Blow)>>,
-    /// Of the hub; 0 for none.
+    /// The process id of the hub; 0 for none.
     pub(super) hub: AtomicU32,
-    /// When it struck.
+    /// The times at which it struck.
     pub(super) struck: Mutex<Vec<Timestamp>>,
 }
 
@@ -59,7 +59,7 @@ impl Trigger {
         self.armed.lock().unwrap().is_some()
     }
 
-    /// The moment has come once more; answers whether to cut the connection.
+    /// Records that the moment has occurred; returns whether to cut the connection.
     pub(super) fn at(&self, moment: Moment) -> bool {
         let mut armed = self.armed.lock().unwrap();
         let Some((_, left, blow)) = armed.as_mut().filter(|(awaited, _, _)| *awaited == moment) else { return false };
@@ -78,7 +78,7 @@ impl Trigger {
     }
 }
 
-/// Listens in `folder`; answers the URL by which a hub reaches the database through it.
+/// Listens in `folder`; returns the URL through which a hub reaches the database.
 pub(super) fn relay(folder: &Path, database: &str, trigger: Arc<Trigger>) -> String {
     let mut url = url::Url::parse(database).expect("a URL");
     let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).expect("a socket");
@@ -87,7 +87,7 @@ pub(super) fn relay(folder: &Path, database: &str, trigger: Arc<Trigger>) -> Str
         while let Ok((hub, _)) = listener.accept().await {
             let (server, trigger) = (server.clone(), Arc::clone(&trigger));
             tokio::spawn(async move {
-                // A side that goes away ends both: no failure of the relay.
+                // When one side closes, both end; this is no failure of the relay.
                 match server {
                     Server::Socket(path) => pass(hub, UnixStream::connect(path).await?, &trigger).await,
                     Server::Address(address) => pass(hub, TcpStream::connect(address).await?, &trigger).await,

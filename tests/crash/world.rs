@@ -1,4 +1,4 @@
-//! A hub that lives and dies while systems ask it, and receivers that misbehave. What must hold afterwards is in `ledger`.
+//! A hub that is started and killed while clients ask it, and receivers that misbehave. `ledger` has the final checks.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,27 +15,27 @@ use super::client::Client;
 use super::wire::{Trigger, relay};
 use crate::support::{Database, HubProcess, Receiver};
 
-/// Longest time until all is told: a lease on PostgreSQL takes 16 s to run out, and several may follow each other.
+/// The longest time until every delivery has ended: a lease on PostgreSQL takes 16 s to expire, and several may follow.
 const QUIET: Duration = Duration::from_secs(90);
 
-/// How what is sent to a receiver has to end.
+/// How the deliveries to a receiver must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ends {
-    /// It arrives, unless its request was decided before it could.
+    /// Delivered, unless the request was decided before.
     Arrives,
-    /// It is given up.
+    /// Given up.
     Fails,
 }
 
-/// A receiver, and what is expected of it.
+/// A receiver, and the expected end of its deliveries.
 #[derive(Clone)]
 pub(super) struct Plan {
     pub(super) name: &'static str,
-    /// Where it is, if not where it says itself.
+    /// The endpoint's URL, if it is not the receiver's own.
     pub(super) url: Option<String>,
     /// Seconds between attempts.
     pub(super) schedule: Vec<u32>,
-    /// Messages under way at once, if it does not take more.
+    /// The endpoint's concurrency limit, if it has one.
     pub(super) concurrency: Option<u32>,
     /// Messages a second.
     pub(super) rate: Option<f64>,
@@ -44,7 +44,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// One that can be reached, with enough attempts for any fault that passes.
+    /// A reachable receiver, with enough attempts to outlast any temporary fault.
     pub(super) fn new(name: &'static str, receiver: Receiver) -> Self {
         let schedule = [[0; 10], [1; 10], [2; 10]].concat();
         Self { name, url: None, schedule, concurrency: None, rate: None, ends: Ends::Arrives, receiver }
@@ -57,23 +57,23 @@ pub(super) struct World {
     /// By the endpoint's id.
     pub(super) targets: BTreeMap<String, Plan>,
     pub(super) trigger: Arc<Trigger>,
-    /// Requests that a system was told of, and how they ended.
+    /// Acknowledged requests, with their expected outcomes.
     pub(super) kept: Mutex<BTreeMap<String, &'static str>>,
-    /// When hubs died.
+    /// The times at which hubs died.
     pub(super) deaths: Mutex<Vec<Timestamp>>,
     homes: Vec<Home>,
     settings: Vec<(&'static str, String)>,
     asked: AtomicUsize,
 }
 
-/// Where a replica lives.
+/// A replica's folder, port and process.
 struct Home {
     folder: TempDir,
     port: u16,
     hub: tokio::sync::Mutex<Option<HubProcess>>,
 }
 
-/// Nothing else listens there or connects from there: below the ports that the system hands out.
+/// A port below the system's ephemeral range, so that nothing else uses it.
 pub(super) fn port() -> u16 {
     loop {
         let port = 12_000 + (countersign::random::fraction() * 18_000.0) as u16;
@@ -83,7 +83,7 @@ pub(super) fn port() -> u16 {
     }
 }
 
-/// Of the run's choices: the same seed makes the same ones.
+/// The seed of the run's choices: the same seed makes the same ones.
 pub(super) fn seed() -> u64 {
     let seed = super::setting("CRASH_SEED", (countersign::random::fraction() * 1e6) as usize);
     eprintln!("CRASH_SEED={seed}");
@@ -97,7 +97,7 @@ pub(super) fn pick(seed: u64, thing: impl Hash, below: usize) -> usize {
     usize::try_from(hasher.finish() % below as u64).unwrap()
 }
 
-/// Fails loudly where `strace` cannot do its work.
+/// Fails with a clear message where `strace` cannot do its work.
 pub(super) async fn strace_works() {
     let mut strace = tokio::process::Command::new("strace");
     strace.args(["-D", "-f", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:signal=KILL:when=1"]);
@@ -107,7 +107,7 @@ pub(super) async fn strace_works() {
 }
 
 impl World {
-    /// Sets everything up for a hub of so many replicas, and leaves none running.
+    /// Sets everything up for this many replicas, and leaves none running.
     pub(super) async fn make(database: Database, plans: Vec<Plan>, replicas: usize) -> Arc<Self> {
         let home = || Home { folder: tempfile::tempdir().unwrap(), port: port(), hub: tokio::sync::Mutex::default() };
         let homes: Vec<Home> = (0..replicas).map(|_| home()).collect();
@@ -156,12 +156,12 @@ impl World {
         self.settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 
-    /// Something happened by which results may be lost.
+    /// Records an event that may lose results.
     pub(super) fn died(&self) {
         self.deaths.lock().unwrap().push(SystemClock.now());
     }
 
-    /// Starts a hub that nothing befalls.
+    /// Starts a hub without faults.
     pub(super) async fn run(&self, replica: usize) {
         let hub = self.start(replica).await.expect("the hub starts");
         *self.homes[replica].hub.lock().await = Some(hub);
@@ -172,7 +172,7 @@ impl World {
         HubProcess::start(home.folder.path(), home.port, &self.settings()).await
     }
 
-    /// Starts a hub whose system calls `strace` meddles with.
+    /// Starts a hub with system calls tampered by `strace`.
     pub(super) async fn run_traced(&self, inject: &[&str]) {
         *self.homes[0].hub.lock().await = Some(self.start_traced(inject).await.expect("the hub starts"));
     }
@@ -182,9 +182,9 @@ impl World {
         HubProcess::start_traced(home.folder.path(), home.port, &self.settings(), inject).await
     }
 
-    /// What `look` sees of a replica that runs.
-    pub(super) async fn look<T>(&self, replica: usize, look: impl FnOnce(&HubProcess) -> T) -> T {
-        look(self.homes[replica].hub.lock().await.as_ref().expect("a hub runs"))
+    /// The result of `inspect` for a running replica.
+    pub(super) async fn inspect<T>(&self, replica: usize, inspect: impl FnOnce(&HubProcess) -> T) -> T {
+        inspect(self.homes[replica].hub.lock().await.as_ref().expect("a hub runs"))
     }
 
     pub(super) async fn kill(&self, replica: usize) {
@@ -192,13 +192,13 @@ impl World {
         self.died();
     }
 
-    /// Asks once, and decides nothing.
+    /// Makes a request without deciding it.
     pub(super) async fn ask_only(&self) {
         let id = self.client.ask(self.asked.fetch_add(1, Ordering::Relaxed)).await;
         self.kept.lock().unwrap().insert(id, "pending");
     }
 
-    /// Asks once, and decides every other one at once.
+    /// Makes a request, and decides every other one at once.
     pub(super) async fn ask(&self) {
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
         let id = self.client.ask(number).await;

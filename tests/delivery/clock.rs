@@ -1,4 +1,4 @@
-//! A clock that is put back, by a second or by years: what it had put off is not put off for as long.
+//! A clock that is set back, by a second or by years: what was postponed is not postponed by as much.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn moment(value: &Value) -> Timestamp {
     value.as_str().unwrap().parse().unwrap()
 }
 
-/// Lets seconds pass until the endpoint's deliveries are all in that state.
+/// Lets seconds pass until all deliveries of the endpoint are in this state.
 async fn all_are(hub: &TestHub, endpoint: &str, state: &str) -> Vec<Value> {
     for _ in 0..100 {
         let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries")).await.expect(200);
@@ -37,7 +37,7 @@ async fn one_that_failed(hub: &TestHub, receiver: &Receiver) -> String {
 }
 
 on_both! {
-    async fn what_is_to_be_tried_again_is_tried_all_the_same(database: Database) {
+    async fn a_retry_is_sent_although_the_clock_was_set_back(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let endpoint = one_that_failed(&hub, &receiver).await;
@@ -46,11 +46,11 @@ on_both! {
         assert_eq!(items[0]["attempts"], 2);
     }
 
-    async fn a_lease_that_nobody_keeps_ends(database: Database) {
+    async fn a_lease_without_an_owner_ends(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let endpoint = one_that_failed(&hub, &receiver).await;
-        // As a replica leaves it that dies while the clocks are ten days ahead.
+        // A replica leaves this when it dies while the clocks are ten days ahead.
         let until = (hub.now() + TEN_DAYS).as_micros();
         let sql = format!(
             "UPDATE deliveries SET state = 'leased', lease_until = {until}, leased_at = {until}, next_attempt_at = NULL, fence = 99"
@@ -59,10 +59,10 @@ on_both! {
         let began = hub.now();
         let items = all_are(&hub, &endpoint, "delivered").await;
         assert_eq!(items[0]["attempts"], 3, "one of them is lost");
-        assert!(hub.now().since(began) >= Duration::from_secs(15), "whoever is alive has had the time of a lease");
+        assert!(hub.now().since(began) >= Duration::from_secs(15), "a living owner has had the time of a lease");
     }
 
-    async fn a_decision_never_comes_before_what_it_decides(database: Database) {
+    async fn a_decision_is_never_earlier_than_its_request(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("customers", "x").await;
         hub.advance(60);
@@ -70,19 +70,19 @@ on_both! {
         hub.clock.put_back(TEN_DAYS);
         let decided = hub.vote(&request, "approve", "sam@example.com").await.expect(200);
         assert_eq!(decided["status"], "approved");
-        assert_eq!(decided["decided_at"], voted["votes"][0]["at"], "and not before the vote that came first");
+        assert_eq!(decided["decided_at"], voted["votes"][0]["at"], "and not before the first vote");
         let other = hub.ask("orders", "y").await;
         hub.advance(30);
         hub.clock.put_back(TEN_DAYS);
         let rejected = hub.vote(&other, "reject", "dana@example.com").await.expect(200);
         assert_eq!(rejected["decided_at"], other["created_at"]);
-        // What was approved can be used now.
+        // An approval can be used right away.
         let id = request["id"].as_str().unwrap();
         let claim = hub.post(&format!("/v1/requests/{id}/claim"), &json!({"digest": decided["digest"]})).await;
         assert_eq!(claim.status, 200, "{}", claim.text);
     }
 
-    async fn a_replay_goes_on(database: Database) {
+    async fn a_replay_continues(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script((0..3).map(|_| Behaviour::Status(404)));
@@ -100,9 +100,9 @@ on_both! {
     }
 }
 
-/// The real thing: the machine's clock, moved under a running hub.
+/// End to end: the machine's clock, changed under a running hub.
 #[tokio::test]
-async fn a_machine_whose_clock_is_put_back_goes_on() {
+async fn a_hub_continues_when_the_machines_clock_is_set_back() {
     const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
     assert!(std::path::Path::new(LIBRARY).exists(), "install Debian's package faketime");
     let folder = tempfile::tempdir().unwrap();

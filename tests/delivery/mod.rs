@@ -1,4 +1,4 @@
-//! Notices: what is sent, how it is signed, tried again, and how it ends.
+//! Deliveries: what is sent, how it is signed and retried, and how it ends.
 
 mod clock;
 mod health;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Behaviour, Database, Options, Received, Receiver, TestHub, eventually, on_both};
 
-/// Signs anew with an implementation that is not ours; its own `verify` would look at the machine's clock.
+/// Verifies the signature with an independent implementation; its own `verify` would use the machine's clock.
 fn verify(message: &Received, secret: &str) {
     let webhook = standardwebhooks::Webhook::new(secret).unwrap();
     let at = message.header("webhook-timestamp").parse().unwrap();
@@ -20,7 +20,7 @@ fn verify(message: &Received, secret: &str) {
     assert_eq!(message.header("webhook-signature"), signature);
 }
 
-/// Waits until the endpoint's newest delivery has so many attempts on record.
+/// Waits until the endpoint's newest delivery has this many recorded attempts.
 async fn recorded(hub: &TestHub, endpoint: &str, attempts: usize) {
     eventually("the attempt is recorded", || async {
         let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries")).await.expect(200);
@@ -30,7 +30,7 @@ async fn recorded(hub: &TestHub, endpoint: &str, attempts: usize) {
 }
 
 on_both! {
-    async fn every_event_is_told_signed_and_whole(database: Database) {
+    async fn every_event_is_delivered_signed_and_complete(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let (endpoint, secret) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
@@ -46,12 +46,12 @@ on_both! {
         assert_eq!(messages[2].json()["data"]["request"], decided);
         assert!(messages[2].json()["data"]["links"]["approve"].is_null(), "nothing left to decide");
         assert_eq!(messages[0].header("webhook-timestamp"), hub.now().as_seconds().to_string());
-        let told = hub.delivery(&endpoint, "request.approved", "delivered").await;
-        assert_eq!((told["attempts"].as_u64(), told["attempt_log"][0]["class"].as_str()), (Some(1), Some("success")));
-        assert_eq!((told["attempt_log"][0]["status"].as_u64(), told["attempt_log"][0]["answer"].as_str()), (Some(200), Some("ok")));
+        let delivery = hub.delivery(&endpoint, "request.approved", "delivered").await;
+        assert_eq!((delivery["attempts"].as_u64(), delivery["attempt_log"][0]["class"].as_str()), (Some(1), Some("success")));
+        assert_eq!((delivery["attempt_log"][0]["status"].as_u64(), delivery["attempt_log"][0]["answer"].as_str()), (Some(200), Some("ok")));
     }
 
-    async fn expiry_is_told_too(database: Database) {
+    async fn expiry_is_delivered_too(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         hub.endpoint("dba", "custom", &receiver.url, &[]).await;
@@ -80,13 +80,13 @@ on_both! {
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
         receiver.wait_for(1).await;
         let endpoints = hub.get("/v1/endpoints").await.expect(200);
-        let mut told = Vec::new();
+        let mut delivery = Vec::new();
         for endpoint in endpoints["items"].as_array().unwrap() {
             let page = hub.get(&format!("/v1/endpoints/{}/deliveries", endpoint["id"].as_str().unwrap())).await.expect(200);
-            told.push((endpoint["name"].as_str().unwrap().to_owned(), page["items"].as_array().unwrap().len()));
+            delivery.push((endpoint["name"].as_str().unwrap().to_owned(), page["items"].as_array().unwrap().len()));
         }
         let expected = [("other-event", 0), ("other-resource", 0), ("other-group", 0), ("mine", 1)];
-        assert_eq!(told, expected.map(|(name, count)| (name.to_owned(), count)));
+        assert_eq!(delivery, expected.map(|(name, count)| (name.to_owned(), count)));
     }
 
     async fn failures_are_tried_again_with_the_same_id_and_body(database: Database) {
@@ -111,12 +111,12 @@ on_both! {
         assert!(messages.iter().all(|message| message.body == messages[0].body));
         assert!(messages.iter().all(|message| message.header("webhook-id") == messages[0].header("webhook-id")));
         assert_ne!(messages[0].header("webhook-timestamp"), messages[3].header("webhook-timestamp"));
-        let told = hub.delivery(&endpoint, "request.created", "delivered").await;
-        let classes: Vec<&str> = told["attempt_log"].as_array().unwrap().iter().map(|a| a["class"].as_str().unwrap()).collect();
+        let delivery = hub.delivery(&endpoint, "request.created", "delivered").await;
+        let classes: Vec<&str> = delivery["attempt_log"].as_array().unwrap().iter().map(|a| a["class"].as_str().unwrap()).collect();
         assert_eq!(classes, ["transient", "transient", "throttled", "success"]);
     }
 
-    async fn a_refusal_is_final_and_a_long_illness_too(database: Database) {
+    async fn a_permanent_refusal_and_exhausted_retries_end_a_delivery(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script([Behaviour::Status(404)]);
@@ -124,7 +124,7 @@ on_both! {
         let request = hub.ask("orders", "x").await;
         let failed = hub.delivery(&endpoint, "request.created", "failed").await;
         assert_eq!((failed["attempts"].as_u64(), failed["attempt_log"][0]["class"].as_str()), (Some(1), Some("permanent")));
-        assert_eq!(hub.show(&request).await["status"], "pending", "the request lives");
+        assert_eq!(hub.show(&request).await["status"], "pending", "the request continues");
 
         let moved = "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/?sig=SECRET\r\ncontent-length: 0\r\n\r\n".to_owned();
         receiver.script([Behaviour::Raw(moved)]);
@@ -143,7 +143,7 @@ on_both! {
         assert_eq!((page["items"][0]["state"].as_str(), page["items"][0]["end_reason"].as_str()), (Some("failed"), Some("given up after 4 attempts")));
     }
 
-    async fn gone_switches_the_endpoint_off(database: Database) {
+    async fn status_410_disables_the_endpoint(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script([Behaviour::Status(410)]);
@@ -157,7 +157,7 @@ on_both! {
         assert_eq!(page["items"].as_array().unwrap().len(), 1, "nothing more is sent there");
     }
 
-    async fn nobody_is_asked_late_for_what_is_decided(database: Database) {
+    async fn a_decided_request_is_not_announced_late(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script([Behaviour::Status(500)]);
@@ -171,7 +171,7 @@ on_both! {
         assert_eq!(receiver.received().len(), 2);
     }
 
-    async fn a_hub_that_stopped_goes_on_where_it_was(database: Database) {
+    async fn a_restarted_hub_continues_its_deliveries(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script([Behaviour::Status(500)]);
@@ -187,7 +187,7 @@ on_both! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn silence_ends_at_the_deadline_and_delays_nobody_else() {
+async fn a_silent_endpoint_times_out_and_delays_no_other() {
     let options = Options { delivery_timeout_sec: 1, ..Options::default() };
     let hub = TestHub::start_with(Database::sqlite(), options).await.with_policy().await;
     let (silent, healthy) = (Receiver::start().await, Receiver::start().await);
@@ -198,7 +198,7 @@ async fn silence_ends_at_the_deadline_and_delays_nobody_else() {
         hub.ask("orders", &format!("select {number}")).await;
     }
     healthy.wait_for(20).await;
-    assert!(silent.received().len() <= 8, "a silent endpoint holds no more than its share");
+    assert!(silent.received().len() <= 8, "a silent endpoint uses no more than its share");
     let page = eventually("an attempt times out", || async {
         let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries")).await.expect(200);
         page["items"].as_array().unwrap().iter().find(|item| item["attempts"] == 1).cloned()
@@ -214,28 +214,28 @@ async fn a_late_answer_within_the_deadline_counts() {
     receiver.script([Behaviour::Late(Duration::from_millis(300))]);
     let (endpoint, _) = hub.endpoint("late", "custom", &receiver.url, &["dba"]).await;
     hub.ask("orders", "x").await;
-    let told = hub.delivery(&endpoint, "request.created", "delivered").await;
-    assert!(told["attempt_log"][0]["duration_us"].as_u64().unwrap() >= 300_000);
+    let delivery = hub.delivery(&endpoint, "request.created", "delivered").await;
+    assert!(delivery["attempt_log"][0]["duration_us"].as_u64().unwrap() >= 300_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_huge_answer_is_cut() {
+async fn a_huge_answer_is_truncated() {
     let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
     let receiver = Receiver::start().await;
     let huge = format!("HTTP/1.1 200 OK\r\ncontent-length: 5000000\r\n\r\n{}", "x ".repeat(2_500_000));
     receiver.script([Behaviour::Raw(huge)]);
     let (endpoint, _) = hub.endpoint("huge", "custom", &receiver.url, &["dba"]).await;
     hub.ask("orders", "x").await;
-    let told = hub.delivery(&endpoint, "request.created", "delivered").await;
-    assert_eq!(told["attempt_log"][0]["answer"].as_str().unwrap().len(), 1_024);
+    let delivery = hub.delivery(&endpoint, "request.created", "delivered").await;
+    assert_eq!(delivery["attempt_log"][0]["answer"].as_str().unwrap().len(), 1_024);
 }
 
-/// A name is judged when it is dialled: nothing in its text says where it points.
+/// A name is judged when it is dialled: its text does not show where it points.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_name_that_points_inside_is_not_dialled() {
+async fn a_name_that_resolves_to_an_internal_address_is_not_dialled() {
     let options = Options { allow_targets: Vec::new(), ..Options::default() };
     let hub = TestHub::start_with(Database::sqlite(), options).await.with_policy().await;
-    // Every Debian machine resolves its own name to an address inside.
+    // Every Debian machine resolves its own name to a loopback address.
     let name = std::fs::read_to_string("/etc/hostname").unwrap();
     let input =
         json!({"name": "self", "channel": "custom", "url": format!("http://{}:8009/", name.trim()), "groups": ["dba"]});
@@ -249,7 +249,7 @@ async fn a_name_that_points_inside_is_not_dialled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_renders_broken_json_gives_way_to_the_built_in_template() {
+async fn a_template_file_with_broken_json_falls_back_to_the_built_in_template() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("custom")).unwrap();
     let broken = "{\n  \"type\": \"{{event.type}}\",\n  \"data\" {{json request}}\n}";
@@ -260,8 +260,8 @@ async fn a_file_that_renders_broken_json_gives_way_to_the_built_in_template() {
     let (endpoint, _) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
     let request = hub.ask("orders", "x").await;
     hub.delivery(&endpoint, "request.created", "delivered").await;
-    let told: Value = serde_json::from_str(&receiver.received()[0].body).unwrap();
-    assert_eq!(told["data"]["request"]["id"], request["id"]);
+    let delivery: Value = serde_json::from_str(&receiver.received()[0].body).unwrap();
+    assert_eq!(delivery["data"]["request"]["id"], request["id"]);
     let problem = hub.get(&format!("/v1/endpoints/{endpoint}")).await.expect(200)["template_problem"].clone();
     let detail = problem["detail"].as_str().unwrap();
     assert!(detail.contains("custom/request.created.hbs, line 3: what it renders is not JSON"), "{detail}");

@@ -1,4 +1,4 @@
-//! How endpoints are kept apart: breakers, rates, and what is not sent any more.
+//! How endpoints are isolated: circuit breakers, rate limits, and deliveries that are no longer sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,13 @@ async fn deliveries(hub: &TestHub, endpoint: &str) -> Vec<Value> {
     page["items"].as_array().unwrap().clone()
 }
 
-/// An endpoint that hears of new requests alone.
+/// An endpoint that receives new requests only.
 async fn listener(hub: &TestHub, name: &str, channel: &str, url: &str) -> String {
     let input = json!({"name": name, "channel": channel, "url": url, "events": ["request.created"]});
     hub.post("/v1/endpoints", &input).await.expect(201)["id"].as_str().unwrap().to_owned()
 }
 
-/// Until nothing has arrived for a while.
+/// The number of received messages, once none has arrived for a while.
 async fn settled(receiver: &Receiver) -> usize {
     let mut before = usize::MAX;
     loop {
@@ -33,7 +33,7 @@ async fn settled(receiver: &Receiver) -> usize {
 }
 
 on_both! {
-    async fn a_row_of_failures_stops_the_rest_and_one_probe_lets_it_go_on(database: Database) {
+    async fn consecutive_failures_open_the_breaker_and_one_probe_closes_it(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script((0..6).map(|_| Behaviour::Status(500)));
@@ -51,12 +51,12 @@ on_both! {
         assert_eq!(settled(&receiver).await, 5, "nothing more is sent");
         let waiting = deliveries(&hub, &endpoint).await;
         assert!(waiting.iter().all(|one| one["state"] == "pending"), "{waiting:?}");
-        assert_eq!(waiting.iter().filter(|one| one["attempts"] == 0).count(), 20, "waiting uses up no tries");
+        assert_eq!(waiting.iter().filter(|one| one["attempts"] == 0).count(), 20, "waiting uses no attempts");
         hub.advance(2);
         assert_eq!(settled(&receiver).await, 6, "one probe, which fails");
         hub.advance(4);
         settled(&receiver).await;
-        // What has been tried before has its own time to wait.
+        // Deliveries that were tried before wait for their own time.
         hub.advance(60);
         eventually("all arrive", || async {
             deliveries(&hub, &endpoint).await.iter().all(|one| one["state"] == "delivered").then_some(())
@@ -64,7 +64,7 @@ on_both! {
         assert_eq!(receiver.received().len(), 6 + 25);
     }
 
-    async fn nobody_is_asked_by_what_waited_in_memory_while_it_was_decided(database: Database) {
+    async fn a_request_decided_while_its_delivery_waits_in_memory_is_not_announced(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let gate = Arc::new(Semaphore::new(0));
@@ -88,10 +88,10 @@ on_both! {
         }).await;
         let state = |request: &Value| ends.iter().find(|end| end["request_id"] == request["id"]).unwrap()["state"].clone();
         assert_eq!([0, 1, 2, 3].map(|at| state(&asked[at])), ["delivered", "superseded", "superseded", "delivered"]);
-        assert_eq!(receiver.received().len(), 2, "nothing else set out");
+        assert_eq!(receiver.received().len(), 2, "nothing else was sent");
     }
 
-    async fn a_chat_channel_is_sent_no_more_than_it_takes(database: Database) {
+    async fn a_chat_channel_is_sent_no_more_than_its_rate_limit(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let endpoint = listener(&hub, "flow", "teams", &receiver.url).await;
@@ -105,10 +105,10 @@ on_both! {
         eventually("all arrive", || async {
             deliveries(&hub, &endpoint).await.iter().all(|one| one["state"] == "delivered").then_some(())
         }).await;
-        assert!(deliveries(&hub, &endpoint).await.iter().all(|one| one["attempts"] == 1), "waiting is no try");
+        assert!(deliveries(&hub, &endpoint).await.iter().all(|one| one["attempts"] == 1), "waiting is no attempt");
     }
 
-    async fn whose_answers_overflow_is_sent_to_slowly(database: Database) {
+    async fn an_endpoint_with_oversized_answers_is_sent_to_slowly(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let long = format!("HTTP/1.1 200 OK\r\ncontent-length: 20000\r\n\r\n{}", "x".repeat(20_000));
@@ -119,13 +119,13 @@ on_both! {
         for number in 1..30 {
             hub.ask("orders", &format!("select {number}")).await;
         }
-        // A bucket of fifty a second holds five.
+        // A bucket for fifty a second holds five.
         assert_eq!(settled(&receiver).await, 6);
         hub.clock.advance(Duration::from_millis(100));
-        assert_eq!(settled(&receiver).await, 30, "it answers shortly again");
+        assert_eq!(settled(&receiver).await, 30, "its answers are short again");
     }
 
-    async fn who_asks_for_less_gets_less(database: Database) {
+    async fn retry_after_pauses_the_whole_endpoint(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script([Behaviour::Raw("HTTP/1.1 429 Slow\r\nretry-after: 30\r\ncontent-length: 0\r\n\r\n".to_owned())]);
@@ -141,7 +141,7 @@ on_both! {
         receiver.wait_for(4).await;
     }
 
-    async fn what_was_changed_is_not_asked_late(database: Database) {
+    async fn a_revised_request_is_not_announced_in_its_old_form(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script([Behaviour::Status(500)]);
@@ -157,7 +157,7 @@ on_both! {
         assert_eq!(receiver.received().len(), 1);
     }
 
-    async fn attempts_that_nobody_recorded_use_up_no_tries(database: Database) {
+    async fn lost_attempts_do_not_count_towards_the_limit(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script([Behaviour::Status(500), Behaviour::Status(500)]);
@@ -171,7 +171,7 @@ on_both! {
         };
         hub.ask("orders", "select 1").await;
         attempts(1).await;
-        // As many kills while it was sent.
+        // As many kills while it was being sent.
         Database::run(&hub.database.url, "UPDATE deliveries SET attempts = 7, lost = 6".to_owned()).await;
         hub.advance(2);
         attempts(8).await;

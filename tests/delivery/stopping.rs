@@ -1,4 +1,4 @@
-//! How the engine ends: nothing is lost, nothing is sent twice, and what waits does not keep the hub from stopping.
+//! Graceful shutdown: nothing is lost or sent twice, and waiting deliveries do not delay it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::support::{Behaviour, Database, Options, Receiver, TestHub, on_both};
 
-/// Keeps the writer in the middle of a transaction until `gate` is open; says through `reached` that it is there.
+/// Keeps the writer inside a transaction until `gate` is open; `reached` signals that it is there.
 fn hold_writer(hub: &TestHub, gate: &Arc<Semaphore>, reached: &Arc<Notify>) -> tokio::task::JoinHandle<()> {
     let (store, gate, reached) = (Arc::clone(hub.server.store()), Arc::clone(gate), Arc::clone(reached));
     tokio::spawn(async move {
@@ -31,7 +31,7 @@ async fn states(hub: &TestHub, endpoint: &str) -> Vec<String> {
 }
 
 on_both! {
-    async fn what_is_committed_while_the_hub_stops_is_sent_once_and_on_record(database: Database) {
+    async fn a_delivery_committed_during_shutdown_is_sent_once_and_recorded(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let (endpoint, _) = hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
@@ -39,7 +39,7 @@ on_both! {
         let reached = Arc::new(Notify::new());
         let before = hold_writer(&hub, &first, &reached);
         reached.notified().await;
-        // These two share the next transaction: the ask takes a place for its delivery, and then has to wait for the commit.
+        // These two share the next transaction: the request reserves a place for its delivery and waits for the commit.
         let ask = json!({"resource": "orders", "command": "x", "requester": {"email": "nora@example.com"}});
         let asking = hub.call(Method::POST, "/v1/requests").bearer_auth(&hub.token).json(&ask);
         let asked = tokio::spawn(async move { asking.send().await.unwrap().status() });
@@ -60,7 +60,7 @@ on_both! {
         assert_eq!(receiver.received().len(), 1);
     }
 
-    async fn what_waits_is_given_back_and_not_sent_off_one_after_the_other(database: Database) {
+    async fn waiting_deliveries_are_released_and_not_sent_during_shutdown(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let gate = Arc::new(Semaphore::new(0));
@@ -75,7 +75,7 @@ on_both! {
         tokio::time::sleep(Duration::from_millis(200)).await;
         gate.add_permits(1);
         let (database, clock) = stopping.await.unwrap();
-        assert_eq!(receiver.received().len(), 1, "the one under way ends, nothing else sets out");
+        assert_eq!(receiver.received().len(), 1, "the send in progress ends, no other starts");
         receiver.choose(|_, _| Behaviour::Status(500));
         let hub = TestHub::start_at(database, Options::default(), clock).await;
         let lost = hub.get(&format!("/v1/endpoints/{endpoint}/attempts?class=lost")).await.expect(200);

@@ -1,4 +1,4 @@
-//! What an answer means.
+//! The meaning of an answer.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use countersign::store::endpoints::RetiringSecret;
 use countersign::store::transport::{Auth, Transport};
 
 use super::peer::{Peer, answer, header, ok};
-use super::{NOW, assert_failed, egress, endpoint, told, try_once};
+use super::{NOW, assert_failed, egress, endpoint, send_event, try_once};
 
 #[tokio::test]
 async fn classes_by_status() {
@@ -35,7 +35,7 @@ async fn classes_by_status() {
 }
 
 #[test]
-fn whose_fault_it_is() {
+fn failures_are_charged_to_the_right_party() {
     let all = [
         (Class::Success, false, false),
         (Class::Permanent, false, true),
@@ -55,7 +55,7 @@ fn whose_fault_it_is() {
 }
 
 #[tokio::test]
-async fn a_target_may_ask_for_time_in_either_form() {
+async fn retry_after_may_be_seconds_or_a_date() {
     for (header, expected) in [
         ("retry-after: 120\r\n", Some(120)),
         ("retry-after: Mon, 01 Jan 2024 00:02:00 GMT\r\n", Some(120)),
@@ -85,7 +85,7 @@ async fn a_redirect_is_shown_and_not_followed() {
 }
 
 #[tokio::test]
-async fn the_answer_header_counts_where_it_may() {
+async fn the_answer_header_counts_only_where_it_is_enabled() {
     let open = || Transport { answer_control: true, ..Transport::default() };
     for (status, value, class, end, control) in [
         (500, "abort-message", Class::Permanent, Some(DeliveryState::Discarded), Some(Control::AbortMessage)),
@@ -106,7 +106,7 @@ async fn the_answer_header_counts_where_it_may() {
 }
 
 #[tokio::test]
-async fn all_live_secrets_sign() {
+async fn all_live_secrets_sign_the_message() {
     let (new, old, gone) = (
         "whsec_bmV3bmV3bmV3bmV3bmV3bmV3bmV3",
         "whsec_b2xkb2xkb2xkb2xkb2xkb2xkb2xk",
@@ -117,7 +117,7 @@ async fn all_live_secrets_sign() {
     endpoint.secret = Some(new.to_owned().into());
     let retiring = |secret: &str, until| RetiringSecret { secret: secret.to_owned().into(), until };
     endpoint.retiring = vec![retiring(old, NOW + Duration::from_micros(1)), retiring(gone, NOW)];
-    told(&egress(), &endpoint).await;
+    send_event(&egress(), &endpoint).await;
     let request = peer.requests().remove(0);
     let expected: Vec<String> = [new, old]
         .map(|secret| {
@@ -153,17 +153,17 @@ async fn headers_and_credentials_go_along() {
     );
 }
 
-/// What changed of an endpoint holds at the next send.
+/// A change of an endpoint applies from the next send on.
 #[tokio::test]
-async fn a_changed_endpoint_is_made_ready_anew() {
+async fn a_changed_endpoint_is_prepared_again() {
     let (first, second, egress) = (Peer::answering(ok).await, Peer::answering(ok).await, egress());
     let mut endpoint = endpoint(&first.url(), Transport::default());
-    told(&egress, &endpoint).await;
+    send_event(&egress, &endpoint).await;
     endpoint.url = second.url().into();
     endpoint.transport.headers.insert("x-new".to_owned(), "yes".to_owned().into());
-    told(&egress, &endpoint).await;
+    send_event(&egress, &endpoint).await;
     assert_eq!((first.requests().len(), second.requests().len()), (1, 1));
     assert_eq!(header(&second.requests()[0], "x-new"), Some("yes"));
     endpoint.url = "http://10.0.0.1/".to_owned().into();
-    assert_failed(&told(&egress, &endpoint).await, Class::Forbidden, "10.0.0.1");
+    assert_failed(&send_event(&egress, &endpoint).await, Class::Forbidden, "10.0.0.1");
 }

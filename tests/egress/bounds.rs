@@ -1,4 +1,4 @@
-//! One deadline over everything, and no more of an answer than is read.
+//! One deadline over the whole exchange, and a limit on how much of an answer is read.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
 use super::peer::{Peer, answer, ok, read_request};
-use super::{Told, assert_failed, egress, endpoint, policy, told, try_once};
+use super::{FixedNames, assert_failed, egress, endpoint, policy, send_event, try_once};
 
-/// That the outcome is there soon after the deadline.
+/// Checks that the outcome is available soon after the deadline.
 async fn in_time(url: &str) -> Outcome {
     let start = Instant::now();
     let outcome = try_once(url, Transport::default()).await;
@@ -24,7 +24,7 @@ async fn in_time(url: &str) -> Outcome {
 }
 
 #[tokio::test]
-async fn a_name_server_that_says_nothing_is_not_the_endpoints_fault() {
+async fn a_silent_name_server_is_not_the_endpoints_fault() {
     let outcome = in_time("http://silent.test:8009/").await;
     assert_failed(&outcome, Class::Resolve, "no answer from the name server in time");
     assert!(outcome.class.is_retried() && !outcome.class.is_charged());
@@ -37,7 +37,7 @@ async fn a_silent_network_ends() {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
-    // Nobody accepts: once its queue is full, the machine drops what comes.
+    // Nobody accepts: once its queue is full, the machine drops new connections.
     let mut waiting = Vec::new();
     while let Ok(Ok(stream)) = tokio::time::timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
         waiting.push(stream);
@@ -57,7 +57,7 @@ async fn a_handshake_that_stalls_ends() {
 }
 
 #[tokio::test]
-async fn dripping_buys_no_time() {
+async fn a_dripping_answer_does_not_extend_the_deadline() {
     for before in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n"] {
         let peer = Peer::start(move |mut stream, _| async move {
             read_request(&mut stream).await;
@@ -77,14 +77,14 @@ async fn dripping_buys_no_time() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_told_apart() {
+async fn a_refused_connection_is_reported_as_such() {
     let port = Peer::answering(ok).await.port;
     let free = (port + 1..).find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
     let outcome = in_time(&format!("http://127.0.0.1:{free}/")).await;
     assert_failed(&outcome, Class::Transient, "cannot connect: tcp connect error: Connection refused");
 }
 
-/// The peer counts what it could send before the connection was gone.
+/// Sends an endless answer; returns how much the peer could send before the connection was closed, and the outcome.
 async fn sent_of(head: &'static str, piece: &'static [u8], pieces: usize) -> (usize, Outcome) {
     let (count, mut counted) = mpsc::unbounded_channel();
     let peer = Peer::start(move |mut stream, _| {
@@ -108,7 +108,7 @@ async fn sent_of(head: &'static str, piece: &'static [u8], pieces: usize) -> (us
 }
 
 #[tokio::test]
-async fn a_huge_answer_is_hung_up_on() {
+async fn a_huge_answer_is_cut_off() {
     static PIECE: [u8; 65_536] = [b' '; 65_536];
     let (sent, outcome) = sent_of("HTTP/1.1 200 OK\r\ncontent-length: 268435456\r\n\r\n", &PIECE, 4_096).await;
     assert_eq!((outcome.class, outcome.answer.unwrap().len()), (Class::Success, 1_024));
@@ -127,9 +127,9 @@ async fn a_flood_of_headers_is_an_error() {
     assert_failed(&outcome, Class::Transient, "the connection broke");
 }
 
-/// The hub asks for no encoding, and unpacks none.
+/// The hub requests no encoding, and unpacks none.
 #[tokio::test]
-async fn what_is_packed_stays_packed() {
+async fn a_compressed_answer_is_not_unpacked() {
     let script = "head -c 104857600 /dev/zero | gzip -9";
     let bomb = std::process::Command::new("sh").args(["-c", script]).output().unwrap().stdout;
     assert!(bomb.len() < 1 << 20, "a hundred times and more when it is unpacked");
@@ -157,22 +157,22 @@ async fn connections_are_kept_and_shared() {
     let (egress, one, other) =
         (egress(), endpoint(&peer.url(), Transport::default()), endpoint(&peer.url(), Transport::default()));
     for endpoint in [&one, &other, &one, &other] {
-        assert_eq!(told(&egress, endpoint).await.class, Class::Success);
+        assert_eq!(send_event(&egress, endpoint).await.class, Class::Success);
     }
     assert_eq!((peer.requests().len(), peer.connections()), (4, 1));
 }
 
-/// A name server that is away keeps nobody else waiting.
+/// An unreachable name server does not delay other endpoints.
 #[tokio::test]
 async fn a_silent_name_server_delays_nobody_else() {
     let (peer, egress) = (Peer::answering(ok).await, egress());
     let (silent, healthy) =
         (endpoint("http://silent.test:8009/", Transport::default()), endpoint(&peer.url(), Transport::default()));
-    let slow = async { futures_util::future::join_all((0..100).map(|_| told(&egress, &silent))).await };
+    let slow = async { futures_util::future::join_all((0..100).map(|_| send_event(&egress, &silent))).await };
     let quick = async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let start = Instant::now();
-        assert_eq!(told(&egress, &healthy).await.class, Class::Success);
+        assert_eq!(send_event(&egress, &healthy).await.class, Class::Success);
         start.elapsed()
     };
     let (slow, quick) = futures_util::future::join(slow, quick).await;
@@ -180,17 +180,17 @@ async fn a_silent_name_server_delays_nobody_else() {
     assert!(quick < Duration::from_millis(1_500), "{quick:?}");
 }
 
-/// A look-up that breaks off is not remembered as one that is still under way.
+/// A look-up that was aborted is not remembered as one still in progress.
 #[tokio::test]
-async fn a_name_whose_look_up_broke_off_is_looked_up_again() {
+async fn a_name_whose_look_up_was_aborted_is_looked_up_again() {
     fn names(_: &str) -> Option<Vec<IpAddr>> {
         static FIRST: AtomicBool = AtomicBool::new(true);
         assert!(!FIRST.swap(false, Ordering::SeqCst), "a marker: this look-up breaks off");
         Some(vec![[127, 0, 0, 1].into()])
     }
     let peer = Peer::answering(ok).await;
-    let egress = Egress::with_lookup(policy(), Duration::from_secs(2), Arc::new(Told(names))).unwrap();
+    let egress = Egress::with_lookup(policy(), Duration::from_secs(2), Arc::new(FixedNames(names))).unwrap();
     let endpoint = endpoint(&format!("http://again.test:{}/", peer.port), Transport::default());
-    assert_eq!(told(&egress, &endpoint).await.class, Class::Resolve);
-    assert_eq!(told(&egress, &endpoint).await.class, Class::Success);
+    assert_eq!(send_event(&egress, &endpoint).await.class, Class::Resolve);
+    assert_eq!(send_event(&egress, &endpoint).await.class, Class::Success);
 }

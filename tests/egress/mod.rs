@@ -1,4 +1,4 @@
-//! The way out: its bounds, whose fault a failure is, and the ways that an endpoint may ask for.
+//! Egress: its limits, whose fault a failure is, and the transports that an endpoint may use.
 
 mod answers;
 mod bounds;
@@ -22,10 +22,10 @@ use futures_util::future::BoxFuture;
 /// 2024-01-01T00:00:00Z
 const NOW: Timestamp = Timestamp::from_micros(1_704_067_200_000_000);
 
-/// Answers what a function says of a name; none for never.
-struct Told(fn(&str) -> Option<Vec<IpAddr>>);
+/// A resolver that answers by a function; `None` means that it never answers.
+struct FixedNames(fn(&str) -> Option<Vec<IpAddr>>);
 
-impl Lookup for Told {
+impl Lookup for FixedNames {
     fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
         let found = (self.0)(&name);
         Box::pin(async move {
@@ -37,7 +37,7 @@ impl Lookup for Told {
     }
 }
 
-/// Names under `.test` are this machine, `inside.test` is one behind the firewall, and of `silent.test` nobody says anything.
+/// Names under `.test` are this machine, `inside.test` is an internal address, and `silent.test` gets no answer.
 fn names(name: &str) -> Option<Vec<IpAddr>> {
     match name {
         "silent.test" => None,
@@ -52,9 +52,9 @@ fn policy() -> Arc<TargetPolicy> {
     Arc::new(TargetPolicy::new(vec!["127.0.0.0/8".parse().unwrap()]))
 }
 
-/// A way out to this machine, with two seconds for everything.
+/// An egress to this machine, with a deadline of two seconds.
 fn egress() -> Egress {
-    Egress::with_lookup(policy(), Duration::from_secs(2), Arc::new(Told(names))).unwrap()
+    Egress::with_lookup(policy(), Duration::from_secs(2), Arc::new(FixedNames(names))).unwrap()
 }
 
 fn endpoint(url: &str, transport: Transport) -> Endpoint {
@@ -62,13 +62,13 @@ fn endpoint(url: &str, transport: Transport) -> Endpoint {
     Endpoint { transport, ..Endpoint::new("target".parse().unwrap(), Channel::Custom, url, NOW) }
 }
 
-async fn told(egress: &Egress, endpoint: &Endpoint) -> Outcome {
+async fn send_event(egress: &Egress, endpoint: &Endpoint) -> Outcome {
     send(egress, endpoint, "evt_1", "{\"a\":1}".to_owned(), NOW).await
 }
 
-/// What an endpoint with such a transport is told, and how that goes.
+/// The outcome of one send to an endpoint with this transport.
 async fn try_once(url: &str, transport: Transport) -> Outcome {
-    told(&egress(), &endpoint(url, transport)).await
+    send_event(&egress(), &endpoint(url, transport)).await
 }
 
 #[track_caller]
@@ -81,6 +81,6 @@ fn assert_failed(outcome: &Outcome, class: Class, words: &str) {
 async fn the_machines_own_names_are_judged_too() {
     let egress = Egress::with_lookup(Arc::default(), Duration::from_secs(5), Arc::new(SystemLookup)).unwrap();
     let name = std::fs::read_to_string("/etc/hostname").unwrap();
-    let outcome = told(&egress, &endpoint(&format!("http://{}:8009/", name.trim()), Transport::default())).await;
+    let outcome = send_event(&egress, &endpoint(&format!("http://{}:8009/", name.trim()), Transport::default())).await;
     assert_failed(&outcome, Class::Forbidden, "COUNTERSIGN_ALLOW_TARGETS");
 }

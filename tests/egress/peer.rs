@@ -1,4 +1,4 @@
-//! What is at the other end: it reads requests, keeps them, and answers as a function says.
+//! The peer: it reads requests, keeps them, and answers by a function.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// One that does with each connection as it likes.
+    /// A peer that handles each connection with `serve`.
     pub(super) async fn start<F, S>(serve: S) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -35,7 +35,7 @@ impl Peer {
         peer
     }
 
-    /// One that speaks HTTP.
+    /// A peer that speaks HTTP.
     pub(super) async fn answering(answer: impl Fn(&str) -> String + Clone + Send + Sync + 'static) -> Self {
         Self::start(move |stream, peer| {
             let answer = answer.clone();
@@ -44,7 +44,7 @@ impl Peer {
         .await
     }
 
-    /// Speaks HTTP on a connection until the other side has enough.
+    /// Speaks HTTP on a connection until the other side closes it.
     pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         mut stream: S,
@@ -62,7 +62,7 @@ impl Peer {
         format!("http://127.0.0.1:{}/hook", self.port)
     }
 
-    /// Heads and bodies, as they came.
+    /// The received heads and bodies.
     pub(super) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }

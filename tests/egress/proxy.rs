@@ -1,4 +1,4 @@
-//! An endpoint's own proxy: what it is told, and whose fault its failures are.
+//! An endpoint's own proxy: what it receives, and whose fault its failures are.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 
 use super::peer::{Peer, answer, header, ok, read_request};
 use super::tls::{secure, trusting};
-use super::{assert_failed, egress, endpoint, told, try_once};
+use super::{assert_failed, egress, endpoint, send_event, try_once};
 
-/// A proxy that opens tunnels to one port of this machine, whatever it is asked for, and keeps what it was asked for.
+/// A proxy that opens tunnels to one local port, for any target, and records the requested targets.
 async fn tunnels(port: u16) -> (Peer, Arc<Mutex<Vec<String>>>) {
     let asked = Arc::<Mutex<Vec<String>>>::default();
     let kept = asked.clone();
@@ -61,7 +61,7 @@ async fn a_secure_target_is_reached_through_a_tunnel() {
 }
 
 #[tokio::test]
-async fn its_faults_are_not_the_endpoints() {
+async fn the_proxys_faults_are_not_the_endpoints() {
     for (status, target, words) in [
         ("407 Who are you", "http://target.test:8009/", "the proxy: it answered 407"),
         ("502 Bad Gateway", "http://target.test:8009/", "the proxy: it answered 502"),
@@ -91,15 +91,15 @@ async fn its_faults_are_not_the_endpoints() {
 }
 
 #[tokio::test]
-async fn what_the_target_answers_is_the_targets() {
+async fn the_targets_answer_counts_as_the_targets() {
     let proxy = Peer::answering(|_| answer("500 Broken", "", "")).await;
     let outcome = by(&proxy, "http://target.test:8009/").await;
     assert_eq!((outcome.class, outcome.status), (Class::Transient, Some(500)));
 }
 
-/// The proxy would resolve the name itself, and reach what the hub may not.
+/// The proxy would resolve the name itself, and reach targets that are forbidden to the hub.
 #[tokio::test]
-async fn nothing_inside_is_handed_to_a_proxy() {
+async fn no_internal_target_is_passed_to_a_proxy() {
     let proxy = Peer::answering(ok).await;
     for url in [
         "http://inside.test:8009/",
@@ -127,8 +127,8 @@ async fn nothing_inside_is_handed_to_a_proxy() {
 async fn a_changed_proxy_is_used_at_once() {
     let (first, second, egress) = (Peer::answering(ok).await, Peer::answering(ok).await, egress());
     let mut endpoint = endpoint("http://target.test:8009/", through(&format!("http://127.0.0.1:{}", first.port)));
-    told(&egress, &endpoint).await;
+    send_event(&egress, &endpoint).await;
     endpoint.transport = through(&format!("http://127.0.0.1:{}", second.port));
-    told(&egress, &endpoint).await;
+    send_event(&egress, &endpoint).await;
     assert_eq!((first.requests().len(), second.requests().len()), (1, 1));
 }

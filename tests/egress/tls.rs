@@ -1,4 +1,4 @@
-//! Certificates, the target's and the hub's own.
+//! Certificates: the target's and the hub's own.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(crate) const AUTHORITY: &str = include_str!("certs/ca.pem");
 pub(crate) const SERVER: (&str, &str) = (include_str!("certs/server.pem"), include_str!("certs/server.key"));
 pub(super) const CLIENT: (&str, &str) = (include_str!("certs/client.pem"), include_str!("certs/client.key"));
 
-/// TLS as the target does it; `mutual` when it wants to know who comes.
+/// The target's TLS acceptor; with `mutual`, it requires a client certificate.
 pub(super) fn acceptor(mutual: bool) -> TlsAcceptor {
     let authority = CertificateDer::from_pem_slice(AUTHORITY.as_bytes()).unwrap();
     let own = CertificateDer::from_pem_slice(SERVER.0.as_bytes()).unwrap();
@@ -60,7 +60,7 @@ async fn at(peer: &Peer, host: &str, transport: Transport) -> Outcome {
 }
 
 #[tokio::test]
-async fn who_signed_the_target_must_be_known() {
+async fn the_targets_issuer_must_be_trusted() {
     let peer = secure(false).await;
     let outcome = at(&peer, "target.test", Transport::default()).await;
     assert_failed(
@@ -76,7 +76,7 @@ async fn who_signed_the_target_must_be_known() {
 }
 
 #[tokio::test]
-async fn the_name_must_be_the_targets() {
+async fn the_certificate_must_be_for_the_targets_name() {
     let peer = secure(false).await;
     assert_failed(
         &at(&peer, "other.test", trusting()).await,
@@ -87,7 +87,7 @@ async fn the_name_must_be_the_targets() {
 }
 
 #[tokio::test]
-async fn a_target_may_want_to_know_who_comes() {
+async fn a_target_may_require_a_client_certificate() {
     let peer = secure(true).await;
     assert_failed(&at(&peer, "target.test", trusting()).await, Class::Tls, "the server asks for a certificate of ours");
     let known = Transport { client_certificate: own(), ..trusting() };
@@ -96,7 +96,7 @@ async fn a_target_may_want_to_know_who_comes() {
 }
 
 #[tokio::test]
-async fn what_speaks_no_tls_is_told_apart() {
+async fn a_target_without_tls_is_reported_as_such() {
     let plain = Peer::start(|mut stream, _| async move {
         use tokio::io::AsyncWriteExt;
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap_or_default();

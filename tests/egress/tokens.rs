@@ -1,4 +1,4 @@
-//! `OAuth2` client credentials: one token for all, kept while it holds, and fetched anew when the target refuses it.
+//! `OAuth2` client credentials: one token for all sends, kept while valid, and renewed when the target refuses it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use countersign::store::transport::{Auth, Transport};
 use futures_util::future::join_all;
 
 use super::peer::{Peer, answer, header, ok};
-use super::{NOW, assert_failed, egress, endpoint, told, try_once};
+use super::{NOW, assert_failed, egress, endpoint, send_event, try_once};
 
 fn credentials(token_url: &str) -> Transport {
     let auth = Auth::Oauth2 {
@@ -41,12 +41,12 @@ fn bearers(peer: &Peer) -> Vec<String> {
 async fn a_hundred_sends_fetch_one_token() {
     let (issuer, target, egress) = (issuer("3600").await, Peer::answering(ok).await, egress());
     let endpoint = endpoint(&target.url(), credentials(&issuer.url()));
-    let outcomes = join_all((0..100).map(|_| told(&egress, &endpoint))).await;
+    let outcomes = join_all((0..100).map(|_| send_event(&egress, &endpoint))).await;
     assert!(outcomes.iter().all(|outcome| outcome.class == Class::Success), "{outcomes:?}");
     assert!(bearers(&target).iter().all(|bearer| bearer == "Bearer token-1"));
     let requests = issuer.requests();
     assert_eq!((requests.len(), target.requests().len()), (1, 100));
-    // RFC 6749 §2.3.1: both are encoded as a form before they are joined.
+    // RFC 6749 §2.3.1: both are form-encoded before they are joined.
     use base64::Engine as _;
     let expected = base64::engine::general_purpose::STANDARD.encode("hub%3A1:se+cret%26%C3%A9");
     assert_eq!(header(&requests[0], "authorization"), Some(&*format!("Basic {expected}")));
@@ -78,14 +78,14 @@ async fn a_refused_token_is_replaced_once() {
     .await;
     let (issuer, egress) = (issuer("3600").await, egress());
     let endpoint = endpoint(&target.url(), credentials(&issuer.url()));
-    assert_eq!(told(&egress, &endpoint).await.class, Class::Success);
+    assert_eq!(send_event(&egress, &endpoint).await.class, Class::Success);
     "Bearer token-2".clone_into(&mut good.lock().unwrap());
-    assert_failed(&told(&egress, &endpoint).await, Class::Credentials, "the target refuses the token (401)");
-    assert_eq!(told(&egress, &endpoint).await.class, Class::Success);
-    // Later the same again, which is no longer helped by a new one.
+    assert_failed(&send_event(&egress, &endpoint).await, Class::Credentials, "the target refuses the token (401)");
+    assert_eq!(send_event(&egress, &endpoint).await.class, Class::Success);
+    // Later the same again; a new token no longer helps.
     "nothing".clone_into(&mut good.lock().unwrap());
-    assert_failed(&told(&egress, &endpoint).await, Class::Credentials, "the target refuses the token (401)");
-    let outcome = told(&egress, &endpoint).await;
+    assert_failed(&send_event(&egress, &endpoint).await, Class::Credentials, "the target refuses the token (401)");
+    let outcome = send_event(&egress, &endpoint).await;
     assert_eq!((outcome.class, outcome.status), (Class::Permanent, Some(401)));
     assert_eq!(issuer.requests().len(), 3);
 }
@@ -102,7 +102,7 @@ async fn refused(status: &'static str, headers: &'static str, body: &'static str
 }
 
 #[tokio::test]
-async fn no_token_no_send() {
+async fn without_a_token_nothing_is_sent() {
     for (status, headers, body, words) in [
         (
             "401 No",
@@ -124,7 +124,7 @@ async fn no_token_no_send() {
 }
 
 #[tokio::test]
-async fn an_issuer_is_under_the_same_rules() {
+async fn an_issuer_is_judged_by_the_same_target_rules() {
     let target = Peer::answering(ok).await;
     let mute = Peer::start(|stream, _| async move {
         let _open = stream;
@@ -133,8 +133,11 @@ async fn an_issuer_is_under_the_same_rules() {
     .await;
     let (egress, start) = (egress(), std::time::Instant::now());
     let endpoint = endpoint(&target.url(), credentials(&mute.url()));
-    let outcomes = join_all((0..10).map(|_| told(&egress, &endpoint))).await;
-    assert!(start.elapsed() < Duration::from_millis(4_000), "one deadline, also for those who wait for the same token");
+    let outcomes = join_all((0..10).map(|_| send_event(&egress, &endpoint))).await;
+    assert!(
+        start.elapsed() < Duration::from_millis(4_000),
+        "one deadline, also for callers that wait for the same token"
+    );
     outcomes.iter().for_each(|outcome| assert_failed(outcome, Class::Credentials, "no complete answer within 2 s"));
     assert_failed(
         &try_once(&target.url(), credentials("http://inside.test:8009/")).await,
@@ -150,7 +153,7 @@ async fn an_issuer_is_under_the_same_rules() {
     assert_eq!(target.connections(), 0);
 }
 
-/// All who wait for a fetch hear what came of it; who comes later tries again.
+/// All who wait for a fetch get its result; a later caller tries again.
 #[tokio::test]
 async fn a_failed_fetch_is_shared_and_not_kept() {
     let count = Arc::new(AtomicUsize::new(0));
@@ -161,8 +164,8 @@ async fn a_failed_fetch_is_shared_and_not_kept() {
     .await;
     let (target, egress) = (Peer::answering(ok).await, egress());
     let endpoint = endpoint(&target.url(), credentials(&issuer.url()));
-    let outcomes = join_all((0..10).map(|_| told(&egress, &endpoint))).await;
+    let outcomes = join_all((0..10).map(|_| send_event(&egress, &endpoint))).await;
     outcomes.iter().for_each(|outcome| assert_failed(outcome, Class::Credentials, "it answered 503"));
     assert_eq!(issuer.requests().len(), 1);
-    assert_eq!(told(&egress, &endpoint).await.class, Class::Success);
+    assert_eq!(send_event(&egress, &endpoint).await.class, Class::Success);
 }

@@ -1,4 +1,4 @@
-//! What may be configured.
+//! Validation of transports.
 
 use countersign::delivery::check_transport;
 use countersign::store::transport::Transport;
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::policy;
 use super::tls::{AUTHORITY, CLIENT};
 
-fn place(transport: Value) -> Result<(), String> {
+fn error_pointer(transport: Value) -> Result<(), String> {
     let transport: Transport = serde_json::from_value(transport).unwrap();
     check_transport(&transport, &policy()).map_err(|error| error.pointer)
 }
 
 #[test]
-fn what_can_be_used_is_taken() {
+fn a_usable_transport_is_accepted() {
     for transport in [
         json!({}),
         json!({"headers": {"user-agent": "x", "x-api-key": "a b", "authorization": "Custom x"}}),
@@ -27,12 +27,12 @@ fn what_can_be_used_is_taken() {
         json!({"schedule": [0, 604_800], "rate_per_second": 0.01, "concurrency": 256, "answer_control": true}),
         json!({"schedule": vec![1; 30], "rate_per_second": 10_000.0, "concurrency": 1}),
     ] {
-        assert_eq!(place(transport.clone()), Ok(()), "{transport}");
+        assert_eq!(error_pointer(transport.clone()), Ok(()), "{transport}");
     }
 }
 
 #[test]
-fn what_cannot_is_refused_at_its_place() {
+fn an_unusable_transport_is_refused_with_its_json_pointer() {
     let many: serde_json::Map<String, Value> = (0..21).map(|number| (format!("x-{number}"), json!("v"))).collect();
     let bearer = json!({"type": "bearer", "token": "t"});
     for (transport, pointer) in [
@@ -96,12 +96,12 @@ fn what_cannot_is_refused_at_its_place() {
         (json!({"concurrency": 0}), "/concurrency"),
         (json!({"concurrency": 257}), "/concurrency"),
     ] {
-        assert_eq!(place(transport.clone()), Err(pointer.to_owned()), "{transport}");
+        assert_eq!(error_pointer(transport.clone()), Err(pointer.to_owned()), "{transport}");
     }
 }
 
 #[test]
-fn no_secret_is_told() {
+fn no_error_contains_a_secret() {
     let transport =
         json!({"auth": {"type": "bearer", "token": "s3cret with space"}, "proxy": "http://u:pa55@10.0.0.1"});
     let transport: Transport = serde_json::from_value(transport).unwrap();

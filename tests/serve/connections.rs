@@ -70,8 +70,8 @@ async fn a_crowd_of_connections_leaves_descriptors_for_targets() {
     assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 201");
     assert_eq!(receiver.wait_for(1).await.len(), 1);
     drop((crowd, mine));
-    let said = hub.said.lock().unwrap().join("\n");
-    assert!(!said.contains("cannot take a connection"), "{said}");
+    let log = hub.log.lock().unwrap().join("\n");
+    assert!(!log.contains("cannot take a connection"), "{log}");
     hub.kill().await;
 }
 
@@ -94,7 +94,7 @@ async fn running_out_of_descriptors_is_no_endpoints_fault() {
     .await;
     assert_eq!(attempt["class"], "exhausted", "{attempt}");
     let (_, shown) = call(&hub, "GET", &path, &nothing).await;
-    assert_eq!(shown["health"], Value::Null, "nobody is said to fail");
+    assert_eq!(shown["health"], Value::Null, "nobody is log to fail");
     exhausted.kill().await.unwrap();
     receiver.wait_for(1).await;
     hub.kill().await;

@@ -13,9 +13,9 @@ use crate::support::{HubProcess, eventually};
 
 /// What the hub says when it is asked, and whether it is ready.
 async fn state(hub: &HubProcess) -> ((u16, String), (u16, String)) {
-    let said =
+    let log =
         |(status, body): (u16, serde_json::Value)| (status, body["detail"].as_str().unwrap_or_default().to_owned());
-    (said(call(hub, "POST", "/v1/requests", &ask()).await), said(call(hub, "GET", "/readyz", &json!({})).await))
+    (log(call(hub, "POST", "/v1/requests", &ask()).await), log(call(hub, "GET", "/readyz", &json!({})).await))
 }
 
 /// A hub whose database's file of that ending is taken away by `take`.
@@ -101,8 +101,8 @@ async fn root_leaves_files_to_whoever_runs_the_hub() {
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o644)).unwrap();
     let (before, names) = (fs::read(&keys).unwrap(), fs::read_dir(&data).unwrap().count());
     let refused = rotate.uid(SERVICE + 1).gid(SERVICE + 1).output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(!refused.status.success() && said.contains("keys.json") && said.contains("user 61234"), "{said}");
+    let log = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && log.contains("keys.json") && log.contains("user 61234"), "{log}");
     assert_eq!((fs::read(&keys).unwrap(), fs::read_dir(&data).unwrap().count()), (before, names));
 }
 
@@ -113,10 +113,10 @@ async fn keys_that_are_taken_away_are_missed_once() {
     let hub = HubProcess::start_logging(folder.path(), "info", &[]).await.unwrap();
     let keys = folder.path().join("countersign-data/keys.json");
     let kept = std::fs::read(&keys).unwrap();
-    let lines = |says: &str| hub.said.lock().unwrap().iter().filter(|line| line.contains(says)).count();
+    let lines = |says: &str| hub.log.lock().unwrap().iter().filter(|line| line.contains(says)).count();
     std::fs::remove_file(&keys).unwrap();
     eventually("it says so", || async { (lines("keys.json") > 0).then_some(()) }).await;
-    assert!(hub.said.lock().unwrap().iter().any(|line| line.contains("put it back from a backup")));
+    assert!(hub.log.lock().unwrap().iter().any(|line| line.contains("put it back from a backup")));
     let before = lines("read anew");
     std::fs::write(&keys, kept).unwrap();
     eventually("and that they are back", || async { (lines("read anew") > before).then_some(()) }).await;

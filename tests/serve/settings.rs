@@ -97,9 +97,9 @@ async fn a_hub_on_all_addresses_says_that_its_links_are_of_no_use_elsewhere() {
     let hub = HubProcess::ready(command).await.unwrap();
     assert_eq!(hub.url, format!("http://127.0.0.1:{port}"));
     with_policy(&hub).await;
-    let said = hub.said.lock().unwrap().join("\n");
-    assert!(said.contains("COUNTERSIGN_PUBLIC_URL") && !said.contains("http://0.0.0.0"), "{said}");
-    assert!(said.contains("countersing"), "a name that nothing logs under is noticed: {said}");
+    let log = hub.log.lock().unwrap().join("\n");
+    assert!(log.contains("COUNTERSIGN_PUBLIC_URL") && !log.contains("http://0.0.0.0"), "{log}");
+    assert!(log.contains("countersing"), "a name that nothing logs under is noticed: {log}");
     let (_, request) = call(&hub, "POST", "/v1/requests", &ask()).await;
     assert!(request["url"].as_str().unwrap().starts_with(&format!("http://127.0.0.1:{port}/")), "{request}");
     hub.kill().await;

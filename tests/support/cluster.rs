@@ -1,4 +1,4 @@
-//! A PostgreSQL server of a test's own, whose disk can be made to fail, or that has TLS.
+//! A PostgreSQL server for one test, whose disk can be made to fail, or that has TLS.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-/// How long the server may take to answer, or to end.
+/// The longest time for the server to answer, or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Cluster {
@@ -16,7 +16,7 @@ pub(crate) struct Cluster {
     server: Option<Child>,
 }
 
-/// Where the server's programs are.
+/// The folder of the server's programs.
 fn programs() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -27,7 +27,7 @@ fn programs() -> PathBuf {
     found.expect("PostgreSQL's initdb: scripts/test.sh installs it")
 }
 
-/// A command as somebody whom PostgreSQL runs for: not root.
+/// A command that runs as a user PostgreSQL accepts: not root.
 fn command(words: &[&str]) -> Command {
     let mut command = if rustix::process::getuid().is_root() {
         let mut command = Command::new("runuser");
@@ -50,7 +50,7 @@ impl Cluster {
         cluster
     }
 
-    /// One that also takes connections over TLS, on that port of 127.0.0.1, with that certificate and key.
+    /// A server that also accepts TLS connections on this port of 127.0.0.1, with this certificate and key.
     pub(crate) async fn make_with_tls(port: u16, (certificate, key): (&str, &str)) -> Self {
         let mut cluster = Self::initialized().await;
         for (name, text) in [("server.crt", certificate), ("server.key", key)] {
@@ -67,7 +67,7 @@ impl Cluster {
     }
 
     async fn initialized() -> Self {
-        // Not in TMPDIR: the path of a socket has at most 107 bytes.
+        // Not in TMPDIR: a socket's path has at most 107 bytes.
         let folder = tempfile::Builder::new().prefix("crash-pg").tempdir_in("/tmp").expect("a folder");
         if rustix::process::getuid().is_root() {
             let owned = Command::new("chown").args(["postgres:"]).arg(folder.path()).status().await;
@@ -83,7 +83,7 @@ impl Cluster {
         format!("postgres://postgres@localhost/postgres?host={}", self.folder.path().display())
     }
 
-    /// Starts the server, under `strace` when that has something to inject.
+    /// Starts the server, under `strace` when there is something to inject.
     pub(crate) async fn start(&mut self, inject: &[&str]) {
         self.run(inject, &["-c", "listen_addresses="]).await;
     }
@@ -101,7 +101,7 @@ impl Cluster {
         self.folder.path().join("data")
     }
 
-    /// Stops it as a crash would: nothing is written down, and the next start recovers.
+    /// Stops the server as a crash would: nothing is written, and the next start recovers.
     pub(crate) async fn crash(&mut self) {
         let Some(mut server) = self.server.take() else { return };
         self.quit();

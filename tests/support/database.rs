@@ -1,4 +1,4 @@
-//! A database of its own for each test.
+//! A separate database for each test.
 
 use std::collections::BTreeMap;
 
@@ -24,12 +24,12 @@ impl Database {
         Self::postgres_with("").await
     }
 
-    /// On a server, if it answers.
+    /// On the given server, if it answers.
     pub(crate) async fn on(server: String) -> Option<Self> {
         Self::made(server, "").await
     }
 
-    /// On the server that `TEST_POSTGRES_URL` names, made with further options of `CREATE DATABASE`.
+    /// On the server that `TEST_POSTGRES_URL` names, with further options of `CREATE DATABASE`.
     pub(crate) async fn postgres_with(options: &str) -> Self {
         let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL is not set: run scripts/test.sh");
         Self::made(server, options).await.expect("the PostgreSQL server answers")
@@ -50,12 +50,12 @@ impl Database {
         url::Url::parse(&self.url).expect("a URL").path().trim_start_matches('/').to_owned()
     }
 
-    /// A connection to the server that `TEST_POSTGRES_URL` names, to meddle with others.
+    /// An administrative connection to the server that `TEST_POSTGRES_URL` names.
     pub(crate) async fn server() -> sqlx::PgConnection {
         sqlx::PgConnection::connect(&std::env::var("TEST_POSTGRES_URL").expect("a server")).await.expect("it answers")
     }
 
-    /// Cuts every connection to this PostgreSQL database, and returns when all of them have ended.
+    /// Ends every connection to this PostgreSQL database, and returns when all of them have ended.
     pub(crate) async fn cut_connections(&self) {
         let mut server = Self::server().await;
         let name = self.name();
@@ -65,7 +65,7 @@ impl Database {
         assert!(!ended.is_empty() && ended.iter().all(|ended| *ended), "{ended:?}");
     }
 
-    /// What a statement with two columns, a name and a number, finds.
+    /// The rows of a statement with two columns, a name and a number, as a map.
     pub(crate) async fn tally(url: &str, sql: String) -> BTreeMap<String, i64> {
         let sql = sqlx::AssertSqlSafe(sql);
         let rows: Vec<(String, i64)> = if url.starts_with("sqlite") {
@@ -78,7 +78,7 @@ impl Database {
         rows.into_iter().collect()
     }
 
-    /// Changes something behind the hub's back.
+    /// Changes the database without the hub.
     pub(crate) async fn run(url: &str, sql: String) {
         let sql = sqlx::AssertSqlSafe(sql);
         if url.starts_with("sqlite") {

@@ -1,4 +1,4 @@
-//! A hub in this process, on a free port, with a clock that stands still.
+//! A hub in this process, on a free port, with a manual clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) struct TestHub {
     pub(crate) http: reqwest::Client,
 }
 
-/// What a test may want otherwise.
+/// What a test may set differently.
 #[derive(Clone)]
 pub(crate) struct Options {
     pub(crate) allow_targets: Vec<&'static str>,
@@ -37,7 +37,7 @@ impl Default for Options {
     }
 }
 
-/// An answer, read.
+/// An answer that was read completely.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -46,7 +46,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Sends a call and reads what comes back.
+    /// Sends a call and reads the answer.
     pub(crate) async fn to(call: reqwest::RequestBuilder) -> Self {
         let response = call.send().await.expect("the hub answers");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -61,13 +61,13 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {}", self.text))
     }
 
-    /// The body of an answer that must have that status.
+    /// The body of an answer, which must have this status.
     pub(crate) fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         if self.text.is_empty() { Value::Null } else { self.json() }
     }
 
-    /// The code of a problem that must have that status and be a whole problem document.
+    /// The error code of an answer, which must have this status and be a complete problem document.
     pub(crate) fn problem(&self, status: u16) -> String {
         let body = self.expect(status);
         assert_eq!(self.headers["content-type"], "application/problem+json");
@@ -98,7 +98,7 @@ impl TestHub {
             allow_targets: options.allow_targets.iter().map(|target| target.parse().expect("a target")).collect(),
             delivery_timeout_sec: options.delivery_timeout_sec,
             templates_dir: options.templates_dir,
-            // Replicas of a test have folders of their own.
+            // Each replica of a test has a folder of its own.
             init: true,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
@@ -116,20 +116,20 @@ impl TestHub {
         }
     }
 
-    /// Stops the hub and starts another on what it left.
+    /// Stops the hub and starts another one on the same database.
     pub(crate) async fn restart(self) -> Self {
         let (database, clock) = (self.database, self.clock);
         self.server.shut_down().await;
         Self::start_at(database, Options::default(), clock).await
     }
 
-    /// Stops the hub; answers what it leaves.
+    /// Stops the hub; returns its database and clock.
     pub(crate) async fn stop(self) -> (Database, ManualClock) {
         self.server.shut_down().await;
         (self.database, self.clock)
     }
 
-    /// Another hub on the same PostgreSQL database, whose clock shows the same but moves by itself.
+    /// Another hub on the same PostgreSQL database, whose clock starts at the same time but is moved separately.
     pub(crate) async fn replica(&self) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let twin = Database { url: self.database.url.clone(), folder };
@@ -182,7 +182,7 @@ impl TestHub {
         self
     }
 
-    /// Makes an endpoint; answers its id and signing secret.
+    /// Creates an endpoint; returns its id and signing secret.
     pub(crate) async fn endpoint(&self, name: &str, channel: &str, url: &str, groups: &[&str]) -> (String, String) {
         let input = json!({"name": name, "channel": channel, "url": url, "groups": groups});
         let made = self.post("/v1/endpoints", &input).await.expect(201);
@@ -190,7 +190,7 @@ impl TestHub {
         (text("id"), text("secret"))
     }
 
-    /// Asks for `command` on `resource` as nora; answers the request.
+    /// Requests `command` on `resource` as nora; returns the request.
     pub(crate) async fn ask(&self, resource: &str, command: &str) -> Value {
         let ask = json!({"resource": resource, "command": command, "requester": {"email": "nora@example.com"}});
         self.post("/v1/requests", &ask).await.expect(201)
@@ -205,7 +205,7 @@ impl TestHub {
         self.get(&format!("/v1/requests/{}", request["id"].as_str().expect("an id"))).await.expect(200)
     }
 
-    /// The endpoint's only delivery of that event, once it is in that state; with its attempts.
+    /// The endpoint's only delivery of this event with its attempts, once it is in this state.
     pub(crate) async fn delivery(&self, endpoint: &str, event: &str, state: &str) -> Value {
         let path = format!("/v1/endpoints/{endpoint}/deliveries");
         let what = format!("{event} to {endpoint} is {state}");

@@ -1,4 +1,4 @@
-//! What tests stand on: a hub on a free port with a clock that they move, both databases, and a receiver that does as it is told.
+//! Shared helpers: a hub on a free port with a manual clock, both databases, and a scripted receiver.
 
 mod cluster;
 mod database;
@@ -19,10 +19,10 @@ pub(crate) use times::{assert_times, has_six_digits, is_time};
 use std::future::Future;
 use std::time::Duration;
 
-/// How long something that must happen may take before the test gives up on it.
+/// How long a test waits for something before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Writes a test once and runs it on both databases.
+/// Runs each test on both databases.
 macro_rules! on_both {
     ($(async fn $name:ident($database:ident: Database) $body:block)+) => {
         $(
@@ -46,7 +46,7 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-/// Waits until `check` has a value; fails the test when it takes too long.
+/// Waits until `check` returns a value; fails the test when it takes too long.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, check: impl Fn() -> F) -> T {
     let waiting = async {
         loop {

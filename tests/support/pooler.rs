@@ -16,7 +16,7 @@ pub(crate) struct Pooler {
 }
 
 impl Pooler {
-    /// Starts one in front of the server of `database`, with that `pool_mode` and further settings.
+    /// Starts a pooler in front of the server of `database`, with this `pool_mode` and further settings.
     pub(crate) async fn start(database: &Database, pool_mode: &str, settings: &str) -> Self {
         let server = Url::parse(&database.url).expect("a URL");
         let host = server.query_pairs().find(|(name, _)| name == "host").map(|(_, value)| value.into_owned());

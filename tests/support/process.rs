@@ -1,4 +1,4 @@
-//! The hub as its own process, to be stopped and killed.
+//! The hub as a separate process, to be stopped and killed.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -16,14 +16,14 @@ pub(crate) const TOKEN: &str = "cs_test_admin_token_0001";
 pub(crate) struct HubProcess {
     pub(crate) child: Child,
     pub(crate) url: String,
-    /// What it said on standard error.
-    pub(crate) said: Arc<Mutex<Vec<String>>>,
-    /// Reads that until its end.
+    /// Its standard error so far.
+    pub(crate) log: Arc<Mutex<Vec<String>>>,
+    /// Reads standard error to its end.
     reader: JoinHandle<()>,
 }
 
 impl HubProcess {
-    /// The program, run in that folder.
+    /// The `countersign` program, run in this folder.
     pub(crate) fn command(folder: &Path) -> Command {
         Self::program(env!("CARGO_BIN_EXE_countersign"), folder)
     }
@@ -39,31 +39,31 @@ impl HubProcess {
         command
     }
 
-    /// Starts it on that port and waits until it is ready; the child's output when it ends instead. Replicas have folders of their
-    /// own, and so keys, hence `--init`.
+    /// Starts the hub on this port and waits until it is ready; returns its standard error if it ends instead.
+    /// Each replica has its own folder, and so its own keys, hence `--init`.
     pub(crate) async fn start(folder: &Path, port: u16, settings: &[(&str, &str)]) -> Result<Self, String> {
         let mut command = Self::command(folder);
         command.args(["serve", "--init", "--listen", &format!("127.0.0.1:{port}")]).envs(settings.iter().copied());
         Self::ready(command).await
     }
 
-    /// Starts it on a free port, with that log filter.
+    /// Starts the hub on a free port, with this log filter.
     pub(crate) async fn start_logging(folder: &Path, filter: &str, settings: &[(&str, &str)]) -> Result<Self, String> {
         let mut command = Self::command(folder);
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", filter]).envs(settings.iter().copied());
         Self::ready(command).await
     }
 
-    /// Starts it where no file can grow beyond so many KiB.
+    /// Starts the hub with a limit on the size of files, in KiB.
     pub(crate) async fn start_limited(folder: &Path, port: u16, kib: u32) -> Result<Self, String> {
         let program = env!("CARGO_BIN_EXE_countersign");
         let mut shell = Self::program("bash", folder);
-        // The signal is ignored so that a write beyond the limit fails, as on a full disk, instead of killing the process.
+        // The signal is ignored, so that a write beyond the limit fails as on a full disk, without a kill.
         shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {kib}; exec {program} serve --listen 127.0.0.1:{port}")]);
         Self::ready(shell).await
     }
 
-    /// Starts it where it may open so many files.
+    /// Starts the hub with a limit on open files.
     pub(crate) async fn start_with_files(folder: &Path, port: u16, files: u32) -> Result<Self, String> {
         let program = env!("CARGO_BIN_EXE_countersign");
         let mut shell = Self::program("bash", folder);
@@ -71,7 +71,7 @@ impl HubProcess {
         Self::ready(shell).await
     }
 
-    /// Starts it under `strace`, which meddles with its system calls as `inject` says (strace(1), "Tampering").
+    /// Starts the hub under `strace`, which tampers with its system calls as `inject` says (strace(1), "Tampering").
     pub(crate) async fn start_traced(
         folder: &Path,
         port: u16,
@@ -86,7 +86,7 @@ impl HubProcess {
         Self::ready(strace).await
     }
 
-    /// Has `strace` meddle with the system calls of all its threads from now on, for as long as what this returns is kept.
+    /// Tampers with the system calls of all its threads by `strace` until the returned child is dropped.
     pub(crate) async fn tamper(&self, inject: &[&str]) -> Child {
         let mut strace = Self::program("strace", Path::new("/"));
         strace
@@ -95,13 +95,13 @@ impl HubProcess {
             .args(["-p", &self.child.id().expect("it runs").to_string()]);
         let mut strace = strace.spawn().expect("strace starts");
         let mut lines = BufReader::new(strace.stderr.take().expect("standard error")).lines();
-        let said = lines.next_line().await.expect("readable output").unwrap_or_default();
-        assert!(said.contains("attached"), "{said}");
+        let log = lines.next_line().await.expect("readable output").unwrap_or_default();
+        assert!(log.contains("attached"), "{log}");
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         strace
     }
 
-    /// Starts a command that is to become a hub, and waits until it is ready.
+    /// Starts a command that runs a hub, and waits until it is ready.
     pub(crate) async fn ready(mut command: Command) -> Result<Self, String> {
         let usual = [
             ("COUNTERSIGN_ADMIN_TOKEN", TOKEN),
@@ -114,22 +114,22 @@ impl HubProcess {
             }
         }
         let mut child = command.spawn().expect("the program starts");
-        // From the start: a hub that logs much would wait for room in the pipe, and never be ready.
-        let (said, reader) = drain(&mut child);
+        // From the start: a hub that logs much would block on a full pipe, and never be ready.
+        let (log, reader) = drain(&mut child);
         let mut lines = BufReader::new(child.stdout.take().expect("standard output")).lines();
         let first = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.expect("a line in time");
         match first.expect("readable output") {
             Some(line) => {
                 let url = line.split(" ready at ").nth(1).unwrap_or_else(|| panic!("{line}")).to_owned();
-                // Nobody reads on: keep the pipe from filling or breaking.
+                // Keep reading, so that the pipe neither fills nor breaks.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                Ok(Self { child, url, said, reader })
+                Ok(Self { child, url, log, reader })
             }
             None => {
                 child.wait().await.expect("an end");
                 reader.await.expect("all is read");
-                let said = said.lock().unwrap().join("\n");
-                Err(said)
+                let log = log.lock().unwrap().join("\n");
+                Err(log)
             }
         }
     }
@@ -140,32 +140,32 @@ impl HubProcess {
         assert!(sent.expect("kill runs").success());
     }
 
-    /// How it ended, which it does in 20 s, and all that it said until then.
+    /// Waits up to 20 s for the end; returns the exit status and the whole standard error.
     pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
         let ended = tokio::time::timeout(Duration::from_secs(20), async {
             let status = self.child.wait().await.expect("an end");
             self.reader.await.expect("all is read");
             status
         });
-        (ended.await.expect("an end in time"), self.said.lock().unwrap().join("\n"))
+        (ended.await.expect("an end in time"), self.log.lock().unwrap().join("\n"))
     }
 
-    /// SIGKILL: no chance to tidy up.
+    /// Kills the hub with SIGKILL: no clean-up.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("it dies");
     }
 }
 
-/// Passes what the hub says on to the test's output, and keeps it.
+/// Copies the hub's standard error to the test's output, and keeps it.
 fn drain(child: &mut Child) -> (Arc<Mutex<Vec<String>>>, JoinHandle<()>) {
     let mut lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&said);
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&log);
     let reader = tokio::spawn(async move {
         while let Ok(Some(line)) = lines.next_line().await {
             eprintln!("hub: {line}");
             kept.lock().unwrap().push(line);
         }
     });
-    (said, reader)
+    (log, reader)
 }

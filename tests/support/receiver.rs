@@ -1,4 +1,4 @@
-//! A receiver that answers as it is told: well, late, badly, or not at all.
+//! A receiver that answers as scripted: correctly, late, wrongly, or not at all.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -12,48 +12,48 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::{assert_times, eventually};
 
-/// Something that happens by the way.
+/// A callback while a message is handled.
 pub(crate) type Hook = Arc<dyn Fn() + Send + Sync>;
-/// What to do with a message that comes for the so-manieth time, by its `webhook-id`.
+/// Chooses the behaviour for a message by how many times its `webhook-id` came before.
 type Choice = Arc<dyn Fn(&Received, usize) -> Behaviour + Send + Sync>;
 
-/// What to do with one message.
+/// The receiver's reaction to one message.
 #[derive(Clone)]
 pub(crate) enum Behaviour {
-    /// Answer with that status.
+    /// Answer with this status.
     Status(u16),
     /// Answer with these raw bytes.
     Raw(String),
-    /// Answer 200 after that time.
+    /// Answer 200 after this time.
     Late(Duration),
     /// Break the connection instead of answering.
     Reset,
-    /// Keep the connection and say nothing.
+    /// Keep the connection open without answering.
     Never,
-    /// Answer with these raw bytes, which are a whole answer of 200.
+    /// Answer with these raw bytes, which are a complete 200 answer.
     Whole(Vec<u8>),
-    /// Answer with these raw bytes, which are no whole answer, and close the connection.
+    /// Answer with these raw bytes, which are an incomplete answer, and close the connection.
     Half(Vec<u8>),
-    /// Answer 200 with a body of a kibibyte, a byte at a time with that pause in between.
+    /// Answer 200 with a body of 1 KiB, one byte at a time with this pause in between.
     Drip(Duration),
-    /// Answer 200 with a body that has no end.
+    /// Answer 200 with an endless body.
     Endless,
-    /// Answer 200, and do that at once.
+    /// Answer 200, then call the hook at once.
     Then(Hook),
-    /// Answer with that status once that is open.
+    /// Answer with this status once the semaphore is open.
     Held(Arc<tokio::sync::Semaphore>, u16),
 }
 
-/// One message, as it came.
+/// One received message.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: String,
     pub(crate) began: Timestamp,
-    /// When it was answered, or the connection broke. None while it is under way.
+    /// When it was answered, or the connection broke. None while the exchange is in progress.
     pub(crate) ended: Option<Timestamp>,
-    /// Whether all of an answer of 200 was written, to whoever was still there.
-    pub(crate) is_told: bool,
+    /// Whether a 200 answer was written completely, even if the sender was already gone.
+    pub(crate) is_acknowledged: bool,
 }
 
 impl Received {
@@ -84,7 +84,7 @@ struct State {
 }
 
 impl Receiver {
-    /// One that answers 200 once its script is over.
+    /// Starts a receiver that answers 200 when its script has ended.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address: SocketAddr = listener.local_addr().expect("an address");
@@ -97,29 +97,29 @@ impl Receiver {
                 if let Some(hook) = hook {
                     hook();
                 }
-                // A hub that is killed breaks its connections: no failure of the receiver.
+                // A hub that is killed breaks its connections; this is no failure of the receiver.
                 tokio::spawn(async move { serve(stream, &state).await.unwrap_or_default() });
             }
         });
         Self { url: format!("http://{address}/hook"), state }
     }
 
-    /// What to do with the next messages, in order.
+    /// Sets the behaviour for the next messages, in order.
     pub(crate) fn script(&self, behaviours: impl IntoIterator<Item = Behaviour>) {
         self.state.script.lock().unwrap().extend(behaviours);
     }
 
-    /// From now on all is well.
+    /// Answers 200 from now on.
     pub(crate) fn heal(&self) {
         self.state.script.lock().unwrap().clear();
     }
 
-    /// What to do with each message that the script says nothing about.
+    /// Sets the behaviour for each message beyond the script.
     pub(crate) fn choose(&self, choice: impl Fn(&Received, usize) -> Behaviour + Send + Sync + 'static) {
         *self.state.choice.lock().unwrap() = Some(Arc::new(choice));
     }
 
-    /// What to do whenever a connection is made, before anything is read from it.
+    /// Sets a hook for each new connection, called before anything is read from it.
     pub(crate) fn on_connection(&self, hook: Hook) {
         *self.state.on_connection.lock().unwrap() = Some(hook);
     }
@@ -129,12 +129,12 @@ impl Receiver {
         self.state.received.lock().unwrap().clone()
     }
 
-    /// What `look` makes of the newest message that it makes something of.
-    pub(crate) fn find<T>(&self, look: impl Fn(&Received) -> Option<T>) -> Option<T> {
-        self.state.received.lock().unwrap().iter().rev().find_map(look)
+    /// The first value that `select` returns, from the newest message to the oldest.
+    pub(crate) fn find<T>(&self, select: impl Fn(&Received) -> Option<T>) -> Option<T> {
+        self.state.received.lock().unwrap().iter().rev().find_map(select)
     }
 
-    /// The first `count` messages, as soon as there are so many.
+    /// The first `count` messages, once there are so many.
     pub(crate) async fn wait_for(&self, count: usize) -> Vec<Received> {
         eventually(&format!("{count} messages arrive"), || async {
             let received = self.received();
@@ -144,15 +144,15 @@ impl Receiver {
     }
 }
 
-/// HTTP/1.1 as far as the hub's client speaks it: a head, a body of known length, connections kept open.
+/// HTTP/1.1 as the hub's client uses it: a head, a body of known length, connections kept open.
 async fn serve(mut stream: TcpStream, state: &State) -> std::io::Result<()> {
     let mut buffer = Vec::new();
     while let Some(message) = read_message(&mut stream, &mut buffer).await? {
-        let (number, behaviour) = state.take(message);
+        let (number, behaviour) = state.record(message);
         let answered = answer(&mut stream, behaviour).await;
         let received = &mut state.received.lock().unwrap()[number];
         received.ended = Some(SystemClock.now());
-        received.is_told = matches!(answered, Ok(Answered { is_told: true, .. }));
+        received.is_acknowledged = matches!(answered, Ok(Answered { is_acknowledged: true, .. }));
         if !answered?.is_kept {
             return Ok(());
         }
@@ -161,8 +161,8 @@ async fn serve(mut stream: TcpStream, state: &State) -> std::io::Result<()> {
 }
 
 impl State {
-    /// Keeps a message; answers its number and what to do.
-    fn take(&self, message: Received) -> (usize, Behaviour) {
+    /// Records a message; returns its index and the behaviour for it.
+    fn record(&self, message: Received) -> (usize, Behaviour) {
         let mut received = self.received.lock().unwrap();
         let id = message.header("webhook-id");
         let times = received.iter().filter(|earlier| earlier.header("webhook-id") == id).count();
@@ -176,41 +176,41 @@ impl State {
     }
 }
 
-/// How an answer went.
+/// The result of an answer.
 struct Answered {
-    is_told: bool,
-    /// Whether the connection can be used further.
+    is_acknowledged: bool,
+    /// Whether the connection stays open.
     is_kept: bool,
 }
 
 async fn answer(stream: &mut TcpStream, behaviour: Behaviour) -> std::io::Result<Answered> {
     const EMPTY: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-    let mut is_told = true;
+    let mut is_acknowledged = true;
     match behaviour {
         Behaviour::Status(status) => {
-            let text = format!("HTTP/1.1 {status} Told\r\ncontent-length: 2\r\n\r\nok");
+            let text = format!("HTTP/1.1 {status} Answered\r\ncontent-length: 2\r\n\r\nok");
             stream.write_all(text.as_bytes()).await?;
-            is_told = status == 200;
+            is_acknowledged = status == 200;
         }
         Behaviour::Raw(raw) => {
             stream.write_all(raw.as_bytes()).await?;
-            is_told = raw.starts_with("HTTP/1.1 200");
+            is_acknowledged = raw.starts_with("HTTP/1.1 200");
         }
         Behaviour::Late(wait) => {
             tokio::select! {
                 () = tokio::time::sleep(wait) => stream.write_all(EMPTY.as_bytes()).await?,
-                () = gone(stream) => is_told = false,
+                () = gone(stream) => is_acknowledged = false,
             }
         }
-        Behaviour::Reset => return Ok(Answered { is_told: false, is_kept: false }),
+        Behaviour::Reset => return Ok(Answered { is_acknowledged: false, is_kept: false }),
         Behaviour::Never => {
             gone(stream).await;
-            is_told = false;
+            is_acknowledged = false;
         }
         Behaviour::Whole(raw) => stream.write_all(&raw).await?,
         Behaviour::Half(raw) => {
             stream.write_all(&raw).await?;
-            return Ok(Answered { is_told: false, is_kept: false });
+            return Ok(Answered { is_acknowledged: false, is_kept: false });
         }
         Behaviour::Drip(pause) => {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1024\r\n\r\n").await?;
@@ -231,11 +231,11 @@ async fn answer(stream: &mut TcpStream, behaviour: Behaviour) -> std::io::Result
         }
         Behaviour::Held(gate, status) => {
             let _open = gate.acquire().await.expect("the gate stays");
-            stream.write_all(format!("HTTP/1.1 {status} Told\r\ncontent-length: 0\r\n\r\n").as_bytes()).await?;
-            is_told = status == 200;
+            stream.write_all(format!("HTTP/1.1 {status} Answered\r\ncontent-length: 0\r\n\r\n").as_bytes()).await?;
+            is_acknowledged = status == 200;
         }
     }
-    Ok(Answered { is_told, is_kept: true })
+    Ok(Answered { is_acknowledged, is_kept: true })
 }
 
 /// Resolves when the other end closes the connection.
@@ -259,7 +259,7 @@ async fn read_message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::
                 let body = String::from_utf8(buffer[end + 4..whole].to_vec()).expect("a UTF-8 body");
                 buffer.drain(..whole);
                 let began = SystemClock.now();
-                return Ok(Some(Received { headers, body, began, ended: None, is_told: false }));
+                return Ok(Some(Received { headers, body, began, ended: None, is_acknowledged: false }));
             }
         }
         let mut chunk = [0; 16 * 1024];

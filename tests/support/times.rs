@@ -1,9 +1,9 @@
-//! The one form in which times leave the hub.
+//! The one format of times in the hub's output.
 
 use serde_json::Value;
 
-/// Fails when a string in the JSON is a time without exactly six digits of a second. Only whole strings are looked at: within a text
-/// of somebody's own a time may look as they like.
+/// Fails when a string in the JSON is a time without exactly six fractional digits. Only whole strings are checked:
+/// times within other text may have any format.
 pub(crate) fn assert_times(value: &Value) {
     match value {
         Value::String(text) if is_time(text) => {
@@ -15,7 +15,7 @@ pub(crate) fn assert_times(value: &Value) {
     }
 }
 
-/// Whether it begins as times in RFC 3339 do, and is short enough to be nothing else.
+/// Whether the text begins like a time in RFC 3339, and is short enough to be nothing else.
 pub(crate) fn is_time(text: &str) -> bool {
     let form = "dddd-dd-ddTdd:dd:dd";
     let begins = text.bytes().zip(form.bytes()).all(|(byte, kind)| match kind {

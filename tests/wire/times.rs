@@ -41,8 +41,8 @@ async fn in_log_lines_and_on_terminals() {
         let settings = [("COUNTERSIGN_LOG_FORMAT", format)];
         let hub = HubProcess::start_logging(folder.path(), "debug", &settings).await.unwrap();
         let lines = eventually("the hub logs", || async {
-            let said = hub.said.lock().unwrap().clone();
-            (said.len() > 3).then_some(said)
+            let log = hub.log.lock().unwrap().clone();
+            (log.len() > 3).then_some(log)
         })
         .await;
         for line in lines {

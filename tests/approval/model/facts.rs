@@ -1,27 +1,27 @@
-//! The model: plain facts, and what follows from them by the rules as people would say them.
+//! The model: plain facts, and the rules applied to them in the most direct way.
 
 use super::worlds::{END, GROUPS, PEOPLE, Rule, Step, Vote, WINDOW, World};
 
-/// What can be seen of a request.
+/// The observable state of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Picture {
     pub(super) status: &'static str,
-    /// By what means it ended, and by whom, in order.
+    /// How it ended, and who decided, in order.
     pub(super) decision: Option<(&'static str, Vec<usize>)>,
     pub(super) payload: usize,
     pub(super) revision: u32,
-    /// Which groups were added to each slot.
-    pub(super) slots: Vec<Asked>,
-    pub(super) votes: Vec<Said>,
+    /// Each slot, with the groups that escalation added to it.
+    pub(super) slots: Vec<ModelSlot>,
+    pub(super) votes: Vec<ModelVote>,
     pub(super) undecidable: bool,
     pub(super) successor: Option<usize>,
-    /// Reminders and steps of escalation that are behind it, and how often somebody was reminded.
+    /// The number of past reminders and escalation steps, and how often reminders were sent.
     pub(super) progress: (usize, usize, usize),
     pub(super) next_notice: Option<i64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Asked {
+pub(super) struct ModelSlot {
     pub(super) group: usize,
     pub(super) needed: u32,
     pub(super) shared: bool,
@@ -29,24 +29,24 @@ pub(super) struct Asked {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Said {
+pub(super) struct ModelVote {
     pub(super) voter: usize,
-    /// Whose vote it is.
+    /// The member whose right to vote is used.
     pub(super) seat: usize,
     pub(super) approve: bool,
-    /// The slots that it is for.
+    /// The slots that the vote counts for, as bits.
     pub(super) groups: u8,
     pub(super) revision: u32,
-    /// What it makes of the window.
+    /// The access window that the vote narrows to.
     pub(super) window: Option<u32>,
-    /// Its words.
+    /// The reason, by number.
     pub(super) why: Option<usize>,
     pub(super) void: Option<&'static str>,
 }
 
-impl Said {
-    /// Whether nothing of the vote would be lost by keeping this instead.
-    fn says_all_of(&self, vote: &Vote) -> bool {
+impl ModelVote {
+    /// Whether the kept vote already says everything that the new vote says.
+    fn covers(&self, vote: &Vote) -> bool {
         self.approve == vote.approve && self.window == vote.window && (vote.why.is_none() || vote.why == self.why)
     }
 }
@@ -87,7 +87,7 @@ impl Facts {
         Picture { next_notice: next, ..self.seen.clone() }
     }
 
-    /// What is answered.
+    /// Applies a step and returns the expected answer.
     pub(super) fn take(&mut self, step: &Step) -> &'static str {
         match *step {
             Step::Wait(seconds) => self.now += seconds,
@@ -120,7 +120,7 @@ impl Facts {
         self.seen.undecidable = false;
     }
 
-    /// What is answered when it has ended.
+    /// The expected answer after the request has ended.
     fn too_late(&mut self, step: &Step) -> &'static str {
         let status = self.seen.status;
         match *step {
@@ -136,12 +136,12 @@ impl Facts {
             _ if status == "expired" => "expired",
             Step::Vote(ref vote) => {
                 let asks_for_another = vote.payload.is_some_and(|payload| payload != self.seen.payload);
-                let fits = |said: &&Said| {
-                    vote.behalf.is_none_or(|behalf| behalf == said.seat)
-                        && vote.named.is_none_or(|named| said.groups & bit(named) != 0)
+                let fits = |kept: &&ModelVote| {
+                    vote.behalf.is_none_or(|behalf| behalf == kept.seat)
+                        && vote.named.is_none_or(|named| kept.groups & bit(named) != 0)
                 };
-                let known = self.live().filter(|said| said.voter == vote.person).find(fits);
-                let same = known.is_some_and(|said| said.says_all_of(vote)) && !vote.stale;
+                let known = self.live().filter(|kept| kept.voter == vote.person).find(fits);
+                let same = known.is_some_and(|kept| kept.covers(vote)) && !vote.stale;
                 if same && !asks_for_another { "ok" } else { "decided" }
             }
             _ => "decided",
@@ -159,26 +159,26 @@ impl Facts {
         self.world.members[group] & bit(person) != 0
     }
 
-    fn may_fill(&self, person: usize, slot: &Asked) -> bool {
+    fn may_fill(&self, person: usize, slot: &ModelSlot) -> bool {
         self.is_in(person, slot.group) || slot.also.iter().any(|group| self.is_in(person, *group))
     }
 
-    /// The slots that the person may fill, or the named one of them.
-    fn slots_of(&self, person: usize, slots: &[Asked], named: Option<usize>) -> u8 {
+    /// The slots that the person may fill, limited to the named one if there is one.
+    fn slots_of(&self, person: usize, slots: &[ModelSlot], named: Option<usize>) -> u8 {
         let mine = slots.iter().filter(|slot| self.may_fill(person, slot));
         mine.filter(|slot| named.is_none_or(|named| named == slot.group)).map(|slot| bit(slot.group)).sum()
     }
 
-    fn live(&self) -> impl Iterator<Item = &Said> {
-        self.seen.votes.iter().filter(|said| said.void.is_none())
+    fn live(&self) -> impl Iterator<Item = &ModelVote> {
+        self.seen.votes.iter().filter(|kept| kept.void.is_none())
     }
 
-    /// Whether the member whose vote it is may fill one of the slots that it is for still.
-    fn holds(&self, said: &Said) -> bool {
-        said.groups & self.slots_of(said.seat, &self.seen.slots, None) != 0
+    /// Whether the member whose vote it is may still fill one of the slots that the vote counts for.
+    fn holds(&self, kept: &ModelVote) -> bool {
+        kept.groups & self.slots_of(kept.seat, &self.seen.slots, None) != 0
     }
 
-    /// Whose vote the person would use, or why there is none.
+    /// The seat that the person votes with, or why there is none.
     fn seat(&self, vote: &Vote) -> Result<usize, &'static str> {
         let has_slot = |person: usize| self.slots_of(person, &self.seen.slots, vote.named) != 0;
         if vote.behalf.is_none() && has_slot(vote.person) {
@@ -188,7 +188,7 @@ impl Facts {
         let is_meant = |absent: &usize| vote.behalf.is_none_or(|behalf| behalf == *absent);
         let mut why_not = "not eligible";
         for absent in (0..PEOPLE).filter(is_away).filter(is_meant).filter(|absent| has_slot(*absent)) {
-            let used = self.live().any(|said| said.seat == absent && said.voter != vote.person && self.holds(said));
+            let used = self.live().any(|kept| kept.seat == absent && kept.voter != vote.person && self.holds(kept));
             match (vote.approve && self.is_barred(absent), used) {
                 (true, _) => why_not = "conflict",
                 (_, true) => why_not = "seat taken",
@@ -205,7 +205,7 @@ impl Facts {
         if vote.link && self.world.strict {
             return "unsure";
         }
-        // A conflict of interest keeps nobody from saying no.
+        // A conflict of interest does not prevent a rejection.
         if vote.approve && self.is_barred(vote.person) {
             return "conflict";
         }
@@ -214,10 +214,10 @@ impl Facts {
             Err(why_not) => return why_not,
         };
         let other = vote.payload.filter(|payload| *payload != self.seen.payload);
-        let is_theirs = |said: &&Said| (said.voter, said.seat, said.approve) == (vote.person, seat, vote.approve);
-        let before = self.live().filter(is_theirs).find(|said| self.holds(said)).filter(|_| other.is_none()).cloned();
+        let is_theirs = |kept: &&ModelVote| (kept.voter, kept.seat, kept.approve) == (vote.person, seat, vote.approve);
+        let before = self.live().filter(is_theirs).find(|kept| self.holds(kept)).filter(|_| other.is_none()).cloned();
         let asked = self.slots_of(seat, &self.seen.slots, vote.named);
-        if before.as_ref().is_some_and(|said| said.says_all_of(vote) && asked & !said.groups == 0) {
+        if before.as_ref().is_some_and(|kept| kept.covers(vote) && asked & !kept.groups == 0) {
             return "ok";
         }
         if vote.window.is_some_and(|window| !vote.approve || !self.world.access || window > WINDOW) {
@@ -232,29 +232,29 @@ impl Facts {
         if groups == 0 {
             return "not eligible";
         }
-        // Whoever says the same for one more slot, or makes the window another, keeps what they said it for, and why.
-        groups |= before.as_ref().map_or(0, |said| said.groups);
-        let why = vote.why.or(before.and_then(|said| said.why));
+        // A vote that only adds a slot or changes the window keeps the earlier slots and reason.
+        groups |= before.as_ref().map_or(0, |kept| kept.groups);
+        let why = vote.why.or(before.and_then(|kept| kept.why));
         match change {
             Some(payload) => self.change(payload, slots),
             None => self.make_way(vote.person, seat),
         }
         let (voter, approve, revision, window) = (vote.person, vote.approve, self.seen.revision, vote.window);
-        self.seen.votes.push(Said { voter, seat, approve, groups, revision, window, why, void: None });
+        self.seen.votes.push(ModelVote { voter, seat, approve, groups, revision, window, why, void: None });
         self.count(approve);
         "ok"
     }
 
-    /// Ends it when enough people said the same.
+    /// Ends the request when enough people agree.
     fn count(&mut self, approve: bool) {
-        let alike: Vec<Said> = self.live().filter(|said| said.approve == approve).cloned().collect();
-        let mut by: Vec<usize> = alike.iter().map(|said| said.voter).collect();
+        let alike: Vec<ModelVote> = self.live().filter(|kept| kept.approve == approve).cloned().collect();
+        let mut by: Vec<usize> = alike.iter().map(|kept| kept.voter).collect();
         by.sort_unstable();
         if !approve && by.len() >= self.world.reject_needed as usize {
             self.end("rejected", "votes", by);
         } else if approve {
-            let agreed = |person: usize, slot: &Asked| {
-                alike.iter().any(|said| said.seat == person && said.groups & bit(slot.group) != 0)
+            let agreed = |person: usize, slot: &ModelSlot| {
+                alike.iter().any(|kept| kept.seat == person && kept.groups & bit(slot.group) != 0)
             };
             if self.can_be_filled(&self.seen.slots, agreed) {
                 self.end("approved", "votes", by);
@@ -262,28 +262,28 @@ impl Facts {
         }
     }
 
-    /// Voids what a vote of `person` with the vote of `seat` leaves no room for.
+    /// Voids the votes that a vote by `person` with the seat of `seat` replaces.
     fn make_way(&mut self, person: usize, seat: usize) {
         self.void_lapsed();
-        for said in self.seen.votes.iter_mut().filter(|said| said.void.is_none()) {
-            if said.voter == person {
-                said.void = Some("changed_mind");
-            } else if said.seat == seat {
-                said.void = Some("taken_over");
+        for kept in self.seen.votes.iter_mut().filter(|kept| kept.void.is_none()) {
+            if kept.voter == person {
+                kept.void = Some("changed_mind");
+            } else if kept.seat == seat {
+                kept.void = Some("taken_over");
             }
         }
     }
 
     fn void_lapsed(&mut self) {
-        let lapsed: Vec<bool> = self.seen.votes.iter().map(|said| said.void.is_none() && !self.holds(said)).collect();
-        for (said, _) in self.seen.votes.iter_mut().zip(lapsed).filter(|(_, lapsed)| *lapsed) {
-            said.void = Some("left_group");
+        let lapsed: Vec<bool> = self.seen.votes.iter().map(|kept| kept.void.is_none() && !self.holds(kept)).collect();
+        for (kept, _) in self.seen.votes.iter_mut().zip(lapsed).filter(|(_, lapsed)| *lapsed) {
+            kept.void = Some("left_group");
         }
     }
 
-    /// What the rules ask for when it is another payload.
-    fn slots_for(&self, payload: usize) -> Result<Vec<Asked>, &'static str> {
-        let mut slots: Vec<Asked> = self.world.slots.iter().map(|slot| asked(*slot)).collect();
+    /// The slots that the rules require for another payload.
+    fn slots_for(&self, payload: usize) -> Result<Vec<ModelSlot>, &'static str> {
+        let mut slots: Vec<ModelSlot> = self.world.slots.iter().map(|slot| asked(*slot)).collect();
         for slot in &mut slots {
             let known = self.seen.slots.iter().find(|known| known.group == slot.group);
             slot.also = known.expect("a slot of the policy stays").also.clone();
@@ -296,15 +296,15 @@ impl Facts {
                 None => slots.push(asked((group, needed, shared))),
             },
         }
-        let anybody = |person: usize, _: &Asked| !self.is_barred(person);
+        let anybody = |person: usize, _: &ModelSlot| !self.is_barred(person);
         if self.can_be_filled(&slots, anybody) { Ok(slots) } else { Err("unsatisfiable") }
     }
 
-    fn change(&mut self, payload: usize, slots: Vec<Asked>) {
+    fn change(&mut self, payload: usize, slots: Vec<ModelSlot>) {
         (self.seen.payload, self.seen.slots) = (payload, slots);
         self.seen.revision += 1;
         self.seen.undecidable = false;
-        self.seen.votes.iter_mut().filter(|said| said.void.is_none()).for_each(|said| said.void = Some("revised"));
+        self.seen.votes.iter_mut().filter(|kept| kept.void.is_none()).for_each(|kept| kept.void = Some("revised"));
     }
 
     fn revise(&mut self, payload: usize, stale: bool) -> &'static str {
@@ -326,15 +326,15 @@ impl Facts {
         self.seen.undecidable = !self.could_be_approved();
     }
 
-    /// Whether all who may and have not said no could fill every slot.
+    /// Whether the eligible people who have not rejected could fill every slot.
     pub(super) fn could_be_approved(&self) -> bool {
-        let said_no = |person: usize| self.live().any(|said| said.seat == person && !said.approve);
+        let said_no = |person: usize| self.live().any(|kept| kept.seat == person && !kept.approve);
         self.can_be_filled(&self.seen.slots, |person, _| !self.is_barred(person) && !said_no(person))
     }
 
-    /// Tries every way to seat people who are `willing`.
-    fn can_be_filled(&self, slots: &[Asked], willing: impl Fn(usize, &Asked) -> bool) -> bool {
-        let sitters = |slot: &Asked| -> u8 {
+    /// Tries every way to seat the `willing` people.
+    fn can_be_filled(&self, slots: &[ModelSlot], willing: impl Fn(usize, &ModelSlot) -> bool) -> bool {
+        let sitters = |slot: &ModelSlot| -> u8 {
             let may = |person: &usize| self.may_fill(*person, slot) && willing(*person, slot);
             (0..PEOPLE).filter(may).map(bit).sum()
         };
@@ -377,11 +377,11 @@ impl Facts {
     }
 }
 
-fn asked((group, needed, shared): (usize, u32, bool)) -> Asked {
-    Asked { group, needed, shared, also: Vec::new() }
+fn asked((group, needed, shared): (usize, u32, bool)) -> ModelSlot {
+    ModelSlot { group, needed, shared, also: Vec::new() }
 }
 
-/// Whether each seat can be taken by one of those who may sit in it and who sits nowhere else.
+/// Whether each seat can be filled by one of its possible people, each of whom sits only once.
 fn can_sit(seats: &[u8], seated: u8) -> bool {
     let [first, others @ ..] = seats else { return true };
     (0..PEOPLE).map(bit).any(|person| first & person != 0 && seated & person == 0 && can_sit(others, seated | person))

@@ -1,5 +1,5 @@
-//! Random worlds and steps through the core, and through a model that finds out for itself: it keeps plain facts of who said
-//! what, and decides whether slots are filled by trying every way to seat people.
+//! Random worlds and steps, applied to the core and to an independent model. The model keeps plain facts about the
+//! votes, and decides whether slots are filled by trying every way to seat people.
 
 mod facts;
 mod replay;
@@ -16,20 +16,20 @@ use facts::Facts;
 use replay::Replay;
 use worlds::{Step, World, steps, worlds};
 
-/// How many cases all tests of this kind try together; more in the long run: `PROPTEST_CASES=1000000`.
+/// The number of cases that all tests of this kind run together; more in the long run: `PROPTEST_CASES=1000000`.
 const CASES: u32 = 100_000;
-/// They share the cases, so that they run side by side.
+/// The cases are split between the tests, so that they run in parallel.
 const SHARES: u32 = 4;
 
 fn config(shares: u32) -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(CASES);
-    // A case that fails is printed whole; as a seed in a file it would mean another case after the next change here.
+    // A failing case is printed whole; a seed in a file would mean another case after the next change here.
     let config = ProptestConfig { cases: cases / shares, failure_persistence: None, ..ProptestConfig::default() };
-    // Without an optimiser the default, which is strong enough for secrets, takes three quarters of the time.
+    // Without an optimiser the default generator, which is strong enough for secrets, takes three quarters of the time.
     ProptestConfig { rng_algorithm: RngAlgorithm::XorShift, ..config }
 }
 
-/// What must come up when so many worlds are tried: a model in which nothing happens would agree too.
+/// Situations that must occur when so many worlds are tried: a model in which nothing happens would agree too.
 const SEEN: [&str; 36] = [
     "another window",
     "approved by break_glass",
@@ -84,7 +84,7 @@ fn agree() {
     assert!(!enough || missed.is_empty(), "never seen: {missed:?}");
 }
 
-/// Takes every step in both, and compares all that can be seen of them.
+/// Applies every step to both, and compares all observable state.
 fn walk(world: &World, steps: &[Step], seen: &RefCell<BTreeSet<String>>) -> Result<(), TestCaseError> {
     let (mut facts, mut replay) = (Facts::new(world), Replay::new(world));
     for step in steps {
@@ -124,7 +124,7 @@ fn core_and_model_agree_fourth_share() {
 proptest! {
     #![proptest_config(config(SHARES))]
 
-    /// The matching finds a way when there is one.
+    /// The matching finds a complete assignment when there is one.
     #[test]
     fn satisfiable_means_that_there_is_a_way_to_approve(world in worlds(), escalated in any::<bool>()) {
         let (mut facts, mut replay) = (Facts::new(&world), Replay::new(&world));

@@ -1,4 +1,4 @@
-//! The core, taken through the same steps, and what can be seen of it in the model's terms.
+//! The core, driven through the same steps, with its observable state in the model's terms.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use countersign::approval::{
 use countersign::ids::{RequestId, VoteId};
 
 use super::super::{allows, asks_for, at, ballot, denies, email, group, no_rule, proposal, request};
-use super::facts::{Asked, Picture, Said};
+use super::facts::{ModelSlot, ModelVote, Picture};
 use super::worlds::{GROUPS, PEOPLE, Rule, Step, Vote, WINDOW, World};
 
-/// Made once: hundreds of thousands of worlds are tried.
+/// Built once, since hundreds of thousands of worlds are tried.
 struct Names {
     people: [Email; PEOPLE],
     groups: [GroupName; GROUPS],
@@ -29,7 +29,7 @@ static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
     successors: [[1; 16], [2; 16]].map(RequestId::from_bytes),
 });
 
-/// What voters say.
+/// The reasons that voters give.
 const WORDS: [&str; 2] = ["it is time", "it is small"];
 
 fn person(number: usize) -> Email {
@@ -53,10 +53,10 @@ pub(super) struct Replay {
     now: i64,
     request: Request,
     roster: Roster,
-    /// Why which vote was voided, as the core said.
+    /// The voided votes, with the reasons that the core gave.
     voids: BTreeMap<VoteId, VoidReason>,
     reminded: usize,
-    /// What the last step did.
+    /// Notable events of the last step.
     happened: Vec<String>,
 }
 
@@ -107,7 +107,7 @@ impl Replay {
         &self.roster
     }
 
-    /// What is answered.
+    /// Applies a step and returns the core's answer.
     pub(super) fn take(&mut self, step: &Step) -> &'static str {
         self.happened.clear();
         let command = match *step {
@@ -186,7 +186,7 @@ impl Replay {
         word(&verdict.answer)
     }
 
-    /// What the last step did, in words.
+    /// Notable events of the last step, as text.
     pub(super) fn noteworthy(&self) -> &[String] {
         &self.happened
     }
@@ -240,10 +240,10 @@ impl Replay {
         }
     }
 
-    fn seen_vote(&self, vote: &countersign::approval::Vote) -> Said {
+    fn seen_vote(&self, vote: &countersign::approval::Vote) -> ModelVote {
         let void = self.voids.get(&vote.id).copied();
         assert_eq!(vote.voided, void.is_some(), "a vote is voided for a reason");
-        Said {
+        ModelVote {
             voter: number(&NAMES.people, &vote.voter),
             seat: number(&NAMES.people, vote.seat()),
             approve: vote.choice == Choice::Approve,
@@ -256,10 +256,10 @@ impl Replay {
     }
 }
 
-fn seen_slot(slot: &TermsSlot) -> Asked {
+fn seen_slot(slot: &TermsSlot) -> ModelSlot {
     let TermsSlot { slot: Slot { group, needed, shared }, also, .. } = slot;
     let also = also.iter().map(|group| number(&NAMES.groups, group)).collect();
-    Asked { group: number(&NAMES.groups, group), needed: *needed, shared: *shared, also }
+    ModelSlot { group: number(&NAMES.groups, group), needed: *needed, shared: *shared, also }
 }
 
 fn roster(world: &World) -> Roster {

@@ -1,4 +1,4 @@
-//! What the random worlds are made of, and what happens in them.
+//! The random worlds, and the steps that happen in them.
 
 use proptest::prelude::*;
 
@@ -7,37 +7,37 @@ pub(super) const GROUPS: usize = 4;
 pub(super) const PAYLOADS: usize = 3;
 /// The deadline, in seconds.
 pub(super) const END: i64 = 100;
-/// How long access is asked for, in seconds.
+/// The duration of the access that is requested, in seconds.
 pub(super) const WINDOW: u32 = 600;
 
-/// By numbers: people, groups and payloads, of which 0 is the one that is asked for. A set of them is the bits of a byte.
+/// People, groups and payloads by number. Payload 0 is the one requested at first. Sets are bits of a byte.
 #[derive(Debug, Clone)]
 pub(super) struct World {
-    /// By group, how many, and whether shared.
+    /// Group, number of approvals needed, and whether the slot is shared.
     pub(super) slots: Vec<(usize, u32, bool)>,
-    /// Of each group.
+    /// The members of each group, as bits.
     pub(super) members: [u8; GROUPS],
-    /// Who stands in for each person.
+    /// The stand-in of each person.
     pub(super) stand_ins: [Option<usize>; PEOPLE],
     pub(super) requester: usize,
     pub(super) acting_for: Option<usize>,
     pub(super) beneficiary: Option<usize>,
-    /// Whose token it came by.
+    /// The owner of the token that asked.
     pub(super) token_owner: Option<usize>,
     pub(super) conflicted: u8,
     pub(super) self_approval: bool,
     pub(super) reject_needed: u32,
-    /// Whether it is access for `WINDOW` seconds, and no action.
+    /// Whether the request is for access during `WINDOW` seconds instead of for an action.
     pub(super) access: bool,
-    /// Whether a link is not enough.
+    /// Whether the policy requires more assurance than a link.
     pub(super) strict: bool,
-    /// When.
+    /// Times of the reminders.
     pub(super) reminders: Vec<u32>,
-    /// When, which slot, which group.
+    /// Time, slot and group of each escalation step.
     pub(super) escalation: Vec<(u32, usize, usize)>,
-    /// The groups that have the right, and how often a day.
+    /// The groups with the break-glass right, and how often a day it may be used.
     pub(super) glass: Option<(u8, u32)>,
-    /// What they say of each payload.
+    /// The ruling for each payload.
     pub(super) rules: [Rule; PAYLOADS],
 }
 
@@ -46,7 +46,7 @@ pub(super) enum Rule {
     Silent,
     Denies,
     Allows,
-    /// A slot more.
+    /// Adds a slot.
     Asks(usize, u32, bool),
 }
 
@@ -70,19 +70,19 @@ pub(super) enum Step {
 pub(super) struct Vote {
     pub(super) person: usize,
     pub(super) approve: bool,
-    /// The slot that they name.
+    /// The slot that the voter names.
     pub(super) named: Option<usize>,
-    /// In whose place, when they say so.
+    /// The member whose seat the voter names.
     pub(super) behalf: Option<usize>,
-    /// What they would rather approve.
+    /// The changed payload that the voter approves instead.
     pub(super) payload: Option<usize>,
-    /// Whether they saw another revision.
+    /// Whether the voter saw another revision.
     pub(super) stale: bool,
-    /// Whether it came by a link only.
+    /// Whether the vote has only the assurance of a link.
     pub(super) link: bool,
-    /// The window that they make of it.
+    /// The window that the voter narrows to.
     pub(super) window: Option<u32>,
-    /// Their words, by number.
+    /// The reason, by number.
     pub(super) why: Option<usize>,
 }
 
@@ -114,12 +114,12 @@ fn rule() -> impl Strategy<Value = Rule> {
     ]
 }
 
-/// Each person is in a group more often than not.
+/// Makes each person a member of a group more often than not.
 fn members() -> impl Strategy<Value = u8> {
     (0_u8..32, 0_u8..32).prop_map(|(some, more)| some | more)
 }
 
-/// Steps for slots that are there, in the order of their time.
+/// Escalation steps for existing slots, in the order of their times.
 fn escalation(slots: &[(usize, u32, bool)], wanted: Vec<(u32, usize, usize)>) -> Vec<(u32, usize, usize)> {
     let mut steps: Vec<_> = wanted
         .into_iter()
@@ -201,7 +201,7 @@ fn vote() -> impl Strategy<Value = Vote> {
         })
 }
 
-/// What ends a request for good comes seldom, so that something has happened before.
+/// Steps that end a request permanently are rare, so that something happens before.
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let revise = (0..PAYLOADS, prop::bool::weighted(0.1));
     let step = prop_oneof![

@@ -1,11 +1,11 @@
-//! Visits every state that can be reached, breadth first, so that what it finds wrong comes with a shortest way there.
+//! Visits every reachable state breadth first, so that each fault is reported with a shortest path to it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-/// A closed world: states, and what may happen in each.
+/// A closed model: its states, and the actions that are possible in each.
 pub(super) trait Model {
     type State: Clone + Eq + Hash + Debug;
     type Action: Copy + Debug;
@@ -13,35 +13,35 @@ pub(super) trait Model {
 
     fn initial(&self) -> Self::State;
     fn actions(&self, state: &Self::State) -> Vec<Self::Action>;
-    /// What `action` makes of `state`, or the property that it breaks.
+    /// The state after `action`, or the property that the action violates.
     fn step(&self, state: &Self::State, action: Self::Action) -> Result<Self::State, Self::Property>;
 }
 
-/// A whole space without a fault in it.
+/// A completely explored state space without a fault.
 #[derive(Debug)]
 pub(super) struct Explored<S> {
     pub(super) states: Vec<S>,
     pub(super) steps: usize,
-    /// Of the state that is farthest from the start.
+    /// The distance of the farthest state from the start.
     pub(super) depth: usize,
 }
 
-/// A fault, and the shortest way to it.
+/// A violated property, with the shortest path to it.
 #[derive(Debug)]
 pub(super) struct Fault<A, P> {
     pub(super) property: P,
     pub(super) way: Vec<A>,
 }
 
-/// More states than this mean that the model has no bound: that fails, it is never passed over.
+/// More states than this mean that the model is unbounded; the exploration then fails instead of stopping quietly.
 const CAP: usize = 2_000_000;
 
-/// What came of it.
+/// The result of an exploration.
 pub(super) type Outcome<M> = Result<Explored<<M as Model>::State>, Fault<<M as Model>::Action, <M as Model>::Property>>;
 
 /// How a state was first reached.
 struct Visit<A> {
-    /// From which state, by what; nothing for the first.
+    /// The previous state and the action; none for the first state.
     from: Option<(usize, A)>,
     depth: usize,
 }
@@ -71,7 +71,7 @@ pub(super) fn explore<M: Model>(model: &M) -> Outcome<M> {
     Ok(Explored { states, steps, depth })
 }
 
-/// What leads from the first state to `at`, and on by `last`.
+/// The actions from the first state to `at`, followed by `last`.
 fn way<A: Copy>(visits: &[Visit<A>], mut at: usize, last: A) -> Vec<A> {
     let mut way = vec![last];
     while let Some((from, action)) = visits[at].from {

@@ -1,5 +1,5 @@
-//! Asking, deciding and running as one protocol: every state that a small world can reach is visited, with the core's own
-//! `decide` and `use_execution` in its middle.
+//! Request, decision and execution as one protocol: every state that a small world can reach is visited, with the
+//! core's own `decide` and `use_execution` in the middle.
 
 mod explorer;
 mod sabotage;
@@ -14,7 +14,7 @@ use state::World;
 use world::Hub;
 
 #[test]
-fn nothing_goes_wrong_in_any_reachable_state() {
+fn every_property_holds_in_every_reachable_state() {
     let explored = explore(&Hub::new(None)).unwrap_or_else(|fault| panic!("{fault:#?}"));
     println!("{} states, {} steps, depth {}", explored.states.len(), explored.steps, explored.depth);
     // A model in which nothing happens would be safe too.
@@ -30,14 +30,14 @@ fn nothing_goes_wrong_in_any_reachable_state() {
         assert!(seen(&|world| world.execution.as_ref().is_some_and(|it| it.status == status)), "{status:?}");
     }
     for executor in 0..2 {
-        assert!(seen(&|world| world.answered[executor] && world.told[executor].is_none()), "a lost answer");
-        assert!(seen(&|world| world.told[executor].is_some()), "an answer that arrived");
+        assert!(seen(&|world| world.answered[executor] && world.received[executor].is_none()), "a lost answer");
+        assert!(seen(&|world| world.received[executor].is_some()), "an answer that arrived");
     }
     assert!(seen(&|world| world.diary.lease_until == 6), "a heartbeat");
 }
 
 #[test]
-fn every_property_notices_what_it_is_there_for() {
+fn every_property_detects_the_sabotage_it_guards_against() {
     for (sabotage, property) in Sabotage::ALL {
         match explore(&Hub::new(Some(sabotage))) {
             Ok(explored) => panic!("{sabotage:?} went unnoticed in {} states", explored.states.len()),

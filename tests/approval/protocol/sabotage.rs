@@ -1,4 +1,4 @@
-//! Ways to take one guard out of the core from outside, by lying to it. Each must be found by the property that guards against it.
+//! Disables one guard of the core at a time by feeding it false input. The property behind each guard must detect it.
 
 use countersign::approval::{Command, Execution, ExecutionStatus, Request, Status, Use};
 
@@ -7,37 +7,37 @@ use super::state::Property;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sabotage {
-    /// An ended request is taken for one that waits.
+    /// The core sees an ended request as pending.
     DecideAgain,
-    /// A vote comes in time always.
+    /// The core sees every vote as in time.
     VoteLate,
-    /// The requester is taken for somebody else.
+    /// The core sees the requester as another person.
     VoteOnTheirOwn,
-    /// A vote does not say what it is for.
+    /// The vote does not name the revision and digest that it is for.
     VoteBlindly,
-    /// A change does not say what it is a change of.
+    /// The change does not name the revision that it changes.
     ChangeBlindly,
-    /// Votes on an earlier revision are taken for votes on this one.
+    /// The core sees votes on an earlier revision as votes on the current one.
     KeepOldVotes,
-    /// An execution that ended as unknown is taken for ready.
+    /// The core sees an execution that ended as unknown as ready.
     ReviveUnknown,
-    /// A revoked execution is taken for ready.
+    /// The core sees a revoked execution as ready.
     ClaimRevoked,
-    /// A claim comes in time always.
+    /// The core sees every claim as in time.
     ClaimLate,
-    /// A claimed execution is taken for ready.
+    /// The core sees a claimed execution as ready.
     ClaimTwice,
-    /// Whoever has the key is taken for who claimed with it.
+    /// The core sees anyone with the idempotency key as the claimant.
     BelieveTheKey,
-    /// A claimed execution is taken for ready by a revoke.
+    /// A revoke sees a claimed execution as ready.
     RevokeClaimed,
-    /// A claim does not say what it is for.
+    /// The claim does not name the digest that it is for.
     ClaimBlindly,
-    /// Every fence is taken for the right one.
+    /// The core sees every fencing token as the right one.
     AnyFence,
-    /// Every executor is taken for the one that claimed.
+    /// The core sees every executor as the claimant.
     AnyReporter,
-    /// A report comes in time always.
+    /// The core sees every report as in time.
     ReportLate,
 }
 

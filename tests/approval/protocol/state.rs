@@ -1,8 +1,8 @@
-//! What the small world is made of, what may happen in it, and what must hold.
+//! The state of the small world, the actions in it, and the properties that must hold.
 
 use countersign::approval::{Execution, Status};
 
-/// A payload, by its name: as asked first, as revised by the requester, as changed by an approver.
+/// A payload by its letter: as first requested, as revised by the requester, as changed by an approver.
 pub(super) type Payload = u8;
 pub(super) const ASKED: Payload = b'A';
 pub(super) const REVISED: Payload = b'B';
@@ -16,10 +16,10 @@ pub(super) struct World {
     pub(super) payloads: Vec<Payload>,
     pub(super) votes: Vec<Cast>,
     pub(super) execution: Option<Execution>,
-    /// Executors to whom the hub has answered that the claim is theirs.
+    /// Executors to whom the hub has granted the claim.
     pub(super) answered: [bool; 2],
-    /// What such an answer brought, once it has arrived.
-    pub(super) told: [Option<Payload>; 2],
+    /// The payload in the answer to the claim, once it has arrived.
+    pub(super) received: [Option<Payload>; 2],
     pub(super) diary: Diary,
 }
 
@@ -29,12 +29,12 @@ pub(super) struct Cast {
     pub(super) voter: usize,
     pub(super) approve: bool,
     pub(super) revision: u32,
-    /// What the voter had before their eyes, which the hub does not know.
+    /// What the voter saw, which the hub does not know.
     pub(super) shown: Payload,
     pub(super) voided: bool,
 }
 
-/// What happened, kept apart from the hub's own account of it.
+/// What happened, recorded independently of the hub.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Diary {
     pub(super) decisions: u8,
@@ -48,18 +48,18 @@ pub(super) struct Diary {
 pub(super) enum Action {
     /// A second passes.
     Clock,
-    /// The hub's timer comes by, late or not.
+    /// The hub's timer runs, late or not.
     Timer,
     Vote {
         voter: usize,
         approve: bool,
         shown: usize,
     },
-    /// The requester asks for something else.
+    /// The requester revises the payload.
     Revise {
         shown: usize,
     },
-    /// The first approver approves something else.
+    /// The first approver approves a changed payload.
     ApproveChanged {
         shown: usize,
     },
@@ -85,7 +85,7 @@ pub(super) enum Action {
     Revoke,
 }
 
-/// What must hold.
+/// A property that must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Property {
     DecidedOnce,

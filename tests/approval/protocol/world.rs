@@ -1,8 +1,8 @@
-//! One request, everybody who has to do with it, and a network that nobody can trust.
+//! One request, everyone who acts on it, and an unreliable network.
 //!
-//! The network is in the actions. Whoever was once shown something may send what follows from it at any later moment: never
-//! (it was lost), twice (it was doubled), after something sent later (it was overtaken). So what is under way needs no place in
-//! the state, except the answer to a claim, which an executor must have got to know its fence.
+//! The network is part of the actions. Anyone who was once shown something may send what follows from it at any later
+//! time: never (lost), twice (duplicated), or after something sent later (overtaken). So messages in transit need no
+//! place in the state, except the answer to a claim, which an executor must receive to know its fence.
 
 use countersign::approval::{
     Assurance, Ballot, ChangeRole, Choice, Command, Digest, Execution, ExecutionReport, ExecutionStatus, Proposal,
@@ -15,35 +15,35 @@ use super::explorer::Model;
 use super::sabotage::Sabotage;
 use super::state::{ASKED, Action, CHANGED, Cast, Diary, Payload, Property, REVISED, World};
 
-/// Two approvers, both of whom are needed, and the requester, who is a member of their group.
+/// Two approvers, both of whom are needed, and the requester, who is a member of the same group.
 const PEOPLE: [&str; 3] = ["ann", "ben", "nora"];
 const REQUESTER: usize = 2;
 const EXECUTORS: [&str; 2] = ["ci", "cron"];
-/// Both executors call their claim the same: a key says nothing without its principal.
+/// Both executors use the same key: a key means nothing without its principal.
 const KEY: &str = "run";
-/// Of the claim.
+/// The fencing token of the claim.
 const FENCE: u64 = 5;
 
-/// Seconds: the deadline of the request, the time to claim it, a lease, and when the clock of this world stops.
+/// In seconds: the deadline of the request, the time to claim, a lease, and the end of this world's clock.
 const EXPIRES: i64 = 2;
 const USE: i64 = 2;
 const LEASE: u32 = 2;
 const END: i64 = 6;
 
-/// What came of a command to the execution.
+/// The result of a command to the execution.
 struct Used {
-    /// Whether it was answered with yes.
-    heard: bool,
+    /// Whether the command was accepted.
+    accepted: bool,
     changed: bool,
 }
 
-/// The hub with everything around it.
+/// The hub in its environment.
 pub(super) struct Hub {
     asked: Request,
     roster: Roster,
-    /// A ballot of each, made once: two million steps are taken.
+    /// A ballot of each person, made once: two million steps are taken.
     ballots: [Ballot; 3],
-    /// The payloads, in order, as they would be proposed.
+    /// The payloads, in order, as proposals.
     proposals: [Proposal; 3],
     sabotage: Option<Sabotage>,
 }
@@ -69,7 +69,7 @@ impl Hub {
         self.proposal(payload).digest
     }
 
-    /// The request as the hub keeps it.
+    /// The request as the hub stores it.
     fn request(&self, world: &World) -> Request {
         let vote = |(number, cast): (usize, &Cast)| Vote {
             id: VoteId::from_bytes([u8::try_from(number).expect("few votes"); 16]),
@@ -105,7 +105,7 @@ impl Hub {
         decide(&request, command, &self.roster, at(now))
     }
 
-    /// Writes down what a verdict says, as the hub would. A vote that is added is by somebody who had `shown` before their eyes.
+    /// Records what a verdict says, as the hub would. An added vote is by a person who saw `shown`.
     fn carry_out(&self, world: &mut World, verdict: &Verdict, shown: Payload) -> Result<(), Property> {
         let transition = &verdict.transition;
         if *transition == Transition::default() {
@@ -167,7 +167,7 @@ impl Hub {
         self.carry_out(world, &verdict, shown)
     }
 
-    /// Somebody puts another payload in the place of the one they were shown.
+    /// A person proposes another payload in place of the one they saw.
     fn change(&self, world: &mut World, command: Command, shown: usize) -> Result<(), Property> {
         let verdict = self.decide(world, command);
         let before = world.payloads.len();
@@ -201,21 +201,21 @@ impl Hub {
         self.change(world, Command::Vote(ballot), shown)
     }
 
-    /// Does something with the execution, if there is one.
+    /// Applies a command to the execution, if there is one.
     fn use_it(&self, world: &mut World, command: Use) -> Result<Used, Property> {
-        let Some(before) = world.execution.clone() else { return Ok(Used { heard: false, changed: false }) };
+        let Some(before) = world.execution.clone() else { return Ok(Used { accepted: false, changed: false }) };
         let (mut shown, mut command, mut now) = (before.clone(), command, world.now);
         if let Some(sabotage) = self.sabotage {
             sabotage.of_use(&mut shown, &mut command, &mut now);
         }
         let verdict = use_execution(&shown, command, at(now));
-        let heard = verdict.answer.is_ok();
-        let UseChange::Becomes(after) = verdict.change else { return Ok(Used { heard, changed: false }) };
+        let accepted = verdict.answer.is_ok();
+        let UseChange::Becomes(after) = verdict.change else { return Ok(Used { accepted, changed: false }) };
         if before.status.is_final() || after.status == ExecutionStatus::Ready || after.digest != before.digest {
             return Err(Property::FinalStaysFinal);
         }
         world.execution = Some(*after);
-        Ok(Used { heard, changed: true })
+        Ok(Used { accepted, changed: true })
     }
 
     fn claim(&self, world: &mut World, executor: usize, wanted: Payload, keyed: bool) -> Result<(), Property> {
@@ -227,7 +227,7 @@ impl Hub {
             lease_seconds: LEASE,
         };
         let used = self.use_it(world, command)?;
-        if !used.heard {
+        if !used.accepted {
             return Ok(());
         }
         world.answered[executor] = true;
@@ -248,7 +248,7 @@ impl Hub {
 
     fn heartbeat(&self, world: &mut World, executor: usize, fence: u64) -> Result<(), Property> {
         let by = EXECUTORS[executor].to_owned();
-        if self.use_it(world, Use::Heartbeat { fence, by })?.heard {
+        if self.use_it(world, Use::Heartbeat { fence, by })?.accepted {
             check_holder(world, executor, fence)?;
             world.diary.lease_until = world.diary.lease_until.max(world.now + i64::from(LEASE));
         }
@@ -260,7 +260,7 @@ impl Hub {
         let report =
             ExecutionReport { status, exit_code: None, output: None, output_truncated: false, output_digest: None };
         let used = self.use_it(world, Use::Report { fence, by: EXECUTORS[executor].to_owned(), report })?;
-        if used.heard && used.changed { check_holder(world, executor, fence) } else { Ok(()) }
+        if used.accepted && used.changed { check_holder(world, executor, fence) } else { Ok(()) }
     }
 
     fn timer(&self, world: &mut World) -> Result<(), Property> {
@@ -270,13 +270,13 @@ impl Hub {
     }
 }
 
-/// Whoever was heard has claimed it and holds the fence, and the lease was not over.
+/// Whoever is accepted must have claimed the execution, know the fence, and report before the lease ends.
 fn check_holder(world: &World, executor: usize, fence: u64) -> Result<(), Property> {
     let held = world.answered[executor] && fence == FENCE;
     if held && world.now < world.diary.lease_until { Ok(()) } else { Err(Property::ReportedByTheHolderInTime) }
 }
 
-/// Whether it is proposed in this world: to go back to an earlier payload, as it may be, would have no end.
+/// Whether the payload may be proposed here. Returning to an earlier payload is allowed by the core, but never ends.
 fn may_be_proposed(world: &World, shown: usize, payload: Payload) -> bool {
     let (known, current) = (world.payloads.contains(&payload), world.payload() == payload);
     !known || current || shown + 1 < world.payloads.len()
@@ -299,7 +299,7 @@ impl Model for Hub {
             votes: Vec::new(),
             execution: None,
             answered: [false; 2],
-            told: [None; 2],
+            received: [None; 2],
             diary: Diary::default(),
         }
     }
@@ -328,9 +328,9 @@ impl Model for Hub {
                 actions.push(Action::Hear { executor });
             }
         }
-        // Whoever heard the fence of the claim may have let the other know it; 0 and 1 are what a confused executor may make up.
+        // An executor that knows the fence may have shared it with the other one; 0 and 1 are guesses.
         for fence in [0, 1, FENCE] {
-            if fence == FENCE && world.told.iter().all(Option::is_none) {
+            if fence == FENCE && world.received.iter().all(Option::is_none) {
                 continue;
             }
             for executor in 0..EXECUTORS.len() {
@@ -359,8 +359,8 @@ impl Model for Hub {
             }
             Action::Claim { executor, wanted, keyed } => self.claim(&mut world, executor, wanted, keyed)?,
             Action::Hear { executor } => {
-                world.told[executor] = Some(world.payload());
-                if world.told[executor] != world.diary.approved {
+                world.received[executor] = Some(world.payload());
+                if world.received[executor] != world.diary.approved {
                     return Err(Property::RunAsApproved);
                 }
             }
@@ -368,7 +368,7 @@ impl Model for Hub {
             Action::Report { executor, fence, succeeded } => self.report(&mut world, executor, fence, succeeded)?,
             Action::Revoke => {
                 let used = self.use_it(&mut world, Use::Revoke { by: None, reason: None })?;
-                world.diary.revoked |= used.heard;
+                world.diary.revoked |= used.accepted;
             }
         }
         if world.diary.revoked && world.answered.contains(&true) {
