@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::{Behaviour, Database, HubProcess, Receiver, TestHub, on_both};
 
 impl TestHub {
-    /// Runs `countersign endpoint` to its end; what it printed, and what it told meanwhile.
+    /// Runs `countersign endpoint` to its end; returns its standard output and standard error.
     async fn run(&self, args: &[&str], code: i32) -> (String, String) {
         let mut program = HubProcess::command(self.database.folder.path());
         program.arg("endpoint").args(args).env("COUNTERSIGN_URL", &self.url).env("COUNTERSIGN_TOKEN", &self.token);
@@ -35,24 +35,24 @@ on_both! {
         assert!(error.contains("there is no endpoint \"nobody\""), "{error}");
 
         receiver.script([404, 404, 404].map(Behaviour::Status));
-        let (told, _) = hub.run(&["test", "ops", "--event", "request.approved"], 1).await;
-        assert!(told.starts_with("not delivered (permanent) after") && told.contains("  answered 404\n  content-length: 2\n\n    ok\n"), "{told}");
+        let (out, _) = hub.run(&["test", "ops", "--event", "request.approved"], 1).await;
+        assert!(out.starts_with("not delivered (permanent) after") && out.contains("  answered 404\n  content-length: 2\n\n    ok\n"), "{out}");
         for part in ["  POST http://127.0.0.1:", "  content-type: application/json\n", "  user-agent: countersign/", "\n\n    {\"type\":\"request.approved\""] {
-            assert!(told.contains(part), "{part:?} in {told}");
+            assert!(out.contains(part), "{part:?} in {out}");
         }
         hub.ask("orders", "x").await;
         hub.delivery(&id, "request.created", "failed").await;
         let failed = hub.run_json(&["deliveries", "ops", "--state", "failed", "--all"], 0).await;
         let delivery = failed["items"][0]["id"].as_str().unwrap();
-        let (told, _) = hub.run(&["retry", delivery], 0).await;
-        assert!(told.starts_with(delivery) && told.contains("pending"), "{told}");
+        let (out, _) = hub.run(&["retry", delivery], 0).await;
+        assert!(out.starts_with(delivery) && out.contains("pending"), "{out}");
         receiver.wait_for(3).await;
         hub.delivery(&id, "request.created", "failed").await;
         assert_eq!(hub.run(&["replay", "ops", "--dry-run"], 0).await.0, "1 deliveries match; nothing was sent\n");
         let past = ["replay", "ops", "--to", "2020-01-01T00:00:00Z", "--state", "failed", "--dry-run"];
         assert_eq!(hub.run_json(&past, 0).await["matched"], 0);
-        let (told, progress) = hub.run(&["replay", "ops", "--event", "request.created", "--rate", "10", "--wait"], 0).await;
-        assert!(told.contains("finished, 1 of 1 deliveries are made anew"), "{told}{progress}");
+        let (out, progress) = hub.run(&["replay", "ops", "--event", "request.created", "--rate", "10", "--wait"], 0).await;
+        assert!(out.contains("finished, 1 of 1 deliveries are made anew"), "{out}{progress}");
         hub.delivery(&id, "request.created", "delivered").await;
         let (attempts, _) = hub.run(&["attempts", "ops"], 0).await;
         let classes: Vec<&str> = attempts.lines().map(|line| line.split_whitespace().nth(5).unwrap()).collect();
@@ -60,20 +60,20 @@ on_both! {
         let found = hub.run_json(&["attempts", "ops", "--status", "404", "--class", "permanent"], 0).await;
         assert_eq!(found["items"].as_array().unwrap().len(), 2);
 
-        let (told, _) = hub.run(&["pause", "ops"], 0).await;
-        assert!(told.starts_with("ops: paused\n"), "{told}");
+        let (out, _) = hub.run(&["pause", "ops"], 0).await;
+        assert!(out.starts_with("ops: paused\n"), "{out}");
         assert_eq!(hub.run_json(&["resume", "ops"], 0).await["paused_at"], Value::Null);
-        let (told, _) = hub.run(&["rotate-secret", "ops", "--overlap", "60"], 0).await;
-        assert!(told.contains("signing secret, shown this once: whsec_") && !told.contains(&secret), "{told}");
+        let (out, _) = hub.run(&["rotate-secret", "ops", "--overlap", "60"], 0).await;
+        assert!(out.contains("signing secret, shown this once: whsec_") && !out.contains(&secret), "{out}");
         assert_eq!(hub.run_json(&["test", "ops"], 0).await["delivered"], true);
     }
 }
 
 #[tokio::test]
-async fn a_hub_that_is_busy_is_no_hub_that_is_away() {
+async fn a_busy_hub_is_not_reported_as_unreachable() {
     let (busy, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
     let id = "ep_00000000000000000000000000000000";
-    for (status, said, told) in [
+    for (status, said, out) in [
         (429, r#"{"code": "busy", "detail": "4 tests are under way"}"#, "4 tests are under way [busy]"),
         (503, r#"{"code": "storage_unavailable", "detail": "try again"}"#, "try again [storage_unavailable]"),
         (502, "bad gateway", "the answer was 502"),
@@ -84,6 +84,6 @@ async fn a_hub_that_is_busy_is_no_hub_that_is_away() {
         program.args(["endpoint", "test", id]).env("COUNTERSIGN_TOKEN", "cs_x");
         let output = program.env("COUNTERSIGN_URL", busy.url.trim_end_matches("/hook")).output().await.unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(error, format!("countersign: the hub cannot do this now: {told}\n"));
+        assert_eq!(error, format!("countersign: the hub cannot do this now: {out}\n"));
     }
 }

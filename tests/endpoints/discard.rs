@@ -1,10 +1,10 @@
-//! What waits for an endpoint that is switched off or deleted is discarded in small steps, and nobody waits for it.
+//! Deliveries that wait for a disabled or deleted endpoint are discarded in small steps, and delay no other call.
 
 use serde_json::json;
 
 use crate::support::{Database, TestHub, eventually, on_both};
 
-/// Deliveries that wait: many steps.
+/// The number of waiting deliveries: enough for many steps.
 const WAITING: u32 = 2_600;
 
 async fn counts(hub: &TestHub) -> std::collections::BTreeMap<String, i64> {
@@ -28,7 +28,7 @@ on_both! {
         Database::run(&hub.database.url, sql).await;
         let deleted = hub.call(reqwest::Method::DELETE, &format!("/v1/endpoints/{id}")).bearer_auth(&hub.token);
         hub.send(deleted).await.expect(204);
-        eventually("all of it is discarded", || async {
+        eventually("all deliveries are discarded", || async {
             let counts = counts(&hub).await;
             let discarded = counts.get("discarded the endpoint was deleted").copied().unwrap_or_default();
             (discarded == i64::from(WAITING) && counts.len() == 1).then_some(())

@@ -1,4 +1,4 @@
-//! A replay whose hub is killed in the middle, again and again: it comes to its end, and each delivery was made anew once.
+//! A replay whose hub is killed several times: it finishes, and each delivery is replayed once.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::serve::free_port;
 use crate::support::{Behaviour, Database, HubProcess, Receiver, TOKEN, eventually, on_both};
 
-/// Deliveries that fail.
+/// The number of deliveries that fail.
 const MANY: usize = 60;
 
 async fn call(hub: &HubProcess, method: Method, path: &str, body: &Value) -> Value {
@@ -23,7 +23,7 @@ async fn get(hub: &HubProcess, path: &str) -> Value {
 }
 
 on_both! {
-    async fn nothing_is_left_out_and_nothing_made_anew_twice(database: Database) {
+    async fn a_killed_replay_skips_nothing_and_repeats_nothing(database: Database) {
         let (folder, port) = (database.folder.path(), free_port());
         let settings = [("COUNTERSIGN_DATABASE_URL", database.url.as_str())];
         let mut hub = HubProcess::start(folder, port, &settings).await.unwrap();

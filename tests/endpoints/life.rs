@@ -1,4 +1,4 @@
-//! Pausing, going on, and new signing secrets.
+//! Pause, resume, and new signing secrets.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{Behaviour, Database, Receiver, TestHub, on_both};
 
 on_both! {
-    async fn pausing_and_resuming_say_it_once(database: Database) {
+    async fn pause_and_resume_are_recorded_once(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let (id, _) = hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await;
         let paused = hub.act_on(&id, "pause").await.expect(200);
@@ -19,14 +19,14 @@ on_both! {
         assert_eq!(hub.get(&format!("/v1/endpoints/{id}")).await.expect(200)["paused_at"], paused["paused_at"]);
         hub.ask("orders", "x").await;
         let page = hub.get(&format!("/v1/endpoints/{id}/deliveries")).await.expect(200);
-        assert_eq!(page["items"].as_array().unwrap().len(), 1, "deliveries are made as ever");
+        assert_eq!(page["items"].as_array().unwrap().len(), 1, "deliveries are created as usual");
         assert_eq!(hub.act_on(&id, "resume").await.expect(200)["paused_at"], Value::Null);
         hub.act_on(&id, "resume").await.expect(200);
         assert_eq!(hub.audited("endpoint.p").await, ["endpoint.paused"]);
         assert_eq!(hub.audited("endpoint.r").await, ["endpoint.resumed"]);
     }
 
-    async fn a_disabled_one_is_paused_once_too(database: Database) {
+    async fn a_disabled_endpoint_can_also_be_paused_once(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script([Behaviour::Status(410)]);
@@ -40,10 +40,10 @@ on_both! {
         assert_eq!(hub.act_on(&id, "pause").await.expect(200), paused);
         assert_eq!(hub.audited("endpoint.").await, ["endpoint.created", "endpoint.disabled", "endpoint.paused"]);
         let on = hub.patch_endpoint(&id, &json!({"state": "active"})).await.expect(200);
-        assert_eq!((&on["state"], &on["paused_at"]), (&json!("active"), &paused["paused_at"]), "on again, and still held back");
+        assert_eq!((&on["state"], &on["paused_at"]), (&json!("active"), &paused["paused_at"]), "enabled again, and still paused");
     }
 
-    async fn no_name_can_be_taken_for_an_id(database: Database) {
+    async fn no_name_looks_like_an_id(database: Database) {
         let hub = TestHub::start(database).await;
         let (id, _) = hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await;
         for name in ["ep_00000000000000000000000000000000", id.as_str()] {
@@ -61,7 +61,7 @@ on_both! {
         }
     }
 
-    async fn what_is_held_back_waits_and_then_goes(database: Database) {
+    async fn deliveries_of_a_paused_endpoint_wait_and_are_sent_after_resume(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let (id, _) = hub.endpoint("ops", "custom", &receiver.url, &[]).await;
@@ -76,7 +76,7 @@ on_both! {
         assert_eq!(receiver.received().len(), 1);
     }
 
-    async fn only_an_admin_may_and_only_what_there_is(database: Database) {
+    async fn only_an_admin_may_pause_and_only_existing_endpoints(database: Database) {
         let mut hub = TestHub::start(database).await;
         let (id, _) = hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await;
         let (teams, _) = hub.endpoint("chat", "teams", "https://hooks.example.com/y", &[]).await;
@@ -94,7 +94,7 @@ on_both! {
         }
     }
 
-    async fn a_new_secret_is_shown_once_and_the_old_one_retires(database: Database) {
+    async fn a_new_secret_is_shown_once_and_the_old_one_is_retired(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let (id, first) = hub.endpoint("ops", "custom", &receiver.url, &[]).await;
@@ -110,7 +110,7 @@ on_both! {
         let webhook = standardwebhooks::Webhook::new(second).unwrap();
         let at = message.header("webhook-timestamp").parse().unwrap();
         let signature = webhook.sign(message.header("webhook-id"), at, message.body.as_bytes()).unwrap();
-        assert!(message.header("webhook-signature").contains(&signature), "the new one signs at once");
+        assert!(message.header("webhook-signature").contains(&signature), "the new secret signs at once");
 
         let given = format!("whsec_{}", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let third = hub.post(&path, &json!({"secret": given})).await.expect(200);
@@ -124,7 +124,7 @@ on_both! {
         }
         hub.advance(61);
         let shown = hub.patch_endpoint(&id, &json!({"name": "ops2"})).await.expect(200);
-        assert_eq!(shown["retiring"].as_array().unwrap().len(), 1, "what has retired goes");
+        assert_eq!(shown["retiring"].as_array().unwrap().len(), 1, "a retired secret is removed");
         for count in 2..=4 {
             let rotated = hub.post(&path, &json!({})).await.expect(200);
             assert_eq!(rotated["retiring"].as_array().unwrap().len(), count);

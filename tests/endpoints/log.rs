@@ -1,11 +1,11 @@
-//! What an endpoint was sent, and every attempt at it.
+//! The delivery log of an endpoint: its deliveries and attempts.
 
 use serde_json::Value;
 
 use crate::support::{Behaviour, Database, Receiver, TestHub, eventually, on_both};
 
 impl TestHub {
-    /// All that a list of an endpoint has, page by page.
+    /// All items of one of an endpoint's lists, page by page.
     async fn all_of(&self, endpoint: &str, list: &str, limit: usize) -> Vec<Value> {
         let (mut items, mut cursor) = (Vec::new(), String::new());
         loop {
@@ -22,7 +22,7 @@ impl TestHub {
 }
 
 on_both! {
-    async fn attempts_and_deliveries_are_found_by_what_they_are(database: Database) {
+    async fn attempts_and_deliveries_are_filtered_by_every_parameter(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         receiver.script([Behaviour::Status(500), Behaviour::Status(404), Behaviour::Reset]);
@@ -37,7 +37,7 @@ on_both! {
         hub.advance(60);
         let later = hub.now();
         receiver.wait_for(5).await;
-        eventually("both are told at last", || async { (attempts("class=success").await.len() == 2).then_some(()) }).await;
+        eventually("both are delivered at last", || async { (attempts("class=success").await.len() == 2).then_some(()) }).await;
         let request = hub.ask("orders", "y").await;
         hub.delivery(&id, "request.created", "delivered").await;
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
@@ -70,7 +70,7 @@ on_both! {
         ] {
             assert_eq!(hub.get(&format!("/v1/endpoints/{id}/{wrong}")).await.problem(400), code, "{wrong}");
         }
-        // What there is none of would find nothing, and look as if all were well.
+        // An unknown value would find nothing, and look as if all were well.
         for (wrong, says) in [
             ("attempts?class=succes", "class is one of success, permanent,"),
             ("attempts?status=99", "100 to 599"), ("attempts?status=600", "100 to 599"), ("attempts?status=0", "100 to 599"),
@@ -82,7 +82,7 @@ on_both! {
             assert_eq!(answer.problem(400), "invalid_parameter", "{wrong}");
             assert!(answer.text.contains(says), "{wrong}: {}", answer.text);
         }
-        assert_eq!(attempts(&format!("from={later}&to={later}")).await.len(), 0, "no time is a period too");
+        assert_eq!(attempts(&format!("from={later}&to={later}")).await.len(), 0, "an empty period is valid");
         assert_eq!(attempts("class=lost").await.len(), 0);
         for list in ["attempts?cursor=1.2", "attempts?cursor=dlv_1", "deliveries?cursor=1"] {
             assert_eq!(hub.get(&format!("/v1/endpoints/{id}/{list}")).await.problem(422), "invalid_cursor");

@@ -1,4 +1,4 @@
-//! What can be done with an endpoint: how it is reached, holding back, new secrets, what it was sent, sending it again.
+//! Operations on an endpoint: transport, pause, new secrets, delivery log, test messages, replay.
 
 mod commands;
 mod discard;
@@ -22,18 +22,18 @@ impl TestHub {
         self.send(call.bearer_auth(&self.token).json(body)).await
     }
 
-    /// Does something with an endpoint that needs no body.
+    /// Calls an action of an endpoint that needs no body.
     pub(crate) async fn act_on(&self, endpoint: &str, action: &str) -> Answer {
         self.post(&format!("/v1/endpoints/{endpoint}/{action}"), &json!({})).await
     }
 
-    /// A token of that scope, in place of the admin's.
+    /// Replaces the admin's token by a new one with this scope.
     pub(crate) async fn token_of(&self, scope: &str) -> String {
         let made = self.post("/v1/tokens", &json!({"name": scope, "scope": scope})).await.expect(201);
         made["secret"].as_str().unwrap().to_owned()
     }
 
-    /// What the audit trail says of the actions that begin so.
+    /// The audit trail's actions that begin with this prefix.
     pub(crate) async fn audited(&self, action: &str) -> Vec<String> {
         let trail = self.get("/v1/audit?limit=500").await.expect(200);
         let actions =

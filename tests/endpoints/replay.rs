@@ -1,4 +1,4 @@
-//! Sending again: one delivery, and many at a pace.
+//! Replay: one delivery, or many at a limited rate.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Behaviour, Database, Receiver, TestHub, eventually, on_both};
 
 impl TestHub {
-    /// Asks so often, and lets the receiver refuse each message for good. Answers the commands' endpoint.
+    /// Makes `count` requests whose messages the receiver refuses permanently. Returns the endpoint's id.
     async fn with_failures(&self, receiver: &Receiver, count: usize) -> String {
         receiver.script((0..count).map(|_| Behaviour::Status(404)));
         let (id, _) = self.endpoint("ops", "custom", &receiver.url, &["dba"]).await;
@@ -24,7 +24,7 @@ impl TestHub {
         self.until(endpoint, "failed", before + count).await;
     }
 
-    /// How many of an endpoint's deliveries are in which state.
+    /// The number of the endpoint's deliveries by state.
     async fn states(&self, endpoint: &str) -> BTreeMap<String, usize> {
         let page = self.get(&format!("/v1/endpoints/{endpoint}/deliveries?limit=500")).await.expect(200);
         let mut states = BTreeMap::new();
@@ -45,10 +45,10 @@ impl TestHub {
         self.post(&format!("/v1/endpoints/{endpoint}/replay"), input).await
     }
 
-    /// The replay, once so many were made anew and it stands so.
+    /// The replay, once it has replayed this many deliveries and is in this state.
     async fn replayed(&self, replay: &Value, count: usize, state: &str) -> Value {
         let path = format!("/v1/replays/{}", replay["id"].as_str().unwrap());
-        eventually(&format!("{count} are made anew, {state}"), || async {
+        eventually(&format!("{count} are replayed, {state}"), || async {
             let shown = self.get(&path).await.expect(200);
             (shown["replayed"] == count && shown["state"] == state).then_some(shown)
         })
@@ -56,7 +56,7 @@ impl TestHub {
     }
 }
 
-/// How often each message has arrived.
+/// The number of times each message has arrived.
 fn arrivals(receiver: &Receiver) -> Vec<usize> {
     let mut counts = BTreeMap::<String, usize>::new();
     for message in receiver.received() {
@@ -99,7 +99,7 @@ on_both! {
         assert_eq!(Database::tally(&hub.database.url, "SELECT why, COUNT(*) FROM lost_deliveries GROUP BY why".to_owned()).await, BTreeMap::new());
     }
 
-    async fn many_are_sent_again_at_their_pace(database: Database) {
+    async fn many_deliveries_are_replayed_at_the_given_rate(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let endpoint = hub.with_failures(&receiver, 5).await;
@@ -111,7 +111,7 @@ on_both! {
         assert_eq!(hub.replay(&endpoint, &json!({})).await.problem(409), "replay_running");
         hub.replayed(&started, 2, "running").await;
         receiver.wait_for(7).await;
-        // What fails while it goes on is of another time.
+        // Deliveries that fail after the start of the replay are not part of it.
         receiver.script([Behaviour::Status(404)]);
         hub.fail_more(&endpoint, 1).await;
         hub.advance(1);
@@ -125,10 +125,10 @@ on_both! {
         let listed = hub.get(&format!("/v1/endpoints/{endpoint}/replays")).await.expect(200);
         assert_eq!(listed["items"], json!([finished]));
         let cancel = format!("/v1/replays/{}/cancel", started["id"].as_str().unwrap());
-        assert_eq!(hub.post(&cancel, &json!({})).await.expect(200), finished, "what has ended stays so");
+        assert_eq!(hub.post(&cancel, &json!({})).await.expect(200), finished, "an ended replay does not change");
     }
 
-    async fn filters_say_which(database: Database) {
+    async fn filters_select_the_deliveries_to_replay(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let endpoint = hub.with_failures(&receiver, 2).await;
@@ -223,7 +223,7 @@ async fn replicas_share_a_replay() {
         replica.advance(6);
         hub.advance(6);
     }
-    // What one replica makes due the other finds by looking, each second.
+    // The other replica finds what is due by its poll each second.
     eventually("12 are delivered", || async {
         replica.advance(1);
         hub.advance(1);

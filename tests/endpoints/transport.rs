@@ -1,4 +1,4 @@
-//! How an endpoint is reached: checked, kept, masked, and compared.
+//! The transport of an endpoint: validated, stored, masked, and compared.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,13 +11,13 @@ const CERTIFICATE: &str = include_str!("../egress/certs/client.pem");
 const KEY: &str = include_str!("../egress/certs/client.key");
 const AUTHORITY: &str = include_str!("../egress/certs/ca.pem");
 
-/// SHA-256 over what stands between the lines of a PEM text.
+/// SHA-256 of the bytes in a PEM text.
 fn fingerprint(pem: &str) -> String {
     let inside = pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
     Digest::of(&STANDARD.decode(inside).unwrap()).to_string()
 }
 
-/// All there is, with `SECRET` in all that must not be seen.
+/// A transport with every field, and `SECRET` in each value that must not be shown.
 fn transport() -> Value {
     json!({
         "headers": {"X-Api-Key": "SECRET", "x-team": "SECRET ops"},
@@ -36,7 +36,7 @@ fn input(name: &str, more: &Value) -> Value {
 }
 
 on_both! {
-    async fn all_of_it_is_kept_and_no_secret_shown(database: Database) {
+    async fn every_field_is_stored_and_no_secret_is_shown(database: Database) {
         let hub = TestHub::start(database).await;
         let made = hub.post("/v1/endpoints", &input("ops", &transport())).await;
         let view = made.expect(201);
@@ -59,7 +59,7 @@ on_both! {
 
         let changed = hub.patch_endpoint(id, &json!({"headers": {"x-b": "1"}, "auth": {"type": "bearer", "token": "SECRET"}})).await.expect(200);
         assert_eq!((&changed["headers"], &changed["auth"]), (&json!({"x-b": "…"}), &json!({"type": "bearer", "token": "…"})));
-        assert_eq!(changed["schedule"], json!([0, 5, 60]), "what is not given stays");
+        assert_eq!(changed["schedule"], json!([0, 5, 60]), "omitted fields keep their values");
         let names = ["headers", "auth", "client_certificate", "ca_certificate", "proxy", "schedule", "rate_per_second", "concurrency"];
         let nothing = names.iter().map(|name| ((*name).to_owned(), Value::Null)).collect();
         let changed = hub.patch_endpoint(id, &Value::Object(nothing)).await.expect(200);
@@ -68,7 +68,7 @@ on_both! {
         assert_eq!(changed["answer_control"], true);
     }
 
-    async fn what_cannot_be_meant_is_refused_with_its_place(database: Database) {
+    async fn invalid_transports_are_refused_with_their_json_pointer(database: Database) {
         let hub = TestHub::start(database).await;
         let (id, _) = hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await;
         let many: Value = (0..21).map(|number| (format!("x-{number}"), json!("1"))).collect::<serde_json::Map<_, _>>().into();
@@ -115,7 +115,7 @@ on_both! {
         }
     }
 
-    async fn a_manifest_says_how_endpoints_are_reached(database: Database) {
+    async fn a_manifest_configures_transports(database: Database) {
         let hub = TestHub::start(database).await;
         let apply = async |more: &Value| {
             let plan = hub.post("/v1/apply", &json!({"endpoints": [input("ops", more)]})).await.expect(200);
@@ -133,7 +133,7 @@ on_both! {
         assert_eq!(hub.post("/v1/apply", &wrong).await.expect(422)["pointer"], "/endpoints/ops/concurrency");
     }
 
-    async fn a_key_tells_secrets_apart(database: Database) {
+    async fn an_idempotency_key_distinguishes_secrets(database: Database) {
         let hub = TestHub::start(database).await;
         let make = async |secret: &str| {
             let call = hub.call(reqwest::Method::POST, "/v1/endpoints").bearer_auth(&hub.token).header("Idempotency-Key", "k");
@@ -144,7 +144,7 @@ on_both! {
         assert_eq!(make("two").await.problem(409), "idempotency_key_reused");
     }
 
-    async fn a_key_goes_by_what_a_body_means_and_not_how_it_is_spelt(database: Database) {
+    async fn an_idempotency_key_ignores_how_the_body_is_written(database: Database) {
         let hub = TestHub::start(database).await;
         let make = async |body: &str| {
             let call = hub.call(reqwest::Method::POST, "/v1/endpoints").bearer_auth(&hub.token).header("Idempotency-Key", "k");

@@ -1,4 +1,4 @@
-//! Access for a time: the grant's transitions, row by row, and what an enforcer is told.
+//! Access for a limited time: the grant's transitions one by one, and the answers to an enforcer.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ async fn allowed(hub: &TestHub) -> Value {
 }
 
 on_both! {
-    async fn access_begins_with_the_approval_and_ends_by_itself(database: Database) {
+    async fn access_begins_with_the_approval_and_ends_at_its_time(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"max_duration_seconds": 3_600})).await;
         let receiver = Receiver::start().await;
         let (endpoint, _) = hub.endpoint("feed", "custom", &receiver.url, &[]).await;
@@ -32,14 +32,14 @@ on_both! {
         hub.advance(3_599);
         assert_eq!(allowed(&hub).await, true);
         hub.advance(1);
-        assert_eq!(allowed(&hub).await, false, "by the time, not by the timer");
+        assert_eq!(allowed(&hub).await, false, "by the clock, not by the timer");
         hub.after(0).await;
         let grant = hub.get(&format!("/v1/grants/{}", shown["grant"]["id"].as_str().unwrap())).await.expect(200);
         assert_eq!((&grant["status"], &grant["ended_at"]), (&json!("ended"), &json!("2026-11-21T13:00:05.000000Z")));
         hub.delivery(&endpoint, "grant.ended", "delivered").await;
     }
 
-    async fn who_approves_again_with_a_shorter_window_is_heard(database: Database) {
+    async fn a_second_approval_with_a_shorter_window_counts(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}]})).await;
         let request = hub.ask_access(600).await;
         let dana = json!({"on_behalf_of": "dana@example.com"});
@@ -54,10 +54,10 @@ on_both! {
         let shown = hub.vote(&request, "approve", "erik@example.com").await.expect(200);
         assert_eq!((&shown["grant"]["status"], &shown["grant"]["ends_at"]), (&json!("active"), &json!("2026-11-21T12:01:00.000000Z")));
         hub.post(&path(&request, "/approve"), &narrowed).await.expect(200);
-        assert_eq!(hub.post(&path(&request, "/approve"), &dana).await.problem(409), "already_decided", "the whole window is not what counted");
+        assert_eq!(hub.post(&path(&request, "/approve"), &dana).await.problem(409), "already_decided", "the unshortened window is not the recorded vote");
     }
 
-    async fn approvers_make_the_window_shorter_and_later_never_longer(database: Database) {
+    async fn approvers_may_shorten_or_delay_the_window_but_not_extend_it(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}]})).await;
         let request = hub.ask_access(3_600).await;
         let vote = |who: &str, more: Value| {
@@ -81,7 +81,7 @@ on_both! {
         assert_eq!(hub.show(&request).await["grant"]["status"], "active");
     }
 
-    async fn a_window_that_passed_while_the_hub_was_down_is_told_in_order(database: Database) {
+    async fn a_window_that_passed_while_the_hub_was_down_is_reported_in_order(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({})).await;
         let request = hub.ask_access(60).await;
         let later = json!({"on_behalf_of": "dana@example.com", "starts_at": "2026-11-21T12:10:00Z"});
@@ -95,7 +95,7 @@ on_both! {
         assert_eq!(hub.show(&request).await["grant"]["ended_at"], "2026-11-21T12:11:00.000000Z");
     }
 
-    async fn access_is_ended_early_by_who_has_it_who_approved_it_and_admins(database: Database) {
+    async fn access_is_revoked_by_its_holder_its_approvers_and_admins(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({})).await;
         let nora = hub.token("requester", Some("nora")).await;
         let dana = hub.token("approver", Some("dana")).await;

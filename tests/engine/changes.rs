@@ -6,7 +6,7 @@ use super::path;
 use crate::support::{Database, Receiver, TestHub, on_both};
 
 on_both! {
-    async fn an_approver_approves_something_else(database: Database) {
+    async fn an_approver_approves_a_changed_command(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba"}, {"group": "security"}]})).await;
         let receiver = Receiver::start().await;
         hub.endpoint("feed", "custom", &receiver.url, &["security"]).await;
@@ -17,9 +17,9 @@ on_both! {
         assert_eq!((&shown["status"], &shown["revision"], &shown["modified_by"]), (&json!("pending"), &json!(2), &json!("erik@example.com")));
         assert_eq!(shown["change"]["diff"], "-delete from carts\n+delete from carts where old");
         assert_ne!(shown["digest"], request["digest"]);
-        assert_eq!((&shown["votes"][0]["voided"], &shown["votes"][1]["voided"]), (&json!(true), &json!(false)), "erik's stands, sam's is void");
+        assert_eq!((&shown["votes"][0]["voided"], &shown["votes"][1]["voided"]), (&json!(true), &json!(false)), "erik's counts, sam's is void");
         assert_eq!(shown["votes"][1]["revision"], 2);
-        // Votes on what it was before are refused; everybody else decides anew.
+        // Votes on the earlier revision are refused; all other approvers decide again.
         let stale = json!({"on_behalf_of": "sam@example.com", "revision": 1});
         assert_eq!(hub.post(&path(&request, "/approve"), &stale).await.problem(412), "revision_stale");
         let old_link = receiver.wait_for(1).await[0].json()["data"]["links"]["approve"].as_str().unwrap().to_owned();
@@ -29,8 +29,8 @@ on_both! {
         assert_eq!(hub.post(&path(&request, "/claim"), &json!({"digest": request["digest"]})).await.problem(412), "digest_stale");
         let claimed = hub.post(&path(&request, "/claim"), &json!({"digest": decided["digest"]})).await.expect(200);
         assert_eq!(claimed["command"], "delete from carts where old");
-        let told = receiver.wait_for(4).await;
-        let revised = told.iter().map(|message| message.json()).find(|message| message["type"] == "request.revised").unwrap();
+        let messages = receiver.wait_for(4).await;
+        let revised = messages.iter().map(|message| message.json()).find(|message| message["type"] == "request.revised").unwrap();
         assert_eq!(revised["data"]["request"]["change"]["by"], "erik@example.com");
         assert!(revised["data"]["links"]["approve"].is_string(), "with new links");
     }
@@ -63,13 +63,13 @@ on_both! {
         let sams = "/v1/requests?waiting_for=sam@example.com";
         assert_eq!(hub.get(sams).await.expect(200)["items"].as_array().unwrap().len(), 1);
         let back = hub.post(&path(&request, "/revise"), &json!({"command": "delete from carts where old"})).await.expect(200);
-        assert_eq!(back["slots"].as_array().unwrap().len(), 1, "the rule asks for nothing any more");
+        assert_eq!(back["slots"].as_array().unwrap().len(), 1, "the rule no longer adds a slot");
         assert_eq!(hub.get(sams).await.expect(200)["items"], json!([]));
         hub.post(&path(&request, "/approve"), &change("truncate carts")).await.expect(200);
         assert_eq!(hub.vote(&request, "approve", "sam@example.com").await.expect(200)["status"], "approved");
     }
 
-    async fn who_asked_asks_for_something_else(database: Database) {
+    async fn the_requester_revises_the_command(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}]})).await;
         let request = hub.ask_with(json!({"context": {"rows": 10}})).await.expect(201);
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
@@ -91,7 +91,7 @@ on_both! {
         assert_eq!(hub.post(&revise, &json!({"command": "x"})).await.problem(409), "already_decided");
     }
 
-    async fn an_operators_change_is_not_on_record_as_the_requesters(database: Database) {
+    async fn an_operators_change_is_not_recorded_as_the_requesters(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({})).await;
         let nora = hub.token("requester", Some("nora")).await;
         let ask = json!({"resource": "orders", "command": "delete from carts"});
@@ -110,7 +110,7 @@ on_both! {
         }
     }
 
-    async fn a_link_approves_something_else_by_form_and_by_json(database: Database) {
+    async fn a_link_approves_a_changed_command_by_form_and_by_json(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({})).await;
         hub.group("dba", &["dana", "erik", "nora"]).await;
         let receiver = Receiver::start().await;
@@ -129,14 +129,14 @@ on_both! {
         assert_eq!((&shown["status"], &shown["command"]), (&json!("approved"), &json!("delete\n  from carts where old")));
 
         let request = hub.ask_with(json!({})).await.expect(201);
-        let told = receiver.wait_for(4).await;
-        let link = told.iter().map(|message| message.json()).find(|message| message["type"] == "request.created" && message["data"]["request"]["id"] == request["id"]).unwrap();
+        let messages = receiver.wait_for(4).await;
+        let link = messages.iter().map(|message| message.json()).find(|message| message["type"] == "request.created" && message["data"]["request"]["id"] == request["id"]).unwrap();
         let decision = json!({"decision": "approve", "approver": "dana@example.com", "command": "select 2"});
         let call = hub.call(reqwest::Method::POST, link["data"]["links"]["approve"].as_str().unwrap()).json(&decision);
         assert_eq!(hub.send(call).await.expect(200)["command"], "select 2");
     }
 
-    async fn what_is_typed_beside_the_approve_button_is_not_meant(database: Database) {
+    async fn text_typed_beside_the_plain_approve_button_is_ignored(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({})).await;
         let receiver = Receiver::start().await;
         hub.endpoint("chat", "custom", &receiver.url, &["dba"]).await;
@@ -152,7 +152,7 @@ on_both! {
         assert_eq!((&shown["status"], &shown["revision"], &shown["command"]), (&json!("approved"), &json!(1), &request["command"]));
     }
 
-    async fn what_cannot_be_seen_cannot_be_edited_in_the_page(database: Database) {
+    async fn a_command_with_invisible_characters_cannot_be_edited_in_the_page(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({})).await;
         let receiver = Receiver::start().await;
         hub.endpoint("chat", "custom", &receiver.url, &["dba"]).await;

@@ -1,4 +1,4 @@
-//! Going ahead in an emergency, and what follows.
+//! Break-glass, and the review that follows.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::path;
 use crate::support::{Database, TestHub, on_both};
 
 on_both! {
-    async fn the_glass_is_broken_by_right_with_a_reason_and_not_too_often(database: Database) {
+    async fn break_glass_needs_the_right_and_a_reason_and_is_limited(database: Database) {
         let hub = TestHub::start(database).await
             .with_orders(json!({"break_glass": {"groups": ["oncall"], "per_day": 2, "review_within_seconds": 3_600}})).await;
         hub.group("oncall", &["nora"]).await;
@@ -14,7 +14,7 @@ on_both! {
         let request = hub.ask_with(json!({})).await.expect(201);
         let glass = path(&request, "/break-glass");
         let why = json!({"reason": "the shop is down"});
-        assert_eq!(hub.post(&glass, &why).await.problem(403), "forbidden", "the operator's token is nobody's own");
+        assert_eq!(hub.post(&glass, &why).await.problem(403), "forbidden", "the operator's token belongs to no person");
         assert_eq!(hub.post_as(&dana, &glass, &why).await.problem(403), "forbidden");
         assert_eq!(hub.post_as(&nora, &glass, &json!({"reason": " "})).await.problem(422), "reason_required");
         let broken = hub.post_as(&nora, &glass, &why).await.expect(200);
@@ -32,7 +32,7 @@ on_both! {
         assert_eq!(hub.post_as(&nora, &glass, &why).await.problem(409), "already_decided");
     }
 
-    async fn somebody_else_looks_at_it_afterwards(database: Database) {
+    async fn another_person_reviews_a_break_glass_afterwards(database: Database) {
         let hub = TestHub::start(database).await
             .with_orders(json!({"break_glass": {"groups": ["oncall"], "review_within_seconds": 60}})).await;
         hub.group("oncall", &["nora", "dana"]).await;
@@ -51,7 +51,7 @@ on_both! {
         assert_eq!((&shown["review"]["justified"], &shown["review"]["reviewed_by"]), (&json!(true), &json!("erik@example.com")));
         assert_eq!(hub.post_as(&erik, &path(&request, "/review"), &review).await.problem(409), "already_reviewed");
         let trail = hub.trail(&request).await;
-        assert_eq!(trail.iter().filter(|action| *action == "request.review_due").count(), 1, "told once");
+        assert_eq!(trail.iter().filter(|action| *action == "request.review_due").count(), 1, "recorded once");
         assert_eq!(trail.last().unwrap(), "request.reviewed");
         let summary = hub.get("/v1/analytics/summary").await.expect(200);
         assert_eq!(summary["ended"]["unasked"]["break_glass"], 1);

@@ -1,4 +1,4 @@
-//! Explaining, and deciding in bulk.
+//! Evaluate, explain, and bulk decisions.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::path;
 use crate::support::{Database, Receiver, TestHub, on_both};
 
 on_both! {
-    async fn evaluate_says_what_would_happen_and_makes_nothing(database: Database) {
+    async fn evaluate_predicts_the_outcome_and_creates_nothing(database: Database) {
         let rules = json!([
             {"name": "no-drop", "effect": "deny", "statements": ["drop"]},
             {"name": "reads", "effect": "allow", "statements": ["select"]},
@@ -43,13 +43,13 @@ on_both! {
         for answer in futures_util::future::join_all(answers).await {
             assert_eq!(answer.problem(404), "not_found");
         }
-        // What there was not is found as soon as there is.
+        // A resource that did not exist is found as soon as it is created.
         let resource = hub.get("/v1/resources/orders").await.expect(200);
         hub.put("/v1/resources/unknown", &json!({"slots": resource["slots"]})).await.expect(200);
         hub.post("/v1/evaluate", &ask).await.expect(200);
     }
 
-    async fn explain_says_who_can_decide_who_was_told_and_what_is_missing(database: Database) {
+    async fn explain_shows_who_can_decide_who_was_notified_and_what_is_missing(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}]})).await;
         hub.group("dba", &["dana", "erik", "nora"]).await;
         let away = json!({"name": "Erik", "absence": {"until": "2026-12-01T00:00:00Z", "delegate": "sub@example.com"}});
@@ -66,8 +66,8 @@ on_both! {
         assert_eq!(person(1), (json!(true), json!(null)));
         assert_eq!(person(2), (json!(false), json!("requester")));
         assert_eq!(answer["slots"][0]["people"][1]["delegate"], "sub@example.com");
-        let told = answer["told"].as_array().unwrap();
-        assert!(told.iter().any(|told| told["endpoint"] == "chat" && told["event"] == "request.created" && told["state"] == "delivered"), "{told:?}");
+        let notified = answer["told"].as_array().unwrap();
+        assert!(notified.iter().any(|notified| notified["endpoint"] == "chat" && notified["event"] == "request.created" && notified["state"] == "delivered"), "{notified:?}");
         hub.vote(&request, "approve", "erik@example.com").await.expect(200);
         let answer = hub.get(&path(&request, "/explain")).await.expect(200);
         assert_eq!(answer["missing"], "nothing: it was approved by dana@example.com, erik@example.com");
@@ -93,7 +93,7 @@ on_both! {
         assert_eq!(hub.post_as(&dana, bulk, &reject(json!({"reason": " "}))).await.problem(422), "reason_required");
         assert_eq!(hub.post_as(&dana, bulk, &reject(json!({"reason": "\u{200b}"}))).await.problem(422), "reason_required");
         let group = json!({"dry_run": true, "filter": {"group": "dba"}});
-        assert_eq!(hub.post_as(&sam, bulk, &reject(group)).await.expect(200)["items"].as_array().unwrap().len(), 1, "customers, of which sam is one");
+        assert_eq!(hub.post_as(&sam, bulk, &reject(group)).await.expect(200)["items"].as_array().unwrap().len(), 1, "of customers, where sam is a member");
         let dry = hub.post_as(&dana, bulk, &reject(json!({"dry_run": true}))).await.expect(200);
         assert_eq!(dry["items"].as_array().unwrap().len(), 2);
         assert_eq!(hub.show(&asked[0]).await["status"], "pending");
@@ -108,7 +108,7 @@ on_both! {
         assert_eq!(hub.post_as(&requester, bulk, &reject(json!({}))).await.problem(403), "forbidden");
     }
 
-    async fn few_are_approved_at_once_each_as_it_was_seen(database: Database) {
+    async fn a_few_are_approved_at_once_each_with_its_revision_and_digest(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"high_risk": true})).await;
         hub.put("/v1/resources/plain", &json!({"slots": [{"group": "dba"}]})).await.expect(200);
         let (risky, fine, stale) = (hub.ask("orders", "a").await, hub.ask("plain", "b").await, hub.ask("plain", "c").await);
@@ -124,8 +124,8 @@ on_both! {
     }
 }
 
-/// How many commits the write-ahead log of a database holds (SQLite's file format, "The WAL File Format"): a frame that says how large
-/// the database is after it ends a transaction.
+/// The number of commits in a write-ahead log (SQLite's file format, "The WAL File Format"): a frame that gives the
+/// size of the database after it ends a transaction.
 fn commits(url: &str) -> usize {
     let wal = std::fs::read(format!("{}-wal", url.trim_start_matches("sqlite://"))).expect("a log");
     let word = |at: usize| u32::from_be_bytes(wal[at..at + 4].try_into().expect("four bytes"));

@@ -1,5 +1,5 @@
-//! The approval engine over HTTP, on both databases: who may decide, what is refused or let pass at once, changed commands,
-//! use, access, timers.
+//! The approval engine over HTTP, on both databases: who may decide, decisions by rules, changed commands, executions,
+//! grants, timers.
 
 mod access;
 mod changes;
@@ -36,7 +36,7 @@ impl TestHub {
         self.put(&format!("/v1/groups/{name}"), &json!({"members": members})).await.expect(200);
     }
 
-    /// The secret of a new token.
+    /// Creates a token and returns its secret.
     pub(crate) async fn token(&self, scope: &str, person: Option<&str>) -> String {
         let person = person.map(|name| format!("{name}@example.com"));
         let input = json!({"name": "t", "scope": scope, "person": person});
@@ -51,7 +51,7 @@ impl TestHub {
         self.send(self.call(Method::GET, path).bearer_auth(token)).await
     }
 
-    /// Asks as nora, with `more` in the body.
+    /// Makes a request as nora, with `more` in the body.
     pub(crate) async fn ask_with(&self, more: Value) -> Answer {
         let mut ask =
             json!({"resource": "orders", "command": "delete from carts", "requester": {"email": "nora@example.com"}});
@@ -59,18 +59,18 @@ impl TestHub {
         self.post("/v1/requests", &ask).await
     }
 
-    /// Access to `orders` for nora, for so many seconds.
+    /// Requests access to `orders` for nora, for this many seconds.
     pub(crate) async fn ask_access(&self, seconds: u32) -> Value {
         self.ask_with(json!({"kind": "jit", "command": "", "duration_seconds": seconds})).await.expect(201)
     }
 
-    /// Does what it is time for, after so many seconds.
+    /// Moves the clock by this many seconds and runs the timer.
     pub(crate) async fn after(&self, seconds: u64) {
         self.advance(seconds);
         self.server.hub().run_due().await.expect("the timer runs");
     }
 
-    /// What the trail says happened, in order.
+    /// The actions in the request's audit trail, in order.
     pub(crate) async fn trail(&self, request: &Value) -> Vec<String> {
         let trail = self.get(&path(request, "/audit")).await.expect(200);
         let entries = trail["items"].as_array().expect("items");

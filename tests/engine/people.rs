@@ -1,4 +1,4 @@
-//! Who may decide: memberships that change, conflicts, stand-ins, and what waits for whom.
+//! Who may decide: membership changes, conflicts, stand-ins, and lists of pending requests.
 
 use countersign::ids::RequestId;
 use countersign::store::StoreError;
@@ -20,13 +20,13 @@ on_both! {
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
         hub.group("dba", &["erik", "olga"]).await;
         let shown = hub.vote(&request, "approve", "erik@example.com").await.expect(200);
-        assert_eq!(shown["status"], "pending", "dana's approval went with her");
+        assert_eq!(shown["status"], "pending", "dana's approval no longer counts");
         assert_eq!(shown["votes"][0]["voided"], true);
         assert!(hub.trail(&request).await.contains(&"vote.voided".to_owned()));
         assert_eq!(hub.vote(&request, "approve", "olga@example.com").await.expect(200)["status"], "approved");
     }
 
-    async fn what_nobody_can_decide_any_more_raises_an_alarm(database: Database) {
+    async fn a_request_that_becomes_undecidable_raises_an_alarm(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}]})).await;
         let request = hub.ask_with(json!({})).await.expect(201);
         hub.vote(&request, "approve", "erik@example.com").await.expect(200);
@@ -43,13 +43,13 @@ on_both! {
         assert_eq!(alarms.last().unwrap(), "request.decidable");
     }
 
-    async fn a_check_of_a_group_ends_with_what_waited_when_it_changed(database: Database) {
+    async fn a_membership_check_covers_the_requests_pending_at_the_change(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba"}]})).await;
         hub.group("idle", &["dana"]).await;
         let first: RequestId = hub.ask_with(json!({})).await.expect(201)["id"].as_str().unwrap().parse().unwrap();
         let second = hub.ask_with(json!({})).await.expect(201)["id"].as_str().unwrap().to_owned();
         let (dba, idle, now) = ("dba".parse().unwrap(), "idle".parse().unwrap(), hub.now());
-        // In one transaction, so that the timer does not carry it out meanwhile.
+        // In one transaction, so that the timer does not run it meanwhile.
         let checks = hub.server.store().write::<_, _, StoreError>(move |tx| {
             Box::pin(async move {
                 membership_checks::ask(tx.session(), &idle, now).await?;
@@ -62,17 +62,17 @@ on_both! {
         assert_eq!((for_nothing, &check.until), (None, &second));
         let earlier = Check { until: first.to_string(), ..check };
         let session = &mut hub.server.store().read().await.unwrap();
-        assert_eq!(membership_checks::part(session, &earlier, 64).await.unwrap(), [first], "who asked later asked another group");
+        assert_eq!(membership_checks::part(session, &earlier, 64).await.unwrap(), [first], "the later request has another group");
     }
 
-    async fn too_many_rejects_leave_too_few(database: Database) {
+    async fn rejections_can_make_a_request_undecidable(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}], "reject_needed": 2})).await;
         let request = hub.ask_with(json!({})).await.expect(201);
         let shown = hub.vote(&request, "reject", "dana@example.com").await.expect(200);
         assert_eq!((&shown["status"], &shown["undecidable"]), (&json!("pending"), &json!(true)));
     }
 
-    async fn whom_the_asker_names_may_reject_and_a_person_names_nobody_else(database: Database) {
+    async fn a_beneficiary_may_reject_and_a_person_acts_only_for_themselves(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({})).await;
         let nora = hub.token("requester", Some("nora")).await;
         let ask = |more: Value| {
@@ -90,7 +90,7 @@ on_both! {
         assert_eq!((&shown["status"], &shown["decision"]["by"]), (&json!("rejected"), &json!(["dana@example.com"])));
     }
 
-    async fn nobody_decides_for_themselves(database: Database) {
+    async fn no_requester_approves_their_own_request(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"conflicted": ["olga@example.com"]})).await;
         hub.group("dba", &["dana", "erik", "nora", "bene", "human", "olga", "carl"]).await;
         let request = hub.ask_with(json!({
@@ -107,7 +107,7 @@ on_both! {
             {"person": "olga@example.com", "as": "conflicted", "by": "policy"},
         ]));
         assert_eq!(request["slots"][0]["eligible"], 3);
-        // Who holds the token that asks is one who asks, whomever they ask for.
+        // The owner of the asking token counts as a requester, no matter for whom it asks.
         let carl = hub.token("admin", Some("carl")).await;
         let ask = json!({"resource": "orders", "command": "x", "requester": {"email": "mary@example.com"}, "beneficiary": "dana@example.com"});
         let own = hub.post_as(&carl, "/v1/requests", &ask).await.expect(201);
@@ -116,21 +116,21 @@ on_both! {
         assert_eq!(hub.vote(&own, "approve", "erik@example.com").await.expect(200)["status"], "approved");
     }
 
-    async fn where_it_is_allowed_self_approval_is_told_every_time(database: Database) {
+    async fn allowed_self_approval_is_reported_every_time(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"allow_self_approval": true, "conflicted": ["erik@example.com"]})).await;
         hub.group("dba", &["nora", "erik"]).await;
         let request = hub.ask_with(json!({})).await.expect(201);
-        assert_eq!(hub.vote(&request, "approve", "erik@example.com").await.problem(403), "conflict_of_interest", "the switch is not theirs");
+        assert_eq!(hub.vote(&request, "approve", "erik@example.com").await.problem(403), "conflict_of_interest", "self-approval does not apply to them");
         assert_eq!(hub.vote(&request, "approve", "nora@example.com").await.expect(200)["status"], "approved");
         assert!(hub.trail(&request).await.contains(&"request.self_approved".to_owned()));
     }
 
-    async fn who_may_not_ask_sees_no_resource(database: Database) {
+    async fn a_person_who_may_not_ask_sees_no_resource(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"requester_groups": ["dev"]})).await;
         assert_eq!(hub.ask_with(json!({})).await.problem(404), "not_found");
         let said = json!({"requester": {"email": "nora@example.com", "groups": ["dev"]}});
         hub.ask_with(said.clone()).await.expect(201);
-        // A person's own token says nothing about their groups.
+        // A person's own token proves nothing about their groups.
         let nora = hub.token("requester", Some("nora")).await;
         let mut own = said;
         own.as_object_mut().unwrap().extend(json!({"resource": "orders", "command": "x"}).as_object().unwrap().clone());
@@ -138,14 +138,14 @@ on_both! {
         hub.group("dev", &["nora"]).await;
         hub.post_as(&nora, "/v1/requests", &own).await.expect(201);
         let stranger = hub.token("requester", Some("mary")).await;
-        // Nor by what is wrong with the question.
+        // Nor by what is wrong with the request.
         for path in ["/v1/requests", "/v1/evaluate"] {
             let ask = json!({"resource": "orders", "command": "", "timeout_seconds": 0});
             assert_eq!(hub.post_as(&stranger, path, &ask).await.problem(404), "not_found");
         }
         let ask = json!({"resource": "orders", "command": "x"});
         let (hidden, missing) = (hub.post_as(&stranger, "/v1/evaluate", &ask).await, hub.post_as(&stranger, "/v1/evaluate", &json!({"resource": "nothing", "command": "x"})).await);
-        assert_eq!(hidden.text, missing.text, "not even by the words of the answer");
+        assert_eq!(hidden.text, missing.text, "not even by the text of the answer");
     }
 
     async fn a_stand_in_votes_in_an_absent_members_place(database: Database) {
@@ -158,12 +158,12 @@ on_both! {
         let shown = hub.post_as(&sub, &path(&request, "/approve"), &json!({})).await.expect(200);
         assert_eq!((&shown["votes"][0]["person"], &shown["votes"][0]["on_behalf_of"]), (&json!("sub@example.com"), &json!("dana@example.com")));
         assert_eq!(shown["slots"][0]["approved"], 1);
-        // One member has one vote: dana's own takes the place of the one cast for her.
+        // One member has one vote: dana's own vote replaces the one cast for her.
         let shown = hub.vote(&request, "approve", "dana@example.com").await.expect(200);
         assert_eq!((&shown["status"], &shown["votes"][0]["voided"], &shown["slots"][0]["approved"]), (&json!("pending"), &json!(true), &json!(1)));
         assert_eq!(hub.post_as(&sub, &path(&request, "/approve"), &json!({})).await.problem(409), "seat_taken");
         assert_eq!(hub.vote(&request, "approve", "erik@example.com").await.expect(200)["status"], "approved");
-        // Nobody decides through a stand-in what they may not decide themselves.
+        // A stand-in cannot vote where the absent member may not.
         hub.group("dba", &["dana", "erik", "olga"]).await;
         let own = hub.ask_with(json!({"requester": {"email": "dana@example.com"}})).await.expect(201);
         assert_eq!(hub.post_as(&sub, &path(&own, "/approve"), &json!({})).await.problem(403), "conflict_of_interest");
@@ -173,7 +173,7 @@ on_both! {
         assert_eq!(hub.post_as(&sub, &path(&late, "/approve"), &json!({})).await.problem(404), "not_found");
     }
 
-    async fn absences_that_cannot_be_meant(database: Database) {
+    async fn invalid_absences_are_refused(database: Database) {
         let hub = TestHub::start(database).await;
         for absence in [json!({"delegate": "dana@example.com"}), json!({"from": "2026-12-01T00:00:00Z", "until": "2026-11-01T00:00:00Z"})] {
             let person = json!({"name": "Dana", "absence": absence});
@@ -181,7 +181,7 @@ on_both! {
         }
     }
 
-    async fn lists_find_what_waits_for_whom(database: Database) {
+    async fn lists_find_the_requests_that_wait_for_a_person(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let orders = hub.ask("orders", "a").await;
         let both = hub.ask("customers", "b").await;

@@ -1,4 +1,4 @@
-//! Guardrails over HTTP: what they refuse, let pass and ask more for, and how a resource's own examples are held.
+//! Guardrails over HTTP: what they deny, allow and add slots to, and how a resource's own examples are checked.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ fn rules() -> Value {
 }
 
 on_both! {
-    async fn drop_is_denied_delete_is_asked_for_select_passes(database: Database) {
+    async fn drop_is_denied_delete_needs_approval_and_select_is_allowed(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"guardrails": rules()})).await;
         for (command, status, method) in [
             ("DROP TABLE carts", "rejected", json!("rule")),
@@ -56,7 +56,7 @@ on_both! {
         for wrong in [json!({"pattern": "("}), json!({"slots": [{"group": "dba"}]}), json!({"name": "no name"}), json!({"colour": "red"})] {
             assert!(matches!(put(rule(wrong.clone())).await.status, 400 | 422), "{wrong}");
         }
-        // The same in a manifest, dry run or not, with the place in it.
+        // The same in a manifest, dry run or not, with its JSON pointer.
         let manifest = json!({"resources": {"orders": rule(json!({"passes": ["drop table x"]}))}});
         for call in ["/v1/apply?dry_run=true", "/v1/apply"] {
             let failed = hub.post(call, &manifest).await;
@@ -65,7 +65,7 @@ on_both! {
         }
     }
 
-    async fn what_is_likely_not_meant_is_said(database: Database) {
+    async fn likely_mistakes_in_rules_cause_warnings(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let dead = json!([
             {"name": "all", "effect": "require"},

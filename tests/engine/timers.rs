@@ -10,7 +10,7 @@ fn count(trail: &[String], action: &str) -> usize {
 }
 
 on_both! {
-    async fn those_asked_are_reminded_and_what_was_missed_is_one_reminder(database: Database) {
+    async fn approvers_are_reminded_and_missed_reminders_are_sent_as_one(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"reminders": [120, 60, 180]})).await;
         let receiver = Receiver::start().await;
         let (endpoint, _) = hub.endpoint("chat", "custom", &receiver.url, &["dba"]).await;
@@ -19,11 +19,11 @@ on_both! {
         hub.after(59).await;
         assert_eq!(receiver.wait_for(1).await.len(), 1);
         hub.after(1).await;
-        let told = receiver.wait_for(2).await;
-        let reminder = told.iter().map(|message| message.json()).find(|message| message["type"] == "request.reminded");
+        let messages = receiver.wait_for(2).await;
+        let reminder = messages.iter().map(|message| message.json()).find(|message| message["type"] == "request.reminded");
         assert!(reminder.unwrap()["data"]["links"]["approve"].is_string());
         hub.delivery(&endpoint, "request.reminded", "delivered").await;
-        // The hub was away for the second and the third.
+        // The hub was down for the second and the third.
         hub.clock.advance(std::time::Duration::from_secs(600));
         let hub = hub.restart().await;
         hub.after(0).await;
@@ -36,7 +36,7 @@ on_both! {
         assert_eq!(hub.show(&request).await["status"], "pending");
     }
 
-    async fn escalation_asks_more_people_and_lowers_nothing(database: Database) {
+    async fn escalation_adds_approvers_and_lowers_no_number(database: Database) {
         let escalation = json!([{"after_seconds": 300, "slot": "dba", "add": "leads"}]);
         let hub = TestHub::start(database).await.with_orders(json!({"slots": [{"group": "dba", "needed": 2}], "escalation": escalation})).await;
         hub.group("leads", &["lea"]).await;
@@ -47,8 +47,8 @@ on_both! {
         hub.after(300).await;
         let shown = hub.show(&request).await;
         assert_eq!((&shown["slots"][0]["also"], &shown["slots"][0]["needed"]), (&json!(["leads"]), &json!(2)));
-        let told = receiver.wait_for(1).await;
-        let message = told[0].json();
+        let messages = receiver.wait_for(1).await;
+        let message = messages[0].json();
         assert_eq!(message["type"], "request.escalated");
         let link = message["data"]["links"]["approve"].as_str().unwrap();
         assert!(hub.get(link).await.text.contains("lea@example.com"), "the page offers her name");
@@ -71,7 +71,7 @@ on_both! {
         assert_eq!(hub.show(&request).await["undecidable"], false);
     }
 
-    async fn people_are_reminded_when_they_work_and_their_time_is_measured_so(database: Database) {
+    async fn reminders_and_latencies_respect_working_hours(database: Database) {
         // 2026-11-21 is a Saturday; the hub's clock begins at 12:00 UTC.
         let hours = json!({"time_zone": "Europe/Berlin", "monday": ["09:00-17:00"]});
         let hub = TestHub::start(database).await
@@ -90,7 +90,7 @@ on_both! {
         assert_eq!(summary["approval_time"]["approved"]["mean_seconds"], json!(45.0 * 3_600.0));
     }
 
-    async fn one_row_that_cannot_be_read_keeps_no_other_waiting(database: Database) {
+    async fn one_unreadable_row_delays_no_other(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"timeout_seconds": 60})).await;
         let broken = hub.ask_with(json!({})).await.expect(201);
         let fine = hub.ask_with(json!({})).await.expect(201);
@@ -101,7 +101,7 @@ on_both! {
         assert_eq!(hub.get(&path(&broken, "")).await.problem(500), "internal");
     }
 
-    async fn schedules_that_cannot_be_meant(database: Database) {
+    async fn invalid_schedules_are_refused(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         for (policy, code) in [
             (json!({"reminders": [0]}), "invalid_policy"),

@@ -1,4 +1,4 @@
-//! Using what was approved: the execution's transitions, row by row.
+//! Use of an approval: the execution's transitions, one by one.
 
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ on_both! {
         assert_eq!(hub.trail(&request).await[3..], ["execution.claimed", "execution.finished"]);
     }
 
-    async fn a_lost_answer_is_given_again_to_the_same_key(database: Database) {
+    async fn a_lost_claim_answer_is_repeated_for_the_same_key(database: Database) {
         let (hub, request) = approved(database).await;
         let call = |key: &str| {
             let call = hub.call(reqwest::Method::POST, &path(&request, "/claim")).bearer_auth(&hub.token);
@@ -60,16 +60,16 @@ on_both! {
         assert_eq!(call("two").await.problem(409), "already_claimed");
     }
 
-    async fn only_who_claimed_reports_and_fences_cannot_be_guessed(database: Database) {
+    async fn only_the_claimant_reports_and_fences_cannot_be_guessed(database: Database) {
         let (hub, request) = approved(database).await;
         let executor = hub.token("requester", Some("nora")).await;
         let claimed = hub.post_as(&executor, &path(&request, "/claim"), &claim(&request)).await.expect(200);
         let again = approved_again(&hub).await;
         let other = hub.post_as(&executor, &path(&again, "/claim"), &claim(&again)).await.expect(200);
         let (fence, other) = (claimed["fence"].as_u64().unwrap(), other["fence"].as_u64().unwrap());
-        // Of 2⁵³ numbers, one below 2²⁰ comes once in eight thousand million claims.
+        // Of 2⁵³ numbers, one below 2²⁰ occurs once in eight thousand million claims.
         assert!(fence != other && [fence, other].iter().all(|fence| (1 << 20..1 << 53).contains(fence)), "{fence} {other}");
-        // Another token of the same person, and an admin, who both may see the fence of nobody.
+        // Another token of the same person, and an admin; neither may see a fencing token.
         let twin = hub.token("requester", Some("nora")).await;
         for token in [&twin, &hub.token] {
             let report = json!({"fence": fence, "status": "succeeded", "exit_code": 0});
@@ -82,7 +82,7 @@ on_both! {
         assert_eq!(shown["execution"]["exit_code"], 3);
     }
 
-    async fn only_who_asked_may_use_it(database: Database) {
+    async fn only_the_requester_may_use_an_approval(database: Database) {
         let (hub, request) = approved(database).await;
         for (scope, person, status, code) in [
             ("requester", None, 404, "not_found"), ("requester", Some("mary"), 404, "not_found"), ("approver", Some("dana"), 403, "forbidden"),
@@ -94,7 +94,7 @@ on_both! {
         hub.post_as(&nora, &path(&request, "/claim"), &claim(&request)).await.expect(200);
     }
 
-    async fn what_is_not_used_in_time_lapses(database: Database) {
+    async fn an_approval_that_is_not_used_in_time_lapses(database: Database) {
         let (hub, request) = approved(database).await;
         hub.advance(600);
         assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(410), "use_expired");
@@ -105,7 +105,7 @@ on_both! {
         assert_eq!(hub.trail(&request).await.iter().filter(|action| *action == "execution.finished").count(), 1);
     }
 
-    async fn what_is_revoked_is_never_claimed(database: Database) {
+    async fn a_revoked_execution_is_never_claimed(database: Database) {
         let (hub, request) = approved(database).await;
         let dana = hub.token("approver", Some("dana")).await;
         let revoked = hub.post_as(&dana, &path(&request, "/revoke"), &json!({"reason": "not today"})).await.expect(200);
@@ -117,7 +117,7 @@ on_both! {
         assert_eq!(hub.post_as(&stranger, &path(&request, "/revoke"), &json!({})).await.problem(404), "not_found");
     }
 
-    async fn a_claim_without_news_ends_unknown_and_stays_so(database: Database) {
+    async fn a_claim_without_a_report_ends_as_unknown_and_stays_so(database: Database) {
         let (hub, request) = approved(database).await;
         let fence = hub.post(&path(&request, "/claim"), &claim(&request)).await.expect(200)["fence"].clone();
         hub.advance(50);
@@ -132,10 +132,10 @@ on_both! {
         assert_eq!(hub.post(&path(&request, "/heartbeat"), &json!({"fence": fence})).await.problem(409), "lease_over");
         assert_eq!(hub.post(&path(&request, "/claim"), &claim(&request)).await.problem(409), "already_claimed");
         assert_eq!(hub.show(&request).await["execution"]["status"], "unknown");
-        assert_eq!(hub.trail(&request).await.last().unwrap(), "execution.reported_late", "what was said is in the trail");
+        assert_eq!(hub.trail(&request).await.last().unwrap(), "execution.reported_late", "the late report is in the trail");
     }
 
-    async fn there_is_nothing_to_use_before_and_without_an_approval(database: Database) {
+    async fn without_an_approval_there_is_nothing_to_use(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"timeout_seconds": 60})).await;
         let ask = || async { hub.ask_with(json!({})).await.expect(201) };
         let pending = ask().await;

@@ -1,4 +1,4 @@
-//! `request`, `approve`, `reject`, `explain`.
+//! The commands `request`, `approve`, `reject` and `explain`.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::engine::path;
 use crate::support::{Database, assert_times, on_both};
 
 impl Bench {
-    /// Runs the program to its end; what it printed.
+    /// Runs the program to its end; returns its standard output.
     async fn run(&self, args: &[&str], code: i32) -> String {
         Running::start(self.program(args), None).end().await.expect(code)
     }
@@ -19,7 +19,7 @@ impl Bench {
         json
     }
 
-    /// Makes a request; its id.
+    /// Makes a request; returns its id.
     async fn create(&self, more: &[&str]) -> String {
         let base = ["request", "create", "--resource", "orders", "--requester", "nora@example.com"];
         self.run_json(&[&base[..], more].concat(), 0).await["id"].as_str().unwrap().to_owned()
@@ -27,7 +27,7 @@ impl Bench {
 }
 
 on_both! {
-    async fn from_the_question_to_the_answer(database: Database) {
+    async fn from_the_request_to_the_decision(database: Database) {
         let bench = Bench::new(database).await;
         let id = bench.create(&["--command", "delete from carts", "--language", "sql", "--label", "a=b", "--reason", "Old \u{1b}[31m"]).await;
         let dana = bench.hub.token("approver", Some("dana")).await;
@@ -46,8 +46,8 @@ on_both! {
         assert!(stale.err.contains("[digest_stale]"), "{}", stale.err);
         stale.expect(1);
         let changed = ["approve", &id, "--on-behalf-of", "dana@example.com", "--group", "dba", "--command", "delete from carts where old"];
-        let told = bench.run(&changed, 0).await;
-        assert!(told.contains("approved by dana@example.com") && told.contains("+delete from carts where old"), "{told}");
+        let out = bench.run(&changed, 0).await;
+        assert!(out.contains("approved by dana@example.com") && out.contains("+delete from carts where old"), "{out}");
         assert!(waiting.end().await.expect(0).contains("approved by dana@example.com"));
         let shown = bench.run(&["request", "show", &id], 0).await;
         for part in ["changed by  dana@example.com (approver)", "    +delete from carts where old", "use         ready"] {
@@ -58,7 +58,7 @@ on_both! {
         assert!(bench.run(&["request", "list", "--waiting-for", "dana@example.com"], 0).await.contains("none"));
     }
 
-    async fn waiting_says_how_it_ended(database: Database) {
+    async fn wait_reports_how_the_request_ended(database: Database) {
         let bench = Bench::new(database).await;
         let rejected = bench.create(&["--command", "a"]).await;
         let reject = ["reject", &rejected, "--on-behalf-of", "erik@example.com", "--reason", "no"];
@@ -70,7 +70,7 @@ on_both! {
         let waiting = Running::start(bench.program(&["request", "wait", &cancelled, "--json"]), None);
         bench.run(&["request", "cancel", &cancelled, "--reason", "not needed"], 0).await;
         let end = waiting.end().await;
-        assert!(end.news().iter().all(|line| line["event"] == "asked"));
+        assert!(end.progress().iter().all(|line| line["event"] == "asked"));
         let answer: Value = serde_json::from_str(&end.expect(122)).unwrap();
         assert_eq!(answer["decision"]["reason"], "not needed");
         let expired = bench.create(&["--command", "c", "--timeout", "60"]).await;

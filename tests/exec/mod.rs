@@ -1,4 +1,4 @@
-//! `countersign exec` and its neighbours: the program itself against a running hub, and what it runs against a real PostgreSQL.
+//! `countersign exec` and related commands: the program against a running hub, and its commands on a real PostgreSQL.
 
 mod commands;
 mod output;
@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 
 use crate::support::{Answer, Database, HubProcess, Receiver, TestHub, eventually};
 
-/// A hub whose resource `orders` is decided by `dba`, a receiver that gets its links, and a database to act on.
+/// A hub whose resource `orders` is decided by `dba`, a receiver of its links, and a target database.
 struct Bench {
     hub: TestHub,
     receiver: Receiver,
@@ -32,26 +32,26 @@ impl Bench {
         Self { hub, receiver, target: Target::new().await }
     }
 
-    /// The program, as a shell of nora's would start it.
+    /// The program, as nora's shell would start it.
     fn program(&self, args: &[&str]) -> Command {
         program(&self.hub.url, &self.hub.token, self.hub.database.folder.path(), args)
     }
 
-    /// `exec` on `orders`, with options, of a command.
+    /// `exec` on `orders` with these options, for a command.
     fn exec(&self, options: &[&str], command: &[&str]) -> Running {
         let base = ["exec", "--resource", "orders", "--requester", "nora@example.com"];
         Running::start(self.program(&[&base[..], options, &["--"], command].concat()), None)
     }
 
-    /// The same for one statement on the target.
+    /// `exec` for one statement on the target.
     fn exec_sql(&self, options: &[&str], statement: &str) -> Running {
         self.exec(options, &self.target.psql(&["-c", statement]))
     }
 
-    /// The newest request, once there are so many, with its links.
+    /// The newest request and its links, once `count` requests were announced.
     async fn asked(&self, count: usize) -> (Value, Value) {
         let created = || self.receiver.received().into_iter().map(|message| message.json());
-        let messages = eventually(&format!("{count} requests are told"), || async {
+        let messages = eventually(&format!("{count} requests are announced"), || async {
             let found: Vec<Value> = created().filter(|message| message["type"] == "request.created").collect();
             (found.len() >= count).then_some(found)
         })
@@ -60,7 +60,7 @@ impl Bench {
         (data["request"].clone(), data["links"].clone())
     }
 
-    /// Decides by the link of that name, as dana.
+    /// Decides as dana by the link with this name.
     async fn follow(&self, links: &Value, name: &str, more: Value) -> Answer {
         let mut body = json!({"approver": "dana@example.com"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -74,7 +74,7 @@ fn program(url: &str, token: &str, folder: &std::path::Path, args: &[&str]) -> C
     command
 }
 
-/// A program that was started.
+/// A started program.
 struct Running {
     child: Child,
 }
@@ -103,7 +103,7 @@ impl Running {
     }
 }
 
-/// How a program ended.
+/// The exit code and the output of a program.
 struct End {
     code: i32,
     out: String,
@@ -116,14 +116,14 @@ impl End {
         Self { code: output.status.code().expect("a code"), out: text(output.stdout), err: text(output.stderr) }
     }
 
-    /// What it printed, when it ended so.
+    /// Its standard output; the exit code must be this one.
     fn expect(self, code: i32) -> String {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
         self.out
     }
 
-    /// Each line of standard error, which must be an object.
-    fn news(&self) -> Vec<Value> {
+    /// The lines of standard error, each of which must be a JSON object.
+    fn progress(&self) -> Vec<Value> {
         let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"));
         self.err.lines().map(read).collect()
     }
@@ -146,7 +146,7 @@ impl Target {
         [&["psql", self.url.as_str(), "-X", "-At", "-v", "ON_ERROR_STOP=1"][..], args].concat()
     }
 
-    /// What statements have left there.
+    /// The notes that statements have inserted.
     async fn notes(&self) -> Vec<String> {
         let mut connection = sqlx::PgConnection::connect(&self.url).await.expect("the database opens");
         let notes = sqlx::query_scalar("select note from ran order by note").fetch_all(&mut connection).await;

@@ -1,4 +1,4 @@
-//! What passes between the terminal, `exec` and the command: streams and exit codes. The hub follows a script.
+//! The streams and exit codes between the terminal, `exec` and the command, with a scripted hub.
 
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -13,12 +13,12 @@ use tokio::process::{Child, Command};
 
 const ID: &str = "req_0190c0de0190c0de0190c0de0190c0de";
 
-/// A hub with one request, which it approves at once.
+/// A hub with one request, which is approved at once.
 #[derive(Clone, Default)]
-struct Hub(Arc<Mutex<Told>>);
+struct Hub(Arc<Mutex<HubState>>);
 
 #[derive(Default)]
-struct Told {
+struct HubState {
     request: Value,
     result: Option<Value>,
 }
@@ -61,9 +61,9 @@ async fn ask(State(hub): State<Hub>, Json(body): Json<Value>) -> (StatusCode, Js
 }
 
 async fn show(State(hub): State<Hub>) -> Json<Value> {
-    let mut told = hub.0.lock().unwrap();
-    told.request["status"] = "approved".into();
-    Json(told.request.clone())
+    let mut state = hub.0.lock().unwrap();
+    state.request["status"] = "approved".into();
+    Json(state.request.clone())
 }
 
 async fn act(
@@ -71,13 +71,13 @@ async fn act(
     Path((_, action)): Path<(String, String)>,
     Json(body): Json<Value>,
 ) -> (StatusCode, Json<Value>) {
-    let mut told = hub.0.lock().unwrap();
-    let mut answer = told.request.clone();
+    let mut state = hub.0.lock().unwrap();
+    let mut answer = state.request.clone();
     match action.as_str() {
         "claim" => answer["fence"] = 1.into(),
         "result" => {
             answer["execution"] = body.clone();
-            told.result = Some(body);
+            state.result = Some(body);
         }
         _ => return (StatusCode::NOT_FOUND, Json(json!({"code": "not_found", "detail": "no"}))),
     }
@@ -109,12 +109,12 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[tokio::test]
-async fn output_goes_where_it_belongs_and_the_token_stays() {
+async fn output_goes_to_the_right_stream_and_the_token_is_not_passed_on() {
     let (hub, url) = Hub::start().await;
     let script = "echo out; printf err >&2; echo token=$COUNTERSIGN_TOKEN; exit 4";
     let ended = output(exec(&url, &["--json"], &["sh", "-c", script]).spawn().unwrap()).await;
     assert_eq!((ended.status.code(), text(&ended.stdout)), (Some(4), "out\ntoken=\n"));
-    // What the command printed without a line end does not run into the last object.
+    // Output without a final newline does not run into the last object.
     let errors: Vec<&str> = text(&ended.stderr).lines().collect();
     assert!(errors.contains(&"err"), "{errors:?}");
     let events: Vec<Value> =
@@ -128,7 +128,7 @@ async fn output_goes_where_it_belongs_and_the_token_stays() {
 }
 
 #[tokio::test]
-async fn a_reader_that_goes_away_stops_the_command_as_it_would_without_us() {
+async fn a_closed_pipe_stops_the_command_as_without_exec() {
     let (hub, url) = Hub::start().await;
     let mut child = exec(&url, &[], &["yes"]).spawn().unwrap();
     drop(child.stdout.take());
@@ -138,7 +138,7 @@ async fn a_reader_that_goes_away_stops_the_command_as_it_would_without_us() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_meant_is_refused_before_anybody_is_asked() {
+async fn invalid_arguments_are_refused_before_a_request_is_made() {
     let (hub, url) = Hub::start().await;
     for (flags, argv) in [
         (&["--context", "{"][..], &["true"][..]),

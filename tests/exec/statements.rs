@@ -1,4 +1,4 @@
-//! A statement runs exactly once when it was approved, and not at all when it was not.
+//! A statement runs exactly once when it is approved, and not at all otherwise.
 
 use serde_json::json;
 
@@ -51,9 +51,9 @@ on_both! {
         assert_ne!(request["command"], changed.as_str());
         bench.follow(&links, "approve", json!({"command": changed, "reason": "two is enough"})).await.expect(200);
         let end = running.end().await;
-        let (told, _) = end.err.split_once("running it").unwrap();
+        let (progress, _) = end.err.split_once("running it").unwrap();
         for part in ["changed by dana@example.com (approver)", "\n    -psql ", "\n    +psql ", "what was approved, and will be run:"] {
-            assert!(told.contains(part), "{part} is not in {told}");
+            assert!(progress.contains(part), "{part} is not in {progress}");
         }
         assert!(end.expect(0).starts_with("noted two\n"));
         assert_eq!(bench.target.notes().await, ["two"]);
@@ -74,7 +74,7 @@ on_both! {
         bench.follow(&links, "approve", json!({})).await.expect(200);
         running.end().await.expect(0);
         assert_eq!(bench.target.notes().await, ["a", "it's"]);
-        // The script may be changed, the command that reads it stays.
+        // The script may be changed, the command that reads it stays the same.
         let running = ask("insert into ran values ('never');");
         let (_, links) = bench.asked(2).await;
         bench.follow(&links, "approve", json!({"command": "insert into ran values ('z');"})).await.expect(200);

@@ -1,4 +1,4 @@
-//! Waiting for a decision: Ctrl-C, restarts of the hub, and hubs that are none.
+//! Waiting for a decision: Ctrl-C, restarts of the hub, and servers that are no hub.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::{Database, HubProcess, Receiver, TOKEN, eventually, on_both}
 const NOTE: &str = "insert into ran values ('one')";
 
 on_both! {
-    async fn a_signal_takes_the_request_back(database: Database) {
+    async fn a_signal_cancels_the_request(database: Database) {
         let bench = Bench::new(database).await;
         for (count, signal) in [(1, "INT"), (2, "TERM")] {
             let running = bench.exec_sql(&[], NOTE);
@@ -48,14 +48,14 @@ on_both! {
             page["items"][0]["id"].as_str().map(str::to_owned)
         })
         .await;
-        // Long enough for it to wait, and then to find the hub gone.
+        // Long enough for it to wait, and then to find the hub stopped.
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         hub.kill().await;
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         let hub = start().await.unwrap();
         call("POST", &format!("/v1/requests/{id}/approve"), &json!({"on_behalf_of": "dana@example.com"})).await;
         let end = running.end().await;
-        let news: Vec<String> = end.news().iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect();
+        let news: Vec<String> = end.progress().iter().map(|line| line["event"].as_str().unwrap().to_owned()).collect();
         assert_eq!(news, ["asked", "hub_away", "hub_back", "voted", "approved", "running", "done"]);
         end.expect(0);
         assert_eq!(target.notes().await, ["one"]);
@@ -77,7 +77,7 @@ async fn a_hub_that_answers_nonsense_lets_nothing_run() {
     assert!(end.err.contains("the hub's answer cannot be used"), "{}", end.err);
     end.expect(123);
     assert!(nonsense.received()[0].header("idempotency-key").len() > 20);
-    // Without a token, or with words that cannot be meant, nobody is asked.
+    // Without a token, or with invalid arguments, no request is made.
     let mut command = program(url, TOKEN, folder.path(), &args);
     command.env_remove("COUNTERSIGN_TOKEN");
     Running::start(command, None).end().await.expect(2);

@@ -1,4 +1,4 @@
-//! The way from the command line to the hub: its URL, its token, proxies, redirects, TLS, and signals on the way.
+//! The connection from the command line to the hub: URL, token, proxies, redirects, TLS, and signals meanwhile.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tokio::process::Command;
 use super::{Bench, End, program};
 use crate::support::{Database, HubProcess, eventually, on_both};
 
-/// What a server was asked for.
+/// The requests that a server has received.
 type Asked = Arc<Mutex<Vec<String>>>;
 
-/// A server that answers all with an empty list, and notes what it was asked for, as it stands in the request line.
+/// A server that answers every request with an empty list, and records the target of each request line.
 async fn server() -> (String, Asked) {
     async fn answer(State(asked): State<Asked>, request: Request) -> axum::Json<serde_json::Value> {
         let token = request.headers().get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
@@ -47,7 +47,7 @@ async fn end(mut command: Command) -> End {
 }
 
 #[tokio::test]
-async fn what_stands_around_url_and_token_is_no_part_of_them() {
+async fn blanks_around_url_and_token_are_ignored() {
     let (url, asked) = server().await;
     end(list(&format!("\u{feff} {url}/\n"))).await.expect(0);
     let asked = asked.lock().unwrap().join("\n");
@@ -55,7 +55,7 @@ async fn what_stands_around_url_and_token_is_no_part_of_them() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_meant_names_itself() {
+async fn an_invalid_setting_is_named() {
     for (name, value, says) in [
         ("COUNTERSIGN_URL", "localhost:8080", "expected the URL of a hub"),
         ("COUNTERSIGN_URL", "https://ann:secret@hub.example.com", "no user name or password"),
@@ -76,7 +76,7 @@ async fn what_cannot_be_meant_names_itself() {
 }
 
 #[tokio::test]
-async fn proxies_of_the_environment_are_used_but_not_for_this_machine() {
+async fn proxies_from_the_environment_are_used_except_for_this_machine() {
     let (proxy, asked) = server().await;
     let by_proxy = |url: &str| {
         let mut command = list(url);
@@ -94,7 +94,7 @@ async fn proxies_of_the_environment_are_used_but_not_for_this_machine() {
 }
 
 #[tokio::test]
-async fn a_redirect_says_where_to() {
+async fn a_redirect_is_reported_with_its_target() {
     async fn away(request: Request) -> (StatusCode, [(header::HeaderName, String); 1]) {
         let to = format!("https://approvals.example.com{}?secret=1", request.uri().path());
         (StatusCode::MOVED_PERMANENTLY, [(header::LOCATION, to)])
@@ -102,7 +102,7 @@ async fn a_redirect_says_where_to() {
     let url = listening(Router::new().fallback(away)).await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("hub.toml"), "").unwrap();
-    // Those that send once, those that insist, and `exec`.
+    // Commands that send once, commands that retry, and `exec`.
     for args in [
         &["apply", "-f", "hub.toml"][..],
         &["request", "list"],
@@ -120,22 +120,22 @@ async fn a_redirect_says_where_to() {
 }
 
 #[tokio::test]
-async fn a_port_that_speaks_the_other_of_http_and_https_is_told() {
+async fn a_mismatch_of_http_and_https_is_reported() {
     let (url, _) = server().await;
     let ended = end(list(&url.replace("http://", "https://"))).await;
     assert!(ended.code != 0 && ended.err.contains("is it https:// that is spoken at this port?"), "{}", ended.err);
 }
 
 on_both! {
-    async fn a_hang_up_ends_exec_as_a_termination_does(database: Database) {
+    async fn sighup_ends_exec_as_sigterm_does(database: Database) {
         let bench = Bench::new(database).await;
-        // Waiting: the request is taken back.
+        // While waiting: the request is cancelled.
         let waiting = bench.exec(&[], &["true"]);
         let (request, _) = bench.asked(1).await;
         waiting.signal("HUP");
         assert_eq!(waiting.end().await.code, 122);
         assert_eq!(bench.hub.show(&request).await["status"], "cancelled");
-        // Running: the command hears of it, and its end is reported.
+        // While running: the command receives the signal, and its end is reported.
         let begun = bench.hub.database.folder.path().join("begun");
         let script = format!("trap 'exit 7' HUP; touch {}; while :; do sleep 0.05; done", begun.display());
         let running = bench.exec(&[], &["sh", "-c", &script]);

@@ -1,4 +1,4 @@
-//! Every channel and every text that a requester, an approver or an executor can write.
+//! Every channel with every text that a requester, an approver or an executor can write.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ const CHANNELS: [Channel; 5] = [Channel::Teams, Channel::Slack, Channel::Discord
 const KINDS: [&str; 6] =
     ["request.created", "request.revised", "request.voted", "request.rejected", "execution.finished", "grant.revoked"];
 
-/// A request whose every free text is this one.
+/// A request with this text in every free-text field.
 fn request(text: &str) -> Value {
     let (digest, at) = ("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "2026-11-21T12:00:00Z");
     let person = "dana@example.com";
@@ -61,7 +61,7 @@ fn body(channels: &Channels, channel: Channel, kind: &str, subject: &str) -> Val
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error} in {body}"))
 }
 
-/// Every string of a JSON value, with the object that it stands in.
+/// Every string of a JSON value, with the object that contains it.
 fn each_text<'v>(value: &'v Value, holder: &'v Value, see: &mut impl FnMut(&'v Value, &'v str)) {
     match value {
         Value::String(text) => see(holder, text),
@@ -71,17 +71,17 @@ fn each_text<'v>(value: &'v Value, holder: &'v Value, see: &mut impl FnMut(&'v V
     }
 }
 
-/// How often the channel's own date function stands in a message: a requester's must not be among them.
+/// The number of the channel's date functions in a message; a requester's text must not add any.
 fn dates(channel: Channel, message: &Value) -> usize {
     match channel {
         Channel::Teams => message.to_string().matches("{{").count(),
         Channel::Slack => message.to_string().matches("<!date").count(),
-        // Discord's would be markup, and is looked for as such; Google Chat has none.
+        // Discord's would be markup, which is checked as such; Google Chat has none.
         _ => 0,
     }
 }
 
-/// The markup that the channel's own words have.
+/// The markup of the channel's own texts.
 fn bold(card: &Value) -> Vec<String> {
     let mut marked = Vec::new();
     each_text(card, card, &mut |holder, text| {
@@ -92,7 +92,7 @@ fn bold(card: &Value) -> Vec<String> {
     marked
 }
 
-/// A text as people read it: without what stands between characters, and with its entities as what they stand for.
+/// A text as people read it: without the separators between characters, and with entities decoded.
 fn as_read(channel: Channel, text: &str) -> String {
     let solid: String = text
         .chars()
@@ -123,14 +123,14 @@ fn no_channel_lets_anything_live_through() {
         // A megabyte is as hostile in one event as in six.
         let kinds = if text.len() > 100_000 { &KINDS[..1] } else { &KINDS[..] };
         for (kind, channel) in kinds.iter().flat_map(|kind| CHANNELS.map(|channel| (*kind, channel))) {
-            // These share their texts' way into a message: each text goes into the event that asks, and one other by turns.
+            // These channels render alike: each text goes into the request event, and into one other event in turn.
             let is_alike = matches!(channel, Channel::Slack | Channel::Discord | Channel::GoogleChat);
             if is_alike && kind != KINDS[0] && kind != KINDS[1 + place % 5] {
                 continue;
             }
             let about = format!("{} {kind}: {}", channel.as_str(), named(&text));
             if channel == Channel::Custom && text.len() > 100_000 {
-                // Beyond its budget: refused by name, never cut. No request gets that long.
+                // Beyond its budget: refused by name, never cut. No request is that long.
                 continue;
             }
             let sent = body(&channels, channel, kind, &stored);

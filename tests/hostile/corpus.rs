@@ -1,6 +1,6 @@
-//! Some five hundred texts that try to be more than text.
+//! Some five hundred texts that try to be interpreted as more than text.
 
-/// What a reader's program would act on.
+/// Texts that a reader's program would act on.
 const MARKUP: [&str; 57] = [
     // Markdown and HTML
     "[click](http://evil.example)",
@@ -66,7 +66,7 @@ const MARKUP: [&str; 57] = [
     "ok\r\n2026-11-21T12:00:00Z  INFO approved by=dana@example.com",
 ];
 
-/// Characters that show nothing, or turn what stands around them.
+/// Characters that are invisible, or that reverse the surrounding text.
 const HIDDEN: [char; 64] = [
     '\u{0}',
     '\u{1}',
@@ -134,7 +134,7 @@ const HIDDEN: [char; 64] = [
     '\u{10fffd}',
 ];
 
-/// Texts that are whole and plain, and still odd.
+/// Complete and plain texts that are unusual.
 const ODD: [&str; 14] = [
     "",
     " ",
@@ -152,7 +152,7 @@ const ODD: [&str; 14] = [
     "2147483648 -0 1e999 NaN",
 ];
 
-/// All of them, always the same and in the same order. The last dozen are a megabyte each.
+/// All texts, always the same and in the same order. The last dozen are a megabyte each.
 pub(crate) fn corpus() -> Vec<String> {
     let mut texts: Vec<String> = ODD.map(str::to_owned).into();
     for markup in MARKUP {
@@ -160,7 +160,7 @@ pub(crate) fn corpus() -> Vec<String> {
         texts.push(format!("select 1;\n{markup}\n-- end"));
         texts.push(format!("word {markup} {markup}"));
         texts.push(markup.repeat(30));
-        // As somebody writes who hopes that a filter looks for the plain form.
+        // As an attacker writes who hopes that a filter looks for the plain form.
         texts.push(markup.chars().flat_map(|c| [c, '\u{200b}']).collect());
     }
     for hidden in HIDDEN {
@@ -177,7 +177,7 @@ fn megabytes() -> impl Iterator<Item = String> {
     units.into_iter().map(|unit| format!("a{}", unit.repeat(1_000_000 / unit.len())))
 }
 
-/// JSON texts whose strings no Unicode text can hold.
+/// JSON texts with strings that no Unicode text can represent.
 pub(crate) const LONE_SURROGATES: [&str; 6] =
     [r#""\ud800""#, r#""\udfff""#, r#""a\ud83dz""#, r#""\udc00\ud800""#, r#""\uDBFF\uDBFF""#, r#""\ud83d\n""#];
 

@@ -1,4 +1,4 @@
-//! What no text can be is refused by name, before anything is made of it.
+//! Invalid Unicode is refused by name, before it is processed.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -23,7 +23,7 @@ async fn half_a_character_is_refused_by_name() {
             assert!(problem["pointer"].as_str().unwrap().starts_with(pointer), "{problem}");
         }
     }
-    // As bytes, they are no UTF-8.
+    // As bytes, they are invalid UTF-8.
     for bytes in [
         &b"{\"resource\":\"orders\",\"command\":\"\xed\xa0\x80\"}"[..],
         b"{\"resource\":\"orders\",\"command\":\"\xff\"}",

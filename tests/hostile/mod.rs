@@ -1,5 +1,4 @@
-//! Text that tries to be more than text, through every channel and page there is: what comes out is valid, does nothing, and says what
-//! it leaves out.
+//! Hostile text through every channel and page: the output is valid, the text has no effect, and omissions are stated.
 
 mod channels;
 mod corpus;
@@ -12,24 +11,24 @@ use corpus::corpus;
 use countersign::channels::text::{ascii_json, cut, one_line, plain_markdown, visible};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// Written by channels themselves, after whatever came from outside was written out: to break long words, to keep spaces apart, and to
-/// take two braces or a mention apart.
+/// Characters that channels add themselves after escaping: to break long words, to keep spaces apart, and to split two
+/// braces or a mention.
 const JOINERS: [char; 3] = ['\u{200b}', '\u{2060}', '\u{a0}'];
 
-/// Fails when a text holds anything that shows nothing, or turns what stands around it.
+/// Fails when a text contains a character that is invisible, or that reverses the surrounding text.
 fn assert_nothing_hides(text: &str, allowed: &[char], about: &str) {
-    // On a letter, a mark that takes no room is seen.
+    // On a letter, a combining mark is visible.
     let live = |c: &char| !allowed.contains(c) && *c != '⟨' && visible(&format!("x{c}")).contains("⟨U+");
     let distinct: BTreeSet<char> = text.chars().collect();
     assert_eq!(distinct.into_iter().find(live).map(|c| c.escape_unicode().to_string()), None, "{about}");
 }
 
-/// Fails when a reader of Markdown sees more than one paragraph of plain words.
+/// Fails when a Markdown reader finds more than one paragraph of plain words.
 fn assert_no_markdown(text: &str, about: &str) {
     assert_eq!(marks(text), Vec::<String>::new(), "{about}");
 }
 
-/// What a reader of Markdown sees besides plain words.
+/// What a Markdown reader finds besides plain words.
 fn marks(text: &str) -> Vec<String> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_STRIKETHROUGH
@@ -47,7 +46,7 @@ fn marks(text: &str) -> Vec<String> {
     marked.map(|event| format!("{event:?}")).collect()
 }
 
-/// A text as a failure names it.
+/// A short form of a text for failure messages.
 fn named(text: &str) -> String {
     format!("{:?} ({} bytes)", cut(text, 80).0, text.len())
 }
@@ -62,7 +61,7 @@ fn each_escape_leaves_nothing_alive() {
         let ascii = ascii_json(&quoted);
         assert_nothing_hides(&ascii, &[], &about);
         assert_eq!(serde_json::from_str::<String>(&ascii).unwrap(), text, "{about}");
-        // Long ones say nothing new here, and Markdown's own reader takes its time over them.
+        // Long texts add nothing here, and the Markdown reader is slow on them.
         if text.len() < 100_000 {
             let escaped = format!("Word: {}", plain_markdown(&shown));
             assert_no_markdown(&escaped, &about);

@@ -1,4 +1,4 @@
-//! The page behind a link, for every hostile text that the hub takes.
+//! The page behind a link, for every hostile text that the hub accepts.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,18 @@ use serde_json::json;
 use super::{assert_nothing_hides, corpus, named};
 use crate::support::{Answer, Database, Receiver, TestHub};
 
-/// What a page's markup is made of: the names of its tags, and of their attributes.
+/// The markup of a page: the names of its tags and attributes.
 fn markup(page: &str) -> BTreeSet<String> {
     let tags = page.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default());
     let names = tags.flat_map(|tag| {
-        // Values are quoted, so what stands outside of quotes is names.
+        // Values are quoted, so text outside of quotes is names.
         let outside: String = tag.split('"').step_by(2).collect();
         outside.split_ascii_whitespace().map(|name| name.trim_end_matches('=').to_owned()).collect::<Vec<_>>()
     });
     names.collect()
 }
 
-/// The command as a reader can tell it from the page, in the form of [`visible`]: marks count what they stand for.
+/// The command as it can be read from the page, in the form of [`visible`]: marks count as what they stand for.
 fn command_on(page: &str) -> String {
     let (_, rest) = page.split_once("aria-label=\"The exact command\"><code>").unwrap();
     let (code, _) = rest.split_once("</code></pre>").unwrap();
@@ -63,7 +63,7 @@ fn line_on(line: &str) -> String {
     entities.into_iter().fold(text, |text, (entity, plain)| text.replace(entity, plain))
 }
 
-/// Asks with a text wherever one may stand.
+/// Makes a request with a text in every place that allows one.
 async fn ask(hub: &TestHub, text: &str) -> Answer {
     let short = text.get(..text.floor_char_boundary(256)).unwrap_or_default();
     let ask = json!({
@@ -78,19 +78,19 @@ async fn no_page_lets_anything_live_through() {
     let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
     let receiver = Receiver::start().await;
     hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;
-    // A plain text, and one with all that is marked: no other may bring more markup than these.
+    // A plain text, and one with all marks: no other text may bring more markup than these.
     let harmless = ["x".to_owned(), format!("x\u{200b}{}{}x\n\n\n\n שלום x ", " ".repeat(40), "\t".repeat(20))];
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut shown = 0;
     for text in harmless.clone().into_iter().chain(corpus()) {
-        // What is longer than a body may be is refused before it is read whole, and never becomes a page.
+        // A text longer than the body limit is refused before it is read completely, and never becomes a page.
         if text.len() > MAX_BODY {
             continue;
         }
         let about = named(&text);
         let answer = ask(&hub, &text).await;
         if answer.status != 201 {
-            // Too long, blank, or no text at all: said so.
+            // Too long, blank, or invalid text: the answer says so.
             let code = answer.json()["code"].as_str().unwrap().to_owned();
             let refused = ["body_too_large", "too_long", "invalid_text", "invalid_payload"];
             assert!(refused.contains(&code.as_str()), "{about}: {}", answer.text);
@@ -104,9 +104,9 @@ async fn no_page_lets_anything_live_through() {
         let page = hub.send(hub.call(Method::GET, link.unwrap().as_str().unwrap())).await;
         assert_eq!(page.status, 200);
         assert_nothing_hides(&page.text, &['\n'], &about);
-        // A line end at its very end alone needs no line.
+        // A newline at the very end needs no line of its own.
         let whole = text.strip_suffix('\n').filter(|whole| !whole.is_empty()).unwrap_or(&text);
-        assert!(command_on(&page.text) == visible(whole), "{about}: the command is not there to the letter");
+        assert!(command_on(&page.text) == visible(whole), "{about}: the command is not shown exactly");
         let markup = markup(&page.text);
         if harmless.contains(&text) {
             known.extend(markup.iter().cloned());

@@ -1,12 +1,12 @@
-//! Links live no longer than the right of the endpoint that was sent them.
+//! Links are valid no longer than the right of the endpoint that received them.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{look, post, url};
+use super::{open_link, post, url};
 use crate::support::{Database, Receiver, TestHub, on_both};
 
-/// A hub with an endpoint for `dba` and another for `security`, a request that both decide, and the links that were sent to each.
+/// A hub with one endpoint for `dba` and one for `security`, a request that both decide, and the links sent to each.
 async fn with_two(database: Database) -> (TestHub, Receiver, [String; 2], [Value; 2], Value) {
     let hub = TestHub::start(database).await.with_policy().await;
     let receiver = Receiver::start().await;
@@ -25,11 +25,11 @@ async fn patch(hub: &TestHub, endpoint: &str, change: &Value) {
     hub.send(call).await.expect(200);
 }
 
-/// That neither looking nor deciding works, and the page says why.
+/// Checks that neither opening nor deciding works, and that the page says why.
 async fn is_dead(hub: &TestHub, links: &Value, why: &str) {
     let dana = json!({"approver": "dana@example.com"});
     for name in ["review", "approve", "reject"] {
-        let page = look(hub, &url(links, name)).await;
+        let page = open_link(hub, &url(links, name)).await;
         assert_eq!(page.status, 410, "{}", page.text);
         assert!(page.text.contains(why) && !page.text.contains("delete from carts"), "{}", page.text);
     }
@@ -39,7 +39,7 @@ async fn is_dead(hub: &TestHub, links: &Value, why: &str) {
 }
 
 on_both! {
-    async fn links_of_a_deleted_endpoint_are_dead_and_those_of_others_are_not(database: Database) {
+    async fn links_of_a_deleted_endpoint_are_invalid_and_those_of_others_are_not(database: Database) {
         let (hub, _receiver, [dba, _], [of_dba, of_security], request) = with_two(database).await;
         let gone = hub.call(Method::DELETE, &format!("/v1/endpoints/{dba}")).bearer_auth(&hub.token);
         assert_eq!(hub.send(gone).await.status, 204);
@@ -47,22 +47,22 @@ on_both! {
         let sam = json!({"approver": "sam@example.com"});
         post(&hub, &url(&of_security, "approve"), &sam).await.expect(200);
         assert_eq!(hub.show(&request).await["slots"][0]["approved"], 0);
-        // Nor do they tell how it ended.
+        // Nor do they show how it ended.
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
         is_dead(&hub, &of_dba, "was deleted since").await;
     }
 
-    async fn links_die_when_their_endpoint_no_longer_serves_the_group_or_the_resource(database: Database) {
+    async fn links_are_invalid_when_their_endpoint_no_longer_serves_the_group_or_resource(database: Database) {
         let (hub, _receiver, [dba, _], [of_dba, _], _) = with_two(database).await;
         patch(&hub, &dba, &json!({"groups": ["security"]})).await;
         is_dead(&hub, &of_dba, "no longer serves the group").await;
         patch(&hub, &dba, &json!({"groups": ["dba"], "resources": ["orders"]})).await;
         is_dead(&hub, &of_dba, "no longer serves the group").await;
         patch(&hub, &dba, &json!({"resources": ["orders", "customers"]})).await;
-        assert_eq!(look(&hub, &url(&of_dba, "review")).await.status, 200);
+        assert_eq!(open_link(&hub, &url(&of_dba, "review")).await.status, 200);
     }
 
-    async fn links_die_when_their_endpoint_becomes_another_persons_or_nobodys(database: Database) {
+    async fn links_are_invalid_when_their_endpoint_gets_another_person_or_none(database: Database) {
         let (hub, receiver, [dba, security], [of_dba, _], _) = with_two(database).await;
         patch(&hub, &dba, &json!({"recipient": "erik@example.com"})).await;
         is_dead(&hub, &of_dba, "before it became somebody").await;
@@ -71,7 +71,7 @@ on_both! {
         let messages = receiver.wait_for(4).await;
         let of_sam = messages[2..].iter().map(|message| message.json()["data"]["links"].clone())
             .find(|links| links["slots"][0]["group"] == "security").expect("a message");
-        assert_eq!(look(&hub, &url(&of_sam, "review")).await.status, 200);
+        assert_eq!(open_link(&hub, &url(&of_sam, "review")).await.status, 200);
         for recipient in [json!("dana@example.com"), Value::Null] {
             patch(&hub, &security, &json!({"recipient": recipient})).await;
             let refused = post(&hub, &url(&of_sam, "approve"), &json!({"approver": "sam@example.com"})).await;
@@ -79,7 +79,7 @@ on_both! {
         }
     }
 
-    async fn an_endpoints_links_are_called_back_once_and_later_ones_are_good(database: Database) {
+    async fn an_endpoints_links_are_revoked_once_and_later_ones_are_valid(database: Database) {
         let (hub, receiver, [dba, _], [of_dba, of_security], request) = with_two(database).await;
         let path = format!("/v1/endpoints/{dba}/rotate-links");
         let auditor = hub.token("auditor", None).await;
@@ -89,8 +89,8 @@ on_both! {
             assert_eq!(hub.send(call).await.expect(200)["link_generation"], 1);
         }
         is_dead(&hub, &of_dba, "called back by an operator").await;
-        assert_eq!(look(&hub, &url(&of_security, "review")).await.status, 200);
-        // What is sent again holds links that are good, and the manifest that is applied again calls none of them back.
+        assert_eq!(open_link(&hub, &url(&of_security, "review")).await.status, 200);
+        // A replayed delivery has valid links, and applying the manifest again revokes none of them.
         let sent = hub.delivery(&dba, "request.created", "delivered").await;
         let retry = format!("/v1/deliveries/{}/retry", sent["id"].as_str().expect("an id"));
         hub.post(&retry, &json!({})).await.expect(200);

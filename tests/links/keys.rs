@@ -1,22 +1,22 @@
-//! Keys are replaced while the hub runs and links are out.
+//! Keys are rotated while the hub runs and links are in use.
 
 use countersign::data_dir::DataDir;
 use serde_json::{Value, json};
 
-use super::{look, url, with_links};
+use super::{open_link, url, with_links};
 use crate::support::{Database, HubProcess, TestHub, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_running_hub_takes_new_keys_over_and_honours_the_old() {
+async fn a_running_hub_loads_new_keys_and_still_accepts_the_old() {
     let (hub, receiver, _request, links) = with_links(Database::sqlite()).await;
     let old = url(&links, "review");
     let data = DataDir::existing(hub.database.folder.path()).unwrap();
     let day = std::time::Duration::from_secs(86_400);
     let keys = data.rotate_keys(day, hub.now()).unwrap();
     assert_eq!((keys[0].id, keys[0].signs, keys[1].until), (2, true, Some(hub.now() + day)));
-    // The key's number stands behind the version: links of one delivery differ in nothing else but what they are about.
+    // The key's number follows the version: the links of one delivery differ only in what they are for.
     let key_of = |link: &str| link.rsplit('/').next().unwrap().get(1..7).unwrap().to_owned();
-    let is_taken_over = eventually("links are signed by the new key", || async {
+    let by_new_key = eventually("links are signed by the new key", || async {
         hub.advance(5);
         let request = hub.ask("orders", "another").await;
         let id = request["id"].as_str().unwrap().to_owned();
@@ -27,13 +27,13 @@ async fn a_running_hub_takes_new_keys_over_and_honours_the_old() {
         (key_of(&new) != key_of(&old)).then_some(new)
     })
     .await;
-    assert_eq!(look(&hub, &old).await.status, 200, "the old key is honoured");
-    assert_eq!(look(&hub, &is_taken_over).await.status, 200);
-    // At once, as when a key is known to others.
+    assert_eq!(open_link(&hub, &old).await.status, 200, "the old key is honoured");
+    assert_eq!(open_link(&hub, &by_new_key).await.status, 200);
+    // At once, as when a key has leaked.
     data.rotate_keys(std::time::Duration::ZERO, hub.now()).unwrap();
     eventually("links under the old keys are dead", || async {
         hub.advance(5);
-        (look(&hub, &old).await.status == 404 && look(&hub, &is_taken_over).await.status == 404).then_some(())
+        (open_link(&hub, &old).await.status == 404 && open_link(&hub, &by_new_key).await.status == 404).then_some(())
     })
     .await;
 }
@@ -46,7 +46,7 @@ async fn a_broken_key_file_changes_nothing() {
         hub.advance(5);
         tokio::task::yield_now().await;
     }
-    assert_eq!(look(&hub, &url(&links, "review")).await.status, 200);
+    assert_eq!(open_link(&hub, &url(&links, "review")).await.status, 200);
 }
 
 #[tokio::test]
@@ -74,12 +74,12 @@ async fn the_command_lists_and_rotates_and_shows_no_secret() {
     assert!(!text.contains(file["links"][0]["secret"].as_str().unwrap()));
 }
 
-/// Whether `/readyz` warns of keys that the hub does not have.
+/// Whether `/readyz` warns of keys that this hub does not have.
 async fn warns(hub: &TestHub) -> bool {
     hub.get("/readyz").await.expect(200)["warnings"][0].as_str().is_some_and(|text| text.contains("the same keys.json"))
 }
 
-/// Until both have looked at each other once more.
+/// Waits until both replicas have compared their keys once more.
 async fn until_warned(hub: &TestHub, expected: bool) {
     eventually(&format!("it warns: {expected}"), || async {
         hub.advance(60);
@@ -89,7 +89,7 @@ async fn until_warned(hub: &TestHub, expected: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_with_different_keys_are_told_so() {
+async fn replicas_with_different_keys_warn() {
     let hub = TestHub::start(Database::postgres().await).await;
     assert!(!warns(&hub).await);
     let stranger = hub.replica().await;
@@ -98,7 +98,7 @@ async fn replicas_with_different_keys_are_told_so() {
     stranger.stop().await;
     until_warned(&hub, false).await;
 
-    // With the same keys all is well, and a new key has some minutes to reach the others.
+    // With the same keys there is no warning, and a new key has some minutes to reach the others.
     let folder = tempfile::tempdir().unwrap();
     let keys = hub.database.folder.path().join("keys.json");
     std::fs::copy(&keys, folder.path().join("keys.json")).unwrap();

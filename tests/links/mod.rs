@@ -1,4 +1,4 @@
-//! Signed links: looking changes nothing, deciding takes a POST, and dead links say why.
+//! Signed links: opening one changes nothing, deciding needs a POST, and invalid links say why.
 
 mod called_back;
 mod keys;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Database, Receiver, TestHub, on_both};
 
-/// A hub with an endpoint for `dba`, a pending request, and the links that were sent for it.
+/// A hub with an endpoint for `dba`, a pending request, and its links.
 async fn with_links(database: Database) -> (TestHub, Receiver, Value, Value) {
     let hub = TestHub::start(database).await.with_policy().await;
     let receiver = Receiver::start().await;
@@ -28,7 +28,7 @@ async fn post(hub: &TestHub, url: &str, body: &Value) -> Answer {
     hub.send(hub.call(Method::POST, url).json(body)).await
 }
 
-async fn look(hub: &TestHub, url: &str) -> Answer {
+async fn open_link(hub: &TestHub, url: &str) -> Answer {
     hub.send(hub.call(Method::GET, url)).await
 }
 
@@ -47,7 +47,7 @@ async fn submit(hub: &TestHub, url: &str, fields: &[(&str, &str)], headers: &[(&
 }
 
 on_both! {
-    async fn looking_changes_nothing_whoever_looks(database: Database) {
+    async fn opening_a_link_changes_nothing(database: Database) {
         let (hub, _receiver, request, links) = with_links(database).await;
         let agents = [
             "Mozilla/5.0 (compatible; Microsoft Defender SafeLinks)", "Slackbot-LinkExpanding 1.0", "BarracudaCentral", "curl/8",
@@ -71,17 +71,17 @@ on_both! {
     async fn a_scanner_that_presses_buttons_decides_nothing(database: Database) {
         let (hub, _receiver, request, links) = with_links(database).await;
         let link = url(&links, "approve");
-        let page = look(&hub, &link).await.text;
-        // All fields as the page comes: nobody is named.
+        let page = open_link(&hub, &link).await.text;
+        // All fields as the page has them: no voter is named.
         let pressed = submit(&hub, &link, &[("nonce", &nonce(&page)), ("approver", ""), ("reason", ""), ("decision", "approve")], &[]).await;
         assert_eq!(pressed.status, 422);
         assert_eq!(submit(&hub, &link, &[], &[]).await.status, 403);
         assert_eq!(hub.show(&request).await["votes"], json!([]));
     }
 
-    async fn the_page_shows_what_would_run(database: Database) {
+    async fn the_page_shows_the_exact_command(database: Database) {
         let (hub, _receiver, request, links) = with_links(database).await;
-        let page = look(&hub, &url(&links, "review")).await;
+        let page = open_link(&hub, &url(&links, "review")).await;
         assert!(page.text.contains("delete from carts -- <span class=\"inv\">⟨U+202E⟩</span>evil<span class=\"inv\">⟨U+200B⟩</span>"));
         assert!(page.text.contains("Dana Reyes") && page.text.contains(request["digest"].as_str().unwrap()));
         for (name, value) in [
@@ -97,7 +97,7 @@ on_both! {
     async fn the_form_decides_with_its_nonce_from_its_own_page(database: Database) {
         let (hub, _receiver, request, links) = with_links(database).await;
         let link = url(&links, "approve");
-        let nonce = nonce(&look(&hub, &link).await.text);
+        let nonce = nonce(&open_link(&hub, &link).await.text);
         let fields = [("nonce", nonce.as_str()), ("approver", "dana@example.com"), ("reason", "ok <b>"), ("decision", "approve")];
         for headers in [[("Sec-Fetch-Site", "cross-site")], [("Origin", "https://evil.example")]] {
             assert_eq!(submit(&hub, &link, &fields, &headers).await.status, 403);
@@ -112,9 +112,9 @@ on_both! {
         let shown = hub.show(&request).await;
         assert_eq!((shown["status"].as_str(), shown["votes"][0]["assurance"].as_str()), (Some("approved"), Some("link")));
         assert_eq!(shown["votes"][0]["channel"], "custom");
-        let page = look(&hub, &link).await;
+        let page = open_link(&hub, &link).await;
         assert!(page.text.contains("Approved by dana@example.com") && page.text.contains("ok &#60;b&#62;") && !page.text.contains("<form"), "{}", page.text);
-        // The form again, as after the browser's back: no news, no harm.
+        // The form again, as after the browser's back button: nothing changes.
         assert_eq!(submit(&hub, &link, &fields, &[]).await.status, 303);
         let mut other = fields;
         other[3].1 = "reject";
@@ -122,15 +122,15 @@ on_both! {
         assert_eq!(hub.show(&request).await["status"], "approved");
     }
 
-    async fn a_form_left_open_too_long_is_asked_again(database: Database) {
+    async fn an_expired_form_must_be_confirmed_again(database: Database) {
         let (hub, receiver, _request, _links) = with_links(database).await;
-        // Longer than a form lives.
+        // Longer than a form is valid.
         let ask = json!({"resource": "orders", "command": "x", "timeout_seconds": 9_000, "requester": {"email": "nora@example.com"}});
         let request = hub.post("/v1/requests", &ask).await.expect(201);
         let id = request["id"].as_str().unwrap();
         receiver.wait_for(2).await;
         let link = receiver.find(|message| message.body.contains(id).then(|| url(&message.json()["data"]["links"], "review"))).unwrap();
-        let stale = nonce(&look(&hub, &link).await.text);
+        let stale = nonce(&open_link(&hub, &link).await.text);
         hub.advance(3_600);
         let submit_with = |nonce: String| {
             let (hub, link) = (&hub, &link);
@@ -141,9 +141,9 @@ on_both! {
         };
         let refused = submit_with(stale).await;
         assert_eq!(refused.status, 403);
-        assert!(refused.text.contains("Please look again"));
+        assert!(refused.text.contains("Please open_link again"));
         assert_eq!(hub.show(&request).await["status"], "pending");
-        assert_eq!(submit_with(nonce(&look(&hub, &link).await.text)).await.status, 303);
+        assert_eq!(submit_with(nonce(&open_link(&hub, &link).await.text)).await.status, 303);
         assert_eq!(hub.show(&request).await["status"], "approved");
     }
 
@@ -173,7 +173,7 @@ on_both! {
         assert_eq!(hub.show(&request).await["votes"].as_array().unwrap().len(), 1);
     }
 
-    async fn dead_links_say_why(database: Database) {
+    async fn invalid_links_say_why(database: Database) {
         let (hub, _receiver, request, links) = with_links(database).await;
         let link = url(&links, "approve");
         let vote = json!({"approver": "dana@example.com", "decision": "approve"});
@@ -182,11 +182,11 @@ on_both! {
         let place = flipped.len() - 60;
         flipped[place] = if flipped[place] == b'A' { b'B' } else { b'A' };
         for forged in [format!("{link}A"), String::from_utf8(flipped).unwrap(), link.replace(&token, "x"), link.replace(&token, &token[..40])] {
-            assert_eq!(look(&hub, &forged).await.status, 404);
+            assert_eq!(open_link(&hub, &forged).await.status, 404);
             assert_eq!(post(&hub, &forged, &vote).await.problem(404), "link_forged");
         }
         hub.advance(3_600);
-        let late = look(&hub, &link).await;
+        let late = open_link(&hub, &link).await;
         assert_eq!(late.status, 410);
         assert!(late.text.contains("Too late"));
         let refused = post(&hub, &link, &vote).await;
@@ -199,13 +199,13 @@ on_both! {
         let revise = format!("/v1/requests/{}/revise", request["id"].as_str().unwrap());
         hub.post(&revise, &json!({"command": "something else"})).await.expect(200);
         let link = url(&links, "approve");
-        assert_eq!(look(&hub, &link).await.status, 412);
+        assert_eq!(open_link(&hub, &link).await.status, 412);
         let vote = json!({"approver": "dana@example.com", "decision": "approve"});
         assert_eq!(post(&hub, &link, &vote).await.problem(412), "link_revised");
         assert_eq!(hub.show(&request).await["status"], "pending");
     }
 
-    async fn somebody_in_two_groups_fills_a_shared_slot_by_its_own_link_too(database: Database) {
+    async fn a_member_of_two_groups_also_fills_a_shared_slot_by_its_own_link(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let shared = json!({"slots": [{"group": "dba"}, {"group": "security", "shared": true}]});
         hub.put("/v1/resources/customers", &shared).await.expect(200);
@@ -220,7 +220,7 @@ on_both! {
         assert_eq!((&decided["status"], &decided["votes"][0]["voided"]), (&json!("approved"), &json!(true)));
     }
 
-    async fn a_slot_that_has_its_approvals_is_offered_a_reject_and_no_approve(database: Database) {
+    async fn a_filled_slot_gets_a_reject_link_and_no_approve_link(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         hub.endpoint("both", "custom", &receiver.url, &["dba", "security"]).await;
@@ -233,8 +233,8 @@ on_both! {
         assert_eq!(voted["data"]["request"]["slots"][0]["approved"], 1);
         assert!(dba["approve"].is_null() && security["approve"].is_string(), "{voted}");
         assert!(dba["reject"].is_string() && security["reject"].is_string(), "{voted}");
-        // The page still takes an approval there, and a reject counts from any slot.
-        assert!(look(&hub, &url(&dba, "review")).await.text.contains("value=\"approve\""));
+        // The page still accepts an approval there, and a rejection counts from any slot.
+        assert!(open_link(&hub, &url(&dba, "review")).await.text.contains("value=\"approve\""));
         let vote = json!({"approver": "erik@example.com", "reason": "no"});
         assert_eq!(post(&hub, &url(&dba, "reject"), &vote).await.expect(200)["status"], "rejected");
     }
@@ -255,7 +255,7 @@ on_both! {
         let security = links["slots"][1]["approve"].as_str().unwrap();
         assert_eq!(post(&hub, dba, &json!({"approver": "sam@example.com"})).await.problem(403), "not_eligible");
         assert_eq!(post(&hub, dba, &json!({"approver": "dana@example.com"})).await.expect(200)["status"], "pending");
-        assert!(look(&hub, dba).await.text.contains("This link has cast its vote, by dana@example.com"));
+        assert!(open_link(&hub, dba).await.text.contains("This link has cast its vote, by dana@example.com"));
         assert_eq!(post(&hub, dba, &json!({"approver": "erik@example.com"})).await.problem(409), "link_already_used");
         assert_eq!(post(&hub, security, &json!({"approver": "dana@example.com"})).await.expect(200)["status"], "pending");
         let decided = post(&hub, security, &json!({"approver": "sam@example.com"})).await.expect(200);

@@ -1,12 +1,12 @@
-//! What is known of a link's life: fetched by something, drawn by a browser, used to decide. And no token reaches a log.
+//! The uses of a link that the hub records: fetched, viewed by a browser, used to decide. No token reaches a log.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{look, post, url, with_links};
+use super::{open_link, post, url, with_links};
 use crate::support::{Database, HubProcess, Receiver, TOKEN, TestHub, eventually, on_both};
 
-/// What the hub knows of the links of the request's first message, once it knows `wanted` of that sort.
+/// The recorded uses of the links in the request's first message, once `wanted` uses of this kind are counted.
 async fn known(hub: &TestHub, request: &Value, event: &str, wanted: u64) -> Value {
     let path = format!("/v1/requests/{}/explain", request["id"].as_str().unwrap());
     let what = format!("{event} is {wanted}");
@@ -21,7 +21,7 @@ async fn known(hub: &TestHub, request: &Value, event: &str, wanted: u64) -> Valu
 }
 
 on_both! {
-    async fn scanner_reader_and_voter_are_told_apart(database: Database) {
+    async fn scanner_reader_and_voter_are_distinguished(database: Database) {
         let (hub, _receiver, request, links) = with_links(database).await;
         let link = url(&links, "review");
         for method in [Method::GET, Method::HEAD, Method::GET] {
@@ -29,8 +29,8 @@ on_both! {
         }
         let uses = known(&hub, &request, "fetched", 3).await;
         assert_eq!((&uses["group"], &uses["viewed"], &uses["acted"]), (&json!("dba"), &json!(null), &json!(null)));
-        // The page names the picture; who draws the page asks for it.
-        let page = look(&hub, &link).await.text;
+        // The page includes the image; a browser that renders the page fetches it.
+        let page = open_link(&hub, &link).await.text;
         let picture = page.split("<img src=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
         let picture = hub.send(hub.call(Method::GET, picture)).await;
         assert_eq!((picture.status, &picture.headers["content-type"]), (200, &"image/gif".parse().unwrap()));
@@ -45,8 +45,8 @@ on_both! {
         let uses = known(&hub, &request, "acted", 1).await;
         assert_eq!((&uses["fetched"]["count"], &uses["viewed"]["count"]), (&json!(4), &json!(1)));
         assert!(uses["fetched"]["first_at"].as_str().unwrap() <= uses["fetched"]["last_at"].as_str().unwrap());
-        // What is gathered when the hub is told to stop is written down.
-        look(&hub, &link).await;
+        // Uses that are still in memory when the hub stops are written.
+        open_link(&hub, &link).await;
         let hub = hub.restart().await;
         known(&hub, &request, "fetched", 5).await;
     }
@@ -82,7 +82,7 @@ async fn no_token_of_a_link_reaches_a_log() {
         // Not even the part that is the signature.
         let part = token.get(token.len() - 30..).unwrap();
         assert!(said.lines().count() > 10, "{said}");
-        assert!(!said.contains(part), "a token stands in the log");
+        assert!(!said.contains(part), "a token is in the log");
         assert!(!said.contains('\u{1b}'));
     }
 }

@@ -1,11 +1,11 @@
-//! Those who would change what is asked.
+//! Concurrent changes of the request.
 
 use serde_json::{Value, json};
 
 use super::{Arena, ROUNDS, at_once, id, member, one_winner, refused};
 use crate::support::{Database, on_both};
 
-/// An approval by somebody who has seen the first revision.
+/// An approval that names the first revision.
 fn pinned(number: usize, request: &Value, command: Option<&str>) -> Value {
     let mut body = json!({"on_behalf_of": member(number), "revision": 1, "digest": request["digest"]});
     if let Some(command) = command {
@@ -51,7 +51,7 @@ on_both! {
     async fn two_approvers_with_other_commands(database: Database) {
         let arena = Arena::start(database).await;
         for round in 0..ROUNDS {
-            // Where one approval is enough, the first ends it; where it takes two, the first makes a second revision.
+            // With one approval needed, the first ends the request; with two, the first makes another revision.
             let resource = ["one", "two"][round % 2];
             let request = arena.hub().ask(resource, "x").await;
             let modify = |turn, command| arena.about(turn, &request, "approve", &pinned(turn, &request, Some(command)));

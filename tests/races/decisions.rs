@@ -1,4 +1,4 @@
-//! Those who would decide, against each other and against the clock.
+//! Concurrent decisions, and decisions at the deadline.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use super::{Arena, ROUNDS, a_moment, at_once, member, one_winner, refused, toget
 use crate::support::{Database, on_both};
 
 on_both! {
-    async fn approvals_of_many_fill_each_place_once(database: Database) {
+    async fn concurrent_approvals_fill_each_seat_once(database: Database) {
         let arena = Arena::start(database).await;
         for round in 0..ROUNDS {
             let request = arena.hub().ask("three", "x").await;
-            // Each of six twice: whoever says the same again is told the same.
+            // Each of six votes twice: a repeated vote gets the same answer.
             let calls = (0..12).map(|call| arena.vote(call, &request, "approve", call / 2)).collect();
             let answers = at_once(round, calls).await;
             let shown = arena.ended(&request).await;
@@ -82,7 +82,7 @@ on_both! {
         arena.close().await;
     }
 
-    async fn all_of_it_at_once(database: Database) {
+    async fn every_action_at_once(database: Database) {
         let arena = Arena::start(database).await;
         for round in 0..ROUNDS {
             let body = json!({"resource": "two", "command": "x", "timeout_seconds": 10, "requester": {"email": "nora@example.com"}});
@@ -100,16 +100,16 @@ on_both! {
                 arena.advance(10);
             }).await;
             let shown = arena.ended(&request).await;
-            let told: Vec<_> = answers.iter().map(verdict).collect();
+            let verdicts: Vec<_> = answers.iter().map(verdict).collect();
             let deciding = match shown["status"].as_str().unwrap() {
-                "approved" => told[..3].iter().filter(|(status, _)| *status == 200).count() >= 2,
-                "rejected" => told[3].0 == 200,
-                "cancelled" => told[4].0 == 200,
-                _ => told.iter().any(|(status, _)| *status == 410),
+                "approved" => verdicts[..3].iter().filter(|(status, _)| *status == 200).count() >= 2,
+                "rejected" => verdicts[3].0 == 200,
+                "cancelled" => verdicts[4].0 == 200,
+                _ => verdicts.iter().any(|(status, _)| *status == 410),
             };
-            assert!(deciding, "{told:?} brought {shown}");
-            // Nothing was done to it once it had ended.
-            let revised = usize::from(told[5].0 == 200);
+            assert!(deciding, "{verdicts:?} brought {shown}");
+            // Nothing happened to it after its end.
+            let revised = usize::from(verdicts[5].0 == 200);
             assert_eq!(shown["revision"], 1 + revised);
             let live = shown["votes"].as_array().unwrap().iter().filter(|vote| vote["voided"] == false);
             let live: Vec<_> = live.map(|vote| vote["revision"].as_u64().unwrap()).collect();

@@ -1,5 +1,5 @@
-//! Callers who act on one request at the same moment. Whatever the order in which they come, there is one outcome, whoever came too
-//! late is told so, and the trail shows one end.
+//! Concurrent calls on one request. In any order there is one outcome, callers that came too late get a refusal, and
+//! the trail shows one end.
 
 mod changes;
 mod decisions;
@@ -16,9 +16,9 @@ use tokio::sync::Barrier;
 
 use crate::support::{Answer, Database, TestHub};
 
-/// How often each race is run, with a fresh request each time.
+/// The rounds of each race, each with a new request.
 const ROUNDS: usize = 20;
-/// How a request can end.
+/// The events that end a request.
 const ENDS: [&str; 5] =
     ["request.approved", "request.rejected", "request.expired", "request.cancelled", "request.superseded"];
 
@@ -28,7 +28,7 @@ struct Arena {
 }
 
 impl Arena {
-    /// With a group `crew` of eight, and resources that differ in how many of them it takes.
+    /// Starts with a group `crew` of eight, and resources that need different numbers of them.
     async fn start(database: Database) -> Self {
         let replicated = database.url.starts_with("postgres");
         let mut hubs = vec![TestHub::start(database).await];
@@ -65,7 +65,7 @@ impl Arena {
         self.hubs.iter().for_each(|hub| hub.advance(seconds));
     }
 
-    /// A call to one of the hubs, another one for each `turn`.
+    /// A call to one of the hubs, chosen by `turn`.
     fn call(&self, turn: usize, path: &str, body: &Value) -> RequestBuilder {
         let hub = &self.hubs[turn % self.hubs.len()];
         hub.call(Method::POST, path).bearer_auth(&hub.token).json(body)
@@ -76,12 +76,12 @@ impl Arena {
         self.call(turn, &format!("/v1/requests/{}/{verb}", id(request)), body)
     }
 
-    /// A vote of the crew's member of that number.
+    /// A vote by the crew member with this number.
     fn vote(&self, turn: usize, request: &Value, verb: &str, number: usize) -> RequestBuilder {
         self.about(turn, request, verb, &json!({"on_behalf_of": member(number)}))
     }
 
-    /// The entries of the request's trail, counted by what they tell.
+    /// The entries of the request's trail, counted by action.
     async fn trail(&self, request: &Value) -> BTreeMap<String, usize> {
         let trail = self.hub().get(&format!("/v1/requests/{}/audit", id(request))).await.expect(200);
         let mut counts = BTreeMap::new();
@@ -91,7 +91,7 @@ impl Arena {
         counts
     }
 
-    /// The request, which must have ended once: in its status and in the trail.
+    /// The request, which must have ended exactly once: in its status and in the trail.
     async fn ended(&self, request: &Value) -> Value {
         let shown = self.hub().show(request).await;
         let end = format!("request.{}", shown["status"].as_str().unwrap());
@@ -101,7 +101,7 @@ impl Arena {
         shown
     }
 
-    /// Lets every timer look once more, and waits until what each of them has begun by itself is written.
+    /// Runs every timer once more, and waits until their writes are committed.
     async fn settle(&self) {
         for hub in &self.hubs {
             hub.server.hub().run_due().await.unwrap();
@@ -109,7 +109,7 @@ impl Arena {
         }
     }
 
-    /// What must hold at the end, whatever was raced: every ended request was told of and counted once, and the trail is one chain.
+    /// Checks after any race: every ended request was announced and counted once, and the audit chain is whole.
     async fn close(self) {
         let url = &self.hub().database.url;
         let sql = "SELECT id, CAST(1 AS BIGINT) FROM requests WHERE status <> 'pending'";
@@ -136,7 +136,7 @@ fn member(number: usize) -> String {
     format!("p{number}@example.com")
 }
 
-/// Lets all calls begin at the same moment, and does `meanwhile` then. Every other turn somebody else is the first in the row.
+/// Starts all calls at the same time, and runs `meanwhile` then. Every other turn reverses the order.
 async fn together(turn: usize, calls: Vec<RequestBuilder>, meanwhile: impl AsyncFnOnce()) -> Vec<Answer> {
     let barrier = Arc::new(Barrier::new(calls.len() + 1));
     let start = |(place, call): (usize, RequestBuilder)| {
@@ -164,12 +164,12 @@ async fn together(turn: usize, calls: Vec<RequestBuilder>, meanwhile: impl Async
     answers
 }
 
-/// As above, with nothing meanwhile.
+/// As above, without `meanwhile`.
 async fn at_once(turn: usize, calls: Vec<RequestBuilder>) -> Vec<Answer> {
     together(turn, calls, async || ()).await
 }
 
-/// A moment that is another one in each turn, so that a race is not always won by the same side.
+/// A delay that differs in each turn, so that a race is not always won by the same side.
 async fn a_moment(turn: usize) {
     let millis = u64::try_from(turn % 4).unwrap();
     if millis > 0 {
@@ -177,14 +177,14 @@ async fn a_moment(turn: usize) {
     }
 }
 
-/// How an answer turned out: its status, and its code if it is a refusal.
+/// The status of an answer, and its code if it is a refusal.
 fn verdict(answer: &Answer) -> (u16, String) {
     assert!(answer.status < 500, "{answer:?}");
     let code = if answer.status < 300 { String::new() } else { answer.problem(answer.status) };
     (answer.status, code)
 }
 
-/// Of two answers, that the one with that place won with 2xx, and how the other was refused.
+/// Checks that one of two answers is 2xx; returns its index, and how the other was refused.
 fn one_winner(answers: &[Answer]) -> (usize, (u16, String)) {
     let won: Vec<usize> = (0..answers.len()).filter(|place| answers[*place].status < 300).collect();
     let [winner] = won[..] else { panic!("{won:?} of {answers:?} won") };

@@ -1,4 +1,4 @@
-//! Replicas on one database whose timers wake at the same moment: what it is time for happens once.
+//! Replicas on one database whose timers wake at the same time: each step happens once.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Arena, ROUNDS, a_moment, id, member, refused, together, verdict};
 use crate::support::{Database, eventually};
 
-/// Requests whose time comes at the same moment: several parts of the timer's work.
+/// The number of requests that are due at the same time: several batches of the timer.
 const MANY: usize = 40;
 
 impl Arena {
@@ -19,25 +19,25 @@ impl Arena {
         requests
     }
 
-    /// Moves the clocks, waits until that has happened to everything, lets every timer look once more, and answers how often each
-    /// sort of event was told, and how often it is in the trail.
+    /// Moves the clocks, waits until the awaited event has happened to every request, runs every timer once more, and
+    /// returns the number of events by type, which must match the audit trail.
     async fn after(&self, seconds: u64, awaited: &str) -> BTreeMap<String, i64> {
         self.advance(seconds);
         let (url, many) = (&self.hub().database.url, i64::try_from(MANY).unwrap());
         let sql = "SELECT type, COUNT(*) FROM events GROUP BY type";
         eventually(awaited, || async {
-            let told = Database::tally(url, sql.to_owned()).await;
-            told.get(awaited).is_some_and(|count| *count >= many).then_some(())
+            let events = Database::tally(url, sql.to_owned()).await;
+            events.get(awaited).is_some_and(|count| *count >= many).then_some(())
         })
         .await;
         self.settle().await;
-        let told = Database::tally(url, sql.to_owned()).await;
+        let events = Database::tally(url, sql.to_owned()).await;
         let sql = format!("SELECT action, COUNT(*) FROM audit_entries WHERE action = '{awaited}' GROUP BY action");
-        // A reminder changes nothing, so only those who are reminded hear of it.
+        // A reminder changes nothing, so it is only an event.
         if let Some(recorded) = Database::tally(url, sql).await.get(awaited) {
-            assert_eq!(told[awaited], *recorded, "{awaited}");
+            assert_eq!(events[awaited], *recorded, "{awaited}");
         }
-        told
+        events
     }
 }
 
@@ -52,13 +52,13 @@ fn ask(resource: &str, kind: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn reminders_escalations_and_ends_happen_once() {
+async fn reminders_escalations_and_expiries_happen_once() {
     let arena = Arena::start(Database::postgres().await).await;
     let requests = arena.ask_many(&ask("timed", "action")).await;
-    let mut told = vec!["request.created"];
+    let mut events = vec!["request.created"];
     for (seconds, kind) in [(60, "request.reminded"), (60, "request.escalated"), (180, "request.expired")] {
-        told.push(kind);
-        assert_eq!(arena.after(seconds, kind).await, once(&told));
+        events.push(kind);
+        assert_eq!(arena.after(seconds, kind).await, once(&events));
     }
     for request in &requests {
         assert_eq!(arena.ended(request).await["status"], "expired");
@@ -72,8 +72,8 @@ async fn unused_approvals_lapse_once() {
     for request in &arena.ask_many(&ask("timed", "action")).await {
         arena.hub().vote(request, "approve", &member(0)).await.expect(200);
     }
-    let told = arena.after(300, "execution.finished").await;
-    assert_eq!(told, once(&["request.created", "request.approved", "execution.finished"]));
+    let events = arena.after(300, "execution.finished").await;
+    assert_eq!(events, once(&["request.created", "request.approved", "execution.finished"]));
     arena.close().await;
 }
 
@@ -86,15 +86,15 @@ async fn access_begins_and_ends_once() {
         let body = json!({"on_behalf_of": member(0), "starts_at": starts_at});
         arena.hub().post(&path, &body).await.expect(200);
     }
-    let mut told = vec!["request.created", "request.approved", "grant.started"];
-    assert_eq!(arena.after(100, "grant.started").await, once(&told));
-    told.push("grant.ended");
-    assert_eq!(arena.after(100, "grant.ended").await, once(&told));
+    let mut events = vec!["request.created", "request.approved", "grant.started"];
+    assert_eq!(arena.after(100, "grant.started").await, once(&events));
+    events.push("grant.ended");
+    assert_eq!(arena.after(100, "grant.ended").await, once(&events));
     arena.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forgotten_review_is_told_of_once() {
+async fn a_missing_review_is_reported_once() {
     let arena = Arena::start(Database::postgres().await).await;
     let token = json!({"name": "p0", "scope": "approver", "person": member(0)});
     let token = arena.hub().post("/v1/tokens", &token).await.expect(201)["secret"].as_str().unwrap().to_owned();
@@ -103,7 +103,7 @@ async fn a_forgotten_review_is_told_of_once() {
         let call = arena.hub().call(reqwest::Method::POST, &path).bearer_auth(&token).json(&json!({"reason": "fire"}));
         arena.hub().send(call).await.expect(200);
     }
-    let told = [
+    let events = [
         "request.created",
         "request.glass_broken",
         "request.approved",
@@ -111,11 +111,11 @@ async fn a_forgotten_review_is_told_of_once() {
         "grant.ended",
         "request.review_due",
     ];
-    assert_eq!(arena.after(600, "request.review_due").await, once(&told));
+    assert_eq!(arena.after(600, "request.review_due").await, once(&events));
     arena.close().await;
 }
 
-/// Only the other replica's time is over: it ends the request or the vote does, and either keeps what the first one did.
+/// Only one replica's clock has passed the deadline: its timer or the vote ends the request, and the first one wins.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_vote_on_one_replica_or_the_timer_of_another() {
     let arena = Arena::start(Database::postgres().await).await;

@@ -1,4 +1,4 @@
-//! Those who would use what was approved, or break the glass.
+//! Concurrent use of an approval, and concurrent break-glass.
 
 use serde_json::{Value, json};
 
@@ -20,9 +20,9 @@ on_both! {
         for round in 0..ROUNDS {
             let request = approved(arena.hub(), "one").await;
             let calls = (0..6).map(|call| arena.about(call, &request, "claim", &digest(&request))).collect();
-            let told: Vec<_> = at_once(round, calls).await.iter().map(verdict).collect();
-            assert_eq!(told.iter().filter(|told| **told == refused(200, "")).count(), 1, "{told:?}");
-            assert_eq!(told.iter().filter(|told| **told == refused(409, "already_claimed")).count(), 5, "{told:?}");
+            let verdicts: Vec<_> = at_once(round, calls).await.iter().map(verdict).collect();
+            assert_eq!(verdicts.iter().filter(|verdicts| **verdicts == refused(200, "")).count(), 1, "{verdicts:?}");
+            assert_eq!(verdicts.iter().filter(|verdicts| **verdicts == refused(409, "already_claimed")).count(), 5, "{verdicts:?}");
             assert_eq!(arena.trail(&request).await["execution.claimed"], 1);
         }
         arena.close().await;
@@ -105,19 +105,19 @@ on_both! {
             }).await;
             arena.settle().await;
             let ended = arena.hub().show(&request).await["execution"]["status"].clone();
-            let told: Vec<_> = answers.iter().map(verdict).collect();
+            let verdicts: Vec<_> = answers.iter().map(verdict).collect();
             let wanted = match ended.as_str().unwrap() {
                 "succeeded" => [(200, ""), (409, "already_finished"), (409, "fence_stale")],
                 "failed" => [(409, "already_finished"), (200, ""), (409, "fence_stale")],
                 _ => [(409, "lease_over"), (409, "lease_over"), (409, "fence_stale")],
             };
-            assert_eq!(told, wanted.map(|(status, code)| refused(status, code)), "{ended}");
+            assert_eq!(verdicts, wanted.map(|(status, code)| refused(status, code)), "{ended}");
             assert_eq!(arena.trail(&request).await["execution.finished"], 1);
         }
         arena.close().await;
     }
 
-    async fn access_is_taken_back_or_ends(database: Database) {
+    async fn access_is_revoked_or_ends(database: Database) {
         let arena = Arena::start(database).await;
         for round in 0..ROUNDS {
             let ask = json!({
@@ -134,12 +134,12 @@ on_both! {
             let grant = arena.hub().show(&request).await["grant"].clone();
             let mut trail = arena.trail(&request).await;
             trail.retain(|action, _| action.starts_with("grant."));
-            let told: Vec<_> = answers.iter().map(verdict).collect();
+            let verdicts: Vec<_> = answers.iter().map(verdict).collect();
             let end = if grant["status"] == "revoked" {
-                assert!(told.contains(&refused(200, "")), "{told:?}");
+                assert!(verdicts.contains(&refused(200, "")), "{verdicts:?}");
                 "grant.revoked"
             } else {
-                assert_eq!(told, vec![refused(409, "already_finished"); 2]);
+                assert_eq!(verdicts, vec![refused(409, "already_finished"); 2]);
                 "grant.ended"
             };
             assert_eq!(trail, [(end.to_owned(), 1), ("grant.started".to_owned(), 1)].into());
@@ -147,7 +147,7 @@ on_both! {
         arena.close().await;
     }
 
-    async fn the_glass_is_broken_no_more_often_than_allowed(database: Database) {
+    async fn concurrent_break_glass_keeps_the_daily_limit(database: Database) {
         let arena = Arena::start(database).await;
         for person in 0..8 {
             let token = json!({"name": format!("of {person}"), "scope": "approver", "person": member(person)});
@@ -159,9 +159,9 @@ on_both! {
                 let hub = &arena.hubs[turn % arena.hubs.len()];
                 calls.push(hub.call(reqwest::Method::POST, &path).bearer_auth(&token).json(&json!({"reason": "fire"})));
             }
-            let told: Vec<_> = at_once(person, calls).await.iter().map(verdict).collect();
-            assert_eq!(told.iter().filter(|told| **told == refused(200, "")).count(), 3, "{told:?}");
-            assert_eq!(told.iter().filter(|told| **told == refused(429, "too_often")).count(), 5, "{told:?}");
+            let verdicts: Vec<_> = at_once(person, calls).await.iter().map(verdict).collect();
+            assert_eq!(verdicts.iter().filter(|verdicts| **verdicts == refused(200, "")).count(), 3, "{verdicts:?}");
+            assert_eq!(verdicts.iter().filter(|verdicts| **verdicts == refused(429, "too_often")).count(), 5, "{verdicts:?}");
         }
         arena.close().await;
     }
