@@ -1,4 +1,4 @@
-//! What sends are made with.
+//! The dependencies and settings of all sends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,38 +10,33 @@ use crate::links::KeyRing;
 use crate::store::Store;
 use crate::time::SharedClock;
 
-/// What of a lease must be left when a send sets out, beyond its deadline: the time to record it.
+/// The part of a lease that must remain after a send's deadline, so that its result can be recorded.
 pub(super) const RECORDING: Duration = Duration::from_secs(5);
-/// A lease begins with this much more than a send needs: the time to wait for one's turn.
+/// The part of a new lease that a delivery may spend in its endpoint's queue before its send starts.
 pub(super) const WAITING: Duration = Duration::from_secs(10);
 
-/// What sends are made with.
+/// The dependencies and settings of all sends.
 pub struct SendContext {
-    /// The queue.
     pub store: Arc<Store>,
-    /// The time.
     pub clock: SharedClock,
-    /// Renders.
     pub channels: Arc<Channels>,
     /// Signs links.
     pub keys: Arc<KeyRing>,
-    /// Posts.
     pub egress: Egress,
-    /// When to try again.
     pub schedule: RetrySchedule,
-    /// What links begin with.
+    /// Prefix of every link.
     pub public_url: String,
-    /// Sends under way at once, over all endpoints.
+    /// Maximum number of concurrent sends, over all endpoints.
     pub sends: usize,
 }
 
 impl SendContext {
-    /// What must be left of a lease when a send sets out.
+    /// Minimum remaining lease when a send starts: the send's deadline, and the time to record its result.
     pub(super) fn needed(&self) -> Duration {
         self.egress.deadline() + RECORDING
     }
 
-    /// The lease of whatever begins to be held now.
+    /// Duration of a new lease.
     pub(super) fn lease(&self) -> Duration {
         self.needed() + WAITING
     }

@@ -1,5 +1,7 @@
-//! Ends what waits for endpoints that were switched off or taken away: a few rows a transaction, so that nobody waits for long,
-//! however much there is. Nothing of it is sent meanwhile, since the endpoint says so.
+//! Discards the waiting deliveries of endpoints that were switched off or deleted.
+//!
+//! Each transaction discards a few rows only, so that other writers do not wait. Until then, the state of the endpoint
+//! prevents these deliveries from being sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,24 +11,24 @@ use tokio_util::sync::CancellationToken;
 use crate::store::{Store, StoreError, deliveries};
 use crate::time::SharedClock;
 
-/// Deliveries that one transaction ends: some milliseconds.
+/// Deliveries discarded in one transaction. It takes some milliseconds.
 const STEP: u32 = 500;
-/// How often the worker looks for itself: another replica may have switched one off.
-const LOOK: Duration = Duration::from_secs(5);
+/// Poll interval without a signal: another replica may have switched an endpoint off.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Discards until told to stop.
+/// Discards deliveries until `stop` is cancelled.
 pub async fn run_discarder(store: Arc<Store>, clock: SharedClock, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let pause = match step(&store, &clock).await {
-            Ok(0) => LOOK,
-            // The writer serves whoever has come meanwhile before the next step.
+            Ok(0) => POLL_INTERVAL,
+            // The writer serves other waiting operations before the next step.
             Ok(_) => continue,
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "cannot discard what waits for endpoints that are off"
+                    "cannot discard the deliveries of endpoints that are switched off"
                 );
                 RETRY
             }
@@ -39,7 +41,7 @@ pub async fn run_discarder(store: Arc<Store>, clock: SharedClock, stop: Cancella
     }
 }
 
-/// Ends some of what waits for one such endpoint; answers how many.
+/// Discards some deliveries of one endpoint; returns how many.
 async fn step(store: &Store, clock: &SharedClock) -> Result<u64, StoreError> {
     let Some((endpoint, reason)) = deliveries::unwanted(&mut store.read().await?).await? else { return Ok(0) };
     let now = clock.now();

@@ -1,7 +1,7 @@
 //! Starts sends, and passes their results to the recorder.
 //!
-//! Code that makes, sends or records deliveries holds the launcher, and nothing of the dispatcher's loop. A new delivery, for
-//! example, is reserved in the scheduler here, and the launcher starts its send once its transaction has committed.
+//! Code that makes, sends or records deliveries depends on the launcher, not on the dispatcher's loop. The outbox, for
+//! example, reserves a place through the launcher's scheduler, and has the launcher start the send after the commit.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,32 +25,32 @@ use crate::store::queue::{self, ClaimedDelivery, Next, Settlement};
 use crate::store::{StoreError, Tx};
 use crate::time::Timestamp;
 
-/// How long a count of the backlog serves.
+/// How long a count of the backlog is reused.
 const COUNTED: Duration = Duration::from_secs(5);
-/// As far as the backlog is counted.
+/// Limit up to which the backlog is counted.
 const MOST_COUNTED: u32 = 100_000;
 
-/// Starts sends.
+/// Starts sends, and wakes the dispatcher's loop.
 pub struct Launcher {
     pub(super) context: SendContext,
     pub(super) scheduler: Scheduler,
     pub(super) metrics: Metrics,
-    /// As it was counted last. A std mutex: held for a copy, never across an await.
+    /// The last count, with its time. A std mutex: locked for a copy, never across an await.
     backlog: Mutex<Option<(Timestamp, Backlog)>>,
-    /// To the recorder; none ends it. Bounded by what is held: each delivery has one record at most.
+    /// To the recorder; `None` ends it. Bounded by the scheduler: each delivery in memory has one record at most.
     records: mpsc::UnboundedSender<Option<Record>>,
-    /// Until when the loop sleeps, in microseconds.
+    /// When the sleeping loop wakes up, in microseconds.
     next_wake: AtomicI64,
-    /// Wakes it sooner, to look at its timers; what wakes it to look into the database is [`Signals`](crate::store::Signals).
-    rouse: Notify,
-    /// The first moment that was written down since the loop began to look, in microseconds: it may have looked before.
-    told: AtomicI64,
+    /// Wakes the loop earlier, for a timer. Polls of the database are requested by [`Signals`](crate::store::Signals).
+    wake: Notify,
+    /// The earliest due time written since the last poll began, in microseconds. That poll may have missed it.
+    earliest_due: AtomicI64,
     sends: TaskTracker,
     stop: CancellationToken,
 }
 
 impl Launcher {
-    /// A launcher that starts sends until `stop`, and the channel that the recorder reads.
+    /// Returns a launcher that starts sends until `stop`, and the channel that the recorder reads.
     pub(super) fn new(
         context: SendContext,
         stop: CancellationToken,
@@ -64,30 +64,30 @@ impl Launcher {
             backlog: Mutex::default(),
             records,
             next_wake: AtomicI64::new(i64::MIN),
-            rouse: Notify::new(),
-            told: AtomicI64::new(i64::MAX),
+            wake: Notify::new(),
+            earliest_due: AtomicI64::new(i64::MAX),
             sends: TaskTracker::new(),
             stop,
         });
         (launcher, written)
     }
 
-    /// What messages are sent with.
+    /// The dependencies of all sends.
     pub const fn context(&self) -> &SendContext {
         &self.context
     }
 
-    /// What messages are made with.
+    /// The channels that render messages.
     pub const fn channels(&self) -> &Arc<Channels> {
         &self.context.channels
     }
 
-    /// What keeps everything from these endpoints now, as far as this process has learnt.
+    /// Returns which of these endpoints are sent nothing at present, and why, as far as this process knows.
     pub fn held(&self, endpoints: &[EndpointId]) -> HashMap<EndpointId, Held> {
         self.scheduler.held(endpoints)
     }
 
-    /// The engine's figures as text. What is counted in the database is counted every few seconds, however often one asks.
+    /// Returns the engine's metrics as text. The database is counted once every few seconds at most.
     ///
     /// # Errors
     /// When the database fails.
@@ -98,7 +98,7 @@ impl Launcher {
             Some((counted, backlog)) if counted <= now && now.since(counted) < COUNTED => backlog,
             _ => {
                 let (due, oldest) = queue::overdue(&mut self.context.store.read().await?, now, MOST_COUNTED).await?;
-                let oldest = oldest.map(|moment| now.since(moment)).unwrap_or_default();
+                let oldest = oldest.map(|due| now.since(due)).unwrap_or_default();
                 let backlog = Backlog { due, oldest };
                 *self.backlog.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, backlog));
                 backlog
@@ -108,12 +108,12 @@ impl Launcher {
         Ok(self.metrics.text(self.scheduler.load(), backlog))
     }
 
-    /// Whether nothing new is to be begun.
+    /// Whether graceful shutdown has begun, so that no new send may start.
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// Waits until nothing new is to be begun.
+    /// Waits until graceful shutdown begins.
     pub(super) async fn stopped(&self) {
         self.stop.cancelled().await;
     }
@@ -126,11 +126,11 @@ impl Launcher {
         self.context.store.write(operation).await
     }
 
-    /// Starts the sends, and gives back the leases, that the scheduler has decided on.
+    /// Starts the sends, and returns the leases, that the scheduler has decided on.
     pub(super) fn carry_out(self: &Arc<Self>, work: Work) {
         for (endpoint, claimed) in work.sends {
             let launcher = Arc::clone(self);
-            // Boxed, since a runtime moves a task's future several times, and this one has 16 KiB.
+            // Boxed: the runtime moves a task's future several times, and this one has 16 KiB.
             self.sends.spawn(Box::pin(async move { launcher.send(&endpoint, claimed).await }));
         }
         let now = self.context.clock.now();
@@ -139,7 +139,7 @@ impl Launcher {
             self.record(Record { settlement, bytes: bytes_of(&claimed), is_gone: None, unlock: None, template: None });
         }
         if let Some(timer) = self.scheduler.next_timer() {
-            self.look_at(timer);
+            self.wake_by(timer);
         }
     }
 
@@ -156,19 +156,20 @@ impl Launcher {
     fn record(&self, record: Record) {
         let (endpoint, bytes) = (record.settlement.endpoint_id, record.bytes);
         if self.records.send(Some(record)).is_err() {
-            tracing::warn!("a result cannot be written down: its lease must run out");
+            tracing::warn!("cannot record a result: the delivery is claimed again when its lease runs out");
             self.release(endpoint, bytes);
         }
     }
 
-    /// Frees a place among those held.
+    /// Releases a delivery's place in the scheduler.
     pub(super) fn release(&self, endpoint: EndpointId, bytes: usize) {
         if self.scheduler.release(endpoint, bytes) {
             self.context.store.signals().wake_deliveries();
         }
     }
 
-    /// Starts nothing more: gives back what waits, and lets the sends under way end, each within its deadline.
+    /// Drains: returns the leases of waiting deliveries, then waits for the sends under way, each bounded by its
+    /// deadline.
     pub(super) async fn wind_down(self: &Arc<Self>) {
         self.carry_out(self.scheduler.close());
         self.sends.close();
@@ -176,55 +177,56 @@ impl Launcher {
         let _ended = self.records.send(None);
     }
 
-    /// Something was written down that is due at that moment.
-    pub(super) fn told(&self, moment: Timestamp) {
-        self.told.fetch_min(moment.as_micros(), Ordering::SeqCst);
-        self.look_at(moment);
+    /// Notes that a delivery was written with this due time, and wakes the loop in time for it.
+    pub(super) fn note_due(&self, due: Timestamp) {
+        self.earliest_due.fetch_min(due.as_micros(), Ordering::SeqCst);
+        self.wake_by(due);
     }
 
-    /// The first moment that was written down since [`Self::begin_look`].
-    pub(super) fn first_told(&self) -> Timestamp {
-        Timestamp::from_micros(self.told.load(Ordering::SeqCst))
+    /// The earliest due time written since [`Self::begin_poll`].
+    pub(super) fn earliest_due(&self) -> Timestamp {
+        Timestamp::from_micros(self.earliest_due.load(Ordering::SeqCst))
     }
 
-    /// The loop begins to look: what is written down from here on may come too late for it.
-    pub(super) fn begin_look(&self) {
-        self.told.store(i64::MAX, Ordering::SeqCst);
+    /// Notes that a poll begins: it may miss any due time that is written from now on.
+    pub(super) fn begin_poll(&self) {
+        self.earliest_due.store(i64::MAX, Ordering::SeqCst);
     }
 
-    /// Sees to it that the loop wakes no later than that.
-    pub(super) fn look_at(&self, moment: Timestamp) {
-        if moment.as_micros() < self.next_wake.load(Ordering::SeqCst) {
-            self.rouse.notify_one();
+    /// Makes the loop wake up at that time at the latest.
+    pub(super) fn wake_by(&self, at: Timestamp) {
+        if at.as_micros() < self.next_wake.load(Ordering::SeqCst) {
+            self.wake.notify_one();
         }
     }
 
-    /// The loop is at work: nobody has to wake it.
+    /// Notes that the loop is running, and needs no wake-up.
     pub(super) fn set_awake(&self) {
         self.next_wake.store(i64::MIN, Ordering::SeqCst);
     }
 
-    /// The loop goes to sleep until `look`, a timer of the scheduler, or what is due before; answers when it has to wake.
-    pub(super) fn set_asleep(&self, look: Timestamp) -> Timestamp {
-        let wake = self.scheduler.next_timer().map_or(look, |timer| timer.min(look));
+    /// Notes that the loop goes to sleep. Returns its wake-up: the earliest of the next poll, the scheduler's timers
+    /// and the due times written since the last poll.
+    pub(super) fn set_asleep(&self, next_poll: Timestamp) -> Timestamp {
+        let wake = self.scheduler.next_timer().map_or(next_poll, |timer| timer.min(next_poll));
         self.next_wake.store(wake.as_micros(), Ordering::SeqCst);
-        // Who set a moment before that saw no reason to wake it.
+        // Read again: a timer set before the store above found the loop awake, and did not wake it.
         let wake = self.scheduler.next_timer().map_or(wake, |timer| timer.min(wake));
-        wake.min(self.first_told())
+        wake.min(self.earliest_due())
     }
 
-    /// Waits until [`Self::look_at`] wakes the loop.
-    pub(super) async fn roused(&self) {
-        self.rouse.notified().await;
+    /// Waits until [`Self::wake_by`] wakes the loop.
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
     }
 }
 
-/// One send's place among those under way, given back however the send ends.
+/// One send's share of the limit of concurrent sends. Dropping it reports the end of the send, also after a panic.
 struct UnderWay {
     launcher: Arc<Launcher>,
     endpoint: EndpointId,
     bytes: usize,
-    /// None when the send broke off.
+    /// None when the send did not complete.
     signal: Option<EndpointSignal>,
 }
 
@@ -233,7 +235,7 @@ impl Drop for UnderWay {
         let launcher = &self.launcher;
         launcher.carry_out(launcher.scheduler.ended(self.endpoint, self.signal.unwrap_or(EndpointSignal::Unknown)));
         if self.signal.is_none() {
-            // Nobody will write down what came of it: its lease runs out.
+            // No result will be recorded: the delivery is claimed again when its lease runs out.
             launcher.release(self.endpoint, self.bytes);
         }
     }

@@ -1,5 +1,5 @@
-//! What the engine counts about itself, in the OpenMetrics text format. No names of endpoints, resources or people stand in it:
-//! whoever watches need not be trusted with those.
+//! The engine's metrics, in the OpenMetrics text format. They contain no names of endpoints, resources or people, since
+//! a monitoring system need not be trusted with those.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::store::endpoints::Channel;
 const BUCKETS: [f64; 16] =
     [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 3_600.0, 86_400.0];
 
-/// The engine's figures.
+/// The engine's metrics.
 pub struct Metrics {
     registry: Registry,
     attempts: Family<AttemptLabels, Counter>,
@@ -37,12 +37,12 @@ pub struct Metrics {
     clock_skew: Gauge<f64, AtomicU64>,
 }
 
-/// What of the queue is due.
+/// Deliveries that are due and wait in the database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many deliveries; counted up to a bound.
+    /// Counted up to a limit.
     pub due: u64,
-    /// How long the first of them has been due.
+    /// How long the oldest of them has been due.
     pub oldest: Duration,
 }
 
@@ -67,7 +67,7 @@ struct TableLabel {
     table: Name,
 }
 
-/// One of a few names of our own.
+/// A label value from a fixed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Name(&'static str);
 
@@ -94,21 +94,21 @@ impl Default for Metrics {
         let first_attempts = Family::new_with_constructor(Buckets);
         let (ended, under_way, held, due) = (Family::default(), Gauge::default(), Gauge::default(), Gauge::default());
         let oldest = Gauge::default();
-        registry.register("delivery_attempts", "Attempts to deliver, by how they were judged", attempts.clone());
-        let help = "Time that an attempt took";
+        registry.register("delivery_attempts", "Attempts to deliver, by class of the result", attempts.clone());
+        let help = "Duration of an attempt";
         registry.register_with_unit("delivery_attempt_duration", help, Unit::Seconds, durations.clone());
-        let help = "Time from what happened to the first attempt to tell of it";
+        let help = "Time from an event to the first attempt to deliver it";
         registry.register_with_unit("delivery_first_attempt_delay", help, Unit::Seconds, first_attempts.clone());
-        registry.register("deliveries_ended", "Deliveries that ended, by how", ended.clone());
+        registry.register("deliveries_ended", "Deliveries that ended, by final state", ended.clone());
         registry.register("deliveries_under_way", "Deliveries being sent by this process", under_way.clone());
-        registry.register("deliveries_held", "Deliveries that this process has leased", held.clone());
-        registry.register("deliveries_due", "Deliveries that wait in the database though they are due", due.clone());
-        let help = "How long the first of those has been due";
+        registry.register("deliveries_held", "Deliveries that this process has in memory", held.clone());
+        registry.register("deliveries_due", "Deliveries that are due and wait in the database", due.clone());
+        let help = "How long the oldest of those has been due";
         registry.register_with_unit("deliveries_oldest_due", help, Unit::Seconds, oldest.clone());
         let unreadable = Family::default();
-        let help = "Rows that this version cannot read and has set apart, as a newer version leaves them";
+        let help = "Rows that this version cannot read and skips, such as those of a newer version";
         registry.register("rows_unreadable", help, unreadable.clone());
-        let (clock_skew, help) = (Gauge::default(), "How far this machine's clock and the database's differ");
+        let (clock_skew, help) = (Gauge::default(), "Difference between this machine's clock and the database's");
         registry.register_with_unit("clock_skew", help, Unit::Seconds, clock_skew.clone());
         Self {
             registry,
@@ -127,7 +127,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts an attempt; `waited` is the time since what it tells of happened, when it is the first.
+    /// Counts an attempt. `waited` is the time since the event, for a first attempt.
     pub(super) fn attempted(&self, channel: Channel, class: Class, duration: Duration, waited: Option<Duration>) {
         let (channel, class) = (Name(channel.as_str()), Name(class.as_str()));
         let labels = AttemptLabels { channel, class };
@@ -143,7 +143,7 @@ impl Metrics {
         self.ended.get_or_create(&StateLabel { state: Name(state.as_str()) }).inc();
     }
 
-    /// Says how many rows of each table are set apart now.
+    /// Sets the number of unreadable rows of each table.
     pub(super) fn set_apart(&self, tables: &BTreeMap<&'static str, Vec<String>>) {
         self.unreadable.clear();
         for (table, rows) in tables {
@@ -152,14 +152,14 @@ impl Metrics {
         }
     }
 
-    /// Notes how far two clocks differ; answers what it was before.
+    /// Sets the difference of the two clocks; returns the previous one.
     pub(super) fn set_clock_skew(&self, skew: Duration) -> Duration {
         let before = self.clock_skew.get();
         self.clock_skew.set(skew.as_secs_f64());
         Duration::try_from_secs_f64(before).unwrap_or_default()
     }
 
-    /// All figures as text.
+    /// Returns all metrics as text.
     pub(super) fn text(&self, (under_way, held): (usize, usize), backlog: Backlog) -> String {
         let whole = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.under_way.set(whole(under_way));
@@ -169,7 +169,7 @@ impl Metrics {
         let mut text = String::new();
         // Writing to a string fails only when a metric's own encoding does.
         if encode(&mut text, &self.registry).is_err() {
-            tracing::error!("the metrics cannot be written");
+            tracing::error!("cannot encode the metrics");
         }
         text
     }
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_told_in_the_text_format() {
+    fn metrics_are_written_in_the_text_format() {
         let metrics = Metrics::default();
         let (took, waited) = (Duration::from_millis(30), Some(Duration::from_millis(3)));
         metrics.attempted(Channel::Custom, Class::Success, took, waited);

@@ -1,4 +1,7 @@
-//! The outbox: an event and its deliveries are written in the transaction of what happened, and sent once that has committed.
+//! The outbox: an event and its deliveries are written in the transaction of the change, and sent after its commit.
+//!
+//! Per delivery: reserve a place in the scheduler, insert the row (leased with a reservation, `pending` without),
+//! commit, send. A reservation that is dropped unused, because the transaction failed, releases its place.
 
 use std::sync::Arc;
 
@@ -13,29 +16,28 @@ use crate::store::queue::ClaimedDelivery;
 use crate::store::{StoreError, Tx};
 use crate::time::Timestamp;
 
-/// Something that happened.
-pub struct News<'a> {
+/// An event to publish.
+pub struct NewEvent<'a> {
     /// For example `request.created`.
     pub kind: &'a str,
-    /// The request it is about, when it is about one.
+    /// None when the event is about an endpoint.
     pub request_id: Option<RequestId>,
     /// The request or endpoint as the API shows it, as JSON text.
     pub subject: String,
-    /// How much of it leaves for a channel, whatever an endpoint says.
+    /// Upper limit of the detail that may be sent. An endpoint can only lower it.
     pub detail: Detail,
-    /// When it happened.
     pub at: Timestamp,
 }
 
-/// Writes an event with a delivery for each endpoint that is switched on and wants it, and for each of the `further` addresses within
-/// endpoints that are switched on.
+/// Writes an event, with a delivery for each active endpoint that wants it and for each of the `further` addresses of
+/// active endpoints.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn publish(
     tx: &mut Tx,
     launcher: &Arc<Launcher>,
-    news: News<'_>,
+    new: NewEvent<'_>,
     further: &[(EndpointId, String)],
     wants: impl Fn(&Endpoint) -> bool,
 ) -> Result<(), StoreError> {
@@ -44,40 +46,40 @@ pub async fn publish(
     let own = endpoints.iter().filter(|endpoint| endpoint.is_active() && wants(endpoint));
     let further = further.iter().filter_map(|(id, address)| Some((on(id)?, address.as_str())));
     let listeners: Vec<(&Arc<Endpoint>, &str)> = own.map(|endpoint| (endpoint, "")).chain(further).collect();
-    let event = new_event(tx, news, listeners.len());
+    let event = new_event(tx, new, listeners.len());
     for (endpoint, address) in listeners {
-        let reservation = Reservation::take(launcher, endpoint, event.subject.len());
-        make(tx, launcher, &event, reservation.ok_or(endpoint), address);
+        let reservation = Reservation::acquire(launcher, endpoint, event.subject.len());
+        insert_delivery(tx, launcher, &event, reservation.ok_or(endpoint), address);
     }
     Ok(())
 }
 
-/// Sends a `ping` to an endpoint, whatever it listens to.
+/// Sends a `ping` to an endpoint, regardless of its event filter.
 pub(super) fn send_ping(tx: &mut Tx, launcher: &Arc<Launcher>, endpoint: &Arc<Endpoint>, now: Timestamp) {
     let event = new_ping(tx, now);
-    let reservation = Reservation::take(launcher, endpoint, event.subject.len());
-    make(tx, launcher, &event, reservation.ok_or(endpoint), "");
+    let reservation = Reservation::acquire(launcher, endpoint, event.subject.len());
+    insert_delivery(tx, launcher, &event, reservation.ok_or(endpoint), "");
 }
 
-/// Sends a `ping` to an endpoint that is switched off, to see whether it works again.
+/// Sends a `ping` to an endpoint that is switched off, to find out whether it works again.
 pub(super) fn send_probe(tx: &mut Tx, launcher: &Arc<Launcher>, endpoint: Arc<Endpoint>, now: Timestamp) {
     let event = new_ping(tx, now);
     let reservation = Reservation::out_of_turn(launcher, &endpoint, event.subject.len());
-    make(tx, launcher, &event, Ok(reservation), "");
+    insert_delivery(tx, launcher, &event, Ok(reservation), "");
 }
 
 fn new_ping(tx: &mut Tx, now: Timestamp) -> Arc<Event> {
-    new_event(tx, News { kind: PING, request_id: None, subject: "{}".to_owned(), detail: Detail::Full, at: now }, 1)
+    new_event(tx, NewEvent { kind: PING, request_id: None, subject: "{}".to_owned(), detail: Detail::Full, at: now }, 1)
 }
 
-fn new_event(tx: &mut Tx, news: News<'_>, fanout: usize) -> Arc<Event> {
+fn new_event(tx: &mut Tx, new: NewEvent<'_>, fanout: usize) -> Arc<Event> {
     let event = Arc::new(Event {
-        id: EventId::mint(news.at),
-        kind: news.kind.to_owned(),
-        request_id: news.request_id,
-        at: news.at,
-        subject: news.subject,
-        detail: news.detail,
+        id: EventId::mint(new.at),
+        kind: new.kind.to_owned(),
+        request_id: new.request_id,
+        at: new.at,
+        subject: new.subject,
+        detail: new.detail,
         fanout: u32::try_from(fanout).unwrap_or(u32::MAX),
         trace: tx.trace().cloned(),
     });
@@ -85,8 +87,8 @@ fn new_event(tx: &mut Tx, news: News<'_>, fanout: usize) -> Arc<Event> {
     event
 }
 
-/// Makes a delivery: leased and sent after the commit where there is a place for it, waiting otherwise.
-fn make(
+/// Inserts a delivery: leased, and sent after the commit, with a reservation; `pending` without one.
+fn insert_delivery(
     tx: &mut Tx,
     launcher: &Launcher,
     event: &Arc<Event>,
@@ -116,7 +118,7 @@ fn make(
     tx.after_commit(move || reservation.send(claimed));
 }
 
-/// A place in the scheduler for a delivery that is not committed yet; given back if it never is.
+/// A place in the scheduler for a delivery that is not committed yet. Dropping it unused releases the place.
 struct Reservation {
     launcher: Arc<Launcher>,
     endpoint: Arc<Endpoint>,
@@ -126,11 +128,11 @@ struct Reservation {
 }
 
 impl Reservation {
-    fn take(launcher: &Arc<Launcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Option<Self> {
-        // What is known in memory may still be how it was before it was paused.
-        let open = endpoint.paused_at.is_none() && !launcher.is_stopping();
-        let taken = open && launcher.scheduler.reserve(endpoint, bytes);
-        taken.then(|| Self {
+    fn acquire(launcher: &Arc<Launcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Option<Self> {
+        // Checked here too: the scheduler may not know yet that the endpoint was paused.
+        let is_open = endpoint.paused_at.is_none() && !launcher.is_stopping();
+        let is_reserved = is_open && launcher.scheduler.reserve(endpoint, bytes);
+        is_reserved.then(|| Self {
             launcher: Arc::clone(launcher),
             endpoint: Arc::clone(endpoint),
             bytes,
@@ -139,7 +141,7 @@ impl Reservation {
         })
     }
 
-    /// For what is sent though the endpoint is switched off.
+    /// Reserves a place for a delivery that is sent although the endpoint is switched off.
     fn out_of_turn(launcher: &Arc<Launcher>, endpoint: &Arc<Endpoint>, bytes: usize) -> Self {
         launcher.scheduler.reserve_out_of_turn(endpoint, bytes);
         Self {
@@ -156,7 +158,7 @@ impl Reservation {
         debug_assert!(bytes_of(&claimed) == self.bytes);
         let scheduler = &self.launcher.scheduler;
         let work = if self.is_out_of_turn {
-            scheduler.set_off(&self.endpoint, claimed)
+            scheduler.send_out_of_turn(&self.endpoint, claimed)
         } else {
             scheduler.deliver(&self.endpoint, claimed)
         };

@@ -1,4 +1,4 @@
-//! What is to be written down about one delivery, between its sender and the recorder.
+//! The result of one send, on its way to the recorder.
 
 use crate::store::StoreError;
 use crate::store::deliveries::{Attempt, DeliveryState};
@@ -7,44 +7,45 @@ use crate::store::slack::messages::Unlock;
 use crate::store::template_problems::TemplateProblem;
 use crate::time::Timestamp;
 
-/// What is to be written down about one delivery.
+/// The result of one send, as the recorder writes it.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     pub(super) settlement: Settlement,
-    /// What it counted against the bound of bytes.
+    /// Bytes that the delivery counts towards the scheduler's limit.
     pub(super) bytes: usize,
-    /// Why the endpoint is to be switched off, when the target said so.
+    /// Why the endpoint must be switched off, if the target asked for it.
     pub(super) is_gone: Option<String>,
     /// The message lock to release.
     pub(super) unlock: Option<Unlock>,
-    /// How the operator's templates did, where there are any.
+    /// Whether the operator's templates worked, if there are any.
     pub(super) template: Option<TemplateVerdict>,
 }
 
-/// How an operator's templates did.
+/// Whether an operator's templates worked.
 #[derive(Debug, Clone)]
 pub(super) struct TemplateVerdict {
-    /// For which event.
+    /// The event's kind.
     pub(super) event: String,
-    /// What is wrong; none when they made the message.
+    /// None when the message was rendered with them.
     pub(super) problem: Option<TemplateProblem>,
 }
 
 impl Record {
-    /// What is written down instead of one that the database refuses: that it was sent, and that no more of it can be said.
+    /// The record that replaces one that the database refused: the delivery was attempted, and its result cannot be
+    /// stored.
     pub(super) fn refused(&self, error: &StoreError) -> Self {
-        tracing::error!(delivery = %self.settlement.id, error = error as &dyn std::error::Error, "a result is refused");
-        let reason = format!("what came of it cannot be recorded: {error}");
+        tracing::error!(delivery = %self.settlement.id, error = error as &dyn std::error::Error, "the database refused a result");
+        let reason = format!("the result cannot be recorded: {error}");
         let next = Next::End { state: DeliveryState::Failed, reason: Some(reason) };
         let attempt = self.settlement.attempt.clone().map(|attempt| Attempt { error: None, answer: None, ..attempt });
         let settlement = Settlement { next, attempt, ..self.settlement.clone() };
         Self { settlement, unlock: None, template: None, ..self.clone() }
     }
 
-    /// When the delivery is due again.
+    /// When the delivery is due again, unless it has ended.
     pub(super) const fn due(&self) -> Option<Timestamp> {
         match self.settlement.next {
-            Next::Retry(moment) | Next::Wait(moment) => Some(moment),
+            Next::Retry(due) | Next::Wait(due) => Some(due),
             Next::GiveBack(_) | Next::End { .. } => None,
         }
     }

@@ -219,7 +219,7 @@ async fn the_servers_disk_is_full_or_broken() {
     world.quiet().await;
     let polls = world.inspect(0, |hub| {
         let log = hub.log.lock().unwrap();
-        log.iter().filter(|line| line.contains("cannot inspect for deliveries")).count()
+        log.iter().filter(|line| line.contains("cannot poll for deliveries")).count()
     });
     // A few polls each second while the server is away, and not a busy loop.
     assert!(polls.await < 200, "the dispatcher spins while the server is away");

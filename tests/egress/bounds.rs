@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use countersign::delivery::{Class, Egress, Outcome};
+use countersign::delivery::{Class, Egress, SendOutcome};
 use countersign::store::transport::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -15,7 +15,7 @@ use super::peer::{Peer, answer, ok, read_request};
 use super::{FixedNames, assert_failed, egress, endpoint, policy, send_event, try_once};
 
 /// Checks that the outcome is available soon after the deadline.
-async fn in_time(url: &str) -> Outcome {
+async fn in_time(url: &str) -> SendOutcome {
     let start = Instant::now();
     let outcome = try_once(url, Transport::default()).await;
     assert!(start.elapsed() < Duration::from_millis(4_000), "{:?} {outcome:?}", start.elapsed());
@@ -85,7 +85,7 @@ async fn a_refused_connection_is_reported_as_such() {
 }
 
 /// Sends an endless answer; returns how much the peer could send before the connection was closed, and the outcome.
-async fn sent_of(head: &'static str, piece: &'static [u8], pieces: usize) -> (usize, Outcome) {
+async fn sent_of(head: &'static str, piece: &'static [u8], pieces: usize) -> (usize, SendOutcome) {
     let (count, mut counted) = mpsc::unbounded_channel();
     let peer = Peer::start(move |mut stream, _| {
         let count = count.clone();

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::delivery::{Class, Egress, Lookup, Outcome, SystemLookup, TargetPolicy, send};
+use countersign::delivery::{Class, Egress, Lookup, SendOutcome, SystemLookup, TargetPolicy, send};
 use countersign::store::endpoints::{Channel, Endpoint};
 use countersign::store::transport::Transport;
 use countersign::time::Timestamp;
@@ -62,17 +62,17 @@ fn endpoint(url: &str, transport: Transport) -> Endpoint {
     Endpoint { transport, ..Endpoint::new("target".parse().unwrap(), Channel::Custom, url, NOW) }
 }
 
-async fn send_event(egress: &Egress, endpoint: &Endpoint) -> Outcome {
+async fn send_event(egress: &Egress, endpoint: &Endpoint) -> SendOutcome {
     send(egress, endpoint, "evt_1", "{\"a\":1}".to_owned(), NOW).await
 }
 
 /// The outcome of one send to an endpoint with this transport.
-async fn try_once(url: &str, transport: Transport) -> Outcome {
+async fn try_once(url: &str, transport: Transport) -> SendOutcome {
     send_event(&egress(), &endpoint(url, transport)).await
 }
 
 #[track_caller]
-fn assert_failed(outcome: &Outcome, class: Class, words: &str) {
+fn assert_failed(outcome: &SendOutcome, class: Class, words: &str) {
     let error = outcome.error.as_deref().unwrap_or_default();
     assert!(outcome.class == class && error.contains(words), "{outcome:?} is not {class:?} with {words:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use countersign::delivery::{Class, Outcome};
+use countersign::delivery::{Class, SendOutcome};
 use countersign::store::transport::Transport;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
@@ -33,7 +33,7 @@ fn through(proxy: &str) -> Transport {
     Transport { proxy: Some(proxy.to_owned().into()), ..trusting() }
 }
 
-async fn by(proxy: &Peer, url: &str) -> Outcome {
+async fn by(proxy: &Peer, url: &str) -> SendOutcome {
     try_once(url, through(&format!("http://user:p%40ss@127.0.0.1:{}", proxy.port))).await
 }
 
@@ -57,7 +57,7 @@ async fn a_secure_target_is_reached_through_a_tunnel() {
     assert_eq!(header(&asked, "proxy-authorization"), Some("Basic dXNlcjpwQHNz"));
     assert_eq!(header(&target.requests()[0], "proxy-authorization"), None, "that is the proxy's alone");
     let outcome = by(&proxy, &format!("https://other.test:{}/hook", target.port)).await;
-    assert_failed(&outcome, Class::Tls, "the server's certificate is for another name");
+    assert_failed(&outcome, Class::Tls, "the server's certificate is not for the host in the URL");
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn no_internal_target_is_passed_to_a_proxy() {
     assert_failed(
         &by(&proxy, "http://nothing.test:8009/").await,
         Class::Resolve,
-        "only when COUNTERSIGN_ALLOW_TARGETS names it",
+        "only if COUNTERSIGN_ALLOW_TARGETS lists it",
     );
     assert_failed(&by(&proxy, "http://silent.test:8009/").await, Class::Resolve, "no answer from the name server");
     assert_eq!(proxy.connections(), 0);

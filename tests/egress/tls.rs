@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::delivery::{Class, Outcome};
+use countersign::delivery::{Class, SendOutcome};
 use countersign::store::transport::{ClientCertificate, Transport};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -55,7 +55,7 @@ pub(super) fn own() -> Option<ClientCertificate> {
     Some(ClientCertificate { certificate: CLIENT.0.to_owned(), key: CLIENT.1.to_owned().into() })
 }
 
-async fn at(peer: &Peer, host: &str, transport: Transport) -> Outcome {
+async fn at(peer: &Peer, host: &str, transport: Transport) -> SendOutcome {
     try_once(&format!("https://{host}:{}/hook", peer.port), transport).await
 }
 
@@ -66,7 +66,7 @@ async fn the_targets_issuer_must_be_trusted() {
     assert_failed(
         &outcome,
         Class::Tls,
-        "TLS failed: nobody that this machine trusts has signed the server's certificate",
+        "TLS failed: this machine does not trust the issuer of the server's certificate",
     );
     assert!(outcome.class.is_retried() && outcome.class.is_charged());
     assert_eq!(peer.requests().len(), 0);
@@ -81,7 +81,7 @@ async fn the_certificate_must_be_for_the_targets_name() {
     assert_failed(
         &at(&peer, "other.test", trusting()).await,
         Class::Tls,
-        "the server's certificate is for another name",
+        "the server's certificate is not for the host in the URL",
     );
     assert_eq!(peer.requests().len(), 0);
 }
@@ -89,7 +89,7 @@ async fn the_certificate_must_be_for_the_targets_name() {
 #[tokio::test]
 async fn a_target_may_require_a_client_certificate() {
     let peer = secure(true).await;
-    assert_failed(&at(&peer, "target.test", trusting()).await, Class::Tls, "the server asks for a certificate of ours");
+    assert_failed(&at(&peer, "target.test", trusting()).await, Class::Tls, "the server requires a client certificate");
     let known = Transport { client_certificate: own(), ..trusting() };
     assert_eq!(at(&peer, "target.test", known).await.class, Class::Success);
     assert_eq!(peer.requests().len(), 1);
@@ -106,7 +106,7 @@ async fn a_target_without_tls_is_reported_as_such() {
     assert_failed(
         &at(&plain, "target.test", trusting()).await,
         Class::Tls,
-        "is it https:// that is spoken at this port?",
+        "does the server speak https:// at this port?",
     );
     let mute = Peer::start(|stream, _| async move { drop(stream) }).await;
     let outcome = at(&mute, "target.test", trusting()).await;

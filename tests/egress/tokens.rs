@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use countersign::delivery::{Class, Outcome, send};
+use countersign::delivery::{Class, SendOutcome, send};
 use countersign::store::transport::{Auth, Transport};
 use futures_util::future::join_all;
 
@@ -90,7 +90,7 @@ async fn a_refused_token_is_replaced_once() {
     assert_eq!(issuer.requests().len(), 3);
 }
 
-async fn refused(status: &'static str, headers: &'static str, body: &'static str) -> (Outcome, usize) {
+async fn refused(status: &'static str, headers: &'static str, body: &'static str) -> (SendOutcome, usize) {
     let issuer = Peer::answering(move |_| answer(status, headers, body)).await;
     let target = Peer::answering(ok).await;
     let outcome = try_once(&target.url(), credentials(&issuer.url())).await;
@@ -113,8 +113,8 @@ async fn without_a_token_nothing_is_sent() {
         ("400 No", "", r#"{"error": "a secret <b>"}"#, "it answered 400"),
         ("500 No", "", "", "it answered 500"),
         ("302 Elsewhere", "location: http://127.0.0.1:1/\r\n", "", "it answered 302"),
-        ("200 OK", "", "<html>", "its answer holds no token"),
-        ("200 OK", "", r#"{"access_token": "a\nb"}"#, "its token is no header"),
+        ("200 OK", "", "<html>", "its answer contains no token"),
+        ("200 OK", "", r#"{"access_token": "a\nb"}"#, "its token is not a valid header value"),
         ("200 OK", "", r#"{"access_token": "x", "token_type": "mac"}"#, "its token is not a bearer token"),
     ] {
         let (outcome, connections) = refused(status, headers, body).await;

@@ -123,7 +123,7 @@ async fn a_redirect_is_reported_with_its_target() {
 async fn a_mismatch_of_http_and_https_is_reported() {
     let (url, _) = server().await;
     let ended = end(list(&url.replace("http://", "https://"))).await;
-    assert!(ended.code != 0 && ended.err.contains("is it https:// that is spoken at this port?"), "{}", ended.err);
+    assert!(ended.code != 0 && ended.err.contains("does the server speak https:// at this port?"), "{}", ended.err);
 }
 
 on_both! {

@@ -1,11 +1,11 @@
-//! One look at the database: what is configured, whose lease is short, and what is due for every endpoint, in a few statements
-//! however many endpoints there are.
+//! One round of the dispatcher: the configuration, short leases, and due deliveries. The number of statements does not
+//! grow with the number of endpoints.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Dispatcher, LOOK};
+use super::{Dispatcher, POLL_INTERVAL};
 use crate::delivery::context::WAITING;
 use crate::delivery::results::health;
 use crate::delivery::results::heartbeat;
@@ -15,50 +15,54 @@ use crate::store::endpoints::Endpoint;
 use crate::store::queue::{self, ClaimQuota, ClaimedDelivery, DueTimes, Room};
 use crate::time::{CLOCK_SLACK, Timestamp};
 
-/// Deliveries brought forward in one transaction.
+/// Deliveries whose due time one transaction corrects.
 const PART: u32 = 500;
-/// How far this machine's clock and the database's may differ before the log says so.
+/// Difference between this machine's clock and the database's above which the log warns.
 const SKEW: Duration = Duration::from_secs(1);
 
 impl Dispatcher {
-    /// Looks once: at the configuration, at leases, at what is due. Answers when to look again. What fails for a reason of its own
-    /// keeps nothing else from being done.
+    /// Polls once; returns when to poll again. A step that fails for a reason of its own does not stop the others.
     pub(super) async fn round(&mut self) -> Result<Timestamp, StoreError> {
         let store = &self.launcher.context.store;
-        // The next look is counted from here: the clock may move during the round, either way, and parts of it have looked before.
+        // The next poll is counted from here: the clock may be set during the round, and its first steps have read it
+        // already.
         let began = self.launcher.context.clock.now();
         store.refresh_configuration().await?;
         let endpoints = store.lookup().endpoints().await?;
         self.launcher.carry_out(self.launcher.scheduler.configure(&endpoints));
         go_on("prolong leases", self.prolong().await)?;
-        go_on("probe what is switched off", health::look(&self.launcher).await)?;
-        go_on("send heartbeats", heartbeat::look(&self.launcher).await)?;
+        go_on("probe endpoints that are switched off", health::send_probes(&self.launcher).await)?;
+        go_on("send heartbeats", heartbeat::send_due(&self.launcher).await)?;
 
         let now = self.launcher.context.clock.now();
         let mut session = store.read().await?;
-        let moments = queue::due_times(&mut session).await?;
+        let due_times = queue::due_times(&mut session).await?;
         let overrun = queue::next_overrun(&mut session).await?;
         let database = queue::database_time(&mut session).await?;
         let latest = queue::latest(&mut session).await?;
         drop(session);
         self.compare_clocks(database, now);
-        go_on("take back what was put off by another clock", self.mend_moments(&endpoints, latest, now).await)?;
+        go_on("correct times set by another clock", self.correct_times(&endpoints, latest, now).await)?;
         if overrun.is_some_and(|overrun| overrun <= now) {
             let released =
                 self.launcher.write(move |tx| Box::pin(async move { queue::release_overrun(tx.session(), now).await }));
-            go_on("take back what another process left", released.await)?;
+            go_on("return leases that have run out", released.await)?;
         }
-        let next = |(_, moments): &(_, DueTimes)| moments.first();
+        let next = |(_, due_times): &(_, DueTimes)| due_times.first();
         let (due, later): (Vec<_>, Vec<_>) =
-            moments.into_iter().partition(|queue| next(queue).is_some_and(|moment| moment <= now));
+            due_times.into_iter().partition(|queue| next(queue).is_some_and(|due| due <= now));
         self.serve(&endpoints, due, now).await?;
-        let look = if now < began { now } else { began + LOOK };
-        Ok(later.iter().filter_map(next).chain(overrun.filter(|overrun| *overrun > now)).fold(look, Timestamp::min))
+        let next_poll = if now < began { now } else { began + POLL_INTERVAL };
+        Ok(later
+            .iter()
+            .filter_map(next)
+            .chain(overrun.filter(|overrun| *overrun > now))
+            .fold(next_poll, Timestamp::min))
     }
 
-    /// What is due, or leased, further ahead than it can have been put by this clock was put there before the clock was put back,
-    /// perhaps by years. Nobody would look at it for as long.
-    async fn mend_moments(
+    /// Corrects due times and leases that lie too far ahead: the clock was put back after they were set, perhaps by
+    /// years. Without this, such a delivery would not be sent until the clock reaches that time again.
+    async fn correct_times(
         &mut self,
         endpoints: &[Arc<Endpoint>],
         (due, lease): (Option<Timestamp>, Option<Timestamp>),
@@ -71,33 +75,34 @@ impl Dispatcher {
                 .launcher
                 .write(move |tx| Box::pin(async move { queue::bring_forward(tx.session(), beyond, now, PART).await }))
                 .await?;
-            tracing::warn!(moved, "the clock was put back: what was to be tried again later is tried now");
-            self.launcher.told(now);
+            tracing::warn!(moved, "the clock was put back: deliveries that were due too far ahead are retried now");
+            self.launcher.note_due(now);
         }
         let beyond = now + self.launcher.context.lease() + CLOCK_SLACK;
-        let is_left = lease.is_some_and(|lease| lease > beyond) && self.is_left_behind(now);
-        if is_left {
+        let is_abandoned = lease.is_some_and(|lease| lease > beyond) && self.is_abandoned(now);
+        if is_abandoned {
             let released = self
                 .launcher
                 .write(move |tx| Box::pin(async move { queue::release_beyond(tx.session(), beyond, now).await }))
                 .await?;
-            tracing::warn!(released, "the clock was put back: leases that nobody keeps are over");
+            tracing::warn!(released, "the clock was put back: leases without a living owner were ended");
         }
-        if lease.is_none_or(|lease| lease <= beyond) || is_left {
-            self.strange_leases = None;
+        if lease.is_none_or(|lease| lease <= beyond) || is_abandoned {
+            self.overlong_leases_since = None;
         }
         Ok(())
     }
 
-    /// Whether leases that end too late have been seen for as long as a lease lasts: whoever is alive has settled or set them
-    /// right by then.
-    fn is_left_behind(&mut self, now: Timestamp) -> bool {
-        let since = self.strange_leases.filter(|since| *since <= now).unwrap_or(now);
-        self.strange_leases = Some(since);
+    /// Whether overlong leases have existed for the duration of a lease. A living owner has settled or corrected its
+    /// own by then.
+    fn is_abandoned(&mut self, now: Timestamp) -> bool {
+        let since = self.overlong_leases_since.filter(|since| *since <= now).unwrap_or(now);
+        self.overlong_leases_since = Some(since);
         now.since(since) >= self.launcher.context.lease()
     }
 
-    /// Leases and deadlines go by each replica's own clock: one that goes wrong by seconds takes away what others are sending.
+    /// Warns when the clocks differ. Each replica uses its own clock for leases, so a wrong one claims what others are
+    /// sending.
     fn compare_clocks(&self, database: Option<Timestamp>, now: Timestamp) {
         let Some(database) = database else { return };
         let skew = database.since(now).max(now.since(database));
@@ -112,36 +117,36 @@ impl Dispatcher {
         }
     }
 
-    /// Claims what is due, that which has waited longest first.
+    /// Claims due deliveries for the endpoints that the scheduler has room for, the longest overdue endpoint first.
     async fn serve(
         &self,
         endpoints: &[Arc<Endpoint>],
         mut due: Vec<(EndpointId, DueTimes)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        due.sort_by_key(|(_, moments)| moments.first());
+        due.sort_by_key(|(_, due_times)| due_times.first());
         let mut wanted = Vec::new();
-        for (id, moments) in due {
+        for (id, due_times) in due {
             match endpoints.iter().find(|endpoint| endpoint.id == id) {
-                Some(endpoint) if endpoint.is_active() => wanted.push((endpoint, moments)),
-                // What waits for others is discarded, by small steps.
+                Some(endpoint) if endpoint.is_active() => wanted.push((endpoint, due_times)),
+                // The others' deliveries are discarded (`discard.rs`).
                 _ => {}
             }
         }
         let rooms = self.launcher.scheduler.rooms(&wanted.iter().map(|(endpoint, _)| *endpoint).collect::<Vec<_>>());
-        let wishes: Vec<(&Arc<Endpoint>, ClaimQuota)> = wanted
+        let quotas: Vec<(&Arc<Endpoint>, ClaimQuota)> = wanted
             .into_iter()
             .zip(rooms)
             .filter(|(_, room)| *room != Room::default())
-            .map(|((endpoint, moments), room)| {
-                (endpoint, ClaimQuota { endpoint: endpoint.id, room, due: moments.due(now) })
+            .map(|((endpoint, due_times), room)| {
+                (endpoint, ClaimQuota { endpoint: endpoint.id, room, due: due_times.due(now) })
             })
             .collect();
-        match self.claim(&wishes, now).await {
+        match self.claim(&quotas, now).await {
             Err(error) if !error.is_transient() => {
-                // Whoever is to blame must not keep the others from theirs.
-                for wish in &wishes {
-                    go_on("claim deliveries", self.claim(std::slice::from_ref(wish), now).await)?;
+                // One endpoint may be the cause. Claimed one by one, the others still get their deliveries.
+                for quota in &quotas {
+                    go_on("claim deliveries", self.claim(std::slice::from_ref(quota), now).await)?;
                 }
                 Ok(())
             }
@@ -149,11 +154,12 @@ impl Dispatcher {
         }
     }
 
-    async fn claim(&self, wishes: &[(&Arc<Endpoint>, ClaimQuota)], now: Timestamp) -> Result<(), StoreError> {
-        if wishes.is_empty() {
+    async fn claim(&self, quotas: &[(&Arc<Endpoint>, ClaimQuota)], now: Timestamp) -> Result<(), StoreError> {
+        if quotas.is_empty() {
             return Ok(());
         }
-        let (lease, wanted) = (self.launcher.context.lease(), wishes.iter().map(|(_, wish)| *wish).collect::<Vec<_>>());
+        let (lease, wanted) =
+            (self.launcher.context.lease(), quotas.iter().map(|(_, quota)| *quota).collect::<Vec<_>>());
         let claimed = self
             .launcher
             .write(move |tx| Box::pin(async move { queue::claim(tx.session(), &wanted, now, lease).await }))
@@ -162,15 +168,15 @@ impl Dispatcher {
         for claimed in claimed {
             by_endpoint.entry(claimed.endpoint_id).or_default().push(claimed);
         }
-        for (endpoint, ClaimQuota { room, .. }) in wishes {
+        for (endpoint, ClaimQuota { room, .. }) in quotas {
             let claimed = by_endpoint.remove(&endpoint.id).unwrap_or_default();
             let more = claimed.len() >= room.fresh.min(room.later) as usize;
-            self.launcher.carry_out(self.launcher.scheduler.take(endpoint, claimed, more));
+            self.launcher.carry_out(self.launcher.scheduler.add_claimed(endpoint, claimed, more));
         }
         Ok(())
     }
 
-    /// Prolongs the leases of what has waited here for long.
+    /// Prolongs the leases of deliveries that have waited in memory for long.
     async fn prolong(&self) -> Result<(), StoreError> {
         let now = self.launcher.context.clock.now();
         let leases = self.launcher.scheduler.wrong_leases(
@@ -190,7 +196,7 @@ impl Dispatcher {
     }
 }
 
-/// Passes on what concerns everything, as a database that is away does; logs what concerns this alone.
+/// Returns an error that affects every step, such as an unreachable database; logs one that affects this step alone.
 fn go_on(what: &str, done: Result<impl Sized, StoreError>) -> Result<(), StoreError> {
     match done {
         Err(error) if !error.is_transient() => {

@@ -1,4 +1,4 @@
-//! Endpoints that were sent to lately, ready to be sent to again.
+//! A cache of prepared endpoints: HTTP client, route and token, so that a send need not build them.
 
 use std::collections::HashMap;
 use std::mem;
@@ -9,7 +9,7 @@ use super::prepared::Route;
 use crate::ids::EndpointId;
 use crate::store::endpoints::Endpoint;
 
-/// Lines of one generation.
+/// Maximum entries of one generation.
 const KEPT: usize = 1_000;
 
 /// Everything that a send to one endpoint needs besides the message.
@@ -19,10 +19,11 @@ pub(in crate::delivery) struct Line {
     pub(in crate::delivery) tokens: Option<Arc<Tokens>>,
 }
 
-/// Lines by endpoint, in two generations: what is used comes into the young one, and when that is full the old one is dropped.
+/// Lines by endpoint, in two generations. A used line moves to the young one. When that is full, the old one is
+/// dropped.
 #[derive(Default)]
 pub(super) struct Lines {
-    /// A std mutex: held for a look-up, never across an await.
+    /// A std mutex: locked for a look-up, never across an await.
     generations: Mutex<Generations>,
 }
 
@@ -33,7 +34,7 @@ struct Generations {
 }
 
 impl Lines {
-    /// The endpoint's line, whether it is still right or not.
+    /// Returns the endpoint's line, which may be outdated.
     pub(super) fn get(&self, id: EndpointId) -> Option<Arc<Line>> {
         let mut kept = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = kept.young.get(&id) {
@@ -44,7 +45,8 @@ impl Lines {
         Some(line)
     }
 
-    /// Keeps a line in place of an earlier one. Of two that are made for the same at once the first stays, with its token.
+    /// Stores a line in place of an outdated one. Of two that were built concurrently, the first is kept, with its
+    /// token.
     pub(super) fn put(&self, endpoint: &Endpoint, line: Arc<Line>) -> Arc<Line> {
         let mut kept = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(other) = kept.young.get(&endpoint.id)

@@ -1,4 +1,4 @@
-//! HTTP clients: one for all endpoints, and one for each that brings its own certificates or proxy.
+//! HTTP clients: a shared one, and one for each endpoint with its own certificates or proxy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,26 +11,28 @@ use url::Url;
 use super::dns::{JudgedResolver, Names};
 use crate::store::transport::{ClientCertificate, Transport};
 
-/// Connections kept open to one host while nothing is sent.
+/// Maximum idle connections per host.
 const IDLE: usize = 64;
-/// For how long.
+/// How long an idle connection is kept.
 const IDLE_TIME: Duration = Duration::from_secs(30);
-/// Who the hub says it is, where an endpoint says nothing else.
-const OWN_NAME: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
+/// Default `User-Agent`.
+const DEFAULT_USER_AGENT: &str = concat!("countersign/", env!("CARGO_PKG_VERSION"));
 
-/// The client that a transport needs. Connecting may take nearly all of the deadline, so that what fails in it is told apart.
+/// Builds the client for a transport. Connecting may take nearly the whole deadline: the error then says that
+/// connecting failed.
 pub(super) fn build(names: &Arc<Names>, deadline: Duration, transport: &Transport) -> reqwest::Result<Client> {
     let builder = Client::builder()
         .dns_resolver(Arc::new(JudgedResolver(Arc::clone(names))))
         .redirect(Policy::none())
         .no_proxy()
         .referer(false)
-        // A connection that has gone silent is given up with its request; HTTP/2 would send all others after it.
+        // An unresponsive connection is closed with its one request. With HTTP/2 it would affect all others that share
+        // it.
         .http1_only()
         .connect_timeout(deadline.mul_f32(0.9))
         .pool_idle_timeout(IDLE_TIME)
         .pool_max_idle_per_host(IDLE)
-        .user_agent(OWN_NAME);
+        .user_agent(DEFAULT_USER_AGENT);
     let builder = with_authorities(builder, transport.ca_certificate.as_deref())?;
     let builder = with_identity(builder, transport.client_certificate.as_ref())?;
     match &transport.proxy {
@@ -40,14 +42,14 @@ pub(super) fn build(names: &Arc<Names>, deadline: Duration, transport: &Transpor
     .build()
 }
 
-/// The headers that the client adds to a message by itself, where the message has none of that name.
+/// The headers that the client adds to a message that does not have them.
 pub(in crate::delivery) fn added(url: &Url, body: &str) -> HeaderMap {
     let host = url.host_str().unwrap_or_default();
     let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let mut headers = HeaderMap::from_iter([
         (ACCEPT, HeaderValue::from_static("*/*")),
         (CONTENT_LENGTH, HeaderValue::from(body.len())),
-        (USER_AGENT, HeaderValue::from_static(OWN_NAME)),
+        (USER_AGENT, HeaderValue::from_static(DEFAULT_USER_AGENT)),
     ]);
     headers.extend(HeaderValue::try_from(host).ok().map(|host| (HOST, host)));
     headers
@@ -60,7 +62,7 @@ pub(super) fn is_same(one: &Transport, other: &Transport) -> bool {
         && one.client_certificate == other.client_certificate
 }
 
-/// Trusts these too.
+/// Adds trusted certificates.
 pub(in crate::delivery) fn with_authorities(
     builder: ClientBuilder,
     pem: Option<&str>,
@@ -70,7 +72,7 @@ pub(in crate::delivery) fn with_authorities(
     Ok(known.into_iter().fold(builder, ClientBuilder::add_root_certificate))
 }
 
-/// Shows this certificate.
+/// Adds a client certificate.
 pub(in crate::delivery) fn with_identity(
     builder: ClientBuilder,
     own: Option<&ClientCertificate>,

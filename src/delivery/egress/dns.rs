@@ -1,4 +1,4 @@
-//! How names become addresses, and which of them may be dialled.
+//! Name resolution, and the check of the resulting addresses.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,13 +12,13 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use super::exhaustion::is_exhaustion;
 use crate::delivery::{TargetError, TargetPolicy};
 
-/// Finds the addresses of a name. What it finds is judged by whoever asked.
+/// Resolves names. The caller checks the addresses against the target policy.
 pub trait Lookup: Send + Sync + 'static {
-    /// All addresses of the name.
+    /// Returns all addresses of the name.
     fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
 
-/// As this machine is set up to resolve names.
+/// The name resolution of the machine.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemLookup;
 
@@ -28,68 +28,67 @@ impl Lookup for SystemLookup {
     }
 }
 
-/// Why a name is not dialled.
+/// Why a name cannot be dialled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NameError {
-    /// It has no addresses, or nobody says which.
+    /// It has no addresses, or they could not be resolved.
     #[error("{0}")]
     Unknown(String),
-    /// The hub's machine cannot ask: it has run out of something.
+    /// The hub's machine lacks a resource for the look-up.
     #[error("{0}")]
     Exhausted(String),
-    /// One of them is not allowed.
+    /// One of its addresses is not allowed.
     #[error(transparent)]
     Target(#[from] TargetError),
 }
 
 type Found = Result<Arc<[IpAddr]>, NameError>;
 
-/// Names and the rules for their addresses.
+/// The resolver, with the policy for addresses.
 pub(super) struct Names {
     policy: Arc<TargetPolicy>,
     lookup: Arc<dyn Lookup>,
-    /// What is being looked up: once for all who ask, since each look-up that gets no answer holds a thread for its own time.
-    /// A std mutex: never held across an await.
-    asking: Mutex<HashMap<String, Shared<BoxFuture<'static, Found>>>>,
+    /// Look-ups under way. Concurrent callers share one, because each unanswered look-up blocks a thread until it times
+    /// out. A std mutex: never locked across an await.
+    pending: Mutex<HashMap<String, Shared<BoxFuture<'static, Found>>>>,
 }
 
 impl Names {
     pub(super) fn new(policy: Arc<TargetPolicy>, lookup: Arc<dyn Lookup>) -> Arc<Self> {
-        Arc::new(Self { policy, lookup, asking: Mutex::default() })
+        Arc::new(Self { policy, lookup, pending: Mutex::default() })
     }
 
     pub(super) fn policy(&self) -> &TargetPolicy {
         &self.policy
     }
 
-    /// Whether the name is being looked up: what ran out of time meanwhile waited for that.
-    pub(super) fn is_asking(&self, name: &str) -> bool {
-        self.asking().contains_key(name)
+    /// Whether a look-up of the name is under way. A call that timed out meanwhile was waiting for it.
+    pub(super) fn is_resolving(&self, name: &str) -> bool {
+        self.pending().contains_key(name)
     }
 
-    /// The name's addresses, all of them allowed.
+    /// Returns the name's addresses, if all of them are allowed.
     pub(super) async fn judged(self: &Arc<Self>, name: &str) -> Found {
-        let found = self.ask(name).await?;
+        let found = self.resolve(name).await?;
         if found.is_empty() {
             return Err(NameError::Unknown("the name has no address".to_owned()));
         }
-        // One bad address refuses the name: a client that is given several tries them in turn.
+        // One forbidden address rejects the name, because a client tries all addresses in turn.
         for address in found.iter() {
             self.policy.check_address(*address, Some(name))?;
         }
         Ok(found)
     }
 
-    fn ask(self: &Arc<Self>, name: &str) -> Shared<BoxFuture<'static, Found>> {
-        let mut asking = self.asking();
-        if let Some(running) = asking.get(name) {
+    fn resolve(self: &Arc<Self>, name: &str) -> Shared<BoxFuture<'static, Found>> {
+        let mut pending = self.pending();
+        if let Some(running) = pending.get(name) {
             return running.clone();
         }
-        let (names, key) = (Arc::clone(self), name.to_owned());
-        // A task of its own: it ends also when all who asked have given up.
-        let asked = Asked { names, key };
+        let entry = PendingEntry { names: Arc::clone(self), name: name.to_owned() };
+        // A separate task, which completes even if all callers have timed out.
         let task = tokio::spawn(async move {
-            let found = asked.names.lookup.lookup(asked.key.clone()).await;
+            let found = entry.names.lookup.lookup(entry.name.clone()).await;
             found.map(Arc::from).map_err(|error| match error.to_string() {
                 text if is_exhaustion(&error) => NameError::Exhausted(text),
                 text => NameError::Unknown(text),
@@ -97,28 +96,29 @@ impl Names {
         });
         let failed = |error: tokio::task::JoinError| Err(NameError::Unknown(error.to_string()));
         let running = task.map(move |found| found.unwrap_or_else(failed)).boxed().shared();
-        asking.insert(name.to_owned(), running.clone());
+        pending.insert(name.to_owned(), running.clone());
         running
     }
 
-    fn asking(&self) -> MutexGuard<'_, HashMap<String, Shared<BoxFuture<'static, Found>>>> {
-        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    fn pending(&self) -> MutexGuard<'_, HashMap<String, Shared<BoxFuture<'static, Found>>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A look-up under way. However it ends, the name can be looked up again.
-struct Asked {
+/// Removes a look-up from the pending ones when dropped, also after a panic, so that the name can be looked up again.
+struct PendingEntry {
     names: Arc<Names>,
-    key: String,
+    name: String,
 }
 
-impl Drop for Asked {
+impl Drop for PendingEntry {
     fn drop(&mut self) {
-        self.names.asking().remove(&self.key);
+        self.names.pending().remove(&self.name);
     }
 }
 
-/// Gives the HTTP client allowed addresses only. It is not asked about hosts that are addresses themselves.
+/// The HTTP client's resolver: returns allowed addresses only. The client does not call it for hosts that are IP
+/// addresses.
 pub(super) struct JudgedResolver(pub(super) Arc<Names>);
 
 impl Resolve for JudgedResolver {

@@ -1,4 +1,4 @@
-//! Why there is no answer, told from the causes of the HTTP client's errors.
+//! Why there is no answer, derived from the causes of the HTTP client's errors.
 
 use std::error::Error;
 use std::io;
@@ -12,51 +12,45 @@ use crate::delivery::TargetError;
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EgressError {
-    /// The client or the request cannot be made.
+    /// The client or the request cannot be built.
     #[error("cannot set up the request: {0}")]
     Setup(String),
-    /// This machine has run out of something.
-    #[error("the hub's own machine has run out of something: {0}")]
+    /// The hub's machine lacks a resource.
+    #[error("the hub's own machine has run out of a resource: {0}")]
     Exhausted(String),
     /// The target is not allowed.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The name is not resolved.
     #[error("cannot resolve the name: {0}")]
     Resolve(String),
-    /// The proxy is at fault.
+    /// The proxy cannot be reached, or refuses the call.
     #[error("the proxy: {0}")]
     Proxy(String),
-    /// No token to send along.
+    /// No access token could be fetched.
     #[error("{0}")]
     Credentials(String),
-    /// No secure connection.
     #[error("TLS failed: {0}")]
     Tls(String),
-    /// Nothing within the deadline.
     #[error("no complete answer within {} s", .0.as_secs_f32())]
     Timeout(Duration),
-    /// No connection.
     #[error("cannot connect: {0}")]
     Connect(String),
-    /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(String),
 }
 
-/// By which way a request went.
+/// How a request reaches its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// To the target.
     Direct,
-    /// The proxy is told what to send: the target is `http://`.
+    /// A proxy forwards the request to an `http://` target.
     Forwarded,
-    /// The proxy opens a tunnel: the target is `https://`.
+    /// A proxy opens a tunnel to an `https://` target.
     Tunnelled,
 }
 
 impl EgressError {
-    /// What the client's error means.
+    /// Classifies an error of the HTTP client.
     pub(super) fn of(error: &reqwest::Error, way: Way) -> Self {
         let causes = causes(error);
         let text = chain(&causes);
@@ -66,7 +60,7 @@ impl EgressError {
         let tunnel = causes.iter().any(|cause| cause.to_string().starts_with("tunnel error"));
         let at_proxy =
             error.is_connect() && (way == Way::Forwarded || (way == Way::Tunnelled && (tunnel || name.is_some())));
-        // Whoever is connected to and hangs up can only do so while TLS is agreed on.
+        // A peer that closes the connection while connecting does so during the TLS handshake.
         let eof = |cause: &&(dyn Error + 'static)| {
             cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::UnexpectedEof)
         };
@@ -84,19 +78,19 @@ impl EgressError {
     }
 }
 
-/// What went wrong while TLS was agreed on, in words for whoever has to mend it; none when it was something else.
+/// Explains a failed TLS handshake to an operator; `None` for any other error.
 pub fn tls_fault(error: &reqwest::Error) -> Option<String> {
     find::<rustls::Error>(&causes(error)).map(explain_tls)
 }
 
-/// All causes of an error, also those that an I/O error holds. Without the error itself, whose text has the URL: for a chat
-/// channel it is the secret.
+/// All causes of an error, including those inside I/O errors. The error itself is left out: its text contains the URL,
+/// which is a secret for chat channels.
 fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
         causes.push(cause);
-        // An I/O error passes its inner error over and gives that one's cause.
+        // `source` of an I/O error skips its inner error.
         let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
         next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source());
     }
@@ -107,12 +101,12 @@ fn find<'a, T: Error + 'static>(causes: &[&'a (dyn Error + 'static)]) -> Option<
     causes.iter().find_map(|cause| cause.downcast_ref())
 }
 
-/// What an error says, without the URL.
+/// The text of an error, without the URL.
 pub(super) fn text(error: &reqwest::Error) -> String {
     chain(&causes(error))
 }
 
-/// The causes' texts, each once, but for the client's own wrapping.
+/// The texts of the causes, without repetitions and without the client's own wrapper.
 fn chain(causes: &[&(dyn Error + 'static)]) -> String {
     let mut texts: Vec<String> = causes.iter().map(ToString::to_string).collect();
     texts.retain(|text| !text.starts_with("client error ("));

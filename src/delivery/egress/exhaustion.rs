@@ -1,11 +1,11 @@
-//! What this machine can run out of.
+//! Errors that mean a lack of resources on this machine.
 
 use std::io;
 
 use rustix::io::Errno;
 
-/// Whether the error says that this machine, and nobody else, has run out of something: descriptors (of the process, of the
-/// machine), memory, or local ports to connect from.
+/// Whether the error means that this machine lacks a resource: file descriptors (of the process or the machine),
+/// memory, or local ports for outgoing connections.
 pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     const FAULTS: [Errno; 5] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL];
     error.raw_os_error().is_some_and(|code| FAULTS.iter().any(|fault| fault.raw_os_error() == code))
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_this_machine_lacks_is_nobody_elses_fault() {
+    fn only_errors_of_this_machine_are_exhaustion() {
         let of = |errno: Errno| is_exhaustion(&io::Error::from_raw_os_error(errno.raw_os_error()));
         assert!([Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS, Errno::ADDRNOTAVAIL].into_iter().all(of));
         assert!(![Errno::CONNREFUSED, Errno::TIMEDOUT, Errno::CONNRESET, Errno::HOSTUNREACH].into_iter().any(of));

@@ -1,5 +1,5 @@
-//! The way out: addresses judged when they are dialled, one deadline over everything, a bounded answer, no redirects, no proxy
-//! but an endpoint's own.
+//! All outgoing HTTP calls: every address is checked when it is dialled, one deadline covers the whole call, the answer
+//! is bounded, redirects are not followed, and only an endpoint's own proxy is used.
 
 mod cache;
 mod client;
@@ -39,24 +39,24 @@ use crate::store::endpoints::Endpoint;
 use crate::store::transport::Transport;
 use crate::time::Timestamp;
 
-/// Bytes of an answer that are read; the rest is left unread.
+/// Bytes of an answer that are read.
 const ANSWER: usize = 8 * 1024;
-/// Bytes of the answer to a call of an API: it may hold all of the message, and where that is stands at any place of it.
+/// Bytes read of the answer to an API call. It may contain the whole message, and the message's id at any position.
 const API_ANSWER: usize = 512 * 1024;
-/// Bytes of a token's issuer's answer.
+/// Bytes read of a token issuer's answer.
 const TOKEN_ANSWER: usize = 64 * 1024;
 
 /// Sends to endpoints.
 pub struct Egress {
     names: Arc<Names>,
     deadline: Duration,
-    /// Of all endpoints without certificates or a proxy of their own.
+    /// Shared by all endpoints without a certificate or proxy of their own.
     client: Client,
     lines: Lines,
 }
 
 impl Egress {
-    /// A way out under a policy; `deadline` covers resolving, connecting, headers and body.
+    /// Returns an egress with a target policy. `deadline` covers name resolution, connection, headers and body.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -64,7 +64,7 @@ impl Egress {
         Self::with_lookup(policy, deadline, Arc::new(SystemLookup))
     }
 
-    /// One that resolves names in another way.
+    /// Returns an egress with its own name resolution.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -78,12 +78,12 @@ impl Egress {
         Ok(Self { names, deadline, client, lines: Lines::default() })
     }
 
-    /// Longest time that one send takes.
+    /// Longest duration of one send.
     pub const fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// The endpoint's line, made when there is none or its configuration changed.
+    /// Returns the endpoint's prepared client, which is rebuilt when its configuration has changed.
     pub(super) fn line(&self, endpoint: &Endpoint) -> Result<Arc<Line>, EgressError> {
         let earlier = self.lines.get(endpoint.id);
         if let Some(line) = &earlier
@@ -93,7 +93,7 @@ impl Egress {
         }
         let route = Route::prepare(endpoint, self.names.policy())?;
         let transport = route.transport();
-        // What has not changed goes on: open connections, a token that still holds.
+        // Unchanged parts are kept: open connections, and a valid token.
         let same_client = earlier.as_ref().filter(|line| client::is_same(line.route.transport(), transport));
         let client = match same_client {
             _ if client::is_same(transport, &Transport::default()) => self.client.clone(),
@@ -111,12 +111,12 @@ impl Egress {
     /// Posts a message.
     ///
     /// # Errors
-    /// When there is no answer; an answer of any status is none.
+    /// When there is no complete answer. An answer with an error status is not an error here.
     pub(super) async fn post(
         &self,
         line: &Line,
         mut headers: HeaderMap,
-        said: Composed,
+        message: Composed,
         now: Timestamp,
     ) -> Result<Answer, EgressError> {
         let end = Instant::now() + self.deadline;
@@ -127,22 +127,22 @@ impl Egress {
         if let Some((_, token)) = &token {
             headers.insert(AUTHORIZATION, token.header.clone());
         }
-        let limit = if said.method.is_some() { API_ANSWER } else { ANSWER };
-        let mut request = Request::new(Method::POST, line.route.url_of(said.method));
+        let limit = if message.method.is_some() { API_ANSWER } else { ANSWER };
+        let mut request = Request::new(Method::POST, line.route.url_of(message.method));
         *request.headers_mut() = headers;
-        *request.body_mut() = Some(said.body.into());
+        *request.body_mut() = Some(message.body.into());
         let answer = self.exchange(line, request, limit, end, now).await?;
         if let Some((tokens, token)) = &token {
-            tokens.heard(token, answer.status)?;
+            tokens.note_status(token, answer.status)?;
         }
         Ok(answer)
     }
 
-    /// Posts to a URL that an endpoint's target gave for one answer, by the endpoint's way. It is judged as every target, and shown
-    /// nothing that the endpoint itself is shown.
+    /// Posts to a response URL that an endpoint's target sent, through the endpoint's proxy and certificates. The URL
+    /// is checked like any target, and receives none of the endpoint's headers or credentials.
     ///
     /// # Errors
-    /// As [`Self::post`], and when the URL may not be called.
+    /// As [`Self::post`], and when the URL is not allowed.
     pub(super) async fn post_to(
         &self,
         line: &Line,
@@ -191,16 +191,16 @@ impl Egress {
         };
         let talk = async {
             if let (Some(name), true) = (&name, way != Way::Direct) {
-                self.judge_behind_proxy(name).await?;
+                self.check_behind_proxy(name).await?;
             }
             let response = line.client.execute(request).await.map_err(fault)?;
             Answer::read(response, limit, now).await.map_err(fault)
         };
-        let Ok(said) = timeout_at(end, talk).await else {
+        let Ok(message) = timeout_at(end, talk).await else {
             return Err(unresolved().unwrap_or(EgressError::Timeout(self.deadline)));
         };
-        let answer = said?;
-        // A proxy that forwards answers in the target's place: it wants a password, or does not reach the target.
+        let answer = message?;
+        // A forwarding proxy answers in place of the target: it requires a password, or cannot reach the target.
         match answer.status {
             status @ (407 | 502 | 504) if way == Way::Forwarded => {
                 Err(EgressError::Proxy(format!("it answered {status}")))
@@ -209,9 +209,9 @@ impl Egress {
         }
     }
 
-    /// A proxy resolves the target's name itself. A name that points inside is not handed to it all the same, nor one of which
-    /// the hub cannot tell, unless an operator opened it.
-    async fn judge_behind_proxy(&self, name: &str) -> Result<(), EgressError> {
+    /// Checks a target's name before a proxy, which resolves it itself, receives it. A name with an internal address,
+    /// or one that the hub cannot resolve, is rejected unless an operator allowed it.
+    async fn check_behind_proxy(&self, name: &str) -> Result<(), EgressError> {
         if self.names.policy().opens_name(name) {
             return Ok(());
         }
@@ -219,20 +219,20 @@ impl Egress {
             NameError::Target(refused) => EgressError::Target(refused),
             NameError::Exhausted(why) => EgressError::Exhausted(why),
             NameError::Unknown(why) => EgressError::Resolve(format!(
-                "{why}; what the hub itself cannot resolve goes to a proxy only when COUNTERSIGN_ALLOW_TARGETS names it"
+                "{why}; a name that the hub cannot resolve is passed to a proxy only if COUNTERSIGN_ALLOW_TARGETS lists it"
             )),
         })
     }
 
-    /// Whether it is a name server that took so long.
+    /// Returns the error for a name server that did not answer in time, if that is why the deadline passed.
     fn unresolved(&self, name: Option<&str>, proxy: Option<&str>) -> Option<EgressError> {
         let unanswered = || "no answer from the name server in time".to_owned();
-        if name.is_some_and(|name| self.names.is_asking(name)) {
+        if name.is_some_and(|name| self.names.is_resolving(name)) {
             return Some(EgressError::Resolve(unanswered()));
         }
         let proxy = proxy.and_then(|text| Url::parse(text).ok());
-        let asking = proxy.as_ref().and_then(Url::domain).is_some_and(|name| self.names.is_asking(name));
-        asking.then(|| EgressError::Proxy(unanswered()))
+        let is_pending = proxy.as_ref().and_then(Url::domain).is_some_and(|name| self.names.is_resolving(name));
+        is_pending.then(|| EgressError::Proxy(unanswered()))
     }
 }
 

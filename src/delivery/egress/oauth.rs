@@ -1,4 +1,5 @@
-//! Tokens by which a hub says who it is: fetched with its own credentials (RFC 6749 §4.4), kept until shortly before they end.
+//! OAuth 2 access tokens of endpoints: fetched with client credentials (RFC 6749 §4.4), and reused until shortly before
+//! they expire.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,23 +19,23 @@ use crate::store::transport::Auth;
 use crate::time::Timestamp;
 use crate::unicode::unwrapped;
 
-/// A token is not used in its last moments: a message takes its time.
+/// Time before its expiry from which a token is not used any more, since a send takes some time.
 const MARGIN: Duration = Duration::from_secs(30);
-/// How long a token lasts whose issuer does not say.
-const UNSAID: Duration = Duration::from_secs(300);
-/// No token is kept longer, whatever its issuer says.
+/// Lifetime of a token whose issuer does not state one.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+/// Maximum lifetime, also when the issuer states a longer one.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
-/// Where one endpoint's tokens come from, and the one in use.
+/// One endpoint's token issuer, and the current token.
 pub(in crate::delivery) struct Tokens {
     url: Url,
     authorization: HeaderValue,
     form: String,
-    /// Held while a token is fetched, so that all who want one fetch one.
+    /// Locked while a token is fetched, so that concurrent sends share one fetch.
     flight: tokio::sync::Mutex<()>,
-    /// How many fetches have ended.
+    /// Number of completed fetches.
     fetches: AtomicU64,
-    /// A std mutex: held for a look, never across an await.
+    /// A std mutex: locked for a read or a write, never across an await.
     kept: Mutex<Kept>,
     /// The target refused the last token.
     doubted: AtomicBool,
@@ -48,36 +49,36 @@ struct Kept {
 
 /// One token.
 pub(in crate::delivery) struct Token {
-    /// As `Authorization` says it.
+    /// Value of `Authorization`.
     pub(in crate::delivery) header: HeaderValue,
     until: Timestamp,
-    /// The one before it was refused: should this be too, no further one will help.
+    /// The previous token was refused. If this one is refused too, a further one would not help.
     second: bool,
 }
 
-/// RFC 6749 §5.1.
+/// A successful response (RFC 6749 §5.1).
 #[derive(Deserialize)]
 struct Granted {
     access_token: String,
     #[serde(default)]
     token_type: Option<String>,
-    /// A number, but some issuers write it as text.
+    /// A number. Some issuers send it as text.
     #[serde(default)]
     expires_in: serde_json::Value,
 }
 
-/// RFC 6749 §5.2.
+/// An error response (RFC 6749 §5.2).
 #[derive(Deserialize)]
 struct Refused {
     error: String,
 }
 
 impl Tokens {
-    /// What these settings mean; none when they mean no such tokens.
+    /// Returns the tokens of these settings, or `None` when they use no OAuth.
     pub(in crate::delivery) fn of(auth: Option<&Auth>, policy: &TargetPolicy) -> Result<Option<Self>, EgressError> {
         let Some(Auth::Oauth2 { token_url, client_id, client_secret, scope }) = auth else { return Ok(None) };
         let url = policy.check_url(token_url)?;
-        // RFC 6749 §2.3.1 has both encoded as a form first.
+        // RFC 6749 §2.3.1 requires both to be form-encoded first.
         let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
@@ -95,7 +96,7 @@ impl Tokens {
         }))
     }
 
-    /// A live token. All who wait for the same fetch share what comes of it, a failure too.
+    /// Returns a valid token. Concurrent callers share one fetch and its result, including a failure.
     pub(in crate::delivery) async fn get<F>(
         &self,
         now: Timestamp,
@@ -120,7 +121,7 @@ impl Tokens {
         }
         let token = match fetch(self.request()).await {
             Ok(answer) => self.read(&answer, now).map(Arc::new).map_err(|why| self.failure(&why)),
-            // That is not the issuer's fault.
+            // Not the issuer's fault.
             Err(error @ EgressError::Exhausted(_)) => Err(error),
             Err(error) => Err(self.failure(&error.to_string())),
         };
@@ -129,8 +130,9 @@ impl Tokens {
         token
     }
 
-    /// Hears what the target answered to a token. An error when it refuses one that may be replaced: the next attempt does.
-    pub(in crate::delivery) fn heard(&self, token: &Arc<Token>, status: u16) -> Result<(), EgressError> {
+    /// Notes the target's answer to a token. Returns an error when the target refuses it and a new token may help: the
+    /// next attempt fetches one.
+    pub(in crate::delivery) fn note_status(&self, token: &Arc<Token>, status: u16) -> Result<(), EgressError> {
         if status != 401 {
             if token.second {
                 self.doubted.store(false, Ordering::Relaxed);
@@ -149,7 +151,7 @@ impl Tokens {
         Err(EgressError::Credentials(text.to_owned()))
     }
 
-    /// That there is no token, in words that name its issuer but none of its secrets.
+    /// The error for a missing token. It names the issuer, and contains no secret.
     pub(in crate::delivery) fn failure(&self, why: &str) -> EgressError {
         EgressError::Credentials(format!("no token from {}: {why}", TargetPolicy::masked(self.url.as_str())))
     }
@@ -168,21 +170,21 @@ impl Tokens {
     fn read(&self, answer: &Answer, now: Timestamp) -> Result<Token, String> {
         if !(200..300).contains(&answer.status) {
             let code = serde_json::from_str::<Refused>(without_mark(&answer.body)).ok().map(|refused| refused.error);
-            // Only what looks like one of the registered codes: an error's text may repeat what it was sent.
+            // Only text in the form of a registered code: an error may echo what was sent.
             let known = code
                 .filter(|code| code.len() <= 40 && code.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase()));
             return Err(format!("it answered {} {}", answer.status, known.unwrap_or_default()).trim_end().to_owned());
         }
         let granted: Granted =
-            serde_json::from_str(without_mark(&answer.body)).map_err(|_| "its answer holds no token".to_owned())?;
+            serde_json::from_str(without_mark(&answer.body)).map_err(|_| "its answer contains no token".to_owned())?;
         if granted.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
             return Err("its token is not a bearer token".to_owned());
         }
-        let said = granted.expires_in.as_u64().or_else(|| granted.expires_in.as_str()?.parse().ok());
-        let lasts = said.map_or(UNSAID, Duration::from_secs).min(LONGEST);
+        let stated = granted.expires_in.as_u64().or_else(|| granted.expires_in.as_str()?.parse().ok());
+        let lasts = stated.map_or(DEFAULT_LIFETIME, Duration::from_secs).min(LONGEST);
         Ok(Token {
             header: secret(&format!("Bearer {}", unwrapped(&granted.access_token)))
-                .map_err(|_| "its token is no header".to_owned())?,
+                .map_err(|_| "its token is not a valid header value".to_owned())?,
             until: now + lasts.saturating_sub(MARGIN).max(lasts / 2),
             second: self.doubted.load(Ordering::Relaxed),
         })

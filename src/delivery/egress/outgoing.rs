@@ -1,9 +1,9 @@
-//! A message on its way out.
+//! A rendered message, ready to be sent.
 
-/// What is sent.
+/// A rendered message.
 #[derive(Debug, Clone)]
 pub(in crate::delivery) struct Composed {
-    /// Of an API, which of its methods is called.
+    /// The method to call, for a target that is an API.
     pub(in crate::delivery) method: Option<&'static str>,
     /// JSON.
     pub(in crate::delivery) body: String,

@@ -1,5 +1,5 @@
-//! An endpoint, made ready to be sent to: its URL judged, its headers built, its secrets decoded. Once per configuration, since
-//! it would cost more than the rest of a send.
+//! A prepared endpoint: its URL is checked, its headers are built, its secrets are decoded. This is done once per
+//! configuration, since it costs more than the rest of a send.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +14,7 @@ use crate::store::endpoints::{Endpoint, Format, RetiringSecret};
 use crate::store::transport::{Auth, Transport};
 use crate::time::Timestamp;
 
-/// What a send to an endpoint needs that no message changes.
+/// The parts of a send that are the same for all messages to an endpoint.
 pub struct Route {
     pub(in crate::delivery) url: Url,
     headers: HeaderMap,
@@ -22,7 +22,7 @@ pub struct Route {
     of: Configuration,
 }
 
-/// What a route was made from.
+/// The configuration that a route was prepared from.
 struct Configuration {
     url: String,
     secret: Option<String>,
@@ -35,7 +35,7 @@ impl Route {
     /// Prepares sends to an endpoint.
     ///
     /// # Errors
-    /// When its URL, or its proxy's, may not be called, or something stored of it cannot be used.
+    /// When the URL of the endpoint or its proxy is not allowed, or a stored value is invalid.
     pub fn prepare(endpoint: &Endpoint, policy: &TargetPolicy) -> Result<Self, EgressError> {
         let url = with_query(policy.check_url(endpoint.url.expose_secret())?, Declaration::of(endpoint.channel).query);
         if let Some(proxy) = &endpoint.transport.proxy {
@@ -53,7 +53,7 @@ impl Route {
         Ok(Self { url, headers, signer, of })
     }
 
-    /// Whether it is what the endpoint would be made into now.
+    /// Whether it was prepared from the endpoint's current configuration.
     pub fn is_of(&self, endpoint: &Endpoint) -> bool {
         self.of.url == endpoint.url.expose_secret()
             && self.of.secret.as_deref() == endpoint.secret.as_ref().map(|secret| secret.expose_secret())
@@ -62,12 +62,12 @@ impl Route {
             && self.of.format == endpoint.format
     }
 
-    /// How it is reached.
+    /// The endpoint's transport.
     pub const fn transport(&self) -> &Transport {
         &self.of.transport
     }
 
-    /// Where a message goes, or a call of an API whose methods stand below the endpoint's URL.
+    /// The URL of a message, or of an API method, which is a path below the endpoint's URL.
     pub(in crate::delivery) fn url_of(&self, method: Option<&str>) -> Url {
         let mut url = self.url.clone();
         if let (Some(method), Ok(mut path)) = (method, url.path_segments_mut()) {
@@ -76,7 +76,7 @@ impl Route {
         url
     }
 
-    /// The headers of one message.
+    /// The headers of one message, with its signature.
     pub(in crate::delivery) fn signed(&self, id: &str, now: Timestamp, body: &str) -> Result<HeaderMap, EgressError> {
         let mut headers = self.headers.clone();
         let Some(signer) = &self.signer else { return Ok(headers) };
@@ -87,7 +87,7 @@ impl Route {
     }
 }
 
-/// Adds the parameters that the channel wants and the URL does not have; what it has is left as it is.
+/// Adds the query parameters that the channel needs and the URL lacks. Existing ones stay unchanged.
 fn with_query(mut url: Url, wanted: &[(&str, &str)]) -> Url {
     for (name, value) in wanted {
         if !url.query_pairs().any(|(known, _)| known == *name) {
@@ -97,7 +97,7 @@ fn with_query(mut url: Url, wanted: &[(&str, &str)]) -> Url {
     url
 }
 
-/// Judges a proxy's URL as a target's, but for the user and password that may stand in it.
+/// Checks a proxy's URL like a target's, except that it may contain a user name and password.
 pub(in crate::delivery) fn check_proxy(text: &str, policy: &TargetPolicy) -> Result<Url, EgressError> {
     let bare = match text.split_once("://") {
         Some((scheme, rest)) => {
@@ -125,10 +125,10 @@ fn headers(endpoint: &Endpoint) -> Result<HeaderMap, EgressError> {
         Some(Auth::Bearer { token }) => {
             headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", token.expose()))?);
         }
-        // Its token is fetched when it is needed.
+        // The token is fetched by the send.
         Some(Auth::Oauth2 { .. }) | None => {}
     }
-    // JSON is UTF-8 (RFC 8259 §8.1), but there are services that take text for something else unless told, and Slack warns.
+    // JSON is always UTF-8 (RFC 8259 §8.1), but some services assume another charset without this, and Slack warns.
     let kind = match endpoint.format {
         Format::Standard if Declaration::of(endpoint.channel).is_chat() => "application/json; charset=utf-8",
         Format::Standard => "application/json",
@@ -138,17 +138,17 @@ fn headers(endpoint: &Endpoint) -> Result<HeaderMap, EgressError> {
         headers.insert(AUTHORIZATION, secret(&format!("Bearer {}", app.bot_token.expose()))?);
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    // Nothing is unpacked: answers are a few words, and what is never unpacked cannot swell.
+    // Answers are short and never decompressed, so a decompression bomb is impossible.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(headers)
 }
 
-/// RFC 7617.
+/// The value of basic authentication (RFC 7617).
 pub(in crate::delivery) fn basic(username: &str, password: &str) -> Result<HeaderValue, EgressError> {
     secret(&format!("Basic {}", STANDARD.encode(format!("{username}:{password}"))))
 }
 
-/// A header's value that no log shows.
+/// A header value that is never logged.
 pub(in crate::delivery) fn secret(text: &str) -> Result<HeaderValue, EgressError> {
     let mut value = value(text)?;
     value.set_sensitive(true);
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_channels_parameters_are_added_where_they_are_absent() {
+    fn missing_query_parameters_of_a_channel_are_added() {
         let with = |url: &str| with_query(url.parse().expect("a URL"), &[("wait", "true")]).to_string();
         assert_eq!(with("https://x.example/a"), "https://x.example/a?wait=true");
         assert_eq!(with("https://x.example/a?thread_id=1&wait=false"), "https://x.example/a?thread_id=1&wait=false");

@@ -1,4 +1,4 @@
-//! What a target said.
+//! A target's HTTP response.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 /// Longest `Location` that is kept.
 const LOCATION_KEPT: usize = 200;
 
-/// What a target asks for with the answer header `webhook-delivery`, where its endpoint lets it.
+/// A command in the response header `webhook-delivery`. It is followed only if the endpoint allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     /// End this delivery.
@@ -19,7 +19,7 @@ pub enum Control {
 }
 
 impl Control {
-    /// Reads the header's value.
+    /// Parses the header's value.
     pub fn parse(text: &str) -> Option<Self> {
         match text.trim() {
             "abort-message" => Some(Self::AbortMessage),
@@ -29,27 +29,25 @@ impl Control {
     }
 }
 
-/// What a target said.
+/// A target's response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::delivery) struct Answer {
-    /// HTTP status.
     pub(in crate::delivery) status: u16,
-    /// How long it asks to be left alone.
+    /// How long the target asks to be sent nothing.
     pub(in crate::delivery) retry_after: Option<Duration>,
-    /// Where a redirect points; never followed.
+    /// Target of a redirect, which is never followed.
     pub(in crate::delivery) location: Option<String>,
-    /// What it asks the hub to do, whether it may or not.
+    /// The command, whether the endpoint allows it or not.
     pub(in crate::delivery) control: Option<Control>,
-    /// All its headers.
     pub(in crate::delivery) headers: HeaderMap,
     /// The beginning of the body.
     pub(in crate::delivery) body: String,
-    /// Whether there was more than is read.
+    /// Whether the body was longer than is read.
     pub(in crate::delivery) overflows: bool,
 }
 
 impl Answer {
-    /// Reads at most `limit` bytes of the body. When there is more, the connection is closed rather than drained.
+    /// Reads at most `limit` bytes of the body. If there is more, the connection is closed, not drained.
     pub(super) async fn read(mut response: reqwest::Response, limit: usize, now: Timestamp) -> reqwest::Result<Self> {
         let mut bytes = Vec::new();
         while bytes.len() < limit
@@ -60,7 +58,7 @@ impl Answer {
         let headers = response.headers();
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let body = match text(CONTENT_ENCODING.as_str()) {
-            // It was told to send no such thing.
+            // The request asked for `identity`.
             Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
                 "(an encoded answer is not read)".to_owned()
             }
@@ -79,13 +77,13 @@ impl Answer {
 }
 
 impl Answer {
-    /// How long a header asks to wait, in seconds.
+    /// Returns the delay that a header asks for, in seconds.
     pub(in crate::delivery) fn wait(&self, header: &str) -> Option<Duration> {
         wait_of(self.headers.get(header)?.to_str().ok()?)
     }
 
-    /// Whether a web page came: a log-in, an error page or a help page of something in between, or of a wrong URL. Goes by the text,
-    /// since services call their own plain answers `text/html`.
+    /// Whether the body is a web page: a login, error or help page of an intermediary or of a wrong URL. Decided by the
+    /// text, because some services send plain answers as `text/html`.
     pub(in crate::delivery) fn is_web_page(&self) -> bool {
         let text = self.body.trim_start_matches('\u{feff}').trim_start();
         let begins = |tag: &str| text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
@@ -93,7 +91,8 @@ impl Answer {
     }
 }
 
-/// A wait in seconds. Some write fractions, which are rounded up: who comes back too early is made to wait anew.
+/// Parses a delay in seconds. Fractions, which some services send, are rounded up, because an early retry is refused
+/// again.
 pub fn wait_of(text: &str) -> Option<Duration> {
     let text = text.trim();
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -106,7 +105,7 @@ pub fn wait_of(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(seconds.saturating_add(is_more.into())))
 }
 
-/// RFC 9110 §10.2.3: seconds, or a date.
+/// Parses `Retry-After` (RFC 9110 §10.2.3): seconds, or a date.
 fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Some(wait) = wait_of(text) {
@@ -121,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_and_all_three_forms_of_a_date() {
+    fn retry_after_is_seconds_or_any_of_three_forms_of_a_date() {
         // 1994-11-06T08:49:37Z
         let now = Timestamp::from_micros((784_111_777 - 60) * 1_000_000);
         let asked = |text: &'static str| {
@@ -136,7 +135,7 @@ mod tests {
         ] {
             assert_eq!(asked(date), Some(Duration::from_secs(60)), "{date}");
         }
-        assert_eq!(asked("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO), "it lies behind");
+        assert_eq!(asked("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO), "it is in the past");
         assert_eq!(asked("18446744073709551615"), Some(Duration::from_secs(u64::MAX)));
         assert_eq!(
             (asked("0.3"), asked("1.0"), asked("64.57")),
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_web_page_is_told_by_its_text() {
+    fn a_web_page_is_recognised_by_its_text() {
         let answer = |body: &str| Answer {
             status: 200,
             retry_after: None,

@@ -1,4 +1,4 @@
-//! Signatures of custom endpoints, as Standard Webhooks 1.0 has them.
+//! Signatures of custom endpoints (Standard Webhooks 1.0).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,9 +9,9 @@ use sha2::Sha256;
 use crate::store::endpoints::Endpoint;
 use crate::time::Timestamp;
 
-/// A secret kept for an endpoint cannot sign.
+/// A stored signing secret is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the endpoint's signing secret is not whsec_ and base64")]
+#[error("the endpoint's signing secret is invalid: expected whsec_ followed by base64")]
 pub struct SigningError;
 
 /// An endpoint's signing secrets, ready to sign.
@@ -20,17 +20,17 @@ pub(in crate::delivery) struct Signer {
 }
 
 struct Key {
-    /// With the secret taken in: what is signed is added to a copy.
+    /// Initialised with the secret; cloned for each signature.
     mac: Hmac<Sha256>,
-    /// It signs before this moment.
+    /// End of a retiring secret.
     until: Option<Timestamp>,
 }
 
 impl Signer {
-    /// The endpoint's secrets, the present one first; none when it has none.
+    /// Returns a signer with the endpoint's secrets, the current one first, or `None` when it has none.
     ///
     /// # Errors
-    /// When one of them is no secret.
+    /// When a secret is invalid.
     pub(in crate::delivery) fn of(endpoint: &Endpoint) -> Result<Option<Self>, SigningError> {
         let Some(secret) = &endpoint.secret else { return Ok(None) };
         let mut keys = vec![Key::new(secret.expose_secret(), None)?];
@@ -40,7 +40,8 @@ impl Signer {
         Ok(Some(Self { keys }))
     }
 
-    /// The value of `webhook-signature`: for each live secret `v1,` and the base64 of HMAC-SHA256 over `id.seconds.body`.
+    /// Returns the value of `webhook-signature`: for each live secret, `v1,` and the base64 of HMAC-SHA256 over
+    /// `id.seconds.body`.
     pub(in crate::delivery) fn sign(&self, id: &str, at: Timestamp, body: &str) -> String {
         let seconds = at.as_seconds().to_string();
         let mut signatures = String::new();
@@ -59,10 +60,10 @@ impl Signer {
     }
 }
 
-/// What one secret signs.
+/// Signs with one secret.
 ///
 /// # Errors
-/// When the secret is not one.
+/// When the secret is invalid.
 pub fn sign(secret: &SecretString, id: &str, at: Timestamp, body: &str) -> Result<String, SigningError> {
     let keys = vec![Key::new(secret.expose_secret(), None)?];
     Ok(Signer { keys }.sign(id, at, body))
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_specifications_vector() {
+    fn the_test_vector_of_the_specification_is_met() {
         assert_eq!(sign(&[(FIRST, None)]), SIGNED);
     }
 
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_signs_nothing() {
+    fn an_invalid_secret_is_rejected() {
         for secret in ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_?", ""] {
             assert!(Key::new(secret, None).is_err(), "{secret}");
         }

@@ -1,4 +1,4 @@
-//! Why there is no secure connection, in words for whoever has to mend it. The library's own name constants, and write times as
+//! Explains failed TLS handshakes to operators. The library's own messages contain names of constants, and times in
 //! seconds since 1970.
 
 use rustls::pki_types::UnixTime;
@@ -6,27 +6,26 @@ use rustls::{AlertDescription, CertificateError, Error};
 
 use crate::time::Timestamp;
 
-/// What went wrong while TLS was agreed on, and what to do about it. Of a target, so where `ca_certificate` and
-/// `client_certificate` are named, they are fields of its endpoint.
+/// Returns what went wrong in a TLS handshake with a target, and what to do about it. `ca_certificate` and
+/// `client_certificate` are fields of the endpoint.
 pub(super) fn explain_tls(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(error) => certificate(error),
-        Error::InvalidMessage(_) => format!("{error}: is it https:// that is spoken at this port?"),
+        Error::InvalidMessage(_) => format!("{error}: does the server speak https:// at this port?"),
         Error::AlertReceived(alert) => match alert {
             AlertDescription::CertificateRequired => {
-                "the server asks for a certificate of ours: an endpoint can have a client_certificate".to_owned()
+                "the server requires a client certificate: set the endpoint's client_certificate".to_owned()
             }
             AlertDescription::ProtocolVersion => {
-                "the server speaks no version of TLS that is safe: it needs TLS 1.2 or 1.3".to_owned()
+                "the server supports no secure version of TLS: it needs TLS 1.2 or 1.3".to_owned()
             }
             AlertDescription::UnrecognisedName => {
-                "the server does not know the host's name: is the host in the URL right?".to_owned()
+                "the server does not serve this host name: check the host in the URL".to_owned()
             }
             AlertDescription::HandshakeFailure => {
-                "the server refuses to agree on a way to encrypt: it may need newer algorithms, or a client certificate"
-                    .to_owned()
+                "the server refuses the handshake: it may need newer algorithms, or a client certificate".to_owned()
             }
-            _ => format!("the server refuses: {error}"),
+            _ => format!("the server refuses the handshake: {error}"),
         },
         Error::PeerIncompatible(_) => format!("{error}: the server needs TLS 1.2 or 1.3 with current algorithms"),
         _ => error.to_string(),
@@ -35,34 +34,36 @@ pub(super) fn explain_tls(error: &Error) -> String {
 
 fn certificate(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => "nobody that this machine trusts has signed the server's certificate: add who did to \
-                                            the machine's certificates, or to an endpoint's ca_certificate"
-            .to_owned(),
-        CertificateError::Expired => "the server's certificate has expired: it has to be renewed".to_owned(),
+        CertificateError::UnknownIssuer => {
+            "this machine does not trust the issuer of the server's certificate: add the issuer's certificate to the machine's, \
+             or to an endpoint's ca_certificate"
+                .to_owned()
+        }
+        CertificateError::Expired => "the server's certificate has expired: it must be renewed".to_owned(),
         CertificateError::ExpiredContext { time, not_after } => format!(
-            "the server's certificate expired at {}, and it is {} now: it has to be renewed, unless this machine's clock is wrong",
+            "the server's certificate expired at {}, and it is {} now: it must be renewed, unless this machine's clock is wrong",
             text(*not_after),
             text(*time)
         ),
-        CertificateError::NotValidYet => "the server's certificate is not valid yet: is this machine's clock right?".to_owned(),
+        CertificateError::NotValidYet => "the server's certificate is not valid yet: check this machine's clock".to_owned(),
         CertificateError::NotValidYetContext { time, not_before } => format!(
-            "the server's certificate is valid from {} on, and it is {} now: is this machine's clock right?",
+            "the server's certificate is valid from {}, and it is {} now: check this machine's clock",
             text(*not_before),
             text(*time)
         ),
         CertificateError::NotValidForName => {
-            "the server's certificate is for another name than the host in the URL".to_owned()
+            "the server's certificate is not for the host in the URL".to_owned()
         }
         CertificateError::NotValidForNameContext { presented, .. } if !presented.is_empty() => format!(
-            "the server's certificate is for another name than the host in the URL: {}",
+            "the server's certificate is not for the host in the URL: it is for {}",
             presented.join(", ")
         ),
         CertificateError::NotValidForNameContext { .. } => {
-            "the server's certificate names no host: it needs the host of the URL as a subject alternative name".to_owned()
+            "the server's certificate contains no host name: it needs the host of the URL as a subject alternative name".to_owned()
         }
-        CertificateError::Revoked => "the server's certificate was revoked: it has to be replaced".to_owned(),
+        CertificateError::Revoked => "the server's certificate was revoked: it must be replaced".to_owned(),
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "the server shows the certificate of an authority as its own: it needs one made for its host, signed by that authority"
+            "the server presents the certificate of a certificate authority: it needs one for its host, signed by that authority"
                 .to_owned()
         }
         _ => format!("the server's certificate cannot be used: {error}"),
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_as_people_read_them() {
+    fn times_are_dates() {
         let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         let expired = CertificateError::ExpiredContext { time: at(1_800_000_000), not_after: at(1_700_000_000) };
         let text = explain_tls(&Error::InvalidCertificate(expired));
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_in_words() {
+    fn certificate_errors_are_explained() {
         for error in [
             CertificateError::UnknownIssuer,
             CertificateError::Expired,

@@ -1,4 +1,4 @@
-//! Whether what is configured of an endpoint's transport can be used, said where it is configured.
+//! Validates an endpoint's transport when it is configured.
 
 use std::time::Duration;
 
@@ -10,18 +10,17 @@ use super::{with_authorities, with_identity};
 use crate::delivery::target::TargetPolicy;
 use crate::store::transport::{Auth, SlackApp, Transport};
 
-/// Most headers of an endpoint's own.
+/// Maximum number of an endpoint's own headers.
 const HEADERS: usize = 20;
-/// Longest value of one, and of anything else that goes into a header.
+/// Longest value of a header, and of a part of one.
 const VALUE: usize = 4_096;
-/// Longest PEM text.
+/// Longest PEM text, in bytes.
 const PEM: usize = 64 * 1024;
-/// Most waits of a schedule.
+/// Maximum number of delays in a retry schedule.
 const WAITS: usize = 30;
-/// Longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(7 * 86_400);
 
-/// Headers that are the hub's or the connection's to set.
+/// Headers that only the hub or the connection sets.
 const RESERVED: [&str; 13] = [
     "accept-encoding",
     "connection",
@@ -38,22 +37,22 @@ const RESERVED: [&str; 13] = [
     "via",
 ];
 
-/// What cannot be used, and where it stands.
+/// An invalid field of a transport.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{pointer}: {detail}")]
 pub struct TransportError {
-    /// A JSON pointer that begins at the transport.
+    /// A JSON pointer, relative to the transport.
     pub pointer: String,
-    /// Why, without any secret.
+    /// The reason, without any secret.
     pub detail: String,
 }
 
 type Checked = Result<(), TransportError>;
 
-/// Checks all of a transport, but for what only a connection tells.
+/// Validates a transport, as far as that is possible without a connection.
 ///
 /// # Errors
-/// The first thing that cannot be used.
+/// The first invalid field.
 pub fn check_transport(transport: &Transport, policy: &TargetPolicy) -> Checked {
     check_headers(transport)?;
     if let Some(auth) = &transport.auth {
@@ -62,8 +61,8 @@ pub fn check_transport(transport: &Transport, policy: &TargetPolicy) -> Checked 
     check_certificates(transport)?;
     if let Some(proxy) = &transport.proxy {
         let url = check_proxy(proxy.expose(), policy).map_err(|error| refused("/proxy", error.to_string()))?;
-        held(url.path() == "/" && url.query().is_none(), "/proxy", "a proxy's URL has no path")?;
-        reqwest::Proxy::all(proxy.expose()).map_err(|_| refused("/proxy", "not the URL of a proxy"))?;
+        ensure(url.path() == "/" && url.query().is_none(), "/proxy", "a proxy's URL must not have a path or query")?;
+        reqwest::Proxy::all(proxy.expose()).map_err(|_| refused("/proxy", "not a valid proxy URL"))?;
     }
     if let Some(app) = &transport.slack {
         check_slack(app, transport)?;
@@ -75,21 +74,21 @@ fn refused(pointer: impl Into<String>, detail: impl Into<String>) -> TransportEr
     TransportError { pointer: pointer.into(), detail: detail.into() }
 }
 
-fn held(holds: bool, pointer: &str, detail: &str) -> Checked {
+fn ensure(holds: bool, pointer: &str, detail: &str) -> Checked {
     if holds { Ok(()) } else { Err(refused(pointer, detail)) }
 }
 
 fn check_headers(transport: &Transport) -> Checked {
-    held(transport.headers.len() <= HEADERS, "/headers", &format!("at most {HEADERS} headers"))?;
+    ensure(transport.headers.len() <= HEADERS, "/headers", &format!("at most {HEADERS} headers"))?;
     for (name, value) in &transport.headers {
         let pointer = format!("/headers/{}", name.replace('~', "~0").replace('/', "~1"));
         let parsed = HeaderName::from_bytes(name.as_bytes()).ok().filter(|parsed| parsed.as_str() == name);
         let parsed = parsed.ok_or_else(|| refused(&*pointer, "not a lower-case header name"))?;
         let taken = RESERVED.contains(&parsed.as_str()) || name.starts_with("webhook-") || name.starts_with("proxy-");
-        held(!taken, &pointer, "the hub sets this header itself")?;
+        ensure(!taken, &pointer, "the hub sets this header itself")?;
         let twice = parsed == AUTHORIZATION && transport.auth.is_some();
-        held(!twice, &pointer, "auth sets this header: name one of the two")?;
-        held(
+        ensure(!twice, &pointer, "auth sets this header too: use only one of the two")?;
+        ensure(
             is_printable(value.expose()),
             &pointer,
             &format!("a value is at most {VALUE} printable ASCII characters"),
@@ -98,7 +97,7 @@ fn check_headers(transport: &Transport) -> Checked {
     Ok(())
 }
 
-/// RFC 9110 §5.5, without what is only there for old times' sake.
+/// Whether it is a header value by RFC 9110 §5.5, without the obsolete forms.
 fn is_printable(text: &str) -> bool {
     let edge = text.starts_with(' ') || text.ends_with(' ');
     text.len() <= VALUE && !edge && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
@@ -109,42 +108,50 @@ fn check_auth(auth: &Auth, policy: &TargetPolicy) -> Checked {
     match auth {
         Auth::Basic { username, password } => {
             let name = plain(username) && !username.contains(':');
-            held(name, "/auth/username", "a user name is not empty and holds no colon")?;
-            held(plain(password.expose()), "/auth/password", "a password is not empty and holds no control characters")
+            ensure(name, "/auth/username", "a user name must not be empty or contain a colon")?;
+            ensure(
+                plain(password.expose()),
+                "/auth/password",
+                "a password must not be empty or contain control characters",
+            )
         }
         Auth::Bearer { token } => {
             let text = token.expose();
             let holds = !text.is_empty() && is_printable(text) && !text.contains(' ');
-            held(holds, "/auth/token", &format!("a token is at most {VALUE} printable ASCII characters without spaces"))
+            ensure(
+                holds,
+                "/auth/token",
+                &format!("a token is at most {VALUE} printable ASCII characters without spaces"),
+            )
         }
         Auth::Oauth2 { token_url, client_id, client_secret, scope } => {
             policy.check_url(token_url).map_err(|error| refused("/auth/token_url", error.to_string()))?;
-            held(plain(client_id), "/auth/client_id", "it is not empty and holds no control characters")?;
-            let detail = "it is not empty and holds no control characters";
-            held(plain(client_secret.expose()), "/auth/client_secret", detail)?;
+            let detail = "it must not be empty or contain control characters";
+            ensure(plain(client_id), "/auth/client_id", detail)?;
+            ensure(plain(client_secret.expose()), "/auth/client_secret", detail)?;
             let printable = scope.as_deref().is_none_or(|scope| !scope.is_empty() && is_printable(scope));
-            held(printable, "/auth/scope", "a scope is printable ASCII")
+            ensure(printable, "/auth/scope", "a scope is printable ASCII")
         }
     }
 }
 
 fn check_slack(app: &SlackApp, transport: &Transport) -> Checked {
-    let held_by_token = transport.auth.is_none() && !transport.headers.contains_key(AUTHORIZATION.as_str());
-    held(held_by_token, "/auth", "a Slack app says who it is by its bot token: leave auth and authorization out")?;
+    let has_no_other_auth = transport.auth.is_none() && !transport.headers.contains_key(AUTHORIZATION.as_str());
+    ensure(has_no_other_auth, "/auth", "a Slack app authenticates with its bot token: remove auth and authorization")?;
     let token = app.bot_token.expose();
     let is_token = !token.is_empty() && is_printable(token) && !token.contains(' ');
-    held(is_token, "/slack/bot_token", "the bot token of the app's OAuth page, xoxb-…")?;
+    ensure(is_token, "/slack/bot_token", "expected the bot token (xoxb-…) from the app's OAuth page")?;
     let secret = app.signing_secret.expose();
     let is_secret = (16..=256).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic());
-    held(is_secret, "/slack/signing_secret", "the signing secret of the app's page of basic information")?;
+    ensure(is_secret, "/slack/signing_secret", "expected the signing secret from the app's Basic Information page")?;
     let is_name = |text: &str| text.strip_prefix('#').is_some_and(|name| !name.is_empty() && name.len() <= 80);
     let is_channel = is_slack_id(&app.channel, &['C', 'G', 'D']) || is_name(&app.channel);
-    held(is_channel, "/slack/channel", "a channel's id, such as C0123ABCD, or #name")?;
+    ensure(is_channel, "/slack/channel", "expected a channel's id, such as C0123ABCD, or #name")?;
     let is_team = app.team.as_deref().is_none_or(|team| is_slack_id(team, &['T', 'E']));
-    held(is_team, "/slack/team", "a workspace's id, such as T0123ABCD")
+    ensure(is_team, "/slack/team", "expected a workspace's id, such as T0123ABCD")
 }
 
-/// Whether it looks like one of Slack's ids of those kinds.
+/// Whether it has the form of a Slack id of one of those kinds.
 fn is_slack_id(text: &str, kinds: &[char]) -> bool {
     text.strip_prefix(kinds).is_some_and(|rest| {
         (1..=30).contains(&rest.len()) && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
@@ -152,35 +159,35 @@ fn is_slack_id(text: &str, kinds: &[char]) -> bool {
 }
 
 fn check_certificates(transport: &Transport) -> Checked {
-    // Only a client finds out whether a key belongs to its certificate.
+    // Whether a key belongs to its certificate is checked only when a client is built.
     let usable = |builder: reqwest::Result<ClientBuilder>| builder.and_then(ClientBuilder::build).is_ok();
     if let Some(pem) = &transport.ca_certificate {
         let some =
             pem.len() <= PEM && Certificate::from_pem_bundle(pem.as_bytes()).is_ok_and(|found| !found.is_empty());
         let holds = some && usable(with_authorities(Client::builder(), Some(pem)));
-        held(holds, "/ca_certificate", "expected PEM with at least one certificate")?;
+        ensure(holds, "/ca_certificate", "expected PEM with at least one certificate")?;
     }
     if let Some(own) = &transport.client_certificate {
         let some = Certificate::from_pem_bundle(own.certificate.as_bytes()).is_ok_and(|found| !found.is_empty());
         let short = own.certificate.len() <= PEM && own.key.expose().len() <= PEM;
         let certificate = "/client_certificate/certificate";
-        held(some && short, certificate, "expected PEM with at least one certificate, the client's own first")?;
-        let detail = "expected PEM with the certificate's private key, not encrypted: PKCS #8, RSA or EC";
-        held(usable(with_identity(Client::builder(), Some(own))), "/client_certificate/key", detail)?;
+        ensure(some && short, certificate, "expected PEM with at least one certificate, the client certificate first")?;
+        let detail = "expected PEM with the certificate's unencrypted private key: PKCS #8, RSA or EC";
+        ensure(usable(with_identity(Client::builder(), Some(own))), "/client_certificate/key", detail)?;
     }
     Ok(())
 }
 
 fn check_pace(transport: &Transport) -> Checked {
     if let Some(waits) = &transport.schedule {
-        held((1..=WAITS).contains(&waits.len()), "/schedule", &format!("1 to {WAITS} waits"))?;
+        ensure((1..=WAITS).contains(&waits.len()), "/schedule", &format!("expected 1 to {WAITS} waits"))?;
         for (index, wait) in waits.iter().enumerate() {
             let short = Duration::from_secs((*wait).into()) <= LONGEST_WAIT;
-            held(short, &format!("/schedule/{index}"), "a wait is at most 604800 seconds, which are 7 days")?;
+            ensure(short, &format!("/schedule/{index}"), "a wait is at most 604800 seconds (7 days)")?;
         }
     }
     let rate = transport.rate_per_second.is_none_or(|rate| (0.01..=10_000.0).contains(&rate));
-    held(rate, "/rate_per_second", "0.01 to 10000")?;
+    ensure(rate, "/rate_per_second", "expected 0.01 to 10000")?;
     let concurrency = transport.concurrency.is_none_or(|most| (1..=256).contains(&most));
-    held(concurrency, "/concurrency", "1 to 256")
+    ensure(concurrency, "/concurrency", "expected 1 to 256")
 }

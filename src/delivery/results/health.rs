@@ -1,4 +1,5 @@
-//! Endpoints that fail for long: warnings at steps, switched off in the end, probed, and switched on again when they work.
+//! The health of endpoints. One that keeps failing is reported in steps, and switched off after five days. It is then
+//! probed every hour, and switched on again when a probe arrives.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use crate::approval::Detail;
 use crate::audit::{Actor, Entry};
 use crate::delivery::TargetPolicy;
 use crate::delivery::launcher::Launcher;
-use crate::delivery::outbox::{News, publish, send_probe};
+use crate::delivery::outbox::{NewEvent, publish, send_probe};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{self, Endpoint, EndpointState};
 use crate::store::health::{self, Health};
@@ -17,37 +18,37 @@ use crate::store::{StoreError, Tx};
 use crate::time::{CLOCK_SLACK, Timestamp};
 
 const HOUR: Duration = Duration::from_secs(3_600);
-/// After so much time without a success the others are warned, once each.
+/// Times without a success after which the other endpoints are notified, once each.
 const WARNINGS: [Duration; 4] = [HOUR, HOUR.saturating_mul(6), HOUR.saturating_mul(24), HOUR.saturating_mul(72)];
-/// After so much time without a success an endpoint is switched off.
+/// Time without a success after which an endpoint is switched off.
 const SWITCHED_OFF: Duration = HOUR.saturating_mul(120);
-/// Failures in a row before either: two that lie days apart say nothing about the days between.
+/// Minimum of consecutive failures for either: two failures days apart say nothing about the days in between.
 const LEAST_FAILURES: u32 = 10;
-/// How often it is tried then.
+/// Interval of the probes of an endpoint that is switched off.
 const PROBED: Duration = HOUR;
 
-/// What results say about one endpoint.
+/// What a batch of results says about one endpoint.
 #[derive(Debug, Default)]
 pub(in crate::delivery) struct Report {
-    /// It is on record as failing.
+    /// It has a health record already.
     pub(in crate::delivery) is_failing: bool,
-    /// Something arrived.
+    /// At least one message arrived.
     pub(in crate::delivery) worked: bool,
-    /// How often something went wrong, by whoever's fault.
+    /// All failures, including those of the hub, the network or a proxy.
     pub(in crate::delivery) failures: u32,
-    /// How often by the endpoint's.
+    /// Failures that count against the endpoint.
     pub(in crate::delivery) charged: u32,
-    /// What went wrong last.
+    /// The last error.
     pub(in crate::delivery) failure: Option<String>,
-    /// The target said that it wants nothing more, and why.
+    /// Why the target wants no more messages, if it said so.
     pub(in crate::delivery) gone: Option<String>,
 }
 
-/// What is to be done about an endpoint that fails.
+/// The consequence for a failing endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Nothing,
-    /// So many warnings have been due by now.
+    /// This many warnings are due by now.
     Warn(u32),
     SwitchOff,
 }
@@ -56,7 +57,8 @@ fn step(health: &Health, now: Timestamp) -> Step {
     let failing = now.since(health.failing_since);
     let charged = health.charged_since.map(|since| now.since(since)).unwrap_or_default();
     let due = u32::try_from(WARNINGS.iter().filter(|after| failing >= **after).count()).unwrap_or(0);
-    // What is not its fault is told, since nothing arrives there; but a name server that is away switches nothing off.
+    // All failures cause warnings, since nothing arrives. Only the endpoint's own switch it off: a name server outage
+    // must not.
     if health.charged >= LEAST_FAILURES && charged >= SWITCHED_OFF {
         Step::SwitchOff
     } else if health.failures >= LEAST_FAILURES && due > health.warned {
@@ -66,7 +68,7 @@ fn step(health: &Health, now: Timestamp) -> Step {
     }
 }
 
-/// Draws the conclusions of what was sent to one endpoint, in the transaction that records it.
+/// Updates one endpoint's health, in the transaction that records the results.
 pub(in crate::delivery) async fn judge(
     tx: &mut Tx,
     launcher: &Arc<Launcher>,
@@ -87,14 +89,14 @@ pub(in crate::delivery) async fn judge(
     if step == Step::Nothing {
         return Ok(());
     }
-    // One that was switched off is probed, and that is all.
+    // An endpoint that is switched off already has no further steps.
     let Some(endpoint) = endpoints::get(tx.session(), id).await?.filter(Endpoint::is_active) else { return Ok(()) };
     match step {
         Step::Nothing => Ok(()),
         Step::Warn(warned) => {
             let (since, off_at) = (health.failing_since, health.charged_since.map(|since| since + SWITCHED_OFF));
             health::put(tx.session(), id, &Health { warned, ..health }, now).await?;
-            tell(tx, launcher, &endpoint, "endpoint.failing", Some((&failure, since, off_at)), now).await
+            notify_others(tx, launcher, &endpoint, "endpoint.failing", Some((&failure, since, off_at)), now).await
         }
         Step::SwitchOff => {
             let hours = SWITCHED_OFF.as_secs() / HOUR.as_secs();
@@ -121,12 +123,12 @@ async fn recover(tx: &mut Tx, launcher: &Arc<Launcher>, id: EndpointId, now: Tim
         endpoint
     };
     if is_off || was_warned {
-        tell(tx, launcher, &endpoint, "endpoint.recovered", None, now).await?;
+        notify_others(tx, launcher, &endpoint, "endpoint.recovered", None, now).await?;
     }
     Ok(())
 }
 
-/// Switches an endpoint off; what waits for it is discarded soon (`discard`), and can be replayed later.
+/// Switches an endpoint off. Its waiting deliveries are discarded soon (`discard.rs`), and can be replayed later.
 async fn switch_off(
     tx: &mut Tx,
     launcher: &Arc<Launcher>,
@@ -144,11 +146,11 @@ async fn switch_off(
     }
     let details = json!({"endpoint": id, "name": off.name, "reason": reason});
     tx.record(&Entry { details, ..Entry::new(now, "endpoint.disabled", Actor::Hub) })?;
-    tell(tx, launcher, &off, "endpoint.disabled", None, now).await
+    notify_others(tx, launcher, &off, "endpoint.disabled", None, now).await
 }
 
-/// Tells the other endpoints.
-async fn tell(
+/// Publishes an event about an endpoint to the other endpoints.
+async fn notify_others(
     tx: &mut Tx,
     launcher: &Arc<Launcher>,
     about: &Endpoint,
@@ -167,28 +169,29 @@ async fn tell(
         "url": TargetPolicy::masked(about.url.expose_secret()),
         "reason": reason, "failing_since": since, "disabled_at_latest": off_at,
     });
-    let news = News { kind, request_id: None, subject: subject.to_string(), detail: Detail::Full, at: now };
-    // Whoever listens to some groups or some resources only wants to hear of those.
+    let event = NewEvent { kind, request_id: None, subject: subject.to_string(), detail: Detail::Full, at: now };
+    // An endpoint that is limited to groups or resources receives only events about those.
     let wants = |other: &Endpoint| {
         other.id != about.id
             && other.groups.is_empty()
             && other.resources.is_empty()
             && (other.events.is_empty() || other.events.contains(kind))
     };
-    publish(tx, launcher, news, &[], wants).await
+    publish(tx, launcher, event, &[], wants).await
 }
 
-/// Probes the endpoints whose time has come.
-pub(in crate::delivery) async fn look(launcher: &Arc<Launcher>) -> Result<(), StoreError> {
+/// Sends the due probes.
+pub(in crate::delivery) async fn send_probes(launcher: &Arc<Launcher>) -> Result<(), StoreError> {
     let now = launcher.context.clock.now();
     let due = health::due_probes(&mut launcher.context.store.read().await?, now, now + PROBED + CLOCK_SLACK).await?;
     for id in due {
         let owner = Arc::clone(launcher);
         let probed = launcher.write(move |tx| Box::pin(async move { probe(tx, &owner, id, now).await })).await;
         match probed {
-            // One whose row cannot be read, say, keeps no other from its own, nor the dispatcher from its round.
+            // A single failure (an unreadable row, for example) must not stop the other probes, nor the dispatcher's
+            // round.
             Err(error) if !error.is_transient() => {
-                tracing::error!(endpoint = %id, error = &error as &dyn std::error::Error, "a probe is put off");
+                tracing::error!(endpoint = %id, error = &error as &dyn std::error::Error, "a probe failed and is postponed");
                 let later = now + PROBED;
                 launcher
                     .write(move |tx| Box::pin(async move { health::put_probe_off(tx.session(), id, later).await }))
@@ -202,8 +205,8 @@ pub(in crate::delivery) async fn look(launcher: &Arc<Launcher>) -> Result<(), St
 
 async fn probe(tx: &mut Tx, launcher: &Arc<Launcher>, id: EndpointId, now: Timestamp) -> Result<(), StoreError> {
     let Some(health) = health::get(tx.session(), id).await? else { return Ok(()) };
-    // Another replica may have been faster.
-    if health.probe_at.is_none_or(|moment| moment > now && moment <= now + PROBED + CLOCK_SLACK) {
+    // Another replica may have sent it already.
+    if health.probe_at.is_none_or(|due| due > now && due <= now + PROBED + CLOCK_SLACK) {
         return Ok(());
     }
     let endpoint = endpoints::get(tx.session(), id).await?;
@@ -220,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn warnings_come_once_each_and_then_the_end() {
+    fn each_warning_is_given_once_and_then_the_endpoint_is_switched_off() {
         let hours = |hours: u64| Timestamp::from_micros(0) + HOUR * u32::try_from(hours).expect("few");
         let failing = |failures, warned| Health {
             failing_since: hours(0),
@@ -237,8 +240,9 @@ mod tests {
         assert_eq!([of(4, 119), of(4, 120), of(0, 120)], [Step::Nothing, Step::SwitchOff, Step::SwitchOff]);
         assert_eq!(step(&failing(LEAST_FAILURES - 1, 0), hours(500)), Step::Nothing);
     }
+
     #[test]
-    fn what_is_not_its_fault_is_warned_of_and_switches_nothing_off() {
+    fn failures_of_others_cause_warnings_and_switch_nothing_off() {
         let hours = |hours: u32| Timestamp::from_micros(0) + HOUR * hours;
         let health = |charged, charged_since| Health {
             failing_since: hours(0),
@@ -252,7 +256,7 @@ mod tests {
         assert_eq!(step(&health(0, None), hours(1)), Step::Warn(1));
         assert_eq!(step(&health(0, None), hours(500)), Step::Warn(4));
         let late = Some(hours(119));
-        assert_eq!(step(&health(LEAST_FAILURES, late), hours(120)), Step::Warn(4), "by its fault for an hour only");
+        assert_eq!(step(&health(LEAST_FAILURES, late), hours(120)), Step::Warn(4), "charged for an hour only");
         assert_eq!(step(&health(LEAST_FAILURES, late), hours(239)), Step::SwitchOff);
         assert_eq!(step(&health(LEAST_FAILURES - 1, late), hours(500)), Step::Warn(4));
     }

@@ -1,4 +1,19 @@
-//! Writes down what came of sends, as many in one transaction as have come together while the last one was committed.
+//! The recorder: writes the results of sends, in batches, and keeps the health of endpoints.
+//!
+//! - **Batches.** [`Recorder`] reads [`Record`]s from a channel. While one batch is being committed, the next one
+//!   collects in the channel, so a busy hub writes many results per transaction, and an idle one writes each at once.
+//! - **One transaction per batch.** It settles the deliveries whose lease is still held, releases message locks, stores
+//!   template problems, and updates the health of the endpoints concerned ([`health::judge`]). Health is read in the
+//!   same transaction, since another replica may have changed it just before.
+//! - **Fencing.** A result whose lease has run out is ignored and logged: another process has the delivery, and records
+//!   its own.
+//! - **Retries.** A transient failure (an unreachable database, for example) is retried for about half a minute. After
+//!   that the results are lost, the leases run out, and the messages are sent again.
+//! - **Isolation.** When the database rejects a batch, each result is written alone. The one at fault ends as `failed`,
+//!   with the error as its reason, because it would most likely be rejected again.
+//! - **Release.** However a batch ends, its places in the scheduler are released, and a due time wakes the dispatcher.
+//!
+//! The recorder ends with the `None` in its channel, which the launcher sends after the last send has ended.
 
 pub(super) mod health;
 pub(super) mod heartbeat;
@@ -22,14 +37,14 @@ use crate::store::slack::messages::{self, Unlock};
 use crate::store::{StoreError, Tx, template_problems};
 use crate::time::Timestamp;
 
-/// Most results in one operation: larger ones would keep others waiting for their commit.
+/// Maximum results per operation. A larger batch would delay the commit of others.
 const BATCH: usize = 256;
 
-/// What was written down.
+/// A batch that was written.
 struct Written {
-    /// Of which deliveries the lease still held.
+    /// Deliveries whose lease was still held. Nothing was written for the others.
     held: HashSet<DeliveryId>,
-    /// When others are due by that.
+    /// When a delivery that waited for a message lock is due.
     due: Option<Timestamp>,
 }
 
@@ -43,15 +58,15 @@ impl Recorder {
         Self { launcher, records }
     }
 
-    /// Runs until it is told that there is nothing more to come.
+    /// Records results until the end marker arrives.
     pub(in crate::delivery) async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            let taken = self.records.recv_many(&mut batch, BATCH).await;
-            let is_last = taken == 0 || batch.iter().any(Option::is_none);
+            let received = self.records.recv_many(&mut batch, BATCH).await;
+            let is_last = received == 0 || batch.iter().any(Option::is_none);
             let records: Vec<Record> = batch.drain(..).flatten().collect();
             if !records.is_empty() {
-                self.write_down(records).await;
+                self.record(records).await;
             }
             if is_last {
                 return;
@@ -59,10 +74,9 @@ impl Recorder {
         }
     }
 
-    /// Should the database be away for longer than the leases last, the deliveries are made again.
-    async fn write_down(&self, records: Vec<Record>) {
+    async fn record(&self, records: Vec<Record>) {
         let records: Arc<[Record]> = records.into();
-        match self.write_and_tell(&records).await {
+        match self.write_and_notify(&records).await {
             Err(error) if error.is_transient() => give_up(&records, &error),
             Err(_) => self.write_each(&records).await,
             Ok(()) => {}
@@ -72,24 +86,23 @@ impl Recorder {
         }
     }
 
-    /// Each by itself, since the database refuses one of them. That one ends, with the reason: sent again, it would most likely be
-    /// refused again.
+    /// Writes each record alone, since the database rejected one of them. That delivery ends as failed.
     async fn write_each(&self, records: &[Record]) {
         for record in records {
             let alone: Arc<[Record]> = Arc::new([record.clone()]);
-            let Err(error) = self.write_and_tell(&alone).await else { continue };
+            let Err(error) = self.write_and_notify(&alone).await else { continue };
             if error.is_transient() {
                 give_up(&alone, &error);
                 continue;
             }
             let failed: Arc<[Record]> = Arc::new([record.refused(&error)]);
-            if let Err(error) = self.write_and_tell(&failed).await {
+            if let Err(error) = self.write_and_notify(&failed).await {
                 give_up(&failed, &error);
             }
         }
     }
 
-    async fn write_and_tell(&self, records: &Arc<[Record]>) -> Result<(), StoreError> {
+    async fn write_and_notify(&self, records: &Arc<[Record]>) -> Result<(), StoreError> {
         let retried = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(20))
             .with_max_delay(Duration::from_secs(2))
@@ -104,8 +117,8 @@ impl Recorder {
         for record in records.iter().filter(|record| !held.contains(&record.settlement.id)) {
             tracing::warn!(delivery = %record.settlement.id, "the lease ran out before the result was recorded");
         }
-        if let Some(moment) = records.iter().filter_map(Record::due).chain(due).min() {
-            self.launcher.told(moment);
+        if let Some(due) = records.iter().filter_map(Record::due).chain(due).min() {
+            self.launcher.note_due(due);
         }
         Ok(())
     }
@@ -127,13 +140,13 @@ impl Recorder {
                             messages::unlock(tx.session(), report).await?;
                         }
                     }
-                    // A delivery that missed the lock may be recorded after the lock was released.
+                    // A delivery that had to wait for a lock may be recorded after the lock was released.
                     let mut woken = 0;
                     for unlock in unlocks() {
                         woken += messages::wake_waiting(tx.session(), unlock.key(), now).await?;
                     }
                     note_templates(tx, &records, &held).await?;
-                    // Read here, where nobody else writes: another replica may have recorded a failure a moment ago.
+                    // Read inside the write transaction: another replica may just have recorded a failure.
                     let failing = failing(tx.session()).await?;
                     for (endpoint, report) in reports(&records, &held) {
                         let report = Report { is_failing: failing.contains(&endpoint), ..report };
@@ -148,10 +161,14 @@ impl Recorder {
 
 fn give_up(records: &[Record], error: &StoreError) {
     let error = error as &dyn std::error::Error;
-    tracing::warn!(count = records.len(), error, "cannot record results: their leases must run out");
+    tracing::warn!(
+        count = records.len(),
+        error,
+        "cannot record results: the deliveries are sent again when their leases run out"
+    );
 }
 
-/// Of each endpoint and event what its templates did last.
+/// Stores or clears the template problem of each endpoint and event, by its latest result.
 async fn note_templates(tx: &mut Tx, records: &[Record], held: &HashSet<DeliveryId>) -> Result<(), StoreError> {
     let mine = records.iter().filter(|record| held.contains(&record.settlement.id));
     let verdicts = mine.filter_map(|record| Some((record.settlement.endpoint_id, record.template.as_ref()?)));
@@ -166,14 +183,14 @@ async fn note_templates(tx: &mut Tx, records: &[Record], held: &HashSet<Delivery
     Ok(())
 }
 
-/// What the results say about each endpoint.
+/// Groups the results by endpoint.
 fn reports(records: &[Record], held: &HashSet<DeliveryId>) -> BTreeMap<EndpointId, Report> {
     let mut reports: BTreeMap<EndpointId, Report> = BTreeMap::new();
     for record in records.iter().filter(|record| held.contains(&record.settlement.id)) {
         let settlement = &record.settlement;
-        // That the hub has run out of something says nothing about anybody.
-        let is_told = |attempt: &&Attempt| attempt.class != Class::Exhausted.as_str();
-        let Some(attempt) = settlement.attempt.as_ref().filter(is_told) else { continue };
+        // A lack of resources on the hub's machine says nothing about any endpoint.
+        let counts = |attempt: &&Attempt| attempt.class != Class::Exhausted.as_str();
+        let Some(attempt) = settlement.attempt.as_ref().filter(counts) else { continue };
         let report = reports.entry(settlement.endpoint_id).or_default();
         let worked = attempt.class == Class::Success.as_str();
         report.worked |= worked;

@@ -1,15 +1,15 @@
-//! A circuit breaker for one endpoint: after a row of failures nothing is sent for a while, then a single probe finds out.
-//! Pure: the time and the jitter are arguments.
+//! A circuit breaker for one endpoint: after consecutive failures it opens for a while, then it lets a single probe
+//! through. Pure: the time and the jitter are arguments.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// Failures in a row that open it.
+/// Consecutive failures that open it.
 const THRESHOLD: u32 = 5;
 /// Shortest time that it stays open; doubled each time a probe fails.
 const SHORTEST: Duration = Duration::from_secs(2);
-/// Longest time that it stays open. Whatever comes meanwhile waits so long for a target that is back already.
+/// Longest time that it stays open. A delivery to a target that works again waits this long at most.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// The state of the breaker.
@@ -19,19 +19,11 @@ pub(super) enum Breaker {
     #[default]
     Closed,
     /// Closed, with this many consecutive failures.
-    Shaky(u32),
-    /// Open: nothing is sent before `until`.
-    Open {
-        /// When a probe may be sent.
-        until: Timestamp,
-        /// Probes that failed.
-        probes: u32,
-    },
-    /// Half open: a single probe is under way.
-    Probing {
-        /// Probes that failed before it.
-        probes: u32,
-    },
+    Failing(u32),
+    /// Open: nothing is sent before `until`, then one probe. `probes` have failed so far.
+    Open { until: Timestamp, probes: u32 },
+    /// Half open: a single probe is under way. `probes` have failed before it.
+    Probing { probes: u32 },
 }
 
 /// Whether something may be sent.
@@ -39,26 +31,26 @@ pub(super) enum Breaker {
 pub(super) enum Admission {
     /// No restriction.
     Free,
-    /// One, to find out.
+    /// One send, as the probe.
     Probe,
-    /// Not before that moment.
+    /// Nothing before that time.
     NotBefore(Timestamp),
-    /// Not before the probe under way has ended.
+    /// Nothing before the probe under way has ended.
     AfterProbe,
 }
 
 impl Breaker {
     pub(super) fn admit(self, now: Timestamp) -> Admission {
         match self {
-            Self::Closed | Self::Shaky(_) => Admission::Free,
-            // One that opens later than it can was set before the clock was put back.
+            Self::Closed | Self::Failing(_) => Admission::Free,
+            // An end too far ahead was set before the clock was put back.
             Self::Open { until, .. } if until <= now || until > now + LONGEST => Admission::Probe,
             Self::Open { until, .. } => Admission::NotBefore(until),
             Self::Probing { .. } => Admission::AfterProbe,
         }
     }
 
-    /// A probe sets out.
+    /// Notes the start of the probe.
     pub(super) const fn probe(&mut self) {
         if let Self::Open { probes, .. } = *self {
             *self = Self::Probing { probes };
@@ -69,20 +61,20 @@ impl Breaker {
         *self = Self::Closed;
     }
 
-    /// What was sent neither arrived nor failed by the endpoint's fault: a probe has told nothing.
-    pub(super) const fn learnt_nothing(&mut self, now: Timestamp) {
+    /// Notes a send that says nothing about the endpoint. After such a probe, the next one may start at once.
+    pub(super) const fn inconclusive(&mut self, now: Timestamp) {
         if let Self::Probing { probes } = *self {
             *self = Self::Open { until: now, probes };
         }
     }
 
-    /// Answers whether this opened it. `random` is a fraction in `[0, 1)`: many endpoints behind one fault are not probed all at
-    /// once.
+    /// Notes a failure; returns whether it opened the breaker. `random` is a fraction in `[0, 1)`, so that many
+    /// endpoints with the same fault are not all probed at once.
     pub(super) fn failed(&mut self, now: Timestamp, random: f64) -> bool {
         let probes = match *self {
-            Self::Closed => return self.shake(1, now, random),
-            Self::Shaky(failures) => return self.shake(failures + 1, now, random),
-            // Sends that were under way when it opened tell nothing new.
+            Self::Closed => return self.count_failure(1, now, random),
+            Self::Failing(failures) => return self.count_failure(failures + 1, now, random),
+            // A send that was under way when it opened: nothing new.
             Self::Open { .. } => return false,
             Self::Probing { probes } => probes + 1,
         };
@@ -90,9 +82,9 @@ impl Breaker {
         true
     }
 
-    fn shake(&mut self, failures: u32, now: Timestamp, random: f64) -> bool {
+    fn count_failure(&mut self, failures: u32, now: Timestamp, random: f64) -> bool {
         if failures < THRESHOLD {
-            *self = Self::Shaky(failures);
+            *self = Self::Failing(failures);
             return false;
         }
         self.open(0, now, random);
@@ -121,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_failures_opens_it_and_a_success_between_does_not() {
+    fn consecutive_failures_open_it_and_a_success_in_between_resets_the_count() {
         let mut breaker = Breaker::default();
         for _ in 0..100 {
             (1..THRESHOLD).for_each(|_| assert!(!breaker.failed(at(0), 0.0)));
@@ -132,15 +124,15 @@ mod tests {
     }
 
     #[test]
-    fn one_probe_at_a_time_finds_out() {
+    fn one_probe_at_a_time_is_admitted() {
         let mut breaker = broken();
         assert_eq!(breaker.admit(at(1_000)), Admission::Probe);
         breaker.probe();
         assert_eq!(breaker.admit(at(1_000)), Admission::AfterProbe);
         assert!(breaker.failed(at(1_000), 0.0));
-        assert_eq!(breaker.admit(at(1_001)), Admission::NotBefore(at(3_000)), "waits longer each time");
+        assert_eq!(breaker.admit(at(1_001)), Admission::NotBefore(at(3_000)), "it waits longer each time");
         breaker.probe();
-        breaker.learnt_nothing(at(5_000));
+        breaker.inconclusive(at(5_000));
         assert_eq!(breaker.admit(at(5_000)), Admission::Probe);
         breaker.probe();
         breaker.succeeded();
@@ -148,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn stragglers_do_not_prolong_it_and_the_wait_has_an_end() {
+    fn late_failures_do_not_prolong_it_and_the_wait_is_bounded() {
         let mut breaker = broken();
         let before = breaker;
         assert!(!breaker.failed(at(900), 0.5));

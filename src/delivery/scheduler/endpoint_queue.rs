@@ -1,4 +1,5 @@
 //! Leased deliveries of one endpoint that wait in memory, with its concurrency limit, rate limit and circuit breaker.
+//! The admission rules are described in the scheduler's documentation.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,98 +8,93 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::circuit_breaker::{Admission, Breaker};
-use super::rate_limit::{Allowance, Limiter, rate};
+use super::rate_limit::{ConcurrencyLimit, RateLimiter, rate};
 use crate::random;
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::queue::{ClaimedDelivery, Room, Tier};
 use crate::time::Timestamp;
 
-/// Deliveries held for one endpoint at most: enough for one that answers fast to be kept busy while results are written down.
+/// Limit of one endpoint's deliveries in memory. It keeps a fast endpoint busy while results are recorded.
 const WINDOW: usize = 1_024;
-/// Of an endpoint with a rate, as many seconds' worth.
+/// Window of an endpoint with a rate limit, in seconds of that rate.
 const WINDOW_SECONDS: f64 = 2.0;
-/// How long an endpoint that is busy and does not say for how long is left alone.
-const BREATHER: Duration = Duration::from_secs(1);
-/// Messages a second to an endpoint whose answers overflow: each costs several times as much as one to another.
+/// Hold for an endpoint that answers that it is busy, and does not say for how long.
+const DEFAULT_HOLD: Duration = Duration::from_secs(1);
+/// Messages per second to an endpoint whose answers are too long. Each such message costs several times as much as a
+/// normal one.
 const OVERFLOW_RATE: f64 = 50.0;
-/// Longest time for which one answer may keep everything else from an endpoint.
+/// Longest hold that one answer can cause.
 const LONGEST_HOLD: Duration = Duration::from_secs(300);
 
-/// What a send showed about its endpoint.
+/// What the result of a send says about its endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::delivery) enum EndpointSignal {
-    /// It works.
     Works,
-    /// It works, and answers more than is read, so that its connection cannot be used again.
+    /// It works, but its answer is longer than is read, so its connection cannot be reused.
     Overflows,
-    /// It answers, and refuses this one.
+    /// It answers, and rejects this message.
     Refuses,
-    /// It wants less, for so long.
+    /// It asks for fewer messages, for this long.
     Busy(Option<Duration>),
-    /// It does not work.
     Fails,
-    /// Nothing: the fault was ours.
+    /// Nothing: the failure is not the endpoint's.
     Unknown,
 }
 
-/// What keeps everything from an endpoint for a while.
+/// Why, and until when, an endpoint is sent nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Held {
-    /// What it is.
     pub by: HeldBy,
-    /// How long; unknown while a probe finds out.
+    /// None while a probe is under way.
     pub until: Option<Timestamp>,
 }
 
-/// What may keep everything from an endpoint.
+/// Why an endpoint is sent nothing for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HeldBy {
-    /// Its circuit breaker.
+    /// Its circuit breaker is open.
     Breaker,
-    /// It asked for time.
+    /// It asked for fewer messages.
     Throttled,
 }
 
-/// The deliveries of one endpoint that wait, and its limits.
+/// The waiting deliveries of one endpoint, and its limits.
 pub(in crate::delivery) struct EndpointQueue {
     endpoint: Arc<Endpoint>,
-    /// Tier by tier.
+    /// One queue per tier, in sending order.
     queues: [VecDeque<ClaimedDelivery>; 3],
-    /// Reserved, waiting here, under way, or not yet written down.
+    /// Places that are reserved, waiting here, under way, or not recorded yet.
     held: usize,
     under_way: usize,
-    allowance: Allowance,
-    limiter: Option<Limiter>,
-    /// While its answers overflow.
-    overflow: Option<Limiter>,
+    concurrency: ConcurrencyLimit,
+    limiter: Option<RateLimiter>,
+    /// Present while its answers are too long.
+    overflow: Option<RateLimiter>,
     breaker: Breaker,
-    /// Nothing is sent before that moment, because the endpoint asked for it.
+    /// The endpoint asked to be sent nothing before that time.
     hold_until: Option<Timestamp>,
-    /// Whether the database may hold more that is due.
+    /// Whether the database may have more due deliveries.
     backlog: bool,
 }
 
-/// Whether a queue has something that can set out.
+/// Whether a queue can send something.
 pub(in crate::delivery) enum NextSend {
-    /// It has.
     Now {
-        /// To whom.
         endpoint: Arc<Endpoint>,
-        /// What.
         claimed: ClaimedDelivery,
     },
-    /// Not before that moment.
+    /// Not before that time.
     At(Timestamp),
-    /// Not before something else happens.
+    /// Not before another event: a delivery is added, or a send ends.
     None,
 }
 
 impl EndpointQueue {
     pub(in crate::delivery) fn new(endpoint: Arc<Endpoint>) -> Self {
         Self {
-            allowance: Allowance::of(&endpoint),
-            limiter: rate(&endpoint).map(Limiter::new),
+            concurrency: ConcurrencyLimit::of(&endpoint),
+            limiter: rate(&endpoint).map(RateLimiter::new),
             queues: Default::default(),
             held: 0,
             under_way: 0,
@@ -118,25 +114,25 @@ impl EndpointQueue {
         self.under_way
     }
 
-    /// Takes over what is configured anew.
+    /// Applies the endpoint's current configuration.
     pub(in crate::delivery) fn configure(&mut self, endpoint: &Arc<Endpoint>) {
         if Arc::ptr_eq(&self.endpoint, endpoint) {
             return;
         }
         let target = |endpoint: &Endpoint| secrecy::ExposeSecret::expose_secret(&endpoint.url).to_owned();
         if target(&self.endpoint) != target(endpoint) || self.endpoint.transport != endpoint.transport {
-            // What was learnt was learnt of another target, or of another way to it.
+            // These describe another target, or another route to it.
             (self.breaker, self.hold_until) = (Breaker::default(), None);
         }
-        if rate(endpoint) != self.limiter.as_ref().map(Limiter::rate) {
-            self.limiter = rate(endpoint).map(Limiter::new);
+        if rate(endpoint) != self.limiter.as_ref().map(RateLimiter::rate) {
+            self.limiter = rate(endpoint).map(RateLimiter::new);
         }
-        self.allowance.rebound(endpoint);
+        self.concurrency.set_most(endpoint);
         self.endpoint = Arc::clone(endpoint);
         self.backlog = true;
     }
 
-    pub(in crate::delivery) fn is_open(&self) -> bool {
+    pub(in crate::delivery) fn is_enabled(&self) -> bool {
         self.endpoint.state == EndpointState::Active && self.endpoint.paused_at.is_none()
     }
 
@@ -147,9 +143,9 @@ impl EndpointQueue {
         limiters.into_iter().flatten().map(|limiter| seconds(limiter.rate())).min().unwrap_or(WINDOW).clamp(1, WINDOW)
     }
 
-    /// How many more can be taken, of those never tried and of the others. The others leave half of the window to them.
+    /// How many more deliveries fit, of first attempts and of the others. The others may use only half of the window.
     pub(in crate::delivery) fn room(&self, now: Timestamp) -> Room {
-        if !self.is_open() || self.held_until(now).is_some() {
+        if !self.is_enabled() || self.held_until(now).is_some() {
             return Room::default();
         }
         match self.breaker.admit(now) {
@@ -162,12 +158,12 @@ impl EndpointQueue {
         }
     }
 
-    /// Whether the database may hold something that can be sent now, while nothing waits here.
+    /// Whether nothing waits here, while the database may have a delivery that can be sent now.
     pub(in crate::delivery) fn wants_more(&self, now: Timestamp) -> bool {
         self.backlog && self.queues.iter().all(VecDeque::is_empty) && self.room(now) != Room::default()
     }
 
-    /// Takes a place for one that was never tried, if there is one.
+    /// Reserves a place for a first attempt, if there is one.
     pub(in crate::delivery) fn reserve(&mut self, now: Timestamp) -> bool {
         let free = self.room(now).fresh > 0;
         self.backlog |= !free;
@@ -175,18 +171,18 @@ impl EndpointQueue {
         free
     }
 
-    /// Takes places for those that were claimed.
-    pub(in crate::delivery) const fn hold(&mut self, count: usize) {
+    /// Occupies places, for claimed deliveries.
+    pub(in crate::delivery) const fn occupy(&mut self, count: usize) {
         self.held += count;
     }
 
-    /// Takes note of how much of the queue was found.
+    /// Notes whether the database may have more due deliveries.
     pub(in crate::delivery) const fn note_backlog(&mut self, more: bool) {
         self.backlog = more;
     }
 
-    /// Gives back a place; answers whether it is time to look for more in the database: whenever another quarter of the window has
-    /// become free, and not at each place between.
+    /// Releases a place. Returns whether to poll the database for more: only when another quarter of the window is
+    /// free, so that each poll claims many.
     pub(in crate::delivery) fn release(&mut self) -> bool {
         self.held = self.held.saturating_sub(1);
         self.backlog && self.held.is_multiple_of((self.window() / 4).max(1))
@@ -201,9 +197,9 @@ impl EndpointQueue {
         }
     }
 
-    /// The next one to set out, counted as under way.
+    /// Returns the next delivery to send, and counts it as under way.
     pub(in crate::delivery) fn next(&mut self, now: Timestamp) -> NextSend {
-        if self.under_way >= self.allowance.sends() as usize || self.queues.iter().all(VecDeque::is_empty) {
+        if self.under_way >= self.concurrency.get() as usize || self.queues.iter().all(VecDeque::is_empty) {
             return NextSend::None;
         }
         if let Some(until) = self.held_until(now) {
@@ -212,13 +208,13 @@ impl EndpointQueue {
         let is_probe = match self.breaker.admit(now) {
             Admission::Free => false,
             Admission::Probe => true,
-            Admission::NotBefore(moment) => return NextSend::At(moment),
+            Admission::NotBefore(until) => return NextSend::At(until),
             Admission::AfterProbe => return NextSend::None,
         };
-        // Both are asked before a token is taken of either.
+        // Both limiters must allow the send before a token of either is taken.
         let limiters = || [&self.overflow, &self.limiter].into_iter().flatten();
-        if let Some(moment) = limiters().filter_map(|limiter| limiter.not_before(now)).max() {
-            return NextSend::At(moment);
+        if let Some(at) = limiters().filter_map(|limiter| limiter.not_before(now)).max() {
+            return NextSend::At(at);
         }
         let Some(claimed) = self.queues.iter_mut().find_map(VecDeque::pop_front) else { return NextSend::None };
         [&mut self.overflow, &mut self.limiter].into_iter().flatten().for_each(|limiter| limiter.take(now));
@@ -229,40 +225,40 @@ impl EndpointQueue {
         NextSend::Now { endpoint: Arc::clone(&self.endpoint), claimed }
     }
 
-    /// Counts one as under way that did not wait for its turn.
-    pub(in crate::delivery) const fn set_off(&mut self) {
+    /// Counts a send that was started without [`Self::next`].
+    pub(in crate::delivery) const fn started_out_of_turn(&mut self) {
         self.under_way += 1;
     }
 
-    /// A send has ended. Answers when to look again, should the queue be closed for a while.
+    /// Notes the end of a send. Returns when the queue can send again, if it cannot now.
     pub(in crate::delivery) fn ended(&mut self, signal: EndpointSignal, now: Timestamp) -> Option<Timestamp> {
         self.under_way = self.under_way.saturating_sub(1);
         match signal {
             EndpointSignal::Works | EndpointSignal::Overflows => {
                 self.breaker.succeeded();
-                self.allowance.succeeded();
+                self.concurrency.succeeded();
                 self.note_overflow(signal == EndpointSignal::Overflows);
             }
             EndpointSignal::Refuses => self.breaker.succeeded(),
             EndpointSignal::Busy(wait) => {
-                self.breaker.learnt_nothing(now);
-                self.allowance.failed();
-                let until = now + wait.unwrap_or(BREATHER).min(LONGEST_HOLD);
+                self.breaker.inconclusive(now);
+                self.concurrency.failed();
+                let until = now + wait.unwrap_or(DEFAULT_HOLD).min(LONGEST_HOLD);
                 self.hold_until = self.held_until(now).max(Some(until));
             }
             EndpointSignal::Fails => {
-                self.allowance.failed();
+                self.concurrency.failed();
                 self.breaker.failed(now, random::fraction());
             }
-            EndpointSignal::Unknown => self.breaker.learnt_nothing(now),
+            EndpointSignal::Unknown => self.breaker.inconclusive(now),
         }
         match self.breaker.admit(now) {
-            Admission::NotBefore(moment) => Some(moment),
+            Admission::NotBefore(until) => Some(until),
             _ => self.held_until(now),
         }
     }
 
-    /// Until when the endpoint asked to be left alone. What lies further ahead than it may ask for was said before the clock was
+    /// Until when the endpoint asked to be sent nothing. A time beyond the longest hold was set before the clock was
     /// put back.
     fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.hold_until.filter(|until| *until > now && *until <= now + LONGEST_HOLD)
@@ -270,22 +266,22 @@ impl EndpointQueue {
 
     fn note_overflow(&mut self, overflows: bool) {
         if overflows != self.overflow.is_some() {
-            self.overflow = overflows.then(|| Limiter::new(OVERFLOW_RATE));
+            self.overflow = overflows.then(|| RateLimiter::new(OVERFLOW_RATE));
         }
     }
 
-    /// Whether nothing can be sent for a while, so that what waits here had better wait in the database.
+    /// Whether nothing can be sent for a while, so that the waiting deliveries must return to the database.
     pub(in crate::delivery) fn is_shut(&self, now: Timestamp) -> bool {
-        !self.is_open()
+        !self.is_enabled()
             || self.held_until(now).is_some()
             || matches!(self.breaker.admit(now), Admission::NotBefore(_) | Admission::AfterProbe)
     }
 
-    /// What keeps everything from the endpoint now: of two, the one that lasts longer.
+    /// Why the endpoint is sent nothing at present. Of two reasons, the one that lasts longer.
     pub(in crate::delivery) fn held_by(&self, now: Timestamp) -> Option<Held> {
         let throttled = self.held_until(now);
         match self.breaker.admit(now) {
-            _ if !self.is_open() => None,
+            _ if !self.is_enabled() => None,
             Admission::AfterProbe => Some(Held { by: HeldBy::Breaker, until: None }),
             Admission::NotBefore(until) if throttled.is_none_or(|asked| asked < until) => {
                 Some(Held { by: HeldBy::Breaker, until: Some(until) })
@@ -294,25 +290,28 @@ impl EndpointQueue {
         }
     }
 
-    /// Takes out all that waits here.
+    /// Removes and returns all waiting deliveries. Their places stay occupied.
     pub(in crate::delivery) fn drain(&mut self) -> Vec<ClaimedDelivery> {
         self.backlog = true;
         self.queues.iter_mut().flat_map(std::mem::take).collect()
     }
 
-    /// What waits here.
+    /// The waiting deliveries.
     pub(in crate::delivery) fn waiting(&mut self) -> impl Iterator<Item = &mut ClaimedDelivery> {
         self.queues.iter_mut().flatten()
     }
 
-    /// Takes out some of what waits here. Their places are still held.
-    pub(in crate::delivery) fn take_out(&mut self, which: impl Fn(&ClaimedDelivery) -> bool) -> Vec<ClaimedDelivery> {
-        let mut taken = Vec::new();
+    /// Removes and returns some of the waiting deliveries. Their places stay occupied.
+    pub(in crate::delivery) fn remove_where(
+        &mut self,
+        which: impl Fn(&ClaimedDelivery) -> bool,
+    ) -> Vec<ClaimedDelivery> {
+        let mut removed = Vec::new();
         for queue in &mut self.queues {
             let (out, stay): (VecDeque<_>, VecDeque<_>) = std::mem::take(queue).into_iter().partition(&which);
-            taken.extend(out);
+            removed.extend(out);
             *queue = stay;
         }
-        taken
+        removed
     }
 }

@@ -1,9 +1,40 @@
 //! The send scheduler: admission limits over all endpoints, the order of sends, and the next wake-up.
 //!
-//! It holds leased deliveries in memory, in one queue an endpoint. A queue has a concurrency limit, a rate limit and a circuit
-//! breaker; over all queues, deliveries, bytes and sends under way are bounded, and every endpoint has a small share of its own, so
-//! that a crowd of dead targets takes nothing from a healthy one. The scheduler does no I/O: each call answers with [`Work`], the sends
-//! to start and the leases to return, and the launcher does it. What is lost with the process is found again by its leases.
+//! [`Scheduler`] keeps leased deliveries in memory, in one [`EndpointQueue`] per endpoint. It does no I/O: each call
+//! returns [`Work`], the sends to start and the leases to return, and the launcher carries it out. Nothing here needs
+//! to survive the process, because the leases are in the database.
+//!
+//! **Admission.** Three global limits bound the process: deliveries in memory, bytes of their events, and concurrent
+//! sends. Each queue also has a window, the deliveries that it may have in memory. What is not admitted waits in the
+//! database, so a burst costs disk rather than memory. Each endpoint is guaranteed two deliveries and two sends beyond
+//! the global limits. A crowd of dead endpoints can therefore not block a healthy one.
+//!
+//! **Life of a place.** A place is one delivery's share of the limits on memory. It is
+//!
+//! 1. *reserved* ([`Scheduler::reserve`]) before the delivery is inserted, or acquired with a claim
+//!    ([`Scheduler::add_claimed`]),
+//! 2. *filled* after the commit, when the delivery, which was born leased, enters its queue ([`Scheduler::deliver`]),
+//! 3. kept while the delivery waits, is sent ([`Scheduler::ended`] follows the send), and has its result recorded,
+//! 4. *released* ([`Scheduler::release`]) once the result is recorded, or when the reservation's transaction has
+//!    failed.
+//!
+//! Every fourth part of a window that becomes free requests a poll, if the database may have more deliveries for the
+//! queue.
+//!
+//! **Order.** Within a queue: first attempts, then retries, then replays. A delivery is sent when all of the following
+//! allow it:
+//!
+//! - the *concurrency limit*, which grows by one with each success and is halved by each failure;
+//! - the *rate limit* of the endpoint or its channel, and one for endpoints whose answers are too long;
+//! - a *hold* that the endpoint asked for (429, `Retry-After`);
+//! - the *circuit breaker*, which opens after consecutive failures, and then lets one probe at a time through;
+//! - the lease, which must outlast the send and the recording of its result. Otherwise the delivery is returned.
+//!
+//! A queue that cannot send for a while returns its waiting deliveries: another replica may be able to send them.
+//!
+//! **Next wake-up.** A queue that has to wait for a known time has one timer, and [`Scheduler::next_timer`] is the
+//! earliest. A queue that waits for the global limit of sends is in `blocked`, and each end of a send advances these
+//! queues in turn.
 
 mod circuit_breaker;
 pub(super) mod endpoint_queue;
@@ -19,116 +50,115 @@ use crate::store::endpoints::Endpoint;
 use crate::store::queue::{ClaimedDelivery, Room};
 use crate::time::{SharedClock, Timestamp};
 
-/// Deliveries held at once, over all endpoints.
+/// Limit of deliveries in memory, over all endpoints.
 const HELD: usize = 4_096;
-/// Bytes of what they tell, over all endpoints.
+/// Limit of the bytes of their events, over all endpoints.
 const HELD_BYTES: usize = 16 * 1024 * 1024;
-/// What any endpoint may hold and have under way whatever the others do: a crowd of dead ones takes nothing from a healthy one.
+/// Deliveries in memory, and sends under way, that each endpoint may have regardless of the global limits.
 const GUARANTEED: usize = 2;
 
-/// What is to be done.
+/// What the launcher must do after a call.
 #[derive(Default)]
 pub(in crate::delivery) struct Work {
-    /// To be sent.
     pub(in crate::delivery) sends: Vec<(Arc<Endpoint>, ClaimedDelivery)>,
-    /// To be given back to the database.
+    /// Leases to return to the database.
     pub(in crate::delivery) give_back: Vec<ClaimedDelivery>,
 }
 
-/// Decides what is sent, and when.
+/// Decides which leased delivery is sent when.
 pub(in crate::delivery) struct Scheduler {
     clock: SharedClock,
-    /// Of a lease, what must be left when a send sets out.
+    /// Minimum remaining lease when a send starts.
     needed: Duration,
-    /// A std mutex: held for a few steps, never across an await.
-    queues: Mutex<Queues>,
+    /// A std mutex: locked for a few steps, never across an await.
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct Queues {
-    /// Sends under way at once, over all endpoints.
+struct State {
+    /// Limit of concurrent sends, over all endpoints.
     sends: usize,
     queues: HashMap<EndpointId, EndpointQueue>,
     under_way: usize,
     held: usize,
     bytes: usize,
-    /// Queues that wait for a send of another to end.
-    crowded: VecDeque<EndpointId>,
-    /// Queues that wait for a moment, one moment each.
+    /// Queues that wait because the limit of concurrent sends is reached.
+    blocked: VecDeque<EndpointId>,
+    /// Queues that wait for a known time, at most one timer each.
     timers: BTreeSet<(Timestamp, EndpointId)>,
-    /// The same by queue.
+    /// The same timers by queue.
     timer_of: HashMap<EndpointId, Timestamp>,
 }
 
 impl Scheduler {
-    /// `needed` is the longest that a send and its record take, `sends` how many may be under way at once.
+    /// `needed` is the longest time that a send and its recording take, `sends` the limit of concurrent sends.
     pub(in crate::delivery) fn new(clock: SharedClock, needed: Duration, sends: usize) -> Self {
-        Self { clock, needed, queues: Mutex::new(Queues { sends, ..Queues::default() }) }
+        Self { clock, needed, state: Mutex::new(State { sends, ..State::default() }) }
     }
 
-    fn queues(&self) -> MutexGuard<'_, Queues> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over what is configured; what waits for endpoints that are closed now goes back.
+    /// Applies the configuration, and returns the waiting deliveries of endpoints that are switched off or paused.
     pub(in crate::delivery) fn configure(&self, endpoints: &[Arc<Endpoint>]) -> Work {
         let now = self.clock.now();
-        let mut scheduler = self.queues();
+        let mut state = self.state();
         let known: HashSet<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
-        scheduler.queues.retain(|id, queue| known.contains(id) || queue.held() > 0);
+        state.queues.retain(|id, queue| known.contains(id) || queue.held() > 0);
         let mut work = Work::default();
         for endpoint in endpoints {
-            let queue = scheduler.queue(endpoint);
+            let queue = state.queue(endpoint);
             queue.configure(endpoint);
-            if !queue.is_open() {
+            if !queue.is_enabled() {
                 work.give_back.extend(queue.drain());
             }
-            scheduler.advance(endpoint.id, now, self.needed, &mut work);
+            state.advance(endpoint.id, now, self.needed, &mut work);
         }
         work
     }
 
-    /// Takes a place for a delivery that is about to be made, so that it can be sent as soon as it is committed.
+    /// Reserves a place for a delivery that is about to be inserted, if there is one.
     pub(in crate::delivery) fn reserve(&self, endpoint: &Arc<Endpoint>, bytes: usize) -> bool {
         let now = self.clock.now();
-        let mut scheduler = self.queues();
-        let crowded = scheduler.held >= HELD || scheduler.bytes + bytes > HELD_BYTES;
-        let queue = scheduler.queue(endpoint);
-        if crowded && queue.held() >= GUARANTEED {
+        let mut state = self.state();
+        let is_full = state.held >= HELD || state.bytes + bytes > HELD_BYTES;
+        let queue = state.queue(endpoint);
+        if is_full && queue.held() >= GUARANTEED {
             queue.note_backlog(true);
             return false;
         }
         let reserved = queue.reserve(now);
         if reserved {
-            scheduler.held += 1;
-            scheduler.bytes += bytes;
+            state.held += 1;
+            state.bytes += bytes;
         }
         reserved
     }
 
-    /// Takes a place whether there is one or not.
+    /// Reserves a place regardless of all limits.
     pub(in crate::delivery) fn reserve_out_of_turn(&self, endpoint: &Arc<Endpoint>, bytes: usize) {
-        let mut scheduler = self.queues();
-        scheduler.held += 1;
-        scheduler.bytes += bytes;
-        scheduler.queue(endpoint).hold(1);
+        let mut state = self.state();
+        state.held += 1;
+        state.bytes += bytes;
+        state.queue(endpoint).occupy(1);
     }
 
-    /// Sends one whose place was taken so, whatever the queue says.
-    pub(in crate::delivery) fn set_off(&self, endpoint: &Arc<Endpoint>, claimed: ClaimedDelivery) -> Work {
-        let mut scheduler = self.queues();
-        scheduler.under_way += 1;
-        scheduler.queue(endpoint).set_off();
+    /// Sends a delivery with a place from [`Self::reserve_out_of_turn`], regardless of its queue.
+    pub(in crate::delivery) fn send_out_of_turn(&self, endpoint: &Arc<Endpoint>, claimed: ClaimedDelivery) -> Work {
+        let mut state = self.state();
+        state.under_way += 1;
+        state.queue(endpoint).started_out_of_turn();
         Work { sends: vec![(Arc::clone(endpoint), claimed)], give_back: Vec::new() }
     }
 
-    /// How much of each endpoint's queue may be taken out of the database. What is promised to the first is not there for the next.
+    /// Returns how many deliveries may be claimed for each endpoint. Together they stay within the global limits.
     pub(in crate::delivery) fn rooms(&self, endpoints: &[&Arc<Endpoint>]) -> Vec<Room> {
         let now = self.clock.now();
-        let mut scheduler = self.queues();
-        let mut left = if scheduler.bytes >= HELD_BYTES { 0 } else { HELD.saturating_sub(scheduler.held) };
+        let mut state = self.state();
+        let mut left = if state.bytes >= HELD_BYTES { 0 } else { HELD.saturating_sub(state.held) };
         let room = |endpoint: &&Arc<Endpoint>| {
-            let queue = scheduler.queue(endpoint);
+            let queue = state.queue(endpoint);
             let most = u32::try_from(left.max(GUARANTEED.saturating_sub(queue.held()))).unwrap_or(0);
             let room = queue.room(now);
             let room = Room { fresh: room.fresh.min(most), later: room.later.min(most) };
@@ -138,104 +168,106 @@ impl Scheduler {
         endpoints.iter().map(room).collect()
     }
 
-    /// Takes in what was claimed; `more` when the queue may hold more that is due.
-    pub(in crate::delivery) fn take(
+    /// Adds claimed deliveries to a queue. `more` means that the database may have more due deliveries for it.
+    pub(in crate::delivery) fn add_claimed(
         &self,
         endpoint: &Arc<Endpoint>,
         claimed: Vec<ClaimedDelivery>,
         more: bool,
     ) -> Work {
         let now = self.clock.now();
-        let mut scheduler = self.queues();
-        scheduler.held += claimed.len();
-        scheduler.bytes += claimed.iter().map(bytes_of).sum::<usize>();
-        let queue = scheduler.queue(endpoint);
-        queue.hold(claimed.len());
+        let mut state = self.state();
+        state.held += claimed.len();
+        state.bytes += claimed.iter().map(bytes_of).sum::<usize>();
+        let queue = state.queue(endpoint);
+        queue.occupy(claimed.len());
         queue.note_backlog(more);
         claimed.into_iter().for_each(|claimed| queue.enqueue(claimed));
         let mut work = Work::default();
-        scheduler.advance(endpoint.id, now, self.needed, &mut work);
+        state.advance(endpoint.id, now, self.needed, &mut work);
         work
     }
 
-    /// Takes in one whose place was reserved, now that it is committed.
+    /// Adds a committed delivery to the queue in which its place was reserved.
     pub(in crate::delivery) fn deliver(&self, endpoint: &Arc<Endpoint>, claimed: ClaimedDelivery) -> Work {
         let now = self.clock.now();
-        let mut scheduler = self.queues();
-        scheduler.queue(endpoint).enqueue(claimed);
+        let mut state = self.state();
+        state.queue(endpoint).enqueue(claimed);
         let mut work = Work::default();
-        scheduler.advance(endpoint.id, now, self.needed, &mut work);
+        state.advance(endpoint.id, now, self.needed, &mut work);
         work
     }
 
-    /// A send has ended.
+    /// Notes the end of a send, and starts what could not start before.
     pub(in crate::delivery) fn ended(&self, endpoint: EndpointId, signal: EndpointSignal) -> Work {
         let now = self.clock.now();
-        let mut scheduler = self.queues();
-        scheduler.under_way = scheduler.under_way.saturating_sub(1);
+        let mut state = self.state();
+        state.under_way = state.under_way.saturating_sub(1);
         let mut work = Work::default();
-        if let Some(queue) = scheduler.queues.get_mut(&endpoint) {
-            let look = queue.ended(signal, now);
+        if let Some(queue) = state.queues.get_mut(&endpoint) {
+            let reopens_at = queue.ended(signal, now);
             if queue.is_shut(now) {
                 work.give_back.extend(queue.drain());
             }
-            if let Some(moment) = look {
-                scheduler.look_at(endpoint, moment);
+            if let Some(reopens_at) = reopens_at {
+                state.set_timer(endpoint, reopens_at);
             }
         }
-        scheduler.advance(endpoint, now, self.needed, &mut work);
-        // One each, so that nobody who waits is overtaken.
-        for _ in 0..scheduler.crowded.len() {
-            let Some(waiting) = scheduler.crowded.pop_front() else { break };
-            if scheduler.under_way >= scheduler.sends {
-                scheduler.crowded.push_front(waiting);
+        state.advance(endpoint, now, self.needed, &mut work);
+        // Each blocked queue once, in the order in which they were blocked.
+        for _ in 0..state.blocked.len() {
+            let Some(waiting) = state.blocked.pop_front() else { break };
+            if state.under_way >= state.sends {
+                state.blocked.push_front(waiting);
                 break;
             }
-            scheduler.advance(waiting, now, self.needed, &mut work);
+            state.advance(waiting, now, self.needed, &mut work);
         }
         work
     }
 
-    /// A place is free again, because the delivery is written down or was never made. Answers whether to look for more.
+    /// Releases a place: the result is recorded, or the delivery was never committed. Returns whether to poll for more.
     pub(in crate::delivery) fn release(&self, endpoint: EndpointId, bytes: usize) -> bool {
-        let mut scheduler = self.queues();
-        scheduler.held = scheduler.held.saturating_sub(1);
-        scheduler.bytes = scheduler.bytes.saturating_sub(bytes);
-        scheduler.queues.get_mut(&endpoint).is_some_and(EndpointQueue::release)
+        let mut state = self.state();
+        state.held = state.held.saturating_sub(1);
+        state.bytes = state.bytes.saturating_sub(bytes);
+        state.queues.get_mut(&endpoint).is_some_and(EndpointQueue::release)
     }
 
-    /// Sets off what had to wait until now. Answers also whether to look into the database for more: a queue that was shut is open
-    /// again, and what was given back waits there.
+    /// Starts what was waiting for a timer. Also returns whether to poll: a queue that reopened has returned its
+    /// deliveries to the database before.
     pub(in crate::delivery) fn due(&self) -> (Work, bool) {
         let now = self.clock.now();
-        let mut scheduler = self.queues();
-        let (mut work, mut look) = (Work::default(), false);
-        while let Some((moment, endpoint)) = scheduler.timers.first().copied() {
-            if moment > now {
+        let mut state = self.state();
+        let (mut work, mut wants_more) = (Work::default(), false);
+        while let Some((at, endpoint)) = state.timers.first().copied() {
+            if at > now {
                 break;
             }
-            scheduler.timers.pop_first();
-            scheduler.timer_of.remove(&endpoint);
-            scheduler.advance(endpoint, now, self.needed, &mut work);
-            look |= scheduler.queues.get(&endpoint).is_some_and(|queue| queue.wants_more(now));
+            state.timers.pop_first();
+            state.timer_of.remove(&endpoint);
+            state.advance(endpoint, now, self.needed, &mut work);
+            wants_more |= state.queues.get(&endpoint).is_some_and(|queue| queue.wants_more(now));
         }
-        (work, look)
+        (work, wants_more)
     }
 
-    /// When something that had to wait is due.
+    /// The earliest timer of all queues.
     pub(in crate::delivery) fn next_timer(&self) -> Option<Timestamp> {
-        self.queues().timers.first().map(|(moment, _)| *moment)
+        self.state().timers.first().map(|(at, _)| *at)
     }
 
-    /// What waits here with a lease that is too short for it, or longer than a lease can be: the clock was put back.
+    /// Returns the waiting deliveries (id and fence) whose lease ends before `before`, or after `beyond`: the clock was
+    /// put back.
     pub(in crate::delivery) fn wrong_leases(&self, before: Timestamp, beyond: Timestamp) -> Vec<(DeliveryId, i64)> {
-        let mut scheduler = self.queues();
-        let waiting = scheduler.queues.values_mut().flat_map(EndpointQueue::waiting);
+        let mut state = self.state();
+        let waiting = state.queues.values_mut().flat_map(EndpointQueue::waiting);
         let is_wrong = |claimed: &&mut ClaimedDelivery| claimed.lease_until < before || claimed.lease_until > beyond;
         waiting.filter(is_wrong).map(|claimed| (claimed.id, claimed.fence)).collect()
     }
 
-    /// Notes which of these leases were prolonged. The others belong to somebody else by now.
+    /// Notes which of these leases were prolonged, and drops the deliveries of the others: another process has claimed
+    /// them.
     pub(in crate::delivery) fn prolong(
         &self,
         asked: &[(DeliveryId, i64)],
@@ -243,84 +275,84 @@ impl Scheduler {
         until: Timestamp,
     ) {
         let lost: HashSet<DeliveryId> = asked.iter().map(|(id, _)| *id).filter(|id| !held.contains(id)).collect();
-        let mut scheduler = self.queues();
+        let mut state = self.state();
         let mut gone = Vec::new();
-        for queue in scheduler.queues.values_mut() {
+        for queue in state.queues.values_mut() {
             queue
                 .waiting()
                 .filter(|claimed| held.contains(&claimed.id))
                 .for_each(|claimed| claimed.lease_until = until);
             if !lost.is_empty() {
-                gone.extend(queue.take_out(|claimed| lost.contains(&claimed.id)));
+                gone.extend(queue.remove_where(|claimed| lost.contains(&claimed.id)));
             }
         }
-        drop(scheduler);
-        // The next look is now: nobody has to be woken for the room.
+        drop(state);
+        // The caller is about to poll, so the free room needs no wake-up.
         gone.iter().for_each(|claimed| _ = self.release(claimed.endpoint_id, bytes_of(claimed)));
     }
 
-    /// Takes out all that waits: the hub goes down.
+    /// Removes and returns all waiting deliveries, for graceful shutdown.
     pub(in crate::delivery) fn close(&self) -> Work {
-        let mut scheduler = self.queues();
-        Work { sends: Vec::new(), give_back: scheduler.queues.values_mut().flat_map(EndpointQueue::drain).collect() }
+        let mut state = self.state();
+        Work { sends: Vec::new(), give_back: state.queues.values_mut().flat_map(EndpointQueue::drain).collect() }
     }
 
-    /// What keeps everything from these endpoints now, for those of which it is so.
+    /// Returns which of these endpoints are sent nothing at present, and why.
     pub(in crate::delivery) fn held(&self, endpoints: &[EndpointId]) -> HashMap<EndpointId, Held> {
         let now = self.clock.now();
-        let scheduler = self.queues();
-        let held = |id: &EndpointId| Some((*id, scheduler.queues.get(id)?.held_by(now)?));
+        let state = self.state();
+        let held = |id: &EndpointId| Some((*id, state.queues.get(id)?.held_by(now)?));
         endpoints.iter().filter_map(held).collect()
     }
 
-    /// Sends under way, and deliveries held.
+    /// Returns the numbers of sends under way, and of deliveries in memory.
     pub(in crate::delivery) fn load(&self) -> (usize, usize) {
-        let scheduler = self.queues();
-        (scheduler.under_way, scheduler.held)
+        let state = self.state();
+        (state.under_way, state.held)
     }
 }
 
-/// What a delivery counts against the bound of bytes.
+/// Bytes that a delivery counts towards the global limit.
 pub(in crate::delivery) fn bytes_of(claimed: &ClaimedDelivery) -> usize {
     claimed.event.subject.len()
 }
 
-impl Queues {
+impl State {
     fn queue(&mut self, endpoint: &Arc<Endpoint>) -> &mut EndpointQueue {
         self.queues.entry(endpoint.id).or_insert_with(|| EndpointQueue::new(Arc::clone(endpoint)))
     }
 
-    /// Has the queue looked at again at that moment, and at none that was set before: it goes by what the queue knows now.
-    fn look_at(&mut self, id: EndpointId, moment: Timestamp) {
-        if let Some(before) = self.timer_of.insert(id, moment) {
+    /// Sets the queue's timer, in place of an earlier one.
+    fn set_timer(&mut self, id: EndpointId, at: Timestamp) {
+        if let Some(before) = self.timer_of.insert(id, at) {
             self.timers.remove(&(before, id));
         }
-        self.timers.insert((moment, id));
+        self.timers.insert((at, id));
     }
 
-    /// Sends what this queue can send now.
+    /// Starts the sends that this queue allows now.
     fn advance(&mut self, id: EndpointId, now: Timestamp, needed: Duration, work: &mut Work) {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         loop {
             if self.under_way >= self.sends && queue.under_way() >= GUARANTEED {
-                if !self.crowded.contains(&id) {
-                    self.crowded.push_back(id);
+                if !self.blocked.contains(&id) {
+                    self.blocked.push_back(id);
                 }
                 return;
             }
             match queue.next(now) {
                 NextSend::Now { endpoint, claimed } => {
                     if claimed.lease_until < now + needed {
-                        // Too late to begin.
-                        let _nothing_new = queue.ended(EndpointSignal::Unknown, now);
+                        // The lease might end before the send does.
+                        let _unchanged = queue.ended(EndpointSignal::Unknown, now);
                         work.give_back.push(claimed);
                     } else {
                         self.under_way += 1;
                         work.sends.push((endpoint, claimed));
                     }
                 }
-                NextSend::At(moment) => {
-                    self.look_at(id, moment);
+                NextSend::At(at) => {
+                    self.set_timer(id, at);
                     return;
                 }
                 NextSend::None => return,

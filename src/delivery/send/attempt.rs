@@ -1,4 +1,4 @@
-//! One attempt: a message is sent, and the answer judged.
+//! One attempt: sends a message, and classifies the answer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use reqwest::header::HeaderValue;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::outcome::{Class, Outcome};
+use super::outcome::{Class, SendOutcome};
 use crate::channels::text::cut;
 use crate::channels::{Declaration, Meaning};
 use crate::delivery::egress::{Answer, Composed, Control, Egress, EgressError};
@@ -18,51 +18,51 @@ use crate::store::transport::Auth;
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
 
-/// Bytes of an answer that are kept with the attempt.
+/// Bytes of an answer that are stored with the attempt.
 const KEPT: usize = 1_024;
-/// Shorter values are no secrets, and would be found in any text.
+/// Shorter values are not redacted: they are no secrets, and occur in any text.
 const LEAST_SECRET: usize = 4;
 
-/// What came of asking a target.
-pub(in crate::delivery) type Answered = Result<Answer, EgressError>;
+/// The answer of a target, or why there is none.
+pub(in crate::delivery) type PostResult = Result<Answer, EgressError>;
 
-/// Sends what one delivery says.
+/// Sends the message of one delivery.
 pub(in crate::delivery) async fn attempt(
     egress: &Egress,
     endpoint: &Endpoint,
     claimed: &ClaimedDelivery,
-    said: Composed,
+    message: Composed,
     now: Timestamp,
-) -> Outcome {
-    judge(endpoint, deliver(egress, endpoint, claimed, said, now).await)
+) -> SendOutcome {
+    judge(endpoint, deliver(egress, endpoint, claimed, message, now).await)
 }
 
-/// The same, for whoever wants to see the answer before it is judged.
+/// Sends the message of one delivery, and returns the unclassified answer.
 pub(in crate::delivery) async fn deliver(
     egress: &Egress,
     endpoint: &Endpoint,
     claimed: &ClaimedDelivery,
-    said: Composed,
+    message: Composed,
     now: Timestamp,
-) -> Answered {
-    // The event's id, the same over all attempts: receivers tell repeats by it.
+) -> PostResult {
+    // The event's id is the same in all attempts, so that receivers can recognise repeats.
     let id = claimed.event.id.to_string();
-    post(egress, endpoint, &id, said, claimed.event.trace.as_ref(), now).await
+    post(egress, endpoint, &id, message, claimed.event.trace.as_ref(), now).await
 }
 
-/// Sends one body under an id by which the target tells repeats.
-pub async fn send(egress: &Egress, endpoint: &Endpoint, id: &str, body: String, now: Timestamp) -> Outcome {
+/// Sends one body under an id by which the target can recognise repeats.
+pub async fn send(egress: &Egress, endpoint: &Endpoint, id: &str, body: String, now: Timestamp) -> SendOutcome {
     judge(endpoint, post(egress, endpoint, id, Composed { method: None, body }, None, now).await)
 }
 
-/// Makes one call of the target's API.
+/// Calls one method of the target's API.
 pub(in crate::delivery) async fn call(
     egress: &Egress,
     endpoint: &Endpoint,
     method: &'static str,
     body: String,
     now: Timestamp,
-) -> Outcome {
+) -> SendOutcome {
     judge(endpoint, post(egress, endpoint, "", Composed { method: Some(method), body }, None, now).await)
 }
 
@@ -70,13 +70,13 @@ async fn post(
     egress: &Egress,
     endpoint: &Endpoint,
     id: &str,
-    said: Composed,
+    message: Composed,
     trace: Option<&TraceContext>,
     now: Timestamp,
-) -> Answered {
+) -> PostResult {
     let line = egress.line(endpoint)?;
-    let mut headers = line.route.signed(id, now, &said.body)?;
-    // An endpoint's own trace stands, and is not mixed with another's.
+    let mut headers = line.route.signed(id, now, &message.body)?;
+    // A trace header that the endpoint configures has precedence, and the two are not mixed.
     if let Some(trace) = trace.filter(|_| !headers.contains_key("traceparent")) {
         let fields = [("traceparent", Some(trace.parent())), ("tracestate", trace.state().map(str::to_owned))];
         for (name, value) in fields {
@@ -85,27 +85,27 @@ async fn post(
             }
         }
     }
-    egress.post(&line, headers, said, now).await
+    egress.post(&line, headers, message, now).await
 }
 
-/// What an attempt means for its delivery and its endpoint.
-pub(in crate::delivery) fn judge(endpoint: &Endpoint, answered: Answered) -> Outcome {
+/// Classifies the answer of a target.
+pub(in crate::delivery) fn judge(endpoint: &Endpoint, answered: PostResult) -> SendOutcome {
     let answer = match answered {
         Ok(answer) => answer,
-        Err(error) => return Outcome::unanswered(class_of(&error), error.to_string()),
+        Err(error) => return SendOutcome::unanswered(class_of(&error), error.to_string()),
     };
     let control = answer.control.filter(|_| endpoint.transport.answer_control);
     let outcome = judge_status(endpoint, answer);
     match control {
         None => outcome,
-        Some(control @ Control::AbortMessage) => Outcome {
+        Some(control @ Control::AbortMessage) => SendOutcome {
             class: if outcome.class == Class::Success { Class::Success } else { Class::Permanent },
             end: Some(DeliveryState::Discarded),
             control: Some(control),
             error: Some("the target asked not to be sent this again (webhook-delivery: abort-message)".to_owned()),
             ..outcome
         },
-        Some(control @ Control::Disable) => Outcome {
+        Some(control @ Control::Disable) => SendOutcome {
             class: if outcome.class == Class::Success { Class::Success } else { Class::Gone },
             control: Some(control),
             error: Some("the target asked to be sent nothing more (webhook-delivery: disable)".to_owned()),
@@ -114,50 +114,52 @@ pub(in crate::delivery) fn judge(endpoint: &Endpoint, answered: Answered) -> Out
     }
 }
 
-fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
+fn judge_status(endpoint: &Endpoint, answer: Answer) -> SendOutcome {
     let declaration = Declaration::of(endpoint.channel);
     let is_page = declaration.is_chat() && answer.is_web_page();
     let wait = declaration.wait_header.and_then(|name| answer.wait(name));
     let Answer { status, retry_after, location, control: _, headers: _, body, overflows } = answer;
-    let outcome = |class, end, error| Outcome {
+    let outcome = |class, end, error| SendOutcome {
         class,
         end,
         control: None,
         status: Some(status),
         error,
-        // PostgreSQL takes no NUL in text.
+        // PostgreSQL does not store NUL in text.
         answer: (!body.is_empty()).then(|| cut(&redacted(endpoint, &body), KEPT).0.replace('\0', "\u{fffd}")),
-        retry_after: retry_after.map(|told| wait.unwrap_or(told)),
+        retry_after: retry_after.map(|standard| wait.unwrap_or(standard)),
         overflows,
         receipt: declaration.receipt.and_then(|read| read(&body)),
         takes_short: declaration.short.is_some_and(|short| (short.is_wanted)(&body)),
     };
     if is_page && (200..300).contains(&status) {
-        let text = "the target answered a web page, as no chat service does: is the URL right, or does a proxy or a log-in stand in between?";
+        let text = "the target answered with a web page, which chat services do not: check the URL, and whether a proxy or a login page is in between";
         return outcome(Class::Transient, None, Some(text.to_owned()));
     }
     if let Some(meaning) = declaration.meaning(status, &body) {
-        let said = |text: String| Some(redacted(endpoint, &text).replace('\0', "\u{fffd}"));
+        let clean = |text: String| Some(redacted(endpoint, &text).replace('\0', "\u{fffd}"));
         return match meaning {
             Meaning::Delivered => outcome(Class::Success, Some(DeliveryState::Delivered), None),
             Meaning::Accepted => outcome(Class::Success, Some(DeliveryState::Accepted), None),
-            Meaning::FalseSuccess(text) => {
-                outcome(Class::Transient, None, said(format!("the target answered success but says: {text}")))
-            }
-            Meaning::Refused(text) => outcome(Class::Permanent, None, said(text)),
-            Meaning::Gone(text) => outcome(Class::Gone, None, said(text)),
-            Meaning::Throttled(text) => outcome(Class::Throttled, None, said(text)),
-            Meaning::BadCredentials(text) => outcome(Class::Credentials, None, said(text)),
-            Meaning::Malformed(text) => outcome(Class::Setup, None, said(text)),
+            Meaning::FalseSuccess(text) => outcome(
+                Class::Transient,
+                None,
+                clean(format!("the target answered success, but its answer says: {text}")),
+            ),
+            Meaning::Refused(text) => outcome(Class::Permanent, None, clean(text)),
+            Meaning::Gone(text) => outcome(Class::Gone, None, clean(text)),
+            Meaning::Throttled(text) => outcome(Class::Throttled, None, clean(text)),
+            Meaning::BadCredentials(text) => outcome(Class::Credentials, None, clean(text)),
+            Meaning::Malformed(text) => outcome(Class::Setup, None, clean(text)),
         };
     }
     match status {
         200..=299 => outcome(Class::Success, Some(DeliveryState::Delivered), None),
         300..=399 => {
-            let target = location.as_deref().map_or_else(|| "nowhere".to_owned(), TargetPolicy::masked);
+            let target = location.as_deref().map_or_else(|| "no URL".to_owned(), TargetPolicy::masked);
             outcome(Class::Permanent, None, Some(format!("redirects are not followed: it points to {target}")))
         }
-        410 => outcome(Class::Gone, None, Some("the target says that it is gone for good".to_owned())),
+        410 => outcome(Class::Gone, None, Some("the target says that it no longer exists (410)".to_owned())),
         429 | 503 => outcome(Class::Throttled, None, Some(format!("the target is busy ({status})"))),
         400 | 401 | 403 | 404 | 405 | 413 | 415 | 422 => {
             outcome(Class::Permanent, None, Some(format!("the target refuses this ({status})")))
@@ -166,13 +168,13 @@ fn judge_status(endpoint: &Endpoint, answer: Answer) -> Outcome {
     }
 }
 
-/// An answer fit to be kept: without what the hub itself sent as a secret, as far as it is echoed, and without long codes.
+/// Returns the answer without secrets: those that the hub sent and the target echoes, and all long codes.
 pub(in crate::delivery) fn redacted(endpoint: &Endpoint, answer: &str) -> String {
     let mut text = answer.to_owned();
     for secret in secrets(endpoint).iter().filter(|secret| secret.len() >= LEAST_SECRET) {
         text = text.replace(secret.as_str(), "[hidden]");
     }
-    // Fetched tokens and signatures are not among them, but stand behind these.
+    // Fetched tokens and signatures are not in that list, but follow one of these marks.
     for mark in ["Bearer ", "Basic ", "v1,"] {
         let mut parts = text.split(mark);
         let mut kept = parts.next().unwrap_or_default().to_owned();
@@ -188,7 +190,7 @@ pub(in crate::delivery) fn redacted(endpoint: &Endpoint, answer: &str) -> String
     without_codes(&text)
 }
 
-/// What is sent to the target, or for it, as a secret.
+/// The secrets that are sent to the target, or on its behalf.
 fn secrets(endpoint: &Endpoint) -> Vec<String> {
     let transport = &endpoint.transport;
     let mut secrets: Vec<String> = transport.headers.values().map(|value| value.expose().to_owned()).collect();
@@ -204,15 +206,15 @@ fn secrets(endpoint: &Endpoint) -> Vec<String> {
     if let Some(app) = &transport.slack {
         secrets.extend([&app.bot_token, &app.signing_secret].map(|secret| secret.expose().to_owned()));
     }
-    // Of a chat channel's URL all behind the host is the secret.
+    // The path and query of a chat webhook's URL are a secret.
     if let Ok(url) = Url::parse(endpoint.url.expose_secret()) {
         secrets.push(url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path())));
     }
     secrets
 }
 
-/// An answer without long codes: a target may echo what it was sent, and whoever reads attempts must not find live links, signatures
-/// or tokens there. All of them are long runs of these characters, also once encoded again.
+/// Hides long codes: a target may echo the message, and readers of the delivery log must not find live links,
+/// signatures or tokens there. All of these are long runs of these characters, also after another encoding.
 fn without_codes(answer: &str) -> String {
     const SECRET: usize = 40;
     let is_code = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=' | '%');
@@ -247,7 +249,7 @@ mod tests {
     use crate::store::endpoints::Channel;
 
     #[test]
-    fn an_echo_gives_nothing_away() {
+    fn an_echoed_link_is_hidden() {
         let token = "AQAAAAEBogApZ6twmoq-w8y1QG5PAAAAATsEqDGpszGGAQGiACk4kXZutWAQIUD3";
         let echo = format!("error in {{\"approve\":\"https:\\/\\/hub.example.com\\/c\\/{token}\"}}: no such field é");
         assert_eq!(without_codes(&echo), echo.replace(token, "[hidden]"));
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_of_the_way_are_not_kept_when_they_are_echoed() {
+    fn echoed_secrets_of_the_transport_are_hidden() {
         let transport = serde_json::json!({
             "headers": {"x-api-key": "SEKRET"}, "auth": {"type": "basic", "username": "u", "password": "hunter22"},
         });
@@ -267,7 +269,7 @@ mod tests {
         };
         let text =
             "x-api-key: SEKRET, authorization: Basic dTpodW50ZXIyMg==, or Bearer abc.d/e+f, v1,a/b+c= at /T0/b1?sig=s";
-        let said = "x-api-key: [hidden], authorization: Basic [hidden], or Bearer [hidden], v1,[hidden] at [hidden]";
-        assert_eq!(redacted(&endpoint, text), said);
+        let hidden = "x-api-key: [hidden], authorization: Basic [hidden], or Bearer [hidden], v1,[hidden] at [hidden]";
+        assert_eq!(redacted(&endpoint, text), hidden);
     }
 }

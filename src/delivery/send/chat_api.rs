@@ -1,4 +1,5 @@
-//! Calls to a chat that answer somebody there: no deliveries, since whoever waits for the answer asks again.
+//! Calls to a chat service that answer a user there. They are no deliveries and are not retried: the user can ask
+//! again.
 
 use serde_json::Value;
 
@@ -7,21 +8,20 @@ use super::outcome::Class;
 use crate::delivery::context::SendContext;
 use crate::store::endpoints::Endpoint;
 
-/// Why there is no answer.
+/// A failed call to a chat service.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct CallError {
-    /// Whether another call may go better.
     pub may_be_tried_again: bool,
-    /// In words, without any secret.
+    /// The error, without any secret.
     pub text: String,
 }
 
 impl SendContext {
-    /// Makes a call of the API that an endpoint speaks.
+    /// Calls a method of the endpoint's chat API.
     ///
     /// # Errors
-    /// When it is not carried out, or nobody knows.
+    /// When the call fails, or its result is unknown.
     pub async fn call_chat(&self, endpoint: &Endpoint, method: &'static str, body: &Value) -> Result<(), CallError> {
         let now = self.clock.now();
         let outcome = call(&self.egress, endpoint, method, body.to_string(), now).await;
@@ -32,10 +32,10 @@ impl SendContext {
         Err(CallError { may_be_tried_again: outcome.class.is_retried(), text })
     }
 
-    /// Answers by the URL that came with a question.
+    /// Posts to the response URL that a chat service sent with an interaction.
     ///
     /// # Errors
-    /// When it may not be called, or the answer was not taken.
+    /// When the URL is not allowed, or the call fails.
     pub async fn answer_chat(&self, endpoint: &Endpoint, url: &str, body: &Value) -> Result<(), CallError> {
         let egress = &self.egress;
         let failed = |may_be_tried_again, text: String| Err(CallError { may_be_tried_again, text });

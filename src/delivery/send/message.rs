@@ -1,6 +1,6 @@
-//! What one delivery says: the event with the links of the slots that its endpoint serves.
+//! The message of one delivery: the event, with links for the slots that its endpoint serves.
 //!
-//! Everything is derived from what is stored, so that a retry sends the same body and the same links.
+//! Everything is derived from stored data, so a retry sends the same body and the same links.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -21,37 +21,35 @@ use crate::store::queue::ClaimedDelivery;
 use crate::store::templates::StoredTemplate;
 use crate::time::Timestamp;
 
-/// Why there is nothing to send.
+/// Why a message cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::delivery) enum ComposeError {
-    /// The event's stored request cannot be read.
     #[error("the stored event cannot be read: {0}")]
     Event(#[from] serde_json::Error),
-    /// The template.
     #[error(transparent)]
     Render(#[from] RenderError),
 }
 
-/// What links are made of, as far as the stored request tells.
+/// The part of the stored request that links need.
 #[derive(serde::Deserialize)]
-struct Asked {
+struct StoredRequest {
     id: RequestId,
     revision: u32,
     status: Status,
     digest: Digest,
     expires_at: Timestamp,
-    slots: Vec<AskedSlot>,
+    slots: Vec<StoredSlot>,
 }
 
 #[derive(serde::Deserialize)]
-struct AskedSlot {
+struct StoredSlot {
     group: GroupName,
     also: Vec<GroupName>,
     needed: u32,
     approved: u32,
 }
 
-impl AskedSlot {
+impl StoredSlot {
     fn groups(&self) -> impl Iterator<Item = &GroupName> {
         std::iter::once(&self.group).chain(&self.also)
     }
@@ -61,7 +59,7 @@ impl AskedSlot {
     }
 }
 
-/// The revision that a stored request was told at.
+/// Returns the revision of a stored request.
 pub(in crate::delivery) fn revision_of(subject: &str) -> Result<u32, serde_json::Error> {
     #[derive(serde::Deserialize)]
     struct Revision {
@@ -70,24 +68,23 @@ pub(in crate::delivery) fn revision_of(subject: &str) -> Result<u32, serde_json:
     serde_json::from_str::<Revision>(subject).map(|subject| subject.revision)
 }
 
-/// A message, made.
+/// A rendered message.
 pub(in crate::delivery) struct Made {
-    /// What is sent.
-    pub(in crate::delivery) said: Composed,
-    /// How the operator's templates did, where there are any; an error when the message was made without them.
+    pub(in crate::delivery) message: Composed,
+    /// Whether the operator's templates worked, if there are any. After an error, the built-in template was used.
     pub(in crate::delivery) templates: Option<Result<(), RenderError>>,
 }
 
-/// A message that is changed later, as one delivery finds it.
+/// A chat message that is edited later, as one delivery finds it.
 #[derive(Clone, Copy)]
 pub(in crate::delivery) struct Destination<'a> {
-    /// The groups whose slots may be decided from it.
+    /// The groups whose slots can be decided from it.
     pub(in crate::delivery) groups: &'a BTreeSet<GroupName>,
-    /// How and where it is posted.
     pub(in crate::delivery) posting: &'a Posting,
 }
 
-/// The message of one delivery; `destination` is the message that it goes into, where the channel changes messages later.
+/// Renders the message of one delivery. `destination` is the chat message to post or edit, on channels that edit
+/// messages.
 pub(in crate::delivery) fn compose(
     context: &SendContext,
     templates: &[StoredTemplate],
@@ -99,11 +96,11 @@ pub(in crate::delivery) fn compose(
         let overrides = overrides(templates, context.channels.files(), endpoint, &claimed.event)?;
         let RenderedMessage { method, body, is_operators, problem } =
             context.channels.render_message(endpoint.channel, manner, notice, &overrides)?;
-        Ok(Made { said: Composed { method, body }, templates: is_operators.then(|| problem.map_or(Ok(()), Err)) })
+        Ok(Made { message: Composed { method, body }, templates: is_operators.then(|| problem.map_or(Ok(()), Err)) })
     })
 }
 
-/// The same in short form, for a target that refused the whole message for its form.
+/// Renders the short form, for a target that refused the form of the full message.
 pub(in crate::delivery) fn compose_short(
     context: &SendContext,
     endpoint: &Endpoint,
@@ -116,7 +113,7 @@ pub(in crate::delivery) fn compose_short(
     })
 }
 
-/// What there is to tell, and how it is laid out.
+/// Renders with the notice (the content) and the manner (the format) of one delivery.
 fn with_notice<T>(
     context: &SendContext,
     endpoint: &Endpoint,
@@ -149,7 +146,7 @@ fn with_notice<T>(
     with(&notice, manner)
 }
 
-/// The operator's templates that the message is to be made with.
+/// The operator's templates that apply to this message.
 fn overrides(
     templates: &[StoredTemplate],
     files: &[FileTemplate],
@@ -157,18 +154,18 @@ fn overrides(
     event: &Event,
 ) -> Result<Vec<Override>, serde_json::Error> {
     #[derive(serde::Deserialize)]
-    struct Told {
+    struct WithResource {
         resource: String,
     }
     let channel = endpoint.channel;
-    let needs_resource_name = event.request_id.is_some() && needs_resource(templates, files, channel);
-    let told: Option<Told> = needs_resource_name.then(|| serde_json::from_str(&event.subject)).transpose()?;
-    let resource = told.as_ref().map(|told| told.resource.as_str());
+    let reads_resource = event.request_id.is_some() && needs_resource(templates, files, channel);
+    let request: Option<WithResource> = reads_resource.then(|| serde_json::from_str(&event.subject)).transpose()?;
+    let resource = request.as_ref().map(|request| request.resource.as_str());
     let occasion = Occasion { channel, endpoint: Some((endpoint.id, &endpoint.name)), resource };
     Ok(applying(templates, files, occasion))
 }
 
-/// What the event is about, as far as it may leave, and what was kept back.
+/// The event's subject, reduced to the permitted detail, and what was withheld.
 fn let_through(event: &Event, detail: Detail) -> Result<(Cow<'_, str>, Option<Withheld>), serde_json::Error> {
     if detail == Detail::Full || event.kind == PING {
         return Ok((Cow::Borrowed(&event.subject), None));
@@ -181,7 +178,7 @@ fn let_through(event: &Event, detail: Detail) -> Result<(Cow<'_, str>, Option<Wi
 }
 
 fn links(
-    subject: &Asked,
+    subject: &StoredRequest,
     claimed: &ClaimedDelivery,
     endpoint: &Endpoint,
     groups: &BTreeSet<GroupName>,
@@ -189,8 +186,8 @@ fn links(
     public_url: &str,
 ) -> Links {
     let decidable = ASKING.contains(&claimed.event.kind.as_str()) && subject.status == Status::Pending;
-    let serves = |slot: &&AskedSlot| slot.groups().any(|group| groups.contains(group));
-    let of_slot = |slot: &AskedSlot| {
+    let serves = |slot: &&StoredSlot| slot.groups().any(|group| groups.contains(group));
+    let of_slot = |slot: &StoredSlot| {
         let group = &slot.group;
         let url = |intent| {
             let link = Link {
@@ -211,7 +208,7 @@ fn links(
         SlotLinks {
             group: group.to_string(),
             review: url(Intent::Review),
-            // It has its approvals: who wants to add one does so from the page. A reject counts from any slot.
+            // A full slot needs no more approvals, but can still get one from the page. A reject counts in any slot.
             approve: (decidable && !slot.is_full()).then(|| url(Intent::Approve)),
             reject: decidable.then(|| url(Intent::Reject)),
         }

@@ -1,5 +1,7 @@
-//! Locks of chat messages: where a channel's messages are edited as their request goes on, each delivery first locks the message.
-//! So no two deliveries edit it at once, on any replica, and none overwrites what a newer one shows.
+//! The message lock, for channels whose messages are edited as their request changes.
+//!
+//! Each delivery first acquires the lock of its chat message, which is a row in the database. Two deliveries can
+//! therefore not edit a message at the same time, on any replica, and an older event cannot overwrite a newer one.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,7 +10,7 @@ use serde_json::json;
 
 use super::attempt::{attempt, call};
 use super::message::Destination;
-use super::outcome::{Class, Outcome};
+use super::outcome::{Class, SendOutcome};
 use crate::approval::GroupName;
 use crate::channels::{Declaration, PostMode, Posting, Receipt, addressed, is_aside};
 use crate::delivery::context::SendContext;
@@ -29,7 +31,7 @@ const LATER: Duration = Duration::from_secs(1);
 pub(in crate::delivery) struct LockedMessage {
     /// How and where it is posted.
     pub(in crate::delivery) posting: Posting,
-    /// The groups whose slots may be decided from it.
+    /// The groups whose slots can be decided from it.
     pub(in crate::delivery) groups: BTreeSet<GroupName>,
     /// None when the message shows no request.
     key: Option<MessageKey>,
@@ -84,7 +86,7 @@ async fn try_lock(
             let here = subscriptions.iter().filter(|known| known.endpoint == endpoint.id && known.channel == *channel);
             let groups: BTreeSet<GroupName> = here.map(|known| known.group.clone()).collect();
             if groups.is_empty() {
-                let reason = Some("the channel is not subscribed any more".to_owned());
+                let reason = Some("the channel is no longer subscribed".to_owned());
                 return Ok(Locking::Ended(Next::End { state: DeliveryState::Discarded, reason }));
             }
             groups
@@ -127,8 +129,8 @@ async fn find(
     rewrites: bool,
 ) -> Result<Found, StoreError> {
     let now = context.clock.now();
-    // When no answer arrives, others wait until this request can no longer take effect: it may open a conversation, post a
-    // message, and post it once more in short form.
+    // If no answer arrives, the others wait until these calls can no longer take effect. There are three at most: one
+    // opens a conversation, one posts the message, one posts its short form.
     let until = now + context.egress.deadline() * 3;
     let wanted = LockRequest { delivery: claimed.id, event: claimed.event.id, rewrites, until };
     context
@@ -144,13 +146,13 @@ async fn find(
         .await
 }
 
-/// Where a delivery goes within its target.
+/// Where a delivery is posted within its workspace.
 enum Address {
-    /// Where the endpoint points to.
+    /// The endpoint's own channel.
     Own(String),
-    /// A channel that subscribed.
+    /// A subscribed channel.
     Channel(String),
-    /// A member alone.
+    /// A direct message to a member.
     Member(String),
 }
 
@@ -176,46 +178,46 @@ fn own(endpoint: &Endpoint) -> String {
 }
 
 impl LockedMessage {
-    /// What the message is made for.
+    /// The message to render for.
     pub(in crate::delivery) const fn destination(&self) -> Destination<'_> {
         Destination { groups: &self.groups, posting: &self.posting }
     }
 
-    /// For a test message, which is never edited and so needs no lock.
+    /// Returns the settings of a test message, which is never edited and so needs no lock.
     pub(in crate::delivery) fn at_trial(endpoint: &Endpoint) -> Option<Self> {
         Declaration::of(endpoint.channel).receipt?;
         let posting = Posting { address: own(endpoint), mode: PostMode::New, shows_links: true, needs_page: false };
         Some(Self { posting, groups: endpoint.groups.clone(), key: None })
     }
 
-    /// Posts the message. Before the first one to a member alone, their conversation is opened.
+    /// Posts the message. For the first direct message to a member, opens the conversation before.
     pub(in crate::delivery) async fn attempt(
         &self,
         context: &SendContext,
         endpoint: &Endpoint,
         claimed: &ClaimedDelivery,
-        said: Composed,
+        message: Composed,
         now: Timestamp,
-    ) -> Outcome {
+    ) -> SendOutcome {
         let is_first = self.posting.mode == PostMode::New && !claimed.address.is_empty();
         if !is_first || !matches!(Address::of(endpoint, claimed), Address::Member(_)) {
-            return attempt(&context.egress, endpoint, claimed, said, now).await;
+            return attempt(&context.egress, endpoint, claimed, message, now).await;
         }
         let asked = json!({"users": claimed.address}).to_string();
         let opened = call(&context.egress, endpoint, "conversations.open", asked, now).await;
         let Some(Receipt::Posted { channel, .. }) = &opened.receipt else {
-            let error = opened.error.clone().or_else(|| Some("Slack names no conversation".to_owned()));
+            let error = opened.error.clone().or_else(|| Some("Slack's answer contains no conversation".to_owned()));
             let class = if opened.class == Class::Success { Class::Transient } else { opened.class };
-            return Outcome { class, end: None, error, ..opened };
+            return SendOutcome { class, end: None, error, ..opened };
         };
-        match addressed(&said.body, channel) {
-            Some(body) => attempt(&context.egress, endpoint, claimed, Composed { body, ..said }, now).await,
-            None => Outcome::ours("the message is no object".to_owned()),
+        match addressed(&message.body, channel) {
+            Some(body) => attempt(&context.egress, endpoint, claimed, Composed { body, ..message }, now).await,
+            None => SendOutcome::hub_fault("the rendered message is not a JSON object".to_owned()),
         }
     }
 
-    /// What became of the message.
-    pub(in crate::delivery) fn report(self, claimed: &ClaimedDelivery, outcome: &Outcome) -> Option<Unlock> {
+    /// Returns what the recorder must store for the lock.
+    pub(in crate::delivery) fn report(self, claimed: &ClaimedDelivery, outcome: &SendOutcome) -> Option<Unlock> {
         let change = match (&outcome.receipt, outcome.class) {
             (Some(Receipt::Posted { channel, ts }), Class::Success) => match self.posting.mode {
                 PostMode::Reply { .. } => MessageChange::Unchanged,
@@ -224,7 +226,7 @@ impl LockedMessage {
                 }
             },
             (Some(Receipt::Vanished), _) => MessageChange::Vanished,
-            // It may have been heard, and act later.
+            // The call may have arrived, and take effect later.
             (_, Class::Transient) if outcome.status.is_none() => MessageChange::Unknown,
             _ => MessageChange::Unchanged,
         };

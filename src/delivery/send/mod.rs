@@ -1,4 +1,4 @@
-//! One send: whether it is still wanted, what it says, how it went, and what becomes of the delivery.
+//! One send: checks that it is still wanted, renders and posts the message, and decides what follows for the delivery.
 
 pub(super) mod attempt;
 pub(super) mod chat_api;
@@ -12,7 +12,7 @@ mod wanted;
 
 use self::message::{Made, compose};
 use self::message_lock::{LockedMessage, Locking};
-use self::outcome::{Class, Outcome};
+use self::outcome::{Class, SendOutcome};
 use self::retry::{Schedule, next_delay};
 use self::short_form::{post, post_short};
 use self::wanted::unwanted;
@@ -31,25 +31,23 @@ use crate::store::template_problems::TemplateProblem;
 use crate::store::templates::StoredTemplate;
 use crate::time::Timestamp;
 
-/// Attempts that the schedule does not count, before a delivery is given up for them: about a week of them.
+/// Attempts not counted by the schedule after which a delivery is given up: about a week of them.
 const MOST_UNCHARGED: u32 = 200;
 
-/// A send, over.
+/// A completed send.
 pub(in crate::delivery) struct Sent {
-    /// What it showed about the endpoint.
     pub(in crate::delivery) signal: EndpointSignal,
-    /// What is to be written down.
     pub(in crate::delivery) settlement: Settlement,
-    /// What the target asked to be done about the endpoint.
+    /// Why the endpoint must be switched off, if the target asked for it.
     pub(in crate::delivery) is_gone: Option<String>,
     /// The message lock to release.
     pub(in crate::delivery) unlock: Option<Unlock>,
-    /// How the operator's templates did, where there are any.
+    /// Whether the operator's templates worked, if there are any.
     pub(in crate::delivery) template: Option<TemplateVerdict>,
 }
 
 impl Sent {
-    /// Nothing was sent.
+    /// The result of a delivery for which nothing was sent.
     const fn untried(claimed: &ClaimedDelivery, next: Next) -> Self {
         let settlement = Settlement::untried(claimed, next);
         Self { signal: EndpointSignal::Unknown, settlement, is_gone: None, unlock: None, template: None }
@@ -66,10 +64,10 @@ pub(in crate::delivery) async fn send(
     let (Ok(endpoints), Ok(templates)) =
         (context.store.lookup().endpoints().await, context.store.lookup().templates().await)
     else {
-        // The database is away: as soon as it is back, everything is looked at again.
+        // The database is unreachable. The delivery is claimed again when it is back.
         return Sent::untried(claimed, Next::GiveBack(context.clock.now()));
     };
-    // The scheduler may not know of a change yet that was made a moment ago.
+    // The scheduler may not know the latest configuration yet.
     let endpoint = endpoints.iter().find(|known| known.id == endpoint.id).map_or(endpoint, |known| &**known);
     match unwanted(context, endpoint, claimed).await {
         Ok(None) => {}
@@ -117,7 +115,7 @@ pub(in crate::delivery) async fn send(
     Sent { signal: signal(&outcome), settlement, is_gone, unlock, template }
 }
 
-/// Makes the message and posts it; also how the operator's templates did, where there are any.
+/// Renders the message and posts it. Also returns whether the operator's templates worked, if there are any.
 async fn make_and_post(
     context: &SendContext,
     templates: &[StoredTemplate],
@@ -125,20 +123,20 @@ async fn make_and_post(
     claimed: &ClaimedDelivery,
     lock: Option<&LockedMessage>,
     now: Timestamp,
-) -> (Outcome, Option<TemplateVerdict>) {
-    let Made { said, templates } =
+) -> (SendOutcome, Option<TemplateVerdict>) {
+    let Made { message, templates } =
         match compose(context, templates, endpoint, claimed, lock.map(LockedMessage::destination)) {
             Ok(made) => made,
-            Err(error) => return (Outcome::ours(error.to_string()), None),
+            Err(error) => return (SendOutcome::hub_fault(error.to_string()), None),
         };
-    let signal = templates.map(|made| {
+    let verdict = templates.map(|made| {
         let problem = made.err().map(|error| problem(claimed, &error, now));
         TemplateVerdict { event: claimed.event.kind.clone(), problem }
     });
-    let outcome = post(context, endpoint, claimed, lock, said, now).await;
+    let outcome = post(context, endpoint, claimed, lock, message, now).await;
     let outcome =
         if outcome.takes_short { post_short(context, endpoint, claimed, lock, outcome).await } else { outcome };
-    (outcome, signal)
+    (outcome, verdict)
 }
 
 fn problem(claimed: &ClaimedDelivery, error: &RenderError, at: Timestamp) -> TemplateProblem {
@@ -151,7 +149,7 @@ fn problem(claimed: &ClaimedDelivery, error: &RenderError, at: Timestamp) -> Tem
     }
 }
 
-fn next(context: &SendContext, endpoint: &Endpoint, claimed: &ClaimedDelivery, outcome: &Outcome) -> Next {
+fn next(context: &SendContext, endpoint: &Endpoint, claimed: &ClaimedDelivery, outcome: &SendOutcome) -> Next {
     if let Some(state) = outcome.end {
         return Next::End { state, reason: outcome.error.clone() };
     }
@@ -160,7 +158,7 @@ fn next(context: &SendContext, endpoint: &Endpoint, claimed: &ClaimedDelivery, o
         return failed(outcome.error.clone());
     }
     let charged = outcome.class.is_charged();
-    // Lost ones are nobody's failure that is known of: after a kill, waits do not begin where they left off.
+    // Lost attempts are not known to have failed, so a killed hub does not lengthen the back-off.
     let uncounted = claimed.attempts_before.saturating_add(claimed.uncharged).saturating_add(claimed.lost);
     let made = claimed.attempts.saturating_sub(uncounted) + u32::from(charged);
     let schedule = Schedule::of(endpoint, &context.schedule);
@@ -168,7 +166,7 @@ fn next(context: &SendContext, endpoint: &Endpoint, claimed: &ClaimedDelivery, o
     let delay = if charged {
         next_delay(&schedule, made, retry_after, random::fraction())
     } else if claimed.uncharged < MOST_UNCHARGED {
-        // As after so many attempts as there were of these, but never the last one.
+        // The same back-off by the number of uncharged attempts, without a last one.
         schedule.delay_of_fault(claimed.uncharged + 1, random::fraction())
     } else {
         None
@@ -179,7 +177,7 @@ fn next(context: &SendContext, endpoint: &Endpoint, claimed: &ClaimedDelivery, o
     }
 }
 
-fn signal(outcome: &Outcome) -> EndpointSignal {
+fn signal(outcome: &SendOutcome) -> EndpointSignal {
     match outcome.class {
         Class::Success if outcome.overflows => EndpointSignal::Overflows,
         Class::Success => EndpointSignal::Works,

@@ -1,4 +1,4 @@
-//! How an attempt is judged, and what that means for the delivery and its endpoint.
+//! The outcome of an attempt: its class, and what follows for the delivery and its endpoint.
 
 use std::time::Duration;
 
@@ -6,37 +6,36 @@ use crate::channels::Receipt;
 use crate::delivery::egress::Control;
 use crate::store::deliveries::DeliveryState;
 
-/// How an attempt is judged. The names are stored and shown.
+/// The class of an attempt's result. Its name is stored and shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// It worked.
     Success,
-    /// Trying again would fail the same way.
+    /// A retry would fail in the same way.
     Permanent,
-    /// The target says that it is gone for good (410), or wants nothing more.
+    /// The target no longer exists (410), or wants no more messages.
     Gone,
-    /// The target wants less (429, 503).
+    /// The target asks for fewer messages (429, 503).
     Throttled,
-    /// It may work next time.
+    /// A retry may succeed.
     Transient,
-    /// No secure connection: a certificate that nobody vouches for, another name, no common cipher.
+    /// No secure connection: an untrusted certificate, another host name, no common cipher.
     Tls,
-    /// It may not be sent there as the hub is set up now. Tried again: an operator may open the target.
+    /// The target policy forbids this target. Retried, since an operator may allow it.
     Forbidden,
     /// The target's name could not be resolved.
     Resolve,
-    /// The proxy is away, or refuses the hub.
+    /// The proxy cannot be reached, or refuses the hub.
     Proxy,
-    /// There is no token to send along.
+    /// No access token could be fetched.
     Credentials,
-    /// There is nothing to send, or no way to send it, as things are configured.
+    /// With the present configuration, no message can be rendered or sent.
     Setup,
-    /// The hub's machine has run out of something: file descriptors, memory, local ports.
+    /// The hub's machine lacks a resource: file descriptors, memory, local ports.
     Exhausted,
 }
 
 impl Class {
-    /// As stored and shown.
+    /// Returns the stored name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
@@ -54,7 +53,7 @@ impl Class {
         }
     }
 
-    /// Whether another attempt may go better.
+    /// Whether a retry may succeed.
     pub const fn is_retried(self) -> bool {
         match self {
             Self::Throttled
@@ -69,8 +68,8 @@ impl Class {
         }
     }
 
-    /// Whether it counts against the endpoint: its tries, its breaker, its health. What lies with the hub and the way there
-    /// does not: a name server that is down would switch off every endpoint.
+    /// Whether it counts against the endpoint: its attempts, its circuit breaker, its health. Faults of the hub, of
+    /// name servers and of proxies do not count. Otherwise a name server outage would switch off every endpoint.
     pub const fn is_charged(self) -> bool {
         match self {
             Self::Permanent | Self::Gone | Self::Throttled | Self::Transient | Self::Tls | Self::Forbidden => true,
@@ -79,34 +78,32 @@ impl Class {
     }
 }
 
-/// How an attempt went.
+/// The outcome of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// How it is judged.
+pub struct SendOutcome {
     pub class: Class,
-    /// Where the delivery ends, if this attempt ends it otherwise than by failing.
+    /// Final state of the delivery, if this attempt ends it and the state is not `failed`.
     pub end: Option<DeliveryState>,
-    /// What the target asked for, when it may: `AbortMessage` comes with the end `Discarded`, `Disable` with [`Class::Gone`]
-    /// unless the message arrived. `error` says it in words.
+    /// Command of the target, if its endpoint allows commands. `AbortMessage` comes with the end `Discarded`, `Disable`
+    /// with [`Class::Gone`] unless the message arrived. `error` describes it.
     pub control: Option<Control>,
     /// HTTP status.
     pub status: Option<u16>,
-    /// What went wrong.
     pub error: Option<String>,
-    /// The beginning of the answer.
+    /// The beginning of the answer, redacted.
     pub answer: Option<String>,
-    /// How long the target asks to be left alone.
+    /// How long the target asks to be sent nothing.
     pub retry_after: Option<Duration>,
     /// Whether the answer was longer than is read.
     pub overflows: bool,
-    /// What the answer says of a message, where it does.
+    /// What a chat service answered about the posted message.
     pub receipt: Option<Receipt>,
-    /// Whether the target refused the message for its form alone, and may take it in short.
+    /// Whether the target refused only the form of the message, and may accept its short form.
     pub takes_short: bool,
 }
 
-impl Outcome {
-    /// An attempt without an answer.
+impl SendOutcome {
+    /// The outcome of an attempt without an answer.
     pub(in crate::delivery) const fn unanswered(class: Class, error: String) -> Self {
         Self {
             class,
@@ -122,8 +119,8 @@ impl Outcome {
         }
     }
 
-    /// A failure that lies with the hub or its configuration: trying again would not help.
-    pub(in crate::delivery) const fn ours(error: String) -> Self {
+    /// A failure of the hub or its configuration. A retry would not help.
+    pub(in crate::delivery) const fn hub_fault(error: String) -> Self {
         Self::unanswered(Class::Setup, error)
     }
 }
@@ -136,7 +133,7 @@ mod tests {
     use crate::store::attempts::CLASSES;
 
     #[test]
-    fn the_log_can_be_asked_for_every_class() {
+    fn the_delivery_log_can_filter_by_every_class() {
         let all = [
             Success,
             Permanent,

@@ -1,5 +1,5 @@
-//! When a failed attempt is made again: a pure function whose result is stored. Exponential back-off with full jitter, or the waits
-//! that an endpoint names.
+//! The time of the next retry: exponential back-off with full jitter, or the delays that an endpoint configures. A pure
+//! function, whose result is stored with the delivery.
 
 use std::time::Duration;
 
@@ -7,21 +7,21 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::store::endpoints::Endpoint;
 
-/// Of a wait that an endpoint names, as much is added at random: many that failed at once do not come back at once.
+/// Maximum jitter of a configured delay, as a fraction of it. Deliveries that failed together are not retried together.
 const NAMED_JITTER: f64 = 0.1;
 
-/// How deliveries are retried where an endpoint says nothing else.
+/// The retry schedule of endpoints that configure none.
 #[derive(Debug, Clone, Copy)]
 pub struct RetrySchedule {
-    /// Longest wait before the second attempt.
+    /// Maximum delay before the second attempt.
     pub first: Duration,
-    /// Each wait may be this many times the one before.
+    /// Growth of the maximum delay per attempt.
     pub factor: f32,
-    /// Longest wait of all.
+    /// Upper limit of the maximum delay.
     pub longest: Duration,
-    /// Attempts before giving up, the first included.
+    /// Attempts before giving up, including the first.
     pub attempts: u32,
-    /// Most that a target's `Retry-After` is honoured.
+    /// Longest `Retry-After` of a target that is honoured.
     pub retry_after_ceiling: Duration,
 }
 
@@ -39,7 +39,7 @@ impl Default for RetrySchedule {
 }
 
 impl RetrySchedule {
-    /// The longest that any of these endpoints' deliveries may be put off.
+    /// Returns the longest delay that any delivery of these endpoints can get.
     pub fn longest_wait<'e>(&self, endpoints: impl Iterator<Item = &'e Endpoint>) -> Duration {
         let named = endpoints.filter_map(|endpoint| endpoint.transport.schedule.as_deref()).flatten().max();
         let named = Duration::from_secs(named.copied().unwrap_or(0).into()).mul_f64(1.0 + NAMED_JITTER);
@@ -47,29 +47,29 @@ impl RetrySchedule {
     }
 }
 
-/// How one endpoint is retried.
+/// The retry schedule of one endpoint.
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule<'e> {
     default: &'e RetrySchedule,
-    /// Seconds after each failed attempt.
+    /// Configured delays in seconds, one after each failed attempt.
     named: Option<&'e [u32]>,
 }
 
 impl<'e> Schedule<'e> {
-    /// That of an endpoint.
+    /// Returns the endpoint's own schedule, or the default.
     pub fn of(endpoint: &'e Endpoint, default: &'e RetrySchedule) -> Self {
         Self { default, named: endpoint.transport.schedule.as_deref() }
     }
 
-    /// How long to wait after the hub itself was at fault for the `faults`th time. There is no last one.
+    /// Returns the delay after the `faults`th failure that does not count against the endpoint. It never gives up.
     pub fn delay_of_fault(&self, faults: u32, random: f64) -> Option<Duration> {
         exponential(self.default, faults).map(|longest| longest.mul_f64(random))
     }
 }
 
-/// How long to wait after `made` attempts, or none when that was the last. `random` is a fraction in `[0, 1)`: full jitter
-/// ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015) spreads the load of many that failed at once. A target's
-/// `Retry-After` may only lengthen the wait.
+/// Returns the delay after `made` attempts, or `None` after the last. `random` is a fraction in `[0, 1)`: full jitter
+/// ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015) spreads the retries of deliveries that failed
+/// together. A target's `Retry-After` can only lengthen the delay.
 pub fn next_delay(schedule: &Schedule<'_>, made: u32, retry_after: Option<Duration>, random: f64) -> Option<Duration> {
     let wait = match schedule.named {
         Some(named) => {
@@ -82,7 +82,7 @@ pub fn next_delay(schedule: &Schedule<'_>, made: u32, retry_after: Option<Durati
     Some(wait.max(retry_after.unwrap_or_default().min(schedule.default.retry_after_ceiling)))
 }
 
-/// The longest wait after so many attempts.
+/// The maximum delay after `made` attempts.
 fn exponential(schedule: &RetrySchedule, made: u32) -> Option<Duration> {
     ExponentialBuilder::default()
         .with_min_delay(schedule.first)
@@ -109,13 +109,13 @@ mod tests {
     const SCHEDULE: Schedule<'static> = Schedule { default: &DEFAULT, named: None };
 
     #[test]
-    fn grows_to_its_ceiling_and_ends() {
+    fn the_delay_grows_to_its_limit_and_the_attempts_end() {
         let longest = |made| next_delay(&SCHEDULE, made, None, 1.0).map(|delay| delay.as_secs());
         assert_eq!([1, 2, 3, 4, 5, 6].map(longest), [Some(2), Some(6), Some(18), Some(54), Some(60), None]);
     }
 
     #[test]
-    fn named_waits_are_kept_and_then_it_ends() {
+    fn configured_delays_are_used_and_then_the_attempts_end() {
         let named = Schedule { named: Some(&[5, 0, 600]), ..SCHEDULE };
         let waits = |random| [1, 2, 3, 4].map(|made| next_delay(&named, made, None, random).map(|wait| wait.as_secs()));
         assert_eq!(waits(0.0), [Some(5), Some(0), Some(600), None]);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_faults_have_no_last_attempt() {
+    fn faults_of_the_hub_have_no_last_attempt() {
         assert_eq!(SCHEDULE.delay_of_fault(1, 1.0), Some(Duration::from_secs(2)));
         assert_eq!(SCHEDULE.delay_of_fault(500, 1.0), Some(Duration::from_secs(60)));
     }
@@ -133,9 +133,9 @@ mod tests {
         fn jitter_is_full_and_retry_after_only_lengthens(made in 1_u32..6, random in 0.0_f64..1.0, after in 0_u64..1_000) {
             let after = Duration::from_secs(after);
             let plain = next_delay(&SCHEDULE, made, None, random).expect("not the last");
-            let told = next_delay(&SCHEDULE, made, Some(after), random).expect("not the last");
+            let asked = next_delay(&SCHEDULE, made, Some(after), random).expect("not the last");
             prop_assert!(plain <= DEFAULT.longest);
-            prop_assert_eq!(told, plain.max(after.min(DEFAULT.retry_after_ceiling)));
+            prop_assert_eq!(asked, plain.max(after.min(DEFAULT.retry_after_ceiling)));
         }
     }
 }

@@ -1,58 +1,63 @@
-//! A message that its target refused for its form, sent once more in short.
+//! The short form of a message, sent when the target refused the form of the full one.
 //!
-//! The target refused all of it, so nothing of it stands there, and a second call within the same attempt shows it no second time. Nothing
-//! has to be remembered for that: an attempt that comes later, after a crash or when the short form could not be sent either, is
-//! refused again and goes on in short again. The second call is made only while the delivery's lease lasts for it, or another process
-//! might send at the same time; otherwise the next attempt, with a lease of its own, makes both.
+//! The target refused the whole message, so a second call within the same attempt shows nothing twice. No state is
+//! needed: a later attempt (after a crash, or when the short form failed too) is refused again, and falls back again.
+//! The second call is made only if the delivery's lease lasts for it, since another process could send at the same
+//! time. Otherwise the next attempt, which has a new lease, makes both calls.
 
 use super::attempt::attempt;
 use super::message::compose_short;
 use super::message_lock::LockedMessage;
-use super::outcome::{Class, Outcome};
+use super::outcome::{Class, SendOutcome};
 use crate::delivery::context::SendContext;
 use crate::delivery::egress::Composed;
 use crate::store::endpoints::Endpoint;
 use crate::store::queue::ClaimedDelivery;
 use crate::time::Timestamp;
 
-/// Sends a message, through its lock where there is one.
+/// Sends a message, under its message lock if it needs one.
 pub(in crate::delivery) async fn post(
     context: &SendContext,
     endpoint: &Endpoint,
     claimed: &ClaimedDelivery,
     lock: Option<&LockedMessage>,
-    said: Composed,
+    message: Composed,
     now: Timestamp,
-) -> Outcome {
+) -> SendOutcome {
     match lock {
-        Some(lock) => lock.attempt(context, endpoint, claimed, said, now).await,
-        None => attempt(&context.egress, endpoint, claimed, said, now).await,
+        Some(lock) => lock.attempt(context, endpoint, claimed, message, now).await,
+        None => attempt(&context.egress, endpoint, claimed, message, now).await,
     }
 }
 
-/// Sends in short form what was refused.
+/// Sends the short form of a refused message.
 pub(in crate::delivery) async fn post_short(
     context: &SendContext,
     endpoint: &Endpoint,
     claimed: &ClaimedDelivery,
     lock: Option<&LockedMessage>,
-    refused: Outcome,
-) -> Outcome {
+    refused: SendOutcome,
+) -> SendOutcome {
     let why = refused.error.clone().unwrap_or_default();
     let now = context.clock.now();
     if claimed.lease_until < now + context.needed() {
-        let error = format!("{why}; there was no time left to send it in short form");
-        return Outcome { class: Class::Transient, error: Some(error), ..refused };
+        let error = format!("{why}; the lease was too short to send the short form");
+        return SendOutcome { class: Class::Transient, error: Some(error), ..refused };
     }
-    let said = match compose_short(context, endpoint, claimed, lock.map(LockedMessage::destination)) {
-        Ok(said) => said,
-        Err(error) => return Outcome { error: Some(format!("{why}; and no short form: {error}")), ..refused },
+    let message = match compose_short(context, endpoint, claimed, lock.map(LockedMessage::destination)) {
+        Ok(message) => message,
+        Err(error) => {
+            return SendOutcome {
+                error: Some(format!("{why}; the short form cannot be rendered: {error}")),
+                ..refused
+            };
+        }
     };
-    tracing::warn!(delivery = %claimed.id, endpoint = %endpoint.name, error = why, "sent once more in short form");
-    let outcome = post(context, endpoint, claimed, lock, said, now).await;
+    tracing::warn!(delivery = %claimed.id, endpoint = %endpoint.name, error = why, "sending the short form");
+    let outcome = post(context, endpoint, claimed, lock, message, now).await;
     let error = match &outcome.error {
-        None => format!("taken in short form alone: {why}"),
-        Some(error) => format!("{error}; it was sent in short form because of {why}"),
+        None => format!("sent in short form, because the target refused the full form: {why}"),
+        Some(error) => format!("{error}; the short form was sent because the target refused the full form: {why}"),
     };
-    Outcome { error: Some(error), takes_short: false, ..outcome }
+    SendOutcome { error: Some(error), takes_short: false, ..outcome }
 }

@@ -1,5 +1,5 @@
-//! A message that is sent to see whether an endpoint can be reached: made, signed and judged as every other, but no delivery. Nothing
-//! of it is kept, and it says nothing about the endpoint's health.
+//! Test sends, which show whether an endpoint can be reached. The message is rendered, signed and classified like any
+//! other, but it is no delivery: nothing is stored, and the endpoint's health is unaffected.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::attempt::{deliver, judge, redacted};
 use super::message::{Made, compose};
 use super::message_lock::LockedMessage;
-use super::outcome::Outcome;
+use super::outcome::SendOutcome;
 use crate::channels::text::cut;
 use crate::delivery::TargetPolicy;
 use crate::delivery::context::SendContext;
@@ -23,65 +23,61 @@ use crate::store::events::Event;
 use crate::store::queue::ClaimedDelivery;
 use crate::time::Timestamp;
 
-/// What stands in a secret's place.
+/// Replacement of a secret.
 const MASK: &str = "…";
 /// Headers of an answer that are shown.
 const HEADERS: usize = 50;
-/// Bytes that are shown of the name, and of the value, of each.
+/// Limit of the bytes that are shown of a header's name, and of its value.
 const HEADER: usize = 256;
-/// What stands in names of headers whose values may be secrets.
+/// Parts of the names of headers whose values may be secrets.
 const TELLTALES: [&str; 9] =
     ["auth", "cookie", "credential", "key", "password", "secret", "session", "signature", "token"];
 
-/// How it went.
+/// The result of a test send.
 #[derive(Debug, Clone, Serialize)]
 pub struct Trial {
-    /// Whether the target took it.
     pub delivered: bool,
-    /// How an attempt like this is judged.
+    /// The [`Class`](super::outcome::Class) of the result.
     pub class: &'static str,
-    /// What went wrong, when something did.
     pub error: Option<String>,
-    /// What is wrong with the operator's template, when the message was made without it.
+    /// Error in the operator's template. The built-in template was used instead.
     pub template_problem: Option<String>,
-    /// What was sent; none when it could not even be made.
+    /// None when the message could not be rendered.
     pub request: Option<Posted>,
-    /// What came back, when something did.
     pub answer: Option<Answered>,
-    /// How long it took, in microseconds.
     pub duration_us: u64,
 }
 
-/// What was sent.
+/// The HTTP request of a test send.
 #[derive(Debug, Clone, Serialize)]
 pub struct Posted {
-    /// Always the same.
+    /// Always `POST`.
     pub method: &'static str,
-    /// Where, masked.
+    /// Masked.
     pub url: String,
-    /// The headers, with whatever may be a secret masked.
+    /// With possible secrets masked.
     pub headers: BTreeMap<String, String>,
-    /// To the byte, as it was signed.
+    /// The exact bytes that were signed.
     pub body: String,
 }
 
-/// What came back.
+/// The HTTP response to a test send.
 #[derive(Debug, Clone, Serialize)]
 pub struct Answered {
-    /// The HTTP status.
     pub status: u16,
-    /// Its headers, with whatever may be a secret masked.
+    /// With possible secrets masked.
     pub headers: BTreeMap<String, String>,
-    /// Its beginning, without what may be a secret.
+    /// Its beginning, with possible secrets masked.
     pub body: Option<String>,
 }
 
 impl SendContext {
-    /// Sends an event to an endpoint at once, whatever state that is in, and waits for the answer, no longer than any attempt may take.
+    /// Sends an event to an endpoint at once, in any state of it, and waits for the answer within the deadline of an
+    /// attempt.
     pub async fn try_out(&self, endpoint: &Endpoint, event: Event) -> Trial {
         let context = self;
         let now = context.clock.now();
-        // As if it were queued: what is made and signed takes no other form.
+        // A delivery in memory alone, so that rendering and signing are the same as for stored ones.
         let claimed = ClaimedDelivery::fresh(DeliveryId::mint(now), endpoint.id, Arc::new(event), now, now);
         let mut template_problem = None;
         let started = std::time::Instant::now();
@@ -89,14 +85,14 @@ impl SendContext {
         let stored = context.store.lookup().templates().await.unwrap_or_default();
         let made = compose(context, &stored, endpoint, &claimed, lock.as_ref().map(LockedMessage::destination));
         let (outcome, posted, headers) = match made {
-            Ok(Made { said, templates }) => {
+            Ok(Made { message, templates }) => {
                 template_problem = templates.and_then(Result::err).map(|problem| problem.to_string());
-                let posted = posted(&context.egress, endpoint, &claimed, &said.body, now).ok();
-                let answered = deliver(&context.egress, endpoint, &claimed, said, now).await;
+                let posted = posted(&context.egress, endpoint, &claimed, &message.body, now).ok();
+                let answered = deliver(&context.egress, endpoint, &claimed, message, now).await;
                 let headers = answered.as_ref().map(|answer| shown(endpoint, &answer.headers)).unwrap_or_default();
                 (judge(endpoint, answered), posted, headers)
             }
-            Err(error) => (Outcome::ours(error.to_string()), None, BTreeMap::new()),
+            Err(error) => (SendOutcome::hub_fault(error.to_string()), None, BTreeMap::new()),
         };
         Trial {
             delivered: matches!(outcome.end, Some(DeliveryState::Delivered | DeliveryState::Accepted)),
@@ -110,7 +106,7 @@ impl SendContext {
     }
 }
 
-/// The message as it is sent: made from the same, its signature is the same.
+/// The HTTP request as it is sent. It has the same inputs, and so the same signature.
 fn posted(
     egress: &Egress,
     endpoint: &Endpoint,
@@ -139,7 +135,7 @@ fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }
 
-/// The headers of an answer, as far as they are fit to be shown: of those that came more than once, the values in a row.
+/// The headers of an answer, with possible secrets masked. The values of a repeated header are joined by commas.
 fn shown(endpoint: &Endpoint, headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut shown: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in headers.iter().filter(|(name, _)| name.as_str().len() <= HEADER).take(HEADERS) {
@@ -156,7 +152,7 @@ fn shown(endpoint: &Endpoint, headers: &HeaderMap) -> BTreeMap<String, String> {
 }
 
 fn shown_value(endpoint: &Endpoint, name: &HeaderName, value: &str) -> String {
-    // An answer of 401 says there what it wants, and no secret.
+    // The challenge of a 401 describes the required authentication, and contains no secret.
     let is_challenge = name == reqwest::header::WWW_AUTHENTICATE;
     let is_telltale = !is_challenge && TELLTALES.iter().any(|part| name.as_str().contains(part));
     if is_telltale || endpoint.transport.headers.contains_key(name.as_str()) {

@@ -1,4 +1,4 @@
-//! Whether a delivery is still to be sent, judged at the moment of setting out: it may have waited in memory for long.
+//! Whether a delivery is still wanted, checked when its send starts: it may have waited in memory for long.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::store::events::{ASKING, PING};
 use crate::store::queue::{self, ClaimedDelivery, RequestNow, Tier};
 use crate::time::Timestamp;
 
-/// How long what is known of a request is good enough for asking people about it. Whatever sets out sooner, as nearly everything
-/// does, costs no look at the database.
+/// How long a request's state, once read, may be used without reading it again. Nearly all sends start sooner, and so
+/// need no query.
 const CURRENT: Duration = Duration::from_secs(1);
 
-/// Why this delivery is not to be sent any more: the state it ends in, and the reason.
+/// Returns the final state and the reason of a delivery that is no longer wanted, or `None`.
 ///
 /// # Errors
-/// When the request has to be read again and the database fails.
+/// When the request must be read again and the database fails.
 pub(in crate::delivery) async fn unwanted(
     context: &SendContext,
     endpoint: &Endpoint,
@@ -29,8 +29,8 @@ pub(in crate::delivery) async fn unwanted(
     if endpoint.state != EndpointState::Active && event.kind != PING {
         return Ok(Some((DeliveryState::Discarded, "the endpoint is switched off".to_owned())));
     }
-    // Whoever could not be reached in time is not asked late for what is decided by now: the outcome follows in a message of
-    // its own. But what somebody wants to be sent again is sent.
+    // People who could not be notified in time are not asked for a decision that has been made: its own event follows.
+    // A replay is sent regardless, since a person asked for it.
     if claimed.tier == Tier::Replay || !ASKING.contains(&event.kind.as_str()) {
         return Ok(None);
     }
@@ -44,21 +44,22 @@ pub(in crate::delivery) async fn unwanted(
     Ok(request.and_then(|request| too_late(&event.subject, request, now)))
 }
 
-/// Also not when it was seen in the future: the clock was put back, and nobody knows how long ago that was.
+/// Whether what was read at `seen_at` may still be used. Not if that is in the future: the clock was put back, by an
+/// unknown time.
 fn is_current(seen_at: Timestamp, now: Timestamp) -> bool {
     seen_at <= now && now.since(seen_at) <= CURRENT
 }
 
-/// Why nobody is to be asked any more for what `subject`, the request as the event tells it, asks for.
+/// Why the decision that `subject` (the request in the event) asks for is no longer needed.
 fn too_late(subject: &str, request: RequestNow, now: Timestamp) -> Option<(DeliveryState, String)> {
     match request.status {
         Status::Expired => Some((DeliveryState::Expired, "the request expired meanwhile".to_owned())),
-        // The timer has not come by yet.
+        // The timer has not ended it yet.
         Status::Pending if request.expires_at <= now => {
             Some((DeliveryState::Expired, "the request expired meanwhile".to_owned()))
         }
         Status::Pending => {
-            let is_stale = revision_of(subject).is_ok_and(|told| told < request.revision);
+            let is_stale = revision_of(subject).is_ok_and(|shown| shown < request.revision);
             is_stale.then(|| (DeliveryState::Superseded, "the request was changed meanwhile".to_owned()))
         }
         status => Some((DeliveryState::Superseded, format!("the request was {} meanwhile", status.as_str()))),
@@ -72,14 +73,14 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_micros(10_000_000);
 
     #[test]
-    fn what_was_seen_a_moment_ago_is_current() {
+    fn a_state_read_just_now_is_current() {
         assert!(is_current(NOW, NOW) && is_current(NOW - CURRENT, NOW));
         assert!(!is_current(NOW - CURRENT - Duration::from_micros(1), NOW));
-        assert!(!is_current(NOW + Duration::from_micros(1), NOW), "a clock that was put back says nothing");
+        assert!(!is_current(NOW + Duration::from_micros(1), NOW), "the clock was put back");
     }
 
     #[test]
-    fn who_is_asked_can_still_decide() {
+    fn a_decision_is_asked_for_only_while_it_can_be_made() {
         let request = |status, revision, expires_at| RequestNow { status, revision, expires_at };
         let end = |request| too_late(r#"{"revision": 2}"#, request, NOW).map(|(state, _)| state);
         let later = NOW + Duration::from_micros(1);

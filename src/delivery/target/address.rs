@@ -1,9 +1,9 @@
-//! Which addresses are of the public internet.
+//! Whether an address belongs to the public internet.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is of the public internet (IANA special-purpose address registries, RFC 6890 and what came after), also
-/// when it carries an IPv4 address inside that a gateway on the way would unpack.
+/// Whether an address is public by the IANA special-purpose address registries (RFC 6890 and its updates). An IPv4
+/// address embedded in an IPv6 address must be public too, since a gateway may extract it.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(address) => is_public_v4(address),
@@ -12,14 +12,14 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 }
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
-    // A cloud's own services for its machines, metadata among them, under an address that no registry calls special.
+    // A cloud's internal services, including instance metadata. No registry lists this address.
     const AZURE_WIRE_SERVER: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
     let [a, b, c, _] = address.octets();
     let special = matches!(
         (a, b, c),
         // This network, private, loopback, multicast and reserved.
         (0 | 10 | 127 | 224.., ..)
-            // Behind a carrier's NAT; 100.100.100.200 is a cloud's metadata.
+            // Carrier-grade NAT; 100.100.100.200 is a cloud's metadata.
             | (100, 64..=127, _)
             // Link-local; 169.254.169.254 is most clouds' metadata.
             | (169, 254, _)
@@ -47,12 +47,12 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => inner(high, low),
         // Teredo, benchmarks, ORCHID and other protocol assignments; documentation twice.
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // Global unicast is all there is to reach: not ::a.b.c.d, ::ffff:0:a.b.c.d, 64:ff9b:1::, 100::, 5f00::, fc00::, fe80::,
-        // fec0:: or ff00::.
+        // Only global unicast is reachable: not ::a.b.c.d, ::ffff:0:a.b.c.d, 64:ff9b:1::, 100::, 5f00::, fc00::,
+        // fe80::, fec0:: or ff00::.
         [0x2000..=0x3fff, ..] => true,
         _ => false,
     };
-    // ISATAP (RFC 5214) packs an IPv4 address behind any prefix.
+    // ISATAP (RFC 5214) embeds an IPv4 address after any prefix.
     let isatap = match address.segments() {
         [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => inner(high, low),
         _ => true,
@@ -64,9 +64,15 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
+    fn assert_refused(addresses: &[&str]) {
+        for address in addresses {
+            assert!(!is_public(address.parse().expect("an address")), "{address}");
+        }
+    }
+
     #[test]
-    fn each_registry_entry_is_known_at_both_its_ends() {
-        for address in [
+    fn each_ipv4_registry_entry_is_refused_at_both_ends() {
+        assert_refused(&[
             "0.0.0.0",
             "0.255.255.255",
             "10.0.0.0",
@@ -96,18 +102,14 @@ mod tests {
             "239.255.255.255",
             "240.0.0.1",
             "255.255.255.255",
+        ]);
+    }
+
+    #[test]
+    fn each_ipv6_registry_entry_is_refused_at_both_ends() {
+        assert_refused(&[
             "::",
             "::1",
-            "::7f00:1",
-            "::8.8.8.8",
-            "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1",
-            "::ffff:0:127.0.0.1",
-            "::ffff:0:8.8.8.8",
-            "64:ff9b::7f00:1",
-            "64:ff9b::a9fe:a9fe",
-            "64:ff9b:1::1",
-            "64:ff9b:1:ffff::808:808",
             "100::",
             "100::ffff",
             "100:0:0:1::1",
@@ -119,12 +121,6 @@ mod tests {
             "2001:1ff:ffff::1",
             "2001:db8::1",
             "2001:db8:ffff::1",
-            "2002:7f00:1::",
-            "2002:a00:1::",
-            "2002:c0a8:101::1",
-            "2606:4700::5efe:127.0.0.1",
-            "2606:4700::200:5efe:10.0.0.1",
-            "fe80::5efe:8.8.8.8",
             "3fff::1",
             "3fff:fff:ffff::1",
             "4000::1",
@@ -139,9 +135,29 @@ mod tests {
             "ff00::1",
             "ff02::1",
             "ff0e::1",
-        ] {
-            assert!(!is_public(address.parse().expect("an address")), "{address}");
-        }
+        ]);
+    }
+
+    #[test]
+    fn an_embedded_ipv4_address_must_be_public_too() {
+        assert_refused(&[
+            "::7f00:1",
+            "::8.8.8.8",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::ffff:0:127.0.0.1",
+            "::ffff:0:8.8.8.8",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::1",
+            "64:ff9b:1:ffff::808:808",
+            "2002:7f00:1::",
+            "2002:a00:1::",
+            "2002:c0a8:101::1",
+            "2606:4700::5efe:127.0.0.1",
+            "2606:4700::200:5efe:10.0.0.1",
+            "fe80::5efe:8.8.8.8",
+        ]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Where the hub may send to. A configured URL is data from outside: without a rule, anybody who may add an endpoint could have
-//! the hub call what stands behind the firewall (server-side request forgery).
+//! The targets that the hub may call. A configured URL is untrusted input: without this policy, anyone who may add an
+//! endpoint could make the hub call internal services behind the firewall (server-side request forgery).
 
 mod address;
 mod ports;
@@ -16,16 +16,15 @@ use crate::unicode::is_hidden;
 /// Longest URL.
 const MAX_URL: usize = 4_096;
 
-/// What an operator opens, with all ports: addresses, or a name with whatever addresses it has.
+/// A target that an operator allows, with all ports: addresses, or a host name with any addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowTarget {
-    /// A range of addresses, or one.
+    /// One address, or a range.
     Net(IpNet),
-    /// A host name.
     Name(String),
 }
 
-/// The rules.
+/// The target policy: public addresses, and the targets that an operator allows.
 #[derive(Debug, Clone, Default)]
 pub struct TargetPolicy {
     allowed: Vec<AllowTarget>,
@@ -34,28 +33,24 @@ pub struct TargetPolicy {
 /// Why a target is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// Not a URL that can be posted to.
     #[error("not a URL: expected something like https://hooks.example.com/path")]
     NotUrl,
-    /// Longer than any that is meant.
     #[error("a URL may have at most {MAX_URL} bytes")]
     TooLong,
-    /// Neither http nor https.
-    #[error("only http:// and https:// URLs can be posted to")]
+    #[error("the URL must begin with http:// or https://")]
     Scheme,
-    /// A user name or password stands in it.
-    #[error("a URL must not carry a user name or password")]
+    #[error("a URL must not contain a user name or password")]
     UserInfo,
-    /// Written so that two programs may read it differently.
+    /// Two programs may read it differently.
     #[error("{0}")]
     Odd(&'static str),
-    /// A port where something else than a web server listens.
+    /// A port of another service than a web server.
     #[error(
-        "port {0} is not one of web servers: an operator can open the host with all its ports with COUNTERSIGN_ALLOW_TARGETS"
+        "port {0} is not a web server's port: an operator can allow the host with all its ports in COUNTERSIGN_ALLOW_TARGETS"
     )]
     Port(u16),
-    /// It points inside.
-    #[error("{0} is an address inside this machine or network: an operator can open it with COUNTERSIGN_ALLOW_TARGETS")]
+    /// An internal address.
+    #[error("{0} is an address inside this machine or network: an operator can allow it in COUNTERSIGN_ALLOW_TARGETS")]
     Inside(String),
 }
 
@@ -76,8 +71,9 @@ impl FromStr for AllowTarget {
     }
 }
 
-/// Whether a host can have this name, with a dot at its end or without: a URL's parser takes others too, such as `*.example.com`,
-/// `example.com,` and `a..b` (lengths: RFC 1035 §2.3.4; the underscore is no hostname's by RFC 952, but resolvers find it).
+/// Whether it is a valid host name, with or without a final dot. URL parsers accept invalid ones such as
+/// `*.example.com`, `example.com,` and `a..b`. Lengths are those of RFC 1035 §2.3.4. Underscores, which RFC 952
+/// excludes, are allowed because resolvers find them.
 pub fn is_host_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -94,15 +90,15 @@ impl fmt::Display for AllowTarget {
 }
 
 impl TargetPolicy {
-    /// Public addresses, and what is allowed besides.
+    /// Returns a policy that allows public addresses and these targets.
     pub const fn new(allowed: Vec<AllowTarget>) -> Self {
         Self { allowed }
     }
 
-    /// Whether a URL may be posted to, as far as its text tells. A name's addresses are judged when it is resolved.
+    /// Checks a URL, as far as its text allows. The addresses of a name are checked when it is resolved.
     ///
     /// # Errors
-    /// When it may not.
+    /// When the URL is invalid or not allowed.
     pub fn check_url(&self, text: &str) -> Result<Url, TargetError> {
         if text.len() > MAX_URL {
             return Err(TargetError::TooLong);
@@ -112,13 +108,13 @@ impl TargetPolicy {
             return Err(TargetError::Scheme);
         }
         let authority = plain_authority(text)?;
-        // The parser has read every spelling of a literal address (2130706433, 0x7f.1, [::ffff:7f00:1]) as what it means.
+        // The parser has normalised every spelling of an IP address (2130706433, 0x7f.1, [::ffff:7f00:1]).
         let opened = match url.host().ok_or(TargetError::NotUrl)? {
             Host::Ipv4(address) => {
                 self.check_address(address.into(), None)?;
                 let host = authority.split(':').next().unwrap_or_default();
                 if host.parse() != Ok(address) {
-                    return Err(TargetError::Odd("an IPv4 address is written as four decimal numbers"));
+                    return Err(TargetError::Odd("an IPv4 address must be written as four decimal numbers"));
                 }
                 self.opens(address.into(), None)
             }
@@ -127,8 +123,7 @@ impl TargetPolicy {
                 self.opens(address.into(), None)
             }
             Host::Domain(name) if !is_host_name(name) => {
-                let detail =
-                    "no host can have this name: letters, digits, - and _, in parts of 1 to 63 with a dot between them";
+                let detail = "invalid host name: expected letters, digits, - and _, in labels of 1 to 63 characters with dots between them";
                 return Err(TargetError::Odd(detail));
             }
             Host::Domain(name) => self.check_name(name)?,
@@ -139,10 +134,10 @@ impl TargetPolicy {
         }
     }
 
-    /// Whether one address may be dialled, for a host of that name when it has one.
+    /// Checks one address of a host before it is dialled; `name` is the host's name, if it has one.
     ///
     /// # Errors
-    /// When it may not.
+    /// When the address is not allowed.
     pub fn check_address(&self, address: IpAddr, name: Option<&str>) -> Result<(), TargetError> {
         if address::is_public(address) || self.opens(address, name) {
             Ok(())
@@ -151,7 +146,7 @@ impl TargetPolicy {
         }
     }
 
-    /// Whether an operator opened a name, whatever its addresses.
+    /// Whether an operator allowed a name with any addresses.
     pub fn opens_name(&self, name: &str) -> bool {
         let bare = name.trim_end_matches('.');
         self.allowed.iter().any(|allowed| matches!(allowed, AllowTarget::Name(open) if open.eq_ignore_ascii_case(bare)))
@@ -163,7 +158,8 @@ impl TargetPolicy {
         self.allowed.iter().any(in_net) || name.is_some_and(|name| self.opens_name(name))
     }
 
-    /// Whether the name's ports are open too. Names that mean this machine do whatever a resolver says (RFC 6761 §6.3).
+    /// Checks a name, and returns whether all its ports are allowed. `localhost` always means this machine (RFC 6761
+    /// §6.3).
     fn check_name(&self, name: &str) -> Result<bool, TargetError> {
         let bare = name.trim_end_matches('.').to_ascii_lowercase();
         let local = bare == "localhost" || bare.ends_with(".localhost");
@@ -171,7 +167,7 @@ impl TargetPolicy {
         if local && !opened { Err(TargetError::Inside(name.to_owned())) } else { Ok(opened) }
     }
 
-    /// A URL fit to be shown: the path and query of a chat channel's URL are its secret.
+    /// Masks a URL for display: the path and query of a chat channel's URL are secret.
     pub fn masked(text: &str) -> String {
         match Url::parse(text) {
             Ok(url) => format!("{}/…", url.origin().ascii_serialization()),
@@ -180,11 +176,11 @@ impl TargetPolicy {
     }
 }
 
-/// The host and port as they are written. The standard's parser forgives what others read differently, and drops it silently:
-/// nobody who means a target writes it so.
+/// Returns the host and port as written. Rejects characters that the standard parser silently ignores or that other
+/// parsers read differently: no genuine URL contains them.
 fn plain_authority(text: &str) -> Result<&str, TargetError> {
     if text.chars().any(|character| matches!(character, ' ' | '\\') || is_hidden(character)) {
-        return Err(TargetError::Odd("a URL holds no spaces, backslashes, or characters that show nothing"));
+        return Err(TargetError::Odd("a URL must not contain spaces, backslashes or invisible characters"));
     }
     let (_, rest) = text.split_once("://").ok_or(TargetError::NotUrl)?;
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -195,7 +191,7 @@ fn plain_authority(text: &str) -> Result<&str, TargetError> {
         return Err(TargetError::UserInfo);
     }
     if authority.contains('%') {
-        return Err(TargetError::Odd("a host is written without percent signs"));
+        return Err(TargetError::Odd("a host must not contain percent signs"));
     }
     Ok(authority)
 }
@@ -205,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_inside_is_refused() {
+    fn every_spelling_of_an_internal_address_is_refused() {
         let policy = TargetPolicy::default();
         for host in [
             "127.0.0.1",
@@ -256,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_is_fine() {
+    fn public_targets_are_allowed() {
         let policy = TargetPolicy::default();
         for host in ["hooks.example.com", "8.8.8.8", "[2606:4700::1111]", "[2002:808:808::]", "[64:ff9b::808:808]"] {
             assert!(policy.check_url(&format!("https://{host}:8443/x?sig=%2F")).is_ok(), "{host}");
@@ -264,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_web_urls() {
+    fn only_plain_web_urls_are_allowed() {
         let policy = TargetPolicy::default();
         assert_eq!(policy.check_url("ftp://example.com"), Err(TargetError::Scheme));
         assert_eq!(policy.check_url("file:///etc/passwd"), Err(TargetError::Scheme));
@@ -277,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_read_in_two_ways_is_refused() {
+    fn an_ambiguous_url_is_refused() {
         let policy = TargetPolicy::default();
         for url in [
             "https://exa\tmple.com/",
@@ -297,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_of_others_are_refused_until_an_operator_means_them() {
+    fn ports_of_other_services_are_refused_unless_an_operator_allows_the_host() {
         let policy = TargetPolicy::new(vec!["10.0.0.0/8".parse().expect("net"), "db.internal".parse().expect("name")]);
         assert_eq!(policy.check_url("https://example.com:25/"), Err(TargetError::Port(25)));
         assert_eq!(policy.check_url("https://8.8.8.8:6379/"), Err(TargetError::Port(6_379)));
@@ -310,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_opens_what_is_meant_and_no_more() {
+    fn an_operator_allows_the_named_target_and_no_other() {
         let policy = TargetPolicy::new(vec!["127.0.0.0/8".parse().expect("net"), "db.internal".parse().expect("name")]);
         assert!(policy.check_url("http://127.0.0.1:9000/").is_ok());
         assert!(policy.check_url("http://localhost:9000/").is_ok());
@@ -321,14 +317,17 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_no_host_can_have_is_refused() {
+    fn an_invalid_host_name_is_refused() {
         let policy = TargetPolicy::default();
         let (long, longest) = ("a".repeat(64), "a.".repeat(127) + "a");
         for host in
             ["*.example.com", "example.com,", "example.com;", "a..b", ".example.com", "example.com..", &long, &longest]
         {
             let found = policy.check_url(&format!("https://{host}/x"));
-            assert!(matches!(found, Err(TargetError::Odd(detail)) if detail.contains("no host")), "{host}: {found:?}");
+            assert!(
+                matches!(found, Err(TargetError::Odd(detail)) if detail.contains("invalid host name")),
+                "{host}: {found:?}"
+            );
         }
         for host in ["example.com.", "under_score.example.com", "bücher.example", &"a".repeat(63), &longest[..253]] {
             assert!(policy.check_url(&format!("https://{host}/x")).is_ok(), "{host}");
@@ -336,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wildcard_is_no_host() {
+    fn a_wildcard_is_not_a_host_name() {
         assert!("*".parse::<AllowTarget>().is_err());
         assert!("*.internal".parse::<AllowTarget>().is_err());
     }

@@ -1,12 +1,13 @@
-//! Ports that no web server is at.
+//! Ports of other services than web servers.
 
-/// Ports where another protocol is spoken, to which an HTTP request may say something: the "bad ports" of the WHATWG's Fetch
-/// standard, and those of databases and the like that browsers leave open.
+/// Whether a port belongs to another protocol, whose server might interpret an HTTP request: the "bad ports" of the
+/// WHATWG Fetch standard, and ports of databases and similar services, which browsers do not block.
 pub(super) fn is_refused(port: u16) -> bool {
     is_bad_port(port)
         || matches!(
             port,
-            // Docker, SQL Server, Oracle, ZooKeeper, etcd, MySQL, PostgreSQL, CouchDB, Redis, Elasticsearch, Memcached, MongoDB.
+            // Docker, SQL Server, Oracle, ZooKeeper, etcd, MySQL, PostgreSQL, CouchDB, Redis, Elasticsearch, Memcached,
+            // MongoDB.
             2375..=2376 | 1433 | 1521 | 2181 | 2379..=2380 | 3306 | 5432 | 5984 | 6379 | 9200 | 9300 | 11211 | 27017..=27019
             // Remote desktops, Windows' remote management, the kubelet.
             | 3389 | 5900 | 5985..=5986 | 10250
@@ -29,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_web_is_open_and_the_rest_is_not() {
+    fn web_ports_are_allowed_and_others_are_refused() {
         assert!([80, 443, 3000, 5000, 8000, 8080, 8443, 9000, 65_535].into_iter().all(|port| !is_refused(port)));
         assert!([0, 22, 25, 465, 587, 6379, 11_211, 5_432].into_iter().all(is_refused));
     }

@@ -3,7 +3,7 @@
 use super::audience::wants;
 use super::extra_recipients::further;
 use crate::approval::{Request, Roster};
-use crate::delivery::{News, publish};
+use crate::delivery::{NewEvent, publish};
 use crate::hub::scene::Scene;
 use crate::hub::{HubError, RequestView};
 use crate::store::{Signal, Tx};
@@ -38,7 +38,7 @@ pub(in crate::hub) async fn announce_shown(
     now: Timestamp,
 ) -> Result<(), HubError> {
     let detail = request.terms.procedure.detail;
-    let news = News { kind, request_id: Some(request.id), subject: shown, detail, at: now };
+    let news = NewEvent { kind, request_id: Some(request.id), subject: shown, detail, at: now };
     let further = further(tx, kind, request).await?;
     publish(tx, &scene.launcher, news, &further, |endpoint| wants(endpoint, kind, request)).await?;
     tx.signal(Signal::Request(request.id));
