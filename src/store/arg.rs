@@ -1,6 +1,6 @@
 //! The values of statements.
 
-/// A value for `$n`. Two shapes are all the schema uses.
+/// A value for `$n`. The schema uses these two types only.
 #[derive(Debug, Clone)]
 pub(super) enum Arg {
     Text(Option<String>),
@@ -8,7 +8,6 @@ pub(super) enum Arg {
 }
 
 impl Arg {
-    /// The text, if it is one.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => text.as_deref(),
@@ -17,7 +16,8 @@ impl Arg {
     }
 }
 
-/// PostgreSQL refuses U+0000 in a text, and SQLite's functions end there. What may hold it comes from targets, as a part of an answer.
+/// Replaces U+0000, which PostgreSQL refuses in a text, and at which SQLite's functions end the text. Only a target's
+/// answer may contain it.
 pub(super) fn without_nul(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
 }
@@ -84,7 +84,7 @@ impl From<Option<crate::time::Timestamp>> for Arg {
     }
 }
 
-/// The places and values of `IN (…)` for many ids: so many at a time that either database takes them in one statement.
+/// The placeholders and values of `IN (…)` for many ids, in chunks that either database accepts in one statement.
 pub(super) fn chunks<'i, T>(ids: &'i [T]) -> impl Iterator<Item = (String, Vec<Arg>)> + 'i
 where
     &'i T: Into<Arg>,
@@ -95,7 +95,7 @@ where
     })
 }
 
-/// Ids, names and digests are stored as the text that they are shown as.
+/// Stores ids, names and digests as the text in which they are shown.
 macro_rules! arg_as_text {
     ($($type:ty),* $(,)?) => {
         $(

@@ -1,4 +1,4 @@
-//! The log of an endpoint's attempts, over all its deliveries: read off an index, a part at a time.
+//! The log of an endpoint's attempts over all its deliveries, read by keyset pages from an index.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
 
-/// Every way in which an attempt is judged. `lost` are those that nobody could judge.
+/// Every class of an attempt's outcome. `lost` marks attempts whose outcome is unknown.
 pub const CLASSES: [&str; 13] = [
     "success",
     "permanent",
@@ -28,57 +28,54 @@ pub const CLASSES: [&str; 13] = [
     "lost",
 ];
 
-/// Attempts looked at in one round of a list.
+/// Attempts read in one round of a list.
 const ROUND: u32 = 200;
 /// Most rounds of one call.
 const ROUNDS: usize = 25;
 
-/// Which attempts are wanted; absent fields want all.
+/// Which attempts to list; absent fields match all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// How they are judged.
+    /// One of [`CLASSES`].
     pub class: Option<String>,
-    /// What the target answered.
+    /// The HTTP status of the target's answer.
     pub status: Option<u16>,
-    /// Begun at or after.
+    /// Started at or after.
     pub from: Option<Timestamp>,
-    /// Begun before.
+    /// Started before.
     pub to: Option<Timestamp>,
 }
 
-/// An attempt, with what it was about.
+/// An attempt, with its delivery and event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Logged {
-    /// Of which delivery.
     pub delivery_id: DeliveryId,
-    /// What it tells of.
+    /// The event's type.
     pub event: String,
-    /// How it went.
     #[serde(flatten)]
     pub attempt: Attempt,
 }
 
-/// An attempt's place in the log.
+/// The keyset position of an attempt in the log.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AttemptPosition {
     started_at: Timestamp,
-    /// Its delivery, or nothing for the place before all attempts of that moment.
+    /// None for the position before all attempts of that time.
     delivery: Option<DeliveryId>,
     number: u32,
 }
 
-/// A part of the log.
+/// A page of the log.
 #[derive(Debug)]
 pub struct Found {
-    /// The attempts.
     pub attempts: Vec<Logged>,
-    /// What the next part comes after, when there may be more.
+    /// The cursor of the next page, when there may be more.
     pub next: Option<AttemptPosition>,
 }
 
-/// No cursor of the log.
+/// The text is not a cursor of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a place in the log of attempts")]
+#[error("expected a cursor of the log of attempts")]
 pub struct InvalidAttemptPosition;
 
 impl fmt::Display for AttemptPosition {
@@ -106,19 +103,19 @@ impl FromStr for AttemptPosition {
 }
 
 impl Logged {
-    fn place(&self) -> AttemptPosition {
+    fn position(&self) -> AttemptPosition {
         let Self { delivery_id, attempt, .. } = self;
         AttemptPosition { started_at: attempt.started_at, delivery: Some(*delivery_id), number: attempt.number }
     }
 }
 
 impl Filter {
-    fn wants(&self, logged: &Logged) -> bool {
+    fn matches(&self, logged: &Logged) -> bool {
         self.class.as_ref().is_none_or(|class| logged.attempt.class == *class)
             && self.status.is_none_or(|status| logged.attempt.status == Some(status))
     }
 
-    /// Where those that it wants are over, before `end`.
+    /// The position behind which nothing matches, `end` at the latest.
     fn end(&self, end: Option<AttemptPosition>) -> AttemptPosition {
         let before = |started_at| AttemptPosition { started_at, delivery: None, number: 0 };
         let to = before(self.to.unwrap_or(Timestamp::from_micros(i64::MAX)));
@@ -128,7 +125,7 @@ impl Filter {
 
 /// Up to `limit` attempts of an endpoint that match, newest first, older than `before`.
 ///
-/// However many there are, a call looks at no more than 5,000 of them: a list may be short and go on.
+/// A call reads at most 5,000 attempts, so a page may be short although more pages follow.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -144,16 +141,16 @@ pub async fn page(
     let round = if all { limit + 1 } else { ROUND };
     for _ in 0..ROUNDS {
         let part = part(session, endpoint, filter, &filter.end(next), round).await?;
-        let through = part.len() < round as usize;
-        next = part.last().map(Logged::place);
-        for logged in part.into_iter().filter(|logged| filter.wants(logged)) {
+        let is_last = part.len() < round as usize;
+        next = part.last().map(Logged::position);
+        for logged in part.into_iter().filter(|logged| filter.matches(logged)) {
             if found.len() == limit as usize {
-                let next = found.last().map(Logged::place);
+                let next = found.last().map(Logged::position);
                 return Ok(Found { attempts: found, next });
             }
             found.push(logged);
         }
-        if through {
+        if is_last {
             return Ok(Found { attempts: found, next: None });
         }
     }
@@ -174,7 +171,7 @@ async fn part(
         #[sqlx(flatten)]
         attempt: AttemptRow,
     }
-    // The bound on the time alone is there for the index, which has no more than that on PostgreSQL.
+    // The separate bound on the time is for PostgreSQL's index, which has no further columns.
     let sql = "SELECT a.delivery_id, e.type AS event, a.number, a.started_at, a.duration_us, a.class, a.status, a.error, a.answer
         FROM attempts a JOIN deliveries d ON d.id = a.delivery_id JOIN events e ON e.id = d.event_id
         WHERE a.endpoint_id = $1 AND a.started_at >= $2 AND a.started_at <= $3

@@ -8,7 +8,7 @@ use crate::approval::Digest;
 use crate::audit::{Entry, Sealed, link};
 use crate::ids::RequestId;
 
-/// An entry that waits for the end of its transaction to be given its place.
+/// An entry that is chained and written at the end of its transaction.
 #[derive(Debug)]
 pub struct NewEntry {
     request: Option<RequestId>,
@@ -27,10 +27,10 @@ struct Row {
 static ENTRIES: Bulk = Bulk::new(9, "INSERT INTO audit_entries (seq, at, action, request_id, entry, hash)", 6, "");
 
 impl NewEntry {
-    /// An entry as it is to be written.
+    /// Serializes an entry.
     ///
     /// # Errors
-    /// When it cannot be written as JSON.
+    /// When the entry cannot be written as JSON.
     pub fn of(entry: &Entry) -> Result<Self, StoreError> {
         let text = serde_json::to_string(entry)
             .map_err(|cause| StoreError::inconsistent("audit_entries", "entry", &entry.action, cause))?;
@@ -38,8 +38,8 @@ impl NewEntry {
     }
 }
 
-/// Chains the transaction's entries and gathers them for writing: once per transaction, so that a batch of operations costs one look at the head
-/// of the chain.
+/// Chains the transaction's entries and gathers them for writing: once per transaction, so that a batch of operations
+/// reads the chain's head once.
 pub(super) async fn seal(session: &mut Session, entries: Vec<NewEntry>) -> Result<(), StoreError> {
     if entries.is_empty() {
         return Ok(());
@@ -59,7 +59,7 @@ pub(super) async fn seal(session: &mut Session, entries: Vec<NewEntry>) -> Resul
     Ok(())
 }
 
-/// The trail of one request, oldest first, without entries that cannot be read.
+/// The entries of one request, oldest first, without those that cannot be read.
 ///
 /// # Errors
 /// When the database fails.
@@ -69,18 +69,18 @@ pub async fn of_request(session: &mut Session, id: RequestId) -> Result<Vec<Seal
     Ok(session.unreadable().some(rows, Row::into_sealed))
 }
 
-/// Up to `limit` entries after `after`, oldest first. One that cannot be read leaves a gap in their numbers.
+/// Up to `limit` entries after `after`, oldest first. An entry that cannot be read leaves a gap in the numbers.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn page(session: &mut Session, after: i64, limit: u32) -> Result<Vec<Sealed>, StoreError> {
     let sql = "SELECT seq, entry, hash FROM audit_entries WHERE seq > $1 ORDER BY seq LIMIT $2";
     let values = |after: &i64, left| args![*after, left];
-    let listing = Listing { values, place: |row: &Row| row.seq, read: Row::into_sealed };
+    let listing = Listing { values, position: |row: &Row| row.seq, read: Row::into_sealed };
     readable::page(session, sql, listing, after, limit).await
 }
 
-/// Walks the whole chain; answers the number of the first entry that does not fit, if one does not.
+/// Verifies the whole chain; returns the number of the first entry that does not match, if there is one.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.

@@ -1,4 +1,4 @@
-//! A copy of a SQLite database that may be in use, verified before it is given its name.
+//! A copy of a SQLite database that may be in use, verified before it gets its name.
 
 use std::fs::File;
 use std::io;
@@ -14,62 +14,50 @@ use super::Session;
 use super::native::Connection;
 use super::{StoreError, audit};
 
-/// What a copy holds.
+/// The contents of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Copied {
-    /// Its size.
     pub bytes: u64,
-    /// Requests in it.
     pub requests: i64,
-    /// Entries of its audit trail, whose chain is whole.
+    /// Entries of its audit trail, whose chain was verified.
     pub audit_entries: i64,
 }
 
-/// Why there is no copy.
+/// Why a copy was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The database is a server's.
     #[error(
-        "the database is a PostgreSQL server's, which has its own tools: copy it with pg_dump, and keys.json of the hub's \
-         data folder with it"
+        "this command copies SQLite databases only: copy a PostgreSQL database with pg_dump, together with keys.json of the \
+         hub's data folder"
     )]
     Postgres,
-    /// There is nothing to copy.
-    #[error("there is no database {0}: name the hub's with --data-dir, --config or --database-url")]
+    #[error("there is no database {0}: name the hub's database with --data-dir, --config or --database-url")]
     Missing(PathBuf),
-    /// The copy's name is taken.
-    #[error("{0} is there already: name another file, nothing is overwritten")]
+    #[error("{0} already exists: name another file; nothing is overwritten")]
     Exists(PathBuf),
-    /// The copy cannot be written.
     #[error("cannot write {path}")]
     Write {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         cause: io::Error,
     },
-    /// The database cannot be read, or its copy not be written.
+    /// The database cannot be read, or the copy cannot be written.
     #[error("cannot copy the database {path}")]
     Copy {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         cause: sqlx::Error,
     },
-    /// The copy cannot be read.
     #[error("the copy cannot be read, and was removed")]
     Unreadable(#[source] StoreError),
-    /// The database is damaged: its copy is too.
-    #[error(
-        "the copy is not whole, and was removed: {0}. The database itself is damaged: go back to an earlier backup"
-    )]
+    /// The database is damaged, and so is its copy.
+    #[error("the copy is damaged and was removed: {0}. The database itself is damaged: restore an earlier backup")]
     Damaged(String),
 }
 
-/// Copies the database that `url` names to `file`, which must not be there yet, as it is at one moment; a hub that uses it goes on. The
-/// copy appears under its name once it has been read through: SQLite's own checks, and the chain of the audit trail.
+/// Copies the database that `url` names to `file`, which must not exist. The copy is a consistent snapshot; a hub that
+/// uses the database keeps running. The copy gets its name after verification: SQLite's own checks, and the chain of
+/// the audit trail.
 ///
 /// # Errors
 /// See [`BackupError`]. Nothing is left behind.
@@ -95,7 +83,7 @@ async fn write(options: &SqliteConnectOptions, path: &Path, file: &Path) -> Resu
     }
     let unwritable = |cause: io::Error| BackupError::Write { path: file.to_owned(), cause };
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Nobody else may read it, and it is gone if this ends early.
+    // Only this user may read it, and it is deleted if this fails.
     let beside = tempfile::Builder::new().prefix(".countersign-backup-").tempfile_in(folder).map_err(unwritable)?;
     let failed = |cause| BackupError::Copy { path: path.to_owned(), cause };
     let mut source = SqliteConnection::connect_with(options).await.map_err(failed)?;
@@ -109,7 +97,7 @@ async fn write(options: &SqliteConnectOptions, path: &Path, file: &Path) -> Resu
     Ok(copied)
 }
 
-/// Reads the copy through.
+/// Verifies the copy.
 async fn verify(path: &Path) -> Result<Copied, BackupError> {
     let unreadable = |error: sqlx::Error| BackupError::Unreadable(error.into());
     let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(true);
@@ -123,7 +111,7 @@ async fn verify(path: &Path) -> Result<Copied, BackupError> {
     let orphans = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut *connection).await.map_err(unreadable)?;
     if let Some(orphan) = orphans.first() {
         let table: String = orphan.try_get(0).unwrap_or_default();
-        return Err(BackupError::Damaged(format!("a row of {table} refers to one that is not there")));
+        return Err(BackupError::Damaged(format!("a row of {table} refers to a row that does not exist")));
     }
     let sql = "SELECT (SELECT COUNT(*) FROM requests), (SELECT COUNT(*) FROM audit_entries)";
     let counts = sqlx::query_as(sql).fetch_one(&mut *connection).await;
@@ -133,7 +121,7 @@ async fn verify(path: &Path) -> Result<Copied, BackupError> {
     drop(session);
     pool.close().await;
     if let Some(entry) = broken {
-        return Err(BackupError::Damaged(format!("entry {entry} of the audit trail does not fit the one before it")));
+        return Err(BackupError::Damaged(format!("entry {entry} of the audit trail does not match the one before it")));
     }
     let bytes = path.metadata().map(|found| found.len()).unwrap_or_default();
     Ok(Copied { bytes, requests, audit_entries })

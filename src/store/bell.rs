@@ -1,5 +1,5 @@
-//! How replicas on one PostgreSQL database wake each other: LISTEN and NOTIFY carry, as a hint, which requests a committed
-//! transaction changed. Whoever misses a hint looks by itself a moment later.
+//! Notifications between replicas on one PostgreSQL database: LISTEN and NOTIFY carry which requests a committed
+//! transaction changed. They are hints: a replica that misses one finds the change by polling.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,32 +15,36 @@ const NAMED: usize = 100;
 /// Pause before listening again after the connection was lost.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Rings for what the transaction changed, when it commits. Deliveries, replays and jobs need no bell: who committed them sees to them.
+/// Notifies the other replicas of what the transaction changed, once it commits. Deliveries, replays and jobs need no
+/// notification: the replica that commits them also processes them.
 pub(super) async fn ring(session: &mut Session, signals: &[Signal]) -> Result<(), StoreError> {
-    let mut words: Vec<String> = signals
+    let mut names: Vec<String> = signals
         .iter()
         .filter_map(|signal| match signal {
             Signal::Deliveries | Signal::Replays | Signal::SlackJobs => None,
-            // Whoever commits it waits for it; should that one die, the others look every few seconds.
+            // The replica that commits the deadline waits for it. If that replica dies, the others find it by polling.
             Signal::DeadlineAt(_) => None,
             Signal::Deadline => Some("deadline".to_owned()),
             Signal::Configuration => Some("configuration".to_owned()),
             Signal::Request(id) => Some(id.to_string()),
         })
         .collect();
-    words.sort_unstable();
-    words.dedup();
-    for chunk in words.chunks(NAMED) {
+    names.sort_unstable();
+    names.dedup();
+    for chunk in names.chunks(NAMED) {
         session.execute("SELECT pg_notify($1, $2)", args![CHANNEL, chunk.join(" ")]).await?;
     }
     Ok(())
 }
 
-/// Passes on what other replicas ring for, until aborted.
+/// Raises the signals of other replicas' notifications, until aborted.
 pub(super) async fn listen(pool: PgPool, signals: Arc<Signals>) {
     loop {
         if let Err(error) = listen_once(&pool, &signals).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "not listening to other replicas for a moment");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "lost the connection that listens to other replicas"
+            );
         }
         tokio::time::sleep(AGAIN).await;
     }
@@ -51,10 +55,10 @@ async fn listen_once(pool: &PgPool, signals: &Signals) -> Result<(), sqlx::Error
     listener.listen(CHANNEL).await?;
     loop {
         let notification = listener.recv().await?;
-        for word in notification.payload().split(' ') {
-            match (word, word.parse()) {
+        for name in notification.payload().split(' ') {
+            match (name, name.parse()) {
                 ("deadline", _) => signals.raise(Signal::Deadline),
-                // Who is woken by it reads the version.
+                // The listener reads the version itself.
                 ("configuration", _) => signals.raise(Signal::Configuration),
                 (_, Ok(id)) => signals.raise(Signal::Request(id)),
                 _ => {}

@@ -1,7 +1,7 @@
-//! Rows that are written together: what many callers add in one transaction costs a few statements instead of a few each.
+//! Gathered rows: rows that many operations add in one transaction are written with few statements.
 //!
-//! A [`Session`](super::Session) gathers rows by table and writes them before it runs any other statement, so that nobody can
-//! tell them from rows written at once.
+//! A [`Session`](super::Session) gathers rows by table and writes them before it runs any other statement. So every
+//! statement sees them as if they had been written at once.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -9,21 +9,21 @@ use std::sync::OnceLock;
 use super::arg::Arg;
 use super::dialect::Dialect;
 
-/// Rows of the largest statement, as a power of two.
+/// The base-2 logarithm of the rows of the largest statement.
 const LARGEST: usize = 6;
 
-/// A table that rows are gathered for.
+/// A statement for rows that are gathered, and its prepared texts.
 pub(super) struct Bulk {
-    /// Parents before children: foreign keys are checked at once.
+    /// Parents are written before children: foreign keys are checked at once.
     order: u8,
-    /// The statement as far as its values.
+    /// The statement before `VALUES`.
     into: &'static str,
     columns: usize,
-    /// Of its columns, where the statement itself does not tell them.
+    /// The columns' types, where the statement does not determine them.
     types: Option<&'static [&'static str]>,
-    /// What follows the values.
+    /// The statement after the values.
     rest: &'static str,
-    /// By database, and by how many rows it takes, as a power of two: few texts, so that the databases keep them prepared.
+    /// By database, and by number of rows (powers of two): few texts, so that the databases keep them prepared.
     texts: [[OnceLock<String>; LARGEST + 1]; 2],
 }
 
@@ -36,13 +36,13 @@ impl Bulk {
         Self { order, into, columns, types: None, rest, texts: no_texts() }
     }
 
-    /// A statement that goes through rows of such types, instead of inserting them.
+    /// A statement that reads rows of these types from `VALUES`, instead of inserting them.
     pub(super) const fn typed(into: &'static str, types: &'static [&'static str], rest: &'static str) -> Self {
         let columns = types.len();
         Self { order: 0, into, columns, types: Some(types), rest, texts: no_texts() }
     }
 
-    /// The statements that take all of these rows.
+    /// The statements for all of these rows.
     pub(super) fn statements(&'static self, dialect: Dialect, values: Vec<Arg>) -> Vec<Statement> {
         let mut statements = Vec::new();
         push_statements(&mut statements, dialect, self, values);
@@ -59,14 +59,14 @@ impl Bulk {
         let [one, ..] = texts;
         texts.get(power).unwrap_or(one).get_or_init(|| {
             let row = |row: usize| {
-                let place = |column: usize| {
-                    let place = dialect.place(row * self.columns + column + 1);
+                let value = |column: usize| {
+                    let place = dialect.placeholder(row * self.columns + column + 1);
                     match self.types.and_then(|types| types.get(column)) {
-                        Some(sort) => format!("CAST({place} AS {sort})"),
+                        Some(kind) => format!("CAST({place} AS {kind})"),
                         None => place,
                     }
                 };
-                format!("({})", (0..self.columns).map(place).collect::<Vec<_>>().join(", "))
+                format!("({})", (0..self.columns).map(value).collect::<Vec<_>>().join(", "))
             };
             let rows: Vec<String> = (0..1 << power).map(row).collect();
             format!("{} VALUES {} {}", self.into, rows.join(", "), self.rest)
@@ -77,14 +77,14 @@ impl Bulk {
 /// A statement with its values.
 pub(super) type Statement = (&'static str, Vec<Arg>);
 
-/// Which of a transaction's operations, in their order.
+/// The number of an operation in its transaction.
 pub(super) type Owner = usize;
 
-/// Gathered rows.
+/// Rows that are not written yet.
 #[derive(Default)]
 pub(super) struct Gathered {
     rows: Rows,
-    /// Whose rows are added now.
+    /// The operation that adds rows now.
     owner: Owner,
 }
 
@@ -95,7 +95,7 @@ pub(super) struct Rows(Vec<Table>);
 struct Table {
     bulk: &'static Bulk,
     values: Vec<Arg>,
-    /// Of each row, in ascending order.
+    /// The operation of each row, ascending.
     owners: Vec<Owner>,
 }
 
@@ -122,23 +122,23 @@ impl Gathered {
         table.into_iter().flat_map(|table| table.values.chunks_exact(table.bulk.columns))
     }
 
-    /// From here on, rows belong to that operation, which comes behind all others.
+    /// Begins an operation, which comes after all others: rows belong to it from here on.
     pub(super) const fn begin(&mut self, owner: Owner) {
         self.owner = owner;
     }
 
-    /// Forgets what the present operation added.
+    /// Removes the rows of the current operation.
     pub(super) fn forget_own(&mut self) {
         drop(self.split_own());
     }
 
-    /// Takes the rows of earlier operations.
+    /// Removes and returns the rows of earlier operations.
     pub(super) fn take_earlier(&mut self) -> Rows {
         let own = self.split_own();
         std::mem::replace(&mut self.rows, own)
     }
 
-    /// Takes all rows.
+    /// Removes and returns all rows.
     pub(super) fn take(&mut self) -> Rows {
         std::mem::take(&mut self.rows)
     }
@@ -164,12 +164,12 @@ impl Rows {
         statements
     }
 
-    /// Whose they are.
+    /// The operations that have rows.
     pub(super) fn owners(&self) -> BTreeSet<Owner> {
         self.0.iter().flat_map(|table| table.owners.iter().copied()).collect()
     }
 
-    /// Those of one operation.
+    /// The rows of one operation.
     pub(super) fn of(&self, owner: Owner) -> Self {
         let own = |table: &Table| {
             let columns = table.bulk.columns;

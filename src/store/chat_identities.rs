@@ -1,4 +1,4 @@
-//! Whose the accounts of a chat are, and the codes by which people say so themselves.
+//! Which person a chat account belongs to, and the codes with which people link their accounts themselves.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +11,11 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
-    /// Slack.
     Slack,
 }
 
 impl Provider {
-    /// As written on the wire.
+    /// The name in JSON and in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Slack => "slack",
@@ -28,7 +27,6 @@ impl Provider {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
-    /// Of which chat.
     pub provider: Provider,
     /// The workspace, for example `T0123ABCD`.
     pub team: String,
@@ -54,7 +52,7 @@ struct CodeRow {
     member_name: String,
 }
 
-/// Whose the account is.
+/// The person that the account belongs to.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -77,7 +75,7 @@ pub async fn of_person(session: &mut Session, person: &Email) -> Result<Vec<Acco
     Ok(rows.into_iter().map(account).collect())
 }
 
-/// Says that the account is that person's. It must be nobody else's.
+/// Links the account to a person. It must not be linked to another.
 ///
 /// # Errors
 /// When the database fails.
@@ -87,7 +85,7 @@ pub async fn bind(session: &mut Session, account: &Account, person: &Email, now:
     session.execute(sql, values).await.map(drop)
 }
 
-/// Says that the account is nobody's.
+/// Unlinks the account.
 ///
 /// # Errors
 /// When the database fails.
@@ -96,7 +94,7 @@ pub async fn unbind(session: &mut Session, account: &Account) -> Result<(), Stor
     session.execute(sql, args![account.provider.as_str(), &account.team, &account.user]).await.map(drop)
 }
 
-/// Keeps a code of the account in place of an earlier one, and forgets those whose time is over.
+/// Stores a code for the account in place of an earlier one, and deletes expired codes.
 ///
 /// # Errors
 /// When the database fails.
@@ -115,7 +113,8 @@ pub async fn put_code(
     session.execute(sql, args![code, provider, &account.team, &account.user, name, until]).await.map(drop)
 }
 
-/// Uses a code up: the account that it stands for, and what its owner is called there. None when its time is over.
+/// Consumes a code; returns the account that it was issued to, and the display name there. None when it is unknown or
+/// expired.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,5 +1,6 @@
-//! SQLite's log is copied into the database file while nothing is written. Under load it is copied every so many pages, but a hub at
-//! rest would keep its last changes in the log alone, and whoever copies the database file by itself would have none of them.
+//! Checkpoints of SQLite's write-ahead log while the hub is idle. Under load, SQLite copies the log into the database
+//! file every few thousand pages. An idle hub would keep its last changes in the log alone, and a copy of the database
+//! file would lack them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,23 +10,23 @@ use tokio_util::sync::CancellationToken;
 use super::Store;
 use crate::time::SharedClock;
 
-/// How often it is looked whether anything was written.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often to check whether anything was written.
+const INTERVAL: Duration = Duration::from_secs(5);
 
-/// What was committed, and how much of it has been copied.
+/// Transactions that were committed, and how many of them have been copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Seen {
     committed: u64,
     copied: u64,
 }
 
-/// Copies the log whenever nothing was written between two looks, until told to stop.
+/// Copies the log whenever nothing was written since the last check, until stopped.
 pub async fn run_checkpoints(store: Arc<Store>, clock: SharedClock, stop: CancellationToken) {
     let mut seen = Seen::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = clock.sleep_until(clock.now() + LOOK, LOOK) => {}
+            () = clock.sleep_until(clock.now() + INTERVAL, INTERVAL) => {}
         }
         let committed = store.committed();
         let is_at_rest = committed == seen.committed;
@@ -37,7 +38,7 @@ pub async fn run_checkpoints(store: Arc<Store>, clock: SharedClock, stop: Cancel
             Ok(()) => seen.copied = committed,
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the log could not be copied into the database file");
+                tracing::warn!(error, "cannot copy the write-ahead log into the database file");
             }
         }
     }

@@ -1,11 +1,32 @@
-//! What is configured, kept in memory as long as it stays as it is.
+//! The cache of configuration: resources, tokens, groups, endpoints, subscriptions and templates.
 //!
-//! Every change of configuration raises a version in the database, in its own transaction. What was read is kept under the
-//! version that held before the reading began, and forgotten when a newer one is heard of. On SQLite this process makes every
-//! change itself, so it is never behind. On PostgreSQL another replica may have made one: its bell says so, the next write
-//! transaction reads the version, and a poll once a second does. So whoever decides by what is kept here holds
-//! [`Lookup::version`](super::Lookup::version) against [`Tx::configuration_version`](super::Tx::configuration_version) inside the transaction, and
-//! begins anew when they differ.
+//! Nearly every call reads configuration, and it seldom changes. So it is cached, under a version:
+//!
+//! - The database holds one number, `configuration.version`. A transaction that changes configuration calls
+//!   [`Session::touch_configuration`], and the [writer](super::writer) raises the number before it commits.
+//! - [`Configuration`] holds the newest version that this process knows, and the [`Cached`] entries that were read
+//!   under one version. A newer version empties the cache.
+//! - [`Lookup`](super::Lookup) is the read side: it takes the version first, then answers from the cache, or reads the
+//!   database and caches the result. [`Configuration::keep`] drops a result when the version has changed meanwhile.
+//! - A [`Tx`](super::Tx) has a version of its own, as read inside the transaction. Once the transaction has changed
+//!   configuration itself, it reads past the cache.
+//!
+//! How a process learns of a newer version: on SQLite it makes every change itself, so the cache is never stale. On
+//! PostgreSQL another replica may have committed a change. This process then learns of it by a notification
+//! ([`bell`](super::bell)), by the version that each write transaction reads, and by a poll once a second
+//! (`Store::refresh_configuration`).
+//!
+//! So what is read here may be stale by a second. That is acceptable for a reader, such as the check of a token. It is
+//! not acceptable for a decision: a policy that was changed, or a member who was removed, must not decide a request
+//! that is committed afterwards. And the write transaction starts after the cache was read, maybe seconds later, since
+//! operations wait in the writer's queue. Therefore a caller that decides by cached configuration compares
+//! [`Lookup::version`](super::Lookup::version) with [`Tx::configuration_version`](super::Tx::configuration_version)
+//! *inside* the write transaction, and starts again with a new lookup when they differ. No change can come between that
+//! comparison and the commit: write transactions run one at a time, on PostgreSQL across all replicas. This gives the
+//! guarantee of reading configuration inside the transaction, at the price of comparing two numbers.
+//!
+//! The cache is bounded by [`MOST`] entries. Names of resources that do not exist are cached too: a name that is asked
+//! for again and again would otherwise cost a reader each time. Nothing here can be lost: the database is the truth.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -20,30 +41,30 @@ use super::{Session, StoreError};
 use crate::approval::{Digest, Email, GroupName, ResourceName};
 use crate::identity::Token;
 
-/// Most that is kept, counted in entries and, of groups, in members.
+/// Most entries of the cache; a group counts as its members.
 const MOST: usize = 50_000;
 
-/// Endpoints, shared.
+/// The endpoints, shared.
 pub type Endpoints = Arc<[Arc<Endpoint>]>;
-/// Operators' templates, shared.
+/// The operators' templates, shared.
 pub(crate) type StoredTemplates = Arc<[StoredTemplate]>;
-/// Subscriptions, shared.
+/// The subscriptions, shared.
 pub type Subscriptions = Arc<[Subscription]>;
 
 #[derive(Debug, Default)]
 pub(super) struct Configuration {
-    /// The newest version that was heard of.
+    /// The newest version that this process knows.
     version: AtomicI64,
-    /// A std mutex: held for a look-up, never across an await.
-    kept: Mutex<Kept>,
+    /// A std mutex: locked for one look-up, never across an await.
+    cached: Mutex<Cached>,
 }
 
-/// What was read under one version.
+/// Entries that were read under one version.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct Cached {
     version: i64,
     size: usize,
-    /// Also which there are not: a name asked for again and again would cost a reader each time.
+    /// None for a resource that does not exist.
     pub(super) resources: HashMap<ResourceName, Option<Arc<Resource>>>,
     pub(super) tokens: HashMap<Digest, Token>,
     pub(super) groups_of: HashMap<Email, Arc<BTreeSet<GroupName>>>,
@@ -58,22 +79,22 @@ struct VersionRow {
     version: i64,
 }
 
-/// The version as the database has it.
+/// Reads the version from the database.
 pub(super) async fn read_version(session: &mut Session) -> Result<i64, StoreError> {
     let row: Option<VersionRow> =
         session.peek_optional("SELECT version FROM configuration WHERE id = 1", args![]).await?;
     Ok(row.map_or(0, |row| row.version))
 }
 
-/// Raises the version; answers the new one.
+/// Raises the version; returns the new one.
 pub(super) async fn raise_version(session: &mut Session) -> Result<i64, StoreError> {
     let sql = "UPDATE configuration SET version = version + 1 WHERE id = 1 RETURNING version";
     let row: VersionRow = session.fetch_one(sql, args![]).await?;
     Ok(row.version)
 }
 
-/// Changes a value that nobody reads: to see whether the database takes writes. It has to change, since SQLite writes no page whose
-/// bytes stay the same.
+/// Changes a value that nothing reads, to check whether the database accepts writes. The value has to change, since
+/// SQLite does not write a page whose bytes stay the same.
 pub(super) async fn probe_write(session: &mut Session) -> Result<(), StoreError> {
     session.execute("UPDATE configuration SET write_probes = write_probes + 1 WHERE id = 1", args![]).await.map(drop)
 }
@@ -83,26 +104,26 @@ impl Configuration {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Takes note of a version; an older one than the newest says nothing. Answers whether it is news.
+    /// Notes a version; an older one has no effect. Returns whether it is newer than all before.
     pub(super) fn observe(&self, version: i64) -> bool {
         self.version.fetch_max(version, Ordering::AcqRel) < version
     }
 
-    /// What is kept under that version.
-    pub(super) fn find<T>(&self, version: i64, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.version == version { pick(&kept) } else { None }
+    /// Finds an entry that is cached under `version`.
+    pub(super) fn find<T>(&self, version: i64, pick: impl FnOnce(&Cached) -> Option<T>) -> Option<T> {
+        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.version == version { pick(&cached) } else { None }
     }
 
-    /// Keeps what was read while `version` was the newest.
-    pub(super) fn keep(&self, version: i64, size: usize, put: impl FnOnce(&mut Kept)) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.version < version || kept.size + size > MOST {
-            *kept = Kept { version, ..Kept::default() };
+    /// Caches an entry that was read while `version` was the newest.
+    pub(super) fn keep(&self, version: i64, size: usize, put: impl FnOnce(&mut Cached)) {
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.version < version || cached.size + size > MOST {
+            *cached = Cached { version, ..Cached::default() };
         }
-        if kept.version == version && self.version() == version && size <= MOST {
-            kept.size += size;
-            put(&mut kept);
+        if cached.version == version && self.version() == version && size <= MOST {
+            cached.size += size;
+            put(&mut cached);
         }
     }
 }

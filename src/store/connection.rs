@@ -1,4 +1,5 @@
-//! A connection to either database, and one way to run a statement on it.
+//! A connection to either database, and one way to run a statement on it. For the writer it also keeps gathered rows
+//! and the savepoint of the operation under way: see [`writer`](super::writer).
 
 use std::sync::Arc;
 
@@ -17,51 +18,51 @@ use super::unreadable::Unreadable;
 /// A connection, borrowed from its pool.
 pub struct Session {
     connection: Connection,
-    /// Rows to be written before anything else is run.
+    /// Rows to be written before any other statement runs.
     gathered: Gathered,
     operation: Operation,
-    /// Whether the savepoint `written` stands right before what is written next.
+    /// Whether nothing was written since the savepoint `written`.
     is_at_savepoint: bool,
-    /// Operations whose rows the database refused when they were written, and why.
+    /// Operations whose gathered rows the database refused, with the errors.
     refused: Vec<(Owner, StoreError)>,
     touched_configuration: bool,
     reading: Option<Reading>,
     unreadable: Arc<Unreadable>,
 }
 
-/// What a session has that only reads.
+/// The state of a session that only reads.
 struct Reading {
-    /// Where another connection comes from when this one was cut: nothing is lost with it, since each read stands alone.
+    /// Gives another connection when this one was cut. Nothing is lost: each read is complete in itself.
     pool: Option<PgPool>,
     _held: Held,
 }
 
-/// How far the writer's operation is that uses the session.
+/// The state of the writer's operation that uses the session.
 #[derive(Debug)]
 enum Operation {
-    /// None is under way.
+    /// No operation is under way.
     None,
-    /// It has run nothing yet, so that there is nothing to roll back.
+    /// It has run no statement yet, so there is nothing to roll back.
     Fresh,
-    /// It has a savepoint.
+    /// It has run a statement, behind a savepoint.
     Saved,
-    /// What earlier operations gathered could not be written, for that reason: nothing of the transaction may be kept.
+    /// The gathered rows of earlier operations could not be written: the whole transaction has to be rolled back.
     Broken(StoreError),
 }
 
-/// Whose rows are gathered once all operations have ended: the writer's own.
+/// The owner of the rows that the writer itself adds once all operations have ended.
 const WRITER: Owner = Owner::MAX;
 
-/// What a statement answers, on another connection if the first turns out to be cut and nothing can be lost with it.
-macro_rules! answer_of {
+/// Runs a query; once more on another connection if the first one was cut and the session only reads.
+macro_rules! query {
     ($session:expr, $sql:expr, $values:expr, |$c:ident, $query:ident| $body:expr) => {{
         let sql = $sql;
-        let again = $session.can_reconnect().then(|| (sql.clone(), $values.clone()));
+        let retry = $session.can_reconnect().then(|| (sql.clone(), $values.clone()));
         let first = on_either!($session, $values, |$c, args| {
             let $query = sqlx::query_with(sql, args);
             $body
         });
-        match (first.map_err(StoreError::from), again) {
+        match (first.map_err(StoreError::from), retry) {
             (Err(error), Some((sql, values))) if error.is_disconnect() => {
                 $session.reconnect().await?;
                 Ok(on_either!($session, values, |$c, args| {
@@ -69,7 +70,7 @@ macro_rules! answer_of {
                     $body
                 })?)
             }
-            (answer, _) => answer,
+            (result, _) => result,
         }
     }};
 }
@@ -88,7 +89,7 @@ impl Session {
         }
     }
 
-    /// For reading; from `pool` another connection comes, once, when a statement finds that this one was cut.
+    /// A session that only reads. `pool` gives another connection, once, when a statement finds that this one was cut.
     pub(super) fn for_reading(
         connection: Connection,
         unreadable: Arc<Unreadable>,
@@ -98,17 +99,18 @@ impl Session {
         Self { reading: Some(Reading { pool, _held: held }), ..Self::new(connection, unreadable) }
     }
 
-    /// Where rows are noted that cannot be read.
+    /// The register of rows that cannot be read.
     pub(super) fn unreadable(&self) -> &Unreadable {
         &self.unreadable
     }
 
-    /// Adds a row to be written together with others of its table: before the next statement, or with the transaction.
+    /// Gathers a row, to be written together with others of its table: before the next statement, or at the
+    /// transaction's end.
     pub(super) fn add(&mut self, bulk: &'static Bulk, values: Vec<Arg>) {
         self.gathered.add(bulk, values);
     }
 
-    /// Says that the transaction changes what is configured, so that nobody goes by what they knew of it.
+    /// Marks that the transaction changes configuration, so that its commit invalidates the caches.
     pub(super) const fn touch_configuration(&mut self) {
         self.touched_configuration = true;
     }
@@ -117,7 +119,7 @@ impl Session {
         self.touched_configuration
     }
 
-    /// Whether the transaction that ends has changed what is configured.
+    /// Returns whether the transaction has changed configuration, and clears the mark.
     pub(super) const fn take_touched_configuration(&mut self) -> bool {
         std::mem::replace(&mut self.touched_configuration, false)
     }
@@ -132,14 +134,14 @@ impl Session {
         Ok(())
     }
 
-    /// From here on, what happens belongs to one operation, the `number`th, which can be undone alone.
+    /// Begins the `number`th operation, which can be rolled back alone.
     pub(super) fn begin_operation(&mut self, number: Owner) {
         self.gathered.begin(number);
         self.operation = Operation::Fresh;
     }
 
-    /// All operations have ended: what is added from here on is the writer's. Writes what they gathered; answers which of them the
-    /// database refused, and why.
+    /// Ends all operations: writes the rows that they gathered. Rows that are added from here on are the writer's own.
+    /// Returns the operations whose rows the database refused, with the errors.
     ///
     /// # Errors
     /// When the database fails.
@@ -149,26 +151,26 @@ impl Session {
         Ok(std::mem::take(&mut self.refused))
     }
 
-    /// The rows of a table that are not written yet.
+    /// The gathered rows of a table.
     pub(super) fn gathered(&self, bulk: &'static Bulk) -> impl Iterator<Item = &[Arg]> {
         self.gathered.rows(bulk)
     }
 
-    /// Ends the operation, keeping what it did or undoing it. Answers why it could not be kept, when a row that it had gathered is
-    /// refused: then it is undone.
+    /// Ends the operation: keeps or rolls back what it did. When the database refuses one of its gathered rows, the
+    /// operation is rolled back, and the error returned.
     ///
     /// # Errors
-    /// When the transaction can no longer be kept: the database has ended it, or an earlier operation could not be written.
+    /// When the transaction cannot be committed: the database has ended it, or earlier operations' rows could not be written.
     pub(super) async fn end_operation(&mut self, keep: bool) -> Result<Option<StoreError>, StoreError> {
         if !keep {
             self.gathered.forget_own();
         }
         match std::mem::replace(&mut self.operation, Operation::None) {
-            // Whatever it gathered is written with others' rows.
+            // Its gathered rows are written with those of others.
             Operation::None | Operation::Fresh => Ok(None),
             Operation::Broken(cause) => Err(cause),
             Operation::Saved => {
-                // Its statements and its rows stand or fall together.
+                // Its statements and its gathered rows are kept or rolled back together.
                 let rows = self.gathered.take();
                 let written = if keep { self.run_all(&rows).await } else { Ok(()) };
                 match written {
@@ -186,13 +188,13 @@ impl Session {
         }
     }
 
-    /// Fails when the database has ended the transaction itself, as SQLite does on a full disk: then nobody's operation in it
-    /// survived, and everybody must be told.
+    /// Rolls back to a savepoint. Fails when the database has ended the transaction itself, as SQLite does on a full
+    /// disk: then every operation in it is lost, and every caller must get an error.
     async fn undo(&mut self, sql: &'static str) -> Result<(), StoreError> {
         self.command(sql).await.map_err(StoreError::of_ended_transaction)
     }
 
-    /// Writes what was gathered.
+    /// Writes the gathered rows.
     ///
     /// # Errors
     /// When the database fails.
@@ -205,10 +207,10 @@ impl Session {
         }
     }
 
-    /// Writes rows of several operations. When the database refuses one of them, each operation's are written by themselves, so
-    /// that the refusal costs that one operation only.
+    /// Writes gathered rows of several operations. When the database refuses a row, each operation's rows are written
+    /// again in a savepoint of their own, so that only the operation with the refused row fails.
     async fn write_apart(&mut self, rows: &Rows) -> Result<(), StoreError> {
-        // The writer's own come last, and stand or fall with the transaction.
+        // The writer's own rows come last, and belong to the transaction as a whole.
         if rows.owners().first().is_none_or(|first| *first == WRITER) {
             return self.run_all(rows).await;
         }
@@ -234,7 +236,7 @@ impl Session {
         Ok(())
     }
 
-    /// Makes sure that a statement finds all that was gathered, and that it can be undone.
+    /// Before a statement: writes all gathered rows, so that it sees them, and sets the operation's savepoint.
     async fn prepare(&mut self) -> Result<(), StoreError> {
         if matches!(self.operation, Operation::Fresh) {
             let earlier = self.gathered.take_earlier();
@@ -242,7 +244,7 @@ impl Session {
                 Ok(()) => self.command("SAVEPOINT operation").await,
                 Err(error) => Err(error),
             };
-            // What is written later comes behind what this operation does.
+            // What is written later comes after this operation's statements.
             self.is_at_savepoint = false;
             self.operation =
                 saved.as_ref().map_or_else(|cause| Operation::Broken(cause.clone()), |()| Operation::Saved);
@@ -262,7 +264,7 @@ impl Session {
         Ok(on_either!(self, values, |c, args| sqlx::query_with(sql, args).execute(c).await?.rows_affected()))
     }
 
-    /// The first row, not looking at what was only gathered so far: for whoever knows that it cannot matter.
+    /// The first row, without writing gathered rows first: for a caller that knows that they do not matter.
     pub(super) async fn peek_optional<T: Row>(
         &mut self,
         sql: impl SqlSafeStr,
@@ -272,19 +274,19 @@ impl Session {
     }
 
     async fn first_row(&mut self, sql: SqlStr, values: Vec<Arg>) -> Result<Option<NativeRow>, StoreError> {
-        answer_of!(self, sql, values, |c, query| query.fetch_optional(c).await.map(|row| row.map(NativeRow::from)))
+        query!(self, sql, values, |c, query| query.fetch_optional(c).await.map(|row| row.map(NativeRow::from)))
     }
 
     async fn all_rows(&mut self, sql: SqlStr, values: Vec<Arg>) -> Result<Vec<NativeRow>, StoreError> {
-        answer_of!(self, sql, values, |c, query| query.map(NativeRow::from).fetch_all(c).await)
+        query!(self, sql, values, |c, query| query.map(NativeRow::from).fetch_all(c).await)
     }
 
-    /// Which database it is connected to.
+    /// The database that it is connected to.
     pub(super) const fn dialect(&self) -> Dialect {
         self.connection.dialect()
     }
 
-    /// Runs a statement; answers how many rows it touched.
+    /// Runs a statement; returns how many rows it touched.
     pub(super) async fn execute(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<u64, StoreError> {
         self.prepare().await?;
         self.run(sql, values).await
@@ -300,7 +302,7 @@ impl Session {
         self.all_rows(sql.into_sql_str(), values).await?.iter().map(NativeRow::read).collect()
     }
 
-    /// All rows that a statement makes of the given ones.
+    /// All rows that a bulk statement returns for the given rows.
     pub(super) async fn fetch_bulk<T: Row>(
         &mut self,
         bulk: &'static Bulk,
@@ -323,13 +325,13 @@ impl Session {
         self.peek_optional(sql, values).await
     }
 
-    /// The only row of a statement that always has one.
+    /// The row of a statement that always returns one.
     pub(super) async fn fetch_one<T: Row>(&mut self, sql: impl SqlSafeStr, values: Vec<Arg>) -> Result<T, StoreError> {
         self.prepare().await?;
         self.first_row(sql.into_sql_str(), values).await?.ok_or(sqlx::Error::RowNotFound)?.read()
     }
 
-    /// Runs a bare statement such as `COMMIT`, unprepared.
+    /// Runs a statement without values, such as `COMMIT`, unprepared.
     pub(super) async fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
         match &mut self.connection {
             Connection::Sqlite(pooled) => sqlx::raw_sql(sql).execute(&mut **pooled).await.map(drop)?,
@@ -338,12 +340,12 @@ impl Session {
         Ok(())
     }
 
-    /// Whether a statement that fails for a cut connection may be run once more.
+    /// Whether a statement that fails because the connection was cut may be run again.
     fn can_reconnect(&self) -> bool {
         self.reading.as_ref().is_some_and(|reading| reading.pool.is_some())
     }
 
-    /// Takes another connection in place of one that was cut, for good: the next cut is an error.
+    /// Replaces a connection that was cut, once: the next cut is an error.
     async fn reconnect(&mut self) -> Result<(), StoreError> {
         let Some(pool) = self.reading.as_mut().and_then(|reading| reading.pool.take()) else { return Ok(()) };
         let fresh = Connection::Postgres(pool.acquire().await?);
@@ -351,15 +353,15 @@ impl Session {
         Ok(())
     }
 
-    /// Closes the connection instead of giving it back: for one that may be left inside a transaction.
+    /// Closes the connection instead of returning it to its pool, since a transaction may still be open on it.
     pub(super) fn discard(self) {
         self.connection.discard();
     }
 
-    /// Whether the database answers.
+    /// Checks that the database answers.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it does not answer.
     pub async fn ping(&mut self) -> Result<(), StoreError> {
         self.command("SELECT 1").await
     }

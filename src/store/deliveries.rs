@@ -1,5 +1,5 @@
-//! Deliveries: one event on its way to one endpoint, with its attempts. How they are claimed and settled is in
-//! [`queue`](super::queue), how they are found in [`delivery_log`](super::delivery_log).
+//! Deliveries: one event for one endpoint, with its attempts. [`queue`](super::queue) claims and settles them,
+//! [`delivery_log`](super::delivery_log) lists them.
 
 use serde::{Deserialize, Serialize};
 use sqlx::AssertSqlSafe;
@@ -11,30 +11,30 @@ use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId, EventId, RequestId};
 use crate::time::Timestamp;
 
-/// Where a delivery stands. All but the first two are ends, and each delivery reaches exactly one.
+/// The state of a delivery. All but the first two are final, and each delivery reaches exactly one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// Waits for its next attempt.
     Pending,
-    /// Being sent.
+    /// Claimed by a process, which sends it.
     Leased,
-    /// The target confirmed that it has it.
+    /// The target confirmed the receipt.
     Delivered,
-    /// The target took it, which for a Teams workflow says only that a flow started.
+    /// The target accepted it. For a Teams workflow this means only that a flow started.
     Accepted,
-    /// Given up.
+    /// The last attempt failed.
     Failed,
-    /// Its time was over before it could be sent.
+    /// The request's deadline passed before it could be sent.
     Expired,
-    /// What it would have asked for was decided meanwhile.
+    /// The request was decided or changed before it could be sent.
     Superseded,
-    /// Nobody wants it any more; the reason says why.
+    /// It is no longer to be sent; the reason says why.
     Discarded,
 }
 
 impl DeliveryState {
-    /// As stored and shown.
+    /// The name in JSON and in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -49,26 +49,22 @@ impl DeliveryState {
     }
 }
 
-/// A new delivery, due at once, or held by this process from the start.
+/// A new delivery: due at once, or born leased.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
-    /// Its name.
     pub id: DeliveryId,
-    /// What is told.
     pub event_id: EventId,
-    /// To whom.
     pub endpoint_id: EndpointId,
-    /// About what, when it is about a request.
     pub request_id: Option<RequestId>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// Until when it is this process's, which sends it as soon as it is committed; its fence is [`FIRST_FENCE`] then.
+    /// For a born-leased delivery, which this process sends as soon as it is committed: the end of its lease. Its fence
+    /// is [`FIRST_FENCE`].
     pub lease_until: Option<Timestamp>,
-    /// Where within the target; empty for where the endpoint points to.
+    /// A channel or member of a Slack workspace; empty for the endpoint's own target.
     pub address: String,
 }
 
-/// Of a delivery that is held from the start.
+/// The fence of a born-leased delivery.
 pub const FIRST_FENCE: i64 = 1;
 
 static DELIVERIES: Bulk = Bulk::new(
@@ -79,54 +75,41 @@ static DELIVERIES: Bulk = Bulk::new(
     "",
 );
 
-/// One try, as it went.
+/// An attempt and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Attempt {
     /// Counts from 1.
     pub number: u32,
-    /// When it began.
     pub started_at: Timestamp,
-    /// How long it took, in microseconds.
     pub duration_us: i64,
-    /// How it is judged.
+    /// One of [`CLASSES`](super::attempts::CLASSES).
     pub class: String,
-    /// The HTTP status, when there was one.
+    /// The HTTP status, when there was an answer.
     pub status: Option<u16>,
-    /// What went wrong, when something did.
     pub error: Option<String>,
-    /// The beginning of the target's answer.
+    /// The beginning of the answer's body.
     pub answer: Option<String>,
 }
 
-/// A delivery as shown.
+/// A delivery as the API shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Delivery {
-    /// Its name.
     pub id: DeliveryId,
-    /// What is told.
     pub event_id: EventId,
-    /// Kind of event.
+    /// The event's type.
     pub event: String,
-    /// To whom.
     pub endpoint_id: EndpointId,
-    /// Where within the target, when that is not where the endpoint points to: a channel or a member of a Slack workspace.
+    /// A channel or member of a Slack workspace; empty for the endpoint's own target.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub address: String,
-    /// About what.
     pub request_id: Option<RequestId>,
-    /// Where it stands.
     pub state: DeliveryState,
-    /// Attempts made.
     pub attempts: u32,
-    /// How often it was asked for again by hand.
+    /// How often it was replayed.
     pub replays: u32,
-    /// When it is tried next.
     pub next_attempt_at: Option<Timestamp>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Why it ended so.
     pub end_reason: Option<String>,
 }
 
@@ -149,18 +132,18 @@ pub(super) struct Row {
 
 /// Adds a delivery.
 pub fn insert(session: &mut Session, new: &NewDelivery) {
-    let held = new.lease_until.is_some();
+    let is_leased = new.lease_until.is_some();
     let values = args![
         &new.id,
         &new.event_id,
         &new.endpoint_id,
         new.request_id.as_ref(),
-        if held { "leased" } else { "pending" },
+        if is_leased { "leased" } else { "pending" },
         0_u32,
         0_u32,
-        (!held).then_some(new.created_at),
-        if held { FIRST_FENCE } else { 0 },
-        held.then_some(new.created_at),
+        (!is_leased).then_some(new.created_at),
+        if is_leased { FIRST_FENCE } else { 0 },
+        is_leased.then_some(new.created_at),
         new.lease_until,
         new.created_at,
         &new.address,
@@ -168,7 +151,7 @@ pub fn insert(session: &mut Session, new: &NewDelivery) {
     session.add(&DELIVERIES, values);
 }
 
-/// An endpoint that is sent nothing any more though deliveries wait for it, and why that is.
+/// Finds an endpoint that is disabled or deleted and still has pending deliveries, with the reason to discard them.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -193,7 +176,7 @@ pub async fn unwanted(session: &mut Session) -> Result<Option<(EndpointId, Strin
     .transpose()
 }
 
-/// Ends up to `limit` of those that wait for an endpoint that is sent nothing any more; answers how many.
+/// Discards up to `limit` pending deliveries of an endpoint that is disabled or deleted; returns how many.
 ///
 /// # Errors
 /// When the database fails.
@@ -210,8 +193,8 @@ pub async fn discard_some(
     session.execute(sql, args![now, reason, &endpoint, limit]).await
 }
 
-/// Makes deliveries anew that have ended: they wait again, behind everything else, and their schedule begins from its start. Answers
-/// how many; those that have not ended stay as they are.
+/// Replays deliveries that have ended: they are pending again, in the last tier, and their retry schedule starts from
+/// the beginning. Deliveries that have not ended stay unchanged. Returns how many are replayed.
 ///
 /// # Errors
 /// When the database fails.

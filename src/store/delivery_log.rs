@@ -1,4 +1,4 @@
-//! Finding deliveries of an endpoint: read off an index, a part at a time.
+//! Lists of an endpoint's deliveries, read by keyset pages from an index.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,38 +13,35 @@ use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
 
-/// Deliveries looked at in one round of a list.
+/// Deliveries read in one round of a list.
 const ROUND: u32 = 200;
 /// Most rounds of one call.
 const ROUNDS: usize = 25;
 /// Above every id: `g` comes after the hex digits.
 const END: &str = "dlv_g";
-/// Without an end that an endpoint's owner hopes for. They have an index of their own, whose condition this is word for word.
+/// The condition of an index for deliveries that ended without success. The text must match the index's condition.
 const UNSUCCESSFUL: &str = "d.state IN ('failed', 'expired', 'superseded', 'discarded')";
 
-/// Which deliveries are wanted; what is empty or absent wants all.
+/// Which deliveries to list; empty and absent fields match all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
-    /// Where they stand.
     pub states: BTreeSet<DeliveryState>,
-    /// What they tell of.
+    /// Event types.
     pub events: BTreeSet<String>,
-    /// Made at or after.
+    /// Created at or after.
     pub from: Option<Timestamp>,
-    /// Made before.
+    /// Created before.
     pub to: Option<Timestamp>,
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug)]
 pub struct Found {
-    /// The deliveries.
     pub deliveries: Vec<Delivery>,
-    /// What the next part comes after, when there may be more.
+    /// The cursor of the next page, when there may be more.
     pub next: Option<DeliveryId>,
 }
 
-/// Which come first.
 #[derive(Debug, Clone, Copy)]
 enum Order {
     Oldest,
@@ -52,27 +49,27 @@ enum Order {
 }
 
 impl Filter {
-    /// Whether a delivery is one of them.
-    pub fn wants(&self, delivery: &Delivery) -> bool {
+    /// Whether a delivery matches.
+    pub fn matches(&self, delivery: &Delivery) -> bool {
         (self.states.is_empty() || self.states.contains(&delivery.state))
             && (self.events.is_empty() || self.events.contains(&delivery.event))
             && self.from.is_none_or(|from| from <= delivery.created_at)
             && self.to.is_none_or(|to| delivery.created_at < to)
     }
 
-    /// Whether it wants all that it can come across.
-    fn wants_all(&self) -> bool {
+    /// Whether every delivery matches.
+    fn matches_all(&self) -> bool {
         self.states.is_empty() && self.events.is_empty() && self.from.is_none() && self.to.is_none()
     }
 
-    /// Where those that it wants begin: ids are in the order of their making.
+    /// The id from which on deliveries match: ids are in the order of creation.
     pub fn begin(&self) -> String {
         self.from.map(|from| DeliveryId::least(from).to_string()).unwrap_or_default()
     }
 
-    /// Where they are over, before `end`.
+    /// The id behind which nothing matches, `end` at the latest.
     fn end(&self, end: Option<DeliveryId>) -> String {
-        // The millisecond of `to` may hold some that were made before it.
+        // Ids are precise to a millisecond: in that of `to`, some deliveries may have been created before it.
         let to = self.to.map(|to| DeliveryId::least(to + Duration::from_micros(999)));
         let end = [to, end].into_iter().flatten().min();
         end.map_or_else(|| END.to_owned(), |end| end.to_string())
@@ -90,7 +87,7 @@ impl Filter {
 
 /// Up to `limit` deliveries of an endpoint that match, newest first, older than `before`.
 ///
-/// However many there are, a call looks at no more than 5,000 of them: a list may be short and go on.
+/// A call reads at most 5,000 deliveries, so a page may be short although more pages follow.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -103,26 +100,27 @@ pub async fn page(
 ) -> Result<Found, StoreError> {
     let (mut found, mut next) = (Vec::new(), before);
     let begin = filter.begin();
-    let round = if filter.wants_all() { limit + 1 } else { ROUND };
+    let round = if filter.matches_all() { limit + 1 } else { ROUND };
     for _ in 0..ROUNDS {
         let part = part(session, endpoint, filter, (&begin, &filter.end(next)), Order::Newest, round).await?;
-        let through = part.len() < round as usize;
+        let is_last = part.len() < round as usize;
         next = part.last().map(|last| last.id);
-        for delivery in part.into_iter().filter(|delivery| filter.wants(delivery)) {
+        for delivery in part.into_iter().filter(|delivery| filter.matches(delivery)) {
             if found.len() == limit as usize {
                 let next = found.last().map(|last: &Delivery| last.id);
                 return Ok(Found { deliveries: found, next });
             }
             found.push(delivery);
         }
-        if through {
+        if is_last {
             return Ok(Found { deliveries: found, next: None });
         }
     }
     Ok(Found { deliveries: found, next })
 }
 
-/// The next `limit` deliveries of an endpoint behind `after` and before `until`, oldest first, among which those that match are.
+/// The next `limit` deliveries of an endpoint after `after` and before `until`, oldest first. Not all of them match the
+/// filter: the caller checks [`Filter::matches`].
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -137,7 +135,7 @@ pub async fn walk(
     part(session, endpoint, filter, (after, &filter.end(Some(until))), Order::Oldest, limit).await
 }
 
-/// How many deliveries made before `until` match.
+/// Counts the matching deliveries that were created before `until`.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -151,7 +149,7 @@ pub async fn count(
     let (mut count, mut after) = (0, filter.begin());
     loop {
         let part = walk(session, endpoint, filter, &after, until, PART).await?;
-        count += part.iter().filter(|delivery| filter.wants(delivery)).count() as u64;
+        count += part.iter().filter(|delivery| filter.matches(delivery)).count() as u64;
         match part.last() {
             Some(last) if part.len() == PART as usize => after = last.id.to_string(),
             _ => return Ok(count),
@@ -176,7 +174,7 @@ async fn part(
         Order::Oldest => args![&endpoint, place, before, left],
         Order::Newest => args![&endpoint, after, place, left],
     };
-    let listing = Listing { values, place: |row: &Row| row.id.clone(), read: Row::into_delivery };
+    let listing = Listing { values, position: |row: &Row| row.id.clone(), read: Row::into_delivery };
     let begin = match order {
         Order::Oldest => after,
         Order::Newest => before,

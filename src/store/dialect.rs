@@ -1,8 +1,8 @@
-//! Everything in which the two databases truly differ.
+//! The differences between the two databases.
 
 use sqlx::migrate::Migrator;
 
-/// Which database.
+/// The database system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     Sqlite,
@@ -15,12 +15,13 @@ pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx_macros::migrate!("migration
 pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx_macros::migrate!("migrations/postgres");
 
 impl Dialect {
-    /// PostgreSQL's advisory lock that a write transaction holds. The number is ours and arbitrary.
+    /// The PostgreSQL advisory lock that a write transaction holds. The number is arbitrary.
     pub(super) const WRITERS: i64 = 4_852_177_305_616;
 
-    /// Most operations in one transaction. A snapshot on PostgreSQL looks into `pg_subtrans`, on disk, for every row that a
-    /// transaction with more than 64 subtransactions has written (`PGPROC_MAX_CACHED_SUBXIDS`), and each operation is one:
-    /// with 64 of them, reading the rows of an open transaction takes no look there; with 65 some 150, with 128 some 280.
+    /// Most operations in one transaction. Each operation is a subtransaction. PostgreSQL keeps 64 subtransactions of a
+    /// transaction in memory (`PGPROC_MAX_CACHED_SUBXIDS`). With more, every snapshot reads `pg_subtrans`, on disk, for
+    /// each row that the open transaction wrote. Measured: no such reads with 64 operations, about 150 with 65, about
+    /// 280 with 128.
     pub(super) const fn batch(self) -> usize {
         match self {
             Self::Sqlite => 128,
@@ -28,9 +29,10 @@ impl Dialect {
         }
     }
 
-    /// Opens a write transaction, with a savepoint for the first rows that are written together, that no other writer, of this process or a replica, runs beside. SQLite has one writer by
-    /// nature; on PostgreSQL an advisory lock ([`WRITERS`](Self::WRITERS)) makes it so, which rules out deadlocks between
-    /// batches and keeps the audit chain one chain.
+    /// Opens a write transaction, with a savepoint for the first gathered rows. No other writer, of this process or of
+    /// a replica, runs at the same time. SQLite has one writer anyway. On PostgreSQL an advisory lock
+    /// ([`WRITERS`](Self::WRITERS)) excludes other writers: so batches cannot deadlock, and the audit chain has no
+    /// forks.
     pub(super) const fn begin(self) -> &'static str {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE; SAVEPOINT written",
@@ -38,17 +40,17 @@ impl Dialect {
         }
     }
 
-    /// How a statement of many values names the place of the `number`th. SQLite looks through all names for each numbered one;
-    /// PostgreSQL knows no others.
-    pub(super) fn place(self, number: usize) -> String {
+    /// The placeholder of the `number`th value in a statement of many values. SQLite searches all names for each
+    /// numbered placeholder, so it gets anonymous ones; PostgreSQL has numbered ones only.
+    pub(super) fn placeholder(self, number: usize) -> String {
         match self {
             Self::Sqlite => "?".to_owned(),
             Self::Postgres => format!("${number}"),
         }
     }
 
-    /// A column in a condition that so many rows meet that another condition has to choose the index. SQLite knows nothing of how
-    /// many they are, and takes no index for an expression; PostgreSQL counts.
+    /// A column in a condition that many rows meet, so that the index of another condition must be used. SQLite has no
+    /// statistics here, and uses no index for an expression; PostgreSQL has statistics.
     pub(super) const fn common(self, column: &'static str, expression: &'static str) -> &'static str {
         match self {
             Self::Sqlite => expression,

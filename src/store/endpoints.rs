@@ -14,7 +14,7 @@ use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName};
 use crate::ids::EndpointId;
 use crate::time::Timestamp;
 
-/// What is at the other end.
+/// The kind of target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
@@ -22,7 +22,7 @@ pub enum Channel {
     Teams,
     /// A Slack incoming webhook.
     Slack,
-    /// A Slack app, which posts by its token and hears of clicks.
+    /// A Slack app, which posts with its token and receives clicks.
     SlackApp,
     /// A Discord webhook.
     Discord,
@@ -33,11 +33,11 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// All there are.
+    /// All channels.
     pub const ALL: [Self; 6] =
         [Self::Teams, Self::Slack, Self::SlackApp, Self::Discord, Self::GoogleChat, Self::Custom];
 
-    /// As written on the wire; also the folder of its templates.
+    /// The name in JSON and in the database; also the folder of its templates.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Teams => "teams",
@@ -50,79 +50,70 @@ impl Channel {
     }
 }
 
-/// How a custom endpoint's messages are laid out.
+/// The format of a custom endpoint's messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// As Standard Webhooks 1.0 lays them out.
+    /// Standard Webhooks 1.0.
     #[default]
     Standard,
-    /// As CloudEvents 1.0 does, in structured mode.
+    /// CloudEvents 1.0, in structured mode.
     Cloudevents,
 }
 
-/// Whether an endpoint is sent anything.
+/// The state of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointState {
-    /// It is.
     Active,
-    /// It said that it is gone (410): nothing more is sent.
+    /// Nothing is sent: the target answered that it is gone, or failed for too long.
     Disabled,
-    /// Taken away; kept for the deliveries that point to it.
+    /// Deleted; the row stays for the deliveries that refer to it.
     Deleted,
 }
 
-/// An endpoint as kept.
+/// An endpoint as stored.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// Its identity.
     pub id: EndpointId,
-    /// What people call it.
     pub name: EndpointName,
-    /// What is at the other end.
     pub channel: Channel,
-    /// Where. A secret for chat channels: whoever has it may post there.
+    /// A secret for chat channels: with it, anyone can post there.
     pub url: SecretString,
-    /// Standard Webhooks signing secret, `whsec_…`; custom endpoints only.
+    /// The Standard Webhooks signing secret, `whsec_…`; custom endpoints only.
     pub secret: Option<SecretString>,
-    /// Which events; empty for all.
+    /// The event types that are sent; empty for all.
     pub events: BTreeSet<String>,
-    /// Which resources; empty for all.
+    /// The resources whose requests are sent; empty for all.
     pub resources: BTreeSet<ResourceName>,
-    /// For which deciding groups it speaks; empty for any request, without deciding links.
+    /// The deciding groups that it serves. When empty, it gets every request, without links to decide.
     pub groups: BTreeSet<GroupName>,
-    /// The one person who reads it, when that is so: its links are theirs alone.
+    /// The only person who reads it, if so: its links are bound to them.
     pub recipient: Option<Email>,
-    /// How much of a request it is sent.
     pub detail: Detail,
-    /// Whether it is sent anything.
     pub state: EndpointState,
-    /// Why it is disabled.
     pub disabled_reason: Option<String>,
-    /// How it is reached.
     pub transport: Transport,
-    /// Signing secrets that were replaced, and still sign for a while.
+    /// Signing secrets that were replaced and still sign for a while.
     pub retiring: Vec<RetiringSecret>,
-    /// Since when what is meant for it is held back.
+    /// When it was paused: its deliveries wait.
     pub paused_at: Option<Timestamp>,
-    /// How messages are laid out; custom endpoints only.
+    /// Custom endpoints only.
     pub format: Format,
-    /// After so long without a message it is sent a `ping`.
+    /// After this time without a message it is sent a `ping`.
     pub heartbeat_seconds: Option<u32>,
-    /// How often its links were called back: only those of the present generation are good.
+    /// How often its links were revoked: only links of the current generation are valid.
     pub link_generation: u32,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
 impl Endpoint {
-    /// Whether anything is sent there. (What it is paused for waits.)
+    /// Whether messages are sent to it. (While it is paused, they wait.)
     pub fn is_active(&self) -> bool {
         self.state == EndpointState::Active
     }
 
-    /// One that is switched on, wants everything, is reached in the ordinary way, and signs nothing yet.
+    /// An active endpoint for all events, with the default transport and no signing secret.
     pub fn new(name: EndpointName, channel: Channel, url: SecretString, now: Timestamp) -> Self {
         Self {
             id: EndpointId::mint(now),
@@ -153,7 +144,7 @@ impl Endpoint {
 pub struct RetiringSecret {
     /// `whsec_…`.
     pub secret: Secret,
-    /// It signs before this moment.
+    /// When it stops signing.
     pub until: Timestamp,
 }
 
@@ -191,7 +182,7 @@ macro_rules! select {
     };
 }
 
-/// Adds an endpoint, or writes all of it but its identity and birth.
+/// Adds an endpoint, or updates all fields except id and creation time.
 ///
 /// # Errors
 /// When the database fails.
@@ -235,7 +226,7 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
     session.execute(sql, values).await.map(drop)
 }
 
-/// One endpoint that was not taken away.
+/// One endpoint that was not deleted.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -243,7 +234,7 @@ pub async fn get(session: &mut Session, id: EndpointId) -> Result<Option<Endpoin
     one(session.fetch_optional(select!("WHERE id = $1 AND state <> 'deleted'"), args![&id]).await?)
 }
 
-/// The endpoint of that name.
+/// The endpoint with this name.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -259,11 +250,12 @@ pub async fn page(session: &mut Session, after: Option<EndpointId>, limit: u32) 
     let after = after.map(|id| id.to_string()).unwrap_or_default();
     let sql = select!("WHERE id > $1 AND state <> 'deleted' ORDER BY id LIMIT $2");
     let values = |after: &String, left| args![after, left];
-    let listing = Listing { values, place: |row: &Row| row.id.clone(), read: Row::into_endpoint };
+    let listing = Listing { values, position: |row: &Row| row.id.clone(), read: Row::into_endpoint };
     readable::page(session, sql, listing, after, limit).await
 }
 
-/// All that were not taken away and can be read: one that cannot keeps no message from the others.
+/// All endpoints that were not deleted. Rows that cannot be read are left out, so that the others still get their
+/// messages.
 ///
 /// # Errors
 /// When the database fails.
@@ -272,7 +264,7 @@ pub async fn all(session: &mut Session) -> Result<Vec<Endpoint>, StoreError> {
     Ok(session.unreadable().all("endpoints", rows, Row::into_endpoint))
 }
 
-/// The given endpoint whatever its state: a delivery under way needs it.
+/// The endpoint in any state: a delivery under way needs it.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.

@@ -1,4 +1,4 @@
-//! What can go wrong between the hub and its database.
+//! Errors of the store.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -9,34 +9,31 @@ use super::fault::Fault;
 /// A failed read or write. Nothing of a failed write is kept.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The database cannot serve now: full, locked, gone, or too busy.
+    /// The database is full, locked, unreachable, or too busy.
     #[error("the database cannot serve this now")]
     Unavailable(#[source] Arc<sqlx::Error>),
     /// The writer's queue stayed full, or the hub is shutting down.
-    #[error("the writer takes no more work now")]
+    #[error("the writer accepts no more work now")]
     Busy,
     /// A file of the SQLite database is not what it was when the hub began to use it.
     #[error(
-        "{} was taken away or replaced while the hub uses it: nothing is written any more. Put it back as it was, or stop \
-         the hub, put the files of one database in place, and start it again", .0.display()
+        "{} was removed or replaced while the hub uses it, so the hub writes nothing more. Put the file back as it was; or stop \
+         the hub, restore all files of one database, and start it again", .0.display()
     )]
     Displaced(PathBuf),
-    /// The operation itself broke off. Nothing of it is kept; standard error has the panic.
-    #[error("an operation broke off")]
+    /// The operation panicked. Nothing of it is kept; the panic is on standard error.
+    #[error("an operation panicked")]
     Panicked,
-    /// A statement failed for a reason that waiting does not mend.
+    /// A statement failed for a reason that a retry does not fix.
     #[error("the database refused a statement")]
     Statement(#[source] Arc<sqlx::Error>),
-    /// A row holds what the hub never writes.
+    /// A row holds a value that this version cannot read.
     #[error("{table}.{column} of {row} cannot be read")]
     Inconsistent {
-        /// Where.
         table: &'static str,
-        /// Which part.
         column: &'static str,
-        /// Which row.
+        /// The row's key.
         row: String,
-        /// Why.
         #[source]
         cause: Arc<dyn Error + Send + Sync>,
     },
@@ -52,8 +49,8 @@ impl StoreError {
         Self::Inconsistent { table, column, row: row.to_string(), cause: Arc::from(cause.into()) }
     }
 
-    /// A statement that failed since the database had ended the transaction by itself, as SQLite does on a full or broken disk:
-    /// nothing is wrong with the statement.
+    /// For a statement that failed because the database had ended the transaction, as SQLite does on a full or broken
+    /// disk: nothing is wrong with the statement.
     pub(super) fn of_ended_transaction(self) -> Self {
         match self {
             Self::Statement(cause) => Self::Unavailable(cause),
@@ -61,12 +58,14 @@ impl StoreError {
         }
     }
 
-    /// Whether the connection was cut: another one may serve. What was under way on it may have been done or not.
+    /// Whether the connection was cut, so that another one may work. A statement under way may or may not have been
+    /// executed.
     pub(super) fn is_disconnect(&self) -> bool {
         let Self::Unavailable(cause) = self else { return false };
         match &**cause {
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
-            // Ended by an administrator, or as the server went down; PostgreSQL's class of lost connections, and poolers'.
+            // Ended by an administrator, or by the server's shutdown; PostgreSQL's and poolers' class of lost
+            // connections.
             sqlx::Error::Database(database) => {
                 database.code().is_some_and(|code| code == "57P01" || code == "57P02" || code.starts_with("08"))
             }
@@ -74,17 +73,17 @@ impl StoreError {
         }
     }
 
-    /// Whether no connection became free in time, for whatever reason.
+    /// Whether no connection became free in time.
     pub(super) fn is_of_the_pool(&self) -> bool {
         matches!(self, Self::Unavailable(cause) if matches!(&**cause, sqlx::Error::PoolTimedOut))
     }
 
-    /// Whether waiting may mend it.
+    /// Whether a retry may succeed.
     pub const fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Busy | Self::Displaced(_))
     }
 
-    /// What keeps the database from serving, when that is why.
+    /// The fault of the database or its machine, if that is the cause.
     pub fn fault(&self) -> Option<Fault> {
         match self {
             Self::Unavailable(cause) => Fault::of(cause),

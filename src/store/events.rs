@@ -1,4 +1,4 @@
-//! Events: what happened, with the request as it stood then.
+//! Events: what happened, with the request as it was at that time.
 
 use super::Session;
 use super::arg::args;
@@ -8,7 +8,7 @@ use crate::ids::{EventId, RequestId};
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
 
-/// Every kind of event that endpoints are told of.
+/// Every type of event that endpoints receive.
 pub const KINDS: [&str; 23] = [
     "request.created",
     "request.revised",
@@ -35,31 +35,29 @@ pub const KINDS: [&str; 23] = [
     PING,
 ];
 
-/// Says nothing but that the hub is there.
+/// The event of heartbeats and tests, which only shows that the hub is running.
 pub const PING: &str = "ping";
 
-/// Those that ask for a decision, and carry links to decide with.
+/// The events that ask for a decision, and carry links to decide with.
 pub const ASKING: [&str; 5] =
     ["request.created", "request.revised", "request.voted", "request.reminded", "request.escalated"];
 
-/// An event as kept.
+/// An event as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Its name; also the `webhook-id` of every message that tells of it.
+    /// Also the `webhook-id` of every message about it.
     pub id: EventId,
     /// For example `request.created`.
     pub kind: String,
-    /// The request it is about, when it is about one.
     pub request_id: Option<RequestId>,
-    /// When it happened.
     pub at: Timestamp,
-    /// The request (or the endpoint) as the API showed it at that moment, as JSON text.
+    /// The request (or endpoint) as the API showed it at that time, as JSON text.
     pub subject: String,
-    /// How much of it leaves for a channel, whatever an endpoint says.
+    /// The request's own limit of what is sent to a channel; an endpoint may send less.
     pub detail: Detail,
-    /// How many deliveries are made for it.
+    /// How many deliveries were created for it.
     pub fanout: u32,
-    /// The trace of the call that brought it about.
+    /// The trace of the call that caused it.
     pub trace: Option<TraceContext>,
 }
 

@@ -1,4 +1,4 @@
-//! How approved actions are used.
+//! Executions of approved actions.
 
 use std::collections::HashMap;
 
@@ -33,7 +33,7 @@ struct Row {
     revoked_by: Option<String>,
 }
 
-/// Adds the use of a request, or writes what became of it.
+/// Adds a request's execution, or updates it.
 ///
 /// # Errors
 /// When the database fails.
@@ -53,7 +53,8 @@ pub async fn put(session: &mut Session, request: RequestId, execution: &Executio
         execution.status.as_str(),
         &execution.digest,
         execution.use_by,
-        // The schema counts claims, of which there is one at most; what proves it stands beside the count.
+        // The column `fence` counts claims, of which there is at most one; the fencing token itself is in
+        // `claim_fence`.
         i64::from(execution.fence != 0),
         Some(execution.fence).filter(|fence| *fence != 0).map(|fence| i64::try_from(fence).unwrap_or(i64::MAX)),
         execution.lease_seconds,
@@ -73,7 +74,7 @@ pub async fn put(session: &mut Session, request: RequestId, execution: &Executio
     session.execute(sql, values).await.map(drop)
 }
 
-/// How each of the given requests is used, as far as they are.
+/// The executions of the given requests, as far as there are any.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -114,7 +115,7 @@ impl Row {
             status: unwire(self.status).map_err(|cause| StoreError::inconsistent("executions", "status", id, cause))?,
             digest: digest("digest", &self.digest)?,
             use_by: Timestamp::from_micros(self.use_by),
-            // What was claimed before claims had numbers of their own was told that it is the first.
+            // Earlier versions gave every claim the fencing token 1.
             fence: self.claim_fence.unwrap_or(self.fence).try_into().map_err(number("fence"))?,
             lease_seconds: self.lease_seconds.try_into().map_err(number("lease_seconds"))?,
             lease_expires_at: self.lease_expires_at.map(Timestamp::from_micros),

@@ -1,32 +1,32 @@
-//! Faults of the machine, as distinct from faults of a statement: what an operator can mend, and how.
+//! Faults of the database or its machine, as distinct from errors of a statement: what an operator can fix, and how.
 
-/// What keeps the database from serving.
+/// Why the database cannot serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Its disk is full, or its quota used up.
+    /// Its disk or quota is full.
     Full,
-    /// It takes no writes: a read-only file or mount, or a standby server.
+    /// It accepts no writes: a read-only file or mount, or a standby server.
     ReadOnly,
-    /// It does not let the hub in: a changed password, a role that may not log in.
+    /// It refuses the log-in: a changed password, or a role that may not log in.
     Denied,
-    /// It lets the hub in, but not do what it has to: a right of the hub's user is missing.
+    /// The hub's user lacks a privilege.
     Rights,
-    /// No encrypted connection to it comes about.
+    /// The TLS connection fails.
     Tls,
     /// The server has no such database.
     Missing,
     /// The file is damaged.
     Damaged,
-    /// The disk fails, or the file was taken away.
+    /// The disk fails, or the file was removed.
     Disk,
-    /// Another program holds its lock, or all its connections are taken.
+    /// Another program has locked it, or all its connections are in use.
     Busy,
     /// It does not answer.
     Unreachable,
 }
 
 impl Fault {
-    /// Stable name, for programs.
+    /// A stable name, for programs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -42,7 +42,7 @@ impl Fault {
         }
     }
 
-    /// What is wrong and what to do, as the end of a sentence.
+    /// What is wrong and what to do, as the second half of a sentence.
     pub const fn next_step(self) -> &'static str {
         match self {
             Self::Full => "its disk is full: free some space there",
@@ -50,28 +50,28 @@ impl Fault {
                 "it is read-only: make the file and its folder writable, or name the primary server in COUNTERSIGN_DATABASE_URL"
             }
             Self::Denied => {
-                "it refuses the hub's user or password: set those of COUNTERSIGN_DATABASE_URL right and start the hub again"
+                "it refuses the hub's user or password: correct them in COUNTERSIGN_DATABASE_URL and start the hub again"
             }
             Self::Rights => {
-                "the hub's user lacks a right there: make it the owner of the database and of all tables in it \
+                "the hub's user lacks a privilege there: make it the owner of the database and of all tables in it \
                  (ALTER DATABASE … OWNER TO …, REASSIGN OWNED BY … TO …)"
             }
             Self::Tls => {
-                "no TLS connection to it comes about: see what it offers and who signed its certificate, and set sslmode \
+                "the TLS connection to it fails: check which TLS it offers and who signed its certificate, and set sslmode \
                  and sslrootcert in COUNTERSIGN_DATABASE_URL"
             }
             Self::Missing => "the server has no such database: create it, or name another in COUNTERSIGN_DATABASE_URL",
             Self::Damaged => "its file is damaged: stop the hub and restore a backup",
             Self::Disk => {
-                "its file cannot be read or written: see that it is still there, that no quota or file size limit is used \
-                 up, and what the system's log says of the disk"
+                "its file cannot be read or written: check that it still exists, that no quota or file size limit is \
+                 reached, and what the system's log says about the disk"
             }
-            Self::Busy => "it is locked or has no connection free: see which other program uses it",
-            Self::Unreachable => "it does not answer: see that the server runs and can be reached",
+            Self::Busy => "it is locked or has no connection free: check which other program uses it",
+            Self::Unreachable => "it does not answer: check that the server is running and can be reached",
         }
     }
 
-    /// What an error of the database means, if it is a fault of the machine: SQLite's primary result codes (low byte;
+    /// The fault that an error of the database means, if any: SQLite's primary result codes (low byte;
     /// <https://sqlite.org/rescode.html>) and PostgreSQL's classes
     /// (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
     pub(super) fn of(error: &sqlx::Error) -> Option<Self> {
@@ -102,13 +102,13 @@ impl Fault {
             };
         }
         match code {
-            // Of the class of what the transaction's state forbids, the one that says nothing of the statement.
+            // Read-only transaction: in its class, the only code that does not concern the statement.
             "25006" => Some(Self::ReadOnly),
             "53100" => Some(Self::Full),
             "58030" => Some(Self::Disk),
             "3D000" => Some(Self::Missing),
             "42501" => Some(Self::Rights),
-            // No schema of the user's search path is there, or open to it.
+            // No schema of the user's search path exists, or is open to it.
             "3F000" => Some(Self::Rights),
             "57014" => Some(Self::Busy),
             "XX001" | "XX002" => Some(Self::Damaged),

@@ -1,4 +1,4 @@
-//! Access that was approved for a time.
+//! Grants: access that was approved for a limited time.
 
 use std::collections::HashMap;
 
@@ -28,18 +28,15 @@ struct Row {
     reason: Option<String>,
 }
 
-/// Which grants a list wants; absent fields want all.
+/// Which grants to list; absent fields match all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// To what.
     pub resource: Option<ResourceName>,
-    /// Whose.
     pub requester: Option<Email>,
-    /// Where they stand.
     pub status: Option<GrantStatus>,
 }
 
-/// Adds a grant, or writes what became of it.
+/// Adds a grant, or updates it.
 ///
 /// # Errors
 /// When the database fails.
@@ -94,8 +91,8 @@ pub async fn of_requests(
     Ok(found)
 }
 
-/// What answers an enforcer: of the person's grants on the resource that are not over at `now`, the one that began longest ago,
-/// and of those the one that lasts longest. One look-up in an index of grants that have not ended.
+/// The grant that decides whether a person has access to a resource at `now`: an active one before one that has not
+/// started yet, and of those the one that ends last. One look-up in an index of grants that have not ended.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -125,21 +122,21 @@ pub async fn page(
 ) -> Result<Vec<Grant>, StoreError> {
     // Above every id: `g` comes after the hex digits.
     let before = before.map_or_else(|| "grt_g".to_owned(), |id| id.to_string());
-    let mut wanting: Vec<Arg> = Vec::new();
+    let mut wanted: Vec<Arg> = Vec::new();
     let mut conditions = String::from("id < $1");
-    let wanted = [
+    let fields = [
         ("resource", filter.resource.as_ref().map(Arg::from)),
         ("requester", filter.requester.as_ref().map(Arg::from)),
         ("status", filter.status.map(|status| Arg::from(status.as_str()))),
     ];
-    for (column, value) in wanted {
+    for (column, value) in fields {
         let Some(value) = value else { continue };
-        wanting.push(value);
-        conditions.push_str(&format!(" AND {column} = ${}", wanting.len() + 2));
+        wanted.push(value);
+        conditions.push_str(&format!(" AND {column} = ${}", wanted.len() + 2));
     }
     let sql = format!("SELECT {COLUMNS} FROM grants WHERE {conditions} ORDER BY id DESC LIMIT $2");
-    let values = |before: &String, left| [args![before, left], wanting.clone()].concat();
-    let listing = Listing { values, place: |row: &Row| row.id.clone(), read: Row::into_grant };
+    let values = |before: &String, left| [args![before, left], wanted.clone()].concat();
+    let listing = Listing { values, position: |row: &Row| row.id.clone(), read: Row::into_grant };
     readable::page(session, AssertSqlSafe(sql), listing, before, limit).await
 }
 

@@ -1,4 +1,4 @@
-//! Groups and who is in them.
+//! Groups and their members.
 
 use std::collections::BTreeSet;
 
@@ -11,21 +11,18 @@ use super::{Session, StoreError};
 use crate::approval::{Email, GroupName, Roster};
 use crate::time::Timestamp;
 
-/// A group as kept.
+/// A group as stored.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Group {
-    /// Its name.
     pub name: GroupName,
-    /// Who is in it.
     pub members: BTreeSet<Email>,
 }
 
-/// Somebody in a group, and what to call them.
+/// A member of a group, with a display name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedMember {
-    /// Identity.
     pub email: Email,
-    /// Name; the address when none is known.
+    /// The address when no name is known.
     pub name: String,
 }
 
@@ -42,7 +39,7 @@ struct NameRow {
 
 static MEMBERS: Bulk = Bulk::new(1, "INSERT INTO group_members (group_name, email)", 2, "");
 
-/// Creates the group or replaces its members. Only the difference is written, many members in one statement.
+/// Creates the group or replaces its members. Only the difference is written, with few statements.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -86,14 +83,14 @@ pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<
     let sql = "SELECT name FROM groups WHERE name > $1 ORDER BY name LIMIT $2";
     let values = |after: &String, left| args![after, left];
     let read = |row: NameRow| parse_group(&row.name);
-    let listing = Listing { values, place: |row: &NameRow| row.name.clone(), read };
+    let listing = Listing { values, position: |row: &NameRow| row.name.clone(), read };
     let names = readable::page(session, sql, listing, after.to_owned(), limit).await?;
     let roster = roster(session, &names).await?;
     let with_members = |name: GroupName| Group { members: roster.members(&name).cloned().collect(), name };
     Ok(names.into_iter().map(with_members).collect())
 }
 
-/// Takes a group away; answers whether there was one.
+/// Deletes a group; returns whether there was one.
 ///
 /// # Errors
 /// When the database fails.
@@ -126,7 +123,7 @@ pub async fn named_members(
     Ok(session.unreadable().some(rows, read))
 }
 
-/// Everybody in the given groups.
+/// The members of the given groups.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -134,7 +131,7 @@ pub async fn roster(session: &mut Session, groups: impl IntoIterator<Item = &Gro
     memberships(session, groups, None).await
 }
 
-/// Which of the given people are in which of the given groups: two short lists, however large the groups are.
+/// Which of the given people are in which of the given groups. Costs little even when the groups are large.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -173,12 +170,12 @@ async fn memberships(
         values.extend(people.iter().map(|person| (*person).into()));
     }
     let rows: Vec<MemberRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-    // Whoever cannot be read could not vote either.
+    // A member who cannot be read cannot vote either.
     let read = |row: MemberRow| Ok((parse_group(&row.group_name)?, parse_email(&row.email)?));
     Ok(session.unreadable().some(rows, read).into_iter().collect())
 }
 
-/// `$from, …`, `count` of them.
+/// `count` placeholders, from `$from` on.
 fn places(from: usize, count: usize) -> String {
     (from..from + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
 }

@@ -1,26 +1,25 @@
-//! Endpoints that fail, since when, and what was done about it. One that is well has no row.
+//! Health records of failing endpoints: since when, how often, and what was done. A healthy endpoint has no row.
 
 use super::arg::args;
 use super::{Session, StoreError};
 use crate::ids::EndpointId;
 use crate::time::Timestamp;
 
-/// How an endpoint fares that fails.
+/// The health record of a failing endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// Since when nothing has worked.
+    /// The first failure after the last success.
     pub failing_since: Timestamp,
-    /// How often it has failed since then.
+    /// Failed attempts since then.
     pub failures: u32,
-    /// How many of these failures count against it.
+    /// Failures that count against the endpoint, and not against the hub or the network.
     pub charged: u32,
-    /// When the first of those was.
+    /// The first of those.
     pub charged_since: Option<Timestamp>,
-    /// What went wrong last.
     pub last_error: Option<String>,
-    /// How many warnings were given.
+    /// How many warnings were sent.
     pub warned: u32,
-    /// When it is tried whether it works again, after it was switched off for failing.
+    /// When to probe whether it works again, after it was disabled for failing.
     pub probe_at: Option<Timestamp>,
 }
 
@@ -52,7 +51,7 @@ macro_rules! columns {
     };
 }
 
-/// How the endpoint fares, if it fails.
+/// The health record of an endpoint, if it is failing.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -60,7 +59,7 @@ pub async fn get(session: &mut Session, endpoint: EndpointId) -> Result<Option<H
     Ok(between(session, endpoint, endpoint).await?.pop().map(|(_, health)| health))
 }
 
-/// How those fare that fail, of all endpoints from `first` to `last`, in the order of their ids.
+/// Health records of the failing endpoints in an id range, by id.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -75,7 +74,8 @@ pub async fn between(
     rows.into_iter().map(Row::into_health).collect()
 }
 
-/// Counts failures, of which so many count against the endpoint; the first makes it one that fails. Answers how it fares now.
+/// Counts failures, and those of them that count against the endpoint. The first failure adds the record. Returns the
+/// record.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -101,7 +101,7 @@ pub async fn failed(
     row.into_health().map(|(_, health)| health)
 }
 
-/// Writes down what was done about it: warnings given, and when it is probed.
+/// Records how many warnings were sent, and when to probe.
 ///
 /// # Errors
 /// When the database fails.
@@ -115,7 +115,7 @@ pub async fn put(
     session.execute(sql, args![&endpoint, health.warned, health.probe_at, now]).await.map(drop)
 }
 
-/// Has it probed at that moment instead, whatever else is known of it.
+/// Postpones the probe to `at`, without reading the rest of the record.
 ///
 /// # Errors
 /// When the database fails.
@@ -124,7 +124,7 @@ pub async fn put_probe_off(session: &mut Session, endpoint: EndpointId, at: Time
     session.execute(sql, args![&endpoint, at]).await.map(drop)
 }
 
-/// It is well again, or starts anew.
+/// Deletes the record: the endpoint works again, or was changed.
 ///
 /// # Errors
 /// When the database fails.
@@ -132,7 +132,7 @@ pub async fn clear(session: &mut Session, endpoint: EndpointId) -> Result<(), St
     session.execute("DELETE FROM endpoint_health WHERE endpoint_id = $1", args![&endpoint]).await.map(drop)
 }
 
-/// All that fail: few, if any.
+/// All failing endpoints: few, if any.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -141,7 +141,8 @@ pub async fn failing(session: &mut Session) -> Result<Vec<EndpointId>, StoreErro
     rows.iter().map(IdRow::id).collect()
 }
 
-/// Those that are to be probed at `now`, or beyond a moment at which no clock that goes right can have put it.
+/// The endpoints to probe at `now`. Also those with a probe after `beyond`, a time that only a clock that was put back
+/// since can have set.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.

@@ -1,6 +1,7 @@
-//! Endpoints that want to hear from the hub now and then, and when each is looked at next.
+//! Endpoints with heartbeats, and when each is checked next.
 //!
-//! A send writes nothing here: whoever finds a moment come asks the log of attempts when the endpoint was sent something last.
+//! A send writes nothing here: a check that is due reads the time of the endpoint's last attempt from the log of
+//! attempts.
 
 use std::time::Duration;
 
@@ -20,14 +21,14 @@ struct MomentRow {
     moment: Option<i64>,
 }
 
-/// Follows an endpoint that was made, changed or taken away.
+/// Adds, updates or removes the check of an endpoint that was created, changed or deleted.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn follow(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> Result<(), StoreError> {
     let wanted = endpoint.heartbeat_seconds.filter(|_| endpoint.state != EndpointState::Deleted);
     let Some(seconds) = wanted else { return forget(session, endpoint.id).await };
-    // A shorter one begins at once; whether a longer one is due is found out when the old moment comes.
+    // A shorter interval applies at once. A longer one is found by the check at the old time.
     let sql = "INSERT INTO endpoint_heartbeats (endpoint_id, due_at) VALUES ($1, $2)
         ON CONFLICT (endpoint_id) DO UPDATE SET due_at = CASE WHEN excluded.due_at < endpoint_heartbeats.due_at
             THEN excluded.due_at ELSE endpoint_heartbeats.due_at END";
@@ -35,7 +36,7 @@ pub async fn follow(session: &mut Session, endpoint: &Endpoint, now: Timestamp) 
     session.execute(sql, args![&endpoint.id, due]).await.map(drop)
 }
 
-/// Looks at it no more.
+/// Removes the check of an endpoint.
 ///
 /// # Errors
 /// When the database fails.
@@ -43,10 +44,11 @@ pub async fn forget(session: &mut Session, endpoint: EndpointId) -> Result<(), S
     session.execute("DELETE FROM endpoint_heartbeats WHERE endpoint_id = $1", args![&endpoint]).await.map(drop)
 }
 
-/// Longest time between two looks at one, in seconds.
+/// The longest time between two checks of an endpoint, in seconds.
 pub const MOST_SECONDS: u32 = 604_800;
 
-/// Those whose moment has come, or lies beyond all that can have been put off at `now`: the clock was put back.
+/// The endpoints whose check is due. Also those whose check is after [`beyond`]: the clock was put back since it was
+/// set.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -64,12 +66,12 @@ pub async fn due(session: &mut Session, now: Timestamp) -> Result<Vec<EndpointId
     rows.iter().map(id).collect()
 }
 
-/// The moment behind which none can have been put at `now`.
+/// The latest time to which a check can have been postponed at `now`.
 pub fn beyond(now: Timestamp) -> Timestamp {
     now + Duration::from_secs(MOST_SECONDS.into()) + CLOCK_SLACK
 }
 
-/// When one is looked at next, if it is.
+/// When an endpoint is checked next, if it has heartbeats.
 ///
 /// # Errors
 /// When the database fails.
@@ -79,7 +81,7 @@ pub async fn due_at(session: &mut Session, endpoint: EndpointId) -> Result<Optio
     Ok(row.moment.map(Timestamp::from_micros))
 }
 
-/// When anything was sent there last, whatever came of it.
+/// When the endpoint's last attempt started, whatever its outcome.
 ///
 /// # Errors
 /// When the database fails.
@@ -89,7 +91,7 @@ pub async fn last_attempt(session: &mut Session, endpoint: EndpointId) -> Result
     Ok(row.moment.map(Timestamp::from_micros))
 }
 
-/// Looks at it again then.
+/// Postpones the check of an endpoint.
 ///
 /// # Errors
 /// When the database fails.

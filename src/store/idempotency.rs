@@ -1,4 +1,4 @@
-//! Remembered creations: the same key asks for the same thing.
+//! Idempotency keys: a repeated call with the same key returns what the first one created.
 
 use super::arg::{Arg, args};
 use super::bulk::Bulk;
@@ -6,21 +6,19 @@ use super::{Session, StoreError};
 use crate::approval::Digest;
 use crate::time::Timestamp;
 
-/// What a key stands for: who used it, for what.
+/// An idempotency key, with its caller and operation.
 #[derive(Debug, Clone)]
 pub struct Key {
-    /// Whose key: two callers may use the same text.
+    /// The caller: two callers may use the same text.
     pub principal: String,
-    /// What is created.
     pub operation: &'static str,
-    /// The caller's text.
     pub key: String,
 }
 
-/// What a key was used for.
+/// The first use of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Used {
-    /// Of the body that came with it.
+    /// The digest of the call's body.
     pub body: Digest,
     /// The id of what was created.
     pub subject: String,
@@ -32,7 +30,7 @@ struct Row {
     subject: String,
 }
 
-/// Among what is not written yet: looked at apart instead of writing it for the look, since most keys are new.
+/// Searches the gathered rows. Most keys are new, so writing the rows in order to search the table would cost more.
 fn gathered(session: &Session, key: &Key) -> Option<Row> {
     let given = [key.principal.as_str(), key.operation, key.key.as_str()];
     let mut rows = session.gathered(&KEYS);
@@ -41,7 +39,7 @@ fn gathered(session: &Session, key: &Key) -> Option<Row> {
     Some(Row { body_digest: text(3), subject: text(4) })
 }
 
-/// What the key was used for, if it was.
+/// The first use of the key, if there was one.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -64,7 +62,7 @@ pub async fn find(session: &mut Session, key: &Key) -> Result<Option<Used>, Stor
 static KEYS: Bulk =
     Bulk::new(2, "INSERT INTO idempotency_keys (principal, operation, key, body_digest, subject, created_at)", 6, "");
 
-/// Remembers what the key was used for.
+/// Records the first use of the key.
 pub fn remember(session: &mut Session, key: &Key, used: &Used, now: Timestamp) {
     session.add(&KEYS, args![&key.principal, key.operation, &key.key, &used.body, &used.subject, now]);
 }

@@ -1,10 +1,11 @@
-//! What still counts on something that is to be deleted, and would be decided or allowed by whatever is given its name next.
+//! What still depends on a group or resource that is to be deleted. Without this check, a new group or resource with
+//! the same name would decide or allow it.
 
 use super::arg::args;
 use super::{Session, StoreError};
 use crate::approval::{GroupName, ResourceName};
 
-/// Most that are named: enough to see what is meant.
+/// Most ids that are returned, as examples.
 const NAMED: u32 = 5;
 
 #[derive(sqlx_macros::FromRow)]
@@ -21,7 +22,7 @@ async fn ids(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// Requests that wait for the group, some of them at most.
+/// Some of the requests that wait for the group.
 ///
 /// # Errors
 /// When the database fails.
@@ -31,13 +32,13 @@ pub async fn waiting_for(session: &mut Session, group: &GroupName) -> Result<Vec
     ids(session, sql, args![group, NAMED]).await
 }
 
-/// Requests that wait and whose terms name the group: it may be asked later, by an escalation or a rule that a changed command meets, or
-/// may break the glass. Looks at all that wait, so it is for readers.
+/// Some of the pending requests whose terms name the group: an escalation or a rule may ask it later, or it may break
+/// the glass. Scans all pending requests, so call it on a reader.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn named_in_terms(session: &mut Session, group: &GroupName) -> Result<Vec<String>, StoreError> {
-    // As serde writes terms, and with a name's alphabet, of which `_` alone means something to LIKE.
+    // The JSON as serde writes it. Of a name's characters, only `_` is special in LIKE.
     let name = group.as_str().replace('_', "\\_");
     let sql = "SELECT id FROM requests WHERE status = 'pending'
             AND (terms LIKE $1 ESCAPE '\\' OR terms LIKE $2 ESCAPE '\\' OR terms LIKE $3 ESCAPE '\\') LIMIT $4";
@@ -47,7 +48,7 @@ pub async fn named_in_terms(session: &mut Session, group: &GroupName) -> Result<
     ids(session, sql, args![slot, step, glass, NAMED]).await
 }
 
-/// Requests about the resource that wait, or were approved and may still be used, some of them at most.
+/// Some of the resource's requests that are pending, or approved and still usable.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,4 @@
-//! Who looked at the links of a message, and what came of them: counts, with the first and the last time.
+//! Use of the links of a message: counts, with the first and the last time.
 
 use super::arg::args;
 use super::bulk::Bulk;
@@ -10,11 +10,11 @@ use crate::time::Timestamp;
 /// What happened to a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LinkEvent {
-    /// Its page was asked for, by whatever program.
+    /// Its page was fetched, by a person or a program.
     Fetched,
-    /// Its page was drawn, as browsers do.
+    /// Its page was rendered by a browser.
     Viewed,
-    /// A vote came by it.
+    /// A vote was cast with it.
     Acted,
 }
 
@@ -28,27 +28,20 @@ impl LinkEvent {
     }
 }
 
-/// The links of one message for one slot, and what happened to them.
+/// An event of the links of one message for one slot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkEventKey {
-    /// The message.
     pub delivery: DeliveryId,
-    /// The slot.
     pub slot: GroupName,
-    /// What happened.
     pub event: LinkEvent,
 }
 
-/// How often, and when.
+/// How often an event happened, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tally {
-    /// The request that the links are about.
     pub request: RequestId,
-    /// How often.
     pub count: u32,
-    /// The first time.
     pub first_at: Timestamp,
-    /// The last time.
     pub last_at: Timestamp,
 }
 
@@ -71,7 +64,7 @@ static LINK_EVENTS: Bulk = Bulk::new(
         last_at = CASE WHEN excluded.last_at > link_events.last_at THEN excluded.last_at ELSE link_events.last_at END",
 );
 
-/// Adds to what is on record. Each key at most once in a transaction.
+/// Adds a tally to the stored one. Each key at most once in a transaction.
 pub fn add(session: &mut Session, key: &LinkEventKey, tally: &Tally) {
     let values = args![
         &key.delivery,
@@ -85,7 +78,7 @@ pub fn add(session: &mut Session, key: &LinkEventKey, tally: &Tally) {
     session.add(&LINK_EVENTS, values);
 }
 
-/// What happened to the links of a request, by message and slot.
+/// The tallies of a request's links, by message and slot.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.

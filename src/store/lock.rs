@@ -1,4 +1,5 @@
-//! One process per SQLite file, and no write to a file that is no longer there.
+//! Locks and checks of a SQLite database's files: one process per database, and no write to a file that was removed or
+//! replaced.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -10,47 +11,47 @@ use std::sync::{Mutex, PoisonError};
 use super::StoreError;
 use crate::file_owner;
 
-/// Held for as long as the process uses the database. Closing the file early would also drop the locks that SQLite holds on it
-/// (POSIX advisory locks end with any descriptor of theirs), so it outlives every connection.
+/// Locked files, for as long as the process uses the database. Closing a file early would also release SQLite's own
+/// locks on it (POSIX advisory locks end when any descriptor of the file is closed), so this outlives every connection.
 #[derive(Debug)]
 pub(super) struct FileLock {
     _database: File,
     _beside: File,
 }
 
-/// Why the lock was not had.
+/// Why the lock was not acquired.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LockError {
-    #[error("another process holds it")]
+    #[error("another process has locked it")]
     Held,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// A file as it was when the hub began to use it: device and inode.
+/// Identifies a file: device and inode.
 type Identity = (u64, u64);
 
-/// The files of a database, watched: whoever takes one away, or moves another in its place, leaves a hub that writes into files that
-/// nobody will ever open again.
+/// The files of a database, as they were when the hub opened them. If one is removed or replaced, the hub would write
+/// into files that no process will ever open again.
 #[derive(Debug)]
 pub(super) struct Files {
-    /// The database and the lock beside it.
+    /// The database and the lock file beside it.
     fixed: [(PathBuf, Identity); 2],
-    /// SQLite's log and its index. They come with the first connection and go with the last, so what they are is known only while
-    /// the writer keeps its connection.
+    /// SQLite's write-ahead log and its index. SQLite creates them with the first connection and deletes them with the
+    /// last, so their identity is known only while the writer keeps its connection.
     journal: [PathBuf; 2],
     seen: Mutex<[Option<Identity>; 2]>,
-    /// Transactions that were written into them.
+    /// Transactions that this process has committed.
     committed: AtomicU64,
 }
 
 impl FileLock {
-    /// Locks the database, and makes it when there is none: SQLite would let others read it. There are two locks: one on the database
-    /// file itself, whatever path or link leads to it; and one on a file beside it, which also keeps another process out that finds
-    /// another database in its place. Both are `flock`'s, which do not meet SQLite's own; the operating system lets go of them when
-    /// the process ends, however it ends.
-    pub(super) fn take(database: &Path) -> Result<(Self, Files), LockError> {
-        // Locks and logs of a database lie where it is, not where a link to it is.
+    /// Locks the database. Creates the file if it does not exist: SQLite would make it readable by others. There are
+    /// two locks: one on the database file itself, whatever path or link leads to it; and one on a file beside it,
+    /// which also keeps out a process that finds another database in its place. Both are `flock` locks, which do not
+    /// interfere with SQLite's own. The operating system releases them when the process ends, however it ends.
+    pub(super) fn acquire(database: &Path) -> Result<(Self, Files), LockError> {
+        // The lock and the log are beside the database file, not beside a link to it.
         let path = resolved(database);
         let with = |ending: &str| {
             let mut name = path.clone().into_os_string();
@@ -58,7 +59,7 @@ impl FileLock {
             PathBuf::from(name)
         };
         let beside = with(".lock");
-        // In this order nothing is made where another hub is.
+        // In this order, nothing is created where another hub is running.
         let lock = locked(&beside)?;
         let file = locked(&path)?;
         let fixed = [(path.clone(), identity(&file.metadata()?)), (beside, identity(&lock.metadata()?))];
@@ -73,10 +74,10 @@ impl FileLock {
 }
 
 impl Files {
-    /// Whether all of them are still what they were.
+    /// Checks that all files are still those that were opened.
     ///
     /// # Errors
-    /// [`StoreError::Displaced`], which names the file. Once it is back, all is well again.
+    /// [`StoreError::Displaced`], which names the file. Once the file is back, the check passes again.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         for (path, known) in &self.fixed {
             if found(path) != Some(*known) {
@@ -94,17 +95,18 @@ impl Files {
         Ok(())
     }
 
-    /// Counts a transaction.
-    pub(super) fn wrote(&self) {
+    /// Counts a committed transaction.
+    pub(super) fn count_commit(&self) {
         self.committed.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many transactions were written.
+    /// How many transactions this process has committed.
     pub(super) fn committed(&self) -> u64 {
         self.committed.load(Ordering::Relaxed)
     }
 
-    /// Learns what SQLite's log is from now on: the writer has another connection, and the log may have gone with the last one.
+    /// Forgets the identity of SQLite's log: the writer has a new connection, and the log may have been deleted with
+    /// the last one.
     pub(super) fn reconnected(&self) {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = [None; 2];
     }
@@ -118,7 +120,7 @@ fn locked(path: &Path) -> Result<File, LockError> {
             file_owner::give_to_folder(&file, path)?;
             file
         }
-        // Also through a link that leads nowhere yet.
+        // It exists, or is a link to a file that does not exist yet.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             options.create(true).truncate(false).open(path)?
         }
@@ -131,7 +133,7 @@ fn locked(path: &Path) -> Result<File, LockError> {
     }
 }
 
-/// Where the file is, or would be, without links on the way.
+/// The path of the file with links resolved, whether or not the file exists.
 fn resolved(path: &Path) -> PathBuf {
     let of_folder = || Some(fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?));
     fs::canonicalize(path).ok().or_else(of_folder).unwrap_or_else(|| path.to_owned())

@@ -1,30 +1,30 @@
-//! What is configured, from memory where it is [kept](super::configuration), else from the database.
+//! Look-ups of configuration: from the [cache](super::configuration), else from the database.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::configuration::{Endpoints, Kept, StoredTemplates, Subscriptions};
+use super::configuration::{Cached, Endpoints, StoredTemplates, Subscriptions};
 use super::resources::{self, Resource};
 use super::slack::subscriptions;
 use super::{Session, Store, StoreError, Tx, endpoints, groups, templates, tokens};
 use crate::approval::{Digest, Email, GroupName, ResourceName, Roster};
 use crate::identity::Token;
 
-/// What is configured, as of one version or a newer one.
+/// The configuration, as of one version or a newer one.
 pub struct Lookup<'s> {
     store: &'s Store,
     version: i64,
 }
 
 impl Store {
-    /// What is configured now, as far as this process has heard.
+    /// The configuration, as of the newest version that this process knows.
     pub fn lookup(&self) -> Lookup<'_> {
         Lookup { store: self, version: self.configuration().version() }
     }
 }
 
 impl Lookup<'_> {
-    /// What all of it is at least as new as.
+    /// The version: everything that this look-up returns is at least as new.
     pub const fn version(&self) -> i64 {
         self.version
     }
@@ -34,25 +34,25 @@ impl Lookup<'_> {
     /// # Errors
     /// When the database fails or a row cannot be read.
     pub async fn resource(&self, name: &ResourceName) -> Result<Option<Arc<Resource>>, StoreError> {
-        if let Some(known) = self.known(|kept| kept.resources.get(name).cloned()) {
+        if let Some(known) = self.known(|cached| cached.resources.get(name).cloned()) {
             return Ok(known);
         }
         let read = resources::get(&mut self.store.read().await?, name).await?.map(Arc::new);
-        self.keep(1, |kept| drop(kept.resources.insert(name.clone(), read.clone())));
+        self.keep(1, |cached| drop(cached.resources.insert(name.clone(), read.clone())));
         Ok(read)
     }
 
-    /// The token with that secret.
+    /// The token with this secret's digest.
     ///
     /// # Errors
     /// When the database fails or a row cannot be read.
     pub async fn token(&self, secret: &Digest) -> Result<Option<Token>, StoreError> {
-        if let Some(known) = self.known(|kept| kept.tokens.get(secret).cloned()) {
+        if let Some(known) = self.known(|cached| cached.tokens.get(secret).cloned()) {
             return Ok(Some(known));
         }
         let read = tokens::by_secret(&mut self.store.read().await?, secret).await?;
         if let Some(token) = &read {
-            self.keep(1, |kept| drop(kept.tokens.insert(*secret, token.clone())));
+            self.keep(1, |cached| drop(cached.tokens.insert(*secret, token.clone())));
         }
         Ok(read)
     }
@@ -62,16 +62,16 @@ impl Lookup<'_> {
     /// # Errors
     /// When the database fails or a row cannot be read.
     pub async fn groups_of(&self, person: &Email) -> Result<BTreeSet<GroupName>, StoreError> {
-        if let Some(known) = self.known(|kept| kept.groups_of.get(person).cloned()) {
+        if let Some(known) = self.known(|cached| cached.groups_of.get(person).cloned()) {
             return Ok((*known).clone());
         }
         let read = groups::of_person(&mut self.store.read().await?, person).await?;
         let shared = Arc::new(read.clone());
-        self.keep(1 + read.len(), |kept| drop(kept.groups_of.insert(person.clone(), shared)));
+        self.keep(1 + read.len(), |cached| drop(cached.groups_of.insert(person.clone(), shared)));
         Ok(read)
     }
 
-    /// Everybody in the given groups.
+    /// The members of the given groups.
     ///
     /// # Errors
     /// When the database fails or a row cannot be read.
@@ -85,26 +85,26 @@ impl Lookup<'_> {
     }
 
     async fn members(&self, group: &GroupName) -> Result<Arc<BTreeSet<Email>>, StoreError> {
-        if let Some(known) = self.known(|kept| kept.members.get(group).cloned()) {
+        if let Some(known) = self.known(|cached| cached.members.get(group).cloned()) {
             return Ok(known);
         }
         let roster = groups::roster(&mut self.store.read().await?, [group]).await?;
         let read: Arc<BTreeSet<Email>> = Arc::new(roster.members(group).cloned().collect());
         let shared = Arc::clone(&read);
-        self.keep(1 + read.len(), |kept| drop(kept.members.insert(group.clone(), shared)));
+        self.keep(1 + read.len(), |cached| drop(cached.members.insert(group.clone(), shared)));
         Ok(read)
     }
 
-    /// All endpoints that were not taken away.
+    /// All endpoints that were not deleted.
     ///
     /// # Errors
     /// When the database fails or a row cannot be read.
     pub async fn endpoints(&self) -> Result<Endpoints, StoreError> {
-        if let Some(known) = self.known(|kept| kept.endpoints.clone()) {
+        if let Some(known) = self.known(|cached| cached.endpoints.clone()) {
             return Ok(known);
         }
         let read = read_endpoints(&mut self.store.read().await?).await?;
-        self.keep(read.len(), |kept| kept.endpoints = Some(Arc::clone(&read)));
+        self.keep(read.len(), |cached| cached.endpoints = Some(Arc::clone(&read)));
         Ok(read)
     }
 
@@ -113,32 +113,32 @@ impl Lookup<'_> {
     /// # Errors
     /// When the database fails or a row cannot be read.
     pub async fn subscriptions(&self) -> Result<Subscriptions, StoreError> {
-        if let Some(known) = self.known(|kept| kept.subscriptions.clone()) {
+        if let Some(known) = self.known(|cached| cached.subscriptions.clone()) {
             return Ok(known);
         }
         let read: Subscriptions = subscriptions::all(&mut self.store.read().await?).await?.into();
-        self.keep(read.len(), |kept| kept.subscriptions = Some(Arc::clone(&read)));
+        self.keep(read.len(), |cached| cached.subscriptions = Some(Arc::clone(&read)));
         Ok(read)
     }
 
-    /// All templates of operators that are in use.
+    /// The current versions of all operators' templates.
     ///
     /// # Errors
     /// When the database fails or a row cannot be read.
     pub async fn templates(&self) -> Result<StoredTemplates, StoreError> {
-        if let Some(known) = self.known(|kept| kept.templates.clone()) {
+        if let Some(known) = self.known(|cached| cached.templates.clone()) {
             return Ok(known);
         }
         let read: StoredTemplates = templates::current(&mut self.store.read().await?).await?.into();
-        self.keep(read.len(), |kept| kept.templates = Some(Arc::clone(&read)));
+        self.keep(read.len(), |cached| cached.templates = Some(Arc::clone(&read)));
         Ok(read)
     }
 
-    fn known<T>(&self, pick: impl FnOnce(&Kept) -> Option<T>) -> Option<T> {
+    fn known<T>(&self, pick: impl FnOnce(&Cached) -> Option<T>) -> Option<T> {
         self.store.configuration().find(self.version, pick)
     }
 
-    fn keep(&self, size: usize, put: impl FnOnce(&mut Kept)) {
+    fn keep(&self, size: usize, put: impl FnOnce(&mut Cached)) {
         self.store.configuration().keep(self.version, size, put);
     }
 }
@@ -148,24 +148,24 @@ async fn read_endpoints(session: &mut Session) -> Result<Endpoints, StoreError> 
 }
 
 impl Tx {
-    /// The version of the configuration that the transaction sees; none once it has changed it itself.
+    /// The version of the configuration that the transaction sees; none once it has changed the configuration itself.
     pub fn configuration_version(&mut self) -> Option<i64> {
         let touched = self.session().has_touched_configuration();
         (!touched).then_some(self.version)
     }
 
-    /// All endpoints that were not taken away, as the transaction sees them.
+    /// All endpoints that were not deleted, as the transaction sees them.
     ///
     /// # Errors
     /// When the database fails or a row cannot be read.
     pub async fn endpoints(&mut self) -> Result<Endpoints, StoreError> {
         let Some(version) = self.configuration_version() else { return read_endpoints(self.session()).await };
         let configuration = Arc::clone(&self.configuration);
-        if let Some(known) = configuration.find(version, |kept| kept.endpoints.clone()) {
+        if let Some(known) = configuration.find(version, |cached| cached.endpoints.clone()) {
             return Ok(known);
         }
         let read = read_endpoints(self.session()).await?;
-        configuration.keep(version, read.len(), |kept| kept.endpoints = Some(Arc::clone(&read)));
+        configuration.keep(version, read.len(), |cached| cached.endpoints = Some(Arc::clone(&read)));
         Ok(read)
     }
 
@@ -178,11 +178,11 @@ impl Tx {
             return Ok(subscriptions::all(self.session()).await?.into());
         };
         let configuration = Arc::clone(&self.configuration);
-        if let Some(known) = configuration.find(version, |kept| kept.subscriptions.clone()) {
+        if let Some(known) = configuration.find(version, |cached| cached.subscriptions.clone()) {
             return Ok(known);
         }
         let read: Subscriptions = subscriptions::all(self.session()).await?.into();
-        configuration.keep(version, read.len(), |kept| kept.subscriptions = Some(Arc::clone(&read)));
+        configuration.keep(version, read.len(), |cached| cached.subscriptions = Some(Arc::clone(&read)));
         Ok(read)
     }
 }

@@ -1,4 +1,4 @@
-//! Groups whose members have changed: what waits for them is looked at again, a part at a time.
+//! Groups whose members have changed: the requests that wait for them are checked again, some at a time.
 
 use super::arg::args;
 use super::{Session, StoreError};
@@ -6,19 +6,19 @@ use crate::approval::GroupName;
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
-/// A group to be looked at.
+/// A group whose waiting requests are to be checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// Which.
     pub group: GroupName,
-    /// The requests up to it have been looked at.
+    /// The last request that has been checked.
     pub after: String,
-    /// The newest that has to be.
+    /// The last request to check.
     pub until: String,
 }
 
-/// Asks that everything that waits for the group by now is looked at again, from the beginning. What is asked later is judged by the group
-/// as it is then: its transaction sees that the configuration has another version. So a check ends, however many ask meanwhile.
+/// Schedules a check of all requests that wait for the group now, from the beginning. Later requests need no check:
+/// their transaction sees the new version of the configuration. So a check ends, however many requests are created
+/// meanwhile.
 ///
 /// # Errors
 /// When the database fails.
@@ -29,7 +29,7 @@ pub async fn ask(session: &mut Session, group: &GroupName, now: Timestamp) -> Re
     session.execute(sql, args![group, now]).await.map(drop)
 }
 
-/// The check that was asked for longest ago.
+/// The oldest scheduled check.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -52,7 +52,7 @@ pub async fn next(session: &mut Session) -> Result<Option<Check>, StoreError> {
     .transpose()
 }
 
-/// The next requests that wait for the group.
+/// The next requests of a check.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -71,7 +71,7 @@ pub async fn part(session: &mut Session, check: &Check, limit: u32) -> Result<Ve
         .collect()
 }
 
-/// Notes how far a check is; with nothing left, that it is done.
+/// Records the last request that was checked; none ends the check.
 ///
 /// # Errors
 /// When the database fails.

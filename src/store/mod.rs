@@ -1,10 +1,11 @@
-//! The only place that speaks SQL, and the same SQL for both databases.
+//! The only place with SQL: the same statements for SQLite and PostgreSQL.
 //!
-//! Reads take a [`Session`] from a small pool. Every write goes through one writer that gathers callers' operations
-//! into one transaction, a savepoint each, and answers after the commit: what a caller was told is on disk. One writer at a
-//! time also means that an operation sees nobody change a row under it, so no statement needs a lock of its own.
+//! Reads use a [`Session`] from a small pool. Every write goes through one writer (`writer.rs`), which commits the
+//! operations of several callers in one transaction (group commit), and answers the callers after the commit: what was
+//! answered is on disk. Since there is one writer at a time, no row changes while an operation runs, and no statement
+//! needs a lock.
 //!
-//! The store keeps and finds; it knows no rule of approval, no channel and no HTTP.
+//! The store saves and finds rows. It knows no rules of approval, no channels and no HTTP.
 
 mod arg;
 pub mod attempts;
@@ -75,5 +76,5 @@ pub use tx::Tx;
 use std::future::Future;
 use std::pin::Pin;
 
-/// What a write operation returns: a boxed future, since operations of different shapes share one queue.
+/// The result of a write operation: a boxed future, since operations of different types share one queue.
 pub type Operation<'t, T> = Pin<Box<dyn Future<Output = T> + Send + 't>>;

@@ -1,16 +1,14 @@
-//! Names of what is configured, without the rest of it.
+//! Names of groups, people and resources, without the rest of their rows.
 
 use super::arg::args;
 use super::{Session, StoreError};
 
-/// Of what.
+/// A table with names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Table {
-    /// Groups.
     Groups,
-    /// People, by their addresses.
+    /// The names are addresses.
     People,
-    /// Resources.
     Resources,
 }
 

@@ -1,4 +1,4 @@
-//! A connection of one of the two databases, and how a statement's values are handed to it.
+//! The native connections of the two databases, and how a statement's values are bound.
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::Postgres;
@@ -12,7 +12,6 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    /// Of which database it is.
     pub(super) const fn dialect(&self) -> Dialect {
         match self {
             Self::Sqlite(_) => Dialect::Sqlite,
@@ -20,7 +19,7 @@ impl Connection {
         }
     }
 
-    /// Closes it instead of giving it back to its pool.
+    /// Closes it instead of returning it to its pool.
     pub(super) fn discard(self) {
         match self {
             Self::Sqlite(pooled) => drop(pooled.detach()),

@@ -1,7 +1,8 @@
-//! Keeps a task from asking for a second connection while it holds one.
+//! Detects a task that asks for a second connection while it has one.
 //!
-//! Readers are few. Tasks that hold one and wait for another can wait for each other, and then nobody reads until the wait
-//! times out. A debug build panics at the first attempt, so that a test shows it; a release build counts nothing.
+//! There are few readers. Tasks that have one and wait for another can wait for each other; then no task can read until
+//! the wait times out. A debug build panics at the first attempt, so that a test finds it. A release build does
+//! nothing.
 
 #[cfg(debug_assertions)]
 mod counted {
@@ -10,26 +11,26 @@ mod counted {
 
     use tokio::task::{self, Id};
 
-    /// The tasks of this process that hold a reader of one store.
+    /// The tasks that have a reader of one store.
     #[derive(Debug, Default, Clone)]
     pub(in crate::store) struct Readers(Arc<Mutex<HashSet<Id>>>);
 
-    /// Held together with a reader.
+    /// Registers a task as having a reader, until dropped.
     #[derive(Debug)]
     pub(in crate::store) struct Held {
         readers: Readers,
-        /// None outside of any task.
+        /// None outside of tasks.
         task: Option<Id>,
     }
 
     impl Readers {
-        /// To be called before a connection or the writer is waited for.
+        /// Panics when the task has a reader. Called before waiting for a connection or the writer.
         pub(in crate::store) fn assert_none_held(&self, wanted: &str) {
             let holds_one = task::try_id().is_some_and(|id| self.lock().contains(&id));
-            assert!(!holds_one, "a task that holds a reader asks for {wanted}: end the reading first");
+            assert!(!holds_one, "a task that has a reader asks for {wanted}: drop the reader first");
         }
 
-        /// Notes that the task has a reader now.
+        /// Registers that the task has a reader.
         pub(in crate::store) fn hold(&self) -> Held {
             let task = task::try_id();
             self.lock().extend(task);
@@ -52,11 +53,11 @@ mod counted {
 
 #[cfg(not(debug_assertions))]
 mod counted {
-    /// Counts nothing.
+    /// Does nothing in a release build.
     #[derive(Debug, Default, Clone, Copy)]
     pub(in crate::store) struct Readers;
 
-    /// Holds nothing.
+    /// Does nothing in a release build.
     #[derive(Debug)]
     pub(in crate::store) struct Held;
 

@@ -1,4 +1,4 @@
-//! People: what to call an identity, and who stands in for them while they are away.
+//! People: display names, absences and stand-ins.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,13 @@ use super::{Session, StoreError};
 use crate::approval::{Absence, Email};
 use crate::time::Timestamp;
 
-/// A person as kept.
+/// A person as stored.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Person {
-    /// Identity.
     pub email: Email,
-    /// What to call them.
+    /// The display name.
     pub name: String,
-    /// When they are away, and who stands in for them.
+    /// When the person is away, and the stand-in.
     pub absence: Option<Absence>,
 }
 
@@ -64,18 +63,18 @@ pub async fn get(session: &mut Session, email: &Email) -> Result<Option<Person>,
     row.map(Row::into_person).transpose()
 }
 
-/// Everybody after `after` in the order of addresses, up to `limit`.
+/// People after `after` in the order of addresses, up to `limit`.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Person>, StoreError> {
     let sql = "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE email > $1 ORDER BY email LIMIT $2";
     let values = |after: &String, left| args![after, left];
-    let listing = Listing { values, place: |row: &Row| row.email.clone(), read: Row::into_person };
+    let listing = Listing { values, position: |row: &Row| row.email.clone(), read: Row::into_person };
     readable::page(session, sql, listing, after.to_owned(), limit).await
 }
 
-/// Forgets what a person is called; answers whether there was one.
+/// Deletes a person; returns whether there was one.
 ///
 /// # Errors
 /// When the database fails.
@@ -84,7 +83,7 @@ pub async fn delete(session: &mut Session, email: &Email) -> Result<bool, StoreE
     Ok(session.execute("DELETE FROM people WHERE email = $1", args![email]).await? == 1)
 }
 
-/// The absent members in whose place `delegate` may vote at `now`, in order.
+/// The absent people for whom `delegate` is the stand-in at `now`, in order.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -97,7 +96,7 @@ pub async fn delegators(session: &mut Session, delegate: &Email, now: Timestamp)
     Ok(people.into_iter().filter(is_away).map(|person| person.email).collect())
 }
 
-/// What is known of the given people.
+/// The given people, as far as they are stored.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.

@@ -1,4 +1,4 @@
-//! The connections of either database, those for reading apart from the writer's: however many read, the writer finds its own.
+//! The connection pools of either database. The writer has a pool of its own, so that readers cannot delay it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use super::nesting::Readers;
 use super::unreadable::Unreadable;
 use super::{Session, StoreError};
 
-/// Connections for reading: reads are short, and two cores serve no more at once.
+/// Connections for reading. Reads are short, so a few connections suffice.
 pub(super) const READERS: u32 = 4;
 /// How long a reader waits for a connection.
 pub(super) const ACQUIRE: Duration = Duration::from_secs(5);
 
-/// How long one more connection is tried for, to learn why there is none.
+/// How long to try one more connection, to find out why none is free.
 const ONE_MORE: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
@@ -55,7 +55,8 @@ impl Pools {
         Ok(Session::new(connection, self.unreadable))
     }
 
-    /// Why PostgreSQL has no connection free, in its own words where it lets nobody in: the pool only says that it waited in vain.
+    /// Why PostgreSQL gives no connection: its own error, where it refuses one. The pool itself reports a time-out
+    /// only.
     pub(super) async fn why_none_is_free(&self) -> Option<StoreError> {
         let Connections::Postgres { read, .. } = &self.connections else { return None };
         let options = read.connect_options();
@@ -69,7 +70,7 @@ impl Pools {
         }
     }
 
-    /// Where to hear other replicas: on PostgreSQL.
+    /// The pool for the listener to other replicas: PostgreSQL only.
     pub(super) const fn to_listen(&self) -> Option<&PgPool> {
         match &self.connections {
             Connections::Sqlite { .. } => None,
@@ -85,7 +86,7 @@ impl Pools {
         &self.unreadable
     }
 
-    /// Copies SQLite's log into the database file; PostgreSQL does so itself.
+    /// Copies SQLite's write-ahead log into the database file. PostgreSQL does checkpoints itself.
     pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
         match &self.connections {
             Connections::Sqlite { write, .. } => checkpoint(write).await,
@@ -107,8 +108,8 @@ impl Pools {
     }
 }
 
-/// Copies the log as far as nobody reads in it, and empties its file if nobody does. It waits for nobody, and nobody for it but for the
-/// moment that it takes: hence a connection of its own, that gives up at once.
+/// Copies the log up to what readers still use, and truncates its file if there are no readers. It must wait for no
+/// lock, so it has a connection without a busy timeout.
 async fn checkpoint(pool: &SqlitePool) -> Result<(), StoreError> {
     let options = pool.connect_options().as_ref().clone().busy_timeout(Duration::ZERO);
     let mut connection = SqliteConnection::connect_with(&options).await?;

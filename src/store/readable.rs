@@ -1,4 +1,4 @@
-//! Lists, page by page, on past rows that cannot be read.
+//! Keyset pages of lists, which skip rows that cannot be read.
 
 use sqlx::SqlSafeStr;
 
@@ -6,17 +6,18 @@ use super::arg::Arg;
 use super::row::Row;
 use super::{Session, StoreError};
 
-/// How a list is read off its table.
+/// How the rows of a list are read.
 pub(super) struct Listing<V, R, T, K> {
-    /// The statement's values: behind which place it begins, and how many rows it answers at most.
+    /// The statement's values, for a keyset position and a limit.
     pub values: V,
-    /// A row's place in the list's order.
-    pub place: fn(&R) -> K,
-    /// What a row says.
+    /// A row's keyset position.
+    pub position: fn(&R) -> K,
+    /// Converts a row.
     pub read: fn(R) -> Result<T, StoreError>,
 }
 
-/// Up to `limit` items of a list behind `after`: fewer only where it ends. Rows that cannot be read are set apart.
+/// Up to `limit` items of a list after `after`; fewer only at the list's end. Rows that cannot be read are registered
+/// as [unreadable](super::unreadable) and skipped.
 ///
 /// # Errors
 /// When the database fails.
@@ -35,7 +36,7 @@ where
     loop {
         let left = limit.saturating_sub(u32::try_from(page.len()).unwrap_or(limit));
         let rows: Vec<R> = session.fetch_all(sql.clone(), (listing.values)(&after, left)).await?;
-        let Some(last) = rows.last().map(listing.place) else { return Ok(page) };
+        let Some(last) = rows.last().map(listing.position) else { return Ok(page) };
         let is_last = rows.len() < left as usize;
         page.extend(session.unreadable().some(rows, listing.read));
         if is_last || page.len() >= limit as usize {

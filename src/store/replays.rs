@@ -1,4 +1,4 @@
-//! Replays: deliveries of an endpoint that are made anew, some at a time, in the order of their making.
+//! Replays: deliveries of an endpoint that are sent again, some at a time, in the order of their creation.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,55 +10,47 @@ use super::{Session, StoreError};
 use crate::ids::{DeliveryId, EndpointId, ReplayId};
 use crate::time::Timestamp;
 
-/// Where a replay stands.
+/// The state of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayState {
-    /// It goes on.
     Running,
-    /// It has come to its end.
+    /// All matching deliveries were replayed.
     Finished,
-    /// It was ended before.
+    /// It was cancelled before its end.
     Cancelled,
 }
 
 /// A replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Replay {
-    /// Its name.
     pub id: ReplayId,
-    /// Whose deliveries.
     pub endpoint_id: EndpointId,
-    /// Which of them.
+    /// Which of the endpoint's deliveries.
     pub filter: Filter,
-    /// Only what was made before it.
+    /// Only deliveries before this one.
     #[serde(skip)]
     pub until: DeliveryId,
-    /// Where it stands.
     pub state: ReplayState,
-    /// How many deliveries a second.
     pub rate_per_second: u32,
-    /// How far it has come: the last delivery that it has looked at.
+    /// The last delivery that was read.
     #[serde(skip)]
     pub after: String,
-    /// How many deliveries matched when it was made.
+    /// How many deliveries matched when it was created.
     pub matched: u64,
-    /// How many were made anew.
+    /// How many deliveries were replayed so far.
     pub replayed: u64,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// By whom.
     pub created_by: String,
-    /// When it goes on.
+    /// When its next step is due; none once it has ended.
     #[serde(skip)]
     pub step_at: Option<Timestamp>,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
 
-/// What the column `filter` holds.
+/// The JSON of the column `filter`.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredFilter {
     #[serde(flatten)]
     filter: Filter,
     until: DeliveryId,
@@ -97,7 +89,7 @@ macro_rules! select {
 /// When the database fails.
 pub async fn insert(session: &mut Session, replay: &Replay) -> Result<(), StoreError> {
     let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("replays", column, replay.id, cause);
-    let kept = Kept { filter: replay.filter.clone(), until: replay.until };
+    let stored = StoredFilter { filter: replay.filter.clone(), until: replay.until };
     let sql =
         "INSERT INTO replays (id, endpoint_id, filter, state, rate_per_second, after, matched, replayed, created_at,
             created_by, step_at, ended_at)
@@ -105,7 +97,7 @@ pub async fn insert(session: &mut Session, replay: &Replay) -> Result<(), StoreE
     let values = args![
         &replay.id,
         &replay.endpoint_id,
-        serde_json::to_string(&kept).map_err(bad("filter"))?,
+        serde_json::to_string(&stored).map_err(bad("filter"))?,
         wire(&replay.state).map_err(bad("state"))?,
         replay.rate_per_second,
         &replay.after,
@@ -142,11 +134,11 @@ pub async fn of_endpoint(
     let before = before.map_or_else(|| "rpl_g".to_owned(), |id| id.to_string());
     let sql = select!("WHERE endpoint_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3");
     let values = |before: &String, left| args![&endpoint, before, left];
-    let listing = Listing { values, place: |row: &Row| row.id.clone(), read: Row::into_replay };
+    let listing = Listing { values, position: |row: &Row| row.id.clone(), read: Row::into_replay };
     readable::page(session, sql, listing, before, limit).await
 }
 
-/// The endpoint's replay that is not at its end.
+/// The endpoint's running replay.
 ///
 /// # Errors
 /// When the database fails or the row cannot be read.
@@ -156,7 +148,8 @@ pub async fn running(session: &mut Session, endpoint: EndpointId) -> Result<Opti
     row.map(Row::into_replay).transpose()
 }
 
-/// Up to `limit` replays that have a step to take at `now`, or beyond a moment at which no clock that goes right can have put it.
+/// Up to `limit` replays whose next step is due at `now`. Also those whose step is after `beyond`, a time that only a
+/// clock that was put back since can have set.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -181,7 +174,7 @@ pub async fn due(
     rows.iter().map(|row| parse(&row.id)).collect()
 }
 
-/// When the next step is to be taken.
+/// When the next step of any replay is due.
 ///
 /// # Errors
 /// When the database fails.
@@ -195,7 +188,7 @@ pub async fn next(session: &mut Session) -> Result<Option<Timestamp>, StoreError
     Ok(row.next.map(Timestamp::from_micros))
 }
 
-/// Writes down how far a replay has come, and when it goes on or that it has ended; answers whether it was running.
+/// Records a replay's progress, and its next step or its end; returns whether it was running.
 ///
 /// # Errors
 /// When the database fails.
@@ -208,7 +201,7 @@ pub async fn advance(session: &mut Session, replay: &Replay) -> Result<bool, Sto
     Ok(session.execute(sql, values).await? == 1)
 }
 
-/// Lets a replay go on at that moment only, whatever else its row holds.
+/// Postpones a replay's next step to `at`, without reading the rest of its row.
 ///
 /// # Errors
 /// When the database fails.
@@ -224,7 +217,7 @@ impl Row {
         let unread = |column| move |cause: serde_json::Error| StoreError::inconsistent("replays", column, id, cause);
         let number =
             |column| move |cause: std::num::TryFromIntError| StoreError::inconsistent("replays", column, id, cause);
-        let Kept { filter, until } = serde_json::from_str(&self.filter).map_err(unread("filter"))?;
+        let StoredFilter { filter, until } = serde_json::from_str(&self.filter).map_err(unread("filter"))?;
         Ok(Replay {
             id: id.parse().map_err(bad("id"))?,
             endpoint_id: self.endpoint_id.parse().map_err(bad("endpoint_id"))?,

@@ -1,19 +1,19 @@
-//! The hubs that run on one PostgreSQL database, each with what it signs links with.
+//! The replicas of the hub on one PostgreSQL database, with the fingerprints of their keys for links.
 
 use super::arg::args;
 use super::{Session, StoreError};
 use crate::time::Timestamp;
 
-/// A running hub.
+/// A running replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replica {
-    /// Its own choice; another at each start.
+    /// Chosen at random at each start.
     pub id: String,
-    /// Fingerprints of its keys, the one that signs first.
+    /// Fingerprints of its keys; the first is that of the signing key.
     pub keys: Vec<String>,
 }
 
-/// Says that the replica runs at `now`.
+/// Records that the replica is running at `now`.
 ///
 /// # Errors
 /// When the database fails.
@@ -23,7 +23,7 @@ pub async fn put(session: &mut Session, replica: &Replica, now: Timestamp) -> Re
     session.execute(sql, args![&replica.id, replica.keys.join(" "), now]).await.map(drop)
 }
 
-/// Those that have said so since `since`, but for one.
+/// The replicas that have been recorded since `since`, except `id`.
 ///
 /// # Errors
 /// When the database fails.
@@ -39,7 +39,7 @@ pub async fn others(session: &mut Session, id: &str, since: Timestamp) -> Result
     Ok(rows.into_iter().map(replica).collect())
 }
 
-/// Forgets one that ends, and all that have said nothing since `before`.
+/// Deletes a replica that ends, and all that have not been recorded since `before`.
 ///
 /// # Errors
 /// When the database fails.

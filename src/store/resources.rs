@@ -1,4 +1,4 @@
-//! Resources: what is acted on, and its policy.
+//! Resources: the systems that requests act on, with their policies.
 
 use serde_json::Value;
 
@@ -8,16 +8,13 @@ use super::{Session, StoreError};
 use crate::approval::{GroupName, Policy, ResourceName};
 use crate::time::Timestamp;
 
-/// A resource as kept.
+/// A resource as stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resource {
-    /// Its name.
     pub name: ResourceName,
-    /// What it is, for people.
     pub description: Option<String>,
-    /// What it asks for.
     pub policy: Policy,
-    /// JSON Schema that a request's context must meet.
+    /// The JSON Schema of a request's context.
     pub context_schema: Option<Value>,
 }
 
@@ -62,11 +59,11 @@ pub async fn get(session: &mut Session, name: &ResourceName) -> Result<Option<Re
 pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Resource>, StoreError> {
     let sql = "SELECT name, description, policy, context_schema FROM resources WHERE name > $1 ORDER BY name LIMIT $2";
     let values = |after: &String, left| args![after, left];
-    let listing = Listing { values, place: |row: &Row| row.name.clone(), read: Row::into_resource };
+    let listing = Listing { values, position: |row: &Row| row.name.clone(), read: Row::into_resource };
     readable::page(session, sql, listing, after.to_owned(), limit).await
 }
 
-/// Takes a resource away; answers whether there was one. Requests keep the terms they were made under.
+/// Deletes a resource; returns whether there was one. Requests keep the terms they were made under.
 ///
 /// # Errors
 /// When the database fails.
@@ -80,7 +77,7 @@ pub async fn delete(session: &mut Session, name: &ResourceName) -> Result<bool, 
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn naming(session: &mut Session, group: &GroupName) -> Result<Option<ResourceName>, StoreError> {
-    // Configuration is small and this is asked only when a group is taken away.
+    // There are few resources, and this runs only when a group is deleted.
     let rows: Vec<Row> = session
         .fetch_all("SELECT name, description, policy, context_schema FROM resources ORDER BY name", args![])
         .await?;

@@ -1,4 +1,4 @@
-//! What has to follow after somebody broke the glass.
+//! Reviews, which have to follow a break-glass.
 
 use std::collections::HashMap;
 
@@ -35,7 +35,7 @@ pub async fn open(
     session.execute(sql, args![&request, &review.by, now, review.due_at]).await.map(drop)
 }
 
-/// Closes a review; answers whether it was open.
+/// Closes a review; returns whether it was open.
 ///
 /// # Errors
 /// When the database fails.
@@ -47,7 +47,7 @@ pub async fn close(session: &mut Session, request: RequestId, review: &Review) -
     Ok(session.execute(sql, values).await? == 1)
 }
 
-/// Notes that those who should look have been told that they have not; answers whether that was news.
+/// Records that the overdue review was announced; returns whether it was not announced before.
 ///
 /// # Errors
 /// When the database fails.
@@ -56,7 +56,7 @@ pub async fn set_announced(session: &mut Session, request: RequestId) -> Result<
     Ok(session.execute(sql, args![&request]).await? == 1)
 }
 
-/// How often the person has broken the glass since `since`.
+/// How often the person has used break-glass since `since`.
 ///
 /// # Errors
 /// When the database fails.

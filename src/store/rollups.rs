@@ -1,4 +1,5 @@
-//! Counts kept in the deciding transaction, so that a report costs the same however long the history is.
+//! Rollups: hourly counts of ended requests, updated in the deciding transaction. A report reads them, so its cost does
+//! not depend on the length of the history.
 
 use sqlx::AssertSqlSafe;
 
@@ -9,31 +10,27 @@ use crate::analytics::{Bucket, BucketCount, OutcomeCount};
 use crate::approval::{Method, ResourceName, Status};
 use crate::time::Timestamp;
 
-/// What one ended request adds.
+/// An ended request, as it is counted.
 #[derive(Debug, Clone)]
 pub struct Ended {
-    /// When it ended.
     pub at: Timestamp,
-    /// What it was about.
     pub resource: ResourceName,
-    /// How it ended.
     pub outcome: Status,
-    /// By what means.
     pub method: Method,
-    /// From asking to end, in microseconds.
+    /// From creation to end, in microseconds.
     pub latency_us: i64,
-    /// The working time in that, where the resource has working hours.
+    /// The working time of that, if the resource has working hours.
     pub working_us: Option<i64>,
 }
 
-/// Which hours a report covers, and of what.
+/// The hours and resources of a report.
 #[derive(Debug, Clone, Default)]
 pub struct Period {
-    /// First hour, as hours since the epoch.
+    /// The first hour, in hours since the epoch.
     pub from_hour: Option<i64>,
     /// The hour after the last.
     pub to_hour: Option<i64>,
-    /// One resource, or all.
+    /// None for all resources.
     pub resource: Option<ResourceName>,
 }
 
@@ -118,7 +115,7 @@ pub async fn buckets(session: &mut Session, period: &Period) -> Result<Vec<Bucke
     Ok(session.unreadable().some(rows, read))
 }
 
-/// Working times by outcome and method: how many and how long together, and their buckets.
+/// Working times by outcome and method: totals, and buckets.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -149,7 +146,7 @@ pub async fn working(
     Ok(session.unreadable().some(rows, read).into_iter().unzip())
 }
 
-/// How the requests of some rows ended. Those that ended in a way that only a newer version knows are in no sum.
+/// The outcome and method of a row. Rows with values that only a newer version knows are left out of all sums.
 fn ended(table: &'static str, outcome: String, method: String) -> Result<(Status, Method), StoreError> {
     let row = format!("{outcome} by {method}");
     let bad = |column, row| move |cause| StoreError::inconsistent(table, column, row, cause);
@@ -157,9 +154,9 @@ fn ended(table: &'static str, outcome: String, method: String) -> Result<(Status
     Ok((outcome, unwire(method).map_err(bad("method", row))?))
 }
 
-/// Hours since the epoch.
-pub fn hour_of(moment: Timestamp) -> i64 {
-    moment.as_seconds().div_euclid(3_600)
+/// The hour of a time, in hours since the epoch.
+pub fn hour_of(time: Timestamp) -> i64 {
+    time.as_seconds().div_euclid(3_600)
 }
 
 fn condition(period: &Period) -> (String, Vec<Arg>) {

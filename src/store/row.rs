@@ -1,4 +1,4 @@
-//! A row of either database, before it is read into a type.
+//! A row of either database, before it is converted into a type.
 
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
@@ -6,13 +6,13 @@ use sqlx::sqlite::SqliteRow;
 
 use super::StoreError;
 
-/// A row type that both databases can fill.
+/// A type that rows of both databases can be converted into.
 pub(super) trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
 impl<T> Row for T where T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
 
-/// A row as its driver gives it. Statements are run without knowing what their rows are read into, so that all of that is compiled
-/// once and not once a type.
+/// A row as its driver returns it. The code that runs statements is not generic over the row type, so it is compiled
+/// only once.
 pub(super) enum NativeRow {
     Sqlite(SqliteRow),
     Postgres(PgRow),

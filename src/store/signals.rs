@@ -1,5 +1,4 @@
-//! Who is woken when a write has committed. Hints only: every listener also looks by itself now and then, since another
-//! replica may have written.
+//! Signals: wake-ups after a commit. They are hints: every listener also polls, since another replica may have written.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,22 +9,21 @@ use tokio::sync::Notify;
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
-/// Something a committed operation wants others to look at.
+/// A change that a committed operation announces to listeners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// There may be deliveries to send.
     Deliveries,
-    /// What is configured changed.
+    /// Configuration changed.
     Configuration,
-    /// A deadline may lie nearer than the timer thinks.
+    /// There may be a deadline before the timer's next poll.
     Deadline,
-    /// There may be deliveries to make anew.
+    /// There may be deliveries to replay.
     Replays,
-    /// Somebody did something in Slack.
+    /// There may be Slack jobs.
     SlackJobs,
-    /// There is a deadline at that moment.
+    /// There is a deadline at this time.
     DeadlineAt(Timestamp),
-    /// A request changed.
     Request(RequestId),
 }
 
@@ -42,10 +40,10 @@ impl Default for NextPoll {
 #[derive(Debug, Default)]
 pub struct Signals {
     deliveries: Notify,
-    /// Endpoints may have been switched off.
+    /// Endpoints may have been disabled or deleted.
     discards: Notify,
     deadline: Notify,
-    /// When the timer looks again by itself, in microseconds; later than everything while it is looking.
+    /// The timer's next poll, in microseconds; the maximum while it polls, so that every deadline wakes it again.
     next_poll: NextPoll,
     replays: Notify,
     slack_jobs: Notify,
@@ -57,14 +55,14 @@ impl Signals {
     pub(super) fn raise(&self, signal: Signal) {
         match signal {
             Signal::Deliveries => self.deliveries.notify_one(),
-            // Who sends has to know at once whom not to send to.
+            // The dispatcher must learn at once which endpoints were disabled.
             Signal::Configuration => {
                 self.deliveries.notify_one();
                 self.discards.notify_one();
             }
             Signal::Deadline => self.deadline.notify_one(),
-            Signal::DeadlineAt(moment) => {
-                if moment.as_micros() < self.next_poll.0.load(Ordering::Acquire) {
+            Signal::DeadlineAt(time) => {
+                if time.as_micros() < self.next_poll.0.load(Ordering::Acquire) {
                     self.deadline.notify_one();
                 }
             }
@@ -86,49 +84,49 @@ impl Signals {
         self.deliveries.notified().await;
     }
 
-    /// Resolves when an endpoint may have been switched off or taken away.
+    /// Resolves when an endpoint may have been disabled or deleted.
     pub async fn discards(&self) {
         self.discards.notified().await;
     }
 
-    /// Wakes whoever sends, without a write: there is room again.
+    /// Wakes the dispatcher without a write: the scheduler has room again.
     pub fn wake_deliveries(&self) {
         self.deliveries.notify_one();
     }
 
-    /// The timer looks for deadlines: whatever appears from now on may have escaped it.
+    /// The timer starts to poll: it may miss deadlines that are committed from now on, so they wake it.
     pub fn timer_polls(&self) {
         self.next_poll.0.store(i64::MAX, Ordering::Release);
     }
 
-    /// The timer has looked, and looks again then.
-    pub fn timer_sleeps_until(&self, moment: Timestamp) {
-        self.next_poll.0.store(moment.as_micros(), Ordering::Release);
+    /// The timer has polled, and polls again at `time`.
+    pub fn timer_sleeps_until(&self, time: Timestamp) {
+        self.next_poll.0.store(time.as_micros(), Ordering::Release);
     }
 
-    /// Resolves when a nearer deadline may have appeared.
+    /// Resolves when there may be an earlier deadline.
     pub async fn deadline(&self) {
         self.deadline.notified().await;
     }
 
-    /// Resolves when a replay may have a step to take.
+    /// Resolves when a step of a replay may be due.
     pub async fn replays(&self) {
         self.replays.notified().await;
     }
 
-    /// Resolves when there may be something that was done in Slack.
+    /// Resolves when there may be Slack jobs.
     pub async fn slack_jobs(&self) {
         self.slack_jobs.notified().await;
     }
 
-    /// Where changes of one request are announced. Register interest (`notified()` and `enable()`) *before* reading the
-    /// request, or a change between the two is missed.
+    /// Notifies of changes of one request. Register (`notified()` and `enable()`) *before* reading the request;
+    /// otherwise a change between the two is missed.
     pub fn request(&self, id: RequestId) -> Arc<Notify> {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(listeners) = requests.get(&id).and_then(Weak::upgrade) {
             return listeners;
         }
-        // The map holds what is listened to plus what ended since it last doubled.
+        // The map contains live entries, and those that ended since its capacity last doubled.
         if requests.len() == requests.capacity() {
             requests.retain(|_, listeners| listeners.strong_count() > 0);
         }

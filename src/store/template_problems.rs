@@ -1,4 +1,4 @@
-//! What went wrong last with the templates of an endpoint. A template that works again takes its row away.
+//! The last errors of an endpoint's templates. The row is deleted once the template works again.
 
 use super::arg::args;
 use super::{Session, StoreError};
@@ -6,18 +6,14 @@ use crate::ids::EndpointId;
 use crate::store::events::KINDS;
 use crate::time::Timestamp;
 
-/// A failure of an operator's template, whose message was made with the one below it.
+/// A failure of an operator's template; its message was rendered with the template of the layer below.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateProblem {
-    /// For which event.
     pub event: String,
-    /// Which template.
     pub template: Option<String>,
-    /// The line in it, from 1.
+    /// The line, from 1.
     pub line: Option<u32>,
-    /// In words.
     pub detail: String,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -31,7 +27,7 @@ struct Row {
     at: i64,
 }
 
-/// The failures of all endpoints from `first` to `last`, in the order of their ids, of each the newest last.
+/// The failures of the endpoints in an id range, by id; the newest of each endpoint last.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -46,7 +42,7 @@ pub async fn between(
     rows.into_iter().map(Row::into_problem).collect()
 }
 
-/// Writes a failure down, in place of an earlier one for the same event.
+/// Records a failure, in place of an earlier one for the same event.
 ///
 /// # Errors
 /// When the database fails.
@@ -60,7 +56,7 @@ pub async fn put(session: &mut Session, endpoint: EndpointId, problem: &Template
     session.execute(sql, values).await.map(drop)
 }
 
-/// Takes the failure for an event away.
+/// Deletes the failure for an event.
 ///
 /// # Errors
 /// When the database fails.
@@ -69,8 +65,8 @@ pub async fn clear(session: &mut Session, endpoint: EndpointId, event: &str) -> 
     session.execute(sql, args![&endpoint, event]).await.map(drop)
 }
 
-/// Takes the failures of a channel's endpoints away that a change of the template of that name may have mended: those for its event,
-/// or, of a part, all.
+/// Deletes the failures of a channel's endpoints that a change of the named template may have fixed: those for its
+/// event; for a part, all.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,4 @@
-//! Operators' templates. Every version is kept, up to a number; taking a template away is a version too.
+//! Operators' templates. The newest versions of each are kept; its deletion is a version too.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,45 +12,38 @@ use crate::ids::{EndpointId, TemplateId};
 use crate::store::endpoints::Channel;
 use crate::time::Timestamp;
 
-/// Versions of one template that are kept.
+/// How many versions of a template are kept.
 const KEPT_VERSIONS: i64 = 50;
 
-/// What a template is for, within its channel.
+/// The scope of a template within its channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// All endpoints.
     All,
-    /// What is told of one resource.
+    /// Messages about one resource.
     Resource(ResourceName),
-    /// One endpoint.
     Endpoint(EndpointId),
 }
 
-/// Which template.
+/// Identifies a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateKey {
-    /// Of which channel.
     pub channel: Channel,
-    /// An event, `default`, or a part.
+    /// An event type, `default`, or the name of a part.
     pub name: String,
-    /// For what.
     pub reach: Reach,
 }
 
 /// A version of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTemplate {
-    /// This version's name.
+    /// The id of this version.
     pub id: TemplateId,
-    /// Of which template.
     pub key: TemplateKey,
-    /// From 1.
+    /// Counts from 1.
     pub version: u32,
-    /// What it says; none when it was taken away.
+    /// None when this version is a deletion.
     pub text: Option<Arc<str>>,
-    /// Who made it so.
     pub author: String,
-    /// When.
     pub created_at: Timestamp,
 }
 
@@ -73,7 +66,7 @@ macro_rules! columns {
     };
 }
 
-/// All that are in use.
+/// The current versions of all templates.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -83,7 +76,7 @@ pub async fn current(session: &mut Session) -> Result<Vec<StoredTemplate>, Store
     Ok(session.unreadable().all("templates", rows, Row::into_template))
 }
 
-/// The version of a template that is in use.
+/// The current version of a template.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -94,7 +87,7 @@ pub async fn get(session: &mut Session, key: &TemplateKey) -> Result<Option<Stor
     row.map(Row::into_template).transpose()
 }
 
-/// How many are in use.
+/// How many templates there are.
 ///
 /// # Errors
 /// When the database fails.
@@ -108,7 +101,7 @@ pub async fn count(session: &mut Session) -> Result<u64, StoreError> {
     Ok(u64::try_from(row.count).unwrap_or(0))
 }
 
-/// The versions that are kept of a template, newest first.
+/// The stored versions of a template, newest first.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -118,7 +111,8 @@ pub async fn versions(session: &mut Session, key: &TemplateKey) -> Result<Vec<St
     Ok(session.unreadable().some(rows, Row::into_template))
 }
 
-/// Makes a text, or its absence, the template's newest version. The oldest ones give way.
+/// Adds a version of a template; without a text, the template is deleted. The oldest versions beyond the limit are
+/// deleted.
 ///
 /// # Errors
 /// When the database fails.
@@ -134,24 +128,24 @@ pub async fn put(
         version: Option<i64>,
     }
     session.touch_configuration();
-    let place = || args![key.channel.as_str(), &key.name, key.reach.to_string()];
+    let key_values = || args![key.channel.as_str(), &key.name, key.reach.to_string()];
     let sql = "SELECT MAX(version) AS version FROM templates WHERE channel = $1 AND name = $2 AND scope = $3";
-    let newest: Newest = session.fetch_one(sql, place()).await?;
+    let newest: Newest = session.fetch_one(sql, key_values()).await?;
     let version = newest.version.unwrap_or(0) + 1;
     let sql = "UPDATE templates SET is_current = 0 WHERE channel = $1 AND name = $2 AND scope = $3 AND is_current = 1";
-    session.execute(sql, place()).await?;
+    session.execute(sql, key_values()).await?;
     let sql = "DELETE FROM templates WHERE channel = $1 AND name = $2 AND scope = $3 AND version <= $4";
-    session.execute(sql, [place(), args![version - KEPT_VERSIONS]].concat()).await?;
+    session.execute(sql, [key_values(), args![version - KEPT_VERSIONS]].concat()).await?;
     let id = TemplateId::mint(now);
     let sql = "INSERT INTO templates (channel, name, scope, id, version, is_current, body, author, created_at)
         VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)";
     let rest = args![&id, version, text.as_deref().map(str::to_owned), author, now];
-    session.execute(sql, [place(), rest].concat()).await?;
+    session.execute(sql, [key_values(), rest].concat()).await?;
     let version = u32::try_from(version).unwrap_or(u32::MAX);
     Ok(StoredTemplate { id, key, version, text, author: author.to_owned(), created_at: now })
 }
 
-/// Forgets all templates for an endpoint that is no more.
+/// Deletes all templates of an endpoint that was deleted.
 ///
 /// # Errors
 /// When the database fails.
@@ -171,9 +165,9 @@ impl fmt::Display for Reach {
     }
 }
 
-/// What a reach is not.
+/// The text is not the scope of a template.
 #[derive(Debug, thiserror::Error)]
-#[error("it reaches nothing that there is")]
+#[error("unknown scope of a template")]
 pub struct UnknownReach;
 
 impl FromStr for Reach {

@@ -1,32 +1,32 @@
-//! What it is time for. Each sort of deadline has an index of its own that holds nothing but what is still to come, so that
-//! looking costs the same however much there is.
+//! Timers: requests with a deadline that is due. Each kind of deadline has a partial index of its own, with nothing but
+//! open deadlines. So a poll costs the same however many requests there are.
 
 use super::arg::args;
 use super::{Session, StoreError};
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
-/// Whose time can come.
+/// A kind of deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
-    /// A request that waits expires.
+    /// A pending request expires.
     Deadline,
-    /// Those asked are reminded, or others are asked too.
+    /// A reminder or an escalation of a pending request.
     Notice,
-    /// What was approved may no longer be used, or a claim's lease is over.
+    /// The time to claim an approved action ends, or a claim's lease ends.
     Execution,
-    /// Access begins or ends.
+    /// A grant starts or ends.
     Grant,
-    /// Somebody should have looked at an emergency by now.
+    /// The review of a break-glass is overdue.
     Review,
 }
 
 impl Timer {
-    /// Every timer.
+    /// All timers.
     pub const ALL: [Self; 5] = [Self::Deadline, Self::Notice, Self::Execution, Self::Grant, Self::Review];
 
-    /// What is due at `$1`, behind a moment and a row's key, in the order of the index. (`ORDER BY` takes a column by the name that
-    /// the answer gives it, so a grant's key is `place` there.)
+    /// The query for rows that are due at `$1`, after the position of time `$2` and row key `$3`, in the order of the
+    /// index. (`ORDER BY` resolves output names first, so a grant's key is `place` there.)
     const fn due(self) -> &'static str {
         match self {
             Self::Deadline => {
@@ -52,7 +52,7 @@ impl Timer {
         }
     }
 
-    /// The first moment after `$1`.
+    /// The query for the first deadline after `$1`.
     const fn next(self) -> &'static str {
         match self {
             Self::Deadline => {
@@ -71,15 +71,14 @@ impl Timer {
 /// A request that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
-    /// Since when.
+    /// The deadline.
     pub since: Timestamp,
-    /// Where it stands among those of one moment: the key of its row.
+    /// The key of the row: the position among those with the same deadline.
     place: String,
-    /// Which.
     pub id: RequestId,
 }
 
-/// Up to `limit` requests whose timer is due, longest overdue first, behind one that was found before.
+/// Up to `limit` requests whose timer is due, the earliest deadline first, after one that was returned before.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -106,7 +105,7 @@ pub async fn due(
         .collect()
 }
 
-/// The nearest moment after `after` at which any timer is due.
+/// The first deadline of any timer after `after`.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,4 @@
-//! API tokens: a digest of the secret, never the secret.
+//! API tokens. Only a digest of the secret is stored.
 
 use super::arg::args;
 use super::codec::{unwire, wire};
@@ -33,7 +33,7 @@ pub async fn insert(session: &mut Session, token: &Token, secret: &Digest) -> Re
     session.execute(sql, values).await.map(drop)
 }
 
-/// The token with that secret.
+/// The token with this secret's digest.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -43,7 +43,7 @@ pub async fn by_secret(session: &mut Session, secret: &Digest) -> Result<Option<
     row.map(Row::into_token).transpose()
 }
 
-/// Whether there still is such a token.
+/// Whether the token still exists.
 ///
 /// # Errors
 /// When the database fails.
@@ -54,7 +54,7 @@ pub async fn exists(session: &mut Session, id: TokenId) -> Result<bool, StoreErr
     Ok(row.is_some())
 }
 
-/// Whether the person has an admin's token.
+/// Whether the person has an admin token that is not expired.
 ///
 /// # Errors
 /// When the database fails.
@@ -65,7 +65,7 @@ pub async fn is_admin(session: &mut Session, person: &Email, now: Timestamp) -> 
     Ok(row.is_some())
 }
 
-/// Up to `limit` tokens behind `after`, oldest first.
+/// Up to `limit` tokens after `after`, oldest first.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -73,11 +73,11 @@ pub async fn page(session: &mut Session, after: Option<TokenId>, limit: u32) -> 
     let after = after.map(|id| id.to_string()).unwrap_or_default();
     let sql = "SELECT id, name, scope, person, created_at, expires_at FROM tokens WHERE id > $1 ORDER BY id LIMIT $2";
     let values = |after: &String, left| args![after, left];
-    let listing = Listing { values, place: |row: &Row| row.id.clone(), read: Row::into_token };
+    let listing = Listing { values, position: |row: &Row| row.id.clone(), read: Row::into_token };
     readable::page(session, sql, listing, after, limit).await
 }
 
-/// Takes a token away; answers whether there was one.
+/// Deletes a token; returns whether there was one.
 ///
 /// # Errors
 /// When the database fails.

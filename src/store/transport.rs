@@ -1,42 +1,42 @@
-//! How an endpoint is reached: what is sent besides the message, as whom, by which way, how often and how much at once.
+//! The transport of an endpoint: headers, authentication, TLS, proxy, retry schedule, rate limit and concurrency limit.
 
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// All of it. What is absent is the channel's default.
+/// The transport of an endpoint. What is absent is the channel's default.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Transport {
     /// Sent with every message, by lower-case name. Their values may be secrets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, Secret>,
-    /// How the hub says who it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
-    /// How the hub shows who it is when the connection is made (mTLS).
+    /// The client certificate for mTLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<ClientCertificate>,
-    /// Certificates, in PEM, of who may have signed the target's besides those that the machine trusts.
+    /// CA certificates in PEM that are trusted for the target, in addition to the machine's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_certificate: Option<String>,
-    /// `http://` or `https://` URL of the proxy to go through; user and password may stand in it.
+    /// `http://` or `https://` URL of a proxy; it may contain user and password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Secret>,
-    /// Seconds to wait after each failed attempt, one attempt more than there are waits; exponential when absent.
+    /// The seconds to wait after each failed attempt: there is one attempt more than waits. Exponential back-off when
+    /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Vec<u32>>,
-    /// Most messages a second.
+    /// The rate limit, in messages a second.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_per_second: Option<f64>,
-    /// Most messages under way at once.
+    /// The maximum of messages under way at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
-    /// Whether the target may end a delivery, or the endpoint, by the answer header `webhook-delivery`.
+    /// Whether the target may end a delivery, or disable the endpoint, with the response header `webhook-delivery`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub answer_control: bool,
-    /// Of a Slack app: as whom, and where to.
+    /// Slack apps only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slack: Option<SlackApp>,
 }
@@ -44,20 +44,20 @@ pub struct Transport {
 /// A Slack app, installed in a workspace.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SlackApp {
-    /// `xoxb-…`: as whom it posts.
+    /// `xoxb-…`, the token that it posts with.
     pub bot_token: Secret,
-    /// What Slack signs what it sends with.
+    /// The secret that Slack signs its requests with.
     pub signing_secret: Secret,
-    /// Where it posts.
+    /// The channel that it posts to.
     pub channel: String,
-    /// The workspace, `T…`: members of others are not heard. Of any workspace when absent.
+    /// The workspace, `T…`: requests from other workspaces are ignored. Any workspace when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub team: Option<String>,
-    /// Whether requesters are told the outcome in a message to them alone.
+    /// Whether requesters get the outcome as a direct message.
     pub direct_messages: bool,
 }
 
-/// How the hub says who it is.
+/// How the hub authenticates to a target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", try_from = "AuthFields")]
 pub enum Auth {
@@ -65,30 +65,22 @@ pub enum Auth {
     Basic {
         /// Without a colon.
         username: String,
-        /// Its password.
         password: Secret,
     },
     /// RFC 6750, a token that does not change.
-    Bearer {
-        /// The token.
-        token: Secret,
-    },
+    Bearer { token: Secret },
     /// RFC 6749 §4.4: a token fetched with the hub's own credentials.
     Oauth2 {
-        /// Where tokens are fetched.
         token_url: String,
-        /// Who the hub is there.
         client_id: String,
-        /// Its password there.
         client_secret: Secret,
-        /// What the token is for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<String>,
     },
 }
 
-/// The fields of [`Auth`], of whatever kind: an enum with a tag would be read without saying which fields it knows, so unknown ones
-/// could not be refused in one place and passed over in another.
+/// The fields of [`Auth`] of all types. Serde reads an enum with a tag without listing its fields. Then unknown fields
+/// could not be refused in input and ignored in stored JSON.
 #[derive(Deserialize)]
 #[serde(expecting = "an object whose `type` is basic, bearer or oauth2")]
 struct AuthFields {
@@ -156,18 +148,17 @@ impl TryFrom<AuthFields> for Auth {
 /// A certificate with its key, both in PEM.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClientCertificate {
-    /// The certificate, and those that lead to a known one.
+    /// The certificate, followed by its chain.
     pub certificate: String,
-    /// Its private key.
     pub key: Secret,
 }
 
-/// Text that is kept in the database and shown to nobody. Serialised as it is: for the database alone.
+/// A secret that is stored in the database and never shown. It serialises in clear, for the database only.
 #[derive(Debug, Clone)]
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// The text.
+    /// The secret in clear.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -179,7 +170,7 @@ impl From<String> for Secret {
     }
 }
 
-/// For telling whether a configuration changed; never on what a caller claims to know.
+/// For detecting a change of configuration; not for checking a caller's secret, since it is not constant-time.
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         self.expose() == other.expose()

@@ -10,14 +10,14 @@ use crate::trace::TraceContext;
 /// A write transaction as an operation sees it.
 pub struct Tx {
     pub(super) session: Session,
-    /// Of the call whose operation is under way.
+    /// The trace of the call whose operation is under way.
     pub(super) trace: Option<TraceContext>,
-    /// Of the configuration, when the transaction began.
+    /// The version of the configuration when the transaction began.
     pub(super) version: i64,
     pub(super) configuration: Arc<Configuration>,
     pub(super) audit: Vec<audit::NewEntry>,
     pub(super) signals: Vec<Signal>,
-    /// What is done once it has committed.
+    /// Functions to call once the transaction has committed.
     pub(super) followers: Vec<Box<dyn FnOnce() + Send>>,
 }
 
@@ -27,7 +27,7 @@ impl Tx {
         &mut self.session
     }
 
-    /// Wakes listeners once the transaction has committed.
+    /// Raises a signal once the transaction has committed.
     pub fn signal(&mut self, signal: Signal) {
         self.signals.push(signal);
     }
@@ -37,27 +37,29 @@ impl Tx {
         self.trace.as_ref()
     }
 
-    /// Does something short once the transaction has committed, before its callers are answered; never if it does not commit.
+    /// Calls a short function once the transaction has committed, before its callers are answered; never if it does not
+    /// commit.
     pub fn after_commit(&mut self, follower: impl FnOnce() + Send + 'static) {
         self.followers.push(Box::new(follower));
     }
 
-    /// Adds an entry to the trail; it is written with the transaction and rolled back with the operation.
+    /// Adds an entry to the audit trail. It is written with the transaction, and dropped if the operation is rolled
+    /// back.
     ///
     /// # Errors
-    /// When it cannot be written as JSON.
+    /// When the entry cannot be written as JSON.
     pub fn record(&mut self, entry: &Entry) -> Result<(), StoreError> {
         self.add_entry(audit::NewEntry::of(entry)?);
         Ok(())
     }
 
-    /// The same with one that was written as JSON before.
+    /// Adds an entry that was serialized before.
     pub fn add_entry(&mut self, entry: audit::NewEntry) {
         self.audit.push(entry);
     }
 }
 
-/// What an operation leaves to be done with its transaction, if it is kept.
+/// What an operation leaves to be done at the end of its transaction, if the operation is kept.
 #[derive(Default)]
 pub(super) struct Effects {
     audit: Vec<audit::NewEntry>,
@@ -66,7 +68,7 @@ pub(super) struct Effects {
 }
 
 impl Tx {
-    /// Takes out what the operation under way left.
+    /// Removes and returns the effects of the operation under way.
     pub(super) fn take_effects(&mut self) -> Effects {
         Effects {
             audit: std::mem::take(&mut self.audit),
@@ -75,7 +77,7 @@ impl Tx {
         }
     }
 
-    /// Puts back what operations that are kept left.
+    /// Adds the effects of an operation that is kept.
     pub(super) fn add_effects(&mut self, effects: Effects) {
         self.audit.extend(effects.audit);
         self.signals.extend(effects.signals);

@@ -1,5 +1,6 @@
-//! Rows that this version cannot read: written by a newer one during a rolling upgrade, left behind by a rollback, or changed by
-//! hand. They are set apart, so that one of them costs nobody else theirs, and are counted and named until they are read again.
+//! The register of unreadable rows: written by a newer version during a rolling upgrade, left over after a rollback, or
+//! changed by hand. Such a row is skipped, so that it does not make the others unavailable. It is reported until it can
+//! be read again.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,33 +8,33 @@ use std::time::{Duration, Instant};
 
 use super::StoreError;
 
-/// Most rows that are named. Further ones are only logged.
+/// Most rows that are reported. Further ones are only logged.
 const MOST: usize = 1_000;
-/// How long a row is named after it was last met, where not all rows of its table are read at once.
-const NAMED: Duration = Duration::from_secs(600);
+/// How long a row is reported after it was last read, where the table is not read as a whole.
+const REPORTED: Duration = Duration::from_secs(600);
 
-/// Table and row.
-type Place = (&'static str, String);
+/// Table and row key.
+type RowKey = (&'static str, String);
 
-/// What this process has met.
+/// The unreadable rows that this process has found.
 #[derive(Debug, Default)]
-pub(super) struct Unreadable(Mutex<BTreeMap<Place, Noted>>);
+pub(super) struct Unreadable(Mutex<BTreeMap<RowKey, Noted>>);
 
 #[derive(Debug)]
 struct Noted {
     why: String,
-    /// None where the next reading of the whole table says whether it is still so.
+    /// None where the next read of the whole table updates it.
     until: Option<Instant>,
 }
 
 impl Unreadable {
-    /// Those rows that can be read, of some of a table's.
+    /// Converts some rows of a table; registers those that cannot be read, and leaves them out.
     pub(super) fn some<R, T>(&self, rows: Vec<R>, read: impl Fn(R) -> Result<T, StoreError>) -> Vec<T> {
-        let until = Some(Instant::now() + NAMED);
+        let until = Some(Instant::now() + REPORTED);
         rows.into_iter().filter_map(|row| read(row).map_err(|error| self.note(&error, until)).ok()).collect()
     }
 
-    /// Those rows that can be read, of all that `table` has: no others of it are unreadable now.
+    /// Converts all rows of `table`: no other rows of it are unreadable now.
     pub(super) fn all<R, T>(
         &self,
         table: &'static str,
@@ -42,35 +43,35 @@ impl Unreadable {
     ) -> Vec<T> {
         let (readable, errors): (Vec<_>, Vec<_>) = rows.into_iter().map(read).partition(Result::is_ok);
         let errors: Vec<StoreError> = errors.into_iter().filter_map(Result::err).collect();
-        let is_still = |row: &String| {
+        let is_still_bad = |row: &String| {
             errors.iter().any(|error| matches!(error, StoreError::Inconsistent { row: known, .. } if known == row))
         };
-        self.lock().retain(|(known, row), _| *known != table || is_still(row));
+        self.lock().retain(|(known, row), _| *known != table || is_still_bad(row));
         errors.iter().for_each(|error| self.note(error, None));
         readable.into_iter().filter_map(Result::ok).collect()
     }
 
-    /// Names a row that was met by itself.
-    pub(super) fn met(&self, error: &StoreError) {
-        self.note(error, Some(Instant::now() + NAMED));
+    /// Registers one row.
+    pub(super) fn add(&self, error: &StoreError) {
+        self.note(error, Some(Instant::now() + REPORTED));
     }
 
-    /// Names a row, and logs it the first time.
+    /// Registers a row, and logs it the first time.
     fn note(&self, error: &StoreError, until: Option<Instant>) {
         let StoreError::Inconsistent { table, row, .. } = error else { return };
         let mut known = self.lock();
-        let place = (*table, row.clone());
-        let is_new = !known.contains_key(&place);
+        let key = (*table, row.clone());
+        let is_new = !known.contains_key(&key);
         if is_new {
             let error = error as &dyn std::error::Error;
-            tracing::error!(error, "a row cannot be read and is set apart: a newer version may have written it");
+            tracing::error!(error, "a row cannot be read and is skipped: a newer version may have written it");
         }
         if !is_new || known.len() < MOST {
-            known.insert(place, Noted { why: error.to_string(), until });
+            known.insert(key, Noted { why: error.to_string(), until });
         }
     }
 
-    /// How many rows of each table are set apart now, and what is wrong with each.
+    /// The errors of the rows that are unreadable now, by table.
     pub(super) fn now(&self) -> BTreeMap<&'static str, Vec<String>> {
         let now = Instant::now();
         let mut known = self.lock();
@@ -82,8 +83,8 @@ impl Unreadable {
         tables
     }
 
-    /// A std mutex: held for a look-up, never across an await.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Place, Noted>> {
+    /// A std mutex: locked for one look-up, never across an await.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RowKey, Noted>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Votes: added and voided, never edited.
+//! Votes: they are added and voided, never edited.
 
 use std::collections::HashMap;
 
@@ -61,7 +61,7 @@ pub async fn insert(session: &mut Session, request: RequestId, vote: &Vote) -> R
     session.execute(sql, values).await.map(drop)
 }
 
-/// Marks a vote as no longer counting.
+/// Marks a vote as void: it no longer counts.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,8 +1,40 @@
-//! The group-committing writer.
+//! The writer: group commit for all write operations of this process.
 //!
-//! Callers hand in operations; one task runs as many as wait (up to [`Dialect::batch`]) inside one transaction, each in its savepoint,
-//! and answers them after the commit. A failed operation is rolled back alone. When the transaction itself fails, everybody in
-//! it is told so and nothing of it is kept.
+//! A commit costs a flush to disk. Callers that wait at the same time share one, so throughput grows with the load.
+//! There is only one write transaction at a time, on PostgreSQL across all replicas ([`Dialect::begin`]). So no row
+//! changes while an operation runs, batches cannot deadlock, and the audit chain has no forks.
+//!
+//! A [`Writer`] is the callers' end of a bounded queue of [`Job`]s; a job is an operation with its [`Caller`]. One
+//! task, [`run`], takes jobs from the queue, runs their operations on its [`Session`], and answers. An operation sees a
+//! [`Tx`].
+//!
+//! The flow of a batch:
+//!
+//! 1. [`run`] receives the jobs that wait, up to [`Dialect::batch`]. [`begin`] opens a transaction. If the connection
+//!    was cut since the last batch, it is replaced: nothing has happened on it yet.
+//! 2. Operations run one after the other. Rows that an operation only adds are gathered in memory (see
+//!    [`bulk`](super::bulk)). Until its first statement an operation is `Fresh`: there is nothing to roll back. The
+//!    first statement writes the rows that earlier operations have gathered, and sets a savepoint: the operation is
+//!    `Saved`. If those rows cannot be written, it is `Broken`: rows of operations that have ended already are missing,
+//!    so the whole transaction is given up.
+//! 3. The operation ends. If it failed or panicked, it is rolled back to its savepoint, and its gathered rows are
+//!    dropped. If it succeeded and is `Saved`, its gathered rows are written and the savepoint is released. If it
+//!    succeeded and is `Fresh`, its rows stay gathered: such an operation costs no statement of its own.
+//! 4. Once all operations have ended, the gathered rows are written, many in one statement. When the database refuses a
+//!    row, each operation's rows are written again in a savepoint of their own. So only the operation with the refused
+//!    row fails.
+//! 5. The effects of the successful operations follow: audit entries are chained, with one read of the chain's head for
+//!    the batch; the version of the [configuration](super::configuration) is raised; other replicas are notified. Then
+//!    `COMMIT`.
+//! 6. After the commit, the after-commit functions run, signals are raised, and every caller is answered.
+//!
+//! What may be lost: a caller that got a success can rely on it, since the answer follows the commit. If the
+//! transaction fails (a full disk, a cut connection, a failed commit), every caller gets that error, except those whose
+//! operation had failed before. The connection is closed, which rolls back. Nothing is retried here: a commit may have
+//! reached the disk although its result was lost, so only the caller can decide, by its idempotency key. A caller that
+//! stops waiting does not cancel its operation.
+//!
+//! Back-pressure: when the queue stays full for [`PATIENCE`], the caller gets [`StoreError::Busy`].
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -20,9 +52,9 @@ use super::tx::{Effects, Tx};
 use super::{Operation, Signal, Signals, StoreError, audit, bell};
 use crate::trace::TraceContext;
 
-/// Most operations waiting; beyond it callers wait in line for [`PATIENCE`].
+/// Capacity of the queue; when it is full, callers wait up to [`PATIENCE`].
 const QUEUE: usize = 1_024;
-/// How long a caller waits for a place in the queue before it is told that the hub is busy.
+/// How long a caller waits for a place in the queue.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The callers' end of the queue.
@@ -31,13 +63,13 @@ pub(super) struct Writer {
     queue: mpsc::Sender<Box<dyn Job>>,
 }
 
-/// One operation with its caller, its types erased.
+/// An operation with its caller, with erased types.
 trait Job: Send {
-    /// Runs it; answers whether to keep its effects.
+    /// Runs the operation; returns whether it succeeded.
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> Operation<'t, bool>;
-    /// What it gathered was refused, and nothing of it is kept.
+    /// Notes that the database refused a gathered row, so that the operation was rolled back.
     fn refuse(&mut self, error: StoreError);
-    /// Tells the caller how it ended.
+    /// Sends the caller its result.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
@@ -72,18 +104,18 @@ where
     fn answer(mut self: Box<Self>, committed: Result<(), StoreError>) {
         let result = match (committed, self.result.take()) {
             (Ok(()), Some(result)) => result,
-            // The operation's own refusal stands whatever became of the others.
+            // The operation failed by itself, before the transaction did.
             (Err(_), Some(Err(own))) => Err(own),
             (Err(error), _) => Err(error.into()),
             (Ok(()), None) => Err(StoreError::Panicked.into()),
         };
-        // A caller that went away is told nothing; what it asked for is done all the same.
+        // The caller may have stopped waiting; its operation is done all the same.
         let _gone = self.reply.send(result);
     }
 }
 
 impl Writer {
-    /// Starts the writer's task. It ends when every handle is dropped and the queue is drained.
+    /// Creates the queue and the writer's task. The task ends when every handle is dropped and the queue is drained.
     pub(super) fn start<A, S>(
         dialect: Dialect,
         signals: Arc<Signals>,
@@ -99,8 +131,8 @@ impl Writer {
         (Self { queue }, run(dialect, signals, configuration, files, connect, waiting))
     }
 
-    /// Runs an operation in the next transaction and waits for its commit.
-    /// The operation is put on the heap before anything is awaited, so that the future, which callers move about, stays small.
+    /// Runs an operation in the next transaction and waits for the commit. The operation is boxed before the first
+    /// await, so that the future stays small.
     pub(super) fn write<F, T, E>(self, operation: F) -> impl Future<Output = Result<T, E>> + Send + use<F, T, E>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> Operation<'t, Result<T, E>> + Send + 'static,
@@ -149,7 +181,7 @@ async fn run<A, S>(
                 let committed = transact(dialect, &mut tx, &mut batch).await;
                 if committed.is_ok() {
                     if let Some(files) = &files {
-                        files.wrote();
+                        files.count_commit();
                     }
                     if configuration.observe(tx.version) {
                         tx.signals.push(Signal::Configuration);
@@ -158,7 +190,7 @@ async fn run<A, S>(
                     tx.signals.drain(..).for_each(|signal| signals.raise(signal));
                     idle = Some(tx.session);
                 } else {
-                    // Closing rolls back whatever may be left open.
+                    // Closing the connection rolls back.
                     tx.session.discard();
                 }
                 committed
@@ -172,8 +204,8 @@ async fn run<A, S>(
     }
 }
 
-/// A session in which a transaction has begun. One that was kept may have been cut meanwhile (a failover, a firewall's idle
-/// timeout): nothing has happened in it yet, so another takes its place.
+/// Begins a transaction. The kept connection may have been cut meanwhile, by a failover or a firewall's idle timeout.
+/// Nothing has happened on it yet, so it is replaced.
 async fn begin<A, S>(files: Option<&Files>, kept: &mut Option<Session>, connect: &A) -> Result<Session, StoreError>
 where
     A: Fn() -> S,
@@ -205,14 +237,14 @@ where
 }
 
 async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-    // On SQLite nobody else can have changed it.
+    // On SQLite only this process changes it.
     if dialect == Dialect::Postgres || tx.version == 0 {
         tx.version = configuration::read_version(&mut tx.session).await?;
     }
     let mut kept: Vec<Option<Effects>> = Vec::with_capacity(batch.len());
     for (number, job) in batch.iter_mut().enumerate() {
         tx.session.begin_operation(number);
-        // A panic is one operation's fault: the writer has to outlive it, or nobody could write any more.
+        // A panic fails one operation only. It must not end the writer: nothing could be written any more.
         let keep = AssertUnwindSafe(job.run(tx)).catch_unwind().await.unwrap_or(false);
         let refused = tx.session.end_operation(keep).await?;
         let effects = tx.take_effects();

@@ -90,7 +90,7 @@ async fn a_missing_right_is_told_as_such() {
     database.url = url.into();
     let hub = TestHub::start(database).await;
     Database::run(&owned, "ALTER TABLE configuration OWNER TO postgres".to_owned()).await;
-    becomes(&hub, 503, "lacks a right").await;
+    becomes(&hub, 503, "lacks a privilege").await;
     Database::run(&owned, format!("ALTER TABLE configuration OWNER TO {role}")).await;
     becomes(&hub, 200, "ready").await;
 }

@@ -29,7 +29,7 @@ async fn a_copy_of_a_running_hub_is_a_whole_one() {
     assert_eq!((&facts["requests"], facts["audit_entries"].as_i64() > Some(0)), (&json!(1), true), "{facts}");
     // Nothing is overwritten, and the hub goes on.
     let again = backup(folder.path(), &["copy.db"]).await;
-    assert!(!again.status.success() && said(&again).contains("copy.db is there already"), "{}", said(&again));
+    assert!(!again.status.success() && said(&again).contains("copy.db already exists"), "{}", said(&again));
     assert_eq!(call(&hub, "POST", "/v1/requests", &ask()).await.0, 201);
     hub.kill().await;
 

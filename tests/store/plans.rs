@@ -242,7 +242,7 @@ async fn look_at_timers(hub: &TestHub) {
     hub.server.hub().run_due().await.unwrap();
     let (soon, later) = (hub.now(), hub.now() + Duration::from_secs(3_600));
     let jobs = hub.server.store().write::<_, _, StoreError>(move |tx| {
-        Box::pin(async move { slack::jobs::take(tx.session(), soon, later, 64).await })
+        Box::pin(async move { slack::jobs::claim(tx.session(), soon, later, 64).await })
     });
     assert!(jobs.await.unwrap().is_empty());
     let session = &mut hub.server.store().read().await.unwrap();

@@ -90,7 +90,7 @@ async fn take_some(hub: &Arc<Hub>, running: &mut JoinSet<()>) -> Result<Timestam
     }
     let taken = hub
         .store
-        .write(move |tx| Box::pin(async move { jobs::take(tx.session(), now, now + HELD, room).await }))
+        .write(move |tx| Box::pin(async move { jobs::claim(tx.session(), now, now + HELD, room).await }))
         .await?;
     for job in taken {
         let hub = Arc::clone(hub);

@@ -1,5 +1,5 @@
-//! Reads the database URL by what it may hold, before the database client does: the client ignores a parameter that it does not
-//! know, and so a misspelt `sslmode` would leave the connection open to read.
+//! Validates the database URL before the database client reads it. The client ignores unknown parameters, so a misspelt
+//! `sslmode` would leave the connection unencrypted.
 
 use url::{ParseError, Url};
 
@@ -29,31 +29,32 @@ const PARAMETERS: [&str; 18] = [
 /// Parameters of a SQLite URL that the client knows.
 const SQLITE_PARAMETERS: [&str; 4] = ["cache", "immutable", "mode", "vfs"];
 
-/// What must be written otherwise in a user or password: each would end it early.
+/// How to escape characters that would end a user name or password early.
 const ESCAPES: &str = "in user and password write @ as %40, / as %2F, : as %3A, # as %23, ? as %3F and % as %25";
 
 /// Checks a PostgreSQL URL.
 ///
 /// # Errors
-/// When it cannot be taken apart, or not as it was meant, or holds a parameter that means nothing.
+/// When it cannot be parsed, when its password has unescaped characters, or when a parameter is unknown.
 pub(super) fn check_postgres(url: &str) -> Result<(), OpenError> {
     let parsed = Url::parse(url).map_err(|error| OpenError::Url(explain(error)))?;
-    // A slash, # or ? in a password ends it, and what follows becomes the database's name or a parameter, up to the @ before the host.
+    // A slash, # or ? in a password ends the authority. What follows, up to the @ before the host, becomes the path,
+    // query or fragment.
     let behind_host = [Some(parsed.path()), parsed.fragment(), parsed.query()];
     if behind_host.into_iter().flatten().any(|part| part.contains('@')) {
-        return Err(OpenError::Url(format!("there is an @ behind the host: {ESCAPES}")));
+        return Err(OpenError::Url(format!("there is an @ after the host: {ESCAPES}")));
     }
     if parsed.fragment().is_some() {
-        return Err(OpenError::Url(format!("a # ends it early: {ESCAPES}")));
+        return Err(OpenError::Url(format!("a # ends the URL early: {ESCAPES}")));
     }
     let is_known = |name: &str| PARAMETERS.contains(&name) || (name.starts_with("options[") && name.ends_with(']'));
     check_parameters(parsed.query_pairs().map(|(name, _)| name), is_known, &PARAMETERS)
 }
 
-/// Checks a SQLite URL. Its path is not taken apart: a file's name may hold almost anything.
+/// Checks a SQLite URL. Its path is not parsed: a file name may contain almost any character.
 ///
 /// # Errors
-/// When it holds a parameter that means nothing.
+/// When a parameter is unknown.
 pub(super) fn check_sqlite(url: &str) -> Result<(), OpenError> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
@@ -69,17 +70,17 @@ fn check_parameters<'n>(
     let plain = |name: &str| name.replace(['-', '_'], "").to_ascii_lowercase();
     let hint = match known.iter().find(|known| plain(known) == plain(&name)) {
         Some(meant) => format!("; did you mean {meant}?"),
-        None => format!("; there are {}", known.join(", ")),
+        None => format!("; the parameters are {}", known.join(", ")),
     };
     Err(OpenError::Parameter { name: name.into_owned(), hint })
 }
 
 fn explain(error: ParseError) -> String {
     match error {
-        // What follows the first colon of a password with a slash looks like a port.
-        ParseError::InvalidPort => format!("its port is no number; if that is part of the password: {ESCAPES}"),
+        // In a password with a slash, the text between the first colon and the slash looks like a port.
+        ParseError::InvalidPort => format!("its port is not a number; if that is part of the password: {ESCAPES}"),
         ParseError::EmptyHost | ParseError::InvalidDomainCharacter | ParseError::IdnaError => {
-            format!("its host is no host name ({error}); if that is part of the password: {ESCAPES}")
+            format!("its host is not a host name ({error}); if that is part of the password: {ESCAPES}")
         }
         other => format!("{other}; expected postgres://USER:PASSWORD@HOST:PORT/DATABASE"),
     }

@@ -1,5 +1,5 @@
-//! Why a database cannot be opened. Each message names the thing that is wrong and the next step, and none repeats the
-//! database URL, which may hold a password.
+//! Why a database cannot be opened. Each message names the problem and the next step. None repeats the database URL,
+//! which may contain a password.
 
 use std::path::PathBuf;
 
@@ -10,23 +10,22 @@ use crate::store::StoreError;
 /// Why the database could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL is not one of a database that the hub knows.
+    /// The URL has an unknown scheme.
     #[error("a database URL begins with sqlite:// or postgres://, see COUNTERSIGN_DATABASE_URL")]
     Scheme,
-    /// A parameter of the URL that the hub's database client would silently ignore.
-    #[error("COUNTERSIGN_DATABASE_URL: there is no parameter {name:?}{hint}")]
+    /// The database client would silently ignore this parameter of the URL.
+    #[error("COUNTERSIGN_DATABASE_URL: unknown parameter {name:?}{hint}")]
     Parameter {
-        /// Which.
         name: String,
-        /// What may have been meant, or what there is.
+        /// A similar parameter, or all of them.
         hint: String,
     },
-    /// The URL cannot be taken apart.
+    /// The URL cannot be parsed.
     #[error("COUNTERSIGN_DATABASE_URL cannot be read: {0}")]
     Url(String),
-    /// A database that would end with the process.
+    /// A database in memory, which would end with the process.
     #[error(
-        "COUNTERSIGN_DATABASE_URL names a database in memory, which would forget all requests and their audit trail: \
+        "COUNTERSIGN_DATABASE_URL names a database in memory, which would lose all requests and their audit trail: \
          name a file (sqlite://FILE)"
     )]
     InMemory,
@@ -35,90 +34,78 @@ pub enum OpenError {
     InUse(PathBuf),
     /// The SQLite file cannot be opened for writing.
     #[error(
-        "cannot open the database file {path}: see that its folder exists and that this user may write there, or name \
+        "cannot open the database file {path}: check that its folder exists and that this user may write there, or name \
          another file with COUNTERSIGN_DATABASE_URL"
     )]
     File {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         cause: std::io::Error,
     },
-    /// The PostgreSQL server does not answer, or not to us.
+    /// The PostgreSQL server does not answer, or refuses the connection.
     #[error("cannot connect to PostgreSQL at {host}, port {port}: {next_step}")]
     Unreachable {
-        /// Where.
         host: String,
-        /// Where.
         port: u16,
-        /// What to do about it.
         next_step: &'static str,
-        /// Why.
         #[source]
         cause: sqlx::Error,
     },
-    /// The PostgreSQL database keeps its text in another encoding, which lacks characters that requests hold.
+    /// The PostgreSQL database has an encoding that lacks characters of requests.
     #[error(
-        "the PostgreSQL database keeps text as {found}, which lacks characters that requests hold: make one with \
+        "the PostgreSQL database has the encoding {found}, which lacks characters that requests may contain: create one with \
          CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and name it in COUNTERSIGN_DATABASE_URL"
     )]
     Encoding {
-        /// What the server calls it.
+        /// The server's name of the encoding.
         found: String,
     },
-    /// Between the hub and PostgreSQL stands a pooler that lends a server's connection for one transaction only.
+    /// A pooler between the hub and PostgreSQL gives it another server connection for each transaction.
     #[error(
         "COUNTERSIGN_DATABASE_URL leads to a pooler that changes the connection after each transaction (PgBouncer with \
          pool_mode = transaction or statement); the hub needs prepared statements and LISTEN, which end with the \
          connection: set pool_mode = session for this database, or name PostgreSQL's own address"
     )]
     Pooler,
-    /// A newer version of the hub has used the database.
+    /// A newer version of the hub has migrated the database.
     #[error(
-        "the database was brought to schema {found} by a newer countersign; this version knows up to {known}: run that \
-         version again, or restore a backup from before the upgrade"
+        "a newer countersign has migrated the database to schema {found}; this version knows schemas up to {known}: run \
+         that version again, or restore a backup from before the upgrade"
     )]
     Newer {
-        /// The schema's number.
         found: i64,
-        /// The newest that this version knows.
+        /// The newest schema of this version.
         known: i64,
     },
-    /// Its schema is none that a release made.
+    /// No release has made this schema.
     #[error(
-        "schema {0} of the database is not as this version has it: the database was made by a development build, or \
-         changed by hand. Restore a backup, or name another database with COUNTERSIGN_DATABASE_URL"
+        "schema {0} of the database differs from that of this version: a development build made the database, or its \
+         schema was changed by hand. Restore a backup, or name another database with COUNTERSIGN_DATABASE_URL"
     )]
     Altered(i64),
-    /// The SQLite file holds no database, or a broken one.
+    /// The file is not a SQLite database, or is damaged.
     #[error(
-        "{0} is damaged, or is no SQLite database: restore a backup over it, or try to save what it holds with \
+        "{0} is damaged, or is not a SQLite database: replace it with a backup, or try to recover its contents with \
          `sqlite3 {0} .recover`"
     )]
     Damaged(PathBuf),
-    /// The database takes no write, by a fault of its machine.
+    /// The database accepts no writes, because of a fault of its machine.
     #[error("cannot write to the database: {next_step}")]
     Unwritable {
-        /// What to do about it.
         next_step: &'static str,
-        /// Why.
         #[source]
         cause: StoreError,
     },
-    /// The database cannot be opened.
     #[error("cannot open the database")]
     Connect(#[source] sqlx::Error),
-    /// The database opens, but cannot be read.
     #[error("cannot read the database")]
     Read(#[source] StoreError),
-    /// The schema cannot be brought up to date.
     #[error("cannot bring the database's schema up to date")]
     Migrate(#[source] MigrateError),
 }
 
 impl OpenError {
-    /// What a failure to bring the schema up to date means; `known` is the newest schema of this version.
+    /// Explains a failed migration; `known` is the newest schema of this version.
     pub(super) fn of_migration(error: MigrateError, known: i64) -> Self {
         match error {
             MigrateError::VersionMissing(found) if found > known => Self::Newer { found, known },

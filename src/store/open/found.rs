@@ -1,18 +1,18 @@
-//! What there is of a database before a hub opens it.
+//! What exists of a database before a hub opens it.
 
-/// What there is of a database before a hub opens it.
+/// What exists of a database before a hub opens it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// No database of a hub.
+    /// No database of the hub.
     Nothing,
-    /// One in which nothing has happened yet.
+    /// A database with an empty audit trail.
     Unused,
-    /// One with a history.
+    /// A database with entries in its audit trail.
     Used,
 }
 
 impl Found {
-    /// From whether there is an audit trail, and whether anything stands in it.
+    /// From whether there is an audit trail, and whether it has entries.
     pub(super) const fn of_trail(is_there: bool, has_entries: bool) -> Self {
         match (is_there, has_entries) {
             (false, _) => Self::Nothing,

@@ -1,4 +1,4 @@
-//! Opening either database.
+//! Opens either database.
 
 mod address;
 mod error;
@@ -24,7 +24,7 @@ use super::pools::Pools;
 use super::writer::Writer;
 use super::{Operation, Signals, StoreError, Tx, bell};
 
-/// How long what a probe found holds: anybody may ask for one, and each is a commit.
+/// How long the result of a probe is reused: anyone may call it, and each probe is a commit.
 const PROBED: Duration = Duration::from_secs(1);
 
 /// The hub's database.
@@ -33,19 +33,19 @@ pub struct Store {
     /// Dropped at [`Store::close`], which ends the writer once it has drained its queue.
     writer: Mutex<Option<Writer>>,
     writer_task: Mutex<Option<JoinHandle<()>>>,
-    /// Hears other replicas; PostgreSQL only.
+    /// The listener to other replicas; PostgreSQL only.
     listener: Option<AbortHandle>,
     signals: Arc<Signals>,
     configuration: Arc<Configuration>,
-    /// Watched for being taken away; SQLite only.
+    /// To detect that a file was removed or replaced; SQLite only.
     files: Option<Arc<Files>>,
     last_probe: tokio::sync::Mutex<Option<(Instant, Result<(), StoreError>)>>,
-    /// Let go of at [`Store::close`].
+    /// Released at [`Store::close`]; SQLite only.
     lock: Mutex<Option<FileLock>>,
 }
 
 impl Store {
-    /// Opens the database that `url` names, creating a SQLite file and bringing the schema up to date.
+    /// Opens the database that `url` names: creates a SQLite file that does not exist, and migrates the schema.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -61,10 +61,10 @@ impl Store {
         Ok(store)
     }
 
-    /// What there is before it is opened. Changes nothing.
+    /// What exists of the database before it is opened. Changes nothing.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    /// When the database cannot be read.
     pub async fn found(url: &str) -> Result<Found, OpenError> {
         match dialect(url)? {
             Dialect::Sqlite => sqlite::found(url).await,
@@ -72,10 +72,10 @@ impl Store {
         }
     }
 
-    /// Whether the PostgreSQL database that `url` names holds no table yet, of the hub or of anybody else. Changes nothing.
+    /// Whether the PostgreSQL database that `url` names has no tables at all. Changes nothing.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    /// When the database cannot be read.
     pub async fn is_unused(url: &str) -> Result<bool, OpenError> {
         postgres::is_unused(url).await
     }
@@ -105,11 +105,11 @@ impl Store {
         }
     }
 
-    /// A connection for reading. Whoever holds one asks for no second, nor for a write, until it is given back: in a debug
-    /// build that panics.
+    /// A connection for reading. A task must drop it before it asks for another one, or for a write; otherwise a debug
+    /// build panics.
     ///
     /// # Errors
-    /// When none is free in time or the database is gone.
+    /// When no connection is free in time, or the database cannot be reached.
     pub async fn read(&self) -> Result<Session, StoreError> {
         self.pools.reader().await
     }
@@ -117,7 +117,7 @@ impl Store {
     /// Runs an operation in a write transaction and returns once it is committed.
     ///
     /// # Errors
-    /// The operation's own, or that the transaction failed: then nothing of the operation is kept.
+    /// The operation's own error, or the error of the transaction: then nothing of the operation is kept.
     pub fn write<F, T, E>(&self, operation: F) -> impl Future<Output = Result<T, E>> + Send + use<F, T, E>
     where
         F: for<'t> FnOnce(&'t mut Tx) -> Operation<'t, Result<T, E>> + Send + 'static,
@@ -133,7 +133,7 @@ impl Store {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or(StoreError::Busy)
     }
 
-    /// Whether the database's files are those that were opened.
+    /// Checks that the database's files are still those that were opened.
     ///
     /// # Errors
     /// [`StoreError::Displaced`].
@@ -152,12 +152,12 @@ impl Store {
         self.pools.checkpoint().await
     }
 
-    /// Rows that this process found it cannot read, by table, with what is wrong with each.
+    /// The errors of rows that this process cannot read, by table.
     pub fn unreadable(&self) -> BTreeMap<&'static str, Vec<String>> {
         self.pools.unreadable().now()
     }
 
-    /// Whether no other process can be using the database: the lock on its file says so.
+    /// Whether this process has locked the database file, so that no other process can use the database.
     pub fn is_exclusive(&self) -> bool {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
@@ -166,7 +166,7 @@ impl Store {
         &self.configuration
     }
 
-    /// Learns of changes of configuration that other replicas made.
+    /// Reads whether other replicas have changed the configuration.
     ///
     /// # Errors
     /// When the database fails.
@@ -178,11 +178,11 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the database serves: reads, and writes, which a full disk or a standby server does not. Asked for more often than
-    /// once a second, it says what it found last.
+    /// Checks that the database can be read and written. A full disk or a standby server can only be read. Within a
+    /// second, the last result is returned again.
     ///
     /// # Errors
-    /// When it does not; [`StoreError::fault`] says why.
+    /// When the check fails; [`StoreError::fault`] is the reason.
     pub async fn probe(&self) -> Result<(), StoreError> {
         let mut last = self.last_probe.lock().await;
         if let Some((at, found)) = &*last
@@ -206,19 +206,19 @@ impl Store {
         found
     }
 
-    /// What wakes listeners after a commit.
+    /// The wake-ups after commits.
     pub fn signals(&self) -> &Arc<Signals> {
         &self.signals
     }
 
-    /// Ends the writer once everything handed to it is committed, and closes all connections.
+    /// Ends the writer once its queue is drained and committed, and closes all connections.
     pub async fn close(&self) {
         drop(self.writer.lock().unwrap_or_else(PoisonError::into_inner).take());
         let task = self.writer_task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task
             && task.await.is_err()
         {
-            tracing::error!("the writer did not end by itself");
+            tracing::error!("the writer has panicked");
         }
         if let Some(listener) = &self.listener {
             listener.abort();
@@ -228,7 +228,7 @@ impl Store {
     }
 }
 
-/// Which database a URL names.
+/// The database system of a URL.
 fn dialect(url: &str) -> Result<Dialect, OpenError> {
     if url.starts_with("sqlite:") {
         Ok(Dialect::Sqlite)

@@ -1,4 +1,4 @@
-//! Opening a database on a PostgreSQL server.
+//! Opens a database on a PostgreSQL server.
 
 use std::str::FromStr;
 
@@ -13,20 +13,20 @@ use crate::store::dialect::{Dialect, POSTGRES_MIGRATIONS};
 use crate::store::fault::Fault;
 use crate::store::pools::{ACQUIRE, Connections, READERS};
 
-/// A replica that hangs in the middle of a transaction must not hold up the others for long. Set on each connection once it
-/// stands: as parameters of the connection's start, `PgBouncer` would refuse them.
+/// Bounds how long a replica that hangs within a transaction blocks the others. Set on each connection after it is
+/// made: `PgBouncer` would refuse them as start-up parameters.
 const BOUNDS: &str =
     "SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '5s'; SET statement_timeout = '30s'";
-/// A migration takes as long as it takes, and waits as long as it must for another replica's.
+/// No bounds for a migration, which may run long, or wait for another replica's.
 const UNBOUND: &str = "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 0;
     SET LOCAL statement_timeout = 0";
-/// How often two connections are compared: a pooler may lend them different servers now and then.
+/// How often two connections are compared: a pooler may give them different servers by chance.
 const COMPARISONS: usize = 4;
 
-/// Connects and brings the schema up to date.
+/// Connects, and migrates the schema.
 pub(super) async fn open(url: &str) -> Result<Connections, OpenError> {
     let options = options(url)?;
-    // Tried without the pool first, which would only say that it waited in vain.
+    // Without the pool first: the pool would report a time-out only.
     let mut connection = reach(&options).await?;
     check_encoding(&mut connection).await?;
     refuse_pooler(&mut connection, &options).await?;
@@ -42,13 +42,13 @@ pub(super) async fn open(url: &str) -> Result<Connections, OpenError> {
     Ok(Connections::Postgres { read, write })
 }
 
-/// Whether the database that `url` names holds no table yet, of the hub or of anybody else.
+/// Whether the database that `url` names has no tables at all.
 pub(super) async fn is_unused(url: &str) -> Result<bool, OpenError> {
     let sql = "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = current_schema())";
     sqlx::query_scalar(sql).fetch_one(&mut reach(&options(url)?).await?).await.map_err(OpenError::Connect)
 }
 
-/// What there is of a hub's.
+/// What exists of the hub's database.
 pub(super) async fn found(url: &str) -> Result<Found, OpenError> {
     let mut connection = reach(&options(url)?).await?;
     let sql = "SELECT to_regclass('audit_entries') IS NOT NULL";
@@ -64,11 +64,11 @@ pub(super) async fn found(url: &str) -> Result<Found, OpenError> {
 fn options(url: &str) -> Result<PgConnectOptions, OpenError> {
     address::check_postgres(url)?;
     let options = PgConnectOptions::from_str(url).map_err(OpenError::Connect)?;
-    // No fractions are stored, so the parameter for them, which `PgBouncer` refuses, is not sent.
+    // `PgBouncer` refuses this parameter, and no floating-point numbers are stored.
     Ok(options.application_name("countersign").extra_float_digits(None))
 }
 
-/// Connects. A database that starts beside the hub may need a moment.
+/// Connects, with a few retries: a database that starts at the same time as the hub may not be ready yet.
 async fn reach(options: &PgConnectOptions) -> Result<PgConnection, OpenError> {
     let connect = || PgConnection::connect_with(options);
     connect
@@ -91,7 +91,8 @@ fn is_starting_up(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(database) if database.code().as_deref() == Some("57P03"))
 }
 
-/// A request may hold any character, and one that the encoding lacks would fail whole batches of them.
+/// Refuses a database that is not UTF-8. A request may contain any character, and one that the encoding lacks would
+/// fail a whole batch.
 async fn check_encoding(connection: &mut PgConnection) -> Result<(), OpenError> {
     let found: String = sqlx::query_scalar("SHOW server_encoding")
         .persistent(false)
@@ -101,8 +102,8 @@ async fn check_encoding(connection: &mut PgConnection) -> Result<(), OpenError> 
     if found == "UTF8" { Ok(()) } else { Err(OpenError::Encoding { found }) }
 }
 
-/// Tells a pooler that lends a server's connection for one transaction by the processes that serve two connections: each has
-/// one of its own for as long as it stands, unless somebody in between hands them out.
+/// Refuses a pooler that changes the server connection after each transaction. Without one, two connections have two
+/// server processes, which never change.
 async fn refuse_pooler(one: &mut PgConnection, options: &PgConnectOptions) -> Result<(), OpenError> {
     let mut other = reach(options).await?;
     let (first, second) = (served_by(one).await?, served_by(&mut other).await?);
@@ -113,7 +114,7 @@ async fn refuse_pooler(one: &mut PgConnection, options: &PgConnectOptions) -> Re
     if are_apart { Ok(()) } else { Err(OpenError::Pooler) }
 }
 
-/// The server's process behind a connection, asked without a prepared statement, which a pooler may lose.
+/// The server process of a connection. Reads it without a prepared statement, which a pooler may lose.
 async fn served_by(connection: &mut PgConnection) -> Result<i32, OpenError> {
     use sqlx::Row as _;
 
@@ -121,10 +122,11 @@ async fn served_by(connection: &mut PgConnection) -> Result<i32, OpenError> {
     row.try_get(0).map_err(OpenError::Connect)
 }
 
-/// Brings the schema up to date, in one transaction that no writer of any replica runs beside.
+/// Migrates the schema in one transaction, which excludes the writers of all replicas.
 async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
     let mut all = Migrator::with_migrations(POSTGRES_MIGRATIONS.iter().cloned().collect());
-    // sqlx's own lock is the session's and stays with a connection that breaks; this one ends with the transaction.
+    // sqlx's own lock belongs to the session, and remains when the connection breaks; this one ends with the
+    // transaction.
     all.set_locking(false);
     let mut tx = connection.begin().await?;
     sqlx::raw_sql(UNBOUND).execute(&mut *tx).await?;
@@ -132,7 +134,7 @@ async fn migrate(connection: &mut PgConnection) -> Result<(), MigrateError> {
         let sql = AssertSqlSafe(format!("SELECT pg_try_advisory_xact_lock({})", Dialect::WRITERS));
         let is_free: bool = sqlx::query_scalar(sql).fetch_one(&mut *tx).await?;
         if !is_free {
-            tracing::info!("waiting for another replica, which writes to the database or brings its schema up to date");
+            tracing::info!("waiting for another replica, which is writing to the database or migrating its schema");
             let sql = AssertSqlSafe(format!("SELECT pg_advisory_xact_lock({})", Dialect::WRITERS));
             sqlx::raw_sql(sql).execute(&mut *tx).await?;
         }

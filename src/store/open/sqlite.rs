@@ -1,4 +1,4 @@
-//! Opening the SQLite file.
+//! Opens a SQLite file.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -16,18 +16,18 @@ use crate::store::fault::Fault;
 use crate::store::lock::{FileLock, Files, LockError};
 use crate::store::pools::{ACQUIRE, Connections, READERS};
 
-/// How long SQLite waits for a lock that a foreign program holds before the caller hears 503.
+/// How long SQLite waits for another program's lock before the call fails with 503.
 const BUSY: Duration = Duration::from_secs(2);
-/// Pages of SQLite's log before they are copied into the database file. Most are written again and again: the more wait, the fewer
-/// are copied. Reading so many at a start takes a few milliseconds.
+/// Pages in SQLite's write-ahead log before they are copied into the database file. Many pages are written repeatedly,
+/// so a longer log means fewer copies. Reading this many pages at start takes a few milliseconds.
 const CHECKPOINT: &str = "2000";
-/// Bytes of a page of a new database file. A request or an event takes one or two thousand: on smaller pages each has a page more of
-/// its own, which costs a sixth more time and half as much space again.
+/// The page size of a new database file, in bytes. A request or an event takes one to two thousand bytes. With smaller
+/// pages, each needs an overflow page; measured: a sixth more time and half as much space again.
 const PAGE: u32 = 8_192;
-/// Pages that a connection keeps at most, as KiB when negative.
+/// The page cache of a connection; a negative number is in KiB.
 const CACHE: &str = "-8000";
 
-/// Opens the file, makes it when there is none, and brings its schema up to date.
+/// Opens the file, creates it if it does not exist, and migrates its schema.
 pub(super) async fn open(url: &str) -> Result<(Connections, FileLock, Files), OpenError> {
     address::check_sqlite(url)?;
     if url.contains(":memory:") || url.contains("mode=memory") {
@@ -44,27 +44,27 @@ pub(super) async fn open(url: &str) -> Result<(Connections, FileLock, Files), Op
         .pragma("cache_size", CACHE)
         .busy_timeout(BUSY);
     let path = options.get_filename().to_path_buf();
-    let (lock, files) = FileLock::take(&path).map_err(|error| match error {
+    let (lock, files) = FileLock::acquire(&path).map_err(|error| match error {
         LockError::Held => OpenError::InUse(path.clone()),
         LockError::Io(cause) => OpenError::File { path: path.clone(), cause },
     })?;
-    // A file does not go away between two calls as a server may: no need to ask first.
+    // Unlike a server, a file does not disconnect: connections need no test before use.
     let pool =
         |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).test_before_acquire(false);
-    // Connections of their own, which sort in files: the index of a large table would not fit into memory.
+    // A pool of its own, whose connection sorts in files: the index of a large table may not fit into memory.
     let migrating = pool(1).connect_with(options.clone()).await.map_err(|error| explain(error, &path))?;
     let migrated = SQLITE_MIGRATIONS.run(&migrating).await;
     migrated.map_err(|error| name_file(OpenError::of_migration(error, newest(&SQLITE_MIGRATIONS)), &path))?;
     migrating.close().await;
-    // SQLite copies each page that an operation changes, to be able to roll back to its savepoint. In a temporary file, these
-    // copies were three writes of five. What a transaction may change is bounded, so memory holds them.
+    // SQLite copies each page that an operation changes, to roll back to its savepoint. In a temporary file, these
+    // copies were three of five writes. What a transaction changes is bounded, so the copies fit into memory.
     let writing = options.clone().pragma("temp_store", "MEMORY");
     let write = pool(1).connect_with(writing).await.map_err(|error| explain(error, &path))?;
     let read = pool(READERS).connect_with(options.read_only(true)).await.map_err(|error| explain(error, &path))?;
     Ok((Connections::Sqlite { read, write }, lock, files))
 }
 
-/// What there is of a hub's.
+/// What exists of the hub's database.
 pub(super) async fn found(url: &str) -> Result<Found, OpenError> {
     let options = SqliteConnectOptions::from_str(url).map_err(OpenError::Connect)?.read_only(true);
     if !options.get_filename().metadata().is_ok_and(|found| found.len() > 0) {
@@ -95,13 +95,13 @@ fn explain(error: sqlx::Error, path: &Path) -> OpenError {
     }
 }
 
-/// Whether SQLite says that it cannot open the file: its code 14, whatever the extension.
+/// Whether SQLite cannot open the file: its primary result code 14.
 fn cannot_open(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(error) = error else { return false };
     error.code().and_then(|code| code.parse::<i64>().ok()).is_some_and(|code| code & 0xff == 14)
 }
 
-/// A file that is damaged or cannot be opened is named: there may be several.
+/// Adds the path to the error of a file that is damaged or cannot be opened.
 fn name_file(error: OpenError, path: &Path) -> OpenError {
     match &error {
         OpenError::Unwritable { cause, .. } if cause.fault() == Some(Fault::Damaged) => {

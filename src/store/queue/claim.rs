@@ -1,4 +1,4 @@
-//! Leasing what is due, and giving back what was leased for too long.
+//! Claims: leases due deliveries, and releases leases that ran out.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,40 +14,41 @@ use crate::store::events::Event;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 
-/// Endpoints that one statement leases deliveries of.
+/// Endpoints in one statement.
 const TOGETHER: usize = 64;
 
-/// Leases due deliveries until `now + lease`, of each endpoint tier by tier, as far as there is room: a statement a tier and
-/// `TOGETHER` endpoints, so that many endpoints cost little more than one. In the order in which they are to be sent.
+/// Leases due deliveries until `now + lease`: of each endpoint tier by tier, as far as its quota allows. Returns them
+/// in the order of sending. One statement per tier serves `TOGETHER` endpoints, so that many endpoints cost little more
+/// than one.
 ///
 /// # Errors
 /// When the database fails or the id of a row cannot be read.
 pub async fn claim(
     session: &mut Session,
-    wishes: &[ClaimQuota],
+    quotas: &[ClaimQuota],
     now: Timestamp,
     lease: Duration,
 ) -> Result<Vec<ClaimedDelivery>, StoreError> {
     let mut ids: Vec<DeliveryId> = Vec::new();
-    let mut taken: HashMap<EndpointId, u32> = HashMap::new();
-    for (tier, place) in Tier::ALL.into_iter().zip(0..) {
-        let limit = |wish: &ClaimQuota| {
-            let most = if tier == Tier::Fresh { wish.room.fresh } else { wish.room.later };
-            let left = most.saturating_sub(taken.get(&wish.endpoint).copied().unwrap_or(0));
-            (left > 0 && wish.due.get(place) == Some(&true)).then_some((wish.endpoint, left))
+    let mut claimed: HashMap<EndpointId, u32> = HashMap::new();
+    for (tier, index) in Tier::ALL.into_iter().zip(0..) {
+        let limit = |quota: &ClaimQuota| {
+            let most = if tier == Tier::Fresh { quota.room.fresh } else { quota.room.later };
+            let left = most.saturating_sub(claimed.get(&quota.endpoint).copied().unwrap_or(0));
+            (left > 0 && quota.due.get(index) == Some(&true)).then_some((quota.endpoint, left))
         };
-        let limits: Vec<(EndpointId, u32)> = wishes.iter().filter_map(limit).collect();
+        let limits: Vec<(EndpointId, u32)> = quotas.iter().filter_map(limit).collect();
         for part in limits.chunks(TOGETHER) {
             for (id, endpoint) in claim_tier(session, part, tier, now, lease).await? {
                 ids.push(id);
-                *taken.entry(endpoint).or_default() += 1;
+                *claimed.entry(endpoint).or_default() += 1;
             }
         }
     }
     load(session, &ids, now).await
 }
 
-/// Leases the first of one tier, so many of each endpoint.
+/// Leases the first deliveries of one tier, up to a limit for each endpoint.
 async fn claim_tier(
     session: &mut Session,
     limits: &[(EndpointId, u32)],
@@ -60,11 +61,12 @@ async fn claim_tier(
         id: String,
         endpoint_id: String,
     }
-    // Few texts, so that the databases keep them prepared: what is missing to a power of two may lease nothing.
+    // The number of endpoints is padded to a power of two with limits of 0: few texts, so that the databases keep them
+    // prepared.
     let places = limits.len().next_power_of_two();
     let mut values = args![now + lease, now, tier.number()];
-    let nothing = limits.first().map(|(endpoint, _)| (*endpoint, 0));
-    for (endpoint, limit) in limits.iter().copied().chain(nothing.into_iter().cycle()).take(places) {
+    let padding = limits.first().map(|(endpoint, _)| (*endpoint, 0));
+    for (endpoint, limit) in limits.iter().copied().chain(padding.into_iter().cycle()).take(places) {
         values.extend(args![&endpoint, limit]);
     }
     let first = |place: usize| {
@@ -125,7 +127,7 @@ async fn load(session: &mut Session, ids: &[DeliveryId], now: Timestamp) -> Resu
             WHERE d.id IN ({places})"
         );
         let rows: Vec<ClaimedRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-        // The lease of one that cannot be read runs out, and a version that can read it sends it.
+        // The lease of an unreadable delivery runs out, and a version that can read it sends it.
         claimed.extend(session.unreadable().some(rows, |row: ClaimedRow| row.into_claimed(now)));
     }
     claimed.sort_by_key(|claimed| (claimed.tier, claimed.id));
@@ -152,7 +154,7 @@ impl ClaimedRow {
             subject: self.subject,
             detail: unwire(self.detail).map_err(bad(id, "detail"))?,
             fanout: 0,
-            // What cannot be read costs the trace, not the delivery.
+            // An unreadable trace is dropped; the delivery is sent without it.
             trace: self.trace.and_then(|trace| trace.parse().ok()),
         };
         Ok(ClaimedDelivery {
@@ -174,7 +176,8 @@ impl ClaimedRow {
     }
 }
 
-/// Makes up to `limit` deliveries due now that are due beyond a moment; answers how many.
+/// Makes up to `limit` deliveries due now whose due time is after `beyond`, so that only a clock that was put back
+/// since can have set it; returns how many.
 ///
 /// # Errors
 /// When the database fails.
@@ -191,7 +194,7 @@ pub async fn bring_forward(
     session.execute(sql, args![beyond, now, limit]).await
 }
 
-/// Gives deliveries whose owner let the lease run out back to the queue, and writes their attempts down as lost; answers how many.
+/// Makes deliveries whose lease ran out pending again, and records their attempts as lost; returns how many.
 ///
 /// # Errors
 /// When the database fails.
@@ -199,7 +202,8 @@ pub async fn release_overrun(session: &mut Session, now: Timestamp) -> Result<u6
     release(session, (FIRST, now), now).await
 }
 
-/// The same with those alone whose lease ends beyond a moment, so that only a clock put back since can have set it.
+/// Like [`release_overrun`], for deliveries whose lease ends after `beyond`, so that only a clock that was put back
+/// since can have set it.
 ///
 /// # Errors
 /// When the database fails.
@@ -207,8 +211,8 @@ pub async fn release_beyond(session: &mut Session, beyond: Timestamp, now: Times
     release(session, (beyond, LAST), now).await
 }
 
-/// The same with all leased deliveries: for a process that has just found itself the only one on the database, so that whoever held
-/// them is gone.
+/// Like [`release_overrun`], for all leased deliveries: for a starting process that has locked the database, so that no
+/// owner of a lease is alive.
 ///
 /// # Errors
 /// When the database fails.
@@ -219,7 +223,7 @@ pub async fn release_all(session: &mut Session, now: Timestamp) -> Result<u64, S
 const FIRST: Timestamp = Timestamp::from_micros(i64::MIN);
 const LAST: Timestamp = Timestamp::from_micros(i64::MAX);
 
-/// Those whose lease ends after the one moment and by the other: one range of the index.
+/// Releases the deliveries whose lease ends in `(after, by]`: one range of the index.
 async fn release(
     session: &mut Session,
     (after, by): (Timestamp, Timestamp),

@@ -1,7 +1,40 @@
-//! Deliveries as a queue: what is due is leased, sent, and settled.
+//! The queue of deliveries: how they are claimed, sent and settled.
 //!
-//! A lease comes with a fencing number, which guards every later write: an owner whose lease ran out and was given to another can
-//! change nothing any more. Never tried ones come first, then those tried before, then what is asked for again by hand.
+//! The rows of `deliveries` are the queue, and the only truth. A row is `pending` with a due time, `leased` with the
+//! end of a lease, or in a final state. A replica sends only deliveries that it has leased. Each lease has a fencing
+//! token, `fence`: a counter in the row, which every claim increments.
+//!
+//! The life of a delivery:
+//!
+//! 1. **Creation.** The transaction of an event inserts its deliveries. Where the scheduler has reserved room, a
+//!    delivery is *born leased* ([`ClaimedDelivery::fresh`], fence 1), and sent right after the commit. This saves the
+//!    claim, which would be a second transaction for each message. The others are `pending` and due at once.
+//! 2. **Claim.** The dispatcher reads [`due_times`]: for each endpoint, when each [`Tier`] has a delivery due.
+//!    [`claim`] then leases due deliveries for all endpoints that have room ([`ClaimQuota`]): never tried ones first,
+//!    then retries, then replays, so that retries and replays of a failing target do not delay new messages. It also
+//!    reads the status of the requests, so that a message that asks for a decision is not sent once the decision is
+//!    made ([`RequestNow`]).
+//! 3. **Waiting.** A claimed delivery may wait in the scheduler's endpoint queue. Its lease is [extended](extend)
+//!    meanwhile. A delivery that cannot be sent for a while is given back ([`Next::GiveBack`]), without using up an
+//!    attempt.
+//! 4. **Settle.** The result is a [`Settlement`]: with or without an attempt, and what is [`Next`]: a retry at a later
+//!    time, a final state, or back to `pending`. [`settle`] writes many in one statement.
+//!
+//! The fence guards every write after the claim: [`settle`] and [`extend`] change a row only if it is `leased` and has
+//! the fence of the claim. An owner that was too slow finds its deliveries missing in the result, and changes nothing.
+//! The store has one write transaction at a time, so two claims cannot take the same row, and no `SKIP LOCKED` is
+//! needed.
+//!
+//! Owners that die. The only sign of a dead replica is that its leases run out. [`release_overrun`] then
+//! makes these deliveries `pending` again, and records an attempt of class `lost`: it is unknown whether the message
+//! was sent. On SQLite no other process can use the database, so a starting hub takes over all leases at once
+//! ([`release_all`]). Leases and due times are by the clocks of the replicas. Those that lie further ahead than a
+//! correct clock can have set were set before a clock was put back, and are repaired: [`release_beyond`],
+//! [`bring_forward`].
+//!
+//! What may be lost, and what may not: a delivery is created with its event in one transaction, and ends in exactly one
+//! final state, so no message is lost. Messages are sent at least once: when an owner dies after a send and before its
+//! result is committed, the message is sent again. Receivers recognise it by its `webhook-id`, the id of the event.
 
 mod claim;
 mod read;
@@ -20,19 +53,19 @@ use crate::approval::Status;
 use crate::ids::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
 
-/// Which part of an endpoint's queue a delivery stands in.
+/// The priority of a delivery within its endpoint's queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
     /// Never tried.
     Fresh,
     /// Tried before.
     Retry,
-    /// Asked for again by hand.
+    /// Replayed: sent again on demand after it had ended.
     Replay,
 }
 
 impl Tier {
-    /// In the order in which they are sent.
+    /// In the order of sending.
     pub const ALL: [Self; 3] = [Self::Fresh, Self::Retry, Self::Replay];
 
     const fn number(self) -> i64 {
@@ -44,42 +77,36 @@ impl Tier {
     }
 }
 
-/// A delivery that this process may send, until its lease ends.
+/// A delivery that this process has leased.
 #[derive(Debug, Clone)]
 pub struct ClaimedDelivery {
-    /// Its name.
     pub id: DeliveryId,
-    /// To whom.
     pub endpoint_id: EndpointId,
-    /// Guards every later write.
+    /// The fencing token of the claim; guards every later write.
     pub fence: i64,
-    /// Until when it is this process's.
     pub lease_until: Timestamp,
-    /// Which part of the queue it stands in.
     pub tier: Tier,
     /// Attempts made before this one.
     pub attempts: u32,
-    /// How many of them were made before the delivery was last asked for again: its schedule began anew then.
+    /// How many of them were made before the last replay, which restarted the retry schedule.
     pub attempts_before: u32,
-    /// How many since then the schedule does not count.
+    /// How many since then do not count in the schedule, because the hub or the network was at fault.
     pub uncharged: u32,
-    /// How many since then were never recorded by who made them: whether they were made at all nobody knows.
+    /// How many since then are lost: their owner died, and it is unknown whether they were made.
     pub lost: u32,
-    /// When the delivery was made.
     pub created_at: Timestamp,
-    /// Where within the target; empty for where the endpoint points to.
+    /// A channel or member of a Slack workspace; empty for the endpoint's own target.
     pub address: String,
-    /// What is told.
     pub event: Arc<Event>,
-    /// The request that the event is about, as it stood at [`ClaimedDelivery::seen_at`]. None when nobody looked: what is sent at once is
-    /// not held against what it says a moment ago.
+    /// The state of the event's request at [`ClaimedDelivery::seen_at`]. None for a born-leased delivery: it is sent at
+    /// once, so its request need not be checked.
     pub now: Option<RequestNow>,
-    /// When the request was looked at, or the delivery was made.
+    /// When the request was read, or the delivery was created.
     pub seen_at: Timestamp,
 }
 
 impl ClaimedDelivery {
-    /// One that was never tried and is this process's from its making on.
+    /// A born-leased delivery.
     pub const fn fresh(
         id: DeliveryId,
         endpoint_id: EndpointId,
@@ -106,60 +133,53 @@ impl ClaimedDelivery {
     }
 }
 
-/// How far a request is by now.
+/// The state of a request that decides whether a message is still wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestNow {
-    /// Where it stands.
     pub status: Status,
-    /// Which version of its payload is asked for.
     pub revision: u32,
-    /// When it is too late to decide, if it is pending.
+    /// The deadline of a pending request.
     pub expires_at: Timestamp,
 }
 
-/// What becomes of a delivery.
+/// What happens to a leased delivery next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// Tried again at that moment.
+    /// A retry, at this time.
     Retry(Timestamp),
-    /// It ends there.
+    /// A final state.
     End {
-        /// How.
         state: DeliveryState,
-        /// Why, when that is not plain.
+        /// Where the state alone does not explain it.
         reason: Option<String>,
     },
-    /// Given back, as if it had never been taken: it is due at that moment.
+    /// Given back without an attempt, as if it had not been claimed; due at this time.
     GiveBack(Timestamp),
-    /// The same, but only for a wait: its owner looks for it again at that moment.
+    /// The same, for a short wait: its owner claims it again at this time.
     Wait(Timestamp),
 }
 
-/// What is to be written down about a leased delivery.
+/// The result of a leased delivery, to be recorded.
 #[derive(Debug, Clone)]
 pub struct Settlement {
-    /// Which.
     pub id: DeliveryId,
-    /// To whom.
     pub endpoint_id: EndpointId,
-    /// As it was claimed.
+    /// The fencing token of the claim.
     pub fence: i64,
-    /// Which part of the queue it stood in.
     pub tier: Tier,
-    /// Attempts made before.
+    /// Attempts made before this one.
     pub attempts: u32,
-    /// How many of them the schedule does not count.
+    /// How many of them do not count in the retry schedule.
     pub uncharged: u32,
-    /// The attempt that was made, if one was.
+    /// None when no attempt was made.
     pub attempt: Option<Attempt>,
-    /// Whether the schedule counts it.
+    /// Whether the attempt counts in the retry schedule.
     pub charged: bool,
-    /// What becomes of it.
     pub next: Next,
 }
 
 impl Settlement {
-    /// Of a claimed delivery that was not tried.
+    /// For a claimed delivery without an attempt.
     pub const fn untried(claimed: &ClaimedDelivery, next: Next) -> Self {
         Self {
             id: claimed.id,
@@ -175,23 +195,21 @@ impl Settlement {
     }
 }
 
-/// How many deliveries may be taken.
+/// How many deliveries may be claimed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Room {
-    /// All in all.
+    /// In total.
     pub fresh: u32,
-    /// Of those that are not [`Tier::Fresh`].
+    /// In tiers other than [`Tier::Fresh`].
     pub later: u32,
 }
 
-/// What may be leased of one endpoint's queue.
+/// What [`claim`] may lease of one endpoint's deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimQuota {
-    /// Whose queue.
     pub endpoint: EndpointId,
-    /// How much of it.
     pub room: Room,
-    /// Which tiers have something due, in the order of [`Tier::ALL`]; the others are not looked at.
+    /// Which tiers have a delivery due, in the order of [`Tier::ALL`]; the others are not queried.
     pub due: [bool; 3],
 }
 

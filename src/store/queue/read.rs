@@ -1,4 +1,4 @@
-//! Looking at the queue without taking anything out of it.
+//! Reads of the queue that claim nothing.
 
 use super::RequestNow;
 use crate::ids::{EndpointId, RequestId};
@@ -13,24 +13,24 @@ struct MomentRow {
     moment: Option<i64>,
 }
 
-/// When each tier of an endpoint's queue has something next, in the order of [`Tier::ALL`](super::Tier::ALL).
+/// The next due time of each tier of an endpoint's deliveries, in the order of [`Tier::ALL`](super::Tier::ALL).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct DueTimes(pub [Option<Timestamp>; 3]);
 
 impl DueTimes {
-    /// The first of them.
+    /// The earliest of them.
     pub fn first(&self) -> Option<Timestamp> {
         self.0.into_iter().flatten().min()
     }
 
-    /// Which tiers have something due.
+    /// Which tiers have a delivery due.
     pub fn due(&self, now: Timestamp) -> [bool; 3] {
         self.0.map(|moment| moment.is_some_and(|moment| moment <= now))
     }
 }
 
-/// When each endpoint's queue has something next, of those whose queue has. Three looks into an index for each endpoint, however
-/// long the queues are.
+/// The due times of all endpoints with pending deliveries. Three index look-ups for each endpoint, however long the
+/// queues are.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -51,17 +51,17 @@ pub async fn due_times(session: &mut Session) -> Result<Vec<(EndpointId, DueTime
              WHERE d.endpoint_id = e.id AND d.state = 'pending' AND d.tier = 2) AS replay
         FROM endpoints e";
     let rows: Vec<Row> = session.fetch_all(sql, args![]).await?;
-    let moments = |row: &Row| DueTimes([row.fresh, row.retry, row.replay].map(|at| at.map(Timestamp::from_micros)));
+    let times = |row: &Row| DueTimes([row.fresh, row.retry, row.replay].map(|at| at.map(Timestamp::from_micros)));
     rows.iter()
-        .map(|row| (&row.id, moments(row)))
-        .filter(|(_, moments)| moments.first().is_some())
-        .map(|(id, moments)| {
-            Ok((id.parse().map_err(|cause| StoreError::inconsistent("endpoints", "id", id, cause))?, moments))
+        .map(|row| (&row.id, times(row)))
+        .filter(|(_, times)| times.first().is_some())
+        .map(|(id, times)| {
+            Ok((id.parse().map_err(|cause| StoreError::inconsistent("endpoints", "id", id, cause))?, times))
         })
         .collect()
 }
 
-/// How far a request is; none when there is no such request.
+/// The state of a request; none when it does not exist.
 ///
 /// # Errors
 /// When the database fails or the row cannot be read.
@@ -81,7 +81,7 @@ pub async fn request_now(session: &mut Session, id: RequestId) -> Result<Option<
     Ok(Some(RequestNow { status, revision, expires_at: Timestamp::from_micros(expires_at) }))
 }
 
-/// The latest moments that are on record: when the last delivery is due, and when the last lease ends.
+/// The latest due time and the latest end of a lease, to detect that a clock was put back.
 ///
 /// # Errors
 /// When the database fails.
@@ -97,7 +97,7 @@ pub async fn latest(session: &mut Session) -> Result<(Option<Timestamp>, Option<
     Ok((due.map(Timestamp::from_micros), lease.map(Timestamp::from_micros)))
 }
 
-/// What the database's own clock shows, where that may be another machine's.
+/// The time of the database server; none on SQLite, which has the clock of this machine.
 ///
 /// # Errors
 /// When the database fails.
@@ -110,7 +110,7 @@ pub async fn database_time(session: &mut Session) -> Result<Option<Timestamp>, S
     Ok(row.moment.map(Timestamp::from_micros))
 }
 
-/// When the first lease runs out.
+/// The earliest end of a lease.
 ///
 /// # Errors
 /// When the database fails.
@@ -120,7 +120,7 @@ pub async fn next_overrun(session: &mut Session) -> Result<Option<Timestamp>, St
     Ok(row.moment.map(Timestamp::from_micros))
 }
 
-/// How many deliveries wait though they are due, counted up to `most`, and since when the first of them.
+/// How many pending deliveries are due, counted up to `most`, and the due time of the first one.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,4 @@
-//! Writing down what came of deliveries, many at once, each by its own fence.
+//! Records the results of deliveries, many in one statement, each guarded by its fence.
 
 use std::collections::HashSet;
 
@@ -10,20 +10,20 @@ use crate::store::deliveries::DeliveryState;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 
-/// A name for the given rows, so that a statement can go through them; both databases take it.
+/// Begins a CTE of the given rows, in a form that both databases accept.
 macro_rules! rows_named {
     ($names:literal) => {
-        concat!("WITH told (", $names, ") AS (")
+        concat!("WITH given (", $names, ") AS (")
     };
 }
 
 static SETTLE: Bulk = Bulk::typed(
     rows_named!("delivery, fenced, now_state, tries, not_counted, now_tier, due, over, why"),
     &["TEXT", "BIGINT", "TEXT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "TEXT"],
-    ") UPDATE deliveries SET state = told.now_state, attempts = told.tries, uncharged = told.not_counted,
-        tier = told.now_tier, next_attempt_at = told.due, ended_at = told.over, end_reason = told.why,
+    ") UPDATE deliveries SET state = given.now_state, attempts = given.tries, uncharged = given.not_counted,
+        tier = given.now_tier, next_attempt_at = given.due, ended_at = given.over, end_reason = given.why,
         lease_until = NULL, leased_at = NULL
-    FROM told WHERE deliveries.id = told.delivery AND deliveries.fence = told.fenced AND deliveries.state = 'leased'
+    FROM given WHERE deliveries.id = given.delivery AND deliveries.fence = given.fenced AND deliveries.state = 'leased'
     RETURNING id",
 );
 
@@ -34,8 +34,8 @@ static ATTEMPTS: Bulk = Bulk::new(
     "",
 );
 
-/// Writes down attempts and what comes next, all in one go; answers of which deliveries the lease still held. Of the others
-/// nothing is written.
+/// Records attempts and what is next for their deliveries. Returns the deliveries whose lease was still valid. Nothing
+/// is written about the others.
 ///
 /// # Errors
 /// When the database fails.
@@ -49,9 +49,9 @@ pub async fn settle(
         values.extend(settlement.row(now));
     }
     let rows: Vec<IdRow> = session.fetch_bulk(&SETTLE, values).await?;
-    let held: HashSet<DeliveryId> =
+    let valid: HashSet<DeliveryId> =
         rows.iter().map(|row| row.id.parse().map_err(bad(&row.id, "id"))).collect::<Result<_, _>>()?;
-    for settlement in settlements.iter().filter(|settlement| held.contains(&settlement.id)) {
+    for settlement in settlements.iter().filter(|settlement| valid.contains(&settlement.id)) {
         let Some(attempt) = &settlement.attempt else { continue };
         let values = args![
             &settlement.id,
@@ -66,7 +66,7 @@ pub async fn settle(
         ];
         session.add(&ATTEMPTS, values);
     }
-    Ok(held)
+    Ok(valid)
 }
 
 impl Settlement {
@@ -97,12 +97,12 @@ impl Settlement {
 static EXTEND: Bulk = Bulk::typed(
     rows_named!("delivery, fenced, until"),
     &["TEXT", "BIGINT", "BIGINT"],
-    ") UPDATE deliveries SET lease_until = told.until
-    FROM told WHERE deliveries.id = told.delivery AND deliveries.fence = told.fenced AND deliveries.state = 'leased'
+    ") UPDATE deliveries SET lease_until = given.until
+    FROM given WHERE deliveries.id = given.delivery AND deliveries.fence = given.fenced AND deliveries.state = 'leased'
     RETURNING id",
 );
 
-/// Prolongs leases (delivery and fence) to `until`; answers which of them still held.
+/// Extends leases (delivery and fence) to `until`; returns those that were still valid.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,4 @@
-//! What happens to a request's row after it was made.
+//! Changes of a request's row after its creation.
 
 use sqlx::AssertSqlSafe;
 
@@ -8,7 +8,7 @@ use crate::store::arg::args;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 
-/// Ends a pending request; answers whether it was pending.
+/// Ends a pending request; returns whether it was pending.
 ///
 /// # Errors
 /// When the database fails.
@@ -22,7 +22,7 @@ pub async fn end(session: &mut Session, id: RequestId, decision: &Decision, at: 
     Ok(ended)
 }
 
-/// Writes a pending request's new revision, and keeps the payload that it had before.
+/// Writes a pending request's new revision, and stores its previous payload.
 ///
 /// # Errors
 /// When the database fails.
@@ -61,12 +61,12 @@ pub async fn revise(
         &request.id,
     ];
     session.execute(sql, values).await?;
-    // Another command may meet other rules, which ask other groups.
+    // The new payload may match other rules, which ask other groups.
     session.execute("UPDATE request_groups SET open = 0 WHERE request_id = $1", args![&request.id]).await?;
     add_groups(session, request.id, request.terms.groups(), true).await
 }
 
-/// Writes how far reminders and escalation of a pending request are, and who is asked by now.
+/// Writes the progress of a pending request's reminders and escalation, and the groups that are asked by now.
 ///
 /// # Errors
 /// When the database fails.
@@ -88,7 +88,7 @@ pub async fn set_undecidable(session: &mut Session, id: RequestId, undecidable: 
     session.execute(sql, args![i64::from(undecidable), &id]).await.map(drop)
 }
 
-/// Writes which request takes this one's place.
+/// Writes which request supersedes this one.
 ///
 /// # Errors
 /// When the database fails.
@@ -96,7 +96,7 @@ pub async fn set_successor(session: &mut Session, id: RequestId, successor: Requ
     session.execute("UPDATE requests SET superseded_by = $1 WHERE id = $2", args![&successor, &id]).await.map(drop)
 }
 
-/// Notes which groups are asked, for finding a request by them.
+/// Records which groups are asked, for lists by group.
 async fn add_groups<'g>(
     session: &mut Session,
     id: RequestId,

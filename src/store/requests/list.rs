@@ -1,4 +1,4 @@
-//! Finding requests: every list is read off an index, a part at a time.
+//! Lists of requests, read by keyset pages from indexes.
 
 use sqlx::AssertSqlSafe;
 
@@ -10,7 +10,7 @@ use crate::store::dialect::Dialect;
 use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 
-/// Entries of an index looked at in one round of a list.
+/// Index entries read in one round of a list.
 const ROUND: u32 = 200;
 /// Most rounds of one call.
 const ROUNDS: usize = 25;
@@ -20,59 +20,54 @@ struct IdRow {
     id: String,
 }
 
-/// Which requests a list wants; absent fields want all.
+/// Which requests to list; absent fields match all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Where they stand.
     pub status: Option<Status>,
-    /// What they are about.
     pub resource: Option<ResourceName>,
-    /// Who asked.
     pub requester: Option<crate::approval::Email>,
-    /// By which token it was asked.
+    /// The caller's token.
     pub asked_by: Option<String>,
-    /// Asked at or after.
+    /// Created at or after.
     pub from: Option<Timestamp>,
-    /// Asked before.
+    /// Created before.
     pub to: Option<Timestamp>,
-    /// What sort.
     pub kind: Option<Kind>,
-    /// By what to find them, when not by themselves.
+    /// The index to find them by, when not by their own columns.
     pub source: Option<Source>,
 }
 
-/// By what requests are found.
+/// The index by which requests are found.
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// A group that is or was asked.
+    /// Requests that ask or asked the group.
     Group(GroupName),
-    /// A person who has voted.
+    /// Requests that the person has voted on.
     Voter(Email),
-    /// A person who may still vote.
+    /// Pending requests that the person may still vote on.
     WaitingFor {
-        /// Who.
         person: Email,
-        /// Their groups, and those of the members they stand in for.
+        /// The person's groups, and those of the members that the person is a stand-in for.
         groups: Vec<GroupName>,
     },
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug)]
 pub struct Found {
-    /// The requests.
     pub requests: Vec<Request>,
-    /// What the next part comes after, when there may be more.
+    /// The cursor of the next page, when there may be more.
     pub next: Option<RequestId>,
 }
 
 impl Filter {
     fn conditions(&self, dialect: Dialect) -> Conditions {
         let mut conditions = Conditions::default();
-        // Somebody's requests are few, those of a resource more, and those of a status or kind most of all.
+        // A person has few requests, a resource more, and a status or kind most of all.
         let by_person = self.requester.is_some() || self.asked_by.is_some();
         let by_other = by_person || self.resource.is_some();
-        let common = |is_so, column, expression| if is_so { dialect.common(column, expression) } else { column };
+        let common =
+            |is_common, column, expression| if is_common { dialect.common(column, expression) } else { column };
         conditions.add(common(by_other, "status =", "+status ="), self.status.map(Status::as_str));
         conditions.add(common(by_other, "kind =", "+kind ="), self.kind.map(Kind::as_str));
         conditions.add(common(by_person, "resource =", "+resource ="), self.resource.as_ref());
@@ -85,8 +80,8 @@ impl Filter {
 }
 
 impl Source {
-    /// What no index can tell: whether the person may decide it and has not yet.
-    fn wants(&self, request: &Request) -> bool {
+    /// Checks what no index covers: whether the person may decide the request and has not yet.
+    fn matches(&self, request: &Request) -> bool {
         match self {
             Self::Group(_) | Self::Voter(_) => true,
             Self::WaitingFor { person, .. } => {
@@ -98,7 +93,7 @@ impl Source {
 
 /// Up to `limit` requests that match, newest first, older than `before`.
 ///
-/// However many there are, a call looks at no more than 5,000 of them: a list may be short and go on.
+/// A call reads at most 5,000 index entries, so a page may be short although more pages follow.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -119,7 +114,7 @@ pub async fn page(
         let mut conditions = filter.conditions(session.dialect());
         conditions.add_list("id IN", ids.iter().map(Arg::from));
         for request in select(session, conditions, "id DESC", ROUND).await?.requests {
-            if !source.wants(&request) {
+            if !source.matches(&request) {
                 continue;
             }
             if found.len() == limit as usize {
@@ -157,13 +152,13 @@ async fn newest(
             let next = found.last().map(|last| last.id);
             return Ok(Found { requests: found, next });
         }
-        // Some could not be read: the page is filled from behind them.
+        // Some rows were unreadable: the page is filled with the next ones.
         before = last.map(|last| parse(&last.id)).transpose()?;
     }
     Ok(Found { requests: found, next: before })
 }
 
-/// The next ids that an index names, newest first: each look-up reads at most [`ROUND`] of its entries.
+/// The next ids in an index, newest first: each look-up reads at most [`ROUND`] entries.
 async fn candidates(
     session: &mut Session,
     source: &Source,
@@ -198,7 +193,7 @@ async fn candidates(
     Ok(ids.into_iter().rev().take(ROUND as usize).collect())
 }
 
-/// Up to `limit` requests that ended in `[from, to)`, in the order of their ends, behind `after`.
+/// Up to `limit` requests that ended in `[from, to)`, by end, after `after`.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -220,15 +215,16 @@ pub async fn ended(
         }
         let part = select(session, conditions, "decided_at, id", limit).await?;
         match part.last {
-            // None of them can be read, which is not the end.
+            // None of the rows can be read, but more rows may follow.
             Some(last) if part.requests.is_empty() => after = Some((last.decided_at.unwrap_or_default(), last.id)),
             _ => return Ok(part.requests),
         }
     }
 }
 
-/// Up to `limit` requests that waited at `as_of`, asked in `[from, to)`, in the order of their deadlines, behind `after`. Shown as
-/// they stand now: with [`ended`] up to `as_of`, each request is in exactly one of the two, whatever happens meanwhile.
+/// Up to `limit` requests that were pending at `as_of` and created in `[from, to)`, by deadline, after `after`. They
+/// are returned as they are now. Together with [`ended`] up to `as_of`, each request is in exactly one of the two
+/// lists, even if it is decided meanwhile.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -244,7 +240,7 @@ pub async fn waiting(
     loop {
         let mut conditions = Conditions::default();
         conditions.add("created_at <=", Some(as_of));
-        // The same value again, so that the planner may use the index of either side.
+        // `$1` again: the planner can use an index for each side of the OR.
         conditions.require("(status = 'pending' OR decided_at >= $1)");
         conditions.add("resource =", resource);
         conditions.add("created_at >=", from);
@@ -260,7 +256,7 @@ pub async fn waiting(
     }
 }
 
-/// How many requests wait, and since when the oldest does.
+/// How many requests are pending, and when the oldest was created.
 ///
 /// # Errors
 /// When the database fails.
@@ -293,43 +289,44 @@ async fn select(
     let sql = format!("SELECT {COLUMNS} FROM requests {condition} ORDER BY {order} LIMIT ${}", values.len());
     let found: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
     let rows = found.len();
-    let place =
+    let position =
         |row: &Row| KeysetPosition { id: row.id.clone(), expires_at: row.expires_at, decided_at: row.decided_at };
-    let last = found.last().map(place);
+    let last = found.last().map(position);
     let mut requests = session.unreadable().some(found, Row::into_request);
     match complete(session, &mut requests).await {
         Err(StoreError::Inconsistent { .. }) => {}
         completed => return completed.map(|()| Selected { requests, rows, last }),
     }
-    // A vote of one of them, say, cannot be read: a request without it would be another one.
+    // Something that belongs to a request, such as a vote, cannot be read. The request would be wrong without it, so it
+    // is skipped.
     let mut whole = Vec::with_capacity(requests.len());
     for mut request in requests {
         match complete(session, std::slice::from_mut(&mut request)).await {
             Ok(()) => whole.push(request),
-            Err(error @ StoreError::Inconsistent { .. }) => session.unreadable().met(&error),
+            Err(error @ StoreError::Inconsistent { .. }) => session.unreadable().add(&error),
             Err(error) => return Err(error),
         }
     }
     Ok(Selected { requests: whole, rows, last })
 }
 
-/// Requests of some rows. One that cannot be read is left out, so that the others are seen.
+/// The requests of some rows, without those that cannot be read.
 struct Selected {
     requests: Vec<Request>,
-    /// How many rows there were.
+    /// How many rows were read.
     rows: usize,
-    /// Where the last of them stands, whether it could be read or not.
+    /// The position of the last row, whether it could be read or not.
     last: Option<KeysetPosition>,
 }
 
-/// A row's place in the orders in which requests are listed. Times are microseconds.
+/// A row's keyset position, in each order of the lists. Times are microseconds.
 struct KeysetPosition {
     id: String,
     expires_at: i64,
     decided_at: Option<i64>,
 }
 
-/// A WHERE clause put together from fixed texts; values only ever go in as `$n`.
+/// A WHERE clause, composed of fixed texts; values are bound as `$n` only.
 #[derive(Default)]
 struct Conditions {
     texts: Vec<String>,

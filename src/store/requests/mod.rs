@@ -1,4 +1,4 @@
-//! Requests.
+//! Requests: their rows, and what belongs to them.
 
 mod change;
 mod list;
@@ -7,6 +7,8 @@ pub use change::{end, notice, revise, set_successor, set_undecidable};
 pub use list::{Filter, Found, Source, backlog, ended, page, waiting};
 
 use std::collections::HashMap;
+use std::error::Error;
+use std::str::FromStr;
 
 use sqlx::AssertSqlSafe;
 
@@ -65,21 +67,21 @@ static REQUESTS: Bulk = Bulk::new(
 );
 static GROUPS: Bulk = Bulk::new(2, "INSERT INTO request_groups (group_name, request_id, open)", 3, "");
 
-/// A request as it is to be written. Made outside of the writer, which everybody waits for.
+/// A request, serialized for insertion. This is done outside of the writer, which all other calls wait for.
 #[derive(Debug)]
 pub struct NewRequest {
     row: Vec<Arg>,
     groups: Vec<Vec<Arg>>,
 }
 
-/// Adds a request, as it stands: one that is decided at once is never seen pending.
+/// Adds a request in its current state: a request that is decided at once is never pending in the database.
 pub fn add(session: &mut Session, new: NewRequest) {
     session.add(&REQUESTS, new.row);
     new.groups.into_iter().for_each(|group| session.add(&GROUPS, group));
 }
 
 impl NewRequest {
-    /// A request as it is to be written.
+    /// Serializes a request.
     ///
     /// # Errors
     /// When a part of it cannot be written as JSON.
@@ -119,7 +121,7 @@ impl NewRequest {
     }
 }
 
-/// One request with all that belongs to it.
+/// One request with its votes, execution, grant and review.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -131,7 +133,7 @@ pub async fn get(session: &mut Session, id: RequestId) -> Result<Option<Request>
     Ok(requests.pop())
 }
 
-/// Adds votes, and what follows a decision, to requests that have been read.
+/// Adds votes, executions, grants and reviews to requests.
 async fn complete(session: &mut Session, requests: &mut [Request]) -> Result<(), StoreError> {
     let ids = |wanted: &dyn Fn(&Request) -> bool| -> Vec<RequestId> {
         requests.iter().filter(|request| wanted(request)).map(|request| request.id).collect()
@@ -159,15 +161,6 @@ impl Row {
         let id: RequestId =
             self.id.parse().map_err(|cause| StoreError::inconsistent("requests", "id", &self.id, cause))?;
         let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("requests", column, id, cause);
-        let email = |column, text: Option<String>| {
-            let parsed = text.map(|text| text.parse()).transpose();
-            parsed
-                .map_err(|cause: crate::approval::InvalidEmail| StoreError::inconsistent("requests", column, id, cause))
-        };
-        let other = |column, text: Option<String>| {
-            let parsed = text.map(|text| text.parse()).transpose();
-            parsed.map_err(|cause: crate::ids::InvalidId| StoreError::inconsistent("requests", column, id, cause))
-        };
         let number = |column, value: i64| {
             u32::try_from(value).map_err(|cause| StoreError::inconsistent("requests", column, id, cause))
         };
@@ -187,8 +180,8 @@ impl Row {
             },
             digest: self.digest.parse().map_err(|cause| StoreError::inconsistent("requests", "digest", id, cause))?,
             requester: Requester {
-                email: email("requester_email", self.requester_email)?,
-                acting_for: email("acting_for", self.acting_for)?,
+                email: parse_optional(id, "requester_email", self.requester_email)?,
+                acting_for: parse_optional(id, "acting_for", self.acting_for)?,
                 name: self.requester_name,
                 groups: serde_json::from_str(&self.requester_groups).map_err(bad("requester_groups"))?,
             },
@@ -202,10 +195,10 @@ impl Row {
             decision: self.decision.as_deref().map(serde_json::from_str).transpose().map_err(bad("decision"))?,
             terms: serde_json::from_str(&self.terms).map_err(bad("terms"))?,
             votes: Vec::new(),
-            beneficiary: email("beneficiary", self.beneficiary)?,
+            beneficiary: parse_optional(id, "beneficiary", self.beneficiary)?,
             change: self.change.as_deref().map(serde_json::from_str).transpose().map_err(bad("change"))?,
-            supersedes: other("supersedes", self.supersedes)?,
-            superseded_by: other("superseded_by", self.superseded_by)?,
+            supersedes: parse_optional(id, "supersedes", self.supersedes)?,
+            superseded_by: parse_optional(id, "superseded_by", self.superseded_by)?,
             undecidable: self.undecidable != 0,
             progress: Progress {
                 reminders: number("reminders", self.reminders)?,
@@ -216,4 +209,12 @@ impl Row {
             review: None,
         })
     }
+}
+
+fn parse_optional<T>(id: RequestId, column: &'static str, text: Option<String>) -> Result<Option<T>, StoreError>
+where
+    T: FromStr<Err: Error + Send + Sync + 'static>,
+{
+    let parsed = text.map(|text| text.parse()).transpose();
+    parsed.map_err(|cause| StoreError::inconsistent("requests", column, id, cause))
 }

@@ -1,6 +1,6 @@
-//! What somebody did in Slack: written down before Slack is answered, carried out afterwards, said once.
+//! Slack jobs: clicks and commands, stored before Slack gets its answer, and carried out afterwards.
 //!
-//! What is to be done and what is to be said about it are plain text here, for the services to read. Both are forgotten at the end.
+//! The work and the reply are plain text here; the services interpret them. Both are erased when the job ends.
 
 use crate::approval::Digest;
 use crate::ids::EndpointId;
@@ -8,20 +8,17 @@ use crate::store::arg::args;
 use crate::store::{Session, StoreError};
 use crate::time::{CLOCK_SLACK, Timestamp};
 
-/// A job that this process may work on for a while.
+/// A job that this process has claimed for some time.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// The digest of the signature that it came with.
+    /// The digest of the signature of Slack's request, so that a repeated request is not a new job.
     pub id: Digest,
-    /// To whom it came.
     pub endpoint: EndpointId,
-    /// What to do.
     pub work: String,
-    /// What to say, once it is done.
+    /// The reply to send; set once the work is done.
     pub reply: Option<String>,
-    /// How often it has been taken up, this time included; guards what is written about it.
+    /// How often it was claimed, this time included. Serves as the fencing token of later writes.
     pub attempts: u32,
-    /// When it came.
     pub created_at: Timestamp,
 }
 
@@ -41,7 +38,7 @@ struct Due {
     last: Option<i64>,
 }
 
-/// Adds a job that is due at once; answers whether it has not come before.
+/// Adds a job that is due at once; returns whether it is new.
 ///
 /// # Errors
 /// When the database fails.
@@ -57,12 +54,18 @@ pub async fn add(
     Ok(session.execute(sql, args![id, &endpoint, work, now]).await? == 1)
 }
 
-/// Takes up to `limit` jobs that are due, or due long after `until`, as only a clock put back since can have had it; they are due
-/// again at `until` unless they have ended by then. One whose row cannot be read ends: it would be taken again and again.
+/// Claims up to `limit` jobs that are due. Also those that are due long after `until`, which only a clock that was put
+/// back since can have set. They are due again at `until`, unless they end before. A job whose row cannot be read is
+/// ended: it would be claimed again and again.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn take(session: &mut Session, now: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Job>, StoreError> {
+pub async fn claim(
+    session: &mut Session,
+    now: Timestamp,
+    until: Timestamp,
+    limit: u32,
+) -> Result<Vec<Job>, StoreError> {
     // Two ranges of the index: with an OR, SQLite sorts all that waits.
     let sql = "UPDATE slack_jobs SET attempts = attempts + 1, run_at = $2 WHERE id IN (
             SELECT id FROM (
@@ -72,23 +75,23 @@ pub async fn take(session: &mut Session, now: Timestamp, until: Timestamp, limit
             ) AS either LIMIT $3
         ) RETURNING id, endpoint_id, work, reply, attempts, created_at";
     let rows: Vec<Row> = session.fetch_all(sql, args![now, until, limit, until + CLOCK_SLACK]).await?;
-    let mut taken = Vec::with_capacity(rows.len());
+    let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         let id = row.id.clone();
         match row.into_job() {
-            Ok(job) => taken.push(job),
+            Ok(job) => claimed.push(job),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a job of Slack is given up");
+                tracing::error!(error = &error as &dyn std::error::Error, "a Slack job cannot be read and is ended");
                 let sql = "UPDATE slack_jobs SET work = '', reply = NULL, run_at = NULL, ended_at = $2, end_reason = $3
                     WHERE id = $1";
                 session.execute(sql, args![id, now, error.to_string()]).await?;
             }
         }
     }
-    Ok(taken)
+    Ok(claimed)
 }
 
-/// When the next one is due, and the last.
+/// When the first job is due, and the last.
 ///
 /// # Errors
 /// When the database fails.
@@ -99,7 +102,7 @@ pub async fn next(session: &mut Session) -> Result<Option<(Timestamp, Timestamp)
     Ok(first.zip(last).map(|(first, last)| (Timestamp::from_micros(first), Timestamp::from_micros(last))))
 }
 
-/// Makes all that are open due: for a process that has just found itself the only one on the database.
+/// Makes all open jobs due: for a starting process that has locked the database.
 ///
 /// # Errors
 /// When the database fails.
@@ -107,8 +110,8 @@ pub async fn take_over(session: &mut Session, now: Timestamp) -> Result<(), Stor
     session.execute("UPDATE slack_jobs SET run_at = $1 WHERE run_at > $1", args![now]).await.map(drop)
 }
 
-/// Writes down that the job is done, and what is to be said about it. Answers whether the job was still this process's: if not,
-/// nothing of the transaction may be kept.
+/// Records that the work is done, and the reply. Returns whether this process still had the claim: if not, the caller
+/// must roll back the transaction.
 ///
 /// # Errors
 /// When the database fails.
@@ -117,7 +120,7 @@ pub async fn done(session: &mut Session, job: &Job, reply: &str) -> Result<bool,
     Ok(session.execute(sql, args![&job.id, job.attempts, reply]).await? == 1)
 }
 
-/// Ends the job; `reason` says why when it did not end well.
+/// Ends the job; `reason` says why it failed, if it did.
 ///
 /// # Errors
 /// When the database fails.
@@ -127,7 +130,7 @@ pub async fn end(session: &mut Session, job: &Job, reason: Option<String>, now: 
     session.execute(sql, args![&job.id, job.attempts, now, reason]).await.map(drop)
 }
 
-/// Lets the job be taken up again at that moment.
+/// Makes the job due again at `at`.
 ///
 /// # Errors
 /// When the database fails.
@@ -136,7 +139,7 @@ pub async fn again(session: &mut Session, job: &Job, at: Timestamp) -> Result<()
     session.execute(sql, args![&job.id, job.attempts, at]).await.map(drop)
 }
 
-/// Forgets up to `limit` jobs that ended before that moment.
+/// Deletes up to `limit` jobs that ended before `before`.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,8 +1,9 @@
 //! The chat message that shows a request, and the lock that a delivery needs to change it.
 //!
-//! A message shows one event of its request. That event's id is the message's version: ids of events are in the order of time.
-//! A delivery locks the message before it is sent, and releases the lock together with its result. So of two changes the newer
-//! one stays, whichever arrives first. The lock is a row: it works across replicas, and expires if its owner dies.
+//! A message shows one event of its request. That event's id is the message's version: ids of events are in the order
+//! of time. A delivery locks the message before it is sent, and releases the lock together with its result. So of two
+//! changes the newer one stays, whichever arrives first. The lock is a row: it works across replicas, and expires if
+//! its owner dies.
 
 use crate::ids::{DeliveryId, EndpointId, EventId, RequestId};
 use crate::store::arg::args;
@@ -134,7 +135,8 @@ pub async fn lock(
     Ok(MessageLock::Acquired(row.channel.zip(row.ts).map(|(channel, ts)| Message { channel, ts })))
 }
 
-/// Records what a delivery did to a message, and releases its lock. Writes nothing when another delivery has the lock by now.
+/// Records what a delivery did to a message, and releases its lock. Writes nothing when another delivery has the lock
+/// by now.
 ///
 /// # Errors
 /// When the database fails.
@@ -162,8 +164,8 @@ pub async fn unlock(session: &mut Session, report: &MessageReport) -> Result<(),
     session.execute(sql, values).await.map(drop)
 }
 
-/// Makes the deliveries due now that wait for the message's lock and were never tried, if the lock is free. Those that were tried
-/// before keep their time. Returns how many.
+/// Makes the deliveries due now that wait for the message's lock and were never tried, if the lock is free. Those that
+/// were tried before keep their time. Returns how many.
 ///
 /// # Errors
 /// When the database fails.

@@ -1,4 +1,4 @@
-//! What the hub keeps of Slack: messages that show requests, what people did there, and channels that subscribed.
+//! Slack: messages that show requests, jobs (clicks and commands), and subscriptions of channels.
 
 pub mod jobs;
 pub mod messages;

@@ -1,4 +1,4 @@
-//! Channels that hear of a group's requests besides the endpoint's own.
+//! Subscriptions: further channels that receive a group's requests.
 
 use crate::approval::{Email, GroupName};
 use crate::ids::EndpointId;
@@ -9,11 +9,8 @@ use crate::time::Timestamp;
 /// A subscription.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Subscription {
-    /// Through which endpoint.
     pub endpoint: EndpointId,
-    /// In which channel.
     pub channel: String,
-    /// Of which group.
     pub group: GroupName,
 }
 
@@ -24,7 +21,7 @@ struct Row {
     group_name: String,
 }
 
-/// All there are.
+/// All subscriptions.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -35,7 +32,7 @@ pub async fn all(session: &mut Session) -> Result<Vec<Subscription>, StoreError>
     Ok(session.unreadable().all("slack_subscriptions", rows, Row::into_subscription))
 }
 
-/// Adds one; answers whether it is new.
+/// Adds a subscription; returns whether it is new.
 ///
 /// # Errors
 /// When the database fails.
@@ -52,7 +49,7 @@ pub async fn add(
     Ok(session.execute(sql, args![endpoint, channel, group, person, now]).await? == 1)
 }
 
-/// Takes one away; answers whether it was there.
+/// Deletes a subscription; returns whether it existed.
 ///
 /// # Errors
 /// When the database fails.

@@ -116,7 +116,7 @@ fn choose(replay: &Replay, part: &[Delivery]) -> (Vec<DeliveryId>, Option<Delive
             break;
         }
         last = Some(delivery.id);
-        if replay.filter.wants(delivery) {
+        if replay.filter.matches(delivery) {
             chosen.push(delivery.id);
         }
     }
