@@ -92,7 +92,7 @@ fn fitting(
     let text = if declaration.is_bounded_by_schema || !set.is_built_in() || cfg!(debug_assertions) {
         let body = output.body();
         let schema = declaration.schema;
-        validators.check(schema, &body).map_err(|violation| output.refused(schema, violation, data))?;
+        validators.check(schema, &body).map_err(|violation| output.schema_error(schema, violation, data))?;
         if !set.is_built_in() {
             mentions::check(declaration.channel, &output, &body, data)?;
         }

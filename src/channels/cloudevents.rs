@@ -1,4 +1,4 @@
-//! CloudEvents 1.0 in structured mode: another envelope around what custom endpoints are told.
+//! CloudEvents 1.0 in structured mode: another envelope around the data that custom endpoints receive.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -6,10 +6,10 @@ use serde_json::value::RawValue;
 use super::custom::{data, within_budget};
 use super::{EventNotice, RenderError, Subject, TemplateSet, Validators};
 
-/// Before the kind of event. Types of events are told apart over all sources.
+/// Prefix of the event type, which must be unique over all sources.
 const TYPE_PREFIX: &str = "countersign.";
 
-/// The attributes, in the order of the specification, and the data.
+/// The attributes in the order of the specification, then the data.
 #[derive(Serialize)]
 struct CloudEvent<'a> {
     specversion: &'static str,
@@ -44,7 +44,7 @@ pub(super) fn render(
     within_budget(format!("custom/{}", notice.kind), serde_json::to_string(&event).map_err(unreadable)?)
 }
 
-/// The id of the request, or the endpoint, that the event is about.
+/// The id of the event's request or endpoint.
 fn subject(notice: &EventNotice<'_>) -> Result<Option<String>, RenderError> {
     #[derive(Deserialize)]
     struct Named {

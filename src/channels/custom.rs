@@ -1,4 +1,4 @@
-//! Custom endpoints: the event whole and exact, as Standard Webhooks 1.0 lays it out.
+//! Custom endpoints: the complete, exact event in the format of Standard Webhooks 1.0.
 
 use serde_json::{Value, json};
 
@@ -11,16 +11,16 @@ use crate::store::endpoints::Channel;
 
 pub(super) const CUSTOM: Declaration = Declaration {
     channel: Channel::Custom,
-    // A program reads it: nothing but JSON is markup to it.
+    // A program reads it, so only JSON needs escaping.
     escape: in_json,
     plain: |text| in_json(&visible(text)),
     code: |text| in_json(&visible(text)),
     moment: |at| at.to_string(),
-    // It has no links that read otherwise.
+    // JSON has no link markup: the URL alone.
     link: |url, _| in_json(url),
     schema: EVENT,
     is_bounded_by_schema: false,
-    // Standard Webhooks advises to stay small; a request's own limits keep well below this.
+    // Standard Webhooks advises small bodies; the limits of a request keep bodies well below this.
     budget: Budget::bytes(1024 * 1024),
     rate_per_second: None,
     concurrency: 32,
@@ -41,7 +41,7 @@ pub(super) fn render(
     if set.is_built_in() {
         return plain(notice);
     }
-    // Sent compact, so that white space in a template costs nobody anything.
+    // Sent as compact JSON, so that white space in a template costs nothing.
     let (name, body) = by_template(set, validators, notice)?;
     within_budget(name, body.to_string())
 }
@@ -56,11 +56,11 @@ pub(super) fn data(
         return plain_data(notice);
     }
     let (_, body) = by_template(set, validators, notice)?;
-    // The schema has seen that it is there.
+    // The schema requires the member.
     Ok(body.get("data").unwrap_or(&Value::Null).to_string())
 }
 
-/// What an operator's template makes of it, and the template's name.
+/// Renders with an operator's template. Returns the template's name and the body.
 fn by_template(
     set: &TemplateSet,
     validators: &Validators,
@@ -82,15 +82,14 @@ fn by_template(
     let body = output.body();
     match validators.check(EVENT, &body) {
         Ok(()) => Ok((output.name(), body)),
-        Err(violation) => Err(output.refused(EVENT, violation, &mut data)),
+        Err(violation) => Err(output.schema_error(EVENT, violation, &mut data)),
     }
 }
 
-/// What the built-in template says, without reading the request first: most of what the hub ever sends. That it is the same, and
-/// valid, is tested.
+/// Writes what the built-in template renders, without parsing the request: a fast path for most deliveries. A test compares both.
 fn plain(notice: &EventNotice<'_>) -> Result<String, RenderError> {
     let data = plain_data(notice)?;
-    // Neither kinds of events nor times hold anything that JSON escapes.
+    // Event kinds and times contain no characters that JSON escapes.
     let body = format!("{{\"type\":\"{}\",\"timestamp\":\"{}\",\"data\":{data}}}", notice.kind, notice.at);
     within_budget(format!("custom/{}", notice.kind), body)
 }
@@ -113,7 +112,7 @@ fn plain_data(notice: &EventNotice<'_>) -> Result<String, RenderError> {
     })
 }
 
-/// The body, unless it is too big.
+/// Returns the body, unless it exceeds the budget.
 pub(super) fn within_budget(name: String, body: String) -> Result<String, RenderError> {
     let budget = CUSTOM.budget.most;
     if body.len() > budget {
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_short_way_says_what_the_template_says() {
+    fn the_fast_path_writes_what_the_template_renders() {
         let (templates, validators) = (Templates::load(None).expect("loads"), Validators::new().expect("compiles"));
         let set = templates.layers(Channel::Custom, &[]).next().expect("a set").expect("compiles");
         let slot = SlotLinks {

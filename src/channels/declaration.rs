@@ -1,4 +1,4 @@
-//! What a channel is. Each channel's file has one [`Declaration`], and `registry.rs` all of them.
+//! The properties of a channel. Each channel's file defines one [`Declaration`]; `registry.rs` lists them.
 
 use serde_json::Value;
 
@@ -6,118 +6,116 @@ use super::view::MessageLimits;
 use crate::store::endpoints::Channel;
 use crate::time::Timestamp;
 
-/// All that tells one channel from another.
+/// Everything that differs between channels.
 #[derive(Debug, Clone, Copy)]
 pub struct Declaration {
     pub(super) channel: Channel,
-    /// Makes any text harmless in the channel's markup, and in JSON: what `{{…}}` writes.
+    /// Escapes any text for the channel's markup and for JSON: `{{…}}`.
     pub(super) escape: fn(&str) -> String,
-    /// The same where no markup is read: `{{plain …}}`.
+    /// Escapes text for places where the channel reads no markup: `{{plain …}}`.
     pub(super) plain: fn(&str) -> String,
-    /// The same inside a block of code: `{{code …}}`.
+    /// Escapes text inside a code block: `{{code …}}`.
     pub(super) code: fn(&str) -> String,
-    /// A moment, shown in the reader's zone where the channel can: `{{moment …}}`.
+    /// Formats a time, in the reader's time zone where the channel can: `{{moment …}}`.
     pub(super) moment: fn(Timestamp) -> String,
-    /// A link that reads as a text, for JSON: `{{link …}}`. The URL is the hub's own, or the template's.
+    /// Formats a link from URL and text, for JSON: `{{link …}}`. The URL is one of the hub's, or a literal in the template.
     pub(super) link: fn(&str, &str) -> String,
-    /// The schema, one of [`super::SCHEMAS`], that each body meets.
+    /// The schema of its bodies, one of [`super::SCHEMAS`].
     pub(super) schema: &'static str,
-    /// Whether it bounds how long texts may be, so that what a built-in template renders may fail it.
+    /// Whether the schema limits the length of texts, so that even a built-in template can render an invalid body.
     pub(super) is_bounded_by_schema: bool,
-    /// How large a body may be.
+    /// Largest body.
     pub(super) budget: Budget,
-    /// Messages a second that the target takes before it throttles, where that is known.
+    /// Messages per second that the target accepts before it throttles, where known.
     pub rate_per_second: Option<f64>,
-    /// Sends under way at once, where an endpoint says nothing else.
+    /// Default concurrency limit of an endpoint.
     pub concurrency: u32,
-    /// Of chat channels, how much a message has limits for.
+    /// How much text fits into a message; only chat channels have limits.
     pub(super) limits: Option<MessageLimits>,
-    /// Built-in templates: the event, or the part's name, and the text.
+    /// Built-in templates: name of the event or part, and text.
     pub(super) templates: &'static [(&'static str, &'static str)],
-    /// What an answer means by its status and text, where the channel knows more of it than HTTP does.
+    /// Interprets an answer's status and body where the channel knows more than HTTP's rules.
     pub(super) meaning: fn(u16, &str) -> Option<Meaning>,
-    /// The answer header that says in seconds how long to wait, where it goes before `Retry-After`.
+    /// Answer header with the wait in seconds, where it takes precedence over `Retry-After`.
     pub wait_header: Option<&'static str>,
-    /// Query parameters that the channel wants in every endpoint's URL.
+    /// Query parameters added to every endpoint's URL.
     pub query: &'static [(&'static str, &'static str)],
-    /// Of a channel that is spoken to by calls of an API, and whose messages are changed later: what an answer says of a message.
+    /// Reads where a message was posted. Only channels that call an API and edit their messages later have one.
     pub receipt: Option<fn(&str) -> Option<Receipt>>,
-    /// Of a channel that may refuse a message for its form: how it is sent once more.
+    /// How to send a message again after the target rejected its form.
     pub short: Option<Short>,
 }
 
-/// A message in short form: a text alone, which no target refuses for its form.
+/// The short form of a message: text only, which no target rejects for its form.
 #[derive(Debug, Clone, Copy)]
 pub struct Short {
-    /// Whether an answer refuses a message for its form, so that nothing of it stands there.
+    /// Whether an answer rejects a message for its form, so that nothing was posted.
     pub is_wanted: fn(&str) -> bool,
-    /// The text, of what templates see, with links when whoever reads it may have them.
+    /// Makes the text from the template input; with links if its readers may have them.
     pub(super) text: fn(&Value, bool) -> String,
 }
 
-/// What an answer says of a message.
+/// What an answer reports about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receipt {
-    /// There it is.
+    /// It was posted.
     Posted {
-        /// In which channel.
         channel: String,
-        /// What it is called there.
+        /// The message's id in the channel.
         ts: String,
     },
-    /// The one that was to be changed is not there any more.
+    /// The message to edit no longer exists.
     Vanished,
 }
 
-/// How large a body may be.
+/// Largest body.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Budget {
-    /// Most of it.
     pub(super) most: usize,
-    /// What is counted of the body, given as compact JSON, when that is not its bytes.
+    /// Measures a body, given as compact JSON, where its size is not its number of bytes.
     pub(super) of: Option<fn(&str) -> usize>,
 }
 
 impl Budget {
-    /// So many bytes of JSON.
+    /// A limit in bytes of compact JSON.
     pub(super) const fn bytes(most: usize) -> Self {
         Self { most, of: None }
     }
 
-    /// The size of a body, given as compact JSON.
+    /// Measures a body, given as compact JSON.
     pub(super) fn size(&self, text: &str) -> usize {
         self.of.map_or(text.len(), |of| of(text))
     }
 }
 
-/// What a target's answer means.
+/// The meaning of a target's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
-    /// It has the message.
+    /// The message was delivered.
     Delivered,
-    /// It took the message; what becomes of it shows elsewhere.
+    /// The target accepted the message; it does not report the result.
     Accepted,
-    /// It says yes and means no; the next time may go better.
+    /// The status is a success but the body reports a failure; a retry may succeed.
     FalseSuccess(String),
-    /// It refuses this message, and would again.
+    /// The target refuses this message permanently.
     Refused(String),
-    /// There is nothing to send to any more.
+    /// The target no longer exists.
     Gone(String),
-    /// It wants less.
+    /// The target throttles.
     Throttled(String),
-    /// It does not know the hub by what it was shown.
+    /// The target does not accept the hub's credentials.
     BadCredentials(String),
-    /// What it was sent is none of what it takes: the hub is at fault.
+    /// The hub sent an invalid message: a fault of the hub or of a template.
     Malformed(String),
 }
 
 impl Declaration {
-    /// Whether people read it. The URL of a chat channel is the secret: nothing is signed.
+    /// Whether people read its messages. A chat channel's URL is its secret, so nothing is signed.
     pub const fn is_chat(&self) -> bool {
         self.limits.is_some()
     }
 
-    /// What an answer means, if the channel has a word about it.
+    /// Interprets an answer, if the channel has a rule for it.
     pub fn meaning(&self, status: u16, answer: &str) -> Option<Meaning> {
         (self.meaning)(status, answer)
     }

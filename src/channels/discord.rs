@@ -1,4 +1,4 @@
-//! Discord, by a webhook: an embed with link buttons.
+//! Discord, through a webhook: an embed with link buttons.
 
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub(super) const DISCORD: Declaration = Declaration {
     is_bounded_by_schema: true,
     // Discord counts the characters of all texts of an embed.
     budget: Budget { most: 6_000, of: Some(embedded) },
-    // Five in two seconds for each webhook, as its answers' headers say.
+    // Five per two seconds and webhook, according to the headers of its answers.
     rate_per_second: Some(2.0),
     concurrency: 1,
     limits: Some(MessageLimits { text: 2_400, lines: 40, slots: 5, facts: 6 }),
@@ -30,30 +30,30 @@ pub(super) const DISCORD: Declaration = Declaration {
         ["_message", "_ask", "_outcome", "_endpoint", "_command", "_buttons", "_color", "_slots"]
     ),
     meaning,
-    // `Retry-After` counts milliseconds where a URL names no version of the API, as webhooks' URLs do.
+    // `Retry-After` is in milliseconds where the URL has no API version, as with webhook URLs.
     wait_header: Some("x-ratelimit-reset-after"),
-    // To be answered when the message is saved; and link buttons are dropped without a word otherwise.
+    // `wait`: Discord answers after the message is saved. Without `with_components` it silently drops link buttons.
     query: &[("wait", "true"), ("with_components", "true")],
     receipt: None,
     short: None,
 };
 
-/// In Markdown, on one line. `://` too, or any address would become a link.
+/// Escapes Markdown, on one line. Also escapes `://`, or Discord makes a link of any URL.
 fn escape(text: &str) -> String {
     in_json(&plain_markdown(&dead_mentions(&visible(text))).replace(':', "\\:"))
 }
 
-/// Where no Markdown is read: titles and buttons.
+/// For titles and buttons, where Discord reads no Markdown.
 fn plain(text: &str) -> String {
     in_json(&dead_pings(&dead_mentions(&visible(text))).replace('\n', " ⏎ "))
 }
 
-/// Between the fences of a code block.
+/// For text between the fences of a code block.
 fn code(text: &str) -> String {
     in_json(&split_fences(&dead_pings(&dead_mentions(&visible(text)))))
 }
 
-/// Characters, as JavaScript counts them, of whatever Discord adds up.
+/// The texts that Discord adds up, in UTF-16 code units.
 fn embedded(body: &str) -> usize {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
     let length = |text: Option<&Value>| text.and_then(Value::as_str).map_or(0, |text| text.encode_utf16().count());
@@ -66,20 +66,20 @@ fn embedded(body: &str) -> usize {
     list(&body, "embeds").iter().map(of_embed).sum()
 }
 
-/// Discord numbers what is wrong.
+/// Interprets Discord's numeric error codes.
 fn meaning(status: u16, answer: &str) -> Option<Meaning> {
     const UNKNOWN_CHANNEL: i64 = 10_003;
     const UNKNOWN_WEBHOOK: i64 = 10_015;
-    // Without `wait`, which an operator may have set otherwise, nobody learns whether it was saved.
+    // An operator's URL may set `wait=false`: then Discord does not report whether the message was saved.
     if status == 204 {
         return Some(Meaning::Accepted);
     }
     if !(400..500).contains(&status) || status == 429 {
         return None;
     }
-    let said: Value = serde_json::from_str(answer).ok()?;
-    let code = said.get("code").and_then(Value::as_i64)?;
-    let text = cut(said.get("message").and_then(Value::as_str).unwrap_or_default(), 200).0;
+    let error: Value = serde_json::from_str(answer).ok()?;
+    let code = error.get("code").and_then(Value::as_i64)?;
+    let text = cut(error.get("message").and_then(Value::as_str).unwrap_or_default(), 200).0;
     let text = format!("Discord: {code}: {text}");
     Some(if matches!(code, UNKNOWN_CHANNEL | UNKNOWN_WEBHOOK) { Meaning::Gone(text) } else { Meaning::Refused(text) })
 }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_mark_mention_or_link_survives() {
+    fn markup_mentions_and_links_are_escaped() {
         let bold = r"\\*\\*b\\*\\* \\[x\\]\\(http\\://y\\)";
         assert_eq!(escape("**b** [x](http://y)"), bold);
         assert_eq!(escape("@everyone <@1>"), "@\u{2060}everyone \\\\<@1\\\\>");
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_says_what_is_wrong() {
+    fn error_codes_have_a_meaning() {
         let gone = meaning(404, r#"{"message": "Unknown Webhook", "code": 10015}"#);
         assert_eq!(gone, Some(Meaning::Gone("Discord: 10015: Unknown Webhook".to_owned())));
         let refused = meaning(400, r#"{"message": "Invalid Form Body", "code": 50035, "errors": {}}"#);

@@ -1,4 +1,4 @@
-//! Google Chat, by a webhook: a card with buttons that open links.
+//! Google Chat, through a webhook: a card with buttons that open links.
 
 use serde_json::Value;
 
@@ -15,14 +15,14 @@ pub(super) const GOOGLE_CHAT: Declaration = Declaration {
     escape,
     plain: escape,
     code,
-    // A card has no function for it.
+    // A card has no function for local times.
     moment: utc,
     link: |url, text| format!("<a href=\\\"{}\\\">{}</a>", in_json(&entities(&url.replace('"', "%22"))), escape(text)),
     schema: SCHEMA,
     is_bounded_by_schema: true,
     // Google Chat's own limit.
     budget: Budget::bytes(32_000),
-    // One a second for each space, over all its webhooks.
+    // One per second and space, over all webhooks of the space.
     rate_per_second: Some(1.0),
     concurrency: 1,
     limits: Some(MessageLimits { text: 6_000, lines: 40, slots: 6, facts: 6 }),
@@ -32,20 +32,20 @@ pub(super) const GOOGLE_CHAT: Declaration = Declaration {
     ),
     meaning,
     wait_header: None,
-    // The key and the token stand there already; order and encoding make no difference to Google. Without the option it ignores the
-    // thread that a message names, and begins a new one.
+    // The URL already has key and token; their order and encoding do not matter to Google. Without this option it ignores the
+    // message's thread and starts a new one.
     query: &[("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD")],
     receipt: None,
     short: None,
 };
 
-/// In a card's text, which reads a few HTML tags and nothing else.
+/// For a card's text, in which Google Chat reads a few HTML tags and no other markup.
 fn escape(text: &str) -> String {
     in_json(&entities(&visible(text).replace('\n', " ⏎ ")))
 }
 
-/// A line of code, or several: a card has no other font and no frame, so each has a rule in front, which tells it from a line of the
-/// hub's. Spaces are kept.
+/// Lines of code. A card has neither a monospace font nor a frame, so each line starts with a rule that distinguishes it from the
+/// hub's own text. Spaces are kept.
 fn code(text: &str) -> String {
     let line = |line: &str| format!("│\u{a0}{}", entities(&visible(line)).replace("  ", "\u{a0}\u{a0}"));
     in_json(&text.split('\n').map(line).collect::<Vec<_>>().join("<br>"))
@@ -55,14 +55,14 @@ fn entities(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Google says what is wrong by its own name of the status.
+/// Interprets Google's status names.
 fn meaning(status: u16, answer: &str) -> Option<Meaning> {
     if !(400..500).contains(&status) || status == 429 {
         return None;
     }
-    let said: Value = serde_json::from_str(answer).ok()?;
-    let name = said.pointer("/error/status").and_then(Value::as_str)?;
-    let text = said.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
+    let error: Value = serde_json::from_str(answer).ok()?;
+    let name = error.pointer("/error/status").and_then(Value::as_str)?;
+    let text = error.pointer("/error/message").and_then(Value::as_str).unwrap_or_default();
     let text = format!("Google Chat: {}: {}", cut(name, 50).0, cut(text, 200).0);
     // The space, or the webhook in it, was deleted.
     Some(if name == "NOT_FOUND" { Meaning::Gone(text) } else { Meaning::Refused(text) })
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_tag_survives() {
+    fn tags_are_escaped() {
         assert_eq!(
             escape("<a href='x'>y</a>\n&lt; <users/all>"),
             "&lt;a href='x'&gt;y&lt;/a&gt; ⏎ &amp;lt; &lt;users/all&gt;"
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_says_what_is_wrong() {
+    fn status_names_have_a_meaning() {
         let gone = meaning(404, r#"{"error": {"code": 404, "message": "No such space.", "status": "NOT_FOUND"}}"#);
         assert_eq!(gone, Some(Meaning::Gone("Google Chat: NOT_FOUND: No such space.".to_owned())));
         let refused = meaning(400, r#"{"error": {"code": 400, "message": "Bad card.", "status": "INVALID_ARGUMENT"}}"#);

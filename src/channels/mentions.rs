@@ -1,8 +1,8 @@
-//! Mentions: a template's own words may call somebody, and nothing that a value writes.
+//! Mentions: a template's own text may mention people, a value never may.
 //!
-//! Escapes keep each value from being a mention. What they cannot see is a template that puts a value into one, as `<@{{…}}>`, or into
-//! the list of whom the message may mention. So where a message of an operator's templates holds mentions, it is rendered once more with
-//! marks around what values wrote.
+//! Escaping keeps a value from forming a mention alone. It cannot detect a template that puts a value into one, as in `<@{{…}}>`, or
+//! into the list of allowed mentions. Therefore a message of an operator's template that contains mentions is rendered a second time,
+//! with marks around the text that values wrote ([`origin`]).
 
 use serde_json::Value;
 
@@ -10,13 +10,13 @@ use super::RenderError;
 use super::templates::{RenderedTemplate, origin};
 use crate::store::endpoints::Channel;
 
-/// How a mention begins and ends in texts of a channel.
+/// Start and end of a mention in the texts of a channel.
 type MentionForm = (&'static str, &'static str);
 
-/// What no mention is, though it begins like one.
+/// Slack's date function, which starts like a mention but is none.
 const DATE: &str = "<!date^";
 
-/// The forms of mentions in a channel's texts, as its documents describe them: Discord "Message Formatting", Slack "Formatting text for
+/// The forms of mentions in a channel's texts, according to its documentation: Discord "Message Formatting", Slack "Formatting text for
 /// app surfaces", Teams "Mention support within Adaptive Cards", Google Chat "Format messages".
 const fn forms(channel: Channel) -> &'static [MentionForm] {
     match channel {
@@ -28,7 +28,7 @@ const fn forms(channel: Channel) -> &'static [MentionForm] {
     }
 }
 
-/// Where a body says whom it may mention. `*` stands for each item of a list.
+/// JSON Pointers to the fields that list whom a message may mention. `*` matches each item of a list.
 const fn lists(channel: Channel) -> &'static [&'static str] {
     match channel {
         Channel::Discord => &["/allowed_mentions/roles/*", "/allowed_mentions/users/*"],
@@ -41,10 +41,10 @@ const fn lists(channel: Channel) -> &'static [&'static str] {
     }
 }
 
-/// Refuses a body in which a value has a part in whom it mentions.
+/// Rejects a body in which a value determines whom the message mentions.
 ///
 /// # Errors
-/// With the template, the line in it, and what to write instead.
+/// The template and its line, when a value is part of a mention.
 pub(super) fn check(
     channel: Channel,
     output: &RenderedTemplate<'_>,
@@ -54,23 +54,23 @@ pub(super) fn check(
     if mention_sites(channel, body).is_empty() {
         return Ok(());
     }
-    let refused = |pointer: &str, data: &mut Value| {
+    let reject = |pointer: &str, data: &mut Value| {
         let (name, line) = output.place(pointer, data);
-        let detail = "a value may not say whom the message mentions: write it out in the template";
+        let detail = "a value may not be part of a mention: write the mention out in the template";
         Err(RenderError::Template { name, line, detail: detail.to_owned() })
     };
-    let Some(marked) = output.marked(data) else { return refused("", data) };
+    let Some(marked) = output.marked(data) else { return reject("", data) };
     match mention_sites(channel, &marked).into_iter().find(|site| site.is_mixed) {
-        Some(site) => refused(&site.pointer, data),
+        Some(site) => reject(&site.pointer, data),
         None => Ok(()),
     }
 }
 
-/// A mention, or a place that says who may be mentioned.
+/// A mention in a text, or an entry of a list of allowed mentions.
 struct MentionSite {
     /// JSON Pointer (RFC 6901) into the body.
     pointer: String,
-    /// Whether a value has a part in it.
+    /// Whether a value wrote part of it.
     is_mixed: bool,
 }
 
@@ -83,7 +83,7 @@ fn mention_sites(channel: Channel, body: &Value) -> Vec<MentionSite> {
     found
 }
 
-/// Follows a path of [`lists`].
+/// Collects the entries at a path of [`lists`].
 fn in_list(value: &Value, path: &str, pointer: String, found: &mut Vec<MentionSite>) {
     let (step, rest) = path.split_once('/').unwrap_or((path, ""));
     let each: Vec<(String, &Value)> = match value {
@@ -122,7 +122,7 @@ fn in_texts(value: &Value, pointer: String, forms: &[MentionForm], found: &mut V
     }
 }
 
-/// The mentions in a text that may hold marks, each as whether it is partly a value's.
+/// Finds the mentions in a text that may contain marks. Returns for each whether a value wrote part of it.
 fn mentions(text: &str, forms: &[MentionForm]) -> Vec<bool> {
     let [open, close] = origin::MARK;
     let (mut plain, mut values, mut is_value) = (String::new(), Vec::new(), false);
@@ -143,10 +143,10 @@ fn mentions(text: &str, forms: &[MentionForm]) -> Vec<bool> {
             let length = rest.find(end).map_or(rest.len(), |at| at + end.len());
             let part = values.get(place..place + length).unwrap_or_default();
             let own = part.iter().take_while(|value| **value).count();
-            // One that a value begins was made harmless by the escape, unless the template's own words go on with it.
-            let goes_on = |character: char| character.is_alphanumeric() || matches!(character, '&' | '!' | '>');
+            // Escaping made a mention harmless that a value starts, unless the template's own text continues it.
+            let continues = |character: char| character.is_alphanumeric() || matches!(character, '&' | '!' | '>');
             let is_harmless =
-                own >= begin.len() && !rest.get(own..length).is_some_and(|after| after.starts_with(goes_on));
+                own >= begin.len() && !rest.get(own..length).is_some_and(|after| after.starts_with(continues));
             if !rest.starts_with(DATE) && !is_harmless {
                 found.push(part.contains(&true));
             }
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mention_is_all_the_templates_own_or_none() {
+    fn a_mention_is_mixed_when_a_value_wrote_part_of_it() {
         let of =
             |text: &str, channel| mentions(&text.replace('[', "\u{f0003}").replace(']', "\u{f0004}"), forms(channel));
         for (text, found) in [

@@ -1,7 +1,34 @@
-//! What each kind of target is sent: a template's JSON, checked against the channel's schema and its size, and how its answer
-//! is read.
+//! Channels: the kinds of targets (Teams, Slack, Discord, Google Chat, custom), the messages that they receive, and the meaning of
+//! their answers.
 //!
-//! A channel turns a [`EventNotice`] into a body and judges an answer. It sends nothing and knows neither endpoints nor deliveries.
+//! A channel turns an [`EventNotice`] into a body, and an answer into a [`Meaning`]. It sends nothing, and knows neither the URLs of
+//! endpoints nor deliveries. Rendering has no state: the same notice always gives the same body, so a retry sends the same message.
+//!
+//! From an event to a body ([`Channels::render_message`]):
+//!
+//! 1. **Input.** `delivery` makes the notice: the event, its subject (JSON of the API at that time) after [`redact`], and the signed
+//!    links of the slots that the endpoint serves.
+//! 2. **View.** `view` reads the subject into the values that all chat templates see, cut to the channel's `MessageLimits`. Custom
+//!    templates see the subject itself. Nothing is escaped yet.
+//! 3. **Templates.** `templates` returns the layers for this message, the strongest first: an operator's templates from the database,
+//!    from files, then the built-in ones.
+//! 4. **Escaping.** Every value is written through the channel's functions `escape`, `plain` or `code`, built from [`text`]: markup,
+//!    mentions and invisible characters become plain text, and the result fits a JSON string. Templates cannot write a value raw.
+//! 5. **Checks.** The body must be JSON, match the channel's JSON Schema (`schema`) and fit its `Budget`. `mentions` rejects a body
+//!    in which a value is part of a mention. When only the size is wrong, `chat` halves all texts and renders again, up to six times.
+//! 6. **Fallback.** When a layer fails, the next one renders the message; [`RenderedMessage`] reports the failure. A faulty template
+//!    of an operator therefore never loses a message. When the built-in template fails, the delivery fails: that is a bug.
+//! 7. **API calls.** `slack_app` adds the method and address, and turns link buttons into buttons that vote in Slack. An approve
+//!    button does so only if the message shows the complete request (`slack_shown`).
+//!
+//! When Slack rejects the blocks of a message, [`Channels::render_short`] makes a text without templates (`slack_short`).
+//!
+//! `custom` and `cloudevents` write the built-in form without parsing the subject. `preview` renders `samples` with templates that
+//! are not stored yet, so that a faulty one is rejected before any event needs it.
+//!
+//! A new channel needs: a variant of `Channel`, a file with its [`Declaration`] (escape functions, schema, budget, limits, meaning of
+//! answers), a line in `registry.rs`, a folder in `templates/notifications/`, and a schema in `schemas/`. All other code asks the
+//! declaration. The exceptions are `mentions`, with the forms of mentions of each channel, and this module's choice of a renderer.
 
 mod chat;
 mod cloudevents;
@@ -42,25 +69,25 @@ use self::slack_app::ApiCall;
 use self::templates::Templates;
 use crate::store::endpoints::Channel;
 
-/// Renders for all channels.
+/// Renders messages for all channels.
 pub struct Channels {
     templates: Templates,
     validators: Validators,
 }
 
 impl Channels {
-    /// With the built-in templates, overridden by those in `folder` (laid out like `templates/notifications`).
+    /// Loads the built-in templates, and those in `folder` over them (laid out like `templates/notifications`).
     ///
     /// # Errors
-    /// When a template cannot be read or is not a template.
+    /// A file cannot be read or is not a valid template.
     pub fn new(folder: Option<&std::path::Path>) -> Result<Self, TemplatesError> {
         Ok(Self { templates: Templates::load(folder)?, validators: Validators::new()? })
     }
 
-    /// The message, made with the operator's templates. When they fail it is made with those below them, and what failed is told.
+    /// Renders the message with the operator's templates. When these fail, falls back to those below, and returns the failure too.
     ///
     /// # Errors
-    /// When the built-in template fails, or what it renders is no JSON, not what the channel takes, or too big for it.
+    /// The built-in template fails, or its output is not JSON, does not match the schema, or is too large.
     pub fn render_message(
         &self,
         channel: Channel,
@@ -68,22 +95,22 @@ impl Channels {
         notice: &EventNotice<'_>,
         overrides: &[Override],
     ) -> Result<RenderedMessage, RenderError> {
-        let (mut problem, mut refused, mut is_operators) = (None, None, false);
+        let (mut problem, mut last_error, mut is_operators) = (None, None, false);
         for layer in self.templates.layers(channel, overrides) {
             is_operators |= !layer.as_ref().is_ok_and(|set| set.is_built_in());
-            let made = layer.map_err(RenderError::from).and_then(|set| self.by(&set, manner, notice));
-            match made {
+            let rendered = layer.map_err(RenderError::from).and_then(|set| self.render_with(&set, manner, notice));
+            match rendered {
                 Ok(ApiCall { method, body }) => return Ok(RenderedMessage { method, body, is_operators, problem }),
                 Err(error) => {
                     problem.get_or_insert_with(|| error.clone());
-                    refused = Some(error);
+                    last_error = Some(error);
                 }
             }
         }
-        Err(refused.unwrap_or_else(|| RenderError::Missing(notice.kind.to_owned())))
+        Err(last_error.unwrap_or_else(|| RenderError::Missing(notice.kind.to_owned())))
     }
 
-    /// The body, made with the hub's own templates.
+    /// Renders the body with the built-in templates or files alone.
     ///
     /// # Errors
     /// As [`Self::render_message`].
@@ -91,10 +118,10 @@ impl Channels {
         self.render_message(channel, Manner::Body, notice, &[]).map(|said| said.body)
     }
 
-    /// The message in short form, made without templates: for a target that refused the whole one for its form.
+    /// Makes the short form of a message, for a target that rejected the form of the full one. Returns method and body.
     ///
     /// # Errors
-    /// When the channel has no short form, or what the event is about cannot be read.
+    /// The channel has no short form, or the event's subject cannot be read.
     pub fn render_short(
         &self,
         channel: Channel,
@@ -112,7 +139,12 @@ impl Channels {
         Ok((method, body))
     }
 
-    fn by(&self, set: &TemplateSet, manner: Manner<'_>, notice: &EventNotice<'_>) -> Result<ApiCall, RenderError> {
+    fn render_with(
+        &self,
+        set: &TemplateSet,
+        manner: Manner<'_>,
+        notice: &EventNotice<'_>,
+    ) -> Result<ApiCall, RenderError> {
         let (declaration, validators) = (set.declaration(), &self.validators);
         let body = match (manner, declaration.limits) {
             (Manner::Call(posting), Some(limits)) => {
@@ -126,29 +158,28 @@ impl Channels {
     }
 }
 
-/// How a message is laid out.
+/// The format of a message.
 #[derive(Debug, Clone, Copy)]
 pub enum Manner<'m> {
-    /// As the channel's own body.
+    /// The channel's body.
     Body,
-    /// As a `CloudEvent` from the hub at `source`; for custom endpoints.
+    /// A `CloudEvent` from the hub at `source`; for custom endpoints.
     Cloudevent {
-        /// The hub's URL.
+        /// The hub's public URL.
         source: &'m str,
     },
-    /// As a call of the target's API.
+    /// A call of the target's API.
     Call(&'m Posting),
 }
 
-/// A message, as it is sent.
+/// A rendered message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderedMessage {
-    /// Of an API, which of its methods is called.
+    /// The method to call, for channels with an API.
     pub method: Option<&'static str>,
-    /// JSON.
     pub body: String,
-    /// Whether an operator's template was there to make it.
+    /// Whether an operator's template applied to the message.
     pub is_operators: bool,
-    /// What was wrong with that one: the message was made with the one below it.
+    /// The failure of the operator's template; the message was then made with one below it.
     pub problem: Option<RenderError>,
 }

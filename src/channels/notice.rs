@@ -1,4 +1,4 @@
-//! What there is to tell, as templates see it.
+//! The input of rendering: one event for one endpoint.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,48 +8,41 @@ use super::redact::Withheld;
 use crate::ids::EventId;
 use crate::time::Timestamp;
 
-/// One event for one endpoint.
+/// One event for one endpoint, from which a message is rendered.
 #[derive(Debug)]
 pub struct EventNotice<'a> {
-    /// The event's identity.
     pub id: EventId,
     /// For example `request.created`.
     pub kind: &'a str,
-    /// When it happened.
     pub at: Timestamp,
-    /// What it is about.
     pub subject: Subject<'a>,
-    /// What the subject does not hold of what it is about; none when it holds all.
+    /// What redaction removed from the subject; `None` when nothing was redacted.
     pub withheld: Option<Withheld>,
-    /// The links of the slots that the endpoint serves.
+    /// Links of the slots that the endpoint serves.
     pub links: Links,
 }
 
-/// What an event is about, as the API showed it then, as JSON text.
+/// The subject of an event: JSON text of the API at the time of the event.
 #[derive(Debug, Clone, Copy)]
 pub enum Subject<'a> {
-    /// A request.
     Request(&'a str),
-    /// An endpoint.
     Endpoint(&'a str),
-    /// Nothing at all.
+    /// No subject: a ping.
     Nothing,
 }
 
 impl EventNotice<'_> {
-    /// What was stored, read.
+    /// Parses the subject's stored text.
     pub(super) fn read(&self, text: &str) -> Result<Value, RenderError> {
         serde_json::from_str(text).map_err(|error| RenderError::Subject(error.to_string()))
     }
 }
 
-/// `data.links`: those of the first slot in front, those of each slot in `slots`. Empty when the endpoint serves none.
+/// `data.links`: the first slot's links at the top level, and the links of every slot in `slots`. Empty when the endpoint serves none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Links {
-    /// The first slot's.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub first: Option<SlotLinks>,
-    /// Each slot's.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<SlotLinks>,
 }
@@ -57,20 +50,20 @@ pub struct Links {
 /// The links of one slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SlotLinks {
-    /// The deciding group.
+    /// The group that decides the slot.
     pub group: String,
-    /// To look, and decide from there.
+    /// Opens the decision page.
     pub review: String,
-    /// To the same page, with approve in front; absent once the slot has its approvals, or there is nothing to decide.
+    /// Opens the page with approve first; absent once the slot is full or the request is decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approve: Option<String>,
-    /// To the same page, with reject in front; absent once there is nothing to decide.
+    /// Opens the page with reject first; absent once the request is decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reject: Option<String>,
 }
 
 impl Links {
-    /// Of the given slots.
+    /// Collects the links of the given slots.
     pub fn of(slots: Vec<SlotLinks>) -> Self {
         Self { first: slots.first().cloned(), slots }
     }

@@ -1,4 +1,4 @@
-//! Templates tried out with events that never happened.
+//! Previews: renders templates with sample events.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,43 +10,37 @@ use super::{Channels, Declaration, Manner, TemplateSet};
 use crate::store::endpoints::Channel;
 use crate::store::events::KINDS;
 
-/// Bytes of bodies that are told; those beyond are measured alone.
+/// Most bytes of bodies in one result; bodies beyond it are measured but left out.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// Which events a template is tried with, and which sorts of each.
+/// The events and sorts of samples that a template is tried with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Samples {
-    /// Kinds of events.
     pub events: Vec<&'static str>,
-    /// Sorts.
     pub sorts: Vec<Sample>,
 }
 
-/// What a template makes of a sample.
+/// The result of rendering one sample.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Preview {
-    /// The kind of event.
     pub event: &'static str,
-    /// Which sort.
     pub sample: &'static str,
-    /// What would be sent; none when the template fails, or when the bodies before it were very long.
+    /// The rendered body; `None` when the template fails, or when the bodies before it were very large.
     pub body: Option<Value>,
-    /// Its size, as the channel counts; 0 when the template fails.
+    /// The body's size, in the channel's measure; 0 when the template fails.
     pub size: usize,
-    /// The most that the channel takes.
+    /// The channel's largest size.
     pub budget: usize,
-    /// What is wrong.
     pub problem: Option<PreviewProblem>,
 }
 
-/// What is wrong with a template.
+/// A fault of a template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PreviewProblem {
-    /// Which template: the channel and the event, or a part.
+    /// Channel and name of the template or part.
     pub template: Option<String>,
-    /// The line in it, from 1; none when no line can be named.
+    /// Line, from 1, where known.
     pub line: Option<usize>,
-    /// In words.
     pub detail: String,
 }
 
@@ -58,7 +52,7 @@ impl From<&RenderError> for PreviewProblem {
 }
 
 impl Samples {
-    /// All that a template of that name takes part in.
+    /// All samples that can use a template of that name.
     pub fn of(name: &str) -> Self {
         let events = match KINDS.iter().find(|kind| **kind == name) {
             Some(kind) => vec![*kind],
@@ -69,38 +63,38 @@ impl Samples {
 }
 
 impl Channels {
-    /// An operator's files that are for an endpoint or a resource.
+    /// The operator's template files for single endpoints and resources.
     pub fn files(&self) -> &[FileTemplate] {
         self.templates.reaches()
     }
 
-    /// The text that serves as the template of that name where nothing is kept in the database, and whether it is built in.
+    /// Returns the template text below the templates in the database, and whether it is built in.
     pub fn below(&self, channel: Channel, name: &str) -> Option<(String, bool)> {
         self.templates.below(channel, name)
     }
 
-    /// What the channel's templates, with these over them, make of samples. Nothing falls back. When they cannot even be put
-    /// together, the first sample alone says so.
+    /// Renders samples with the channel's templates and `overrides` on top, without falling back. When the templates cannot be
+    /// expanded, only the first sample is returned, with the error.
     pub fn preview(&self, channel: Channel, overrides: &[Override], samples: &Samples) -> Vec<Preview> {
         let each = samples.events.iter().flat_map(|event| samples.sorts.iter().map(move |sort| (*event, *sort)));
         match self.templates.try_out(channel, overrides) {
             Ok(set) => {
                 let (mut previews, mut bytes) = (Vec::new(), 0);
                 for (event, sort) in each {
-                    let said = self.sample(&set, event, sort);
-                    let is_too_long = said.as_ref().is_err_and(RenderError::is_too_long);
-                    bytes += said.as_ref().map_or(0, String::len);
-                    let mut tried = preview(channel, event, sort, said);
+                    let rendered = self.sample(&set, event, sort);
+                    let is_too_long = rendered.as_ref().is_err_and(RenderError::is_too_long);
+                    bytes += rendered.as_ref().map_or(0, String::len);
+                    let mut tried = preview(channel, event, sort, rendered);
                     tried.body = tried.body.filter(|_| bytes <= MOST_BYTES);
                     previews.push(tried);
-                    // The next ones would take as long.
+                    // The other samples would take as long.
                     if is_too_long {
                         break;
                     }
                 }
                 previews
             }
-            // They fail for all samples alike.
+            // All samples fail in the same way.
             Err(error) => {
                 each.take(1).map(|(event, sort)| preview(channel, event, sort, Err(error.clone().into()))).collect()
             }
@@ -112,15 +106,15 @@ impl Channels {
             Posting { address: "C0123456789".to_owned(), mode: PostMode::New, shows_links: true, needs_page: false };
         let is_called = set.declaration().receipt.is_some();
         let manner = if is_called { Manner::Call(&posting) } else { Manner::Body };
-        self.by(set, manner, &Example::new(event, sort).notice()).map(|call| call.body)
+        self.render_with(set, manner, &Example::new(event, sort).notice()).map(|call| call.body)
     }
 }
 
-fn preview(channel: Channel, event: &'static str, sort: Sample, said: Result<String, RenderError>) -> Preview {
+fn preview(channel: Channel, event: &'static str, sort: Sample, rendered: Result<String, RenderError>) -> Preview {
     let budget = Declaration::of(channel).budget;
-    let text = said.as_deref().unwrap_or_default();
+    let text = rendered.as_deref().unwrap_or_default();
     let body: Option<Value> = serde_json::from_str(text).ok();
     let size = budget.size(text);
-    let problem = said.as_ref().err().map(PreviewProblem::from);
+    let problem = rendered.as_ref().err().map(PreviewProblem::from);
     Preview { event, sample: sort.as_str(), body, size, budget: budget.most, problem }
 }

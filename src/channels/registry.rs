@@ -1,10 +1,10 @@
-//! All channels: whoever wants to know something of one asks its declaration.
+//! The registry of channels: maps each one to its declaration. No other code matches on the channel to learn its properties.
 
 use super::{Declaration, custom, discord, google_chat, slack, slack_app, teams};
 use crate::store::endpoints::Channel;
 
 impl Declaration {
-    /// That of a channel.
+    /// Returns the declaration of a channel.
     pub const fn of(channel: Channel) -> &'static Self {
         match channel {
             Channel::Teams => &teams::TEAMS,

@@ -1,4 +1,4 @@
-//! Events that never happened, one of each kind and sort: what templates are tried with before anything real is sent.
+//! Sample events, one of each kind and sort: templates are tried with them before they render real events.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -9,39 +9,39 @@ use crate::ids::EventId;
 use crate::store::events::{ASKING, PING};
 use crate::time::Timestamp;
 
-/// Where the samples' hub would be.
+/// URL of the samples' hub.
 const HUB: &str = "https://hub.example.com";
-/// When they would have happened: 2026-11-21, noon UTC.
+/// Time of the samples, in microseconds: 2026-11-21, noon UTC.
 const AT: i64 = 1_795_262_400_000_000;
-/// What somebody may write who wants a message to lie.
+/// Text of an attacker who wants to forge parts of a message.
 const HOSTILE: &str = "[click](http://evil.example) ![img](http://evil.example/x.png) **bold** _i_ ~s~ ||s|| <at>all</at> <!channel> \
     <@U012AB3CD> <@123456789012345678> <users/all> @everyone @here <http://evil.example|Approve> <a href=\"http://evil.example\">x</a> \
     {{DATE(2017-02-14T06:08:39Z)}} `code` ``` # head \u{202e}reversed\u{200b} \u{1b}[31m \"quote\" \\ \u{0} {{{raw}}} &amp; &lt; \r\n- list";
 
-/// A sort of sample.
+/// The sort of texts in a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sample {
-    /// As most are.
+    /// Ordinary texts.
     Plain,
-    /// Every text as long as it may be.
+    /// Every text has its greatest length.
     Long,
-    /// Every text full of what markup and clients might read.
+    /// Every text is full of markup and control characters.
     Hostile,
-    /// Whatever may be absent is absent.
+    /// Optional values are absent.
     Empty,
-    /// Texts that are written from right to left.
+    /// Right-to-left texts.
     RightToLeft,
-    /// Twenty groups have to approve.
+    /// Twenty groups must approve.
     ManyGroups,
 }
 
 impl Sample {
-    /// All there are.
+    /// All sorts.
     pub const ALL: [Self; 6] =
         [Self::Plain, Self::Long, Self::Hostile, Self::Empty, Self::RightToLeft, Self::ManyGroups];
 
-    /// What it is called.
+    /// The name in the API and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -61,7 +61,7 @@ impl Sample {
         }
     }
 
-    /// What of texts that anybody may write stands at each place.
+    /// The text in place of one that a person wrote.
     fn written(self, plain: &str, longest: usize) -> String {
         match self {
             Self::Plain | Self::ManyGroups => plain.to_owned(),
@@ -73,7 +73,7 @@ impl Sample {
     }
 }
 
-/// An event with its links, before it is told.
+/// A sample event with its links.
 #[derive(Debug, Clone)]
 pub struct Example {
     kind: String,
@@ -82,7 +82,7 @@ pub struct Example {
 }
 
 impl Example {
-    /// Of that kind and sort.
+    /// Makes a sample.
     pub fn new(kind: &str, sample: Sample) -> Self {
         let subject = match kind.split('.').next() {
             _ if kind == PING => None,
@@ -93,7 +93,7 @@ impl Example {
         Self { kind: kind.to_owned(), subject: subject.map(|subject| subject.to_string()), links }
     }
 
-    /// As a channel is given it.
+    /// The sample as the input of a channel.
     pub fn notice(&self) -> EventNotice<'_> {
         let at = Timestamp::from_micros(AT);
         let subject = match &self.subject {
@@ -108,7 +108,7 @@ impl Example {
 fn links(kind: &str, sample: Sample) -> Links {
     let is_asking = ASKING.contains(&kind);
     let slot = |group: String| {
-        // As long as a real one.
+        // As long as a real link.
         let url = |intent: &str| format!("{HUB}/c/{intent}-{group}-{}", "0123456789abcdef".repeat(12));
         let is_full = approved(kind, sample, &group) >= needed(sample, &group);
         let (approve, reject) = ((is_asking && !is_full).then(|| url("approve")), is_asking.then(|| url("reject")));
@@ -117,7 +117,7 @@ fn links(kind: &str, sample: Sample) -> Links {
     Links::of(sample.groups().into_iter().map(slot).collect())
 }
 
-/// Since when it fails is told while it does; one that works again has no reason left.
+/// An endpoint, as events about it show it. Times of failure are present only while it fails.
 fn endpoint(kind: &str, sample: Sample) -> Value {
     let is_failing = kind == "endpoint.failing";
     let reason = match kind {
@@ -195,7 +195,7 @@ fn asking_rules(sample: Sample) -> Vec<Value> {
     }
 }
 
-/// What is asked, and what it is changed to.
+/// The command, and the command after a revision.
 fn commands(sample: Sample) -> (String, String) {
     let asked = "update orders\n   set status = 'x'\n where id = 1;";
     match sample {
@@ -210,23 +210,23 @@ fn commands(sample: Sample) -> (String, String) {
     }
 }
 
-/// Why, of what people decide.
+/// The decision of a decided request.
 fn decision(kind: &str, sample: Sample) -> Value {
     let status = status(kind);
-    let is_glass = is_of_glass(kind);
+    let is_break_glass = is_break_glass(kind);
     let (method, reason) = match status {
-        _ if is_glass => ("break_glass", Some("the shop is down, and nobody answers")),
+        _ if is_break_glass => ("break_glass", Some("the shop is down, and no approver answers")),
         "approved" => ("votes", Some("fine")),
         "rejected" => ("votes", Some("it would touch too many rows")),
         "cancelled" => ("cancellation", Some("no longer needed")),
         "expired" => ("timeout", None),
         _ => ("replacement", None),
     };
-    // Without one, no glass is broken.
-    let is_absent = |reason: &str| reason.is_empty() && !is_glass;
+    // Break-glass requires a reason.
+    let is_absent = |reason: &str| reason.is_empty() && !is_break_glass;
     let reason = reason.map(|reason| sample.written(reason, 4_096)).filter(|reason| !is_absent(reason));
     let by: Vec<Value> = match status {
-        _ if is_glass => vec!["dana@example.com".into()],
+        _ if is_break_glass => vec!["dana@example.com".into()],
         "approved" => votes(kind, sample).iter().map(|vote| vote["person"].clone()).collect(),
         "rejected" => vec!["erik@example.com".into()],
         _ => Vec::new(),
@@ -234,37 +234,37 @@ fn decision(kind: &str, sample: Sample) -> Value {
     json!({"outcome": status, "method": method, "reason": reason, "by": by, "rule": null, "group": null})
 }
 
-fn is_of_glass(kind: &str) -> bool {
+fn is_break_glass(kind: &str) -> bool {
     matches!(kind, "request.glass_broken" | "request.review_due")
 }
 
-/// Every group once, but a lonely one twice: or its first approval would end the request.
+/// Approvals that a group must give: one; two for a single group, or its first approval would decide the request.
 fn needed(sample: Sample, group: &str) -> usize {
-    let places = places(sample);
-    places.iter().filter(|place| *place == group).count()
+    let seats = seats(sample);
+    seats.iter().filter(|seat| *seat == group).count()
 }
 
-fn places(sample: Sample) -> Vec<String> {
+fn seats(sample: Sample) -> Vec<String> {
     let groups = sample.groups();
     if let [only] = groups.as_slice() { vec![only.clone(); 2] } else { groups }
 }
 
 fn approved(kind: &str, sample: Sample, group: &str) -> usize {
-    // What is voided no longer counts.
+    // A revision voids earlier votes.
     let approvals = if kind == "request.revised" { Vec::new() } else { approvals(kind, sample) };
-    approvals.iter().filter(|place| *place == group).count()
+    approvals.iter().filter(|seat| *seat == group).count()
 }
 
-/// For which groups it was approved.
+/// The groups that have approved, once per approval.
 fn approvals(kind: &str, sample: Sample) -> Vec<String> {
-    let places = places(sample);
+    let seats = seats(sample);
     let count = match (kind, status(kind)) {
-        _ if is_of_glass(kind) => 0,
+        _ if is_break_glass(kind) => 0,
         ("request.voted" | "request.revised", _) | (_, "expired" | "rejected") => 1,
-        (_, "approved") => places.len(),
+        (_, "approved") => seats.len(),
         _ => 0,
     };
-    places.into_iter().take(count).collect()
+    seats.into_iter().take(count).collect()
 }
 
 fn slots(kind: &str, sample: Sample) -> Vec<Value> {
@@ -303,7 +303,7 @@ fn votes(kind: &str, sample: Sample) -> Vec<Value> {
     };
     let mut votes: Vec<Value> = approvals(kind, sample).into_iter().enumerate().map(approval).collect();
     if kind == "request.rejected" {
-        let group = places(sample).pop().unwrap_or_default();
+        let group = seats(sample).pop().unwrap_or_default();
         votes.push(vote(2, "erik@example.com", "reject", &group, None));
     }
     votes

@@ -1,4 +1,4 @@
-//! The JSON Schemas of what the hub sends, and checks against them.
+//! The JSON Schemas of the bodies that the hub sends, and their validation.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use jsonschema::Validator;
 use jsonschema::error::{ValidationError, ValidationErrorKind};
 use serde_json::Value;
 
-/// Every schema file: its name under `/schemas/` and its text, which names no place: see [`schema_at`].
+/// Every schema file: its name under `/schemas/` and its text. The text has no `$id`; [`schema_at`] adds it.
 pub const SCHEMAS: [(&str, &str); 7] = [
     (EVENT, include_str!("../../schemas/event.json")),
     (CLOUDEVENT, include_str!("../../schemas/cloudevent.json")),
@@ -19,24 +19,24 @@ pub const SCHEMAS: [(&str, &str); 7] = [
 
 /// The body of a custom endpoint.
 pub(super) const EVENT: &str = "event.json";
-/// The same in another envelope; what is in it is checked before.
+/// The same data in a `CloudEvents` envelope; the data is checked before.
 const CLOUDEVENT: &str = "cloudevent.json";
 /// A request as the API shows it.
 const REQUEST: &str = "request.json";
 /// The body of a Teams workflow.
 pub(super) const TEAMS: &str = "teams-message.json";
-/// What Slack is sent.
+/// The body of a Slack message.
 pub(super) const SLACK: &str = "slack-message.json";
 /// The body of a Discord webhook.
 pub(super) const DISCORD: &str = "discord-message.json";
 /// The body of a Google Chat webhook.
 pub(super) const GOOGLE_CHAT: &str = "google-chat-message.json";
 
-/// Where the schemas lie as long as no hub serves them: only so that they find each other.
+/// Base URL of the compiled schemas, by which they refer to each other.
 const NOWHERE: &str = "https://countersign.invalid";
 
-/// A schema as the hub at `public_url` serves it: with an `$id`, by which programs find those that it refers to, wherever they have
-/// it from. None when there is no such file.
+/// Returns a schema as the hub at `public_url` serves it. Its `$id` lets programs resolve references even in a copied file. `None`
+/// when there is no such file.
 pub fn schema_at(public_url: &str, file: &str) -> Option<String> {
     let (name, text) = SCHEMAS.iter().find(|(name, _)| *name == file)?;
     let id = Value::from(format!("{public_url}/schemas/{name}"));
@@ -48,12 +48,12 @@ pub fn schema_at(public_url: &str, file: &str) -> Option<String> {
 #[error("not a usable JSON Schema: {0}")]
 pub struct SchemaError(String);
 
-/// What is wrong with a body.
+/// The first violation of a schema.
 #[derive(Debug)]
 pub(super) struct Violation {
     /// JSON Pointer (RFC 6901) into the body.
     pub(super) path: String,
-    /// The rule that it breaks.
+    /// The violated rule.
     pub(super) rule: String,
 }
 
@@ -64,7 +64,7 @@ pub struct Validators {
 
 impl Validators {
     pub(super) fn new() -> Result<Self, SchemaError> {
-        // Those that others refer to.
+        // The schemas that others refer to.
         let (request, event) = (parse(REQUEST)?, parse(EVENT)?);
         let registry = jsonschema::Registry::new()
             .add(format!("{NOWHERE}/schemas/{REQUEST}"), request)
@@ -83,19 +83,19 @@ impl Validators {
         Ok(Self { by_name })
     }
 
-    /// Checks a body against a schema.
+    /// Validates a body.
     pub(super) fn check(&self, schema: &str, body: &Value) -> Result<(), Violation> {
         let Some(validator) = self.by_name.get(schema) else { return Ok(()) };
         validator.validate(body).map_err(|error| {
-            let error = telling(&error);
-            // The masked form tells the rule without the value, which may be long and secret.
+            let error = most_specific(&error);
+            // The masked form leaves out the value, which may be long and secret.
             Violation { path: error.instance_path().to_string(), rule: error.masked().to_string() }
         })
     }
 }
 
-/// The error that says most: where something fits none of several shapes, what is wrong by the one whose `type` it has.
-fn telling<'e>(error: &'e ValidationError<'e>) -> &'e ValidationError<'e> {
+/// Returns the most specific error: where a value matches none of several shapes, the error of the shape with the same `type`.
+fn most_specific<'e>(error: &'e ValidationError<'e>) -> &'e ValidationError<'e> {
     let (ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context }) = error.kind() else {
         return error;
     };
@@ -103,7 +103,7 @@ fn telling<'e>(error: &'e ValidationError<'e>) -> &'e ValidationError<'e> {
     let has_its_type = |errors: &&Vec<ValidationError<'_>>| {
         !errors.is_empty() && errors.iter().all(|inner| inner.instance_path().as_str() != place)
     };
-    context.iter().find(has_its_type).and_then(|errors| errors.first()).map_or(error, |inner| telling(inner))
+    context.iter().find(has_its_type).and_then(|errors| errors.first()).map_or(error, |inner| most_specific(inner))
 }
 
 fn parse(name: &str) -> Result<Value, SchemaError> {
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// What is wrong with the body of an event, and where.
+    /// The violation of an event's body: path and rule.
     fn wrong(body: &Value) -> (String, String) {
         let validators = Validators::new().expect("compiles");
         let Violation { path, rule } = validators.check(EVENT, body).expect_err("invalid");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_event_is_told_by_the_shape_that_it_means_to_have() {
+    fn an_invalid_event_is_compared_with_the_shape_of_its_type() {
         let at = "2026-11-21T12:00:00.000000Z";
         let (path, detail) = wrong(&json!({"type": "request.created", "timestamp": at, "data": {"links": {}}}));
         assert_eq!((path.as_str(), detail.contains("\"request\" is a required property")), ("/data", true), "{detail}");
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_says_where_it_is_served() {
+    fn a_served_schema_has_its_url_as_id() {
         for (name, _) in SCHEMAS {
             let served = schema_at("https://hub.example.com", name).expect("there");
             let schema: Value = serde_json::from_str(&served).expect("JSON");

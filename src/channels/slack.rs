@@ -1,6 +1,6 @@
-//! Slack: Block Kit, by an incoming webhook or as an app.
+//! Slack: Block Kit messages, through an incoming webhook or an app.
 //!
-//! Text that a requester wrote goes into `plain_text` objects, or into a code block, where Slack reads no marks.
+//! A requester's text goes into `plain_text` objects or code blocks, where Slack reads no markup.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -16,7 +16,7 @@ use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
 use crate::time::Timestamp;
 
-/// By an incoming webhook.
+/// Slack through an incoming webhook.
 pub(super) const SLACK: Declaration = Declaration {
     channel: Channel::Slack,
     escape,
@@ -26,9 +26,9 @@ pub(super) const SLACK: Declaration = Declaration {
     link: |url, text| format!("<{}|{}>", in_json(&entities(&url.replace('|', "%7C"))), escape(text)),
     schema: SCHEMA,
     is_bounded_by_schema: true,
-    // All blocks together: beyond some 13,200 characters, which Slack documents nowhere, it answers msg_blocks_too_long.
+    // All blocks together: beyond about 13,200 characters, an undocumented limit, Slack answers msg_blocks_too_long.
     budget: Budget { most: 13_000, of: Some(bytes_of_blocks) },
-    // "1 per second", short bursts allowed.
+    // Slack allows "1 per second" with short bursts.
     rate_per_second: Some(1.0),
     concurrency: 1,
     limits: Some(MessageLimits { text: 2_800, lines: 40, slots: 6, facts: 6 }),
@@ -40,7 +40,7 @@ pub(super) const SLACK: Declaration = Declaration {
     short: Some(SHORT),
 };
 
-/// Bytes of the blocks of a body. Whether Slack counts bytes or characters, of the texts or of all, is not known: this is the most.
+/// Bytes of a body's blocks: the upper bound, since it is unknown whether Slack counts bytes or characters, of texts or of everything.
 fn bytes_of_blocks(body: &str) -> usize {
     #[derive(Deserialize)]
     struct Message<'b> {
@@ -50,40 +50,40 @@ fn bytes_of_blocks(body: &str) -> usize {
     serde_json::from_str::<Message<'_>>(body).map_or(body.len(), |message| message.blocks.get().len())
 }
 
-/// In `mrkdwn`, on one line. It has no escape for its marks: those that could begin or end something give way to their lookalikes.
+/// For `mrkdwn`, on one line. It has no escape characters, so marks that could start or end formatting become lookalikes.
 fn escape(text: &str) -> String {
     in_json(&text_for_people(text))
 }
 
-/// In a `plain_text` object.
+/// For a `plain_text` object.
 fn plain(text: &str) -> String {
     in_json(&entities(&dead_mentions(&visible(text)).replace('\n', " ⏎ ")))
 }
 
-/// Between the fences of a code block in `mrkdwn`.
+/// For text between the fences of a code block in `mrkdwn`.
 fn code(text: &str) -> String {
     in_json(&code_for_people(text))
 }
 
-/// Slack's own date function, which only `mrkdwn` has; old clients show what stands behind the bar.
+/// Slack's date function, which only `mrkdwn` has; old clients show the text after the bar.
 fn moment(at: Timestamp) -> String {
     let seconds = at.as_seconds();
     format!("<!date^{seconds}^{{date_short_pretty}} {{time}}|{}>", utc(at))
 }
 
-/// Slack says what is wrong in a word of plain text.
+/// Interprets the error codes of an incoming webhook, which answers them as plain text.
 fn meaning(status: u16, answer: &str) -> Option<Meaning> {
-    let word = answer.trim();
-    let refused = |what: &str| Some(Meaning::Refused(format!("Slack: {word}: {what}")));
-    let gone = |what: &str| Some(Meaning::Gone(format!("Slack: {word}: {what}")));
-    match (status, word) {
+    let code = answer.trim();
+    let refused = |what: &str| Some(Meaning::Refused(format!("Slack: {code}: {what}")));
+    let gone = |what: &str| Some(Meaning::Gone(format!("Slack: {code}: {what}")));
+    match (status, code) {
         (200..=299, "" | "ok") => Some(Meaning::Delivered),
         (_, "no_service" | "no_service_id") => gone("the webhook was removed or switched off"),
         (_, "channel_is_archived") => gone("the channel is archived"),
-        (_, "channel_not_found") => gone("the channel is no longer there"),
-        (_, "no_team" | "team_disabled") => gone("the workspace is no longer there"),
+        (_, "channel_not_found") => gone("the channel no longer exists"),
+        (_, "no_team" | "team_disabled") => gone("the workspace no longer exists"),
         (_, "invalid_payload" | "invalid_blocks" | "invalid_attachments" | "no_text" | "too_many_attachments") => {
-            refused("it does not take this message")
+            refused("Slack rejects the form of this message")
         }
         (_, "action_prohibited" | "posting_to_general_channel_denied" | "user_not_found" | "invalid_token") => {
             refused("the webhook may not post there")
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_mark_mention_or_link_survives() {
+    fn markup_mentions_and_links_are_escaped() {
         assert_eq!(escape("*b* _i_ ~s~ `c` order_items 2*3"), "∗b∗ ˍiˍ ∼s∼ ˋcˋ order_items 2*3");
         assert_eq!(
             escape("<!channel> <@U1> <http://x|y> & @here"),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_says_what_is_wrong() {
+    fn error_codes_have_a_meaning() {
         assert_eq!(meaning(200, "ok"), Some(Meaning::Delivered));
         assert!(matches!(meaning(410, "channel_is_archived"), Some(Meaning::Gone(_))));
         assert!(matches!(meaning(404, "no_service\n"), Some(Meaning::Gone(_))));

@@ -1,5 +1,5 @@
-//! Slack as an app: the messages of the webhook, posted by calls of the Web API. They are changed in place as their request goes on,
-//! and their buttons decide in place.
+//! Slack as an app: the webhook's messages, posted through the Web API. The hub edits a message when its request changes, and its
+//! buttons vote without opening a page.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -11,59 +11,57 @@ use super::view::MessageLimits;
 use super::{Declaration, EventNotice, Meaning, Receipt, RenderError, TemplateSet, Validators};
 use crate::store::endpoints::Channel;
 
-/// Or Slack would fetch every link.
+/// Members that keep Slack from fetching every link.
 const UNFURLS_NOTHING: [&str; 2] = ["unfurl_links", "unfurl_media"];
-/// Most that Slack takes as a button's value.
+/// Slack's limit for a button's value, in bytes.
 const MAX_VALUE: usize = 2_000;
 
 pub(super) const SLACK_APP: Declaration =
     Declaration { channel: Channel::SlackApp, meaning, receipt: Some(receipt), ..SLACK };
 
-/// Where a message goes, and what its buttons may do there.
+/// Destination of a message, and what its buttons may do there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
-    /// A channel, or a member.
+    /// Id of a channel or member.
     pub address: String,
-    /// Anew, or to one that is there.
+    /// A new message, or a change of one that exists.
     pub mode: PostMode,
-    /// Whether whoever sees the message may have its signed links. Elsewhere members ask for one, and are asked who they are.
+    /// Whether readers of the message may have its signed links. Otherwise a button requests one, and the hub checks the member.
     pub shows_links: bool,
-    /// Whether an approval takes a look at the page.
+    /// Whether approving requires the decision page (a high-risk policy).
     pub needs_page: bool,
 }
 
-/// How a message relates to the one that shows the request already.
+/// How a message relates to the one that already shows the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PostMode {
-    /// It is the first.
+    /// The first message.
     New,
-    /// It takes its place.
+    /// Replaces the existing message.
     Edit {
-        /// In which channel.
         channel: String,
-        /// What it is called there.
+        /// The message's id in the channel.
         ts: String,
     },
-    /// It is said beside it.
+    /// A reply in the existing message's thread, also sent to the channel.
     Reply {
-        /// In which channel.
         channel: String,
-        /// What it is called there.
+        /// The message's id in the channel.
         ts: String,
     },
 }
 
-/// What is posted, and by which method.
+/// A call of the target's API, or a body for a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ApiCall {
-    /// Of the Web API, for example `chat.postMessage`.
+    /// Method of the Web API, for example `chat.postMessage`; `None` for a webhook.
     pub(super) method: Option<&'static str>,
     /// JSON.
     pub(super) body: String,
 }
 
-/// Whether an event says something beside how its request stands, which a change of the message alone would tell to nobody: Slack
-/// notifies of new messages, not of changed ones.
+/// Whether an event is announced by a reply in the thread. It does not change what the message shows, and Slack notifies members of
+/// new messages only, not of edits.
 pub fn is_aside(kind: &str) -> bool {
     matches!(
         kind,
@@ -76,7 +74,7 @@ pub fn is_aside(kind: &str) -> bool {
     )
 }
 
-/// A body that goes to another channel than it was made for.
+/// Readdresses a body to another channel. `None` when the body is not a JSON object.
 pub fn addressed(body: &str, channel: &str) -> Option<String> {
     let mut body: Map<String, Value> = serde_json::from_str(body).ok()?;
     body.insert("channel".to_owned(), channel.into());
@@ -104,7 +102,7 @@ pub(super) fn render(
     Ok(call(members, posting))
 }
 
-/// A text in place of a message; without a posting, for an incoming webhook.
+/// Makes the call that sends a text; without a posting, for an incoming webhook.
 pub(super) fn in_short(text: String, posting: Option<&Posting>) -> ApiCall {
     let mut members = Map::from_iter([("text".to_owned(), text.into())]);
     let Some(posting) = posting else {
@@ -112,13 +110,13 @@ pub(super) fn in_short(text: String, posting: Option<&Posting>) -> ApiCall {
         return ApiCall { method: None, body: Value::Object(members).to_string() };
     };
     if matches!(posting.mode, PostMode::Edit { .. }) {
-        // Blocks that a change does not name stay.
+        // `chat.update` keeps blocks that a call does not name.
         members.insert("blocks".to_owned(), Value::Array(Vec::new()));
     }
     call(members, posting)
 }
 
-/// The call that posts a message of those members.
+/// Makes the call that posts a message with these members.
 fn call(mut members: Map<String, Value>, posting: &Posting) -> ApiCall {
     members.extend(UNFURLS_NOTHING.map(|name| (name.to_owned(), false.into())));
     let mut put = |name: &str, value: &str| members.insert(name.to_owned(), value.into());
@@ -136,7 +134,7 @@ fn call(mut members: Map<String, Value>, posting: &Posting) -> ApiCall {
             put("channel", channel);
             put("thread_ts", ts);
             members.insert("reply_broadcast".to_owned(), true.into());
-            // The message itself stands above it.
+            // The thread's first message already shows the blocks.
             members.remove("blocks");
             "chat.postMessage"
         }
@@ -144,11 +142,11 @@ fn call(mut members: Map<String, Value>, posting: &Posting) -> ApiCall {
     ApiCall { method: Some(method), body: Value::Object(members).to_string() }
 }
 
-/// Makes buttons that open a link into such that act in place.
+/// Turns buttons that open a link into buttons that act in Slack.
 struct Buttons<'n> {
     notice: &'n EventNotice<'n>,
     posting: &'n Posting,
-    /// Whether an approval may be one of them.
+    /// Whether an approve button may act in Slack.
     in_place: bool,
 }
 
@@ -168,14 +166,14 @@ impl Buttons<'_> {
         let Some(button) = button.as_object_mut() else { return };
         let Some(url) = button.get("url").and_then(Value::as_str).map(str::to_owned) else { return };
         let Some((action, slot)) = self.action(&url) else { return };
-        // What names a link is its last part.
+        // The link's token is the last segment of its URL.
         let Some(token) = url.rsplit('/').next().filter(|token| token.len() <= MAX_VALUE) else { return };
         button.remove("url");
         button.insert("value".to_owned(), token.into());
         button.insert("action_id".to_owned(), format!("{action}:{slot}").into());
     }
 
-    /// What a button with that link does in place, and for which slot. None when it is to open the link.
+    /// Returns the action in Slack of a button with this link, and its slot. `None` when the button keeps opening the link.
     fn action(&self, url: &str) -> Option<(&'static str, usize)> {
         let slots = self.notice.links.slots.iter().enumerate();
         slots.into_iter().find_map(|(place, slot)| {
@@ -213,38 +211,38 @@ fn receipt(answer: &str) -> Option<Receipt> {
     Some(Receipt::Posted { channel, ts: answer.ts })
 }
 
-/// Slack answers 200 and says in the body whether it did it.
+/// Interprets the answers of the Web API: Slack answers 200 and reports errors in the body.
 fn meaning(status: u16, answer: &str) -> Option<Meaning> {
     let answer = match serde_json::from_str::<ApiAnswer>(answer) {
         Ok(answer) => answer,
-        Err(_) if status == 200 => return Some(Meaning::FalseSuccess("nothing that Slack's Web API would".to_owned())),
+        Err(_) if status == 200 => {
+            return Some(Meaning::FalseSuccess("a body that is not an answer of Slack's Web API".to_owned()));
+        }
         Err(_) => return None,
     };
     if answer.ok {
         return (status == 200).then_some(Meaning::Delivered);
     }
-    // A word of Slack's own; whatever else stands there is not repeated.
-    let is_word =
+    // Only an error code is repeated: other text may contain secrets.
+    let is_code =
         answer.error.len() <= 60 && answer.error.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
-    let word = if is_word { &*answer.error } else { "an unknown error" };
-    let said = |what: &str| format!("Slack: {word}: {what}");
-    Some(match word {
-        "ratelimited" | "rate_limited" | "message_limit_exceeded" => {
-            Meaning::Throttled(said("it wants fewer messages"))
-        }
+    let code = if is_code { &*answer.error } else { "an unknown error" };
+    let said = |what: &str| format!("Slack: {code}: {what}");
+    Some(match code {
+        "ratelimited" | "rate_limited" | "message_limit_exceeded" => Meaning::Throttled(said("too many messages")),
         "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
-            Meaning::BadCredentials(said("it does not know the bot token (any more)"))
+            Meaning::BadCredentials(said("the bot token is invalid or was revoked"))
         }
         "channel_not_found" | "not_in_channel" | "is_archived" | "user_not_found" | "users_not_found"
         | "user_disabled" | "cannot_dm_bot" => {
-            Meaning::Refused(said("the app cannot post there: is it in the channel?"))
+            Meaning::Refused(said("the app cannot post there: add it to the channel"))
         }
         "missing_scope"
         | "no_permission"
         | "restricted_action"
         | "ekm_access_denied"
         | "access_denied"
-        | "team_access_not_granted" => Meaning::Refused(said("the app may not do this: see its scopes")),
+        | "team_access_not_granted" => Meaning::Refused(said("the app is not allowed to do this: check its scopes")),
         "msg_too_long"
         | "invalid_blocks"
         | "invalid_blocks_format"
@@ -252,15 +250,15 @@ fn meaning(status: u16, answer: &str) -> Option<Meaning> {
         | "invalid_arguments"
         | "invalid_json"
         | "msg_blocks_too_long"
-        | "too_many_attachments" => Meaning::Malformed(said("it does not take this message")),
-        // The next attempt posts it anew.
+        | "too_many_attachments" => Meaning::Malformed(said("Slack rejects the form of this message")),
+        // The next attempt posts a new message.
         "message_not_found" | "cant_update_message" | "edit_window_closed" => {
-            Meaning::FalseSuccess(said("the message is not there to be changed"))
+            Meaning::FalseSuccess(said("the message to update no longer exists"))
         }
         "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" | "team_added_to_org" => {
-            Meaning::FalseSuccess(said("it failed"))
+            Meaning::FalseSuccess(said("Slack had an internal error"))
         }
-        _ => Meaning::Refused(said("it refuses this")),
+        _ => Meaning::Refused(said("Slack refused the call")),
     })
 }
 
@@ -271,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slacks_words_are_told_apart() {
+    fn error_codes_have_a_meaning() {
         let of = |word: &str| meaning(200, &json!({"ok": false, "error": word}).to_string()).expect("a meaning");
         assert!(matches!(of("ratelimited"), Meaning::Throttled(_)));
         for word in ["invalid_auth", "account_inactive", "token_revoked"] {
@@ -289,12 +287,12 @@ mod tests {
         assert_eq!(meaning(200, r#"{"ok":true}"#), Some(Meaning::Delivered));
         assert!(matches!(meaning(200, "<html>"), Some(Meaning::FalseSuccess(_))));
         assert_eq!(meaning(502, "<html>"), None);
-        let said = of("xoxb-a-Token!");
-        assert!(matches!(said, Meaning::Refused(text) if !text.contains("xoxb")));
+        let unknown = of("xoxb-a-Token!");
+        assert!(matches!(unknown, Meaning::Refused(text) if !text.contains("xoxb")));
     }
 
     #[test]
-    fn an_answer_says_where_the_message_is() {
+    fn an_answer_reports_where_the_message_is() {
         let posted = |channel: &str| Some(Receipt::Posted { channel: channel.to_owned(), ts: "1.2".to_owned() });
         assert_eq!(receipt(r#"{"ok":true,"channel":"C1","ts":"1.2","message":{}}"#), posted("C1"));
         assert_eq!(receipt(r#"{"ok":true,"channel":{"id":"D1"},"ts":"1.2"}"#), posted("D1"));

@@ -1,4 +1,4 @@
-//! What Slack is sent in short form, when it refuses a message's blocks: a text without any.
+//! The short form of a Slack message: plain text, sent when Slack rejects the blocks of the full message.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -7,13 +7,13 @@ use super::declaration::Short;
 use super::slack_text::text_for_people;
 use super::text::shortened;
 
-/// Most bytes of each text.
+/// Most bytes of each value.
 const MOST: usize = 300;
 
 pub(super) const SHORT: Short = Short { is_wanted, text };
 
-/// The errors of `chat.postMessage` and `chat.update` that are about the form of a message; an incoming webhook answers the same words
-/// as plain text. Slack posts nothing then.
+/// Whether an answer rejects the form of the message. These are error codes of `chat.postMessage` and `chat.update`; an incoming
+/// webhook answers the same codes as plain text. Slack posts nothing in these cases.
 fn is_wanted(answer: &str) -> bool {
     #[derive(Deserialize)]
     struct Refusal {
@@ -24,43 +24,43 @@ fn is_wanted(answer: &str) -> bool {
     matches!(word, "invalid_blocks" | "invalid_blocks_format" | "msg_blocks_too_long" | "msg_too_long")
 }
 
-/// What it is about, who asks or decided, and where all of it is.
-fn text(seen: &Value, shows_links: bool) -> String {
-    let of = |name: &str| seen.get(name).and_then(Value::as_str).unwrap_or_default();
+/// The title, the requester or the deciders, and links to the full request.
+fn text(data: &Value, shows_links: bool) -> String {
+    let of = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default();
     let said = |name: &str| text_for_people(&shortened(of(name), MOST));
     let title = [said("word"), said("about")];
     let title = title.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(": ");
     let mut lines = vec![format!("*{title}*")];
-    let mut say = |line: String| lines.push(line);
+    let mut push = |line: String| lines.push(line);
     match (of("said"), of("decided_by")) {
         ("", _) => {}
-        (_, "") => say(format!("{}.", said("said"))),
-        _ => say(format!("{} {}.", said("said"), said("decided_by"))),
+        (_, "") => push(format!("{}.", said("said"))),
+        _ => push(format!("{} {}.", said("said"), said("decided_by"))),
     }
     if !of("asks").is_empty() {
-        say(format!("{} {}.", said("requester"), said("asks")));
+        push(format!("{} {}.", said("requester"), said("asks")));
     }
     for name in ["note", "reason"] {
         if !of(name).is_empty() {
-            say(format!("{}: {}", if name == "note" { "Note" } else { "Why" }, said(name)));
+            push(format!("{}: {}", if name == "note" { "Note" } else { "Reason" }, said(name)));
         }
     }
-    say(rest(seen, shows_links));
+    push(rest(data, shows_links));
     lines.join("\n")
 }
 
-/// Where the rest of it is.
-fn rest(seen: &Value, shows_links: bool) -> String {
-    let id = text_for_people(seen.get("id").and_then(Value::as_str).unwrap_or_default());
-    let links = seen.get("links").and_then(Value::as_array).filter(|_| shows_links);
+/// The notice that text is missing, with links to the full request.
+fn rest(data: &Value, shows_links: bool) -> String {
+    let id = text_for_people(data.get("id").and_then(Value::as_str).unwrap_or_default());
+    let links = data.get("links").and_then(Value::as_array).filter(|_| shows_links);
     let link = |link: &Value| {
         let text = |name: &str| link.get(name).and_then(Value::as_str);
-        // A link of the hub's own holds none of Slack's marks.
+        // The hub's own links contain no characters that Slack reads as markup.
         Some(format!("<{}|Review for {}>", text("review")?, text_for_people(text("group")?)))
     };
     let links: Vec<String> = links.into_iter().flatten().filter_map(link).collect();
-    let whole = if links.is_empty() { String::new() } else { format!(" All of it: {}", links.join(", ")) };
-    format!("✂ Slack does not take the rest of this message ({id}).{whole}")
+    let whole = if links.is_empty() { String::new() } else { format!(" Full request: {}", links.join(", ")) };
+    format!("✂ Slack rejected the full message ({id}).{whole}")
 }
 
 #[cfg(test)]
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_asks_for_less() {
+    fn an_error_code_asks_for_the_short_form() {
         for wanted in
             ["invalid_blocks", "invalid_blocks\n", r#"{"ok":false,"error":"msg_blocks_too_long","errors":[]}"#]
         {
@@ -82,19 +82,19 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_somebody_wrote_is_live_and_no_link_is_shown_that_may_not_be() {
+    fn values_are_escaped_and_links_are_shown_only_where_allowed() {
         let link = json!({"group": "dba", "review": "https://hub.example.com/c/x"});
-        let seen = json!({
+        let data = json!({
             "word": "Approval needed", "about": "orders", "asks": "asks to run (sql)", "requester": "<!channel> *N*", "said": "",
             "decided_by": "", "reason": "x".repeat(400) + "@here", "id": "req_1", "links": [link],
         });
-        let shown = text(&seen, true);
+        let shown = text(&data, true);
         assert!(
-            shown.starts_with("*Approval needed: orders*\n&lt;!channel&gt; ∗N∗ asks to run (sql).\nWhy: xxx"),
+            shown.starts_with("*Approval needed: orders*\n&lt;!channel&gt; ∗N∗ asks to run (sql).\nReason: xxx"),
             "{shown}"
         );
         assert!(shown.contains("✂ 105 bytes more") && shown.contains("(req_1)"), "{shown}");
-        assert!(shown.ends_with("All of it: <https://hub.example.com/c/x|Review for dba>"), "{shown}");
-        assert!(!text(&seen, false).contains("https://"));
+        assert!(shown.ends_with("Full request: <https://hub.example.com/c/x|Review for dba>"), "{shown}");
+        assert!(!text(&data, false).contains("https://"));
     }
 }

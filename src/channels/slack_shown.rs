@@ -1,17 +1,17 @@
-//! Whether a message shows a request whole, so that it may be approved from there.
+//! Checks whether a Slack message shows the complete request, so that a button in it may approve.
 //!
-//! The message itself is asked, not what its template was given: an operator's template shows what it likes.
+//! It checks the rendered message and not the template's input, because an operator's template may show less.
 
 use serde_json::Value;
 
 use super::slack_text::code_for_people;
 use super::view::{command_lines, shown_context, shown_language};
 
-/// Marks the beginning and the end of a block of code. In what somebody wrote, no two backticks stand together.
+/// Start and end of a code block. Escaped text never contains two adjacent backticks.
 const FENCE: &str = "```";
 
-/// Whether command, language and all of the context stand in the message's blocks, to the last character and as the built-in templates
-/// write them: the command's lines in a row, and each value of the context on a line of its own, as `name: value`.
+/// Whether the blocks contain the complete command, language and context in the form of the built-in templates: the command's lines
+/// in sequence, and each value of the context on its own line as `name: value`.
 pub(super) fn shows_whole(blocks: &Value, request: &Value) -> bool {
     let mut texts = Vec::new();
     collect(blocks, &mut texts);
@@ -29,7 +29,7 @@ pub(super) fn shows_whole(blocks: &Value, request: &Value) -> bool {
     has_command && has_language && context == Some(true)
 }
 
-/// The texts of blocks and of what is in them, but for buttons: those are the hub's, or the template's.
+/// Collects all texts of the blocks except those of buttons, which the hub or the template wrote.
 fn collect<'b>(value: &'b Value, texts: &mut Vec<&'b str>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_shown_that_is_cut_or_elsewhere() {
+    fn a_message_with_missing_or_cut_text_is_not_complete() {
         let request = json!({"command": "a < b\n\nrm", "language": "sql", "context": {"ticket": "OPS-1", "words": ["rm", "-rf"]}});
         let title = json!({"type": "section", "text": {"type": "plain_text", "text": "Run (sql):"}});
         let command = section("```a &lt; b\n\nrm\n```");
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_that_no_line_can_show_is_not_shown() {
+    fn a_context_that_lines_cannot_show_is_not_complete() {
         let with = |context: Value| {
             shows_whole(&json!([section("```x: 1```"), section("```y: a b```")]), &json!({"context": context}))
         };

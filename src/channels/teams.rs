@@ -1,6 +1,6 @@
-//! Microsoft Teams, through a workflow that posts a card: an Adaptive Card 1.4 in the workflow's envelope.
+//! Microsoft Teams, through a workflow that posts an Adaptive Card 1.4 in the workflow's envelope.
 //!
-//! Text that a requester wrote goes into `TextRun`s, which no client reads as Markdown.
+//! A requester's text goes into `TextRun`s, in which clients read no Markdown.
 
 use super::declaration::Budget;
 use super::schema::TEAMS as SCHEMA;
@@ -20,23 +20,23 @@ pub(super) const TEAMS: Declaration = Declaration {
     link: |url, text| format!("[{}]({})", escape(text), in_json(&url.replace('(', "%28").replace(')', "%29"))),
     schema: SCHEMA,
     is_bounded_by_schema: false,
-    // Teams takes 28,672 bytes of a message's properties.
+    // Teams accepts 28,672 bytes of message properties.
     budget: Budget { most: 28_000, of: Some(re_encoded) },
-    // Beyond that, a connector is throttled.
+    // Teams throttles a connector beyond four messages per second.
     rate_per_second: Some(4.0),
     concurrency: 4,
     limits: Some(MessageLimits { text: 6_000, lines: 40, slots: 6, facts: 6 }),
     templates: built_in_chat!("teams", ["_card", "_ask", "_outcome", "_endpoint", "_command", "_slots"]),
     meaning,
     wait_header: None,
-    // A workflow's URL is opaque: it is called as it was copied.
+    // A workflow's URL is opaque and is called exactly as it was copied.
     query: &[],
     receipt: None,
     short: None,
 };
 
-/// Bytes of a body as Teams may count them: a workflow puts the card as JSON into a string of JSON, which escapes it once more. Which
-/// characters its serialiser writes as escapes is not known, so each counts as much as any serialiser makes of it, twice over.
+/// Bytes of a body as Teams may count them: a workflow embeds the card's JSON in a JSON string, which escapes it a second time. It is
+/// unknown which characters its serializer escapes, so each counts as its longest form, escaped twice.
 fn re_encoded(body: &str) -> usize {
     const ESCAPED_TWICE: usize = r"\\u0000".len();
     let size = |character: char| match character {
@@ -52,20 +52,20 @@ fn escape(text: &str) -> String {
     in_json(&plain_markdown(&visible(text)))
 }
 
-/// In a `TextRun`.
+/// For a `TextRun`.
 fn plain(text: &str) -> String {
     in_json(&for_text_run(&visible(text)))
 }
 
-/// Adaptive Cards' own date and time functions, which want whole seconds; only a `TextBlock` reads them.
+/// The date and time functions of Adaptive Cards. They require whole seconds and work only in a `TextBlock`.
 fn moment(at: Timestamp) -> String {
     let seconds = whole_seconds(at);
     format!("{{{{DATE({seconds}, SHORT)}}}} {{{{TIME({seconds})}}}}")
 }
 
-/// What a `TextRun` needs beyond [`visible`]: clients put dates in place of `{{DATE(…)}}` there too, and mentions in place of
-/// `<at>…</at>` where the card has entities; they do not break long words, and fold spaces. All is cured by characters that look like nothing or like a space, put in after every one that was there before
-/// has been written out.
+/// Protects text in a `TextRun`, beyond [`visible`]. Clients expand `{{DATE(…)}}` and, where the card has entities, `<at>…</at>`; they
+/// do not break long words, and they collapse spaces. Inserted joiners and no-break spaces prevent this; [`visible`] has already
+/// written out those of the text itself.
 fn for_text_run(text: &str) -> String {
     const BREAK_HERE: char = '\u{200b}';
     const LONG_WORD: usize = 24;
@@ -78,11 +78,11 @@ fn for_text_run(text: &str) -> String {
             shown.push(BREAK_HERE);
             word = 1;
         }
-        // Neither `{{DATE(…)}}` nor `<at>…</at>`.
+        // Breaks up `{{DATE(…)}}` and `<at>…</at>`.
         if matches!((previous, character), ('{', '{') | ('<', 'a' | 'A' | '/')) {
             shown.push(WORD_JOINER);
         }
-        // A line of its own would look like one of the card's.
+        // A separate line could be mistaken for the card's own text.
         if character == '\n' {
             shown.push_str(" ⏎ ");
             previous = ' ';
@@ -96,9 +96,9 @@ fn for_text_run(text: &str) -> String {
 
 fn meaning(status: u16, answer: &str) -> Option<Meaning> {
     match status {
-        // A workflow answers 202 when it has started: whether a card was posted shows only in its run history.
+        // A workflow answers 202 when it has started; only its run history shows whether a card was posted.
         202 => Some(Meaning::Accepted),
-        // The retired connectors answer 200 and put the failure into the text.
+        // The retired connectors answer 200 and report the failure in the text.
         200..=299 if answer.contains("Webhook message delivery failed") || answer.contains("HTTP error") => {
             Some(Meaning::FalseSuccess(cut(answer, 200).0.to_owned()))
         }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_run_is_neither_a_date_nor_one_long_word_nor_folded() {
+    fn a_text_run_expands_no_dates_breaks_long_words_and_keeps_spaces() {
         assert_eq!(for_text_run("{{DATE(x)}}"), "{\u{2060}{DATE(x)}}");
         assert_eq!(for_text_run("<at>x</at> a<b"), "<\u{2060}at>x<\u{2060}/at> a<b");
         assert_eq!(for_text_run("a\n\nApproved"), "a ⏎  ⏎ Approved");
@@ -120,14 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn a_body_counts_as_it_stands_in_json_at_last() {
+    fn a_body_is_measured_escaped_twice() {
         assert_eq!(re_encoded(r#"{"a":"b"}"#), r#"{\"a\":\"b\"}"#.len());
         assert_eq!(re_encoded(r#""\"""#), r#"\"\\\"\""#.len());
         assert_eq!(re_encoded("ä<🙂"), r"\\u00e4\\u003c\\ud83d\\ude42".len());
     }
 
     #[test]
-    fn an_answer_that_says_yes_and_means_no() {
+    fn a_success_with_an_error_text_is_a_failure() {
         assert_eq!(meaning(202, ""), Some(Meaning::Accepted));
         assert_eq!(meaning(200, "1"), None);
         let refused = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error 429";

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{chat_channels, texts};
 
 /// Names that look like the hub's own lines.
-const FORGED: [&str; 3] = ["Approved so far", "✅ Checked by", "Kept back"];
+const FORGED: [&str; 3] = ["Approved so far", "✅ Checked by", "Withheld"];
 
 /// A reason that looks as if it named another excluded person.
 const REASON: &str = "because\nMay reject, not approve: dana@example.com";
@@ -121,10 +121,10 @@ fn excluded_people_are_shown_with_the_source_of_the_exclusion() {
         let (why, row) = (place(&all, "Why, as the requester gave it"), place(&all, "omar@example.com"));
         let said = all[row].1.replace(['\\', '\u{2060}'], "");
         for one in [
-            "omar@example.com (in whose name it is asked, as the requester gave it)",
-            "olga@example.com (for whom it is asked, as the requester gave it)",
-            "tom@example.com (whose token asked)",
-            "lea@example.com (whom the policy lists)",
+            "omar@example.com (on whose behalf it is requested, as the requester gave it)",
+            "olga@example.com (beneficiary, as the requester gave it)",
+            "tom@example.com (owner of the requesting token)",
+            "lea@example.com (listed in the policy)",
         ] {
             assert!(said.contains(one), "{} does not say {one:?}: {said}", channel.as_str());
         }
@@ -188,7 +188,7 @@ fn a_filled_slot_offers_a_reject_button_only() {
     for channel in chat_channels() {
         let both = rendered(channel, "request.voted", vec![slot("dba", true), slot("ops", false)]);
         let all = read(channel, &both);
-        place(&all, "has its approvals");
+        place(&all, "fully approved");
         let told = both.to_string();
         assert!(!told.contains("/c/approve-dba") && told.contains("/c/reject-dba") && told.contains("/c/review-dba"));
         assert!(told.contains("/c/approve-ops") && told.contains("/c/reject-ops"), "{told}");

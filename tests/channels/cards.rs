@@ -63,7 +63,7 @@ fn many_slots_leave_room_for_their_buttons() {
             more => (more.min(6), 0),
         };
         assert_eq!((rows, at_the_end), expected, "{count} slots");
-        assert_eq!(card.to_string().contains("groups more are asked"), count > 6, "{count} slots");
+        assert_eq!(card.to_string().contains("more groups are asked"), count > 6, "{count} slots");
     }
 }
 

@@ -153,7 +153,7 @@ fn a_value_cannot_be_part_of_a_mention() {
                 let result = made(&channels, channel, &request(text));
                 if text == "@2002" || !to.starts_with("<{{") {
                     let error = result.expect_err(&format!("{} {to} {text}", channel.as_str()));
-                    assert!(error.contains("a value may not say whom the message mentions"), "{to} {text}: {error}");
+                    assert!(error.contains("a value may not be part of a mention"), "{to} {text}: {error}");
                 }
             }
         }
@@ -174,7 +174,7 @@ fn a_value_cannot_be_part_of_a_mention() {
         assert!(template.contains(from), "{from}");
         let (_folder, channels) = with_template(channel, &template.replace(from, to));
         let error = made(&channels, channel, &request("7")).expect_err(to);
-        assert!(error.contains("a value may not say whom") && error.contains("line "), "{to}: {error}");
+        assert!(error.contains("a value may not be part of a mention") && error.contains("line "), "{to}: {error}");
     }
 }
 
@@ -191,6 +191,6 @@ fn target_specific_fields_are_bounded_by_the_schema() {
         assert!(template.contains(from), "{from}");
         let (_folder, channels) = with_template(channel, &template.replace(from, to));
         let error = made(&channels, channel, &request("7")).expect_err(to);
-        assert!(error.contains("does not meet"), "{to}: {error}");
+        assert!(error.contains("does not match"), "{to}: {error}");
     }
 }

@@ -264,5 +264,5 @@ async fn a_template_file_with_broken_json_falls_back_to_the_built_in_template() 
     assert_eq!(delivery["data"]["request"]["id"], request["id"]);
     let problem = hub.get(&format!("/v1/endpoints/{endpoint}")).await.expect(200)["template_problem"].clone();
     let detail = problem["detail"].as_str().unwrap();
-    assert!(detail.contains("custom/request.created.hbs, line 3: what it renders is not JSON"), "{detail}");
+    assert!(detail.contains("custom/request.created.hbs, line 3: the output is not JSON"), "{detail}");
 }

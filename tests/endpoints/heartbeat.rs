@@ -79,7 +79,7 @@ on_both! {
         let hub = hub.restart().await;
         hub.advance(HOUR + 1);
         let sent = receiver.wait_for(1).await;
-        assert!(sent[0].body.contains("Countersign is there"), "{}", sent[0].body);
+        assert!(sent[0].body.contains("Countersign is connected"), "{}", sent[0].body);
     }
 
     async fn a_clock_set_back_does_not_stop_heartbeats(database: Database) {

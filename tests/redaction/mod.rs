@@ -83,8 +83,8 @@ on_both! {
 #[tokio::test]
 async fn a_card_says_how_much_is_hidden() {
     for (detail, said, absent) in [
-        ("redacted", "5 secrets hidden: the hub's page shows all", "hunter2"),
-        ("link_only", "command, context and reasons are shown by the hub only", "delete"),
+        ("redacted", "5 secrets hidden: the hub's page shows them", "hunter2"),
+        ("link_only", "command, context and reasons are shown only on the hub's page", "delete"),
     ] {
         let (hub, receiver, _id) = with_endpoint(Database::sqlite(), "teams", detail).await;
         ask(&hub, "orders").await;

@@ -136,7 +136,7 @@ on_both! {
         let nonsense = json!({"action_id": "approve:0", "value": "AQAA"});
         assert_eq!(hub.click(&slack, DANA, &nonsense, "none").await.problem(403), "forbidden");
         hub.delivery(&endpoint, "request.revised", "delivered").await;
-        slack.shows("C1", &["Changed, decide anew"]).await;
+        slack.shows("C1", &["Changed: decide again"]).await;
     }
 
     async fn a_click_that_was_heard_is_carried_out_by_whoever_comes_next(database: Database) {

@@ -125,7 +125,7 @@ on_both! {
         // What was never tried goes first.
         let late = ended(&hub, &endpoint, "request.approved").await;
         assert_eq!((&late["state"], late["end_reason"].as_str()), (&json!("superseded"), Some("the message shows something newer already")));
-        slack.shows("C1", &["Being run"]).await;
+        slack.shows("C1", &["Running"]).await;
     }
 
     async fn one_change_at_a_time_and_an_older_one_is_superseded(database: Database) {

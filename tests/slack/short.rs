@@ -23,7 +23,7 @@ async fn ended(hub: &TestHub, endpoint: &str, event: &str) -> Value {
 
 fn is_short(call: &Call) -> bool {
     let text = call.body["text"].as_str().unwrap();
-    text.contains("Slack does not take the rest of this message") && call.body["unfurl_links"] == false
+    text.contains("Slack rejected the full message") && call.body["unfurl_links"] == false
 }
 
 on_both! {

@@ -29,9 +29,7 @@ async fn files_are_checked_and_looked_at_without_a_hub() {
     assert_eq!(out, "6 samples tried: all well\n");
     let (out, _) = template(&["check", "custom", "request.created", "bad.hbs"], 1).await;
     assert!(
-        out.contains(
-            "request.created, plain: template custom/request.created.hbs, line 2: what it renders is not JSON"
-        ),
+        out.contains("request.created, plain: template custom/request.created.hbs, line 2: the output is not JSON"),
         "{out}"
     );
     let (out, _) = template(&["check", "custom", "request.created", "bad.hbs", "--json"], 1).await;

@@ -1,9 +1,9 @@
-//! What was found: which sort of secret, and where.
+//! A found secret: its kind and its field.
 
-/// What stands in a secret's place.
+/// The replacement of a secret.
 pub(super) const HIDDEN: &str = "[hidden]";
 
-/// What a secret looks like.
+/// The kind of a secret, by its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is named by `label`")]
 pub enum SecretKind {
@@ -29,7 +29,7 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
-    /// For people.
+    /// The name shown to people.
     pub const fn label(self) -> &'static str {
         match self {
             Self::PrivateKey => "private key",
@@ -55,11 +55,10 @@ impl SecretKind {
     }
 }
 
-/// A secret, as the hub's own page tells of it.
+/// A found secret, as the decision page lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundSecret {
-    /// What it looks like.
     pub kind: SecretKind,
-    /// In which field.
+    /// Field of the request, in words.
     pub place: &'static str,
 }

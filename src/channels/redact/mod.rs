@@ -1,7 +1,7 @@
-//! What is kept back from a channel: secrets that somebody wrote into a command, or all that they wrote.
+//! Redaction: removes secrets, or all free text, from what a channel receives.
 //!
-//! This protects from accidents, not from intent: it finds what looks like a secret by its form or by what stands before it. Whoever
-//! decides is shown all of it on the hub's own page, and what was found there.
+//! This protects against accidents, not against intent: it recognises a secret by its form or by the text before it. The hub's own
+//! page shows approvers the full text, and lists what was hidden in messages.
 
 mod found;
 mod patterns;
@@ -14,31 +14,31 @@ use serde_json::Value;
 pub use self::found::{FoundSecret, SecretKind};
 use crate::approval::Detail;
 
-/// What was kept back.
+/// What redaction removed from one event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Withheld {
-    /// How much was let through; never [`Detail::Full`].
+    /// The level of detail that was sent; never [`Detail::Full`].
     pub detail: Detail,
-    /// How many secrets were hidden.
+    /// Number of hidden secrets.
     pub hidden: usize,
 }
 
 impl Withheld {
-    /// In words; nothing when nothing was found to hide.
+    /// A sentence for people; empty when nothing was hidden.
     pub fn summary(&self) -> String {
         match (self.detail, self.hidden) {
-            (Detail::LinkOnly, _) => "command, context and reasons are shown by the hub only".to_owned(),
+            (Detail::LinkOnly, _) => "command, context and reasons are shown only on the hub's page".to_owned(),
             (_, 0) => String::new(),
-            (_, 1) => "1 secret hidden: the hub's page shows all".to_owned(),
-            (_, many) => format!("{many} secrets hidden: the hub's page shows all"),
+            (_, 1) => "1 secret hidden: the hub's page shows it".to_owned(),
+            (_, many) => format!("{many} secrets hidden: the hub's page shows them"),
         }
     }
 }
 
-/// A request as the API shows it, as JSON text, without what is not to leave. Its digest stays: it names what is decided on.
+/// Redacts a request, given as the API's JSON text. The digest stays, because it identifies what is decided on.
 ///
 /// # Errors
-/// When the text is no JSON.
+/// When the text is not JSON.
 pub fn request(text: &str, detail: Detail) -> Result<(String, Withheld), serde_json::Error> {
     let mut request: Value = serde_json::from_str(text)?;
     let hidden = match detail {
@@ -52,10 +52,10 @@ pub fn request(text: &str, detail: Detail) -> Result<(String, Withheld), serde_j
     Ok((request.to_string(), Withheld { detail, hidden }))
 }
 
-/// What an event about an endpoint says, likewise: its reason may quote a target that echoes what it was sent.
+/// Redacts the subject of an endpoint event: its reason may quote a target that echoes what it received.
 ///
 /// # Errors
-/// When the text is no JSON.
+/// When the text is not JSON.
 pub fn endpoint(text: &str) -> Result<String, serde_json::Error> {
     let mut endpoint: Value = serde_json::from_str(text)?;
     if let Some(Value::String(reason)) = endpoint.get_mut("reason") {
@@ -64,7 +64,7 @@ pub fn endpoint(text: &str) -> Result<String, serde_json::Error> {
     Ok(endpoint.to_string())
 }
 
-/// What looks like a secret in a request.
+/// Finds everything in a request that looks like a secret.
 pub fn findings(mut request: Value) -> Vec<FoundSecret> {
     walk::redact(&mut request)
 }

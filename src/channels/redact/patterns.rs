@@ -1,10 +1,10 @@
-//! What secrets look like. Whatever a group catches is hidden; what stands around it stays.
+//! The patterns of secrets. The text of a capture group is hidden; the text around it stays.
 //!
-//! No pattern looks further than the line or the quoted text that it is about, but for private keys, which go on to their end.
+//! A pattern matches within one line or one quoted text, except for private keys, which match to their end.
 
 use super::found::SecretKind;
 
-/// Each kind's patterns; where several find the same, the first names it.
+/// The patterns by kind; where several match the same text, the first determines the kind.
 pub(super) const PATTERNS: &[(SecretKind, &str)] = &[
     (
         SecretKind::PrivateKey,
@@ -54,7 +54,7 @@ pub(super) const PATTERNS: &[(SecretKind, &str)] = &[
     // `ALTER ROLE x PASSWORD 'y'`, `SET PASSWORD FOR x = 'y'`, `PASSWORD('y')`.
     (SecretKind::Password, r"(?i)(?-u:\b)password\s+(?:for\s+\S+\s*=\s*)?(?:password\s*\(\s*)?'((?:[^'\\]|\\.|'')*)'"),
     (SecretKind::Password, r#"(?i)(?-u:\b)password\s*\(\s*['"]((?:[^'"\\]|\\.)*)['"]"#),
-    // Programs whose short flags take a password.
+    // Programs with short flags for a password.
     (
         SecretKind::Password,
         r#"(?-u:\b)(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|mariadb-admin)\s[^\n|;&]*?-p["']?([^\s"'|;&]+)"#,
@@ -68,11 +68,11 @@ pub(super) const PATTERNS: &[(SecretKind, &str)] = &[
     (SecretKind::Card, r"(?-u:\b)([2-6][0-9](?:[ -]?[0-9]){11,17})(?-u:\b)"),
 ];
 
-/// What a secret is called: the end of a name, or a whole one. `tokens` counts something, `token` is one.
+/// Names of secrets: the end of a name, or a whole name. `tokens` is a count, `token` is a secret.
 pub(super) const NAME: &str = r"(?:[a-z0-9_.-]*(?:password|passwd|passphrase|passcode|pwd|sshpass|secret|credential|token|api[_-]?key|access[_-]?key|account[_-]?key|auth[_-]?key|private[_-]?key|signing[_-]?key|encryption[_-]?key|master[_-]?key|shared[_-]?access[_-]?signature|connection[_-]?string|rediscli_auth)|(?:[a-z0-9_.-]*[_.-])?pass)(?:[_-](?:id|key|value|hash|base|text|string|data|base64|b64|plain|prod|dev|test|old|new|[0-9]+)|[0-9]+)*";
 
-/// What follows a name that gives it a value, and the value: quoted, or up to white space or a separator.
+/// An assignment operator and a value: quoted, or up to white space or a separator.
 pub(super) const VALUE: &str = r#"\\?["'`]?\s*(?:=>|:=|==?|:)\s*(?:\\?"((?:[^"\\]|\\[^"])*)\\?"|'((?:[^'\\]|\\.|'')*)'|([^\s"'&;,|<>()\[\]{}\\]+))"#;
 
-/// The same for a flag, whose value may be the next word.
+/// The value of a flag: the next word, quoted or not.
 pub(super) const FLAG_VALUE: &str = r#"\s+(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^\s"'&;,|<>()-][^\s"'&;|<>]*))"#;

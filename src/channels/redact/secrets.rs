@@ -1,4 +1,4 @@
-//! Finds secrets in a text.
+//! Finds and hides secrets in a text.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use regex::{Regex, RegexSet};
 use super::found::{HIDDEN, SecretKind};
 use super::patterns::{FLAG_VALUE, NAME, PATTERNS, VALUE};
 
-/// All patterns: the set says in one pass which of them are in a text at all, and as a rule none is.
+/// All patterns. The set finds in one pass which patterns match at all; usually none does.
 struct Compiled {
     any: RegexSet,
     each: Vec<(SecretKind, Regex)>,
@@ -30,17 +30,17 @@ static COMPILED: LazyLock<Compiled> = LazyLock::new(|| {
     }
 });
 
-/// Whether what goes by that name is a secret.
+/// Whether a value with this name is a secret.
 pub(super) fn is_secret_name(name: &str) -> bool {
     COMPILED.name.is_match(name)
 }
 
-/// Whether a word of a command line says that the next is a secret.
+/// Whether a word of a command line is a flag whose value is a secret.
 pub(super) fn is_secret_flag(word: &str) -> bool {
     COMPILED.flag.is_match(word)
 }
 
-/// The text without its secrets, and what they look like, in their order.
+/// Returns the text without its secrets, and the kinds of the secrets in order.
 pub(super) fn redact(text: &str) -> (String, Vec<SecretKind>) {
     let found = find(text);
     let mut kept = String::with_capacity(text.len());
@@ -54,14 +54,14 @@ pub(super) fn redact(text: &str) -> (String, Vec<SecretKind>) {
     (kept, found.into_iter().map(|(_, kind)| kind).collect())
 }
 
-/// Where secrets are; those that overlap are one.
+/// Finds the places of secrets; overlapping matches are merged.
 fn find(text: &str) -> Vec<(Range<usize>, SecretKind)> {
     let mut places: Vec<(Range<usize>, usize)> = Vec::new();
     for number in COMPILED.any.matches(text) {
         let Some((kind, pattern)) = COMPILED.each.get(number) else { continue };
         for found in pattern.captures_iter(text) {
-            let caught = found.iter().skip(1).flatten().filter(|caught| is_real_value(*kind, caught.as_str()));
-            places.extend(caught.map(|caught| (caught.range(), number)));
+            let matched = found.iter().skip(1).flatten().filter(|matched| is_real_value(*kind, matched.as_str()));
+            places.extend(matched.map(|matched| (matched.range(), number)));
         }
     }
     places.sort_by_key(|(place, number)| (place.start, *number));
@@ -79,17 +79,17 @@ fn find(text: &str) -> Vec<(Range<usize>, SecretKind)> {
     merged.into_iter().map(|(place, number)| (place, kind(number))).collect()
 }
 
-/// Whether what a pattern caught is a value: names for one stand in many commands.
-pub(super) fn is_real_value(kind: SecretKind, caught: &str) -> bool {
+/// Whether a match is a real secret: many commands contain placeholders.
+pub(super) fn is_real_value(kind: SecretKind, matched: &str) -> bool {
     match kind {
-        SecretKind::Card => is_card(caught),
-        SecretKind::Password | SecretKind::UrlPassword | SecretKind::Authorization => !is_stand_in(caught),
+        SecretKind::Card => is_card(matched),
+        SecretKind::Password | SecretKind::UrlPassword | SecretKind::Authorization => !is_placeholder(matched),
         _ => true,
     }
 }
 
-/// `$1`, `${NAME}`, `$NAME` in capitals, `?`, `%s`, `:name`, nothing at all, and what a program has hidden before.
-fn is_stand_in(text: &str) -> bool {
+/// Whether a value is a placeholder: `$1`, `${NAME}`, `$NAME` in capitals, `?`, `%s`, `:name`, empty text, or text already hidden.
+fn is_placeholder(text: &str) -> bool {
     let is_variable = |name: &str| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     };
@@ -104,7 +104,7 @@ fn is_stand_in(text: &str) -> bool {
         || text.chars().all(|c| c == '*' || c == 'x' || c == '…')
 }
 
-/// The check digit of ISO/IEC 7812-1, Annex B, which every card's number has.
+/// Verifies the check digit of a card number (ISO/IEC 7812-1, Annex B).
 fn is_card(text: &str) -> bool {
     let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
     let doubled = |(place, digit): (usize, &u32)| match (place % 2, digit * 2) {

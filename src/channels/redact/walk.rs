@@ -1,11 +1,11 @@
-//! Goes through a request's texts, field by field.
+//! Redacts the texts of a request, field by field.
 
 use serde_json::{Map, Value};
 
 use super::found::{FoundSecret, HIDDEN, SecretKind};
 use super::secrets::{is_real_value, is_secret_flag, is_secret_name, redact as redact_text};
 
-/// Free texts of a request, and what a person calls them. What is left out here holds names, times and numbers of the hub's.
+/// Free texts of a request, and the name of each field for people. Other fields contain the hub's names, times and numbers.
 const TEXTS: [(&str, &str); 10] = [
     ("/command", "command"),
     ("/language", "language"),
@@ -19,35 +19,35 @@ const TEXTS: [(&str, &str); 10] = [
     ("/grant/reason", "access"),
 ];
 
-/// Hides the secrets of a request; answers them.
+/// Hides the secrets of a request, and returns them.
 pub(super) fn redact(request: &mut Value) -> Vec<FoundSecret> {
     let mut found = Vec::new();
-    let mut see = |place: &'static str, value: &mut Value, sensitivity: Sensitivity| {
+    let mut check = |place: &'static str, value: &mut Value, sensitivity: Sensitivity| {
         let mut kinds = Vec::new();
         hide(value, sensitivity, &mut kinds);
         found.extend(kinds.into_iter().map(|kind| FoundSecret { kind, place }));
     };
     for (pointer, place) in TEXTS {
         if let Some(text) = request.pointer_mut(pointer) {
-            see(place, text, Sensitivity::Plain);
+            check(place, text, Sensitivity::Plain);
         }
     }
     for vote in request.pointer_mut("/votes").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(reason) = vote.get_mut("reason") {
-            see("vote", reason, Sensitivity::Plain);
+            check("vote", reason, Sensitivity::Plain);
         }
     }
     for (pointer, place) in
         [("/context", "context"), ("/labels", "labels"), ("/requester/groups", "requester"), ("/review/note", "review")]
     {
         if let Some(value) = request.pointer_mut(pointer) {
-            see(place, value, Sensitivity::Plain);
+            check(place, value, Sensitivity::Plain);
         }
     }
     found
 }
 
-/// Takes away all that somebody wrote. What stays says what sort of thing is asked for, on which resource, by whom, and how it stands.
+/// Removes all free text. The kind of the request, its resource, people and state remain.
 pub(super) fn empty(request: &mut Value) {
     for (pointer, nothing) in [
         ("/command", Value::from("")),
@@ -74,7 +74,7 @@ pub(super) fn empty(request: &mut Value) {
     }
 }
 
-/// Whether what a value belongs to is called a secret.
+/// Whether a value belongs to a name or flag of a secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sensitivity {
     Plain,
@@ -99,7 +99,7 @@ fn hide(value: &mut Value, sensitivity: Sensitivity, found: &mut Vec<SecretKind>
             }
         }
         Value::Array(items) => {
-            // As the words of a command line stand in a list.
+            // A list may be the words of a command line.
             let mut next = sensitivity;
             for item in items {
                 hide(item, next, found);
@@ -112,7 +112,7 @@ fn hide(value: &mut Value, sensitivity: Sensitivity, found: &mut Vec<SecretKind>
     }
 }
 
-/// Names may hold secrets too; none of the members may be lost for it.
+/// Hides secrets in names too. Names that become equal are kept apart, so that no member is lost.
 fn hide_members(
     members: Map<String, Value>,
     sensitivity: Sensitivity,
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_of_a_request_is_looked_at() {
+    fn every_text_of_a_request_is_checked() {
         let secret = "ghp_aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09";
         let mut request = json!({
             "id": "req_1", "digest": "d", "command": secret, "language": secret, "reason": secret,
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn no_member_is_lost_for_its_name() {
+    fn no_member_is_lost_when_its_name_is_hidden() {
         let mut context = json!({
             "ghp_aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09": 1, "ghp_bZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09aZ09": 2, "[hidden]": 3,
         });

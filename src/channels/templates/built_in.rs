@@ -1,6 +1,6 @@
-//! The built-in templates, which lie under `/templates/notifications` and are part of the program.
+//! The built-in templates: files under `/templates/notifications`, compiled into the program.
 
-/// Built-in templates of a folder.
+/// The named templates of a folder.
 macro_rules! built_in {
     ($folder:literal, [$($name:literal),* $(,)?]) => {
         &[$((
@@ -10,7 +10,8 @@ macro_rules! built_in {
     };
 }
 
-/// Built-in templates of a chat channel: the given parts, and one for each kind of event.
+/// The templates of a chat channel: the given parts, and one for each kind of event. `include_str!` needs literals, so the kinds
+/// repeat `KINDS`; a test compares both lists.
 macro_rules! built_in_chat {
     ($folder:literal, [$($part:literal),* $(,)?]) => {
         $crate::channels::templates::built_in::built_in!($folder, [

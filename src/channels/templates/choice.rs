@@ -1,4 +1,4 @@
-//! Which templates of an operator's a message is made with.
+//! Chooses the operator's templates for a message.
 
 use std::collections::BTreeMap;
 
@@ -9,18 +9,18 @@ use crate::ids::EndpointId;
 use crate::store::endpoints::Channel;
 use crate::store::templates::{Reach, StoredTemplate};
 
-/// What a message is about and for.
+/// The message for which templates are chosen.
 #[derive(Debug, Clone, Copy)]
 pub struct Occasion<'o> {
-    /// Of which channel.
     pub channel: Channel,
-    /// For whom.
+    /// The recipient, when it is a configured endpoint.
     pub endpoint: Option<(EndpointId, &'o EndpointName)>,
-    /// About what.
+    /// The request's resource.
     pub resource: Option<&'o str>,
 }
 
-/// Those that a message can be made with. What is kept is stronger than a file for the same.
+/// Returns the templates that apply to a message, each with its strength. A stored template is stronger than a file for the same
+/// endpoint or resource.
 pub fn applying(templates: &[StoredTemplate], files: &[FileTemplate], occasion: Occasion<'_>) -> Vec<Override> {
     let Occasion { channel, endpoint, resource } = occasion;
     let is_about = |name: &ResourceName| resource == Some(name.as_str());
@@ -43,7 +43,7 @@ pub fn applying(templates: &[StoredTemplate], files: &[FileTemplate], occasion: 
     stored.chain(files).collect()
 }
 
-/// Of each name the strongest, of those that are no stronger than that.
+/// Returns the strongest template of each name, among those of at most strength `most`.
 pub(super) fn strongest(overrides: &[Override], most: u8) -> Vec<&Override> {
     let mut strongest: BTreeMap<&str, &Override> = BTreeMap::new();
     for template in overrides.iter().filter(|template| template.strength <= most) {
@@ -55,7 +55,7 @@ pub(super) fn strongest(overrides: &[Override], most: u8) -> Vec<&Override> {
     strongest.into_values().collect()
 }
 
-/// Whether any template of the channel is for a resource, so that one has to know which.
+/// Whether any template of the channel is for a resource, so that choosing requires the request's resource.
 pub fn needs_resource(templates: &[StoredTemplate], files: &[FileTemplate], channel: Channel) -> bool {
     let stored = |known: &StoredTemplate| known.key.channel == channel && matches!(known.key.reach, Reach::Resource(_));
     let file = |known: &FileTemplate| known.channel == channel && matches!(known.reach, FileReach::Resource(_));

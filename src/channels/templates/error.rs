@@ -1,4 +1,4 @@
-//! What is wrong with templates, or with what they render.
+//! Errors of templates and of rendering.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,55 +7,45 @@ use super::fuel::TOO_LONG;
 use crate::channels::schema::SchemaError;
 use crate::store::events::KINDS;
 
-/// Templates that cannot be used; the hub does not start with them.
+/// Template files that cannot be used; the hub does not start with them.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplatesError {
-    /// A file or folder that cannot be read.
+    /// A file or folder cannot be read.
     #[error("cannot read {path}")]
     Io {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         cause: io::Error,
     },
-    /// Not a template.
+    /// A file is not a valid template.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
-    /// A file that no event would use: a slip of the pen would go unnoticed.
-    #[error("{path} is for no event: a template is called default.hbs, _part.hbs, or after one of {}", KINDS.join(", "))]
-    UnknownEvent {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A folder that is named after nothing that there could be.
-    #[error("{path} is named after no endpoint and no resource")]
-    UnknownPlace {
-        /// Which.
-        path: PathBuf,
-    },
-    /// A folder that nothing would be read from.
-    #[error("{path} is none of {known}")]
+    /// A file's name is not one of an event or part; without this error a typing mistake would go unnoticed.
+    #[error("{path} does not match any event: name a template default.hbs, _part.hbs, or after one of {}", KINDS.join(", "))]
+    UnknownEvent { path: PathBuf },
+    /// A folder's name is not a valid name of an endpoint or resource.
+    #[error("{path}: the folder's name is not a valid name of an endpoint or resource")]
+    UnknownPlace { path: PathBuf },
+    /// A folder that the hub does not read.
+    #[error("unknown folder {path}: expected one of {known}")]
     UnknownFolder {
-        /// Which.
         path: PathBuf,
-        /// Those that there may be.
+        /// The valid names.
         known: String,
     },
-    /// A schema of ours that is none.
+    /// A built-in schema does not compile.
     #[error(transparent)]
     Schema(#[from] SchemaError),
 }
 
-/// Text that is no template.
+/// A text is not a valid template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("template {name}{}: {detail}", at(.line))]
 pub struct SyntaxError {
-    /// Channel and event.
+    /// Channel and template, for example `teams/ping.hbs`.
     pub name: String,
     /// From 1; 0 when unknown.
     pub line: usize,
-    /// What is wrong.
     pub detail: String,
 }
 
@@ -65,60 +55,54 @@ pub enum RenderError {
     /// The channel has no template for the event.
     #[error("no template {0}")]
     Missing(String),
-    /// What is stored of the event's subject is not JSON.
-    #[error("what the event is about cannot be read: {0}")]
+    /// The stored subject of the event cannot be read.
+    #[error("cannot read the event's subject: {0}")]
     Subject(String),
-    /// An operator's template is none any more: a part that it is made of was changed.
+    /// An operator's template became invalid because one of its parts changed.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
     /// The template failed.
     #[error("template {name}{}: {detail}", at(.line))]
     Template {
-        /// Channel and event.
+        /// Channel and template, for example `teams/ping.hbs`.
         name: String,
         /// From 1; 0 when unknown.
         line: usize,
-        /// What is wrong.
         detail: String,
     },
-    /// What it rendered is not JSON.
-    #[error("template {name}{}: what it renders is not JSON: {detail}", at(.line))]
+    /// The output is not JSON.
+    #[error("template {name}{}: the output is not JSON: {detail}", at(.line))]
     NotJson {
-        /// Channel and event.
+        /// Channel and template, for example `teams/ping.hbs`.
         name: String,
         /// From 1; 0 when unknown.
         line: usize,
-        /// What is wrong.
         detail: String,
     },
-    /// What it rendered is JSON, but nothing that the channel takes.
-    #[error("template {name}{}: what it renders does not meet {schema} at {path:?}: {detail}", at(.line))]
+    /// The output does not match the channel's schema.
+    #[error("template {name}{}: the output does not match {schema} at {path:?}: {detail}", at(.line))]
     Schema {
-        /// Channel and event.
+        /// Channel and template, for example `teams/ping.hbs`.
         name: String,
         /// From 1; 0 when unknown.
         line: usize,
-        /// Which schema.
         schema: &'static str,
         /// JSON Pointer (RFC 6901) into the body.
         path: String,
-        /// What is wrong.
         detail: String,
     },
-    /// Too big for the channel, however much is cut.
-    #[error("template {name}: the message has {size} bytes, and the channel takes {budget}")]
+    /// The message exceeds the channel's budget, even with all texts cut.
+    #[error("template {name}: the message has {size} bytes, and the channel accepts at most {budget}")]
     TooBig {
-        /// Channel and event.
+        /// Channel and template, for example `teams/ping.hbs`.
         name: String,
-        /// Bytes.
         size: usize,
-        /// Bytes.
         budget: usize,
     },
 }
 
 impl RenderError {
-    /// The template that is at fault.
+    /// The template at fault.
     pub fn template(&self) -> Option<&str> {
         match self {
             Self::Missing(name)
@@ -131,12 +115,12 @@ impl RenderError {
         }
     }
 
-    /// Whether it was stopped for going on for too long.
+    /// Whether rendering was stopped by its bounds.
     pub(in crate::channels) fn is_too_long(&self) -> bool {
         matches!(self, Self::Template { detail, .. } if detail.starts_with(TOO_LONG))
     }
 
-    /// The line in it, from 1.
+    /// The line at fault, from 1.
     pub fn line(&self) -> Option<usize> {
         let line = match self {
             Self::Syntax(SyntaxError { line, .. })
@@ -149,7 +133,7 @@ impl RenderError {
     }
 }
 
-/// A line, when it is known.
+/// Formats a line, when it is known.
 fn at(line: &usize) -> String {
     if *line == 0 { String::new() } else { format!(", line {line}") }
 }

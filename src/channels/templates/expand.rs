@@ -1,4 +1,4 @@
-//! Parts put where they are named, once, so that rendering looks nothing up and its work can be told before.
+//! Expansion: inserts parts into a template once, so that rendering looks nothing up and its work is known beforehand.
 
 use std::collections::HashMap;
 
@@ -6,46 +6,49 @@ use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, Templat
 
 use super::error::SyntaxError;
 
-/// Parts within parts.
+/// Nesting of parts.
 const MAX_PARTS: usize = 4;
-/// Elements of a template with all its parts, and values that they are given.
+/// Most elements and parameters of an expanded template.
 const MAX_ELEMENTS: usize = 4_000;
-/// Bytes of its text.
+/// Most bytes of text of an expanded template.
 const MAX_TEXT: usize = 128 * 1024;
-/// What a part that is called with values counts, beside its elements: rendering copies what it sees.
+/// Extra elements counted for a part with parameters: rendering copies its data.
 const CALL: usize = 50;
-/// Lines of the part with number n begin behind n times this.
+/// Line offset of template number n is n times this.
 const LINES: usize = 1_000_000;
-/// The block that is handed to a part.
+/// The block that a caller passes to a part.
 const BLOCK: &str = "@partial-block";
-/// The helper that counts a loop's turns, and the time. No template can call it by such a name.
+/// The helper that counts a loop's iterations and checks the time. No template can call a helper with this name.
 pub(super) const TURNS: &str = "turns of a loop";
 
-/// Finds templates by their names, and numbers them.
+/// Finds templates by name, and numbers them.
 pub(super) trait Parts {
     fn find(&self, name: &str) -> Option<(usize, &Template)>;
-    /// What a number's template is called in errors.
-    fn called(&self, number: usize) -> &str;
+    /// The name of a template in errors, by its number.
+    fn name_of(&self, number: usize) -> &str;
 }
 
-/// A template with its parts in place.
+/// A template with its parts inserted.
 pub(super) struct Expanded {
     pub(super) template: Template,
-    /// How many elements it has at most: what one turn of a loop may have to do.
+    /// Number of elements: the most work of one iteration of a loop.
     pub(super) elements: usize,
 }
 
-/// The number of a template, and the line in it, that a line of an expanded one stands for.
+/// Splits a line of an expanded template into the template's number and its own line.
 pub(super) const fn place(line: usize) -> (usize, usize) {
     (line / LINES, line % LINES)
 }
 
-/// The line of an expanded template for a line of the template of that number.
+/// Joins a template's number and line into a line of an expanded template.
 pub(super) const fn line_of(number: usize, line: usize) -> usize {
     number * LINES + line
 }
 
-/// Puts all parts of the template of that name in their places.
+/// Expands a template.
+///
+/// # Errors
+/// A part is missing or contains itself, or the expanded template exceeds a bound.
 pub(super) fn expand(parts: &dyn Parts, name: &str) -> Result<Expanded, SyntaxError> {
     let mut expansion = Expansion { parts, within: Vec::new(), elements: 0, text: 0 };
     let Some((number, template)) = parts.find(name) else {
@@ -58,7 +61,7 @@ pub(super) fn expand(parts: &dyn Parts, name: &str) -> Result<Expanded, SyntaxEr
 
 struct Expansion<'p> {
     parts: &'p dyn Parts,
-    /// The parts that it is inside of, outermost first.
+    /// The parts being expanded, outermost first.
     within: Vec<usize>,
     elements: usize,
     text: usize,
@@ -69,20 +72,22 @@ impl Expansion<'_> {
         self.elements += size.elements;
         self.text += size.text;
         if self.elements > MAX_ELEMENTS {
-            return Err(self.wrong(line, format!("with all its parts a template has at most {MAX_ELEMENTS} elements")));
+            return Err(
+                self.wrong(line, format!("a template may have at most {MAX_ELEMENTS} elements, with all its parts"))
+            );
         }
         if self.text > MAX_TEXT {
-            return Err(self.wrong(line, "with all its parts a template has at most 128 KiB of text".to_owned()));
+            return Err(self.wrong(line, "a template may have at most 128 KiB of text, with all its parts".to_owned()));
         }
         Ok(())
     }
 
     fn wrong(&self, line: usize, detail: String) -> SyntaxError {
         let number = self.within.last().copied().unwrap_or_default();
-        SyntaxError { name: self.parts.called(number).to_owned(), line, detail }
+        SyntaxError { name: self.parts.name_of(number).to_owned(), line, detail }
     }
 
-    /// `block` is what takes the place of the block that was handed in; it is expanded already.
+    /// `block` is the caller's block, already expanded.
     fn template(&mut self, template: &Template, block: Option<&Template>) -> Result<Template, SyntaxError> {
         let mut expanded = Template::new();
         for (element, mapping) in template.elements.iter().zip(&template.mapping) {
@@ -99,8 +104,8 @@ impl Expansion<'_> {
         into: &mut Template,
     ) -> Result<(), SyntaxError> {
         let line = mapping.0;
-        let called = called(element);
-        let element = called.as_ref().unwrap_or(element);
+        let unwrapped = unwrapped(element);
+        let element = unwrapped.as_ref().unwrap_or(element);
         self.add(Size::of(element), line)?;
         let mut place = mapping.clone();
         place.0 = line_of(self.within.last().copied().unwrap_or_default(), line);
@@ -153,9 +158,7 @@ impl Expansion<'_> {
         let name = part.name.as_name().unwrap_or_default();
         if name == BLOCK {
             let Some(block) = block else {
-                return Err(
-                    self.wrong(line, "no block was handed to this part: it is used as {{#> …}}…{{/…}}".to_owned())
-                );
+                return Err(self.wrong(line, "no block was passed to this part: call it as {{#> …}}…{{/…}}".to_owned()));
             };
             self.add(Size::of_all(block), line)?;
             return Ok(Inserted::Here(block.clone()));
@@ -165,20 +168,20 @@ impl Expansion<'_> {
             return Err(self.wrong(line, format!("there is no part {name}")));
         };
         if self.within.contains(&number) {
-            return Err(self.wrong(line, format!("{name} is part of itself")));
+            return Err(self.wrong(line, format!("{name} contains itself")));
         }
         if self.within.len() > MAX_PARTS {
-            return Err(self.wrong(line, format!("more than {MAX_PARTS} parts within each other")));
+            return Err(self.wrong(line, format!("parts are nested more than {MAX_PARTS} deep")));
         }
-        let handed = part.template.as_ref().map(|inner| self.template(inner, block)).transpose()?;
+        let passed = part.template.as_ref().map(|inner| self.template(inner, block)).transpose()?;
         self.within.push(number);
-        let inner = self.template(template, handed.as_ref());
+        let inner = self.template(template, passed.as_ref());
         self.within.pop();
         let inner = inner?;
         if part.params.is_empty() && part.hash.is_empty() {
             return Ok(Inserted::Here(inner));
         }
-        // Values for a part make it see others: it is called, as a block that falls back to what stands in it.
+        // Parameters change the part's data, so it is not inlined: it becomes a call of an unknown part whose block is its fallback.
         self.add(Size { elements: CALL, text: 0 }, line)?;
         let mut called = part.clone();
         called.name = Parameter::Name(format!("{name} with values"));
@@ -192,14 +195,14 @@ enum Inserted {
     Called(DecoratorTemplate),
 }
 
-/// `{{cut …}}` in place of `{{(cut …)}}`. Handlebars would look for a helper by the name that the call makes, which whoever wrote the
-/// value chooses.
-fn called(element: &TemplateElement) -> Option<TemplateElement> {
+/// Replaces `{{(cut …)}}` by `{{cut …}}`. Handlebars would look up a helper by the call's result, which the author of the value
+/// chooses.
+fn unwrapped(element: &TemplateElement) -> Option<TemplateElement> {
     match element {
         TemplateElement::Expression(helper) => match &helper.name {
             Parameter::Subexpression(call) => {
                 let inner = (*call.element).clone();
-                Some(called(&inner).unwrap_or(inner))
+                Some(unwrapped(&inner).unwrap_or(inner))
             }
             _ => None,
         },
@@ -207,14 +210,14 @@ fn called(element: &TemplateElement) -> Option<TemplateElement> {
     }
 }
 
-/// Text without the white space behind its line breaks. No string of JSON goes over a line break, so it is nobody's.
+/// Removes white space after line breaks. No JSON string contains a line break, so none of it belongs to a value.
 fn without_indents(text: &str) -> String {
     let mut lines = text.split('\n');
     let first = lines.next().unwrap_or_default().to_owned();
     lines.fold(first, |kept, line| kept + "\n" + line.trim_start_matches([' ', '\t']))
 }
 
-/// What stands in front of a loop, with its list, and at the beginning of each turn, without.
+/// The counter's call: with the list before a loop, and without at the start of each iteration.
 fn turns(each: &HelperTemplate, params: usize) -> TemplateElement {
     let mut counter = each.clone();
     counter.name = Parameter::Name(TURNS.to_owned());
@@ -227,7 +230,7 @@ fn turns(each: &HelperTemplate, params: usize) -> TemplateElement {
     TemplateElement::Expression(Box::new(counter))
 }
 
-/// What there is of something.
+/// Elements and bytes of text.
 #[derive(Debug, Clone, Copy, Default)]
 struct Size {
     elements: usize,
@@ -235,7 +238,7 @@ struct Size {
 }
 
 impl Size {
-    /// An element alone, without what is inside of it, but with the values that it is given.
+    /// The size of an element with its parameters, without its content.
     fn of(element: &TemplateElement) -> Self {
         let (elements, text) = match element {
             TemplateElement::RawString(text) => (1, text.len()),
@@ -250,7 +253,7 @@ impl Size {
         Self { elements, text }
     }
 
-    /// All of a template.
+    /// The size of a complete template.
     fn of_all(template: &Template) -> Self {
         let add =
             |one: Self, other: Self| Self { elements: one.elements + other.elements, text: one.text + other.text };
@@ -265,7 +268,7 @@ impl Size {
     }
 }
 
-/// Values that a tag is given, and those that calls among them are given.
+/// Counts the parameters of a tag and of the calls among them.
 fn values(params: &[Parameter], hash: &HashMap<String, Parameter>) -> usize {
     let of = |value: &Parameter| match value {
         Parameter::Subexpression(call) => {

@@ -1,5 +1,5 @@
-//! An operator's templates in a folder: `<channel>/<event>.hbs`, and in `<channel>/endpoints/<name>/` or `<channel>/resources/<name>/`
-//! those for one of them.
+//! An operator's template files: `<channel>/<event>.hbs` for a channel, and `<channel>/endpoints/<name>/` or
+//! `<channel>/resources/<name>/` for one endpoint or resource.
 
 use std::fs;
 use std::io;
@@ -13,27 +13,24 @@ use crate::ids::TemplateId;
 use crate::store::endpoints::Channel;
 use crate::time::Timestamp;
 
-/// What a file's template is for, when that is not its whole channel.
+/// The endpoint or resource that a template file is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileReach {
-    /// What is told of a resource.
+    /// All messages about a resource.
     Resource(ResourceName),
-    /// An endpoint.
+    /// All messages to an endpoint.
     Endpoint(EndpointName),
 }
 
-/// A template in a file for an endpoint or a resource.
+/// A template file for an endpoint or a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileTemplate {
-    /// Of which channel.
     pub channel: Channel,
-    /// For what.
     pub reach: FileReach,
-    /// What it says.
     pub template: Override,
 }
 
-/// Refuses folders that are called otherwise: a slip of the pen would go unnoticed.
+/// Rejects folders with other names; otherwise a typing mistake would go unnoticed.
 pub(super) fn check_folders(folder: &Path, known: &[&str]) -> Result<(), TemplatesError> {
     let name = |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let is_odd = |path: &PathBuf| !known.contains(&&*name(path)) && !name(path).starts_with('.');
@@ -43,7 +40,7 @@ pub(super) fn check_folders(folder: &Path, known: &[&str]) -> Result<(), Templat
     }
 }
 
-/// Those of a channel that are for an endpoint or a resource.
+/// Reads a channel's template files for endpoints and resources.
 pub(super) fn read_reaches(folder: &Path, channel: Channel) -> Result<Vec<FileTemplate>, TemplatesError> {
     let mut found = Vec::new();
     check_folders(folder, &["endpoints", "resources"])?;
@@ -56,7 +53,7 @@ pub(super) fn read_reaches(folder: &Path, channel: Channel) -> Result<Vec<FileTe
             };
             let reach = reach.ok_or_else(|| TemplatesError::UnknownPlace { path: place.clone() })?;
             for (name, text) in read_folder(&place)? {
-                // Files do not change while the hub runs: any name of their own does.
+                // Files do not change while the hub runs, so any unique id will do.
                 let id = TemplateId::mint(Timestamp::from_micros(0));
                 let template = Override { id, name, text: text.into(), strength: 0 };
                 found.push(FileTemplate { channel, reach: reach.clone(), template });
@@ -66,7 +63,7 @@ pub(super) fn read_reaches(folder: &Path, channel: Channel) -> Result<Vec<FileTe
     Ok(found)
 }
 
-/// The folders in a folder, if there is one.
+/// Lists the folders in a folder; none when it does not exist.
 fn folders(folder: &Path) -> Result<Vec<PathBuf>, TemplatesError> {
     let failed = |cause| TemplatesError::Io { path: folder.to_owned(), cause };
     let entries = match fs::read_dir(folder) {
@@ -81,7 +78,7 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, TemplatesError> {
     Ok(paths)
 }
 
-/// The names and texts of a channel's templates, in the order of names. None when there is no such folder.
+/// Reads names and texts of a folder's templates, by name; none when the folder does not exist.
 pub(super) fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, TemplatesError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -102,9 +99,9 @@ pub(super) fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, Templa
         if !is_name(name) {
             return Err(TemplatesError::UnknownEvent { path });
         }
-        // Before it is read: it may be anything.
+        // Checked before reading: the file may be of any size.
         if fs::metadata(&path).map_err(failed(&path))?.len() > MAX_TEMPLATE as u64 {
-            return Err(failed(&path)(io::Error::other("a template has at most 64 KiB")));
+            return Err(failed(&path)(io::Error::other("a template may have at most 64 KiB")));
         }
         templates.push((name.to_owned(), fs::read_to_string(&path).map_err(failed(&path))?));
     }

@@ -1,7 +1,7 @@
-//! What templates may call besides what Handlebars has built in.
+//! The helpers that templates may call besides those of Handlebars.
 //!
-//! Those that make a value (`cut`, `ago`, `until`, `person`, `lookup`) leave it to be escaped like any other; the rest write text that is
-//! safe inside a JSON string, or JSON.
+//! The results of `cut`, `ago`, `until`, `person` and `lookup` are values, escaped like any other. The other helpers write JSON, or
+//! text that is already escaped for a JSON string.
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, JsonRender, Output, RenderContext, RenderErrorReason,
@@ -18,10 +18,10 @@ use crate::time::Timestamp;
 
 type Reason = RenderErrorReason;
 
-/// Adds all helpers, as the channel has them.
+/// Registers all helpers for a channel.
 pub(super) fn register(registry: &mut Handlebars<'_>, channel: &'static Declaration) {
     let Declaration { plain, code, moment, link, .. } = *channel;
-    // One would write what others wrote into the hub's log, the other is for blocks that are not taken.
+    // `log` would write people's text into the hub's log; `raw` is for raw blocks, which are not supported.
     registry.unregister_helper("log");
     registry.unregister_helper("raw");
     let mut writes = |name, write: TextHelper| registry.register_helper(name, Box::new(write));
@@ -53,17 +53,17 @@ struct HelperCall<'c, 'rc> {
 }
 
 impl HelperCall<'_, '_> {
-    /// The first parameter. What [`LookupHelper`] did not find is no value to write.
+    /// The first parameter. A failed [`LookupHelper`] call is an error here.
     fn first(&self) -> Result<&Value, Reason> {
         let is_made = self.helper.param(0).is_some_and(|parameter| parameter.relative_path().is_none());
         match self.first_or_null()? {
-            Value::Null if is_made => Err(Reason::Other(format!("{} {NOT_FOUND}", self.wants("a value")))),
+            Value::Null if is_made => Err(Reason::Other(format!("{} {NOT_FOUND}", self.requires("a value")))),
             value => Ok(value),
         }
     }
 
     fn first_or_null(&self) -> Result<&Value, Reason> {
-        let parameter = self.helper.param(0).ok_or_else(|| self.wants("a value"))?;
+        let parameter = self.helper.param(0).ok_or_else(|| self.requires("a value"))?;
         if parameter.is_value_missing() {
             return Err(Reason::MissingVariable(parameter.relative_path().cloned()));
         }
@@ -72,22 +72,22 @@ impl HelperCall<'_, '_> {
 
     fn second(&self, what: &str) -> Result<&Value, Reason> {
         let parameter = self.helper.param(1).filter(|parameter| !parameter.is_value_missing());
-        parameter.map(handlebars::PathAndJson::value).ok_or_else(|| self.wants(what))
+        parameter.map(handlebars::PathAndJson::value).ok_or_else(|| self.requires(what))
     }
 
-    /// When the event happened. Not the moment of rendering: a retry says the same.
+    /// The time of the event. The time of rendering would change the message of a retry.
     fn event_time(&self) -> Result<Timestamp, Reason> {
-        self.context.data().pointer("/event/at").map_or_else(|| Err(self.wants("an event")), time_of)
+        self.context.data().pointer("/event/at").map_or_else(|| Err(self.requires("an event")), time_of)
     }
 
-    fn wants(&self, what: &str) -> Reason {
-        Reason::Other(format!("{} wants {what}", self.helper.name()))
+    fn requires(&self, what: &str) -> Reason {
+        Reason::Other(format!("{} requires {what}", self.helper.name()))
     }
 }
 
 type Write = dyn Fn(&HelperCall<'_, '_>) -> Result<String, Reason> + Send + Sync;
 
-/// A helper that writes text as it is.
+/// A helper whose text is written without further escaping.
 struct TextHelper(Box<Write>);
 
 impl HelperDef for TextHelper {
@@ -106,7 +106,7 @@ impl HelperDef for TextHelper {
     }
 }
 
-/// A helper that makes a text of its parameters.
+/// A helper whose result is a value, escaped when written.
 struct ValueHelper(fn(&HelperCall<'_, '_>) -> Result<String, Reason>);
 
 impl HelperDef for ValueHelper {
@@ -123,11 +123,11 @@ impl HelperDef for ValueHelper {
     }
 }
 
-/// What is said of a key that is not there.
-const NOT_FOUND: &str = "and lookup finds none: ask by {{#if (lookup …)}} first";
+/// Error detail of a missing key.
+const NOT_FOUND: &str = "but lookup found none: check with {{#if (lookup …)}} first";
 
-/// `{{lookup object key}}`, `{{lookup list index}}`. Inside another call, as in `{{#if (lookup request.labels "x")}}`, a key that is not
-/// there is `null`; written, it is an error, as a name that does not exist.
+/// `{{lookup object key}}`, `{{lookup list index}}`. Inside another call, as in `{{#if (lookup request.labels "x")}}`, a missing key is
+/// `null`; written, it is an error like an unknown name.
 struct LookupHelper;
 
 impl LookupHelper {
@@ -166,13 +166,13 @@ impl HelperDef for LookupHelper {
         _: &mut RenderContext<'reg, 'rc>,
         out: &mut dyn Output,
     ) -> HelperResult {
-        let found = Self::find(helper)?.ok_or_else(|| Reason::Other(format!("there is no value, {NOT_FOUND}")))?;
+        let found = Self::find(helper)?.ok_or_else(|| Reason::Other(format!("a value is required, {NOT_FOUND}")))?;
         out.write(&registry.get_escape_fn()(&found.render()))?;
         Ok(())
     }
 }
 
-/// In front of each loop: its turns are counted. In each turn, without a list: whether there is time.
+/// Counts a loop's iterations before it starts; within an iteration, without a list, checks the time.
 fn turns(call: &HelperCall<'_, '_>) -> Result<String, Reason> {
     let turns = match call.helper.param(0).map(handlebars::PathAndJson::value) {
         Some(Value::Array(items)) => items.len(),
@@ -183,8 +183,8 @@ fn turns(call: &HelperCall<'_, '_>) -> Result<String, Reason> {
     fuel::take(turns).map(|()| String::new())
 }
 
-/// In a message for people, only links that the hub made, what the template itself says, times and numbers: anything else could be
-/// markup.
+/// Unescaped text. In a message for people, only the hub's links, literals of the template, times and numbers are allowed: anything
+/// else could be markup.
 fn exact(channel: &Declaration, call: &HelperCall<'_, '_>) -> Result<String, Reason> {
     let value = call.first()?;
     if !channel.is_chat() || value.is_number() || value.is_boolean() {
@@ -194,19 +194,19 @@ fn exact(channel: &Declaration, call: &HelperCall<'_, '_>) -> Result<String, Rea
     url(call).or_else(|error| if is_time() { text_of(value) } else { Err(error) })
 }
 
-/// A link of the hub's own, or one that the template itself names.
+/// One of the hub's links, or a literal URL of the template.
 fn url(call: &HelperCall<'_, '_>) -> Result<String, Reason> {
     let value = call.first()?;
-    let is_written_out = call.helper.param(0).is_some_and(|parameter| parameter.try_get_constant_value().is_some());
+    let is_literal = call.helper.param(0).is_some_and(|parameter| parameter.try_get_constant_value().is_some());
     let text = text_of(value)?;
-    if is_written_out {
+    if is_literal {
         let url = url::Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        return url.map(String::from).ok_or_else(|| call.wants("a URL that begins with https:// or http://"));
+        return url.map(String::from).ok_or_else(|| call.requires("a URL that begins with https:// or http://"));
     }
     if is_of_hub(call.context.data(), &text) {
         return Ok(text);
     }
-    Err(call.wants("one of links, or url: other text may be markup, write {{…}}"))
+    Err(call.requires("a link of links, or url: write any other text with {{…}}, because it may be markup"))
 }
 
 fn is_of_hub(data: &Value, text: &str) -> bool {
@@ -219,17 +219,17 @@ fn is_of_hub(data: &Value, text: &str) -> bool {
         || urls.any(|url| url.and_then(Value::as_str) == Some(text))
 }
 
-/// As it is for programs; for people each text in it is made harmless.
+/// A value as JSON: unchanged for programs; for people, each text in it is escaped for the channel.
 fn json(channel: &Declaration, value: &Value) -> Value {
     if !channel.is_chat() {
         return value.clone();
     }
     match value {
-        Value::String(text) => harmless(channel, text),
+        Value::String(text) => escaped(channel, text),
         Value::Array(items) => items.iter().map(|item| json(channel, item)).collect(),
         Value::Object(members) => {
             let member = |(name, value): (&String, &Value)| {
-                (harmless(channel, name).as_str().unwrap_or_default().to_owned(), json(channel, value))
+                (escaped(channel, name).as_str().unwrap_or_default().to_owned(), json(channel, value))
             };
             Value::Object(members.iter().map(member).collect())
         }
@@ -237,8 +237,8 @@ fn json(channel: &Declaration, value: &Value) -> Value {
     }
 }
 
-fn harmless(channel: &Declaration, text: &str) -> Value {
-    // What escapes write is the inside of a JSON string.
+fn escaped(channel: &Declaration, text: &str) -> Value {
+    // A channel's escape writes the inside of a JSON string.
     serde_json::from_str(&format!("\"{}\"", (channel.escape)(text))).unwrap_or_default()
 }
 
@@ -249,7 +249,7 @@ fn ago(now: Timestamp, then: Timestamp) -> String {
     }
 }
 
-/// `Nora Lind (nora@example.com)`, of an object like `requester`, or of an address.
+/// Formats a person, given as an object like `requester` or an address: `Nora Lind (nora@example.com)`.
 fn person(value: &Value) -> String {
     let part = |name| value.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     match (part("name"), part("email")) {
@@ -259,7 +259,7 @@ fn person(value: &Value) -> String {
     }
 }
 
-/// A value as text, which costs as much as there is of it.
+/// A value as text; consumes fuel by its length.
 fn text_of(value: &Value) -> Result<String, Reason> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     fuel::take_bytes(text.len()).map(|()| text)
@@ -267,11 +267,11 @@ fn text_of(value: &Value) -> Result<String, Reason> {
 
 fn size_of(value: &Value) -> Result<usize, Reason> {
     let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
-    size.ok_or_else(|| Reason::Other(format!("cut wants a number of bytes, not {value}")))
+    size.ok_or_else(|| Reason::Other(format!("cut requires a number of bytes, not {value}")))
 }
 
 fn time_of(value: &Value) -> Result<Timestamp, Reason> {
     let text = text_of(value)?;
-    // Not which text it is: it may be a requester's, and is kept with the endpoint.
-    text.parse().map_err(|_| Reason::Other("it wants an RFC 3339 time".to_owned()))
+    // The error does not quote the text: it may be a requester's, and the error is stored with the endpoint.
+    text.parse().map_err(|_| Reason::Other("an RFC 3339 time is required".to_owned()))
 }

@@ -1,29 +1,28 @@
-//! An operator's template, and what it may be called.
+//! An operator's template and the rules for its name.
 
 use std::sync::Arc;
 
 use crate::ids::TemplateId;
 use crate::store::events::KINDS;
 
-/// Name of the template that serves events without one of their own.
+/// Name of the template for events without their own template.
 pub const DEFAULT: &str = "default";
 /// Longest name of a part.
 const MAX_PART: usize = 40;
 
-/// An operator's template, as it is kept.
+/// An operator's template that overrides those below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// This version's name; another text has another.
+    /// Identifies this version: every change of the text has a new id.
     pub id: TemplateId,
-    /// An event, `default`, or a part.
+    /// An event, `default`, or a part's name.
     pub name: String,
-    /// What it says.
     pub text: Arc<str>,
-    /// Of several of one name, the strongest is used.
+    /// Among templates with the same name, the strongest is used.
     pub strength: u8,
 }
 
-/// Whether a template may be called that.
+/// Whether a name is valid for a template.
 pub fn is_name(name: &str) -> bool {
     let is_part = name.strip_prefix('_').is_some_and(|part| {
         (1..=MAX_PART).contains(&part.len()) && part.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase())

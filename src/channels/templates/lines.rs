@@ -1,7 +1,7 @@
-//! Which line of a template rendered a place of its output.
+//! Finds the template line that rendered a place of the output.
 //!
-//! A template has a twin whose lines end in a mark with their number. Only when a rendered body is not what it should be is the twin
-//! rendered too, and the mark behind the place tells the line, through loops, blocks and parts.
+//! A template's twin ends each line with a mark that contains the line's number. When a body is invalid, the twin is rendered too: the
+//! first mark after the place gives the line, through loops, blocks and parts.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,16 +10,16 @@ use serde_json::value::RawValue;
 
 use super::expand::line_of;
 
-/// Around a line's number; private-use characters that `visible` and JSON escapes keep out of values.
+/// Delimiters of a line number: private-use characters, which `visible` and JSON escapes keep out of values.
 pub(super) const MARK: [char; 2] = ['\u{f0001}', '\u{f0002}'];
 
-/// The text with a mark at the end of each line. A template's number is not known yet: [`numbered`] puts it in.
+/// Appends a mark to each line. The template's number is not yet known; [`numbered`] adds it.
 pub(super) fn mark(text: &str) -> String {
     let [open, close] = MARK;
     text.lines().enumerate().map(|(index, line)| format!("{line}{open}{}{close}\n", index + 1)).collect()
 }
 
-/// The marks in a piece of the text of the template with that number, such that they tell it too.
+/// Adds the template's number to the marks in a piece of its text.
 pub(super) fn numbered(text: &str, number: usize) -> String {
     let [open, close] = MARK;
     let mut pieces = text.split(open);
@@ -32,8 +32,8 @@ pub(super) fn numbered(text: &str, number: usize) -> String {
     numbered
 }
 
-/// The number in the first mark behind a place of `plain`, in `marked`, which is the same text but for marks. Places are found by
-/// counting what is neither mark nor white space.
+/// Returns the number in the first mark after a place. `marked` is the text of `plain` with marks; places correspond by the count of
+/// characters that are neither marks nor white space.
 pub(super) fn at(plain: &str, marked: &str, place: usize) -> Option<usize> {
     let [open, close] = MARK;
     let before = plain.get(..plain.floor_char_boundary(place))?;
@@ -58,13 +58,13 @@ pub(super) fn at(plain: &str, marked: &str, place: usize) -> Option<usize> {
     None
 }
 
-/// Where a JSON error stands in the text.
+/// The byte offset of a JSON error.
 pub(super) fn place_of_error(text: &str, error: &serde_json::Error) -> usize {
     let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
     lines.map(str::len).sum::<usize>() + error.column()
 }
 
-/// Where what a JSON Pointer (RFC 6901) points to begins in a JSON text.
+/// The byte offset of the value at a JSON Pointer (RFC 6901).
 pub(super) fn place_of_pointer(text: &str, pointer: &str) -> Option<usize> {
     let mut place = 0;
     for token in pointer.split('/').skip(1) {
@@ -77,13 +77,13 @@ pub(super) fn place_of_pointer(text: &str, pointer: &str) -> Option<usize> {
             let members: BTreeMap<Cow<'_, str>, &RawValue> = parse(value)?;
             members.get(token.as_str())?.get()
         };
-        // It is a part of the text, so the difference of where they begin is its place.
+        // `inner` is a slice of `value`, so the difference of their addresses is its offset.
         place += inner.as_ptr() as usize - value.as_ptr() as usize;
     }
     Some(place)
 }
 
-/// The first value of a text.
+/// Parses the first value of a text.
 fn parse<'t, T: serde::Deserialize<'t>>(text: &'t str) -> Option<T> {
     serde_json::Deserializer::from_str(text).into_iter().next()?.ok()
 }

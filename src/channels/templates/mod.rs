@@ -1,9 +1,29 @@
-//! Templates: Handlebars text that renders JSON, one registry per channel, since each channel has an escape of its own.
+//! Templates: Handlebars text that renders JSON. Each channel has its own registry, because each has its own escape function.
 //!
-//! `{{…}}` is always escaped and `{{{…}}}` refused, so that no template can let a requester's text out raw. An operator's templates
-//! lie over the built-in ones in layers: a folder read at the start, and what is kept in the database, for all endpoints of the
-//! channel, for a resource, or for an endpoint. When a layer fails, the one below it is used. How long a template may take, how much it
-//! may write and how deep it may go is bounded.
+//! **Layers.** An operator's templates override the built-in ones by name (an event, `default`, or a part `_name`). The strengths,
+//! from weakest to strongest: built-in; a file for the channel; then in the database or a file, for the channel, a resource, an
+//! endpoint ([`applying`]). [`Templates::layers`] returns one [`TemplateSet`] per strength, the strongest first, so that a failing
+//! template falls back one step and not to the built-in one at once. Compiled sets are cached by the ids of their templates: a
+//! changed text has a new id, so the cache never needs invalidation.
+//!
+//! **From text to output:**
+//!
+//! 1. `source` checks the text before Handlebars parses it (size, number of blocks, nesting), because the parser recurses. It then
+//!    rejects raw output `{{{…}}}`, decorators, and part names that are not literals. So no template can write a value unescaped,
+//!    and its parts are known without data.
+//! 2. `expand` inserts the parts into the template once, on first use. Rendering then looks nothing up, a part cannot contain itself,
+//!    and the number of elements is known before rendering. It adds a counter to each loop.
+//! 3. `set` renders. Unknown names are errors (strict mode), so that a typing mistake does not produce an empty text.
+//! 4. `fuel` bounds the rendering: iterations times elements, bytes of output, and a second of time. A template that exceeds them is
+//!    not rendered again until it changes, or every event would cost that second.
+//!
+//! **Twins.** Handlebars does not report which line wrote a place of the output. When a body is invalid, `lines` renders a twin of
+//! the template, in which each line ends with a mark that contains its number, and reads the line from the first mark after the
+//! fault. Similarly, `origin` marks the text of values, so that `mentions` can see whether a value is part of a mention. Marks are
+//! private-use characters that no template may contain and that values cannot write. Valid messages without mentions are rendered
+//! once.
+//!
+//! Escaping and the helpers (`helpers`) are part of the public contract in `docs/templates.md`.
 
 pub(super) mod built_in;
 mod choice;
@@ -39,24 +59,25 @@ use super::Declaration;
 use crate::ids::TemplateId;
 use crate::store::endpoints::Channel;
 
-/// Most sets that are kept compiled.
+/// Most cached sets.
 const MOST_SETS: usize = 32;
-/// All templates.
+
+/// The built-in templates, the operator's files, and a cache of compiled sets.
 pub(super) struct Templates {
     built_in: BTreeMap<&'static str, Arc<TemplateSet>>,
-    /// Of channels that have files of the operator's.
+    /// Sets of channels for which the operator has files.
     files: BTreeMap<&'static str, Arc<TemplateSet>>,
-    /// Files that are for an endpoint or a resource.
+    /// Template files for single endpoints and resources.
     reaches: Vec<FileTemplate>,
-    /// By the channel and what lies over it. A std mutex: held for a look-up, never across an await.
+    /// Cached sets by channel and ids of the overriding templates. A std mutex: held for a lookup, never across an await.
     stored: Mutex<HashMap<(Channel, Vec<TemplateId>), Layer>>,
 }
 
-/// A set, or why there is none.
+/// A set, or the error of an invalid template.
 type Layer = Result<Arc<TemplateSet>, SyntaxError>;
 
 impl Templates {
-    /// The built-in templates, overridden by `folder/<channel>/<event>.hbs`.
+    /// Loads the built-in templates, and the files in `folder` over them.
     pub(super) fn load(folder: Option<&Path>) -> Result<Self, TemplatesError> {
         let mut built_in = BTreeMap::new();
         for channel in Channel::ALL {
@@ -98,12 +119,12 @@ impl Templates {
         Ok(())
     }
 
-    /// The files that are for an endpoint or a resource.
+    /// The template files for single endpoints and resources.
     pub(super) fn reaches(&self) -> &[FileTemplate] {
         &self.reaches
     }
 
-    /// The sets to render with: the strongest one, and those to fall back to, each without what made the one before stronger.
+    /// Returns the sets to render with, the strongest first. Each one lacks the strongest templates of the set before it.
     pub(super) fn layers(&self, channel: Channel, overrides: &[Override]) -> impl Iterator<Item = Layer> {
         let name = channel.as_str();
         let strengths: BTreeSet<u8> = overrides.iter().map(|template| template.strength).collect();
@@ -112,7 +133,7 @@ impl Templates {
         stored.chain(below.into_iter().flatten().cloned().map(Ok))
     }
 
-    /// What lies over the given texts, compiled once.
+    /// Returns the set with these overrides, from the cache if possible.
     fn stored(&self, channel: Channel, overrides: &[&Override]) -> Layer {
         let key = (channel, overrides.iter().map(|template| template.id).collect::<Vec<_>>());
         if let Some(known) = self.stored.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
@@ -127,7 +148,7 @@ impl Templates {
         built
     }
 
-    /// The same, without keeping it.
+    /// Builds the set with these overrides, without caching it.
     pub(super) fn try_out(&self, channel: Channel, overrides: &[Override]) -> Layer {
         self.over(channel, &strongest(overrides, u8::MAX))
     }
@@ -139,7 +160,7 @@ impl Templates {
         layer(channel, sources.unwrap_or_default(), texts)
     }
 
-    /// The text that serves as the template of that name where nothing is kept in the database, and whether it is built in.
+    /// Returns the text of a template from the files or the built-in ones, and whether it is built in.
     pub(super) fn below(&self, channel: Channel, name: &str) -> Option<(String, bool)> {
         let text = |set: &Arc<TemplateSet>| set.sources.get(name).map(|source| source.text.clone());
         let (file, built_in) = (self.files.get(channel.as_str()), self.built_in.get(channel.as_str()));
@@ -151,7 +172,7 @@ impl Templates {
     }
 }
 
-/// A set of which some templates are an operator's. Whether each can be put together shows when it is used.
+/// Makes a set with an operator's templates over `below`. Templates are expanded when they are used.
 fn layer<'t>(channel: Channel, below: Sources, texts: impl Iterator<Item = (&'t str, &'t str)>) -> Layer {
     Ok(Arc::new(TemplateSet::new(Declaration::of(channel), over(channel, below, texts)?, false)))
 }

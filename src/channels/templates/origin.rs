@@ -1,21 +1,21 @@
-//! Which characters of a message are a template's own, and which a value's.
+//! Tells the template's own text in a message from the text of values.
 //!
-//! A set is rendered once more with marks around all that values write. Only what may call somebody is looked at so
+//! A template is rendered a second time with marks around everything that values write. Only messages with mentions need this
 //! ([`mentions`](crate::channels::mentions)), so an ordinary message is rendered once.
 
 use std::cell::Cell;
 
 use serde_json::Value;
 
-/// Around what a value writes; private-use characters that `visible` writes out in values, and that no template may hold.
+/// Delimiters of a value's text: private-use characters, which `visible` escapes in values and no template may contain.
 pub(in crate::channels) const MARK: [char; 2] = ['\u{f0003}', '\u{f0004}'];
 
 thread_local! {
-    // Handlebars hands an escape function nothing but the text; a rendering stays on its thread.
+    // Handlebars passes only the text to an escape function; a rendering stays on its thread.
     static IS_MARKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does something that renders, with marks.
+/// Calls a function that renders, with marks switched on.
 pub(super) fn marking<T>(render: impl FnOnce() -> T) -> T {
     IS_MARKING.set(true);
     let result = render();
@@ -23,13 +23,13 @@ pub(super) fn marking<T>(render: impl FnOnce() -> T) -> T {
     result
 }
 
-/// What a value writes, marked as such where that is asked for.
+/// Marks a value's text, while marks are switched on.
 pub(super) fn of_value(written: String) -> String {
     let [open, close] = MARK;
     if written.is_empty() || !IS_MARKING.get() { written } else { format!("{open}{written}{close}") }
 }
 
-/// The same of JSON, whose texts and names are marked each by itself.
+/// Marks each text and name in a JSON value.
 pub(super) fn of_json(value: Value) -> Value {
     if !IS_MARKING.get() {
         return value;

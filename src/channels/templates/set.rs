@@ -1,4 +1,4 @@
-//! The templates that an endpoint's messages are made with: the built-in ones, and what an operator put over them.
+//! A set of templates of one channel: the built-in ones, and those of an operator over them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,48 +20,49 @@ use crate::channels::Declaration;
 use crate::channels::schema::Violation;
 use crate::channels::text::shortened;
 
-/// Most bytes of what is wrong, in which a value may be quoted.
+/// Most bytes of an error's detail, which may quote a value.
 const MAX_DETAIL: usize = 300;
 
-/// Sources by the name of the event or part.
+/// Template sources by name of the event or part.
 pub(super) type Sources = BTreeMap<String, Arc<TemplateSource>>;
 
-/// Templates of one channel, each compiled when it is first used.
+/// The templates of one channel, each expanded on first use.
 pub struct TemplateSet {
     pub(super) declaration: &'static Declaration,
     pub(super) sources: Sources,
-    /// The helpers.
     registry: Handlebars<'static>,
     compiled: BTreeMap<String, CompiledTemplate>,
     is_built_in: bool,
 }
 
-/// A template in its place.
+/// A template of the set, expanded on first use.
 #[derive(Default)]
 struct CompiledTemplate {
     expanded: OnceLock<Result<Expanded, SyntaxError>>,
-    /// Whether it has gone on for too long, and would again.
+    /// Set when a rendering took too long; the template is then not rendered again.
     is_stopped: AtomicBool,
 }
 
-/// What a template rendered.
+/// The output of a template: a valid JSON text.
 pub(in crate::channels) struct RenderedTemplate<'s> {
     set: &'s TemplateSet,
-    /// The template, among the set's.
+    /// The template's name in the set.
     key: &'s str,
-    /// JSON.
     text: String,
 }
 
 impl TemplateSet {
     pub(super) fn new(declaration: &'static Declaration, sources: Sources, is_built_in: bool) -> Self {
-        // Parts have nothing of their own to render, and some make sense only with a block.
+        // Parts are not rendered alone, and some require a block.
         let events = sources.keys().filter(|name| !name.starts_with('_'));
         let compiled = events.map(|name| (name.clone(), CompiledTemplate::default())).collect();
         Self { declaration, registry: registry(declaration), compiled, sources, is_built_in }
     }
 
-    /// Whether all its templates can be put together.
+    /// Expands all templates.
+    ///
+    /// # Errors
+    /// A template cannot be expanded.
     pub(super) fn check(&self) -> Result<(), SyntaxError> {
         self.compiled.keys().try_for_each(|key| match self.expanded(key) {
             Some(Err(error)) => Err(error.clone()),
@@ -69,17 +70,19 @@ impl TemplateSet {
         })
     }
 
-    /// The channel's.
     pub(in crate::channels) const fn declaration(&self) -> &'static Declaration {
         self.declaration
     }
 
-    /// Whether nothing in it is an operator's.
+    /// Whether the set contains no template of an operator.
     pub(in crate::channels) const fn is_built_in(&self) -> bool {
         self.is_built_in
     }
 
-    /// What the template for `event` makes of `data`, which is given back as it was.
+    /// Renders the template for `event`, or `default`. Leaves `data` unchanged.
+    ///
+    /// # Errors
+    /// The template fails, is missing, or renders invalid JSON.
     pub(in crate::channels) fn render<'s>(
         &'s self,
         event: &'s str,
@@ -90,14 +93,14 @@ impl TemplateSet {
         let slot = self.compiled.get(key).ok_or_else(missing)?;
         let expanded = self.expanded(key).ok_or_else(missing)?.as_ref().map_err(|error| error.clone())?;
         if slot.is_stopped.load(Ordering::Relaxed) {
-            let detail = format!("{TOO_LONG}, and is not tried again before it is changed or the hub starts anew");
+            let detail = format!("{TOO_LONG}, and is not rendered again until it is changed or the hub restarts");
             return Err(RenderError::Template { name: self.named(key, 0).0, line: 0, detail });
         }
         let text = lent(data, |context| {
             let text = self.write(expanded, context).map_err(|error| {
                 let (name, line) = self.named(key, error.line_no.unwrap_or(0));
                 let error = RenderError::Template { name, line, detail: detail_of(error.reason()) };
-                // The hub's own are known to end, and there is nothing below them.
+                // Built-in templates are never stopped: they terminate, and there is nothing below them.
                 slot.is_stopped.fetch_or(!self.is_built_in && error.is_too_long(), Ordering::Relaxed);
                 error
             })?;
@@ -120,7 +123,7 @@ impl TemplateSet {
         Ok(written.into_text())
     }
 
-    /// What a template writes, JSON or not.
+    /// Renders a template, without checking for JSON.
     #[cfg(test)]
     pub(super) fn text(&self, key: &str, data: &mut Value) -> Result<String, String> {
         let expanded = self.expanded(key).ok_or(key)?.as_ref().map_err(ToString::to_string)?;
@@ -132,7 +135,7 @@ impl TemplateSet {
         Some(slot.expanded.get_or_init(|| expand(&Ordered { sources: &self.sources, twins: None }, key)))
     }
 
-    /// The template, and the line in it, that rendered a place of the text.
+    /// The template's name and line that rendered a place of the text.
     fn line(&self, key: &str, context: &Context, text: &str, at: usize) -> (String, usize) {
         let twin_of = |(number, source): (usize, &Arc<TemplateSource>)| match source.marked() {
             Some(marked) => number_marks(&marked, number),
@@ -145,7 +148,7 @@ impl TemplateSet {
         self.named(key, line.unwrap_or(0))
     }
 
-    /// A line of an expanded template as the name of what it was written in, and the line there.
+    /// Resolves a line of an expanded template to the template's name and its own line.
     fn named(&self, key: &str, line: usize) -> (String, usize) {
         let (number, line) = place(line);
         let source = if line > 0 { self.sources.values().nth(number) } else { self.sources.get(key) };
@@ -154,40 +157,39 @@ impl TemplateSet {
 }
 
 impl RenderedTemplate<'_> {
-    /// What was rendered, read.
+    /// The output, parsed.
     pub(in crate::channels) fn body(&self) -> Value {
-        // It was seen to be JSON.
+        // `render` checked that it is JSON.
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// What was rendered, without white space that says nothing.
+    /// The output as compact JSON.
     pub(in crate::channels) fn compact(&self) -> String {
         compact(&self.text)
     }
 
-    /// The template's name.
     pub(in crate::channels) fn name(&self) -> String {
         self.set.named(self.key, 0).0
     }
 
-    /// The same with marks around what values wrote ([`MARK`](super::origin::MARK)); none when that is no JSON.
+    /// Renders again with marks around the text of values ([`MARK`](super::origin::MARK)). `None` when the result is not JSON.
     pub(in crate::channels) fn marked(&self, data: &mut Value) -> Option<Value> {
         let expanded = self.set.expanded(self.key)?.as_ref().ok()?;
         let marked = lent(data, |context| marking(|| self.set.write(expanded, context))).ok()?;
         serde_json::from_str(&marked).ok()
     }
 
-    /// The template, and the line in it, that rendered what a JSON Pointer into the body points to.
+    /// The template's name and line that rendered the value at a JSON Pointer.
     pub(in crate::channels) fn place(&self, pointer: &str, data: &mut Value) -> (String, usize) {
         match lines::place_of_pointer(&self.text, pointer) {
-            // What begins a line belongs to that one, not to the end of the line before.
+            // The first character of a line belongs to that line, not to the end of the line before.
             Some(at) => lent(data, |context| self.set.line(self.key, context, &self.text, at + 1)),
             None => (self.name(), 0),
         }
     }
 
-    /// The error of a template whose body does not meet a schema.
-    pub(in crate::channels) fn refused(
+    /// The error of a body that does not match a schema.
+    pub(in crate::channels) fn schema_error(
         &self,
         schema: &'static str,
         violation: Violation,
@@ -205,19 +207,19 @@ fn detail_of(reason: &RenderErrorReason) -> String {
         RenderErrorReason::ParamNotFoundForIndex(helper, index) => {
             format!("there is no value for parameter {} of {helper}", index + 1)
         }
-        RenderErrorReason::MissingVariable(None) => "there is no value: an {{else}} may say what then".to_owned(),
+        RenderErrorReason::MissingVariable(None) => "there is no value: add an {{else}}".to_owned(),
         other => other.to_string(),
     };
     shortened(&detail, MAX_DETAIL)
 }
 
-/// JSON without the white space between its tokens.
+/// Removes the white space between JSON tokens.
 fn compact(json: &str) -> String {
     let mut compact = String::with_capacity(json.len());
     let mut rest = json;
     while let Some((before, string)) = rest.split_once('"') {
         compact.extend(before.split_ascii_whitespace());
-        // A quote behind an odd number of backslashes does not end the string.
+        // A quote after an odd number of backslashes does not end the string.
         let escaped =
             |end: &usize| string.as_bytes().iter().take(*end).rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
         let end = string.match_indices('"').map(|(end, _)| end).find(|end| !escaped(end)).unwrap_or(string.len());
@@ -231,7 +233,7 @@ fn compact(json: &str) -> String {
     compact
 }
 
-/// Lends the data to a context, which would copy it otherwise.
+/// Lends the data to a context, which would otherwise copy it.
 fn lent<T>(data: &mut Value, with: impl FnOnce(&Context) -> T) -> T {
     let mut context = Context::null();
     std::mem::swap(context.data_mut(), data);
@@ -248,10 +250,10 @@ pub(super) fn registry(declaration: &'static Declaration) -> Handlebars<'static>
     registry
 }
 
-/// Sources, numbered in the order of their names.
+/// Sources, numbered by name.
 struct Ordered<'s> {
     sources: &'s Sources,
-    /// What is to be put together in their places.
+    /// Twins to expand in place of the sources' templates, by number.
     twins: Option<Vec<Template>>,
 }
 
@@ -262,12 +264,12 @@ impl Parts for Ordered<'_> {
         Some((number, twin.unwrap_or(&source.template)))
     }
 
-    fn called(&self, number: usize) -> &str {
+    fn name_of(&self, number: usize) -> &str {
         self.sources.values().nth(number).map(|source| source.name.as_str()).unwrap_or_default()
     }
 }
 
-/// A twin whose marks tell its number too.
+/// Adds the template's number to the marks of its twin.
 fn number_marks(template: &Template, number: usize) -> Template {
     let mut numbered = template.clone();
     for element in &mut numbered.elements {
@@ -296,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_white_space_between_tokens_goes() {
+    fn compact_json_keeps_white_space_in_strings() {
         let text = "{\n \"a b\" : [ 1,\ttrue , \"x \\\" : y\\\\\" , \"\" ],\r\n\"c\":null }";
         let short = compact(text);
         assert_eq!(short, "{\"a b\":[1,true,\"x \\\" : y\\\\\",\"\"],\"c\":null}");

@@ -1,20 +1,19 @@
-//! Long text, cut so that everybody sees that it was.
+//! Cutting of long text, with a visible mark.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// How far in front of the cut a character as readers see it may begin, in bytes. A longer one is no character that anybody reads,
-/// and is cut within, so that the work is bounded.
+/// Most bytes of a grapheme cluster that is kept whole. A longer one is cut inside, which bounds the work.
 const LONGEST: usize = 256;
 
-/// The longest beginning of `text` of at most `budget` bytes that ends between two characters as readers see them (grapheme
-/// clusters, UAX #29), and how many bytes are left out.
+/// Returns the longest prefix of at most `budget` bytes that ends between two grapheme clusters (UAX #29), and the number of bytes
+/// left out.
 pub fn cut(text: &str, budget: usize) -> (&str, usize) {
     let end = text.floor_char_boundary(budget);
     let (kept, rest) = text.split_at(if end == text.len() { end } else { boundary(text, end) });
     (kept, rest.len())
 }
 
-/// The same as one text, with a mark that says how many bytes are missing.
+/// Cuts a text and appends a mark with the number of missing bytes.
 pub fn shortened(text: &str, budget: usize) -> String {
     match cut(text, budget) {
         (kept, 0) => kept.to_owned(),
@@ -22,14 +21,14 @@ pub fn shortened(text: &str, budget: usize) -> String {
     }
 }
 
-/// The last boundary at or before `end`.
+/// The last cluster boundary at or before `end`.
 fn boundary(text: &str, end: usize) -> usize {
     let from = text.floor_char_boundary(end.saturating_sub(LONGEST));
-    // The character behind the end says whether there is a boundary.
+    // The character after the end decides whether there is a boundary.
     let to = text.ceil_char_boundary(end.saturating_add(1));
     let around = text.get(from..to).unwrap_or_default();
     let mut found = around.grapheme_indices(true).map(|(place, _)| from + place);
-    // Where the look begins need be none; and at the text's own beginning, nothing would be left.
+    // The start of the window may not be a boundary; and a cut at the start of the text would leave nothing.
     found.rfind(|place| *place > from && *place <= end).unwrap_or(end)
 }
 
@@ -49,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn never_through_what_readers_take_for_one() {
+    fn never_inside_a_grapheme_cluster() {
         for one in ["e\u{301}", "🇩🇪", "👩‍👩‍👧", "👍🏽", "\r\n", "각", "क्षि"] {
             let text = format!("ab{one}cd");
             for budget in 2..2 + one.len() {
@@ -60,12 +59,12 @@ mod tests {
     }
 
     #[test]
-    fn a_character_without_end_is_cut_all_the_same() {
+    fn an_endless_cluster_is_cut() {
         let endless = format!("a{}", "\u{301}".repeat(500_000));
         let (kept, rest) = cut(&endless, 6_001);
         assert_eq!((kept.len(), kept.len() + rest), (6_001, endless.len()));
         assert_eq!(cut(&endless, 7), (&endless[..7], endless.len() - 7));
-        assert_eq!(cut("👩‍👩‍👧", 10).0, "👩‍👩‍👧".split_at(7).0, "something is shown, whatever the room");
+        assert_eq!(cut("👩‍👩‍👧", 10).0, "👩‍👩‍👧".split_at(7).0, "something is shown for any budget");
     }
 
     proptest! {

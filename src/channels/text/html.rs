@@ -1,4 +1,4 @@
-//! Text on pages.
+//! Escaping of text on pages.
 
 use std::fmt;
 
@@ -7,8 +7,7 @@ use askama::filters::{Escaper, Html as Entities};
 use super::{JOINERS, visible};
 use crate::unicode::is_hidden;
 
-/// The escape of every page (`askama.toml`): what shows nothing is written out, and what HTML would read as markup is an entity. So no
-/// page can forget either.
+/// The escaper of every page (`askama.toml`): writes out invisible characters, and markup as entities. No page can forget it.
 #[derive(Debug, Clone, Copy)]
 pub struct Html;
 
@@ -18,8 +17,8 @@ impl Escaper for Html {
     }
 }
 
-/// The escape of pages that show messages as they were sent: templates have already written out what shows nothing, and have put in
-/// [`JOINERS`] of their own, which do here what they do in a chat. Anything else that shows nothing is written out here too.
+/// The escaper of pages that draw messages as they were sent. Channels have already written out invisible characters and inserted
+/// [`JOINERS`], which work here as in a chat. Other invisible characters are written out here.
 #[derive(Debug, Clone, Copy)]
 pub struct Drawn;
 
@@ -42,14 +41,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_hides_and_nothing_is_markup() {
+    fn invisible_characters_and_markup_are_escaped() {
         let mut shown = String::new();
         Html.write_escaped_str(&mut shown, "<b>\u{202e}'\"&\n").expect("a string takes all");
         assert_eq!(shown, "&#60;b&#62;⟨U+202E⟩&#39;&#34;&#38;\n");
     }
 
     #[test]
-    fn what_templates_have_written_is_drawn_and_nothing_else_hides() {
+    fn joiners_are_drawn_and_other_invisible_characters_are_escaped() {
         let mut shown = String::new();
         let sent = "dba:\u{a0}0 {\u{2060}{ ⟨U+202E⟩ <b>\u{202e}x\u{200b}y\n\u{feff}";
         Drawn.write_escaped_str(&mut shown, sent).expect("a string takes all");

@@ -1,85 +1,79 @@
-//! Text of several lines as a page shows it: whole, line by line, and so that blanks cannot push anything out of sight.
+//! Multi-line text on pages: complete and line by line. Long runs of blanks are counted, so that they cannot push text out of view.
 
 use super::{ascii_json, visible};
 use crate::unicode::{is_right_to_left, is_stacked};
 
-/// Spaces in a row that are shown as they are; more are counted.
+/// Longest run of spaces that is shown; longer runs are counted.
 const SPACES: usize = 16;
-/// Tabs in a row that are shown as arrows; more are counted.
+/// Longest run of tabs that is shown as arrows; longer runs are counted.
 const TABS: usize = 8;
-/// Blank lines in a row that are shown as they are; more are counted.
+/// Longest run of blank lines that is shown; longer runs are counted.
 const BLANK_LINES: usize = 2;
 /// How [`visible()`] writes a tab.
 const TAB: &str = "⇥ ";
 
-/// All lines of a text. From them the text can be told to the letter, but for a line end at its very end.
+/// All lines of a text. They determine the text exactly, except for a line end at its very end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// In order.
     pub lines: Vec<ListingLine>,
-    /// How many lines the text has.
+    /// Number of lines of the text.
     pub count: usize,
-    /// Its size in bytes.
+    /// Size of the text in bytes.
     pub bytes: usize,
 }
 
-/// A line, or several that are alike and hold nothing to see.
+/// A line, or a run of equal blank lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListingLine {
-    /// What stands beside it: its number, from 1, or a diff's sign.
+    /// The margin: the line's number, from 1, or a diff's sign.
     pub aside: String,
-    /// What became of it.
     pub change: LineChange,
-    /// What it holds.
     pub parts: Vec<Part>,
-    /// How often it is there, one after another.
+    /// Length of the run.
     pub times: usize,
 }
 
-/// What became of a line of a diff. All lines of other texts are `Same`.
+/// The change of a line in a diff; `Same` in other texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineChange {
-    /// It was there and stays.
     Same,
-    /// It is new.
     Added,
-    /// It is gone.
     Removed,
-    /// No line of the text: the diff's own word about where it is, or that it was cut.
+    /// Not a line of the text: a diff's hunk header, or the mark of a cut.
     Note,
 }
 
 /// A piece of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
-    /// Shown as it is. Nothing in it hides.
+    /// Visible text.
     Text(String),
-    /// A phrase that is written from right to left. In code it stands by itself, so that it reorders nothing around it.
+    /// A right-to-left phrase. Pages isolate it in code, so that it does not reorder the text around it.
     RightToLeft(String),
-    /// A character that shows nothing: its code point, as `U+202E`, and how many of it stand in a row.
+    /// A run of an invisible character: its code point, as in `U+202E`, and the length of the run.
     Hidden(String, usize),
-    /// Spaces: more than anybody counts, or at the end of a line, where they are not seen.
+    /// A long run of spaces, or spaces at the end of a line.
     Spaces(usize),
-    /// More tabs than anybody counts.
+    /// A long run of tabs.
     Tabs(usize),
 }
 
 impl Listing {
-    /// A text with its lines numbered. They end at `\n`; one at the very end begins no further line.
+    /// Lists a text with numbered lines. Lines end at `\n`; a final `\n` starts no further line.
     pub fn of(text: &str) -> Self {
         let whole = text.strip_suffix('\n').filter(|whole| !whole.is_empty()).unwrap_or(text);
         let lines = whole.split('\n').map(|line| (LineChange::Same, line));
         Self::gather(lines, text.len(), |number, _| number.to_string(), visible)
     }
 
-    /// JSON for people to read: what shows nothing is written as JSON's own escapes ([`ascii_json`]), so nothing is written out twice.
+    /// Lists JSON for people. Invisible characters are JSON escapes ([`ascii_json`]), so that nothing is escaped twice.
     pub fn of_json(value: &serde_json::Value) -> Self {
         let text = ascii_json(&format!("{value:#}"));
         let lines = text.split('\n').map(|line| (LineChange::Same, line));
         Self::gather(lines, text.len(), |number, _| number.to_string(), str::to_owned)
     }
 
-    /// A diff as [`crate::approval::unified`] writes it.
+    /// Lists a diff in the format of [`crate::approval::unified`].
     pub fn of_diff(diff: &str) -> Self {
         let lines = diff.split('\n').map(|line| match line.split_at_checked(1) {
             Some(("+", line)) => (LineChange::Added, line),
@@ -120,7 +114,7 @@ impl Listing {
         listing
     }
 
-    /// The lines on which something stands that shows nothing, spaces and tabs aside, and how many such characters there are.
+    /// Returns the margins of lines with invisible characters (spaces and tabs aside), and the number of these characters.
     pub fn hidden(&self) -> (Vec<&str>, usize) {
         let of_line = |line: &ListingLine| -> usize {
             let counts = line.parts.iter().map(|part| if let Part::Hidden(_, count) = part { *count } else { 0 });
@@ -130,7 +124,7 @@ impl Listing {
         (with.iter().map(|line| line.aside.as_str()).collect(), with.iter().map(|line| of_line(line)).sum())
     }
 
-    /// Its size, for people: `1 line`, `211 lines, 5.1 kB`.
+    /// The size for people, for example `211 lines, 5.1 kB`.
     pub fn size(&self) -> String {
         let lines = if self.count == 1 { "1 line".to_owned() } else { format!("{} lines", self.count) };
         let bytes = match self.bytes {
@@ -142,7 +136,7 @@ impl Listing {
 }
 
 impl LineChange {
-    /// Its class in the style sheet.
+    /// The class in the style sheet.
     pub const fn class(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -152,7 +146,7 @@ impl LineChange {
         }
     }
 
-    /// What is said of it to who cannot see its colour.
+    /// The prefix for screen readers, which do not convey the colour.
     pub const fn said(self) -> &'static str {
         match self {
             Self::Added => "added: ",
@@ -162,7 +156,7 @@ impl LineChange {
     }
 }
 
-/// Cuts a line, in which [`visible()`] has written out what hides, into its parts.
+/// Splits a line, in which [`visible()`] has written out invisible characters, into parts.
 fn parts(line: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut shown = String::new();
@@ -173,7 +167,7 @@ fn parts(line: &str) -> Vec<Part> {
         let Some((part, length)) = blank(from) else { break };
         let (piece, after) = from.split_at_checked(length).unwrap_or((from, ""));
         rest = after;
-        if part.is_seen(rest.is_empty()) {
+        if part.is_shown(rest.is_empty()) {
             shown.push_str(piece);
             continue;
         }
@@ -184,7 +178,7 @@ fn parts(line: &str) -> Vec<Part> {
     parts
 }
 
-/// Cuts a text where its direction turns.
+/// Splits a text where its direction changes.
 fn by_direction(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -203,7 +197,7 @@ fn by_direction(text: &str) -> Vec<Part> {
     parts
 }
 
-/// The length of the phrase from right to left that a text begins with: its letters, their marks, and the spaces between.
+/// The length of the right-to-left phrase at the start of a text: letters, their marks, and spaces between.
 fn phrase(text: &str) -> usize {
     let mut end = 0;
     for (place, character) in text.char_indices() {
@@ -216,11 +210,11 @@ fn phrase(text: &str) -> usize {
     end
 }
 
-/// What stands at the beginning, and its length in bytes.
+/// The part at the start of a text, and its length in bytes.
 fn blank(text: &str) -> Option<(Part, usize)> {
     let spaces = repeats(text, " ");
     let tabs = repeats(text, TAB);
-    // Written by `visible`: such a bracket of somebody else it has written out too.
+    // Only `visible` writes this bracket: it escapes those of the text itself.
     let code = text.strip_prefix('⟨').and_then(|after| after.split_once('⟩')).map(|(code, _)| code);
     let code = code.filter(|code| code.starts_with("U+") && code.len() <= "U+10FFFF".len());
     match text.chars().next()? {
@@ -236,7 +230,7 @@ fn blank(text: &str) -> Option<(Part, usize)> {
     }
 }
 
-/// How often `unit` stands at the beginning.
+/// Counts the repetitions of `unit` at the start of a text.
 fn repeats(text: &str, unit: &str) -> usize {
     let mut rest = text;
     let mut count = 0;
@@ -247,8 +241,8 @@ fn repeats(text: &str, unit: &str) -> usize {
 }
 
 impl Part {
-    /// Whether it can be seen as it stands there.
-    const fn is_seen(&self, at_the_end: bool) -> bool {
+    /// Whether the part is shown as it is.
+    const fn is_shown(&self, at_the_end: bool) -> bool {
         match self {
             Self::Text(_) | Self::RightToLeft(_) => true,
             Self::Hidden(..) => false,
@@ -268,8 +262,8 @@ mod tests {
         Part::Text(part.to_owned())
     }
 
-    /// The text that a listing shows, hidden characters written out: nobody may need anything else to tell it.
-    fn told(listing: &Listing) -> String {
+    /// Restores the text from a listing, with invisible characters written out.
+    fn restored(listing: &Listing) -> String {
         let part = |part: &Part| match part {
             Part::Text(text) | Part::RightToLeft(text) => text.clone(),
             Part::Hidden(code, count) => format!("⟨{code}⟩").repeat(*count),
@@ -284,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_are_counted_and_numbers_go_on() {
+    fn blank_lines_are_counted_and_numbering_continues() {
         let listing = Listing::of(&format!("line1\n{}rm -rf marker\n", "\n".repeat(200)));
         let shown: Vec<_> = listing.lines.iter().map(|line| (line.aside.as_str(), line.times)).collect();
         assert_eq!(shown, [("1", 1), ("2", 200), ("202", 1)]);
@@ -296,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_are_counted_where_they_are_many_or_unseen() {
+    fn long_and_trailing_blanks_are_counted() {
         let parts = |line: &str| Listing::of(line).lines.remove(0).parts;
         assert_eq!(parts(&format!("a{}b", " ".repeat(400))), [text("a"), Part::Spaces(400), text("b")]);
         assert_eq!(parts("    a  b"), [text("    a  b")]);
@@ -313,14 +307,14 @@ mod tests {
     }
 
     #[test]
-    fn a_phrase_from_right_to_left_stands_by_itself() {
+    fn a_right_to_left_phrase_is_a_part() {
         let phrase = |text: &str| Part::RightToLeft(text.to_owned());
         let parts = Listing::of("\"مرحبا בדיקה\": \"שלוֹם\"; x").lines.remove(0).parts;
         assert_eq!(parts, [text("\""), phrase("مرحبا בדיקה"), text("\": \""), phrase("שלוֹם"), text("\"; x")]);
     }
 
     #[test]
-    fn a_diff_has_its_signs_beside_it() {
+    fn a_diff_has_its_signs_in_the_margin() {
         let listing = Listing::of_diff("@@ -1,2 +1,2 @@\n-a\n+b\n c\n… diff cut, 9 bytes more");
         let lines: Vec<_> = listing.lines.iter().map(|line| (line.aside.as_str(), line.change)).collect();
         let (note, same) = (("", LineChange::Note), ("", LineChange::Same));
@@ -343,10 +337,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_text_can_be_told_from_what_is_shown(text in "([ab⟨⇥] ?|[\n]{1,5}| {1,40}|\t{1,20}|\u{200b}{1,9}|\u{301}{1,9}|\\PC){0,40}") {
+        fn the_text_can_be_restored_from_the_listing(text in "([ab⟨⇥] ?|[\n]{1,5}| {1,40}|\t{1,20}|\u{200b}{1,9}|\u{301}{1,9}|\\PC){0,40}") {
             let listing = Listing::of(&text);
             let whole = text.strip_suffix('\n').filter(|whole| !whole.is_empty()).unwrap_or(&text);
-            prop_assert_eq!(told(&listing), visible(whole));
+            prop_assert_eq!(restored(&listing), visible(whole));
             prop_assert_eq!(listing.count, whole.split('\n').count());
             let in_parts = listing.lines.iter().flat_map(|line| &line.parts);
             for part in in_parts {

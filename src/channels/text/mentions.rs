@@ -1,8 +1,8 @@
-//! Mentions, made to call nobody.
+//! Disarming of mentions.
 
 use super::WORD_JOINER;
 
-/// Text whose `@here`, `@channel` and `@everyone` call nobody: a character that shows nothing stands behind the `@`.
+/// Disarms `@here`, `@channel` and `@everyone` with an invisible character after the `@`.
 pub fn dead_mentions(text: &str) -> String {
     const TO_ALL: [&str; 3] = ["here", "channel", "everyone"];
     if !text.contains('@') {
@@ -20,7 +20,7 @@ pub fn dead_mentions(text: &str) -> String {
     dead
 }
 
-/// Text whose `<@…` mentions nobody, member or role: a character that shows nothing stands behind the `<`.
+/// Disarms `<@…`, mentions of members and roles, with an invisible character after the `<`.
 pub fn dead_pings(text: &str) -> String {
     text.replace("<@", &format!("<{WORD_JOINER}@"))
 }
@@ -30,12 +30,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pings_are_broken() {
+    fn pings_are_disarmed() {
         assert_eq!(dead_pings("<@1> <<@&2> < @ <@"), "<\u{2060}@1> <<\u{2060}@&2> < @ <\u{2060}@");
     }
 
     #[test]
-    fn mentions_are_broken() {
+    fn mentions_are_disarmed() {
         assert_eq!(
             dead_mentions("@here x@EVERYONE @channels a@b.c"),
             "@\u{2060}here x@\u{2060}EVERYONE @\u{2060}channels a@b.c"

@@ -1,11 +1,11 @@
-//! Text on terminals and in log lines. What would steer a terminal is written out by [`visible`](super::visible()).
+//! Text on terminals and in log lines. [`visible`](super::visible()) writes out control characters.
 
-/// On one line: what somebody wrote must not look like a line of ours.
+/// Puts text on one line, so that no part of it looks like a line of the hub's own.
 pub fn one_line(text: &str) -> String {
     text.replace("\r\n", "\n").replace(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'], " ⏎ ")
 }
 
-/// A text of several lines, set off.
+/// Indents each line of a text.
 pub fn indented(text: &str) -> String {
     text.trim_end_matches('\n').lines().map(|line| format!("\n    {line}")).collect()
 }
@@ -15,7 +15,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_line_of_others_looks_like_one_of_ours() {
+    fn text_of_others_stays_on_one_line_or_is_indented() {
         assert_eq!(one_line("a\r\nb\nc\rd\u{2028}e"), "a ⏎ b ⏎ c ⏎ d ⏎ e");
         assert_eq!(indented("a\nb\n"), "\n    a\n    b");
     }

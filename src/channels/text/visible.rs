@@ -1,15 +1,15 @@
-//! What shows nothing, written out.
+//! Invisible and misleading characters, written out.
 
 use std::fmt::Write as _;
 
 use crate::unicode::{is_hidden, is_stacked};
 
-/// Marks drawn onto one character before the next is written out. Languages need no more in ordinary use, and a tower of them would
-/// cover what stands above and below.
+/// Most combining marks drawn on one character; further ones are written out. Languages need no more in ordinary use, and a tower of
+/// marks would cover the lines above and below.
 const STACKED: u32 = 4;
 
-/// Text with every invisible or misleading character written out, as `⟨U+202E⟩`; so is a mark that has nothing to stand on, since it
-/// would change what comes before the text, and each beyond the fourth on one character. Line feeds stay; a tab is an arrow.
+/// Writes out every invisible or misleading character, as in `⟨U+202E⟩`. Also writes out a combining mark without a base character,
+/// which would change the text before, and each mark beyond the fourth on one character. Line feeds stay; a tab becomes an arrow.
 pub fn visible(text: &str) -> String {
     if text.bytes().all(|byte| byte == b'\n' || byte == b' ' || byte.is_ascii_graphic()) {
         return text.to_owned();
@@ -21,7 +21,7 @@ pub fn visible(text: &str) -> String {
         match character {
             '\n' => shown.push('\n'),
             '\t' => shown.push_str("⇥ "),
-            // The bracket itself, so that nobody can write what looks like such a mark.
+            // The bracket itself, so that no text can imitate an escape.
             '⟨' => write_out(&mut shown, character),
             _ if is_hidden(character) || (is_mark && stacked == STACKED) => write_out(&mut shown, character),
             plain => {
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_hides() {
+    fn invisible_characters_are_written_out() {
         assert_eq!(visible("a\u{202e}b\u{200b}c\u{a0}d\te\nf"), "a⟨U+202E⟩b⟨U+200B⟩c⟨U+00A0⟩d⇥ e\nf");
         assert_eq!(visible("\u{0}\u{1b}[2J\r"), "⟨U+0000⟩⟨U+001B⟩[2J⟨U+000D⟩");
         assert_eq!(visible("⟨U+0041⟩"), "⟨U+27E8⟩U+0041⟩");
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_do_not_tower_and_stand_on_nothing_of_ours() {
+    fn combining_marks_are_limited_and_need_a_base() {
         let mark = '\u{301}';
         assert_eq!(visible("e\u{301}\u{323}x"), "e\u{301}\u{323}x");
         let tower = format!("e{}", mark.to_string().repeat(6));

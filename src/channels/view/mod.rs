@@ -1,6 +1,6 @@
 //! What the templates of chat channels see: the same facts on every channel, cut to what what fits into a message of the channel.
 //!
-//! Nothing here is escaped: that is the templates' own matter, by the channel's escape function.
+//! Nothing here is escaped: templates escape with the channel's functions.
 
 mod payload;
 mod people;
@@ -22,30 +22,30 @@ use super::{EventNotice, SlotLinks};
 /// How much of a request fits into a message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MessageLimits {
-    /// Bytes of the command; other texts get a part of that.
+    /// Bytes of the command; other texts get a fraction of it.
     pub(super) text: usize,
     /// Lines of the command.
     pub(super) lines: usize,
-    /// Slots whose buttons are shown; the review page of any shows the whole request.
+    /// Slots with buttons; every review page shows the complete request.
     pub(super) slots: usize,
-    /// Facts of the context.
+    /// Values of the context.
     pub(super) facts: usize,
 }
 
 impl MessageLimits {
-    /// With half as much text for each `halving`.
+    /// Halves the text limit `halvings` times.
     pub(super) const fn halved(self, halvings: u32) -> Self {
         Self { text: self.text >> halvings, ..self }
     }
 }
 
-/// A request.
+/// Template input for an event of a request.
 pub(super) fn of_request(notice: &EventNotice<'_>, request: &Value, limits: MessageLimits) -> Value {
     let text = |pointer: &str| text(request, pointer);
     let (command, command_cut) = lines(text("/command"), limits.text, limits.lines);
     let (reason, reason_cut) = cut(text("/reason"), limits.text / 4);
     let withheld = notice.withheld.map(|withheld| withheld.summary()).unwrap_or_default();
-    // A change is told once: afterwards it is what is asked for.
+    // Only `request.revised` shows the difference; later events show the new payload alone.
     let diff = if notice.kind == "request.revised" { text("/change/diff") } else { "" };
     let (diff, diff_cut) = lines(diff, limits.text / 2, limits.lines);
     let wording = wording::of(notice.kind, request);
@@ -94,7 +94,7 @@ pub(super) fn of_request(notice: &EventNotice<'_>, request: &Value, limits: Mess
     })
 }
 
-/// An endpoint that is in trouble, or no longer.
+/// Template input for an event of an endpoint, or a ping.
 pub(super) fn of_endpoint(notice: &EventNotice<'_>, endpoint: &Value) -> Value {
     let text = |pointer: &str| text(endpoint, pointer);
     let wording = wording::of(notice.kind, endpoint);
@@ -105,7 +105,7 @@ pub(super) fn of_endpoint(notice: &EventNotice<'_>, endpoint: &Value) -> Value {
         "tone": wording.tone,
         "about": text("/name"),
         "name": or_dash(text("/name")),
-        // A ping is about nothing but itself.
+        // A ping has no subject: the event's own id.
         "id": if text("/id").is_empty() { notice.id.to_string() } else { text("/id").to_owned() },
         "reason": shortened(text("/reason"), 400),
         "since": text("/failing_since"),
@@ -116,14 +116,14 @@ pub(super) fn of_endpoint(notice: &EventNotice<'_>, endpoint: &Value) -> Value {
     })
 }
 
-/// The links of a slot; what is absent is empty text.
+/// The links of a slot; an absent link is empty text.
 fn buttons(slot: &SlotLinks) -> Value {
     json!({
         "group": slot.group,
         "review": slot.review,
         "approve": slot.approve.as_deref().unwrap_or_default(),
         "reject": slot.reject.as_deref().unwrap_or_default(),
-        // A slot that has its approvals is still to be decided, and takes no more of them.
+        // The request is pending, but this slot has all its approvals.
         "full": slot.reject.is_some() && slot.approve.is_none(),
     })
 }

@@ -1,4 +1,4 @@
-//! What is asked for: the command, what changed of it, and the facts of its context.
+//! The payload of a request: command, difference, and values of the context.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::approval::Detail;
 use crate::channels::redact::Withheld;
 use crate::channels::text::{cut, duration, shortened};
 
-/// What is asked for, as a heading of the command.
+/// The heading of the command, for example `Run (sql)`.
 pub(super) fn what(request: &Value, withheld: Option<Withheld>) -> String {
     let (whose, language) = (whose(request), language(request));
     match request.pointer("/duration_seconds").and_then(Value::as_u64) {
@@ -16,7 +16,7 @@ pub(super) fn what(request: &Value, withheld: Option<Withheld>) -> String {
     }
 }
 
-/// The same behind whoever asks.
+/// The same as a predicate of the requester, for example `asks to run (sql)`.
 pub(super) fn asks(request: &Value, withheld: Option<Withheld>) -> String {
     let (whose, language) = (whose(request), language(request));
     match request.pointer("/duration_seconds").and_then(Value::as_u64) {
@@ -25,7 +25,7 @@ pub(super) fn asks(request: &Value, withheld: Option<Withheld>) -> String {
     }
 }
 
-/// What is run, when no command follows that says it.
+/// Stands for the command when redaction removed it.
 fn something(withheld: Option<Withheld>) -> &'static str {
     if withheld.is_some_and(|withheld| withheld.detail == Detail::LinkOnly) { " something" } else { "" }
 }
@@ -41,23 +41,23 @@ fn language(request: &Value) -> String {
     match text(request, "/language") {
         "" => String::new(),
         language if is_language(language) => format!(" ({language})"),
-        // It stands in a line of the hub's own, where it could say anything.
+        // Anything else could forge text in a line of the hub's own.
         _ => " (language: see the request)".to_owned(),
     }
 }
 
-/// The language as a message shows it, empty when there is none; none when a message does not show it.
+/// Returns the language as a message shows it; empty when there is none, `None` when a message does not show it.
 pub(in crate::channels) fn shown_language(request: &Value) -> Option<String> {
     is_language(text(request, "/language")).then(|| language(request))
 }
 
-/// Whether it is a name as languages have: `sql`, `PL/pgSQL`, `C++`. Anything else may not stand in a line of the hub's own.
+/// Whether a text is an ordinary name of a language: `sql`, `PL/pgSQL`, `C++`. Only these may appear in a line of the hub's own.
 pub(crate) fn is_language(language: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'#' | b'.' | b'_' | b'-' | b'/');
     language.len() <= 30 && language.bytes().all(is_part)
 }
 
-/// The command's lines as far as they fit, and how many bytes are left out.
+/// Returns the lines that fit, and the number of bytes left out.
 pub(super) fn lines(command: &str, budget: usize, most: usize) -> (Vec<String>, usize) {
     let mut shown = Vec::new();
     let mut left = budget;
@@ -79,7 +79,7 @@ pub(in crate::channels) fn command_lines(request: &Value) -> Vec<String> {
     lines(text(request, "/command"), usize::MAX, usize::MAX).0
 }
 
-/// A line of a diff, and whether it is `added`, `removed` or neither.
+/// A line of a diff with its change: `added`, `removed` or `none`.
 pub(super) fn diff_line(line: &str) -> Value {
     let change = match line.as_bytes().first() {
         Some(b'+') => "added",
@@ -89,8 +89,8 @@ pub(super) fn diff_line(line: &str) -> Value {
     json!({"change": change, "text": line})
 }
 
-/// Plain values of the context as name and value, each on one line, and how many values there are besides. A context that is no object
-/// is one value, and not shown.
+/// Returns the plain values of the context as name and value, each on one line, and the number of values left out. A context that is
+/// not an object counts as one value, and is left out.
 pub(super) fn facts(request: &Value, budget: usize, most: usize) -> (Vec<Value>, usize) {
     let members = match request.pointer("/context") {
         None | Some(Value::Null) => return (Vec::new(), 0),
@@ -108,8 +108,8 @@ pub(super) fn facts(request: &Value, budget: usize, most: usize) -> (Vec<Value>,
     (facts, more)
 }
 
-/// The whole context as names and values, as [`facts`] show them when there is room; none when it holds what they cannot show so that
-/// nothing else looks alike: what is nested, `null`, and lists of texts in which there are blanks.
+/// Returns the complete context as names and values in the form of [`facts`]. `None` when it contains a value without an unambiguous
+/// form: nested values, `null`, and lists with texts that contain white space.
 pub(in crate::channels) fn shown_context(request: &Value) -> Option<Vec<(String, String)>> {
     let members = match request.pointer("/context") {
         None | Some(Value::Null) => return Some(Vec::new()),
@@ -127,12 +127,12 @@ pub(in crate::channels) fn shown_context(request: &Value) -> Option<Vec<(String,
     members.iter().map(shown).collect()
 }
 
-/// In a block of code a line break would stay one, and look like the next value.
+/// Replaces line breaks: inside a code block, text after one would look like the next value.
 fn in_line(text: &str) -> String {
     text.replace('\n', " ⏎ ")
 }
 
-/// A plain value as text, and a list of plain values: the words of a program are what approvers have to see.
+/// Writes a plain value, or a list of plain values, as text: approvers must see the words of a command line.
 fn fact(value: &Value) -> Option<String> {
     let plain = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
@@ -145,7 +145,7 @@ fn fact(value: &Value) -> Option<String> {
     }
 }
 
-/// Something to show in place of nothing: most messages take no empty text.
+/// Replaces empty text by a dash: most message formats reject empty text.
 pub(super) const fn or_dash(text: &str) -> &str {
     if text.is_empty() { "–" } else { text }
 }
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_language_says_nothing_but_its_name() {
+    fn a_language_is_shown_only_if_it_is_a_name() {
         let asked = |language: &str| what(&json!({"language": language}), None);
         for word in ["sql", "PL/pgSQL", "C++", "F#"] {
             assert_eq!(asked(word), format!("Run ({word})"));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_cut_loudly() {
+    fn cut_lines_are_counted() {
         let (shown, left_out) = lines("select 1\n  from x\nwhere", 14, 40);
         assert_eq!(shown, ["select 1", "  fro"]);
         assert_eq!(left_out, "m x\nwhere".len());

@@ -1,4 +1,4 @@
-//! Who asks, who voted, who decided.
+//! The people of a request: requester, excluded people, voters and deciders.
 
 use serde_json::Value;
 
@@ -6,24 +6,24 @@ use super::read::{items, listed, text};
 use crate::approval::who_asks;
 use crate::channels::text::shortened;
 
-/// Most bytes of a name. An address is never cut: it is ASCII, and takes no more room than it has characters.
+/// Most bytes of a name. An address is never cut: it is ASCII and short.
 const NAME: usize = 100;
 
-/// Who asks, and in whose name.
+/// The requester, and the person on whose behalf the request is made.
 pub(super) fn requester(request: &Value, budget: usize) -> String {
     let part = |name: &str| request.pointer(&format!("/requester/{name}")).and_then(Value::as_str);
     let name = part("name").map(|name| shortened(name, budget.min(NAME)));
     who_asks(name.as_deref(), part("email"), part("acting_for"))
 }
 
-/// Who may reject and not approve besides who asks, and by whose word.
+/// People besides the requester who may reject but not approve, each with the source of the exclusion.
 pub(super) fn excluded(request: &Value, budget: usize) -> String {
     let said = |one: &Value| {
         let why = match text(one, "/as") {
-            "acting_for" => "in whose name it is asked, as the requester gave it",
-            "beneficiary" => "for whom it is asked, as the requester gave it",
-            "token_owner" => "whose token asked",
-            "conflicted" => "whom the policy lists",
+            "acting_for" => "on whose behalf it is requested, as the requester gave it",
+            "beneficiary" => "beneficiary, as the requester gave it",
+            "token_owner" => "owner of the requesting token",
+            "conflicted" => "listed in the policy",
             _ => return None,
         };
         Some(format!("{} ({why})", text(one, "/person")))
@@ -31,12 +31,12 @@ pub(super) fn excluded(request: &Value, budget: usize) -> String {
     listed(items(request, "/excluded").iter().filter_map(said).collect(), budget)
 }
 
-/// Who it was, when that may be nobody.
+/// The person, or `a system` when there is none.
 pub(super) const fn or_system(person: &str) -> &str {
     if person.is_empty() { "a system" } else { person }
 }
 
-/// Who changed the payload.
+/// The person who changed the payload.
 pub(super) fn changed_by(request: &Value) -> String {
     match (text(request, "/change/by"), text(request, "/change/role")) {
         ("", "operator") => "an operator of this hub".to_owned(),
@@ -45,7 +45,7 @@ pub(super) fn changed_by(request: &Value) -> String {
     }
 }
 
-/// Who decided, or what.
+/// The deciders: people, a rule, or an exempt group.
 pub(super) fn decided_by(request: &Value, budget: usize) -> String {
     let people = items(request, "/decision/by").iter().filter_map(Value::as_str).map(str::to_owned).collect();
     let named = listed(people, budget);
@@ -57,7 +57,7 @@ pub(super) fn decided_by(request: &Value, budget: usize) -> String {
     }
 }
 
-/// Who has voted, and how: votes that count.
+/// The valid votes, each with its voter.
 pub(super) fn votes(request: &Value, budget: usize) -> String {
     let is_live = |vote: &&Value| vote.get("voided").and_then(Value::as_bool) != Some(true);
     let shown = |vote: &Value| {
@@ -70,7 +70,7 @@ pub(super) fn votes(request: &Value, budget: usize) -> String {
     listed(items(request, "/votes").iter().filter(is_live).map(shown).collect(), budget)
 }
 
-/// What the newest vote was, when it decided nothing.
+/// The title of `request.voted`: a vote that left the request pending.
 pub(super) fn newest_vote(request: &Value) -> &'static str {
     match items(request, "/votes").last().map(|vote| text(vote, "/decision")) {
         Some("reject") => "👎 One more rejection",

@@ -1,18 +1,18 @@
-//! Reads a request as the API shows it, in which anything may be absent.
+//! Reads values of a request's JSON, in which any member may be absent.
 
 use serde_json::Value;
 
-/// The text there, or none.
+/// Returns the text at a JSON Pointer, or empty text.
 pub(super) fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The items of the list there, or none.
+/// Returns the items of the list at a JSON Pointer, or an empty list.
 pub(super) fn items<'v>(value: &'v Value, pointer: &str) -> &'v [Value] {
     value.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// As many as fit, one at least, and how many more there are.
+/// Joins as many texts as fit, at least one, and adds the number of those left out.
 pub(super) fn listed(all: Vec<String>, budget: usize) -> String {
     let mut shown = String::new();
     for (number, one) in all.iter().enumerate() {
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_say_how_many_more_there_are() {
+    fn lists_show_how_many_are_left_out() {
         let all = |count: usize| (0..count).map(|number| format!("g{number}")).collect();
         assert_eq!(listed(all(3), 40), "g0, g1, g2");
         assert_eq!(listed(all(20), 10), "g0, g1, g2 and 17 more");

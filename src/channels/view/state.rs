@@ -1,4 +1,4 @@
-//! How it stands: how far the slots are filled, how long there is left, what rules found, how using it went.
+//! The progress of a request: approvals per slot, time left, findings of rules, and the execution or grant.
 
 use serde_json::{Value, json};
 
@@ -7,19 +7,20 @@ use super::read::{items, text};
 use crate::channels::text::{duration, shortened, utc};
 use crate::time::Timestamp;
 
-/// Most bytes of what a rule says.
+/// Most bytes of a rule's reason.
 const FINDING: usize = 200;
-/// Rules named.
+/// Most rules named.
 const FINDINGS: usize = 6;
 
-/// How many approvals each slot has, and who may give them besides: as many slots as fit, one at least, and how many more there are.
+/// The approvals of each slot and the groups that escalation added. Returns as many slots as fit into `budget` bytes, at least one,
+/// and the number of those left out.
 pub(super) fn approvals(request: &Value, budget: usize) -> (Vec<Value>, usize) {
     let all = items(request, "/slots");
     let mut shown: Vec<Value> = Vec::new();
     let mut left = budget;
     for slot in all {
         let slot = approval(slot);
-        let length = told(&slot).len();
+        let length = slot_text(&slot).len();
         if length > left && !shown.is_empty() {
             break;
         }
@@ -38,7 +39,7 @@ fn approval(slot: &Value) -> Value {
     })
 }
 
-fn told(approval: &Value) -> String {
+fn slot_text(approval: &Value) -> String {
     let number = |name: &str| approval.get(name).and_then(Value::as_u64).unwrap_or_default();
     let also = match text(approval, "/also") {
         "" => String::new(),
@@ -47,19 +48,19 @@ fn told(approval: &Value) -> String {
     format!("{}{also}: {} of {}", text(approval, "/group"), number("approved"), number("needed"))
 }
 
-/// The same as one text.
+/// The slots of [`approvals`] as one text.
 pub(super) fn slots(approvals: &[Value], more: usize) -> String {
-    let all = approvals.iter().map(told).collect::<Vec<_>>().join(", ");
+    let all = approvals.iter().map(slot_text).collect::<Vec<_>>().join(", ");
     if more > 0 { format!("{all} and {more} more") } else { all }
 }
 
-/// From when it was told until it is too late; empty when it is.
-pub(super) fn time_left(request: &Value, told: Timestamp) -> String {
+/// The time from the event until the request expires; empty when it has expired.
+pub(super) fn time_left(request: &Value, event_at: Timestamp) -> String {
     let Ok(end) = text(request, "/expires_at").parse::<Timestamp>() else { return String::new() };
-    if end <= told { String::new() } else { duration(end.since(told).as_secs().max(1)) }
+    if end <= event_at { String::new() } else { duration(end.since(event_at).as_secs().max(1)) }
 }
 
-/// The guardrails that want people to look at it, and what each says.
+/// The guardrail rules that require approval, each with its reason.
 pub(super) fn findings(request: &Value, budget: usize) -> Vec<String> {
     let shown = |finding: &Value| match text(finding, "/reason") {
         "" => text(finding, "/rule").to_owned(),
@@ -73,25 +74,25 @@ pub(super) fn findings(request: &Value, budget: usize) -> Vec<String> {
     named
 }
 
-/// How using it went, and from when until when access lasts or lasted; and what is kept back.
+/// One line on the execution or the grant, and on what is withheld.
 pub(super) fn note(request: &Value, withheld: &str, budget: usize) -> String {
     let used = match text(request, "/execution/status") {
         "" => grant(request, budget),
-        // The title says so already.
+        // The title already says so.
         "claimed" => String::new(),
         "revoked" => {
             let (by, why) = (text(request, "/execution/revoked_by"), text(request, "/execution/reason"));
-            format!("Use: revoked by {}{}", or_system(by), because(why, budget))
+            format!("Execution: revoked by {}{}", or_system(by), because(why, budget))
         }
         status => {
             let code = request.pointer("/execution/exit_code").and_then(Value::as_i64);
-            format!("Use: {status}{}", code.map(|code| format!(", exit code {code}")).unwrap_or_default())
+            format!("Execution: {status}{}", code.map(|code| format!(", exit code {code}")).unwrap_or_default())
         }
     };
     match (used.is_empty(), withheld.is_empty()) {
         (_, true) => used,
-        (true, false) => format!("Kept back: {withheld}"),
-        (false, false) => format!("{used}. Kept back: {withheld}"),
+        (true, false) => format!("Withheld: {withheld}"),
+        (false, false) => format!("{used}. Withheld: {withheld}"),
     }
 }
 
@@ -113,7 +114,7 @@ fn grant(request: &Value, budget: usize) -> String {
 }
 
 fn because(reason: &str, budget: usize) -> String {
-    if reason.is_empty() { String::new() } else { format!(". Why: {}", shortened(reason, budget)) }
+    if reason.is_empty() { String::new() } else { format!(". Reason: {}", shortened(reason, budget)) }
 }
 
 fn instant(text: &str) -> Option<Timestamp> {
@@ -137,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn access_is_told_with_the_end_that_it_had() {
+    fn a_grant_is_shown_with_its_actual_end() {
         let ended = "2026-11-21T12:30:00.25Z";
         let of_active = of_grant("active", "", None, None);
         assert_eq!(of_active, "Access of olga@example.com: active, 2026-11-21 12:00 UTC to 2026-11-21 13:30 UTC");
         assert_eq!(
             of_grant("revoked", ended, Some("dana@example.com"), Some("done")),
-            "Access of olga@example.com: revoked by dana@example.com, 2026-11-21 12:00 UTC to 2026-11-21 12:30 UTC. Why: done"
+            "Access of olga@example.com: revoked by dana@example.com, 2026-11-21 12:00 UTC to 2026-11-21 12:30 UTC. Reason: done"
         );
         assert_eq!(
             of_grant("revoked", "2026-11-21T11:59:59Z", None, None),
@@ -152,16 +153,16 @@ mod tests {
     }
 
     #[test]
-    fn use_is_told_where_the_title_does_not_tell_it() {
+    fn an_execution_is_shown_where_the_title_does_not_show_it() {
         let of = |execution: Value| note(&json!({"execution": execution}), "", 100);
         assert_eq!(of(json!({"status": "claimed"})), "");
-        assert_eq!(of(json!({"status": "failed", "exit_code": 3})), "Use: failed, exit code 3");
+        assert_eq!(of(json!({"status": "failed", "exit_code": 3})), "Execution: failed, exit code 3");
         let revoked = json!({"status": "revoked", "revoked_by": "dana@example.com", "reason": "not now"});
-        assert_eq!(of(revoked), "Use: revoked by dana@example.com. Why: not now");
+        assert_eq!(of(revoked), "Execution: revoked by dana@example.com. Reason: not now");
     }
 
     #[test]
-    fn slots_say_how_many_more_there_are() {
+    fn slots_show_how_many_are_left_out() {
         let slot = |group: &str| json!({"group": group, "also": ["leads"], "approved": 0, "needed": 2});
         let request = json!({"slots": [slot("dba"), slot("ops"), slot("security")]});
         let of = |budget| {

@@ -1,4 +1,4 @@
-//! Secrets that are found, texts that are none, and how long a look takes. No value here was ever in use.
+//! Secrets that are found, texts that contain none, and the time of a search. No value here was ever in use.
 
 use std::time::Instant;
 
@@ -6,14 +6,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A text, what it becomes, and what that was.
+/// Asserts that a text contains one secret of this kind.
 fn assert_hidden(text: &str, expected: &str, kind: SecretKind) {
     let (kept, kinds) = redact(text);
     assert_eq!((kept.as_str(), kinds.as_slice()), (expected, &[kind][..]), "{text}");
 }
 
 #[test]
-fn keys_and_tokens_are_known_by_their_form() {
+fn keys_and_tokens_are_recognised_by_their_form() {
     let (a16, a20, a36, a40) = ("ABCDEFGHIJKLMNOP", "aZ09".repeat(5), "aZ09".repeat(9), "aZ/+".repeat(10));
     for (secret, kind) in [
         (format!("AKIA{a16}"), SecretKind::AwsKey),
@@ -50,7 +50,7 @@ fn keys_and_tokens_are_known_by_their_form() {
 }
 
 #[test]
-fn private_keys_go_to_their_end_or_the_texts() {
+fn private_keys_are_hidden_to_their_end_or_the_end_of_the_text() {
     let key = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----";
     assert_hidden(&format!("echo '{key}' > k"), "echo '[hidden]' > k", SecretKind::PrivateKey);
     let (kept, kinds) = redact(&format!("{key}\n{key}"));
@@ -60,7 +60,7 @@ fn private_keys_go_to_their_end_or_the_texts() {
 }
 
 #[test]
-fn headers_urls_and_named_values_are_known_by_what_stands_before() {
+fn headers_urls_and_named_values_are_recognised_by_the_text_before() {
     for (text, expected, kind) in [
         (
             "curl -H 'Authorization: Bearer abc.def-123'",
@@ -156,7 +156,7 @@ fn names_and_flags() {
 }
 
 #[test]
-fn a_look_takes_time_in_proportion_to_the_text() {
+fn a_search_takes_time_in_proportion_to_the_text() {
     let starts = [
         "a://a:",
         "password=",
@@ -177,27 +177,27 @@ fn a_look_takes_time_in_proportion_to_the_text() {
                 let _kept = redact(&text);
                 began.elapsed()
             };
-            // The best of some: others use the machine too.
+            // The best of three: other processes use the machine too.
             (0..3).map(|_| once()).min().unwrap_or_default()
         };
         time(1_000);
-        // Both beyond what the quickest of the engine's ways takes, which would make the short one look shorter.
+        // Both are too long for the engine's fastest search, which would distort the short time.
         let (short, long) = (time(32_000), time(512_000));
-        // Sixteen times the text; squared it would be 256 times.
+        // Sixteen times the text: quadratic time would be 256 times as long.
         assert!(long < short * 80 + std::time::Duration::from_millis(500), "{start}: {short:?}, {long:?}");
     }
 }
 
 proptest! {
     #[test]
-    fn what_is_not_hidden_stays(before in "[a-z ]{0,20}", after in "[a-z ]{0,20}", secret in "[A-Za-z0-9]{36}") {
+    fn text_around_a_secret_stays(before in "[a-z ]{0,20}", after in "[a-z ]{0,20}", secret in "[A-Za-z0-9]{36}") {
         let (kept, kinds) = redact(&format!("{before} ghp_{secret} {after}"));
         prop_assert_eq!(kept, format!("{before} [hidden] {after}"));
         prop_assert_eq!(kinds.len(), 1);
     }
 
     #[test]
-    fn any_text_is_looked_at(text in ".*") {
+    fn any_text_can_be_searched(text in ".*") {
         let (kept, kinds) = redact(&text);
         if kinds.is_empty() {
             prop_assert_eq!(kept, text);

@@ -1,5 +1,5 @@
-//! Parts are put in place, places are noted and turns counted before anything is rendered; none of it may show. Any template says the
-//! same as Handlebars makes of it alone, but for white space behind line breaks, which no string of JSON goes over.
+//! Expansion inserts parts, records lines and counts iterations; the output must not change. Any template renders the same as plain
+//! Handlebars, except for white space after line breaks, which no JSON string contains.
 
 use std::sync::LazyLock;
 
@@ -52,7 +52,7 @@ fn value() -> impl Strategy<Value = String> {
     ])
 }
 
-/// What a condition, a loop or another scope is of.
+/// The parameter of a condition, a loop or a scope.
 fn condition() -> impl Strategy<Value = String> {
     let called = (one_of(&["eq", "ne", "gt", "lte", "and", "or"]), value(), value());
     prop_oneof![
@@ -63,7 +63,7 @@ fn condition() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Text, values, comments and parts: what has nothing in it.
+/// Elements without content: text, values, comments and parts.
 fn plain() -> impl Strategy<Value = String> {
     prop_oneof![
         one_of(&["x", " ", "\n", "\n  ", "a b", "\"", "é🙂", "}", " {\n"]),
@@ -138,7 +138,7 @@ fn template() -> impl Strategy<Value = String> {
     })
 }
 
-/// Parts; `../` in one is what it is where the part is put, which Handlebars in Rust sees otherwise.
+/// Parts. They use no `../`: here it refers to the place of insertion, which Handlebars in Rust resolves differently.
 const PARTS: [(&str, &str); 3] = [
     ("_leaf", "<{{#if yes}}\n  y {{text}}\n{{else if no}}n{{else unless zero}}z{{/if}}>"),
     (
@@ -148,8 +148,8 @@ const PARTS: [(&str, &str); 3] = [
     ("_frame", "[{{> @partial-block}}|{{#if yes}}{{> @partial-block}}{{/if}}]"),
 ];
 
-/// What Handlebars makes of it alone.
-fn alone(text: &str) -> Option<String> {
+/// Renders with plain Handlebars.
+fn plain_handlebars(text: &str) -> Option<String> {
     let mut registry: Handlebars<'_> = set::registry(Declaration::of(Channel::Teams));
     for (name, part) in PARTS {
         registry.register_partial(name, part).expect("a part");
@@ -161,7 +161,7 @@ fn alone(text: &str) -> Option<String> {
     registry.render_with_context("ping", &Context::from(data())).ok()
 }
 
-/// A part that is named on a line of its own is indented as that line is: white space between tokens, which is not kept here.
+/// Plain Handlebars indents a part that is alone on its line: white space between tokens, which expansion drops.
 fn without_indents_of_parts(template: &mut Template) {
     for element in &mut template.elements {
         match element {
@@ -175,8 +175,8 @@ fn without_indents_of_parts(template: &mut Template) {
     }
 }
 
-/// What is rendered of it here.
-fn here(text: &str) -> Option<String> {
+/// Renders with expansion.
+fn expanded(text: &str) -> Option<String> {
     let parts = PARTS.map(|(name, part)| stored(name, part));
     let all: Vec<_> = parts.into_iter().chain([stored("ping", text)]).collect();
     let set = TEMPLATES.try_out(Channel::Teams, &all).expect(text);
@@ -191,8 +191,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_template_says_what_handlebars_says(text in template()) {
+    fn any_template_renders_the_same_as_in_handlebars(text in template()) {
         let same = |made: Option<String>| made.as_deref().map(without_indents);
-        prop_assert_eq!(same(here(&text)), same(alone(&text)), "{}", text);
+        prop_assert_eq!(same(expanded(&text)), same(plain_handlebars(&text)), "{}", text);
     }
 }
