@@ -141,7 +141,7 @@ on_both! {
         };
         let refused = submit_with(stale).await;
         assert_eq!(refused.status, 403);
-        assert!(refused.text.contains("Please open_link again"));
+        assert!(refused.text.contains("Please look again"));
         assert_eq!(hub.show(&request).await["status"], "pending");
         assert_eq!(submit_with(nonce(&open_link(&hub, &link).await.text)).await.status, 303);
         assert_eq!(hub.show(&request).await["status"], "approved");

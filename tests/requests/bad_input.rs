@@ -1,4 +1,4 @@
-//! Bad input gets a clear answer with a stable code, and changes nothing.
+//! Invalid input gets a clear answer with a stable code, and changes nothing.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ async fn raw(hub: &TestHub, body: impl Into<reqwest::Body>, media_type: &str) ->
 }
 
 on_both! {
-    async fn requests_that_cannot_be_meant(database: Database) {
+    async fn invalid_requests_are_refused(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         for (body, code) in [
             ("{", "invalid_json"),
@@ -59,10 +59,10 @@ on_both! {
             ask.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
             assert_eq!(hub.post("/v1/requests", &ask).await.problem(status), code, "{change}");
         }
-        assert_eq!(hub.get("/v1/requests").await.expect(200)["items"], json!([]), "nothing was kept");
+        assert_eq!(hub.get("/v1/requests").await.expect(200)["items"], json!([]), "nothing was stored");
     }
 
-    async fn a_resource_that_nobody_can_approve(database: Database) {
+    async fn a_resource_that_no_one_can_approve_causes_warnings(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         hub.put("/v1/groups/solo", &json!({"members": ["nora@example.com"]})).await.expect(200);
         let warned = hub.put("/v1/resources/solo", &json!({"slots": [{"group": "solo"}]})).await.expect(200);
@@ -79,7 +79,7 @@ on_both! {
         assert_eq!(hub.post("/v1/requests", &ask).await.problem(422), "unsatisfiable");
     }
 
-    async fn a_context_is_held_to_its_schema(database: Database) {
+    async fn a_context_is_validated_against_its_schema(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let schema = json!({"type": "object", "required": ["ticket"], "properties": {"ticket": {"type": "string", "pattern": "^OPS-[0-9]+$"}}});
         let resource = json!({"slots": [{"group": "dba"}], "context_schema": schema});
@@ -96,7 +96,7 @@ on_both! {
         }
     }
 
-    async fn what_has_the_wrong_shape_is_told_what_belongs_there(database: Database) {
+    async fn input_of_the_wrong_type_gets_the_expected_type(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let (id, _) = hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await;
         let of = |action: &str| format!("/v1/endpoints/{id}{action}");
@@ -135,7 +135,7 @@ on_both! {
             ("POST", endpoints.clone(), with("auth", json!({"type": "digest"})), "/auth/type", "expected one of `basic`, `bearer`, `oauth2`"),
             ("POST", endpoints.clone(), with("auth", json!({"type": "bearer"})), "/auth", "missing field `token`"),
             ("POST", endpoints.clone(), with("auth", json!({"type": "bearer", "token": "x", "scope": "y"})), "/auth", "unknown field `scope` for this `type`"),
-            // What is stored may hold fields of a newer version; what is given may not, at any depth.
+            // Stored values may have fields of a newer version; input may not, at any depth.
             ("POST", endpoints.clone(), with("auth", json!({"type": "bearer", "token": "x", "realm": "y"})), "/auth/realm", "unknown field `realm`"),
             ("POST", endpoints, with("client_certificate", json!({"certificate": "x", "key": "y", "pass": "z"})), "/client_certificate/pass", "unknown field `pass`"),
             ("PUT", resource.clone(), json!({"slots": [{"group": "dba", "need": 2}]}), "/slots/0/need", "unknown field `need`"),
@@ -155,7 +155,7 @@ on_both! {
         assert_eq!(hub.get("/v1/endpoints").await.expect(200)["items"].as_array().unwrap().len(), 1);
     }
 
-    async fn paths_methods_and_tokens(database: Database) {
+    async fn unknown_paths_methods_and_tokens_are_refused(database: Database) {
         let mut hub = TestHub::start(database).await;
         assert_eq!(hub.get("/nowhere").await.problem(404), "not_found");
         assert_eq!(hub.get("/v1/requests/req_x").await.problem(404), "not_found");
@@ -203,7 +203,7 @@ on_both! {
         assert_eq!(hub.send(hub.call(Method::GET, "/schemas/other.json")).await.problem(404), "not_found");
     }
 
-    async fn votes_that_cannot_be_meant(database: Database) {
+    async fn invalid_votes_are_refused(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("orders", "x").await;
         let path = format!("/v1/requests/{}/approve", request["id"].as_str().unwrap());

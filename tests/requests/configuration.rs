@@ -1,4 +1,4 @@
-//! Groups, people, resources, endpoints: one by one and declared.
+//! Groups, people, resources and endpoints: one by one, and by manifest.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ on_both! {
         }
     }
 
-    async fn one_fault_and_nothing_is_applied(database: Database) {
+    async fn a_manifest_with_one_fault_changes_nothing(database: Database) {
         let hub = TestHub::start(database).await;
         let mut manifest = example();
         manifest["endpoints"][0]["url"] = json!("http://169.254.169.254/latest");
@@ -43,7 +43,7 @@ on_both! {
         assert_eq!(hub.get("/v1/groups").await.expect(200)["items"], json!([]));
     }
 
-    async fn what_requests_count_on_is_not_deleted_and_made_again_as_another(database: Database) {
+    async fn resources_and_groups_in_use_cannot_be_deleted(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let delete = |path: &str| hub.send(hub.call(Method::DELETE, path).bearer_auth(&hub.token));
         for name in ["leads", "on_call", "auditors"] {
@@ -64,22 +64,22 @@ on_both! {
         for path in ["/v1/groups/dba", "/v1/groups/leads", "/v1/groups/on_call", "/v1/groups/auditors", "/v1/resources/orders"] {
             let refused = delete(path).await;
             assert_eq!(refused.problem(409), "in_use", "{path}");
-            assert!(refused.text.contains(id), "it says which: {}", refused.text);
+            assert!(refused.text.contains(id), "it names the request: {}", refused.text);
         }
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
-        assert_eq!(delete("/v1/resources/orders").await.problem(409), "in_use", "what was approved may still run");
+        assert_eq!(delete("/v1/resources/orders").await.problem(409), "in_use", "an approved request may still run");
         hub.post(&format!("/v1/requests/{id}/revoke"), &json!({})).await.expect(200);
         let access = json!({"resource": "orders", "kind": "jit", "duration_seconds": 60, "requester": {"email": "nora@example.com"}});
         let access = hub.post("/v1/requests", &access).await.expect(201);
         hub.vote(&access, "approve", "sam@example.com").await.expect(200);
-        assert_eq!(delete("/v1/resources/orders").await.problem(409), "in_use", "access goes by the resource's name");
+        assert_eq!(delete("/v1/resources/orders").await.problem(409), "in_use", "access depends on the resource's name");
         hub.post(&format!("/v1/requests/{}/revoke", access["id"].as_str().unwrap()), &json!({})).await.expect(200);
         for path in ["/v1/groups/dba", "/v1/groups/leads", "/v1/groups/on_call", "/v1/groups/auditors", "/v1/resources/orders"] {
             assert_eq!(delete(path).await.status, 204, "{path}");
         }
     }
 
-    async fn a_renamed_endpoint_and_what_a_manifest_no_longer_names_are_told(database: Database) {
+    async fn a_manifest_warns_of_renamed_and_missing_endpoints(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let endpoint = |name: &str| json!({"name": name, "channel": "teams", "url": "https://hooks.example.com/secret-path", "groups": ["dba"]});
         let apply = async |manifest: &Value| hub.post("/v1/apply", manifest).await.expect(200);
@@ -99,7 +99,7 @@ on_both! {
         assert!(!both["warnings"][0].as_str().unwrap().contains("does not name"), "{both}");
     }
 
-    async fn nothing_in_a_manifest_silently_takes_the_place_of_its_like(database: Database) {
+    async fn duplicates_in_a_manifest_are_refused_or_warned_of(database: Database) {
         let hub = TestHub::start(database).await;
         let endpoint = |name: &str, url: &str| json!({"name": name, "channel": "teams", "url": url});
         let (one, other) = (endpoint("dba-teams", "https://a.example.com/x"), endpoint("dba-teams", "https://b.example.com/x"));
@@ -111,14 +111,14 @@ on_both! {
         for list in ["/v1/endpoints", "/v1/people"] {
             assert_eq!(hub.get(list).await.expect(200)["items"], json!([]), "nothing was changed");
         }
-        // The same place is the same however its URL is written.
+        // Different spellings of a URL count as the same target.
         let spellings = ["https://hooks.example.com/x", "HTTPS://Hooks.Example.com:443/x#top", "\u{feff}https://hooks.example.com/x\u{200b}"];
         let endpoints: Vec<Value> = ["a", "b", "c"].iter().zip(spellings).map(|(name, url)| endpoint(name, url)).collect();
         let planned = hub.post("/v1/apply", &json!({"endpoints": endpoints})).await.expect(200);
         assert!(planned["warnings"][0].as_str().unwrap().contains("endpoints a, b, c go to the same place"), "{planned}");
     }
 
-    async fn what_stands_unseen_around_a_value_is_no_part_of_it(database: Database) {
+    async fn invisible_characters_around_a_value_are_removed(database: Database) {
         let hub = TestHub::start(database).await;
         let app = json!({
             "name": "app", "channel": "slack_app",
@@ -145,7 +145,7 @@ on_both! {
         assert_eq!(put["absence"]["from"], "2026-11-29T00:00:00.000000Z");
     }
 
-    async fn a_manifest_may_be_as_large_as_its_parts(database: Database) {
+    async fn a_manifest_may_be_as_large_as_its_parts_allow(database: Database) {
         let hub = TestHub::start(database).await;
         let members: Vec<String> = (0..1_000).map(|number| format!("a-person-with-a-long-name-{number}@example.com")).collect();
         let groups: serde_json::Map<_, _> = (0..8).map(|number| (format!("group-{number}"), json!({"members": members}))).collect();
@@ -157,7 +157,7 @@ on_both! {
         assert_eq!(hub.put("/v1/groups/x", &json!({"members": ["x".repeat(256 * 1024)]})).await.problem(413), "body_too_large");
     }
 
-    async fn things_are_put_shown_listed_and_deleted(database: Database) {
+    async fn groups_people_and_resources_are_put_shown_listed_and_deleted(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let delete = |path: &str| hub.send(hub.call(Method::DELETE, path).bearer_auth(&hub.token));
         assert_eq!(delete("/v1/groups/dba").await.problem(409), "in_use");
@@ -186,7 +186,7 @@ on_both! {
         }
     }
 
-    async fn endpoints_are_made_once_masked_and_changed(database: Database) {
+    async fn endpoints_are_created_once_masked_and_changed(database: Database) {
         let hub = TestHub::start(database).await;
         let input = json!({"name": "ops", "channel": "teams", "url": "https://prod.example.com/workflows/abc?sig=SECRET"});
         let make = |key: &str, input: &Value| {
@@ -214,7 +214,7 @@ on_both! {
         let patch = |body: Value| hub.send(hub.call(Method::PATCH, &format!("/v1/endpoints/{id}")).bearer_auth(&hub.token).json(&body));
         let changed = patch(json!({"events": ["request.created"], "groups": ["dba"]})).await.expect(200);
         assert_eq!((&changed["name"], &changed["events"]), (&json!("ops"), &json!(["request.created"])));
-        assert_eq!(patch(json!({"url": "http://127.1.1.1:1/"})).await.status, 200, "opened by the test's settings");
+        assert_eq!(patch(json!({"url": "http://127.1.1.1:1/"})).await.status, 200, "allowed by the test's settings");
         assert_eq!(patch(json!({"url": "http://192.168.0.1/"})).await.problem(422), "invalid_url");
         assert_eq!(patch(json!({"state": "deleted"})).await.problem(422), "invalid_state");
         let gone = hub.send(hub.call(Method::DELETE, &format!("/v1/endpoints/{id}")).bearer_auth(&hub.token)).await;

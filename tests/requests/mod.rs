@@ -1,4 +1,4 @@
-//! Asking, deciding through the API, waiting, expiring.
+//! Requests and decisions through the API: waiting, expiry, idempotency, tokens.
 
 mod bad_input;
 mod configuration;
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::support::{Database, TestHub, on_both};
 
 on_both! {
-    async fn asked_approved_and_told(database: Database) {
+    async fn a_request_is_created_approved_and_delivered(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("orders", "delete from carts").await;
         assert_eq!(request["status"], "pending");
@@ -33,7 +33,7 @@ on_both! {
     async fn all_groups_must_approve_with_distinct_people(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("customers", "select 1").await;
-        // Dana is in both groups and fills one place.
+        // Dana is in both groups and fills one seat.
         assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.expect(200)["status"], "pending");
         assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.expect(200)["votes"].as_array().unwrap().len(), 1);
         let decided = hub.vote(&request, "approve", "sam@example.com").await.expect(200);
@@ -42,7 +42,7 @@ on_both! {
         assert_eq!(decided["slots"][1]["approved"], 1);
     }
 
-    async fn any_reject_ends_it_and_there_are_no_flips(database: Database) {
+    async fn one_rejection_ends_a_request_permanently(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("customers", "select 1").await;
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
@@ -57,7 +57,7 @@ on_both! {
         assert_eq!((again.json()["outcome"].as_str(), again.json()["request"]["status"].as_str()), (Some("rejected"), Some("rejected")));
     }
 
-    async fn nobody_decides_their_own_request_or_without_a_place(database: Database) {
+    async fn no_one_decides_their_own_request_or_without_membership(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let ask = json!({"resource": "orders", "command": "x", "requester": {"email": "DANA@example.com"}});
         let request = hub.post("/v1/requests", &ask).await.expect(201);
@@ -75,8 +75,8 @@ on_both! {
         let waiting = hub.call(Method::GET, &format!("/v1/requests/{}?wait=60", request["id"].as_str().unwrap()));
         let waiting = tokio::spawn(waiting.bearer_auth(&hub.token).send());
         hub.advance(1);
-        let told: serde_json::Value = waiting.await.unwrap().unwrap().json().await.unwrap();
-        assert_eq!((told["status"].as_str(), told["decision"]["method"].as_str()), (Some("expired"), Some("timeout")));
+        let answer: serde_json::Value = waiting.await.unwrap().unwrap().json().await.unwrap();
+        assert_eq!((answer["status"].as_str(), answer["decision"]["method"].as_str()), (Some("expired"), Some("timeout")));
         let late = hub.vote(&request, "approve", "dana@example.com").await;
         assert_eq!(late.problem(410), "expired");
     }
@@ -100,12 +100,12 @@ on_both! {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert!(!waiting.is_finished());
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
-        // The clock stands still, so nothing but the decision itself can have woken it.
-        let told: serde_json::Value = waiting.await.unwrap().unwrap().json().await.unwrap();
-        assert_eq!(told["status"], "approved");
+        // The clock stands still, so only the decision itself can have ended the wait.
+        let answer: serde_json::Value = waiting.await.unwrap().unwrap().json().await.unwrap();
+        assert_eq!(answer["status"], "approved");
     }
 
-    async fn waiting_in_vain_is_no_error(database: Database) {
+    async fn a_wait_without_a_decision_is_no_error(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("orders", "x").await;
         let path = format!("/v1/requests/{}?wait=7", request["id"].as_str().unwrap());
@@ -114,8 +114,8 @@ on_both! {
             hub.advance(1);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let told: serde_json::Value = waiting.await.unwrap().unwrap().json().await.unwrap();
-        assert_eq!(told["status"], "pending");
+        let answer: serde_json::Value = waiting.await.unwrap().unwrap().json().await.unwrap();
+        assert_eq!(answer["status"], "pending");
     }
 
     async fn no_call_waits_longer_than_five_minutes(database: Database) {
@@ -129,13 +129,13 @@ on_both! {
             passed += 10;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let told: serde_json::Value = waiting.await.unwrap().unwrap().json().await.unwrap();
-        assert_eq!(told["status"], "pending");
-        // It began after some of the steps, so more than 300 may have passed.
+        let answer: serde_json::Value = waiting.await.unwrap().unwrap().json().await.unwrap();
+        assert_eq!(answer["status"], "pending");
+        // The wait began after some of the steps, so more than 300 may have passed.
         assert!((300..1_500).contains(&passed), "{passed} s");
     }
 
-    async fn the_same_key_asks_once(database: Database) {
+    async fn the_same_idempotency_key_creates_one_request(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let body = json!({"resource": "orders", "command": "x", "requester": {"email": "n@example.com"}, "context": {"a": 1, "b": 2}});
         let ask = |key: &str, body: &serde_json::Value| {
@@ -154,7 +154,7 @@ on_both! {
         assert_eq!(hub.get("/v1/requests").await.expect(200)["items"].as_array().unwrap().len(), 2);
     }
 
-    async fn cancelled_by_who_asked(database: Database) {
+    async fn the_requester_cancels_their_request(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("orders", "x").await;
         let path = format!("/v1/requests/{}/cancel", request["id"].as_str().unwrap());
@@ -163,7 +163,7 @@ on_both! {
         assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.problem(409), "already_decided");
     }
 
-    async fn tokens_do_what_they_are_for(database: Database) {
+    async fn tokens_are_limited_to_their_scope(database: Database) {
         let mut hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("orders", "x").await;
         let id = request["id"].as_str().unwrap().to_owned();
@@ -208,7 +208,7 @@ on_both! {
         assert_eq!(gone.status, 204);
     }
 
-    async fn a_refusal_tells_a_stranger_nothing_of_the_request(database: Database) {
+    async fn a_refusal_shows_a_stranger_nothing_of_the_request(database: Database) {
         let mut hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("orders", "the secret command").await;
         let path = format!("/v1/requests/{}", request["id"].as_str().unwrap());
@@ -217,7 +217,7 @@ on_both! {
         let admin = std::mem::replace(&mut hub.token, stranger.clone());
         assert_eq!(hub.get(&path).await.problem(404), "not_found");
         let refused = hub.post(&format!("{path}/approve"), &json!({})).await;
-        assert_eq!(refused.problem(404), "not_found", "not even that there is one");
+        assert_eq!(refused.problem(404), "not_found", "not even that it exists");
         for wrong in [json!({"command": " "}), json!({"reason": "x".repeat(5_000)}), json!({"revision": 9})] {
             assert_eq!(hub.post(&format!("{path}/approve"), &wrong).await.problem(404), "not_found", "{wrong}");
         }
@@ -229,7 +229,7 @@ on_both! {
         assert_eq!((refused.problem(404).as_str(), refused.json().get("outcome")), ("not_found", None), "nor how it ended");
     }
 
-    async fn who_left_the_group_is_no_longer_shown_as_an_approval(database: Database) {
+    async fn a_vote_of_a_former_member_is_no_longer_shown_as_an_approval(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         hub.put("/v1/resources/orders", &json!({"slots": [{"group": "dba", "needed": 2}]})).await.expect(200);
         let request = hub.ask("orders", "x").await;
@@ -242,7 +242,7 @@ on_both! {
         assert_eq!(third["status"], "approved");
     }
 
-    async fn the_trail_tells_who_did_what(database: Database) {
+    async fn the_trail_records_who_did_what(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("orders", "x").await;
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
@@ -259,7 +259,7 @@ on_both! {
         assert_eq!(rest["items"][0]["seq"], 3);
     }
 
-    async fn a_restarted_hub_knows_everything(database: Database) {
+    async fn a_restarted_hub_has_all_requests(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let waiting = hub.ask("orders", "x").await;
         let token = hub.token.clone();
@@ -271,7 +271,7 @@ on_both! {
     }
 }
 
-/// Two replicas on one database. Their clocks stand still, so nothing but the other's bell can end the wait.
+/// Two replicas on one database. Their clocks stand still, so only the other's notification can end the wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_decision_on_one_replica_ends_the_wait_on_another() {
     let database = Database::postgres().await;
@@ -283,6 +283,6 @@ async fn a_decision_on_one_replica_ends_the_wait_on_another() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(!waiting.is_finished());
     two.vote(&request, "approve", "dana@example.com").await.expect(200);
-    let told = tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("woken").unwrap().unwrap();
-    assert_eq!(told.json::<serde_json::Value>().await.unwrap()["status"], "approved");
+    let answer = tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("woken").unwrap().unwrap();
+    assert_eq!(answer.json::<serde_json::Value>().await.unwrap()["status"], "approved");
 }

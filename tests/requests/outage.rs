@@ -1,4 +1,4 @@
-//! A database that cannot serve: 503, and nothing half-written.
+//! An unavailable database: the answer is 503, and nothing is half-written.
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ async fn a_locked_sqlite_file() {
     hub.post("/v1/requests", &ASK()).await.expect(201);
 }
 
-/// Nothing has happened yet on a connection that is found to be cut, so nobody need be told.
+/// A connection that is found broken at its first statement is replaced, so no caller gets an error.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_postgres_connection() {
     let hub = TestHub::start(Database::postgres().await).await.with_policy().await;

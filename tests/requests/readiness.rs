@@ -1,4 +1,4 @@
-//! `/readyz` writes, and says what keeps the database from serving and what to do.
+//! `/readyz` writes to the database, and reports why it is unavailable and what to do.
 
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{Database, HubProcess, Pooler, TOKEN, TestHub, eventually, on_both};
 
-async fn becomes(hub: &TestHub, status: u16, says: &str) {
+async fn reaches(hub: &TestHub, status: u16, says: &str) {
     eventually(&format!("/readyz says {status} and {says}"), || async {
         let answer = hub.get("/readyz").await;
         (answer.status == status && answer.text.contains(says)).then_some(())
@@ -15,7 +15,7 @@ async fn becomes(hub: &TestHub, status: u16, says: &str) {
 }
 
 on_both! {
-    async fn a_database_that_serves_is_ready(database: Database) {
+    async fn a_hub_with_a_working_database_is_ready(database: Database) {
         let hub = TestHub::start(database).await;
         assert_eq!(hub.get("/readyz").await.expect(200), json!({"status": "ready"}));
     }
@@ -26,19 +26,19 @@ async fn a_read_only_database_is_not_ready() {
     let hub = TestHub::start(Database::postgres().await).await;
     let name = hub.database.name();
     let set = |word| format!("ALTER DATABASE {name} SET default_transaction_read_only = {word}");
-    // Writing there to say so needs another database.
+    // Setting it back needs a connection to another database.
     let server = std::env::var("TEST_POSTGRES_URL").unwrap();
     Database::run(&server, set("on")).await;
     hub.database.cut_connections().await;
-    becomes(&hub, 503, "read-only").await;
+    reaches(&hub, 503, "read-only").await;
     assert_eq!(hub.get("/readyz").await.problem(503), "storage_unavailable");
     Database::run(&server, set("off")).await;
     hub.database.cut_connections().await;
-    becomes(&hub, 200, "ready").await;
+    reaches(&hub, 200, "ready").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_user_who_may_no_longer_log_in_is_told_as_such() {
+async fn a_user_who_may_no_longer_log_in_is_reported_as_such() {
     let mut database = Database::postgres().await;
     let (server, name) = (std::env::var("TEST_POSTGRES_URL").unwrap(), database.name());
     let role = format!("role_{name}");
@@ -49,24 +49,24 @@ async fn a_user_who_may_no_longer_log_in_is_told_as_such() {
     let hub = TestHub::start(database).await;
     Database::run(&server, format!("ALTER ROLE {role} NOLOGIN")).await;
     hub.database.cut_connections().await;
-    becomes(&hub, 503, "user or password").await;
+    reaches(&hub, 503, "user or password").await;
     assert_eq!(hub.get("/v1/requests").await.problem(503), "storage_unavailable");
     Database::run(&server, format!("ALTER ROLE {role} LOGIN")).await;
-    becomes(&hub, 200, "ready").await;
+    reaches(&hub, 200, "ready").await;
 }
 
-/// The pool of connections says no more than that it waited; the hub says why.
+/// The connection pool only reports a timeout; the hub reports the reason.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_gone_is_told_as_such() {
+async fn an_unreachable_server_is_reported_as_such() {
     let mut database = Database::postgres().await;
     let pooler = Pooler::start(&database, "session", "").await;
     let behind = url::Url::parse(&pooler.url(&database)).unwrap();
-    // The way to it, which ends with the task and all its connections.
+    // A relay to the server, which ends with the task and all its connections.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut url = behind.clone();
     url.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
     database.url = url.into();
-    let way = tokio::spawn(async move {
+    let relay = tokio::spawn(async move {
         let mut connections = JoinSet::new();
         while let Ok((mut near, _)) = listener.accept().await {
             let mut far = TcpStream::connect(("127.0.0.1", behind.port().unwrap())).await.unwrap();
@@ -74,13 +74,13 @@ async fn a_server_that_is_gone_is_told_as_such() {
         }
     });
     let hub = TestHub::start(database).await;
-    becomes(&hub, 200, "ready").await;
-    way.abort();
-    becomes(&hub, 503, "(unreachable): it does not answer").await;
+    reaches(&hub, 200, "ready").await;
+    relay.abort();
+    reaches(&hub, 503, "(unreachable): it does not answer").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_right_is_told_as_such() {
+async fn a_missing_right_is_reported_as_such() {
     let mut database = Database::postgres().await;
     let (server, name) = (std::env::var("TEST_POSTGRES_URL").unwrap(), database.name());
     let (role, owned) = (format!("role_{name}"), database.url.clone());
@@ -90,9 +90,9 @@ async fn a_missing_right_is_told_as_such() {
     database.url = url.into();
     let hub = TestHub::start(database).await;
     Database::run(&owned, "ALTER TABLE configuration OWNER TO postgres".to_owned()).await;
-    becomes(&hub, 503, "lacks a privilege").await;
+    reaches(&hub, 503, "lacks a privilege").await;
     Database::run(&owned, format!("ALTER TABLE configuration OWNER TO {role}")).await;
-    becomes(&hub, 200, "ready").await;
+    reaches(&hub, 200, "ready").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,7 +105,7 @@ async fn a_full_disk_is_not_ready() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     assert_eq!(ready().await.0, 200);
-    // From now on nothing can be written, whichever thread tries.
+    // From now on every write fails, in any thread.
     let _full = hub.tamper(&["-e", "inject=pwrite64:error=ENOSPC"]).await;
     let group = http.put(format!("{}/v1/groups/g", hub.url)).bearer_auth(TOKEN);
     let refused = group.json(&json!({"members": ["dana@example.com"]})).send().await.unwrap();

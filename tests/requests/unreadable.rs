@@ -1,11 +1,11 @@
-//! Rows that a newer version wrote: read as far as this one knows them, and set apart where it cannot. One of them costs nobody
-//! else theirs.
+//! Rows written by a newer version: known fields are read, and unreadable rows are set apart. One of them affects no
+//! other row.
 
 use serde_json::{Value, json};
 
 use crate::support::{Database, Receiver, TestHub, eventually, on_both};
 
-/// Raises the version of the configuration, so that nothing of it is taken from memory.
+/// Raises the version of the configuration, so that the caches are read again.
 async fn reread(hub: &TestHub) {
     hub.put("/v1/groups/other", &json!({"members": [format!("p{}@example.com", hub.now().as_micros())]}))
         .await
@@ -23,7 +23,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 on_both! {
-    async fn fields_of_a_newer_version_are_passed_over(database: Database) {
+    async fn unknown_fields_of_a_newer_version_are_ignored(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let rules = json!([{"name": "no-drop", "effect": "deny", "statements": ["drop"]}]);
         let resource = json!({
@@ -36,7 +36,7 @@ on_both! {
         let endpoint = json!({"name": "ops", "channel": "custom", "url": "https://hooks.example.com/x", "auth": auth, "concurrency": 2});
         hub.post("/v1/endpoints", &endpoint).await.expect(201);
         let request = hub.ask("orders", "select 1").await;
-        // A field more in every object of each stored text.
+        // One more field in every object of each stored text.
         for (table, column) in [("endpoints", "transport"), ("resources", "policy"), ("requests", "terms")] {
             change(&hub, &format!("UPDATE {table} SET {column} = replace({column}, '{{\"', '{{\"of_the_future\":1,\"')")).await;
         }
@@ -49,13 +49,13 @@ on_both! {
         assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.expect(200)["status"], "approved");
     }
 
-    async fn an_endpoint_that_cannot_be_read_holds_no_other_up(database: Database) {
+    async fn an_unreadable_endpoint_delays_no_other(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let (fine, _) = hub.endpoint("fine", "custom", &receiver.url, &[]).await;
         let odd = json!({"name": "odd", "channel": "custom", "url": "https://hooks.example.com/x", "heartbeat_seconds": 3600});
         let odd = hub.post("/v1/endpoints", &odd).await.expect(201)["id"].as_str().unwrap().to_owned();
-        // It is to be probed and is to be sent a heartbeat, and a delivery waits for it.
+        // A probe and a heartbeat of it are due, and a delivery waits for it.
         hub.post(&format!("/v1/endpoints/{odd}/pause"), &json!({})).await.expect(200);
         hub.ask("orders", "select 1").await;
         hub.delivery(&fine, "request.created", "delivered").await;
@@ -67,19 +67,19 @@ on_both! {
         for number in 2..4 {
             let request = hub.ask("orders", &format!("select {number}")).await;
             let id = request["id"].as_str().unwrap();
-            eventually("the other one is told", || async { receiver.find(|told| told.body.contains(id).then_some(())) }).await;
+            eventually("the other endpoint gets its message", || async { receiver.find(|told| told.body.contains(id).then_some(())) }).await;
         }
         let waits = format!("SELECT state, count(*) FROM deliveries WHERE endpoint_id = '{odd}' GROUP BY state");
-        assert_eq!(Database::tally(&hub.database.url, waits).await, [("pending".to_owned(), 1)].into(), "until it is read again");
+        assert_eq!(Database::tally(&hub.database.url, waits).await, [("pending".to_owned(), 1)].into(), "until the row is readable again");
         let at = "SELECT 'next', due_at FROM endpoint_heartbeats UNION ALL SELECT 'probe', probe_at FROM endpoint_health";
-        eventually("both are put off", || async {
+        eventually("both are postponed", || async {
             let moments = Database::tally(&hub.database.url, at.to_owned()).await;
             moments.values().all(|moment| *moment > hub.now().as_micros()).then_some(())
         })
         .await;
     }
 
-    async fn a_vote_that_cannot_be_read_sets_its_request_apart(database: Database) {
+    async fn an_unreadable_vote_sets_its_request_apart(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let odd = hub.ask("customers", "select 1").await;
         let fine = hub.ask("customers", "select 2").await;
@@ -92,7 +92,7 @@ on_both! {
         assert!(hub.get("/readyz").await.text.contains("votes.groups"));
     }
 
-    async fn rows_that_cannot_be_read_are_set_apart_counted_and_named(database: Database) {
+    async fn unreadable_rows_are_set_apart_counted_and_named(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         for name in ["one", "two", "three"] {
             hub.endpoint(name, "custom", "https://hooks.example.com/x", &[]).await;
@@ -128,10 +128,10 @@ on_both! {
         }
         change(&hub, "UPDATE endpoints SET transport = '{}' WHERE name = 'two'").await;
         hub.ask("orders", "select 4").await;
-        assert!(!hub.get("/readyz").await.text.contains("endpoints.transport"), "it is read again");
+        assert!(!hub.get("/readyz").await.text.contains("endpoints.transport"), "it is readable again");
     }
 
-    async fn no_list_ends_at_a_row_that_cannot_be_read(database: Database) {
+    async fn no_list_ends_at_an_unreadable_row(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let (ops, _) = hub.endpoint("ops", "custom", "https://hooks.example.com/x", &[]).await;
         hub.post(&format!("/v1/endpoints/{ops}/pause"), &json!({})).await.expect(200);
@@ -141,7 +141,7 @@ on_both! {
             hub.put(&format!("/v1/people/{name}@example.com"), &away).await.expect(200);
         }
         let rejection = json!({"on_behalf_of": "dana@example.com", "reason": "no"});
-        // The last of those that ended, and the last of those that wait.
+        // The last one that ended, and the last ones that are pending.
         let fine = hub.ask("customers", "select 1").await;
         hub.post(&format!("/v1/requests/{}/reject", fine["id"].as_str().unwrap()), &rejection).await.expect(200);
         let mut odd = Vec::new();
@@ -154,7 +154,7 @@ on_both! {
         hub.vote(&access, "approve", "dana@example.com").await.expect(200);
         let fine = fine["id"].as_str().unwrap();
         let (first, second) = (&odd[0], &odd[1]);
-        // What a newer version may write; the constraints are those of this one.
+        // A newer version may write these values; the constraints are those of this version.
         let (before, after) = if hub.database.url.starts_with("sqlite") {
             ("PRAGMA ignore_check_constraints = 1;", "PRAGMA ignore_check_constraints = 0;")
         } else {
@@ -189,13 +189,13 @@ on_both! {
         assert_eq!(items("/v1/grants").await, 0);
         assert!(items(&format!("/v1/endpoints/{ops}/deliveries?limit=1")).await == 1);
         let newest = hub.get("/v1/requests?limit=1&status=pending").await.expect(200);
-        assert_eq!((&newest["items"], &newest["next_cursor"]), (&json!([]), &Value::Null), "and that is all");
+        assert_eq!((&newest["items"], &newest["next_cursor"]), (&json!([]), &Value::Null), "and the list ends");
         let summary = hub.get("/v1/analytics/summary").await.expect(200);
         assert!(summary.to_string().contains("rejected"), "{summary}");
         let export = hub.get("/v1/analytics/export?format=csv").await;
         assert_eq!(export.status, 200);
         assert!(export.text.contains(fine) && !export.text.contains(first.as_str()), "whole: {}", export.text);
-        // Somebody whose address is of the future keeps the others of the group from nothing.
+        // A person whose address only a newer version can read does not affect the rest of the group.
         let request = hub.ask("customers", "select 4").await;
         hub.get(&format!("/v1/requests/{}/explain", request["id"].as_str().unwrap())).await.expect(200);
         hub.post(&format!("/v1/requests/{}/reject", request["id"].as_str().unwrap()), &rejection).await.expect(200);

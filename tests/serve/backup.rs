@@ -1,4 +1,4 @@
-//! Backups of a running hub, and starts that would begin anew where half of one is missing.
+//! Backups of a running hub, and refused starts where the database or the keys are missing.
 
 use std::fs;
 use std::path::Path;
@@ -13,23 +13,23 @@ async fn backup(folder: &Path, args: &[&str]) -> Output {
     HubProcess::command(folder).arg("backup").args(args).output().await.unwrap()
 }
 
-fn said(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 #[tokio::test]
-async fn a_copy_of_a_running_hub_is_a_whole_one() {
+async fn a_backup_of_a_running_hub_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     with_policy(&hub).await;
     let (_, request) = call(&hub, "POST", "/v1/requests", &ask()).await;
     let made = backup(folder.path(), &["copy.db", "--json"]).await;
-    assert!(made.status.success(), "{}", said(&made));
+    assert!(made.status.success(), "{}", stderr(&made));
     let facts: Value = serde_json::from_slice(&made.stdout).unwrap();
     assert_eq!((&facts["requests"], facts["audit_entries"].as_i64() > Some(0)), (&json!(1), true), "{facts}");
-    // Nothing is overwritten, and the hub goes on.
+    // Nothing is overwritten, and the hub continues.
     let again = backup(folder.path(), &["copy.db"]).await;
-    assert!(!again.status.success() && said(&again).contains("copy.db already exists"), "{}", said(&again));
+    assert!(!again.status.success() && stderr(&again).contains("copy.db already exists"), "{}", stderr(&again));
     assert_eq!(call(&hub, "POST", "/v1/requests", &ask()).await.0, 201);
     hub.kill().await;
 
@@ -51,23 +51,23 @@ async fn a_copy_of_a_running_hub_is_a_whole_one() {
 async fn a_damaged_database_has_no_backup() {
     let folder = tempfile::tempdir().unwrap();
     let missing = backup(folder.path(), &["copy.db"]).await;
-    assert!(!missing.status.success() && said(&missing).contains("--data-dir"), "{}", said(&missing));
+    assert!(!missing.status.success() && stderr(&missing).contains("--data-dir"), "{}", stderr(&missing));
     let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     with_policy(&hub).await;
     hub.kill().await;
     let url = format!("sqlite://{}", folder.path().join("countersign-data/countersign.db").display());
     Database::run(&url, "UPDATE audit_entries SET entry = replace(entry, 'dba', 'all') WHERE seq = 1".to_owned()).await;
     let broken = backup(folder.path(), &["copy.db"]).await;
-    assert!(!broken.status.success() && said(&broken).contains("entry 1 of the audit trail"), "{}", said(&broken));
+    assert!(!broken.status.success() && stderr(&broken).contains("entry 1 of the audit trail"), "{}", stderr(&broken));
     let left = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     assert_eq!(left, ["countersign-data"], "nothing is left of it");
 
     let server = ["copy.db", "--database-url", "postgres://localhost/x"];
     let refused = backup(folder.path(), &server).await;
-    assert!(!refused.status.success() && said(&refused).contains("pg_dump"), "{}", said(&refused));
+    assert!(!refused.status.success() && stderr(&refused).contains("pg_dump"), "{}", stderr(&refused));
 }
 
-/// Whoever copies the database file alone has what was written, once the hub is at rest; and its log is empty.
+/// A copy of the database file alone is complete once the hub is at rest, because its log is then empty.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hub_at_rest_keeps_nothing_in_its_log() {
     let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
@@ -86,7 +86,7 @@ async fn a_hub_at_rest_keeps_nothing_in_its_log() {
     fs::copy(&file, &copy).unwrap();
     let sql = "SELECT 'requests', COUNT(*) FROM requests".to_owned();
     assert_eq!(Database::tally(&format!("sqlite://{}", copy.display()), sql).await["requests"], 20);
-    // It is the same log, so the hub goes on.
+    // It is the same log file, so the hub continues.
     hub.ask("orders", "select 20").await;
 }
 
@@ -97,10 +97,10 @@ fn serve(folder: &Path, args: &[&str]) -> tokio::process::Command {
     command
 }
 
-async fn begins_anew_only_when_told(settings: &[&str], forget_database: impl AsyncFn(&Path)) {
+async fn starts_empty_only_with_init(settings: &[&str], forget_database: impl AsyncFn(&Path)) {
     let folder = tempfile::tempdir().unwrap();
     let keys = folder.path().join("countersign-data/keys.json");
-    // The first start of all needs no word.
+    // The very first start needs no option.
     let hub = HubProcess::ready(serve(folder.path(), settings)).await.unwrap();
     with_policy(&hub).await;
     hub.kill().await;
@@ -109,22 +109,22 @@ async fn begins_anew_only_when_told(settings: &[&str], forget_database: impl Asy
     fs::remove_file(&keys).unwrap();
     let refused = failure(serve(folder.path(), settings)).await;
     assert!(refused.contains("keys.json") && refused.contains("--init"), "{refused}");
-    assert!(!keys.exists(), "nothing was made");
+    assert!(!keys.exists(), "nothing was created");
     HubProcess::ready(serve(folder.path(), &[settings, &["--init"]].concat())).await.unwrap().kill().await;
     assert_ne!(fs::read(&keys).unwrap(), before);
 
     forget_database(folder.path()).await;
     let refused = failure(serve(folder.path(), settings)).await;
     assert!(refused.contains("the database that belongs to it is not") && refused.contains("--init"), "{refused}");
-    assert!(!folder.path().join("countersign-data/countersign.db").exists(), "nothing was made");
+    assert!(!folder.path().join("countersign-data/countersign.db").exists(), "nothing was created");
     HubProcess::ready(serve(folder.path(), &[settings, &["--init"]].concat())).await.unwrap().kill().await;
-    // From then on both are there.
+    // From then on both exist.
     HubProcess::ready(serve(folder.path(), settings)).await.unwrap().kill().await;
 }
 
 #[tokio::test]
-async fn half_a_hub_does_not_begin_anew_on_sqlite() {
-    begins_anew_only_when_told(&[], async |folder| {
+async fn a_hub_without_its_keys_or_database_does_not_start_empty_on_sqlite() {
+    starts_empty_only_with_init(&[], async |folder| {
         for ending in ["", "-wal", "-shm"] {
             let _gone = fs::remove_file(folder.join(format!("countersign-data/countersign.db{ending}")));
         }
@@ -133,10 +133,10 @@ async fn half_a_hub_does_not_begin_anew_on_sqlite() {
 }
 
 #[tokio::test]
-async fn half_a_hub_does_not_begin_anew_on_postgres() {
+async fn a_hub_without_its_keys_or_database_does_not_start_empty_on_postgres() {
     let database = Database::postgres().await;
     let url = database.url.clone();
-    begins_anew_only_when_told(&["--database-url", &database.url], async |_| {
+    starts_empty_only_with_init(&["--database-url", &database.url], async |_| {
         Database::run(&url, "DROP SCHEMA public CASCADE; CREATE SCHEMA public".to_owned()).await;
     })
     .await;

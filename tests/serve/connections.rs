@@ -1,4 +1,4 @@
-//! What a crowd of callers may take of the hub, known or not.
+//! Limits on what many callers, known or not, may use of the hub.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ async fn connect(hub: &HubProcess) -> TcpStream {
     TcpStream::connect(hub.url.trim_start_matches("http://")).await.unwrap()
 }
 
-/// What is answered to the head of a call whose body does not come.
-async fn told_before_the_body(hub: &HubProcess, line: &str, headers: &str) -> String {
+/// The start of the answer to a call whose body never arrives.
+async fn answer_before_the_body(hub: &HubProcess, line: &str, headers: &str) -> String {
     let mut stream = connect(hub).await;
     let head = format!("POST {line} HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n{headers}\r\nx");
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -24,7 +24,7 @@ async fn told_before_the_body(hub: &HubProcess, line: &str, headers: &str) -> St
 }
 
 #[tokio::test]
-async fn whoever_shows_nothing_is_answered_before_the_body() {
+async fn callers_without_a_token_are_answered_before_the_body() {
     let folder = tempfile::tempdir().unwrap();
     let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     let (json, form) = ("content-type: application/json\r\n", "content-type: application/x-www-form-urlencoded\r\n");
@@ -37,12 +37,16 @@ async fn whoever_shows_nothing_is_answered_before_the_body() {
         ("/v1/slack/interactions", form.to_owned(), 401),
         ("/v1/slack/commands", format!("{form}x-slack-signature: v0=00\r\nx-slack-request-timestamp: 1\r\n"), 401),
     ] {
-        assert_eq!(told_before_the_body(&hub, line, &headers).await, format!("HTTP/1.1 {status}"), "{line} {headers}");
+        assert_eq!(
+            answer_before_the_body(&hub, line, &headers).await,
+            format!("HTTP/1.1 {status}"),
+            "{line} {headers}"
+        );
     }
     hub.kill().await;
 }
 
-/// With room for 24 callers, more of them than that neither keep messages from going out nor the hub from its database.
+/// With room for 24 callers, more callers stop neither outgoing messages nor the use of the database.
 #[tokio::test]
 async fn a_crowd_of_connections_leaves_descriptors_for_targets() {
     let folder = tempfile::tempdir().unwrap();
@@ -75,7 +79,7 @@ async fn a_crowd_of_connections_leaves_descriptors_for_targets() {
     hub.kill().await;
 }
 
-/// No socket for a send: what the hub lacks is charged to no endpoint, and is tried again.
+/// Without a socket for a send, the fault is the hub's: it is charged to no endpoint, and the send is retried.
 #[tokio::test]
 async fn running_out_of_descriptors_is_no_endpoints_fault() {
     let folder = tempfile::tempdir().unwrap();
@@ -94,7 +98,7 @@ async fn running_out_of_descriptors_is_no_endpoints_fault() {
     .await;
     assert_eq!(attempt["class"], "exhausted", "{attempt}");
     let (_, shown) = call(&hub, "GET", &path, &nothing).await;
-    assert_eq!(shown["health"], Value::Null, "nobody is log to fail");
+    assert_eq!(shown["health"], Value::Null, "no endpoint is shown as failing");
     exhausted.kill().await.unwrap();
     receiver.wait_for(1).await;
     hub.kill().await;

@@ -1,4 +1,4 @@
-//! Files that are taken away under a running hub, and files that root writes for it.
+//! Files that are removed under a running hub, and files that root writes for it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -11,14 +11,14 @@ use serde_json::json;
 use super::{ask, call, free_port, with_policy};
 use crate::support::{HubProcess, eventually};
 
-/// What the hub says when it is asked, and whether it is ready.
+/// The answers of `/v1/requests` and `/readyz`.
 async fn state(hub: &HubProcess) -> ((u16, String), (u16, String)) {
     let log =
         |(status, body): (u16, serde_json::Value)| (status, body["detail"].as_str().unwrap_or_default().to_owned());
     (log(call(hub, "POST", "/v1/requests", &ask()).await), log(call(hub, "GET", "/readyz", &json!({})).await))
 }
 
-/// A hub whose database's file of that ending is taken away by `take`.
+/// A hub whose database file with this suffix is removed by `remove`.
 async fn without(ending: &str, take: impl Fn(&Path)) -> (tempfile::TempDir, HubProcess) {
     let folder = tempfile::tempdir().unwrap();
     let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
@@ -35,7 +35,7 @@ async fn without(ending: &str, take: impl Fn(&Path)) -> (tempfile::TempDir, HubP
 }
 
 #[tokio::test]
-async fn nothing_is_written_into_a_file_that_is_no_longer_there() {
+async fn nothing_is_written_into_a_removed_file() {
     for ending in ["", "-wal", "-shm", ".lock"] {
         let (_folder, hub) = without(ending, |file| fs::remove_file(file).unwrap()).await;
         hub.kill().await;
@@ -46,14 +46,14 @@ async fn nothing_is_written_into_a_file_that_is_no_longer_there() {
         fs::rename(file.with_extension("backup"), file).unwrap();
     })
     .await;
-    // Nor does a second hub get past the lock, which would write into what the first still reads.
+    // A second hub, which would write into the file that the first one still reads, is stopped by the lock.
     let Err(error) = HubProcess::start(folder.path(), free_port(), &[]).await else { panic!("two hubs in one folder") };
     assert!(error.contains("another countersign process is using"), "{error}");
     hub.kill().await;
 }
 
 #[tokio::test]
-async fn a_file_that_comes_back_is_written_again() {
+async fn a_file_that_is_put_back_is_written_again() {
     let (folder, hub) = without("", |file| fs::rename(file, file.with_extension("away")).unwrap()).await;
     let Err(error) = HubProcess::start(folder.path(), free_port(), &[]).await else { panic!("two hubs in one folder") };
     assert!(error.contains("another countersign process is using"), "{error}");
@@ -65,9 +65,9 @@ async fn a_file_that_comes_back_is_written_again() {
     hub.kill().await;
 }
 
-/// Needs to be root, as whoever gives files away does.
+/// Needs to run as root, which can change the owner of files.
 #[tokio::test]
-async fn root_leaves_files_to_whoever_runs_the_hub() {
+async fn root_leaves_files_to_the_user_who_runs_the_hub() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
@@ -76,7 +76,7 @@ async fn root_leaves_files_to_whoever_runs_the_hub() {
     let data = folder.path().join("countersign-data");
     fs::create_dir(&data).unwrap();
     chown(&data, Some(SERVICE), Some(SERVICE)).unwrap();
-    // A start by root by mistake: what it makes is the service's.
+    // An accidental start as root: the files it creates belong to the service's user.
     HubProcess::start(folder.path(), free_port(), &[]).await.unwrap().kill().await;
     for file in fs::read_dir(&data).unwrap() {
         let file = file.unwrap();
@@ -85,7 +85,7 @@ async fn root_leaves_files_to_whoever_runs_the_hub() {
         assert_eq!((found.uid(), found.gid(), found.mode() & 0o077), (SERVICE, SERVICE, 0), "{}", name.display());
     }
 
-    // A rotation keeps the owner, and a mode that lets a backup's group read.
+    // A rotation keeps the owner, and a mode that allows a backup's group to read.
     let keys = data.join("keys.json");
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o640)).unwrap();
     let mut rotate = Command::new(env!("CARGO_BIN_EXE_countersign"));
@@ -94,7 +94,7 @@ async fn root_leaves_files_to_whoever_runs_the_hub() {
     let found = fs::metadata(&keys).unwrap();
     assert_eq!((found.uid(), found.gid(), found.mode() & 0o777), (SERVICE, SERVICE, 0o640));
 
-    // Who may write in the folder and read the file, and may not give its successor away, changes nothing.
+    // A user who can write in the folder and read the file, but cannot set the new file's owner, changes nothing.
     for path in [folder.path(), &data] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
     }
@@ -106,9 +106,9 @@ async fn root_leaves_files_to_whoever_runs_the_hub() {
     assert_eq!((fs::read(&keys).unwrap(), fs::read_dir(&data).unwrap().count()), (before, names));
 }
 
-/// Links go on under the keys that the hub holds, but its next start needs the file.
+/// Links stay valid with the keys in memory, but the next start needs the file.
 #[tokio::test]
-async fn keys_that_are_taken_away_are_missed_once() {
+async fn missing_keys_are_logged_once() {
     let folder = tempfile::tempdir().unwrap();
     let hub = HubProcess::start_logging(folder.path(), "info", &[]).await.unwrap();
     let keys = folder.path().join("countersign-data/keys.json");
@@ -121,5 +121,5 @@ async fn keys_that_are_taken_away_are_missed_once() {
     std::fs::write(&keys, kept).unwrap();
     eventually("and that they are back", || async { (lines("read anew") > before).then_some(()) }).await;
     assert_eq!(lines("taken away"), 1, "once");
-    assert!(keys.exists(), "and nothing else was made in its place");
+    assert!(keys.exists(), "and no other file was created in its place");
 }

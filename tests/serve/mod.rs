@@ -1,4 +1,4 @@
-//! The program itself: start, second start, settings, stopping.
+//! The program itself: first and second start, settings, shutdown.
 
 mod backup;
 mod connections;
@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use crate::support::{Behaviour, HubProcess, Receiver, TOKEN};
 
-/// A port that was free a moment ago.
+/// A port that is currently free.
 pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -42,7 +42,7 @@ fn ask() -> Value {
 }
 
 #[tokio::test]
-async fn an_empty_folder_is_filled_and_a_second_start_finds_it() {
+async fn a_first_start_creates_its_files_and_a_second_start_finds_them() {
     let folder = tempfile::tempdir().unwrap();
     let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     with_policy(&hub).await;
@@ -67,7 +67,7 @@ async fn a_second_process_on_the_same_file_is_refused() {
     let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     let Err(error) = HubProcess::start(folder.path(), free_port(), &[]).await else { panic!("two hubs on one file") };
     assert!(error.contains("another countersign process is using") && error.contains("countersign.db"), "{error}");
-    // Nor is one that comes to the same file by another name.
+    // The lock also holds when the file is reached by another name.
     let other = tempfile::tempdir().unwrap();
     let file = folder.path().join("countersign-data/countersign.db");
     for (name, link) in [("symbolic", true), ("hard", false)] {
@@ -87,7 +87,7 @@ async fn a_second_process_on_the_same_file_is_refused() {
 }
 
 #[tokio::test]
-async fn stopping_lets_a_running_send_finish_and_answers_who_waits() {
+async fn shutdown_lets_a_running_send_finish_and_answers_waiting_callers() {
     let folder = tempfile::tempdir().unwrap();
     let mut hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     with_policy(&hub).await;
@@ -104,8 +104,8 @@ async fn stopping_lets_a_running_send_finish_and_answers_who_waits() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         hub.signal("TERM");
     });
-    let ((), (status, told)) = (ended, waited);
-    assert_eq!((status, told["status"].as_str()), (200, Some("pending")));
+    let ((), (status, answer)) = (ended, waited);
+    assert_eq!((status, answer["status"].as_str()), (200, Some("pending")));
     let ended = tokio::time::timeout(Duration::from_secs(20), hub.child.wait()).await.unwrap().unwrap();
     assert!(ended.success());
 
@@ -119,7 +119,7 @@ async fn stopping_lets_a_running_send_finish_and_answers_who_waits() {
     hub.kill().await;
 }
 
-/// A file system that takes no more: the kernel's limit on file size stands for the end of the disk.
+/// A full disk, simulated by the kernel's limit on file sizes.
 #[tokio::test]
 async fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
@@ -153,7 +153,7 @@ async fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
 }
 
 #[tokio::test]
-async fn the_client_commands_talk_to_it() {
+async fn the_client_commands_work_against_a_running_hub() {
     let folder = tempfile::tempdir().unwrap();
     let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     let run = |args: &[&str]| {

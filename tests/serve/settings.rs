@@ -1,4 +1,4 @@
-//! Settings from flags, environment and file: what is refused, what is forgiven, and that what was checked is what is used.
+//! Settings from flags, environment and file: which are refused, which are tolerated, and that checked values are used.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::{ask, call, failure, free_port, with_policy};
 use crate::support::{HubProcess, Receiver};
 
 #[tokio::test]
-async fn settings_that_cannot_be_meant_are_refused_with_their_place() {
+async fn invalid_settings_are_refused_with_their_place() {
     let folder = tempfile::tempdir().unwrap();
     let serve = |args: &[&str]| {
         let mut command = HubProcess::command(folder.path());
@@ -46,9 +46,9 @@ async fn settings_that_cannot_be_meant_are_refused_with_their_place() {
     assert!(!folder.path().join("countersign-data/countersign.db").exists());
 }
 
-/// What deployments leave around values, and beside them, changes nothing of what the values say.
+/// Blanks around values and unrelated variables of typical deployments have no effect.
 #[tokio::test]
-async fn wrapping_blank_variables_and_kubernetes_services_do_not_stop_the_start() {
+async fn blanks_empty_variables_and_kubernetes_variables_do_not_stop_the_start() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("countersign.toml"), "\u{feff}review_timeout_sec = 600\n").unwrap();
     let port = free_port();
@@ -70,7 +70,7 @@ async fn wrapping_blank_variables_and_kubernetes_services_do_not_stop_the_start(
     hub.url = format!("http://127.0.0.1:{port}");
     with_policy(&hub).await;
     let receiver = Receiver::start().await;
-    // Blanks around what is copied from elsewhere are no part of it either.
+    // Blanks around copied values are ignored too.
     let endpoint = json!({
         "name": "wrapped", "channel": "custom", "url": format!(" {}\n", receiver.url), "groups": ["dba"],
         "auth": {"type": "bearer", "token": "token-of-the-target\n"}, "headers": {"x-key": " key \n"},
@@ -89,7 +89,7 @@ async fn wrapping_blank_variables_and_kubernetes_services_do_not_stop_the_start(
 }
 
 #[tokio::test]
-async fn a_hub_on_all_addresses_says_that_its_links_are_of_no_use_elsewhere() {
+async fn a_hub_on_all_addresses_warns_that_its_links_are_unusable_elsewhere() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
     let mut command = HubProcess::command(folder.path());

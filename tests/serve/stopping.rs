@@ -1,4 +1,4 @@
-//! Signals: what a hub lets end, and what it does not wait for.
+//! Signals: what a hub finishes before it stops, and what it does not wait for.
 
 use std::time::{Duration, Instant};
 
@@ -13,20 +13,20 @@ async fn connect(hub: &HubProcess) -> TcpStream {
     TcpStream::connect(hub.url.trim_start_matches("http://")).await.unwrap()
 }
 
-/// Sends that much of a call, and answers all that comes until the connection is closed.
+/// Sends a part of a call, and collects the answer until the connection is closed.
 async fn say(hub: &HubProcess, text: &str) -> tokio::task::JoinHandle<String> {
     let mut stream = connect(hub).await;
     stream.write_all(text.as_bytes()).await.unwrap();
     tokio::spawn(async move {
         let mut answer = Vec::new();
-        // A connection that is reset has said what it had to say.
+        // A connection that is reset has delivered its answer.
         let _reset = stream.read_to_end(&mut answer).await;
         String::from_utf8_lossy(&answer).into_owned()
     })
 }
 
 #[tokio::test]
-async fn what_is_no_whole_call_does_not_keep_it_from_stopping() {
+async fn an_incomplete_call_does_not_delay_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let mut hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     with_policy(&hub).await;
@@ -38,7 +38,7 @@ async fn what_is_no_whole_call_does_not_keep_it_from_stopping() {
         "HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n"
     );
     let half_body = say(&hub, &format!("POST /v1/requests {head}{{\"resource\"")).await;
-    // One call has been answered, and half of the next one is there.
+    // One call has been answered, and half of the next one has arrived.
     let second = say(&hub, &format!("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nPOST /v1/requests {}", &head[..60])).await;
     let waiting = say(&hub, &format!("GET /v1/requests/{id}?wait=60 {}", head.replace("900", "0"))).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -49,20 +49,20 @@ async fn what_is_no_whole_call_does_not_keep_it_from_stopping() {
     assert!(began.elapsed() < Duration::from_secs(4), "it took {:?}", began.elapsed());
     assert_eq!(silent.await.unwrap(), "");
     assert!(!half_head.await.unwrap().contains(" 20"));
-    let told = half_body.await.unwrap();
-    assert!(told.starts_with("HTTP/1.1 503") && told.contains("\"stopping\""), "{told}");
+    let early = half_body.await.unwrap();
+    assert!(early.starts_with("HTTP/1.1 503") && early.contains("\"stopping\""), "{early}");
     assert!(second.await.unwrap().starts_with("HTTP/1.1 200"));
     let waited = waiting.await.unwrap();
     assert!(waited.starts_with("HTTP/1.1 200") && waited.contains("\"pending\""), "{waited}");
 
     let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     let (_, page) = call(&hub, "GET", "/v1/requests", &json!({})).await;
-    assert_eq!(page["items"].as_array().unwrap().len(), 1, "of the half call nothing was done");
+    assert_eq!(page["items"].as_array().unwrap().len(), 1, "the incomplete call had no effect");
     hub.kill().await;
 }
 
 #[tokio::test]
-async fn a_terminal_that_goes_away_stops_it_like_any_other_signal() {
+async fn sighup_stops_the_hub_like_sigterm() {
     let folder = tempfile::tempdir().unwrap();
     for signal in ["HUP", "INT", "TERM"] {
         let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
@@ -74,9 +74,9 @@ async fn a_terminal_that_goes_away_stops_it_like_any_other_signal() {
     }
 }
 
-/// Whoever starts it may stop it before it is ready: here while its database has not answered.
+/// The hub can be stopped before it is ready, here while its database does not answer.
 #[tokio::test]
-async fn a_signal_while_it_starts_is_an_orderly_end() {
+async fn a_signal_during_startup_is_a_clean_exit() {
     let folder = tempfile::tempdir().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let database = format!("postgres://nobody@{}/none?sslmode=disable", silent.local_addr().unwrap());

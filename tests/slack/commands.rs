@@ -1,4 +1,4 @@
-//! `/countersign …`
+//! The slash command `/countersign`.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::member::{DANA, NORA, button};
 use crate::support::{Database, TestHub, eventually, on_both};
 
 on_both! {
-    async fn a_channel_that_subscribes_hears_of_the_group_too(database: Database) {
+    async fn a_subscribed_channel_gets_the_groups_requests(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let endpoint = hub.with_app(&slack, &["dba"]).await;
@@ -24,20 +24,20 @@ on_both! {
         let own = slack.shows("C1", &["Approval needed"]).await;
         let other = slack.shows("C2", &["Approval needed"]).await;
         assert!(button(&own, "Review")["url"].is_string());
-        assert!(!other.to_string().contains("/c/"), "whoever reads along there gets no link: {other}");
+        assert!(!other.to_string().contains("/c/"), "a subscribed channel gets no link: {other}");
         hub.click(&slack, DANA, &button(&other, "Review"), "dana").await.expect(200);
         assert!(slack.answers("dana").await.contains("/c/"));
         hub.click(&slack, DANA, &button(&other, "Approve"), "dana-2").await.expect(200);
         slack.shows("C2", &["One more approval", "security: 1 of 1"]).await;
         slack.shows("C1", &["One more approval", "security: 1 of 1"]).await;
         assert_eq!(hub.show(&request).await["votes"][0]["group"], "security");
-        // Of what the group is not asked, it hears nothing.
+        // The subscription covers only requests for its group.
         hub.ask("orders", "y").await;
-        eventually("the own channel hears of it", || async { (slack.messages("C1").len() == 2).then_some(()) }).await;
+        eventually("the endpoint's channel gets the message", || async { (slack.messages("C1").len() == 2).then_some(()) }).await;
         assert_eq!(slack.messages("C2").len(), 1);
         assert!(hub.types(&slack, DANA, "C2", "unsubscribe security").await.contains("no longer"));
         hub.ask("customers", "z").await;
-        eventually("the own channel hears of it", || async { (slack.messages("C1").len() == 3).then_some(()) }).await;
+        eventually("the endpoint's channel gets the message", || async { (slack.messages("C1").len() == 3).then_some(()) }).await;
         assert_eq!(slack.messages("C2").len(), 1);
         let trail = hub.get("/v1/audit?limit=500").await.expect(200);
         let done: Vec<_> = trail["items"].as_array().unwrap().iter().filter(|entry| entry["action"].as_str().unwrap().starts_with("slack.")).collect();
@@ -59,7 +59,7 @@ on_both! {
         assert!(hub.types(&slack, "UROOT", "C2", "subscribe dba").await.contains("from now on"));
     }
 
-    async fn people_see_what_waits_for_them_and_nothing_else(database: Database) {
+    async fn people_see_only_the_requests_that_wait_for_them(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba"]).await;
@@ -76,7 +76,7 @@ on_both! {
         assert!(shown.contains("&lt;!channel&gt;") && shown.contains("⟨U+202E⟩") && shown.contains("nora@example.com"), "{shown}");
         assert_eq!(shown.matches("```").count(), 2, "nothing ends the block of code: {shown}");
         assert!(hub.types(&slack, "USAM", "C2", &format!("show {id}")).await.contains("There is no such request"));
-        // A name is never taken for an address, nor is anybody left unsaid.
+        // A name is never taken for an address, and no one is omitted.
         let ask = json!({
             "resource": "orders", "command": "x", "beneficiary": "bene@example.com",
             "requester": {"name": "Dana (dana@example.com)", "email": "nora@example.com", "acting_for": "human@example.com"},

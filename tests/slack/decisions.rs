@@ -8,7 +8,7 @@ use super::fake::{FakeSlack, Fault};
 use super::member::{DANA, NORA, button, form};
 use crate::support::{Database, TestHub, eventually, on_both};
 
-/// Once the form was opened, it.
+/// The form, once it was opened.
 async fn opened(slack: &FakeSlack) -> Value {
     eventually("a form is opened", || async {
         slack.calls("views.open").iter().find(|call| call.ok).map(|call| call.body["view"].clone())
@@ -25,7 +25,7 @@ on_both! {
         hub.bind("nora@example.com", NORA).await;
         let request = hub.ask("orders", "delete from carts").await;
         let asked = slack.shows("C1", &["Approval needed"]).await;
-        // The message and its buttons outlive the hub.
+        // The message and its buttons stay valid after a restart.
         let hub = hub.restart().await;
         let answer = hub.click(&slack, DANA, &button(&asked, "Approve"), "dana").await;
         assert_eq!((answer.status, answer.text.as_str()), (200, ""));
@@ -36,14 +36,14 @@ on_both! {
         let trail = hub.get(&format!("/v1/requests/{}/audit", request["id"].as_str().unwrap())).await.expect(200);
         let actor = json!({"kind": "chat", "endpoint": "dba-slack", "account": "T1/UDANA"});
         assert!(trail["items"].as_array().unwrap().iter().any(|entry| entry["actor"] == actor), "{trail}");
-        // Whoever asked is told alone.
+        // Only the requester gets a direct message.
         let direct = slack.shows("DNORA", &["✅ Approved"]).await;
         assert!(!direct.to_string().contains("/c/"), "no links go there");
         assert_eq!(slack.calls("conversations.open")[0].body["users"], NORA);
-        assert!(slack.said("dana").is_empty(), "the message says it");
+        assert!(slack.said("dana").is_empty(), "the message shows it");
     }
 
-    async fn a_reject_asks_why_first(database: Database) {
+    async fn a_reject_button_asks_for_a_reason_first(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba", "security"]).await;
@@ -63,7 +63,7 @@ on_both! {
         assert_eq!(hub.show(&request).await["decision"]["reason"], "not on a Friday");
     }
 
-    async fn a_form_that_cannot_be_opened_gives_way_to_the_page(database: Database) {
+    async fn if_the_form_cannot_be_opened_the_reply_links_to_the_page(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba"]).await;
@@ -77,7 +77,7 @@ on_both! {
         assert_eq!(hub.get(&link).await.status, 200);
     }
 
-    async fn what_was_cut_or_is_of_high_risk_opens_the_page_instead(database: Database) {
+    async fn a_truncated_or_high_risk_request_opens_the_page_instead(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let risky = json!({"slots": [{"group": "dba"}], "high_risk": true});
         hub.put("/v1/resources/vault", &risky).await.expect(200);
@@ -94,11 +94,11 @@ on_both! {
             .await;
             let approve = button(&last, "Approve");
             assert!(approve["url"].as_str().unwrap().contains("/c/") && approve["value"].is_null(), "{approve}");
-            assert!(button(&last, "Reject")["url"].is_null(), "to reject, nobody need see all");
+            assert!(button(&last, "Reject")["url"].is_null(), "a rejection does not need the whole command");
         }
-        // A button that opens a link is told of too.
+        // Slack also reports clicks on a button that opens a link.
         assert_eq!(hub.click(&slack, DANA, &button(&last, "Approve"), "none").await.status, 200);
-        // One that was sent before the resource was so risky, say, decides nothing either.
+        // An approve button that was sent before the resource became high-risk decides nothing either.
         let token = button(&last, "Approve")["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
         hub.click(&slack, DANA, &json!({"action_id": "approve:0", "value": token}), "dana").await.expect(200);
         assert!(slack.answers("dana").await.contains("/c/"));
@@ -106,17 +106,17 @@ on_both! {
         assert_eq!(hub.get("/v1/requests?status=pending").await.expect(200)["items"].as_array().unwrap().len(), 2);
     }
 
-    async fn refusals_are_told_to_whoever_clicked(database: Database) {
+    async fn refusals_are_shown_to_the_person_who_clicked(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let endpoint = hub.with_app(&slack, &["dba", "security"]).await;
         let request = hub.ask("customers", "x").await;
         let asked = slack.shows("C1", &["Approval needed"]).await;
         let approve = button(&asked, "Approve");
-        // Nobody knows them.
+        // The account belongs to no known person.
         hub.click(&slack, "UMALLORY", &approve, "mallory").await.expect(200);
         assert!(slack.answers("mallory").await.contains("/countersign link"));
-        // They are known, and may not.
+        // The person is known, and may not decide.
         hub.bind("nora@example.com", NORA).await;
         hub.click(&slack, NORA, &approve, "nora").await.expect(200);
         assert!(slack.answers("nora").await.contains("it is their own"));
@@ -125,21 +125,21 @@ on_both! {
         assert!(slack.answers("eve").await.contains("none of the groups"));
         hub.click(&slack, "UEVE", &button(&asked, "Reject"), "eve-2").await.expect(200);
         assert!(slack.answers("eve-2").await.contains("none of the groups"));
-        // What they saw is not what is asked by now.
+        // The request was revised since they saw it.
         let id = request["id"].as_str().unwrap();
         hub.post(&format!("/v1/requests/{id}/revise"), &json!({"command": "y"})).await.expect(200);
         hub.bind("dana@example.com", DANA).await;
         hub.click(&slack, DANA, &approve, "dana").await.expect(200);
         assert!(slack.answers("dana").await.contains("was changed"));
         assert_eq!(hub.show(&request).await["votes"], json!([]));
-        // Its buttons are of another endpoint's app, or no link at all.
+        // The button belongs to another endpoint's app, or has no valid link.
         let nonsense = json!({"action_id": "approve:0", "value": "AQAA"});
         assert_eq!(hub.click(&slack, DANA, &nonsense, "none").await.problem(403), "forbidden");
         hub.delivery(&endpoint, "request.revised", "delivered").await;
         slack.shows("C1", &["Changed: decide again"]).await;
     }
 
-    async fn a_click_that_was_heard_is_carried_out_by_whoever_comes_next(database: Database) {
+    async fn an_acknowledged_click_is_carried_out_after_a_restart(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba"]).await;
@@ -147,7 +147,7 @@ on_both! {
         let asked = slack.shows("C1", &["Approval needed"]).await;
         hub.bind("dana@example.com", DANA).await;
         let url = hub.database.url.clone();
-        // As if the hub had died between its answer and the work.
+        // As if the hub had died after its answer and before the work.
         hub.click(&slack, "UNOBODY", &button(&asked, "Approve"), "nobody").await.expect(200);
         slack.answers("nobody").await;
         eventually("the job is over", || async {
@@ -173,7 +173,7 @@ on_both! {
         slack.shows("C1", &["✅ Approved"]).await;
         assert_eq!(hub.show(&request).await["votes"].as_array().unwrap().len(), 1);
         let left = Database::tally(&url, "SELECT work, COUNT(*) FROM slack_jobs GROUP BY work".to_owned()).await;
-        eventually("nothing of it is kept", || async {
+        eventually("the job is removed", || async {
             let left = Database::tally(&url, "SELECT work, COUNT(*) FROM slack_jobs GROUP BY work".to_owned()).await;
             left.keys().all(String::is_empty).then_some(())
         })
@@ -181,7 +181,7 @@ on_both! {
         assert!(left.len() <= 1);
     }
 
-    async fn an_answer_that_is_not_taken_is_given_again_and_the_vote_counts_once(database: Database) {
+    async fn a_failed_reply_is_repeated_and_the_vote_counts_once(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba"]).await;
@@ -190,7 +190,7 @@ on_both! {
         let asked = slack.shows("C1", &["Approval needed"]).await;
         slack.fail("respond", [Fault::Status(500), Fault::Status(429)]);
         hub.click(&slack, NORA, &button(&asked, "Approve"), "nora").await.expect(200);
-        let said = eventually("it is said", || async {
+        let said = eventually("a reply arrives", || async {
             hub.advance(5);
             tokio::time::sleep(Duration::from_millis(10)).await;
             slack.said("nora").first().cloned()
@@ -199,7 +199,7 @@ on_both! {
         assert!(said["text"].as_str().unwrap().contains("may not approve"), "{said}");
     }
 
-    async fn a_slow_slack_keeps_nobody_waiting(database: Database) {
+    async fn a_slow_slack_delays_no_other_call(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba"]).await;
@@ -229,7 +229,7 @@ on_both! {
         hub.patch_endpoint(&endpoint, &other).await.expect(200);
         let request = hub.ask("orders", "y").await;
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
-        eventually("it is told", || async { (slack.messages("C1").len() == 2).then_some(()) }).await;
+        eventually("the outcome is posted", || async { (slack.messages("C1").len() == 2).then_some(()) }).await;
         assert!(slack.calls("conversations.open").is_empty(), "their workspace is another");
         let body = form(&[("team_id", "T1"), ("user_id", DANA), ("text", "help")]);
         assert_eq!(hub.slack_sends("/v1/slack/commands", body).await.problem(403), "forbidden");

@@ -1,4 +1,4 @@
-//! A Slack of the tests' own: it knows its bot token, its channels and what stands in them, and it can be slow, busy or broken.
+//! A fake Slack: it has a bot token and channels with messages, and it can be slow, busy or broken.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write as _;
@@ -18,18 +18,18 @@ use crate::support::eventually;
 
 pub(super) const BOT_TOKEN: &str = "xoxb-SECRET-token";
 
-/// What goes wrong with the next call of a method.
+/// The fault of the next call of a method.
 #[derive(Clone)]
 pub(super) enum Fault {
-    /// It is refused with that word.
+    /// Refused with this error code.
     Refused(&'static str),
-    /// It is refused as one of too many, for so many seconds.
+    /// Rate limited for this many seconds.
     Limited(u64),
-    /// It is answered with that status and no JSON.
+    /// Answered with this status and no JSON.
     Status(u16),
-    /// It is heard at once, and carried out when that opens.
+    /// Received at once, and carried out once the semaphore is open.
     Held(Arc<Semaphore>),
-    /// It is carried out, and the answer comes after that time.
+    /// Carried out at once, and answered after this time.
     Slow(Duration),
 }
 
@@ -46,11 +46,11 @@ pub(super) struct Call {
 struct Workspace {
     channels: BTreeSet<String>,
     archived: BTreeSet<String>,
-    /// By channel and time stamp.
+    /// Messages by channel and time stamp.
     messages: BTreeMap<(String, String), Value>,
     calls: Vec<Call>,
     faults: BTreeMap<String, VecDeque<Fault>>,
-    /// What response URLs were told, by their last part.
+    /// Messages posted to response URLs, by the URL's last part.
     responses: Vec<(String, Value)>,
     triggers: BTreeSet<String>,
     clock: u64,
@@ -88,7 +88,7 @@ impl FakeSlack {
         format!("{}/respond/{id}", self.url)
     }
 
-    /// What goes wrong with the next calls of that method, in order.
+    /// Sets the faults of the next calls of this method, in order.
     pub(super) fn fail(&self, method: &str, faults: impl IntoIterator<Item = Fault>) {
         self.workspace.lock().unwrap().faults.entry(method.to_owned()).or_default().extend(faults);
     }
@@ -97,12 +97,12 @@ impl FakeSlack {
         self.workspace.lock().unwrap().archived.insert(channel.to_owned());
     }
 
-    /// Somebody takes a message away.
+    /// Deletes a message, as a person would.
     pub(super) fn delete(&self, channel: &str, ts: &str) {
         self.workspace.lock().unwrap().messages.remove(&(channel.to_owned(), ts.to_owned()));
     }
 
-    /// A trigger that opens one form.
+    /// A trigger id that opens one form.
     pub(super) fn trigger(&self) -> String {
         let mut workspace = self.workspace.lock().unwrap();
         workspace.clock += 1;
@@ -115,7 +115,7 @@ impl FakeSlack {
         self.workspace.lock().unwrap().calls.iter().filter(|call| call.method == method).cloned().collect()
     }
 
-    /// What stands in a channel, oldest first.
+    /// The messages of a channel, oldest first.
     pub(super) fn messages(&self, channel: &str) -> Vec<Value> {
         let workspace = self.workspace.lock().unwrap();
         workspace
@@ -126,25 +126,25 @@ impl FakeSlack {
             .collect()
     }
 
-    /// What was said to somebody alone, by that response URL.
+    /// The ephemeral replies sent to this response URL.
     pub(super) fn said(&self, id: &str) -> Vec<Value> {
         let workspace = self.workspace.lock().unwrap();
         workspace.responses.iter().filter(|(to, _)| to == id).map(|(_, body)| body.clone()).collect()
     }
 
-    /// The only message of a channel, once it holds all of these words.
+    /// The only message of a channel, once it contains all of these words.
     pub(super) async fn shows(&self, channel: &str, words: &[&str]) -> Value {
         eventually(&format!("{channel} shows {words:?}"), || async {
             let messages = self.messages(channel);
             let [message] = messages.as_slice() else { return None };
-            // What belongs together is not broken over lines.
+            // Words that belong together are not broken over lines.
             let text = message.to_string().replace('\u{a0}', " ");
             words.iter().all(|word| text.contains(word)).then(|| message.clone())
         })
         .await
     }
 
-    /// The text that was said to somebody alone.
+    /// The text of the first ephemeral reply to this response URL.
     pub(super) async fn answers(&self, id: &str) -> String {
         let said = eventually(&format!("{id} is answered"), || async { self.said(id).first().cloned() }).await;
         assert_eq!(said["response_type"], "ephemeral");
@@ -180,7 +180,7 @@ async fn api(State(slack): State<FakeSlack>, Path(method): Path<String>, headers
         }
         Some(Fault::Held(gate)) => {
             log(false);
-            // The caller may be gone by then: it is carried out all the same.
+            // The caller may be gone by then; the call is carried out all the same.
             let (slack, method) = (slack.clone(), method.clone());
             let carried = tokio::spawn(async move {
                 gate.acquire().await.expect("the gate stays").forget();
@@ -221,7 +221,7 @@ fn carry_out(slack: &FakeSlack, method: &str, body: &Value) -> Value {
             let mut message = body.clone();
             message["ts"] = json!(ts);
             workspace.messages.insert((channel.clone(), ts.clone()), message.clone());
-            // Slack repeats the message, and more.
+            // Slack's answer repeats the message, among other fields.
             json!({"ok": true, "channel": channel, "message": message, "padding": "x".repeat(20_000), "ts": ts})
         }
         "chat.update" => {
@@ -250,7 +250,7 @@ fn carry_out(slack: &FakeSlack, method: &str, body: &Value) -> Value {
     }
 }
 
-/// With `SLACK_DIR` set, all that Slack is to show is kept there, for its SDK to look at.
+/// With `SLACK_DIR` set, writes everything that Slack displays there, to be checked with its SDK.
 fn keep_for_peers(method: &str, body: &Value) {
     let Some(folder) = std::env::var_os("SLACK_DIR").map(std::path::PathBuf::from) else { return };
     std::fs::create_dir_all(&folder).expect("a folder");

@@ -1,5 +1,5 @@
-//! Organizations of several workspaces (Enterprise Grid), and shared channels: who clicks is not always a member of the workspace where
-//! it happened. Their vote counts, or they are told why not.
+//! Organizations with several workspaces (Enterprise Grid), and shared channels: a person who clicks is not always a
+//! member of the workspace. Their vote counts, or they get the reason why not.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::member::{DANA, button, form};
 use crate::support::{Answer, Database, TestHub, on_both};
 
 impl TestHub {
-    // A click, with where and by whom as Slack says it there.
+    // A click, with its workspace and user as Slack sends them.
     async fn click_from(&self, slack: &FakeSlack, button: &Value, (team, own): (&Value, &str), answer: &str) -> Answer {
         let payload = json!({
             "type": "block_actions", "team": team, "user": {"id": DANA, "username": "dana", "team_id": own},
@@ -46,7 +46,7 @@ impl Answer {
     }
 }
 
-/// The workspace as Slack names it in a call.
+/// The workspace as Slack sends it in a call.
 fn workspace() -> Value {
     json!({"id": "T1", "domain": "ops", "enterprise_id": "E1", "enterprise_name": "Ops"})
 }
@@ -59,7 +59,7 @@ async fn with_team(hub: &TestHub, slack: &FakeSlack, team: &Value) -> (String, V
 }
 
 on_both! {
-    async fn a_member_of_the_organization_votes_by_either_name(database: Database) {
+    async fn a_member_of_the_organization_votes_under_either_team_id(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         for (team, bound, own) in [("T1", "T1", "E1"), ("E1", "E1", "E1"), ("E1", "E1", "T1"), ("T1", "T1", "T1")] {
             let slack = FakeSlack::start().await;
@@ -69,7 +69,7 @@ on_both! {
             slack.shows("C1", &["✅ Approved", "dana@example.com"]).await;
             hub.send(hub.call(reqwest::Method::DELETE, &format!("/v1/endpoints/{endpoint}")).bearer_auth(&hub.token)).await.expect(204);
         }
-        // What is said by code in one workspace of the organization counts in another.
+        // A code from one workspace of the organization binds the account in all of them.
         let slack = FakeSlack::start().await;
         let (_, asked) = with_team(&hub, &slack, &json!("E1")).await;
         hub.put("/v1/people/dana@example.com/chat-identities", &json!({"identities": []})).await.expect(200);
@@ -83,13 +83,13 @@ on_both! {
         slack.shows("C1", &["✅ Approved"]).await;
     }
 
-    async fn whoever_is_not_heard_is_told_why(database: Database) {
+    async fn people_whose_click_does_not_count_get_the_reason(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let (_, asked) = with_team(&hub, &slack, &json!("T1")).await;
         hub.bind_to("dana@example.com", "T1").await.expect(200);
         let approve = button(&asked, "Approve");
-        // A guest: the workspace's name for them is somebody else's account.
+        // A guest: the same user id in this workspace is another account.
         for (own, answer) in [("T9", "guest"), ("E9", "other-organization")] {
             hub.click_from(&slack, &approve, (&workspace(), own), answer).await.expect_empty();
             let said = slack.answers(answer).await;
@@ -97,12 +97,12 @@ on_both! {
         }
         assert!(hub.typed_from(&slack, "T8", "pending").await.contains("does not listen to members of E1 (T8)"));
         assert_eq!(hub.get("/v1/requests?status=approved").await.expect(200)["items"], json!([]));
-        // Nobody can be told who says no address.
+        // Without a response URL there is no one to reply to.
         let mute = form(&[("team_id", "T8"), ("user_id", DANA), ("text", "help")]);
         assert_eq!(hub.slack_sends("/v1/slack/commands", mute).await.problem(403), "forbidden");
     }
 
-    async fn two_people_behind_one_account_are_neither(database: Database) {
+    async fn an_account_bound_to_two_people_counts_as_neither(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let (_, asked) = with_team(&hub, &slack, &json!("E1")).await;
@@ -113,8 +113,8 @@ on_both! {
         assert_eq!(hub.get("/v1/requests?status=approved").await.expect(200)["items"], json!([]));
     }
 
-    // Of what an endpoint need not have, `null` takes it away; of all else it is refused, and changes nothing.
-    async fn null_takes_away_what_an_endpoint_may_do_without(database: Database) {
+    // `null` removes an optional field of an endpoint; for a required field it is refused, and changes nothing.
+    async fn null_removes_optional_fields_of_an_endpoint(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let id = hub.with_app(&slack, &["dba"]).await;

@@ -1,4 +1,4 @@
-//! Who is who: said by an admin, or by the person with their own token.
+//! Account bindings: set by an admin, or confirmed by the person with their own token.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::member::{DANA, button};
 use crate::support::{Answer, Database, HubProcess, TestHub, on_both};
 
 impl TestHub {
-    /// A token of a person's own.
+    /// A personal token.
     async fn own_token(&self, person: &str) -> String {
         let input = json!({"name": person, "scope": "approver", "person": person});
         let made = self.post("/v1/tokens", &input).await.expect(201);
@@ -29,7 +29,7 @@ fn code_in(said: &str) -> String {
 }
 
 on_both! {
-    async fn a_person_says_so_with_their_own_token(database: Database) {
+    async fn a_person_binds_an_account_with_their_own_token(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba"]).await;
@@ -38,7 +38,7 @@ on_both! {
         let earlier = code_in(&hub.types(&slack, DANA, "C1", "link").await);
         let code = code_in(&hub.types(&slack, DANA, "C2", "link").await);
         let dana = hub.own_token("dana@example.com").await;
-        // Neither an admin's token says who somebody is, nor an earlier code.
+        // Neither an admin's token nor an earlier code binds the account.
         assert_eq!(hub.confirm(&hub.token, &code).await.problem(422), "person_required");
         assert_eq!(hub.confirm(&dana, &earlier).await.problem(404), "code_invalid");
         hub.advance(599);
@@ -57,7 +57,7 @@ on_both! {
         assert!(!trail.to_string().contains(&code));
     }
 
-    async fn a_code_is_good_for_ten_minutes(database: Database) {
+    async fn a_code_is_valid_for_ten_minutes(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba"]).await;
@@ -69,7 +69,7 @@ on_both! {
         assert_eq!(hub.accounts("dana@example.com").await, json!([]));
     }
 
-    async fn an_account_is_one_person(database: Database) {
+    async fn an_account_belongs_to_one_person(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba"]).await;

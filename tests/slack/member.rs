@@ -1,4 +1,4 @@
-//! Members of the workspace: what they click on and type, signed as Slack does.
+//! Members of the workspace: their clicks and commands, signed as Slack does.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -19,13 +19,13 @@ pub(super) fn sign(secret: &str, timestamp: i64, body: &str) -> String {
     format!("v0={}", tag.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-/// A form with those fields.
+/// A form with these fields.
 pub(super) fn form(fields: &[(&str, &str)]) -> String {
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
 impl TestHub {
-    /// An endpoint of the app, in channel C1, for the given groups; and who is who.
+    /// Creates an endpoint of the app in channel C1 for the given groups, and binds the accounts.
     pub(super) async fn with_app(&self, slack: &FakeSlack, groups: &[&str]) -> String {
         let app = json!({
             "bot_token": BOT_TOKEN, "signing_secret": SIGNING_SECRET, "channel": "C1", "team": "T1", "api_url": slack.api_url(),
@@ -37,14 +37,14 @@ impl TestHub {
         made["id"].as_str().unwrap().to_owned()
     }
 
-    /// An admin says whose an account is.
+    /// Binds an account to a person, as an admin.
     pub(super) async fn bind(&self, person: &str, user: &str) {
         let account = json!({"provider": "slack", "team": "T1", "user": user});
         let path = format!("/v1/people/{person}/chat-identities");
         self.put(&path, &json!({"identities": [account]})).await.expect(200);
     }
 
-    /// Sends what Slack would, signed now.
+    /// Sends a call as Slack does, signed now.
     pub(super) async fn slack_sends(&self, path: &str, body: String) -> Answer {
         let timestamp = self.now().as_seconds();
         let signature = sign(SIGNING_SECRET, timestamp, &body);
@@ -61,12 +61,12 @@ impl TestHub {
         self.send(call).await
     }
 
-    /// Clicks on a button of a message; what is said about it comes by the response URL called `answer`.
+    /// Clicks on a button of a message; replies go to the response URL named `answer`.
     pub(super) async fn click(&self, slack: &FakeSlack, user: &str, button: &Value, answer: &str) -> Answer {
         self.slack_sends("/v1/slack/interactions", clicked(slack, user, button, answer)).await
     }
 
-    /// Sends the form that a call opened.
+    /// Submits the form that a call opened.
     pub(super) async fn submit(&self, user: &str, view: &Value, reason: &str) -> Answer {
         let payload = json!({
             "type": "view_submission", "team": {"id": "T1"}, "user": {"id": user, "username": "somebody"},
@@ -78,9 +78,9 @@ impl TestHub {
         self.slack_sends("/v1/slack/interactions", form(&[("payload", &payload.to_string())])).await
     }
 
-    /// Types `/countersign …` in a channel; answers what is said.
+    /// Types `/countersign …` in a channel; returns the reply.
     pub(super) async fn types(&self, slack: &FakeSlack, user: &str, channel: &str, text: &str) -> String {
-        // So that the same command twice is not the same call.
+        // Makes two equal commands different calls.
         let trigger = slack.trigger();
         let body = form(&[
             ("command", "/countersign"),
@@ -112,7 +112,7 @@ pub(super) fn clicked(slack: &FakeSlack, user: &str, button: &Value, answer: &st
     form(&[("payload", &payload.to_string())])
 }
 
-/// The button of that name, in the first row that has it.
+/// The button with this label, in the first row that has it.
 pub(super) fn button(message: &Value, name: &str) -> Value {
     let blocks = message["blocks"].as_array().expect("blocks");
     let buttons = blocks.iter().filter_map(|block| block["elements"].as_array()).flatten();

@@ -1,4 +1,4 @@
-//! Messages: posted once, changed in the order of what happened, whatever goes wrong.
+//! Messages: posted once, and changed in the order of the events in spite of faults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::fake::{FakeSlack, Fault};
 use super::member::{SIGNING_SECRET, button};
 use crate::support::{Database, Options, TestHub, eventually, on_both};
 
-/// Waits for the delivery of that event, in whatever state it ends.
+/// The delivery of this event, once it has ended in any state.
 async fn ended(hub: &TestHub, endpoint: &str, event: &str) -> Value {
     eventually(&format!("{event} ends"), || async {
         hub.advance(1);
@@ -23,7 +23,7 @@ async fn ended(hub: &TestHub, endpoint: &str, event: &str) -> Value {
 }
 
 on_both! {
-    async fn one_message_shows_how_a_request_stands(database: Database) {
+    async fn one_message_shows_the_status_of_a_request(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let endpoint = hub.with_app(&slack, &["dba", "security"]).await;
@@ -40,11 +40,11 @@ on_both! {
         let hub = hub.restart().await;
         hub.vote(&request, "approve", "sam@example.com").await.expect(200);
         let decided = slack.shows("C1", &["✅ Approved"]).await;
-        assert!(!decided.to_string().contains("approve:"), "nothing is left to decide");
+        assert!(!decided.to_string().contains("approve:"), "there is nothing left to decide");
         assert_eq!(slack.calls("chat.postMessage").len(), 1);
         assert_eq!(slack.calls("chat.update").len(), 2);
-        let told = hub.delivery(&endpoint, "request.approved", "delivered").await;
-        assert!(!told.to_string().contains("SECRET"), "{told}");
+        let shown = hub.delivery(&endpoint, "request.approved", "delivered").await;
+        assert!(!shown.to_string().contains("SECRET"), "{shown}");
     }
 
     async fn no_secret_is_shown(database: Database) {
@@ -65,7 +65,7 @@ on_both! {
         assert_eq!(slack.messages("C2").len(), 1);
     }
 
-    async fn what_cannot_be_an_app_is_refused_with_its_place(database: Database) {
+    async fn invalid_app_settings_are_refused_with_their_json_pointer(database: Database) {
         let hub = TestHub::start(database).await;
         let app = json!({"bot_token": "xoxb-1", "signing_secret": SIGNING_SECRET, "channel": "C1", "team": "T1"});
         let with = |name: &str, value: Value| {
@@ -97,7 +97,7 @@ on_both! {
         let endpoint = hub.with_app(&slack, &["dba", "security"]).await;
         let request = hub.ask("customers", "x").await;
         hub.delivery(&endpoint, "request.created", "delivered").await;
-        // The first change is refused for now, and the second one is faster.
+        // The first change is refused at first, and the second one overtakes it.
         slack.fail("chat.update", [Fault::Limited(60)]);
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
         eventually("the change was refused", || async { (slack.calls("chat.update").len() == 1).then_some(()) }).await;
@@ -111,7 +111,7 @@ on_both! {
         slack.shows("C1", &["⛔ Rejected"]).await;
     }
 
-    async fn what_was_shown_is_not_taken_back_by_an_earlier_outcome(database: Database) {
+    async fn a_shown_status_is_not_replaced_by_an_earlier_one(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let endpoint = hub.with_app(&slack, &["dba"]).await;
@@ -122,7 +122,7 @@ on_both! {
         eventually("the outcome was refused", || async { (slack.calls("chat.update").len() == 1).then_some(()) }).await;
         let path = format!("/v1/requests/{}/claim", request["id"].as_str().unwrap());
         hub.post(&path, &json!({"digest": request["digest"]})).await.expect(200);
-        // What was never tried goes first.
+        // A delivery that was never tried goes first.
         let late = ended(&hub, &endpoint, "request.approved").await;
         assert_eq!((&late["state"], late["end_reason"].as_str()), (&json!("superseded"), Some("the message shows something newer already")));
         slack.shows("C1", &["Running"]).await;
@@ -148,11 +148,11 @@ on_both! {
         assert_eq!(slack.calls("chat.update").len(), 1, "the second one waits for the first");
         gate.add_permits(1);
         hub.delivery(&endpoint, "request.voted", "delivered").await;
-        // Without a second passing: whoever has had the turn passes it on.
+        // Without waiting a second: the message lock is passed on at once.
         slack.shows("C1", &["✅ Approved"]).await;
     }
 
-    async fn an_answer_that_stays_out_holds_others_back_for_as_long_as_it_may_act(database: Database) {
+    async fn a_missing_answer_delays_later_changes_until_it_can_no_longer_take_effect(database: Database) {
         let options = Options { delivery_timeout_sec: 1, ..Options::default() };
         let hub = TestHub::start_with(database, options).await.with_policy().await;
         let slack = FakeSlack::start().await;
@@ -170,7 +170,7 @@ on_both! {
         hub.vote(&request, "approve", "sam@example.com").await.expect(200);
         hub.advance(1);
         tokio::time::sleep(Duration::from_millis(50)).await;
-        // Now it is carried out after all, late.
+        // Now the call is carried out after all, late.
         gate.add_permits(1);
         slack.shows("C1", &["One more approval"]).await;
         for _ in 0..8 {
@@ -180,7 +180,7 @@ on_both! {
         slack.shows("C1", &["✅ Approved"]).await;
     }
 
-    async fn a_message_that_was_taken_away_is_posted_anew(database: Database) {
+    async fn a_deleted_message_is_posted_again(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let endpoint = hub.with_app(&slack, &["dba"]).await;
@@ -189,8 +189,8 @@ on_both! {
         hub.delivery(&endpoint, "request.created", "delivered").await;
         slack.delete("C1", asked["ts"].as_str().unwrap());
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
-        eventually("it is missed", || async { (!slack.calls("chat.update").is_empty()).then_some(()) }).await;
-        eventually("it is posted anew", || async {
+        eventually("the message is not found", || async { (!slack.calls("chat.update").is_empty()).then_some(()) }).await;
+        eventually("it is posted again", || async {
             hub.advance(5);
             (slack.messages("C1").len() == 1).then_some(())
         })
@@ -198,7 +198,7 @@ on_both! {
         slack.shows("C1", &["✅ Approved"]).await;
     }
 
-    async fn reminders_are_said_beside_the_message(database: Database) {
+    async fn reminders_are_posted_in_the_thread(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let policy = json!({"slots": [{"group": "dba"}], "reminders": [60]});
         hub.put("/v1/resources/orders", &policy).await.expect(200);
@@ -214,7 +214,7 @@ on_both! {
         assert!(reminder["text"].as_str().unwrap().contains("Still waiting") && reminder["blocks"].is_null(), "{reminder}");
     }
 
-    async fn slacks_words_decide_what_becomes_of_a_message(database: Database) {
+    async fn slacks_error_codes_decide_the_outcome_of_a_delivery(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let endpoint = hub.with_app(&slack, &["dba"]).await;
@@ -237,9 +237,9 @@ on_both! {
             let path = format!("/v1/deliveries/{}", delivery["id"].as_str().unwrap());
             let attempt = hub.get(&path).await.expect(200)["attempt_log"][0].clone();
             assert_eq!((&attempt["class"], &delivery["state"]), (&json!(class), &json!(state)), "{attempt}");
-            // Nothing of it is left for the next one.
+            // The next one is not affected.
             hub.post(&format!("/v1/requests/{}/cancel", request["id"].as_str().unwrap()), &json!({})).await.expect(200);
-            eventually("the outcome is told", || async {
+            eventually("the outcome is posted", || async {
                 hub.advance(1);
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 slack.messages("C1").last().is_some_and(|message| message.to_string().contains(request["id"].as_str().unwrap())).then_some(())

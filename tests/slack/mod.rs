@@ -1,4 +1,4 @@
-//! Slack as an app, from the click to the changed message, against a Slack that the tests own.
+//! The Slack app, from the click to the changed message, against a fake Slack.
 
 mod commands;
 mod decisions;

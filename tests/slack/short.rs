@@ -1,11 +1,11 @@
-//! What Slack refuses for its form is sent once more, in short: once, and never twice.
+//! A message that Slack refuses for its form is sent once more, in short form.
 
 use serde_json::{Value, json};
 
 use super::fake::{Call, FakeSlack, Fault};
 use crate::support::{Behaviour, Database, Receiver, TestHub, eventually, on_both};
 
-/// The delivery of that event, once it has ended.
+/// The delivery of this event, once it has ended.
 async fn ended(hub: &TestHub, endpoint: &str, event: &str) -> Value {
     let path = format!("/v1/endpoints/{endpoint}/deliveries");
     let found = eventually(&format!("{event} ends"), || async {
@@ -33,9 +33,9 @@ on_both! {
         let endpoint = hub.with_app(&slack, &["dba"]).await;
         slack.fail("chat.postMessage", [Fault::Refused("msg_blocks_too_long")]);
         let request = hub.ask("orders", "select '<!here>'").await;
-        let told = ended(&hub, &endpoint, "request.created").await;
-        assert_eq!((&told["state"], &told["attempts"]), (&json!("delivered"), &json!(1)), "{told}");
-        assert!(told.to_string().contains("in short form") && told.to_string().contains("msg_blocks_too_long"), "{told}");
+        let delivery = ended(&hub, &endpoint, "request.created").await;
+        assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("delivered"), &json!(1)), "{delivery}");
+        assert!(delivery.to_string().contains("in short form") && delivery.to_string().contains("msg_blocks_too_long"), "{delivery}");
         let [message] = slack.messages("C1").try_into().expect("one message");
         let text = message["text"].as_str().unwrap();
         assert!(message.get("blocks").is_none() && text.contains("Approval needed: orders*"), "{message}");
@@ -43,11 +43,11 @@ on_both! {
         let link = text.split_once('<').unwrap().1.split_once('|').unwrap().0.to_owned();
         assert_eq!(hub.get(&link).await.status, 200, "{link}");
 
-        // It is the message that is changed later; and where a change is refused, its old blocks do not stay.
+        // This message is changed later; where a change is refused, its old blocks are removed.
         slack.fail("chat.update", [Fault::Refused("invalid_blocks")]);
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
-        let told = ended(&hub, &endpoint, "request.approved").await;
-        assert_eq!(told["state"], "delivered", "{told}");
+        let delivery = ended(&hub, &endpoint, "request.approved").await;
+        assert_eq!(delivery["state"], "delivered", "{delivery}");
         let [changed] = slack.messages("C1").try_into().expect("one message");
         assert_eq!(changed["blocks"], json!([]));
         assert!(changed["text"].as_str().unwrap().contains("✅ Approved"), "{changed}");
@@ -55,20 +55,20 @@ on_both! {
         assert!(is_short(&slack.calls("chat.postMessage")[1]) && is_short(&slack.calls("chat.update")[1]));
     }
 
-    async fn what_is_refused_in_short_form_too_is_not_tried_again(database: Database) {
+    async fn a_message_refused_in_short_form_too_is_not_retried(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let endpoint = hub.with_app(&slack, &["dba"]).await;
         slack.fail("chat.postMessage", [Fault::Refused("invalid_blocks"), Fault::Refused("invalid_blocks")]);
         hub.ask("orders", "x").await;
-        let told = ended(&hub, &endpoint, "request.created").await;
-        assert_eq!((&told["state"], &told["attempts"]), (&json!("failed"), &json!(1)), "{told}");
+        let delivery = ended(&hub, &endpoint, "request.created").await;
+        assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("failed"), &json!(1)), "{delivery}");
         hub.advance(3_600);
         assert_eq!(slack.calls("chat.postMessage").len(), 2);
     }
 
-    // The next attempt begins with the whole message again: nothing of it stood there.
-    async fn a_short_form_that_fails_is_tried_again_and_shown_once(database: Database) {
+    // The next attempt begins with the full message again: no short form was stored.
+    async fn a_short_form_that_fails_is_retried_and_shown_once(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         let endpoint = hub.with_app(&slack, &["dba"]).await;
@@ -84,22 +84,22 @@ on_both! {
             (slack.messages("C1").len() == 1).then_some(())
         })
         .await;
-        let told = ended(&hub, &endpoint, "request.created").await;
-        assert_eq!((&told["state"], &told["attempts"]), (&json!("delivered"), &json!(2)), "{told}");
+        let delivery = ended(&hub, &endpoint, "request.created").await;
+        assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("delivered"), &json!(2)), "{delivery}");
         let shorts: Vec<bool> = slack.calls("chat.postMessage").iter().map(is_short).collect();
         assert_eq!(shorts, [false, true, false, true]);
         assert_eq!(slack.messages("C1").len(), 1);
     }
 
-    async fn an_incoming_webhook_is_told_in_short_too(database: Database) {
+    async fn an_incoming_webhook_gets_the_short_form_too(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let refused = "HTTP/1.1 400 X\r\ncontent-length: 14\r\n\r\ninvalid_blocks";
         receiver.script([Behaviour::Raw(refused.to_owned()), Behaviour::Raw("HTTP/1.1 200 X\r\ncontent-length: 2\r\n\r\nok".to_owned())]);
         let (endpoint, _) = hub.endpoint("ops", "slack", &receiver.url, &["dba"]).await;
         hub.ask("orders", "x").await;
-        let told = ended(&hub, &endpoint, "request.created").await;
-        assert_eq!((&told["state"], &told["attempts"]), (&json!("delivered"), &json!(1)), "{told}");
+        let delivery = ended(&hub, &endpoint, "request.created").await;
+        assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("delivered"), &json!(1)), "{delivery}");
         let sent = receiver.received();
         assert_eq!(sent.len(), 2);
         let short = sent[1].json();

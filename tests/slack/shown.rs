@@ -1,4 +1,4 @@
-//! In place is approved only what the message shows, all of it.
+//! Only a message that shows everything can be approved in place.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::member::{DANA, button};
 use crate::support::{Database, TestHub, eventually, on_both};
 
 impl TestHub {
-    // The message for a request that is asked as given.
+    // The message for a request with these fields.
     async fn asked_with(&self, slack: &FakeSlack, more: &Value) -> Value {
         let mut ask = json!({"resource": "orders", "command": "select 1", "requester": {"email": "nora@example.com"}});
         ask.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -23,12 +23,12 @@ impl TestHub {
 fn opens_page(message: &Value) -> bool {
     let approve = button(message, "Approve");
     assert_eq!(approve["url"].is_null(), approve["value"].is_string(), "{approve}");
-    assert!(button(message, "Reject")["url"].is_null(), "to reject, nobody need see all");
+    assert!(button(message, "Reject")["url"].is_null(), "a rejection does not need the whole command");
     approve["url"].is_string()
 }
 
 on_both! {
-    async fn what_a_message_does_not_show_is_approved_on_the_page(database: Database) {
+    async fn a_request_not_fully_shown_is_approved_on_the_page(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba"]).await;
@@ -71,7 +71,7 @@ on_both! {
         .await;
     }
 
-    // A template of the operator's may leave out what is approved.
+    // An operator's template may omit what is approved.
     async fn a_template_that_shows_less_opens_the_page(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;
@@ -91,7 +91,7 @@ on_both! {
 }
 
 impl TestHub {
-    // The newest message that says so, once there is one more.
+    // The newest message with this text, once there is one more.
     async fn asked_with_text(&self, slack: &FakeSlack, more: &Value, text: &str) -> Value {
         let before = slack.messages("C1").len();
         let mut ask = json!({"resource": "orders", "command": "select 1", "requester": {"email": "nora@example.com"}});

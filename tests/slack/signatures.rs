@@ -1,4 +1,4 @@
-//! Only Slack is heard, soon, and once.
+//! Only calls by Slack are accepted: signed, recent, and each once.
 
 use serde_json::json;
 
@@ -45,7 +45,7 @@ on_both! {
         assert_eq!(hub.show(&request).await["votes"].as_array().unwrap().len(), 1);
     }
 
-    async fn nonsense_that_is_signed_is_refused_and_what_needs_nothing_acknowledged(database: Database) {
+    async fn signed_nonsense_is_refused_and_irrelevant_calls_are_acknowledged(database: Database) {
         let hub = TestHub::start(database).await;
         let slack = FakeSlack::start().await;
         assert_eq!(hub.slack_sends(PATH, "payload=x".to_owned()).await.problem(401), "signature_invalid");
@@ -64,7 +64,7 @@ on_both! {
         hub.slack_sends("/v1/slack/commands", "ssl_check=1&token=x".to_owned()).await.expect(200);
     }
 
-    async fn an_app_that_would_never_be_heard_is_not_taken(database: Database) {
+    async fn an_app_beyond_the_limit_of_signing_secrets_is_refused(database: Database) {
         let hub = TestHub::start(database).await;
         let app = |number: usize, secret: usize| {
             let slack = json!({"bot_token": "xoxb-1", "signing_secret": format!("{secret:032x}"), "channel": "C1", "team": "T1"});

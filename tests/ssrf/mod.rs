@@ -1,4 +1,4 @@
-//! Nothing that a URL, a redirect or a name server says makes the hub call what is inside.
+//! No URL, redirect or name server makes the hub call an internal address.
 
 mod rebinding;
 mod spellings;
@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::support::{Behaviour, Database, Options, Receiver, TestHub};
 
-/// What must not be reached: one port on several addresses of this machine.
+/// A forbidden target: one port on several addresses of this machine.
 struct Trap {
     port: u16,
     connections: Arc<AtomicUsize>,
@@ -27,7 +27,7 @@ impl Trap {
     async fn set(addresses: &[&str], port: u16) -> Self {
         let mut trap = Self { port, connections: Arc::default() };
         for address in addresses {
-            // A machine without IPv6 has nothing to reach there.
+            // A machine without IPv6 has nothing to protect there.
             let Ok(listener) = TcpListener::bind((*address, trap.port)).await else { continue };
             trap.port = listener.local_addr().unwrap().port();
             let connections = Arc::clone(&trap.connections);
@@ -40,11 +40,11 @@ impl Trap {
         trap
     }
 
-    /// That nobody came, and that it was not deaf.
+    /// Checks that no connection arrived, and that the trap can be reached at all.
     async fn is_untouched(&self) {
-        assert_eq!(self.connections.load(Ordering::SeqCst), 0, "something inside was reached");
+        assert_eq!(self.connections.load(Ordering::SeqCst), 0, "an internal address was reached");
         tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
-        crate::support::eventually("the trap hears", || async {
+        crate::support::eventually("the trap gets a connection", || async {
             (self.connections.load(Ordering::SeqCst) == 1).then_some(())
         })
         .await;
@@ -56,7 +56,7 @@ fn endpoint(url: &str) -> Endpoint {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_spelling_gets_into_the_hub() {
+async fn no_spelling_is_accepted_as_an_endpoint() {
     let options = Options { allow_targets: Vec::new(), ..Options::default() };
     let hub = TestHub::start_with(Database::sqlite(), options).await.with_policy().await;
     let trap = Trap::set(&["127.0.0.1", "::1", "127.0.0.2"], 0).await;
@@ -80,9 +80,9 @@ async fn no_spelling_gets_into_the_hub() {
     trap.is_untouched().await;
 }
 
-/// As if all of them had come into the database by another way.
+/// As if all of these URLs had been written to the database directly.
 #[tokio::test]
-async fn no_spelling_is_sent_to() {
+async fn no_spelling_is_dialled() {
     let trap = Trap::set(&["127.0.0.1", "::1", "127.0.0.2"], 0).await;
     let egress = Egress::with_lookup(Arc::default(), Duration::from_secs(2), Arc::new(SystemLookup)).unwrap();
     for url in spellings::all(trap.port) {
@@ -93,7 +93,7 @@ async fn no_spelling_is_sent_to() {
 }
 
 #[test]
-fn no_spelling_is_a_proxy_or_an_issuer_of_tokens() {
+fn no_spelling_is_accepted_as_a_proxy_or_token_url() {
     let policy = TargetPolicy::default();
     for url in spellings::all(8_009) {
         let auth = Auth::Oauth2 {
@@ -104,7 +104,7 @@ fn no_spelling_is_a_proxy_or_an_issuer_of_tokens() {
         };
         let refused = check_transport(&Transport { auth: Some(auth), ..Transport::default() }, &policy);
         assert_eq!(refused.unwrap_err().pointer, "/auth/token_url", "{url:?}");
-        // A user name may stand in a proxy's URL.
+        // A user name is allowed in a proxy's URL.
         if !url.contains('@') {
             let proxy = Transport { proxy: Some(url.clone().into()), ..Transport::default() };
             assert_eq!(check_transport(&proxy, &policy).unwrap_err().pointer, "/proxy", "{url:?}");

@@ -1,4 +1,4 @@
-//! A name server that says one thing when a name is judged and another when it is dialled, or both at once.
+//! A name server whose answers differ between the check and the connection, or that gives both kinds at once.
 
 use std::collections::HashMap;
 use std::io;
@@ -15,11 +15,11 @@ use tokio::net::UdpSocket;
 use super::{Trap, endpoint};
 use crate::support::{Database, Options, TestHub, eventually};
 
-/// A public address. In the namespace of the test it is this machine's; elsewhere nobody is asked to dial it.
+/// A public address. In the test's namespace it is this machine; elsewhere nothing dials it.
 const PUBLIC: Ipv4Addr = Ipv4Addr::new(93, 184, 216, 34);
 const INSIDE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
-/// Each answer in turn.
+/// Returns each answer in turn.
 struct Turns(Vec<Vec<IpAddr>>, AtomicUsize);
 
 impl Lookup for Turns {
@@ -30,12 +30,12 @@ impl Lookup for Turns {
     }
 }
 
-/// Where no namespace can be made, this much at least: what is dialled is what was judged.
+/// Runs even where no namespace can be created: the dialled address is the one that was judged.
 #[tokio::test]
-async fn each_look_up_is_judged_by_what_it_says() {
+async fn each_look_up_is_judged_by_its_own_answer() {
     let trap = Trap::set(&["127.0.0.1"], 0).await;
     let allowed = Arc::new(countersign::delivery::TargetPolicy::new(vec!["127.0.0.2".parse().unwrap()]));
-    // 127.0.0.2 stands for what is public: nobody is there.
+    // 127.0.0.2 stands for a public address: nothing listens there.
     let outside: IpAddr = [127, 0, 0, 2].into();
     let turns = vec![vec![outside], vec![INSIDE.into()], vec![outside, INSIDE.into()], vec![INSIDE.into(), outside]];
     let lookup = Arc::new(Turns(turns, AtomicUsize::new(0)));
@@ -49,12 +49,12 @@ async fn each_look_up_is_judged_by_what_it_says() {
     trap.is_untouched().await;
 }
 
-/// Runs the next test where the machine's name server is the test's own and nothing leaves the machine.
+/// Runs the next test where the machine's name server is the test's own, and nothing leaves the machine.
 #[test]
-fn the_machines_resolver_is_asked_and_judged() {
+fn answers_of_the_machines_resolver_are_judged() {
     let may = std::process::Command::new("unshare").args(["--net", "--mount", "true"]).status();
     if !may.is_ok_and(|status| status.success()) {
-        println!("no right to make namespaces here: only `each_look_up_is_judged_by_what_it_says` tests this");
+        println!("no right to make namespaces here: only `each_look_up_is_judged_by_its_own_answer` tests this");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -77,12 +77,12 @@ fn the_machines_resolver_is_asked_and_judged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "runs inside the namespace that `the_machines_resolver_is_asked_and_judged` makes"]
+#[ignore = "runs inside the namespace that `answers_of_the_machines_resolver_are_judged` makes"]
 async fn in_a_namespace() {
     let server = NameServer::start().await;
     let options = Options { allow_targets: Vec::new(), delivery_timeout_sec: 3, ..Options::default() };
     let hub = TestHub::start_with(Database::sqlite(), options).await.with_policy().await;
-    // The same port outside and inside.
+    // The same port on the public and on the internal address.
     let outside = Outside::start().await;
     let trap = Trap::set(&["127.0.0.1", "::1"], outside.port).await;
     let (both, mixed) = (vec![INSIDE.into(), PUBLIC.into()], vec![PUBLIC.into(), INSIDE.into()]);
@@ -107,7 +107,7 @@ async fn in_a_namespace() {
         let (id, _) = hub.endpoint(name, "custom", &format!("http://{name}:{}/", trap.port), &["dba"]).await;
         endpoints.push((name, id));
     }
-    // Public when it is first dialled, inside ever after.
+    // Public when it is first dialled, internal afterwards.
     server.says("rebind.test", [vec![PUBLIC.into()], vec![INSIDE.into()]]);
     let (rebind, _) = hub.endpoint("rebind", "custom", &format!("http://rebind.test:{}/", trap.port), &["dba"]).await;
     hub.ask("orders", "first").await;
@@ -124,7 +124,7 @@ async fn in_a_namespace() {
     trap.is_untouched().await;
 }
 
-/// The first attempt of that request's notice.
+/// The first attempt of the delivery about this request.
 async fn newest_attempt(hub: &TestHub, endpoint: &str, request: &serde_json::Value) -> Option<serde_json::Value> {
     let page = hub.get(&format!("/v1/endpoints/{endpoint}/deliveries")).await.expect(200);
     let newest = page["items"].as_array()?.iter().find(|item| item["request_id"] == request["id"])?.clone();
@@ -132,7 +132,7 @@ async fn newest_attempt(hub: &TestHub, endpoint: &str, request: &serde_json::Val
     detail["attempt_log"].get(0).cloned()
 }
 
-/// Answers at the public address, and hangs up: the next message needs a connection of its own.
+/// Answers at the public address, and closes each connection, so that the next message needs a new one.
 struct Outside {
     port: u16,
     messages: Arc<AtomicUsize>,
@@ -161,13 +161,13 @@ impl Outside {
     }
 }
 
-/// RFC 1035, as far as `getaddrinfo` needs it.
+/// A DNS server (RFC 1035), as far as `getaddrinfo` needs it.
 #[derive(Clone, Default)]
 struct NameServer {
     names: Arc<Mutex<HashMap<String, Known>>>,
 }
 
-/// A name's answers in turn, the last of them for good, and how often it was asked for.
+/// The answers for a name in turn, the last of them permanently, and how often the name was requested.
 type Known = (Vec<Vec<IpAddr>>, usize);
 
 impl NameServer {
@@ -202,7 +202,7 @@ impl NameServer {
         }
         let (question, kind) = (&query[12..at + 5], query[at + 2]);
         let found = self.found(&labels.join("."), kind);
-        // The same id; an answer without errors; one question, so many answers.
+        // The same id; an answer without errors; one question, and the number of answers.
         let mut answer =
             [&query[..2], &[0x81, 0x80, 0, 1, 0, u8::try_from(found.len()).unwrap(), 0, 0, 0, 0], question].concat();
         for address in found {
@@ -210,14 +210,14 @@ impl NameServer {
                 IpAddr::V4(address) => address.octets().to_vec(),
                 IpAddr::V6(address) => address.octets().to_vec(),
             };
-            // The question's name, its type, class IN, no time to live.
+            // The question's name, its type, class IN, a time to live of zero.
             answer.extend([0xc0, 12, 0, kind, 0, 1, 0, 0, 0, 0, 0, u8::try_from(bytes.len()).unwrap()]);
             answer.extend(bytes);
         }
         answer
     }
 
-    /// A look-up asks for both kinds of addresses at once: the first kind takes the turn.
+    /// A look-up asks for both address types at once; the first type uses up the answer.
     fn found(&self, name: &str, kind: u8) -> Vec<IpAddr> {
         let mut names = self.names.lock().unwrap();
         let Some((turns, asked)) = names.get_mut(name) else { return Vec::new() };

@@ -1,9 +1,9 @@
-//! Ways to write what is inside, gathered from what parsers, resolvers and kernels are known to read. `{port}` is where a trap
-//! listens.
+//! Spellings of internal addresses, gathered from what parsers, resolvers and kernels are known to accept. `{port}` is
+//! the trap's port.
 
-/// Hosts, put into `http://HOST:{port}/hook`.
+/// Hosts, inserted into `http://HOST:{port}/hook`.
 const HOSTS: &[&str] = &[
-    // This machine, in every form that inet_aton and the URL standard read.
+    // This machine, in every form that inet_aton and the URL standard accept.
     "127.0.0.1",
     "127.0.1",
     "127.1",
@@ -56,7 +56,7 @@ const HOSTS: &[&str] = &[
     "127.0.0.1%23",
     "%00127.0.0.1",
     "%EF%BC%91%EF%BC%92%EF%BC%97.0.0.1",
-    // Names that mean this machine.
+    // Names of this machine.
     "localhost",
     "LOCALHOST",
     "LocalHost",
@@ -130,7 +130,7 @@ const HOSTS: &[&str] = &[
     "[v1.127]",
     "[::1",
     "::1",
-    // What else is not for everybody.
+    // Other non-public addresses.
     "10.0.0.1",
     "10.1",
     "0xa.1",
@@ -169,7 +169,7 @@ const HOSTS: &[&str] = &[
     "240.0.0.1",
     "255.255.255.255",
     "4294967295",
-    // No hosts, or beyond what fits.
+    // Invalid hosts, or numbers out of range.
     "256.256.256.256",
     "127.0.0.256",
     "4294967296",
@@ -182,7 +182,7 @@ const HOSTS: &[&str] = &[
     "127.0.0.1 ",
 ];
 
-/// Whole URLs that one program reads as one host and another as another.
+/// Whole URLs whose host different programs read differently.
 const URLS: &[&str] = &[
     // User names.
     "http://user@127.0.0.1:{port}/",
@@ -207,7 +207,7 @@ const URLS: &[&str] = &[
     "http://127.0.0.1:{port}\\@example.com/",
     "http://127.0.0.1:{port}\\.example.com/",
     "\\\\127.0.0.1\\share",
-    // What the standard's parser drops.
+    // Characters that the standard's parser drops.
     "http://127.0.0.1\t:{port}/",
     "http://127.0\n.0.1:{port}/",
     "ht\ttp://127.0.0.1:{port}/",
@@ -285,7 +285,7 @@ const URLS: &[&str] = &[
     "http://example.com:８０/",
     "http://127.0.0.1:{port}:80/",
     "http://8.8.8.8 :80/",
-    // Public addresses, but so written that somebody else may read another.
+    // Public addresses, written so that another program may read another address.
     "http://134744072/",
     "http://0x08080808/",
     "http://010.8.8.8/",
@@ -293,7 +293,7 @@ const URLS: &[&str] = &[
     "http://８.8.8.8/",
 ];
 
-/// All of them, with that port.
+/// All spellings, with this port.
 pub(super) fn all(port: u16) -> Vec<String> {
     let hosts = HOSTS.iter().map(|host| format!("http://{host}:{port}/hook"));
     let secure =

@@ -1,18 +1,18 @@
-//! A hub that has been in use for long: very many rows, copied from a few that it has made itself.
+//! A hub after long use: very many rows, copied from a few that it has created itself.
 
 use serde_json::{Value, json};
 
 use super::statements;
 use crate::support::{Database, TestHub};
 
-/// Requests that wait.
+/// The number of pending requests.
 const WAITING: u32 = 100_000;
-/// Requests that were approved, each with a vote and one of each sort of thing that may follow.
+/// The number of approved requests, each with a vote and one of each kind of follow-up.
 const APPROVED: u32 = 20_000;
-/// An id's digits, in the order of the numbers.
+/// The digits of an id, in the order of the numbers.
 const DIGITS: &str = "'0000000000000000000000' || CAST(1000000000 + i AS TEXT)";
 
-/// A hub whose database is full, and tells its plans.
+/// A hub with a full database that reports its plans.
 pub(super) async fn start(database: Database) -> TestHub {
     let hub = TestHub::start(database).await.with_policy().await;
     let waiting = hub.ask("orders", "x").await;
@@ -32,14 +32,14 @@ pub(super) async fn start(database: Database) -> TestHub {
     copy_deliveries(&hub, &approved).await;
     if url.starts_with("postgres") {
         Database::run(&url, "VACUUM".to_owned()).await;
-        // A large sample, or by bad luck a plan is chosen now and then that is not by good figures.
+        // A large sample, since a small one may lead to an unsuitable plan by chance.
         Database::run(&url, "SET default_statistics_target = 1000; ANALYZE".to_owned()).await;
     }
-    statements::tell_plans(&url).await;
+    statements::report_plans(&url).await;
     hub.restart().await
 }
 
-/// An event of each request that was approved, told to an endpoint; one in a thousand failed.
+/// An event for each approved request, delivered to an endpoint; one in a thousand failed.
 async fn copy_deliveries(hub: &TestHub, approved: &Value) {
     let url = &hub.database.url;
     let sixths = Numbers { count: APPROVED, each: "n * 6" };
@@ -64,7 +64,7 @@ async fn copy_deliveries(hub: &TestHub, approved: &Value) {
     }
 }
 
-/// What belongs to a request: into which columns, which values, and what they are copied from.
+/// The tables that belong to a request: their columns, the values, and the rows that they are copied from.
 const FOLLOWING: [(&str, &str, &str); 5] = [
     (
         "votes (id, request_id, revision, person, choice, groups, assurance, channel, digest, at, voided, seat)",
@@ -105,7 +105,7 @@ struct Numbers {
     each: &'static str,
 }
 
-/// Inserts the values for each number `i`, which may name columns of what is copied.
+/// Inserts the values for each number `i`; they may use columns of the copied rows.
 fn copies(Numbers { count, each }: Numbers, into: &str, values: &str, from: &str) -> String {
     format!(
         "INSERT INTO {into}
@@ -132,7 +132,7 @@ async fn copy_requests(url: &str, template: &Value, numbers: Numbers) {
     Database::run(url, copies(numbers, into, &values, &from)).await;
 }
 
-/// Very many deliveries of each endpoint that wait for another try, none of them before that day.
+/// Very many deliveries of each endpoint that wait for a retry, all of them due after this day.
 pub(super) fn retries(day: &str) -> String {
     let due: countersign::time::Timestamp = format!("{day}T00:00:00Z").parse().expect("a day");
     let numbers = "WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < 100000)";
@@ -146,7 +146,7 @@ pub(super) fn retries(day: &str) -> String {
     )
 }
 
-/// Two resources, `wide` and `narrow`, of fifty slots each: whose groups have 200 members, and two.
+/// Two resources with fifty slots each: `wide` with groups of 200 members, and `narrow` with groups of two.
 pub(super) fn broad_policies() -> Value {
     let mut groups = serde_json::Map::new();
     let mut resources = serde_json::Map::new();

@@ -1,4 +1,4 @@
-//! Finding what an endpoint was sent, making it anew, and replays.
+//! The delivery log, reopened deliveries, and replays.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use countersign::store::{Store, StoreError, Tx, endpoints, requests};
 use super::{at, endpoint, request};
 use crate::support::{Database, on_both};
 
-/// One delivery a second, from second 1 on, about one request to one endpoint.
+/// One delivery a second, from second 1 on, for one request and one endpoint.
 async fn some_deliveries(store: &Store, count: i64) -> (EndpointId, Vec<DeliveryId>) {
     let (request, endpoint) = (request(1), endpoint("x"));
     let id = endpoint.id;
@@ -58,7 +58,7 @@ async fn some_deliveries(store: &Store, count: i64) -> (EndpointId, Vec<Delivery
     (id, ids)
 }
 
-/// Ends what is due at that second, each with one attempt.
+/// Ends the deliveries that are due at this second, each with one attempt.
 async fn end(store: &Store, endpoint: EndpointId, second: i64, state: DeliveryState) {
     let wish = ClaimQuota { endpoint, room: Room { fresh: 9, later: 9 }, due: [true; 3] };
     let lease = Duration::from_secs(10);
@@ -120,7 +120,7 @@ on_both! {
         }
     }
 
-    async fn only_what_has_ended_is_made_anew(database: Database) {
+    async fn only_ended_deliveries_are_reopened(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let (endpoint, ids) = some_deliveries(&store, 3).await;
         end(&store, endpoint, 1, DeliveryState::Failed).await;
@@ -151,7 +151,7 @@ on_both! {
             let page = attempts::page(session, endpoint, &all, before, 2).await.unwrap();
             found.extend(page.attempts.into_iter().map(|logged| (logged.delivery_id, logged.attempt.number)));
             let Some(next) = page.next else { break };
-            // A cursor goes out as text and comes back so.
+            // A cursor is passed as text.
             before = Some(next.to_string().parse().unwrap());
         }
         assert_eq!(found, [(ids[0], 2), (ids[3], 1), (ids[2], 1), (ids[1], 1), (ids[0], 1)]);
@@ -164,7 +164,7 @@ on_both! {
         }
     }
 
-    async fn replays_come_back_as_they_went_in(database: Database) {
+    async fn replays_are_read_back_as_stored(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let (endpoint, ids) = some_deliveries(&store, 1).await;
         let mut replay = Replay {
@@ -204,7 +204,7 @@ on_both! {
         assert_eq!(replays::get(&mut session, replay.id).await.unwrap().as_ref(), Some(&replay));
         (replay.state, replay.step_at, replay.ended_at) = (ReplayState::Finished, None, Some(at(4)));
         assert!(advance(&replay).await);
-        assert!(!advance(&replay).await, "what has ended stays so");
+        assert!(!advance(&replay).await, "an ended replay does not change");
         assert_eq!(replays::running(&mut session, endpoint).await.unwrap(), None);
         assert_eq!(replays::next(&mut session).await.unwrap(), None);
         let page = replays::of_endpoint(&mut session, endpoint, None, 9).await.unwrap();

@@ -1,4 +1,4 @@
-//! What an older hub has stored is there after a migration.
+//! Rows of an older version are still there after a migration.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use sqlx::migrate::Migrator;
 
 use crate::support::{Database, on_both};
 
-/// Brings a new database to how the first `count` migrations leave it.
+/// Applies the first `count` migrations to a new database.
 async fn migrate(database: &Database, count: usize) {
     let dialect = if database.url.starts_with("sqlite") { "sqlite" } else { "postgres" };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(dialect);
@@ -31,7 +31,7 @@ async fn migrate(database: &Database, count: usize) {
 }
 
 on_both! {
-    async fn endpoints_outlive_new_channels(database: Database) {
+    async fn endpoints_survive_the_migration_for_new_channels(database: Database) {
         migrate(&database, 3).await;
         let (id, now) = (EndpointId::mint(Timestamp::from_micros(0)), 1);
         Database::run(
@@ -68,7 +68,7 @@ on_both! {
                 .unwrap();
         }
         store.close().await;
-        // What refers to it still does.
+        // Rows that refer to the endpoint still do.
         let orphans = format!("SELECT 'd', COUNT(*) FROM deliveries WHERE endpoint_id = '{id}'");
         assert_eq!(Database::tally(&database.url, orphans).await["d"], 1);
         if database.url.starts_with("sqlite") {
@@ -78,7 +78,7 @@ on_both! {
 }
 }
 
-/// Another replica's migration, or a long write of it, is waited for: for longer than any ordinary statement may wait.
+/// Another replica's long migration is waited for, longer than any ordinary statement may wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_waits_for_another_ones_migration() {
     let database = Database::postgres().await;
@@ -88,7 +88,7 @@ async fn a_replica_waits_for_another_ones_migration() {
     let opening = tokio::spawn(async move { Store::open(&url).await.map(drop) });
     let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
         AND wait_event = 'advisory' AND clock_timestamp() - query_start > interval '5.3 s')";
-    // Outside of a transaction, where PostgreSQL would show the activity of its beginning again and again.
+    // Outside of a transaction, in which PostgreSQL would show the activity as of its beginning.
     let mut watcher = sqlx::PgConnection::connect(&database.url).await.unwrap();
     for _ in 0..1_200 {
         let waited: bool = sqlx::query_scalar(waits).fetch_one(&mut watcher).await.unwrap();

@@ -1,4 +1,4 @@
-//! What cannot be opened says what is wrong with it and what to do, and shows no password.
+//! A database that cannot be opened: the error says what is wrong and what to do, and shows no password.
 
 use countersign::store::Store;
 
@@ -64,11 +64,11 @@ async fn a_postgres_database_that_is_not_utf8_is_refused() {
     let text = refused(&database.url).await;
     assert!(text.contains("LATIN1") && text.contains("ENCODING 'UTF8'"), "{text}");
     let sql = "SELECT 'tables', count(*) FROM pg_tables WHERE schemaname = 'public'";
-    assert_eq!(Database::tally(&database.url, sql.to_owned()).await["tables"], 0, "nothing was made there");
+    assert_eq!(Database::tally(&database.url, sql.to_owned()).await["tables"], 0, "nothing was created there");
 }
 
 #[tokio::test]
-async fn a_user_whom_postgres_does_not_know_and_a_missing_database_are_told_apart() {
+async fn an_unknown_user_and_a_missing_database_are_distinguished() {
     let database = Database::postgres().await;
     let mut url = url::Url::parse(&database.url).unwrap();
     url.set_username("nobody_of_that_name").unwrap();
@@ -80,29 +80,32 @@ async fn a_user_whom_postgres_does_not_know_and_a_missing_database_are_told_apar
     assert!(text.contains("no such database"), "{text}");
 }
 
-/// What the operator sees of a password with a slash in it: what to write instead, and not the password.
+/// For a password with a slash, the error explains what to write instead, and does not show the password.
 #[tokio::test]
 async fn a_password_with_a_slash_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     let setting = [("COUNTERSIGN_DATABASE_URL", "postgres://hub:ge/heim@db.example/hub")];
-    let said = HubProcess::start(folder.path(), 0, &setting).await.err().expect("it does not start");
-    assert!(said.contains("%2F") && said.contains("COUNTERSIGN_DATABASE_URL") && !said.contains("heim"), "{said}");
+    let stderr = HubProcess::start(folder.path(), 0, &setting).await.err().expect("it does not start");
+    assert!(
+        stderr.contains("%2F") && stderr.contains("COUNTERSIGN_DATABASE_URL") && !stderr.contains("heim"),
+        "{stderr}"
+    );
 }
 
-/// A migration that the database has no room for says so, and the next start goes on.
+/// A migration without room on the disk is reported, and the next start continues it.
 #[tokio::test]
 async fn a_full_disk_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let full = ["-e", "inject=pwrite64:error=ENOSPC"];
-    let said = HubProcess::start_traced(folder.path(), 0, &[], &full).await.err().expect("it does not start");
-    assert!(said.contains("cannot write to the database: its disk is full"), "{said}");
-    let said = HubProcess::start_limited(folder.path(), 0, 64).await.err().expect("it does not start");
-    assert!(said.contains("file size limit"), "{said}");
+    let stderr = HubProcess::start_traced(folder.path(), 0, &[], &full).await.err().expect("it does not start");
+    assert!(stderr.contains("cannot write to the database: its disk is full"), "{stderr}");
+    let stderr = HubProcess::start_limited(folder.path(), 0, 64).await.err().expect("it does not start");
+    assert!(stderr.contains("file size limit"), "{stderr}");
     drop(HubProcess::start(folder.path(), 0, &[]).await.expect("it starts"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cut_connection_costs_no_read() {
+async fn a_cut_connection_fails_no_read() {
     let database = Database::postgres().await;
     let store = Store::open(&database.url).await.unwrap();
     let mut session = store.read().await.unwrap();
@@ -128,9 +131,9 @@ async fn a_database_is_reached_over_tls_that_is_verified() {
     assert!(text.contains("certificate"), "{text}");
 }
 
-/// Since PostgreSQL 15, nobody but the owner may make tables in a database.
+/// Since PostgreSQL 15, only the owner may create tables in a database.
 #[tokio::test]
-async fn a_missing_right_is_no_wrong_password() {
+async fn a_missing_right_is_not_reported_as_a_wrong_password() {
     let mut database = Database::postgres().await;
     let (server, name) = (std::env::var("TEST_POSTGRES_URL").unwrap(), database.name());
     let role = format!("role_{name}");
@@ -149,8 +152,8 @@ async fn a_missing_right_is_no_wrong_password() {
 }
 
 #[tokio::test]
-async fn a_server_without_tls_answers_but_not_so() {
-    // Says that it speaks no TLS, as PostgreSQL does.
+async fn a_server_without_tls_is_reported_as_such() {
+    // A server that refuses TLS, as PostgreSQL does.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("postgres://hub@{}/hub?sslmode=require", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -175,7 +178,7 @@ async fn a_database_in_memory_is_refused() {
     }
 }
 
-/// Its log cannot be opened beside it, as on a read-only mount.
+/// Its log file cannot be created beside it, as on a read-only mount.
 #[tokio::test]
 async fn a_file_that_cannot_be_opened_is_named() {
     let database = Database::sqlite();

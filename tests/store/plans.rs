@@ -1,4 +1,4 @@
-//! How the databases find what the hub asks for: by an index, and no more of it than is shown, however much there is.
+//! Query plans: every statement uses an index, and reads no more rows than it returns, for any number of rows.
 
 use std::time::Duration;
 
@@ -28,20 +28,20 @@ const GROWING: [&str; 13] = [
     "group_members",
     "people",
 ];
-/// Most rows that one statement looks at or puts in order: a page of the longest list, with what belongs to it.
+/// The most rows that one statement may read or sort: a page of the longest list, with the rows that belong to it.
 const MOST: u64 = 1_200;
 
-/// What is wrong with a plan.
+/// The faults of a plan.
 fn faults(statement: &Statement) -> Vec<String> {
-    // A list of all is read in the order of its index, as far as it is shown.
+    // An unfiltered list is read in the order of its index, up to its limit.
     let as_shown = !statement.sql.contains("WHERE") && statement.sql.contains("LIMIT");
-    // One row a group at most, or one person's grants of one resource.
+    // At most one row per group, or one person's grants on one resource.
     let short =
         statement.sql.contains("FROM membership_checks") || statement.sql.contains("requester = $2 AND ends_at");
     let bad = statement.steps.iter().filter(|step| {
         let of_growing = step.table.as_deref().is_some_and(|table| GROWING.contains(&table));
         match step.rows {
-            // A table that is small by now may be read as a whole.
+            // A table that is small for now may be read completely.
             Some(rows) => rows > MOST || (of_growing && step.way == "Seq Scan" && rows > 100),
             None => (of_growing && !as_shown) || (step.way.contains("TEMP B-TREE") && !short),
         }
@@ -49,15 +49,15 @@ fn faults(statement: &Statement) -> Vec<String> {
     bad.map(|step| format!("{step:?}\n    in {}", statement.sql)).collect()
 }
 
-/// That nothing is read off that index, which SQLite names.
-fn not_read_off(what: &str, index: &str, statements: &[Statement]) -> Option<String> {
+/// Reports if no statement reads from this index, which SQLite names.
+fn missing_index(what: &str, index: &str, statements: &[Statement]) -> Option<String> {
     let mut steps =
         statements.iter().flat_map(|statement| &statement.steps).filter(|step| step.rows.is_none()).peekable();
     let missing = steps.peek().is_some() && !steps.any(|step| step.way.contains(index));
     let ways = || {
         statements.iter().flat_map(|statement| statement.steps.iter().map(|step| step.way.as_str())).collect::<Vec<_>>()
     };
-    missing.then(|| format!("{what}: not read off {index}, but {:#?}", ways()))
+    missing.then(|| format!("{what}: not read from {index}, but {:#?}", ways()))
 }
 
 fn all_faults(what: &str, statements: &[Statement]) -> Vec<String> {
@@ -65,7 +65,7 @@ fn all_faults(what: &str, statements: &[Statement]) -> Vec<String> {
 }
 
 on_both! {
-    async fn lists_and_timers_read_no_more_than_they_show(database: Database) {
+    async fn lists_and_timers_read_no_more_rows_than_they_return(database: Database) {
         statements::listen();
         let mut hub = crowd::start(database).await;
         let url = hub.database.url.clone();
@@ -76,7 +76,7 @@ on_both! {
                 assert!(page["allowed"] == true || !page["items"].as_array().unwrap().is_empty(), "{path}");
             }).await;
             faults.extend(all_faults(path, &ran));
-            faults.extend(not_read_off(path, index, &ran));
+            faults.extend(missing_index(path, index, &ran));
         }
         for (list, index) in OF_AN_ENDPOINT {
             let endpoints = hub.get("/v1/endpoints").await.expect(200);
@@ -85,7 +85,7 @@ on_both! {
                 assert!(!hub.get(&path).await.expect(200)["items"].as_array().unwrap().is_empty(), "{path}");
             }).await;
             faults.extend(all_faults(&path, &ran));
-            faults.extend(not_read_off(&path, index, &ran));
+            faults.extend(missing_index(&path, index, &ran));
         }
         let dana = json!({"name": "dana", "scope": "approver", "person": "dana@example.com"});
         hub.token = hub.post("/v1/tokens", &dana).await.expect(201)["secret"].as_str().unwrap().to_owned();
@@ -95,15 +95,15 @@ on_both! {
                 assert_eq!(hub.get(&path).await.expect(200)["items"].as_array().unwrap().len(), 200);
             }).await;
             faults.extend(all_faults(&path, &ran));
-            faults.extend(not_read_off(&path, "request_groups_open (group_name=? AND request_id<?)", &ran));
+            faults.extend(missing_index(&path, "request_groups_open (group_name=? AND request_id<?)", &ran));
         }
-        let ran = statements::during(&url, look_at_timers(&hub)).await;
+        let ran = statements::during(&url, query_timers(&hub)).await;
         faults.extend(all_faults("timers", &ran));
-        faults.extend(TIMERS.iter().flat_map(|index| not_read_off("timers", index, &ran)));
+        faults.extend(TIMERS.iter().flat_map(|index| missing_index("timers", index, &ran)));
         assert_eq!(faults, Vec::<String>::new(), "\n{}", faults.join("\n"));
     }
 
-    async fn a_look_at_the_queue_costs_the_same_however_much_waits(database: Database) {
+    async fn a_poll_of_the_queue_costs_the_same_for_any_backlog(database: Database) {
         statements::listen();
         let hub = TestHub::start(database).await.with_policy().await;
         let input = json!({"name": "away", "channel": "custom", "url": "http://127.0.0.1:9/"});
@@ -117,7 +117,7 @@ on_both! {
         if url.starts_with("postgres") {
             Database::run(&url, "VACUUM ANALYZE".to_owned()).await;
         }
-        statements::tell_plans(&url).await;
+        statements::report_plans(&url).await;
         let store = Store::open(&url).await.unwrap();
         let known = endpoints::all(&mut store.read().await.unwrap()).await.unwrap();
         let endpoints: Vec<EndpointId> = known.iter().map(|endpoint| endpoint.id).collect();
@@ -141,12 +141,12 @@ on_both! {
         }).await;
         assert_eq!(all_faults("queue", &ran), Vec::<String>::new());
         for index in ["deliveries_due (endpoint_id=? AND tier=?", "deliveries USING PRIMARY KEY (id=?)"] {
-            assert_eq!(not_read_off("queue", index, &ran), None);
+            assert_eq!(missing_index("queue", index, &ran), None);
         }
         drop(database);
     }
 
-    async fn a_vote_costs_the_same_however_large_the_groups_are(database: Database) {
+    async fn a_vote_costs_the_same_for_any_group_size(database: Database) {
         statements::listen();
         let hub = TestHub::start(database).await;
         hub.post("/v1/apply", &crowd::broad_policies()).await.expect(200);
@@ -154,7 +154,7 @@ on_both! {
         if url.starts_with("postgres") {
             Database::run(&url, "ANALYZE".to_owned()).await;
         }
-        statements::tell_plans(&url).await;
+        statements::report_plans(&url).await;
         let hub = hub.restart().await;
         let mut costs = Vec::new();
         for resource in ["narrow", "wide"] {
@@ -170,7 +170,7 @@ on_both! {
             for group in 0..3 {
                 let ran = vote(group).await;
                 assert_eq!(all_faults(resource, &ran), Vec::<String>::new());
-                assert_eq!(not_read_off(resource, "email=?", &ran), None);
+                assert_eq!(missing_index(resource, "email=?", &ran), None);
                 cost.push(weigh(&ran));
             }
             costs.push(cost);
@@ -180,7 +180,7 @@ on_both! {
     }
 }
 
-/// What a vote asks of people and groups: each statement, with how many rows it returned or looked at.
+/// The statements of a vote about people and groups, with the rows that each returned or read.
 fn weigh(statements: &[Statement]) -> Vec<(String, u64)> {
     let asks = |statement: &&Statement| ["group_members", " people "].iter().any(|table| statement.sql.contains(table));
     let looked = |statement: &Statement| statement.steps.iter().filter_map(|step| step.rows).sum();
@@ -189,7 +189,7 @@ fn weigh(statements: &[Statement]) -> Vec<(String, u64)> {
     weighed.collect()
 }
 
-/// Lists, and the index that SQLite has to read each off.
+/// Lists, and the index that SQLite must read each from.
 const LISTS: [(&str, &str); 18] = [
     ("/v1/access?resource=orders&requester=u4@example.com", "grants_open (resource=? AND requester=? AND ends_at>?)"),
     ("/v1/requests?limit=100", "SCAN requests"),
@@ -211,7 +211,7 @@ const LISTS: [(&str, &str); 18] = [
     ("/v1/people?limit=500", "PRIMARY KEY (email>?)"),
 ];
 
-/// Lists of what an endpoint was sent, and the index that SQLite has to read each off.
+/// An endpoint's lists, and the index that SQLite must read each from.
 const OF_AN_ENDPOINT: [(&str, &str); 6] = [
     ("deliveries?limit=500", "deliveries_by_endpoint (endpoint_id=? AND id>? AND id<?)"),
     ("deliveries?state=delivered&event=request.created", "deliveries_by_endpoint (endpoint_id=? AND id>? AND id<?)"),
@@ -221,7 +221,7 @@ const OF_AN_ENDPOINT: [(&str, &str); 6] = [
     ("attempts?class=success&limit=500", "attempts_by_endpoint (endpoint_id=? AND started_at>? AND started_at<?)"),
 ];
 
-/// What SQLite has to read each of the timers off, when it looks for the next moment and for what is due.
+/// The indexes that SQLite must read for each timer, for its next time and for what is due.
 const TIMERS: [&str; 12] = [
     "requests_pending (status=? AND expires_at>?)",
     "requests_pending (status=? AND (expires_at,id)>(?,?) AND expires_at<?)",
@@ -237,8 +237,8 @@ const TIMERS: [&str; 12] = [
     "attempts_by_endpoint (endpoint_id=?",
 ];
 
-/// All that the timers ask for, and a part of the check of a group whose members have changed.
-async fn look_at_timers(hub: &TestHub) {
+/// Every query of the timers, and one part of a membership check.
+async fn query_timers(hub: &TestHub) {
     hub.server.hub().run_due().await.unwrap();
     let (soon, later) = (hub.now(), hub.now() + Duration::from_secs(3_600));
     let jobs = hub.server.store().write::<_, _, StoreError>(move |tx| {

@@ -1,4 +1,4 @@
-//! The queue's contract: leases and fences, tiers, results in groups.
+//! The queue's contract: leases and fencing tokens, tiers, and results in batches.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ async fn settle(store: &Store, settlements: Vec<Settlement>, now: Timestamp) -> 
     held
 }
 
-/// More deliveries of the endpoint, an event each.
+/// More deliveries for the endpoint, with one event each.
 async fn more(store: &Store, like: &NewDelivery, count: i64) -> Vec<DeliveryId> {
     let made: Vec<(Event, NewDelivery)> = (0..count)
         .map(|number| {
@@ -88,7 +88,7 @@ on_both! {
         assert_eq!(queue::due_times(&mut store.read().await.unwrap()).await.unwrap(), [(id, DueTimes([Some(at(1)), None, None]))]);
         let first = claim(&store, id, at(1)).await;
         assert_eq!((first.len(), first[0].fence, first[0].attempts, first[0].tier), (1, 1, 0, Tier::Fresh));
-        assert!(claim(&store, id, at(1)).await.is_empty(), "leased is leased");
+        assert!(claim(&store, id, at(1)).await.is_empty(), "a leased delivery is not leased again");
         assert_eq!(queue::due_times(&mut store.read().await.unwrap()).await.unwrap(), []);
         assert_eq!(queue::next_overrun(&mut store.read().await.unwrap()).await.unwrap(), Some(at(11)));
         assert_eq!(write!(store, |session| queue::release_overrun(session, at(10)).await).unwrap(), 0);
@@ -103,7 +103,7 @@ on_both! {
         assert_eq!(settle(&store, vec![stale], at(12)).await, [], "the old owner writes nothing");
         let leases = vec![(new.id, first[0].fence)];
         let held = write!(store, |session| queue::extend(session, &leases, at(99)).await).unwrap();
-        assert!(held.is_empty(), "nor does it prolong anything");
+        assert!(held.is_empty(), "and extends no lease");
         assert_eq!(deliveries::attempts(&mut store.read().await.unwrap(), new.id).await.unwrap(), log);
 
         let leases = vec![(new.id, second[0].fence)];
@@ -126,7 +126,7 @@ on_both! {
         assert_eq!(classes, ["lost", "transient", "lost"]);
     }
 
-    async fn what_was_made_before_a_replay_counts_for_nothing_after_it(database: Database) {
+    async fn attempts_before_a_replay_do_not_count_after_it(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let (endpoint, new) = one_delivery(&store).await;
         claim(&store, endpoint.id, at(1)).await;
@@ -170,7 +170,7 @@ on_both! {
         assert!(tiers.is_sorted());
     }
 
-    async fn many_results_are_written_at_once_and_each_by_its_own_fence(database: Database) {
+    async fn results_are_written_in_one_batch_each_under_its_own_fence(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let (endpoint, new) = one_delivery(&store).await;
         more(&store, &new, 149).await;
@@ -187,7 +187,7 @@ on_both! {
                 };
                 let made = tried(claimed, if number % 3 == 0 { "success" } else { "transient" }, next.clone());
                 let settlement = if number % 3 == 2 { Settlement::untried(claimed, next) } else { made };
-                // Every tenth belongs to somebody else by now.
+                // Every tenth has another owner by now.
                 if number % 10 == 0 { Settlement { fence: 7, ..settlement } } else { settlement }
             })
             .collect();
@@ -198,10 +198,10 @@ on_both! {
         ]);
         let given_back = claim_some(&store, endpoint.id, at(4), Room { fresh: 500, later: 500 }).await;
         assert_eq!(given_back.len(), 45);
-        assert!(given_back.iter().all(|claimed| (claimed.attempts, claimed.tier) == (0, Tier::Fresh)), "as if never taken");
+        assert!(given_back.iter().all(|claimed| (claimed.attempts, claimed.tier) == (0, Tier::Fresh)), "as if never claimed");
     }
 
-    async fn what_was_never_tried_comes_first(database: Database) {
+    async fn untried_deliveries_come_first(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let (endpoint, new) = one_delivery(&store).await;
         let old = claim(&store, endpoint.id, at(1)).await;
@@ -215,7 +215,7 @@ on_both! {
         assert_eq!(claimed.iter().map(|claimed| (claimed.id, claimed.tier)).collect::<Vec<_>>(), [(new.id, Tier::Retry)]);
     }
 
-    async fn one_can_be_born_leased(database: Database) {
+    async fn a_delivery_can_be_created_with_a_lease(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let (endpoint, like) = one_delivery(&store).await;
         let held = NewDelivery { lease_until: Some(at(20)), ..like.clone() };
@@ -228,7 +228,7 @@ on_both! {
         assert_eq!(write!(store, |session| queue::release_overrun(session, at(30)).await).unwrap(), 2);
     }
 
-    async fn nothing_is_ever_lost(database: Database) {
+    async fn no_delivery_is_ever_lost(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let (endpoint, like) = one_delivery(&store).await;
         let ids = more(&store, &like, 5).await;

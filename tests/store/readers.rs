@@ -1,4 +1,4 @@
-//! A task that holds a reader cannot wait for another connection: in the builds that tests run, asking for one panics.
+//! A task that holds a reader must not wait for another connection: in the builds that tests run, a second one panics.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use countersign::store::people;
 use super::*;
 
 on_both! {
-    async fn nothing_is_asked_for_while_a_reader_is_held(database: Database) {
+    async fn a_second_connection_panics_while_a_reader_is_held(database: Database) {
         let store = Arc::new(Store::open(&database.url).await.unwrap());
         let (reading, writing, fine) = (Arc::clone(&store), Arc::clone(&store), Arc::clone(&store));
         let nested = tokio::spawn(async move {

@@ -1,6 +1,6 @@
-//! Records what the store has its database do, and how the database goes about it. SQLite is asked for its plan of each recorded text
-//! afterwards; PostgreSQL tells with each statement how it has carried it out, with the values that it had. Records all that the
-//! process does, so a test that uses it needs one of its own, as nextest gives it.
+//! Records the store's statements and their plans. SQLite is asked for its plan of each recorded text afterwards;
+//! PostgreSQL logs the plan of each executed statement, with its values. Records the whole process, so a test that uses
+//! it needs its own process, as nextest provides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
@@ -19,35 +19,35 @@ use crate::support::Database;
 
 static SEEN: Mutex<Vec<Statement>> = Mutex::new(Vec::new());
 
-/// A statement that was run.
+/// An executed statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Statement {
     pub(super) sql: String,
-    /// How many rows it returned; unknown on PostgreSQL.
+    /// The number of returned rows; unknown on PostgreSQL.
     pub(super) returned: Option<u64>,
-    /// How rows are found and put in order.
+    /// How rows are found and sorted.
     pub(super) steps: Vec<Step>,
 }
 
-/// A part of a plan.
+/// A step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
-    /// As the database calls it.
+    /// The database's name for the step.
     pub(super) way: String,
-    /// Which table's rows it finds.
+    /// The table whose rows it finds.
     pub(super) table: Option<String>,
-    /// How many rows it has looked at; unknown on SQLite.
+    /// The number of rows it has read; unknown on SQLite.
     pub(super) rows: Option<u64>,
 }
 
-/// Begins to listen; nothing is kept outside of [`during`].
+/// Starts recording; statements outside of [`during`] are dropped.
 pub(super) fn listen() {
     let listening = tracing_subscriber::registry().with(Recorder);
     tracing::subscriber::set_global_default(listening).expect("a process of the test's own");
 }
 
-/// Lets PostgreSQL tell its plans to connections that are opened from now on.
-pub(super) async fn tell_plans(url: &str) {
+/// Makes PostgreSQL report plans on connections that are opened from now on.
+pub(super) async fn report_plans(url: &str) {
     if url.starts_with("sqlite") {
         return;
     }
@@ -64,7 +64,7 @@ pub(super) async fn tell_plans(url: &str) {
     }
 }
 
-/// What the store has its database do meanwhile.
+/// The store's statements during a call.
 pub(super) async fn during(url: &str, call: impl Future) -> Vec<Statement> {
     SEEN.lock().unwrap().clear();
     call.await;
@@ -73,7 +73,7 @@ pub(super) async fn during(url: &str, call: impl Future) -> Vec<Statement> {
         let plans = sqlite_plans(url, seen.iter().map(|statement| statement.sql.clone()).collect()).await;
         seen.iter_mut().for_each(|statement| statement.steps.clone_from(&plans[&statement.sql]));
     } else {
-        // Each is seen twice: as it is sent, and with its plan.
+        // Each is seen twice: when it is sent, and with its plan.
         seen.retain(|statement| !statement.steps.is_empty());
     }
     assert!(!seen.is_empty(), "nothing was recorded");

@@ -1,4 +1,4 @@
-//! The group-committing writer and the audit chain that it seals.
+//! The group-committing writer, and the audit chain that it seals.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ on_both! {
         assert_eq!(audit::first_break(&mut session).await.unwrap(), None);
     }
 
-    async fn a_statement_that_fails_spares_its_neighbours(database: Database) {
+    async fn a_failed_statement_affects_no_other_operation(database: Database) {
         let store = Arc::new(Store::open(&database.url).await.unwrap());
         let twice = request(1);
         let stored = twice.clone();
@@ -45,7 +45,7 @@ on_both! {
         let neighbour = tokio::spawn(async move { write!(other, |session| NewRequest::of(&fresh).map(|new| requests::add(session, new))) });
         let refused = write!(store, |session| {
             requests::add(session, NewRequest::of(&twice)?);
-            // It is written, and refused, before anything that could depend on it.
+            // The row is written and refused before any statement that could depend on it.
             requests::get(session, twice.id).await
         });
         assert!(matches!(refused, Err(StoreError::Statement(_))));
@@ -53,10 +53,10 @@ on_both! {
         assert_eq!(requests::backlog(&mut store.read().await.unwrap(), None).await.unwrap().0, 2);
     }
 
-    async fn a_row_that_the_database_refuses_costs_its_own_operation_only(database: Database) {
+    async fn a_refused_row_fails_only_its_own_operation(database: Database) {
         let store = Arc::new(Store::open(&database.url).await.unwrap());
         let (_, new) = one_delivery(&store).await;
-        // Of an event that there is not: only the database can tell, when it writes the rows of all of them.
+        // A row for a missing event: only the database detects this, when it writes all rows of the batch.
         let odd = |number: i64| NewDelivery {
             id: DeliveryId::mint(at(number)), event_id: EventId::mint(at(9)), address: format!("C{number}"), ..new.clone()
         };
@@ -66,7 +66,7 @@ on_both! {
             let (store, followed, fine, odd) = (Arc::clone(&store), Arc::clone(&followed), request(100 + number), odd(number));
             calls.push(tokio::spawn(async move {
                 store.write::<_, (), StoreError>(move |tx| Box::pin(async move {
-                    // Some run a statement of their own, before or after.
+                    // Some operations also run a statement of their own, before or after.
                     if number % 4 == 1 {
                         let person = Person { email: format!("p{number:02}@example.com").parse().unwrap(), name: "x".to_owned(), absence: None };
                         people::put(tx.session(), &person, at(1)).await?;
@@ -86,12 +86,12 @@ on_both! {
             let result = call.await.unwrap();
             match number % 3 {
                 0 => assert!(matches!(result, Err(StoreError::Statement(_))), "{number}: {result:?}"),
-                _ => result.unwrap_or_else(|error| panic!("{number} pays for another: {error}")),
+                _ => result.unwrap_or_else(|error| panic!("{number} fails for another's fault: {error}")),
             }
         }
         let mut session = store.read().await.unwrap();
-        assert_eq!(requests::backlog(&mut session, None).await.unwrap().0, 41, "40 and that of the delivery");
-        assert_eq!(people::page(&mut session, "", 100).await.unwrap().len(), 10, "of 15, those of refused ones are undone");
+        assert_eq!(requests::backlog(&mut session, None).await.unwrap().0, 41, "40 and the delivery's own");
+        assert_eq!(people::page(&mut session, "", 100).await.unwrap().len(), 10, "15 less those of the refused operations");
         assert_eq!(audit::page(&mut session, 0, 100).await.unwrap().len(), 40);
         assert_eq!(audit::first_break(&mut session).await.unwrap(), None);
         assert_eq!(followed.load(std::sync::atomic::Ordering::Relaxed), 40);
@@ -104,7 +104,7 @@ on_both! {
         assert_eq!(people::page(&mut store.read().await.unwrap(), "", 9).await.unwrap()[0].name, "x\u{fffd}y");
     }
 
-    async fn an_operation_that_panics_is_undone_and_the_writer_lives(database: Database) {
+    async fn an_operation_that_panics_is_undone_and_the_writer_continues(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let broken = store.write::<_, (), StoreError>(|tx| Box::pin(async move {
             let person = Person { email: "p@example.com".parse().unwrap(), name: "x".to_owned(), absence: None };
@@ -136,7 +136,7 @@ on_both! {
         assert_eq!(audit::first_break(&mut store.read().await.unwrap()).await.unwrap(), Some(2));
     }
 
-    async fn a_closed_store_has_written_all_it_took(database: Database) {
+    async fn a_closed_store_has_written_every_accepted_operation(database: Database) {
         let store = Arc::new(Store::open(&database.url).await.unwrap());
         let calls: Vec<_> = (0..200).map(|number| {
             let store = Arc::clone(&store);

@@ -1,4 +1,4 @@
-//! `countersign template …`, with a hub and without.
+//! `countersign template …`, with and without a hub.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::support::{Database, HubProcess, Receiver, TestHub, on_both};
 
 const MINE: &str = "{\"type\": \"{{event.type}}\", \"timestamp\": \"{{event.at}}\",\n\"data\": { {{#if request}}\"request\": {{json request}}, \"links\": {},{{/if}} \"mine\": true}}";
 
-/// Runs the program in that folder; what it printed, and what it told.
+/// Runs the program in this folder; returns its standard output and standard error.
 async fn countersign(folder: &std::path::Path, args: &[&str], env: &[(&str, &str)], code: i32) -> (String, String) {
     let mut program = HubProcess::command(folder);
     program.args(args).envs(env.iter().copied());
@@ -18,7 +18,7 @@ async fn countersign(folder: &std::path::Path, args: &[&str], env: &[(&str, &str
 }
 
 #[tokio::test]
-async fn files_are_checked_and_looked_at_without_a_hub() {
+async fn files_are_checked_and_previewed_without_a_hub() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     let template =
@@ -35,30 +35,30 @@ async fn files_are_checked_and_looked_at_without_a_hub() {
     let (out, _) = template(&["check", "custom", "request.created", "bad.hbs", "--json"], 1).await;
     let tried: Value = serde_json::from_str(&out).unwrap();
     assert_eq!((tried.as_array().unwrap().len(), &tried[0]["problem"]["line"]), (6, &2.into()));
-    let (out, told) = template(&["preview", "custom", "request.created", "good.hbs"], 0).await;
+    let (out, stderr) = template(&["preview", "custom", "request.created", "good.hbs"], 0).await;
     assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["data"]["mine"], true);
-    assert!(told.contains(" of 1048576 at most"), "{told}");
+    assert!(stderr.contains(" of 1048576 at most"), "{stderr}");
     let (out, _) =
         template(&["preview", "teams", "_ask", "--sample", "right-to-left", "--of", "request.reminded"], 0).await;
     assert!(out.contains("AdaptiveCard") && out.contains("Still waiting"), "{out}");
     template(&["preview", "custom", "request.created", "bad.hbs"], 1).await;
     for name in ["../../endpoints/ep_x", "request.created?endpoint=x", "_No"] {
-        let (_, told) = template(&["preview", "teams", name], 2).await;
-        assert!(told.contains("an event (docs/events.md)"), "{told}");
+        let (_, stderr) = template(&["preview", "teams", name], 2).await;
+        assert!(stderr.contains("an event (docs/events.md)"), "{stderr}");
     }
-    let (_, told) = template(&["preview", "teams", "_ask", "--of", "nope"], 2).await;
-    assert!(told.contains("one of request.created"), "{told}");
-    let (_, told) = template(&["check", "fax", "request.created", "good.hbs"], 1).await;
-    assert!(told.contains("a channel is one of teams, slack"), "{told}");
-    let (_, told) = template(&["check", "."], 1).await;
-    assert!(told.contains("no folder named like a channel"), "{told}");
+    let (_, stderr) = template(&["preview", "teams", "_ask", "--of", "nope"], 2).await;
+    assert!(stderr.contains("one of request.created"), "{stderr}");
+    let (_, stderr) = template(&["check", "fax", "request.created", "good.hbs"], 1).await;
+    assert!(stderr.contains("a channel is one of teams, slack"), "{stderr}");
+    let (_, stderr) = template(&["check", "."], 1).await;
+    assert!(stderr.contains("no folder named like a channel"), "{stderr}");
     std::fs::create_dir(folder.path().join("custom")).unwrap();
     write("custom/ping.hbs", MINE);
     let (out, _) = template(&["check", "."], 0).await;
     assert!(out.ends_with("samples tried: all well\n"), "{out}");
     write("custom/ping.hbs", "{{{x}}}");
-    let (_, told) = template(&["check", "."], 1).await;
-    assert!(told.contains("custom/ping.hbs, line 1"), "{told}");
+    let (_, stderr) = template(&["check", "."], 1).await;
+    assert!(stderr.contains("custom/ping.hbs, line 1"), "{stderr}");
 }
 
 on_both! {
@@ -74,10 +74,10 @@ on_both! {
         assert_eq!(template(&["list"], 0).await.0, "none\n");
         let (shown, _) = template(&["show", "custom", "default"], 0).await;
         assert!(shown.contains("{{json request}}"), "{shown}");
-        let (told, _) = template(&["set", "custom", "ping", "mine.hbs", "--endpoint", "feed"], 0).await;
-        assert!(told.contains("version 1") && told.contains("for endpoint feed"), "{told}");
-        let (_, told) = template(&["set", "custom", "ping", "bad.hbs", "--endpoint", "feed"], 1).await;
-        assert!(told.contains("[invalid_template]") && told.contains("nothing was changed"), "{told}");
+        let (stderr, _) = template(&["set", "custom", "ping", "mine.hbs", "--endpoint", "feed"], 0).await;
+        assert!(stderr.contains("version 1") && stderr.contains("for endpoint feed"), "{stderr}");
+        let (_, stderr) = template(&["set", "custom", "ping", "bad.hbs", "--endpoint", "feed"], 1).await;
+        assert!(stderr.contains("[invalid_template]") && stderr.contains("nothing was changed"), "{stderr}");
         assert_eq!(template(&["show", "custom", "ping", "--endpoint", "feed"], 0).await.0, MINE);
         template(&["delete", "custom", "ping", "--endpoint", "feed"], 0).await;
         let (versions, _) = template(&["versions", "custom", "ping", "--endpoint", "feed"], 0).await;

@@ -1,4 +1,4 @@
-//! Templates that nobody would write by accident: they are refused, or they render, and nothing takes long or breaks.
+//! Hostile templates: each is refused or rendered, quickly and without a crash.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 static CHANNELS: LazyLock<Channels> = LazyLock::new(|| Channels::new(None).unwrap());
 
-/// What templates are made of, in no order.
+/// Pieces of templates in random order.
 fn text() -> impl Strategy<Value = String> {
     let piece = proptest::sample::select(vec![
         "{{",
@@ -89,9 +89,9 @@ fn text() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
-    /// Text that is a template by chance, or none: an answer comes, and what is wrong has words.
+    /// Random text as a template: there is an answer, and a fault has a description.
     #[test]
-    fn any_text_as_a_template_is_answered(text in text(), part in text(), channel in proptest::sample::select(&Channel::ALL[..])) {
+    fn any_text_as_a_template_is_rendered_or_refused(text in text(), part in text(), channel in proptest::sample::select(&Channel::ALL[..])) {
         let id = || TemplateId::mint(Timestamp::from_micros(1_700_000_000_000_000));
         let named = |name: &str, text: &str| Override { id: id(), name: name.to_owned(), text: text.into(), strength: 0 };
         let overrides = [named("_command", &part), named("request.created", &text)];

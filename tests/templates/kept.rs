@@ -1,4 +1,4 @@
-//! What the API keeps, and what messages are made with.
+//! Stored templates: the API's rules, and which template renders a message.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -16,8 +16,8 @@ impl TestHub {
         self.send(self.call(Method::DELETE, path).bearer_auth(&self.token)).await
     }
 
-    /// What the next request's message says in `data`, once it has arrived as that many.
-    async fn told(&self, receiver: &Receiver, resource: &str, count: usize) -> Value {
+    /// The `data` of the message about a new request, which must be the receiver's `count`-th message.
+    async fn next_data(&self, receiver: &Receiver, resource: &str, count: usize) -> Value {
         self.ask(resource, "select 1").await;
         receiver.wait_for(count).await;
         let received = receiver.received();
@@ -31,7 +31,7 @@ async fn listener(hub: &TestHub, name: &str, receiver: &Receiver) -> String {
 }
 
 on_both! {
-    async fn the_strongest_template_makes_the_message(database: Database) {
+    async fn the_most_specific_template_renders_the_message(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let endpoint = listener(&hub, "feed", &receiver).await;
@@ -39,21 +39,21 @@ on_both! {
         let built_in = hub.get("/v1/templates/custom/default").await.expect(200);
         assert_eq!((&built_in["source"], &built_in["version"]), (&json!("built_in"), &Value::Null));
         assert!(built_in["template"].as_str().unwrap().contains("{{json request}}"));
-        assert!(hub.told(&receiver, "orders", 1).await["request"].is_object());
+        assert!(hub.next_data(&receiver, "orders", 1).await["request"].is_object());
 
         let made = hub.put(path, &mine("all")).await.expect(200);
         assert_eq!((&made["source"], &made["version"]["number"], &made["endpoint"]), (&json!("stored"), &json!(1), &Value::Null));
-        let told = hub.told(&receiver, "orders", 2).await;
-        assert_eq!((&told["mine"], &told["who"]), (&json!("all"), &json!("nora@example.com")));
+        let next_data = hub.next_data(&receiver, "orders", 2).await;
+        assert_eq!((&next_data["mine"], &next_data["who"]), (&json!("all"), &json!("nora@example.com")));
 
         hub.put(&format!("{path}?resource=customers"), &mine("customers")).await.expect(200);
-        assert_eq!(hub.told(&receiver, "customers", 3).await["mine"], "customers");
-        assert_eq!(hub.told(&receiver, "orders", 4).await["mine"], "all");
+        assert_eq!(hub.next_data(&receiver, "customers", 3).await["mine"], "customers");
+        assert_eq!(hub.next_data(&receiver, "orders", 4).await["mine"], "all");
 
         let for_endpoint = format!("{path}?endpoint=feed");
         let made = hub.put(&for_endpoint, &mine("feed")).await.expect(200);
         assert_eq!(made["endpoint"], json!({"id": endpoint, "name": "feed"}));
-        assert_eq!(hub.told(&receiver, "customers", 5).await["mine"], "feed", "an endpoint's is stronger than a resource's");
+        assert_eq!(hub.next_data(&receiver, "customers", 5).await["mine"], "feed", "an endpoint's template has priority over a resource's");
         let list = hub.get("/v1/templates").await.expect(200);
         let listed: Vec<_> = list["items"].as_array().unwrap().iter().map(|item| (&item["endpoint"]["name"], &item["resource"])).collect();
         assert_eq!(listed, [(&Value::Null, &Value::Null), (&json!("feed"), &Value::Null), (&Value::Null, &json!("customers"))]);
@@ -61,20 +61,20 @@ on_both! {
 
         assert_eq!(hub.delete(&for_endpoint).await.status, 204);
         assert_eq!(hub.delete(&for_endpoint).await.problem(404), "not_found");
-        assert_eq!(hub.told(&receiver, "customers", 6).await["mine"], "customers");
+        assert_eq!(hub.next_data(&receiver, "customers", 6).await["mine"], "customers");
         let versions = hub.get(&for_endpoint.replace("?", "/versions?")).await.expect(200);
         let numbers: Vec<_> = versions["items"].as_array().unwrap().iter().map(|one| (&one["number"], &one["is_deletion"])).collect();
         assert_eq!(numbers, [(&json!(2), &json!(true)), (&json!(1), &json!(false))]);
         let back = hub.post(&for_endpoint.replace("?", "/restore?"), &json!({"version": 1})).await.expect(200);
         assert_eq!(back["version"]["number"], 3);
-        assert_eq!(hub.told(&receiver, "customers", 7).await["mine"], "feed");
+        assert_eq!(hub.next_data(&receiver, "customers", 7).await["mine"], "feed");
         assert_eq!(hub.post(&for_endpoint.replace("?", "/restore?"), &json!({"version": 2})).await.problem(404), "not_found");
-        // The same text again is no new version.
+        // Storing the same text again makes no new version.
         let again = hub.put(&for_endpoint, &mine("feed")).await.expect(200);
         assert_eq!(again["version"]["number"], 3);
     }
 
-    async fn what_fails_with_any_sample_is_not_kept(database: Database) {
+    async fn a_template_that_fails_with_any_sample_is_refused(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         listener(&hub, "feed", &receiver).await;
@@ -86,7 +86,7 @@ on_both! {
             ("teams/_ask", "{{#> _card}}\n{{requester}}\n{{/_card}}", "line 2"),
             ("teams/_card", "{{> _ask}}", "part of itself"),
             ("custom/default", "{\"type\": \"x\", \"timestamp\": \"{{event.at}}\", \"data\": {}}", "event.json"),
-            // Fails with one sort alone: there are requesters without a name.
+            // Fails with one sample only: some requesters have no name.
             ("custom/request.created", "{\"type\": \"{{event.type}}\", \"timestamp\": \"{{event.at}}\", \"data\": {\"request\": {{json request}}, \"links\": {}, \"n\": \"x\"{{#unless request.requester.name}}oops{{/unless}}}}", "empty"),
         ] {
             let refused = hub.put(&format!("/v1/templates/{path}"), &json!({"template": text})).await;
@@ -111,7 +111,7 @@ on_both! {
         assert_eq!(hub.send(call).await.problem(403), "forbidden");
     }
 
-    async fn a_template_that_breaks_later_gives_way_and_says_so(database: Database) {
+    async fn a_template_that_breaks_later_falls_back_and_reports_it(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let endpoint = listener(&hub, "feed", &receiver).await;
@@ -119,13 +119,13 @@ on_both! {
         hub.put("/v1/templates/custom/_data?endpoint=feed", &part("{\"request\": {{json request}}, \"links\": {}, \"mine\": \"part\"}")).await.expect(200);
         let body = "{\"type\": \"{{event.type}}\", \"timestamp\": \"{{event.at}}\",\n\"data\": {{> _data}}}";
         hub.put("/v1/templates/custom/request.created?endpoint=feed", &part(body)).await.expect(200);
-        assert_eq!(hub.told(&receiver, "orders", 1).await["mine"], "part");
+        assert_eq!(hub.next_data(&receiver, "orders", 1).await["mine"], "part");
         let problem = || async { hub.get(&format!("/v1/endpoints/{endpoint}")).await.expect(200)["template_problem"].clone() };
         assert_eq!(problem().await, Value::Null);
-        // Somebody takes away what it is made of.
+        // An operator deletes a part that the template uses.
         assert_eq!(hub.delete("/v1/templates/custom/_data?endpoint=feed").await.status, 204);
-        let told = hub.told(&receiver, "orders", 2).await;
-        assert!(told["request"].is_object(), "the built-in one makes it: {told}");
+        let next_data = hub.next_data(&receiver, "orders", 2).await;
+        assert!(next_data["request"].is_object(), "the built-in one renders it: {next_data}");
         let found = eventually("the problem shows", || async { Some(problem().await).filter(Value::is_object) }).await;
         assert_eq!((&found["event"], &found["template"], &found["line"]), (&json!("request.created"), &json!("custom/request.created.hbs"), &json!(2)));
         assert!(found["detail"].as_str().unwrap().contains("there is no part _data"), "{found}");
@@ -133,14 +133,14 @@ on_both! {
         assert_eq!(listed["items"][0]["template_problem"], found);
         let trial = hub.post(&format!("/v1/endpoints/{endpoint}/test"), &json!({})).await.expect(200);
         assert!(trial["template_problem"].as_str().unwrap().contains("_data") && trial["delivered"] == true, "{trial}");
-        // Whoever mends it is no longer told of it.
+        // Once it is repaired, the problem is no longer shown.
         hub.put("/v1/templates/custom/_data?endpoint=feed", &part("{\"request\": {{json request}}, \"links\": {}, \"mine\": \"again\"}")).await.expect(200);
         assert_eq!(problem().await, Value::Null);
-        // The third was the test message.
-        assert_eq!(hub.told(&receiver, "orders", 4).await["mine"], "again");
+        // The third message was the test message.
+        assert_eq!(hub.next_data(&receiver, "orders", 4).await["mine"], "again");
     }
 
-    async fn previews_tell_body_size_and_what_is_wrong(database: Database) {
+    async fn previews_show_body_size_and_faults(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let preview = |body: Value| { let hub = &hub; async move { hub.post("/v1/templates/preview", &body).await } };
         let all = preview(json!({"channel": "teams", "event": "request.created"})).await.expect(200);
@@ -168,7 +168,7 @@ on_both! {
         assert_eq!(dry["changes"][1], json!({"verb": "create", "kind": "template", "name": "custom/request.created for endpoint:feed"}));
         assert_eq!(hub.get("/v1/templates").await.expect(200)["items"], json!([]));
         hub.post("/v1/apply", &manifest).await.expect(200);
-        assert_eq!(hub.told(&receiver, "orders", 1).await["mine"], "manifest");
+        assert_eq!(hub.next_data(&receiver, "orders", 1).await["mine"], "manifest");
         let again = hub.post("/v1/apply", &manifest).await.expect(200);
         assert!(again["changes"].as_array().unwrap().iter().all(|change| change["verb"] == "keep"), "{again}");
         let broken = json!({"groups": {"new": {"members": []}}, "templates": [template(&json!({"template": "{{{x}}}"}))]});
@@ -182,7 +182,7 @@ on_both! {
         assert_eq!(hub.post("/v1/apply", &twice).await.problem(409), "name_taken");
     }
 
-    async fn versions_are_bounded_and_told_in_the_trail(database: Database) {
+    async fn versions_are_bounded_and_recorded_in_the_trail(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let path = "/v1/templates/custom/ping";
         let plain = |number: u32| json!({"template": format!("{{\"type\": \"ping\", \"timestamp\": \"{{{{event.at}}}}\", \"data\": {{\"n\": {number}}}}}")});
@@ -196,7 +196,7 @@ on_both! {
         assert_eq!(hub.audited("template.").await.len(), 54);
     }
 
-    async fn files_may_be_for_an_endpoint_or_a_resource(database: Database) {
+    async fn template_files_may_be_for_an_endpoint_or_a_resource(database: Database) {
         let folder = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
             let path = folder.path().join("custom").join(path);
@@ -211,22 +211,22 @@ on_both! {
         let (feed, other) = (Receiver::start().await, Receiver::start().await);
         listener(&hub, "feed", &feed).await;
         listener(&hub, "other", &other).await;
-        assert_eq!(hub.told(&other, "orders", 1).await["mine"], "file");
-        assert_eq!(hub.told(&other, "customers", 2).await["mine"], "resource file");
-        assert_eq!(hub.told(&feed, "customers", 3).await["mine"], "endpoint file");
+        assert_eq!(hub.next_data(&other, "orders", 1).await["mine"], "file");
+        assert_eq!(hub.next_data(&other, "customers", 2).await["mine"], "resource file");
+        assert_eq!(hub.next_data(&feed, "customers", 3).await["mine"], "endpoint file");
         let path = "/v1/templates/custom/request.created";
         let shown = hub.get(&format!("{path}?endpoint=feed")).await.expect(200);
         assert_eq!(shown["source"], "file");
         assert!(shown["template"].as_str().unwrap().contains("endpoint file"), "{shown}");
         hub.put(path, &mine("stored")).await.expect(200);
-        assert_eq!(hub.told(&other, "orders", 4).await["mine"], "stored");
-        assert_eq!(hub.told(&other, "customers", 5).await["mine"], "resource file", "for fewer is stronger");
+        assert_eq!(hub.next_data(&other, "orders", 4).await["mine"], "stored");
+        assert_eq!(hub.next_data(&other, "customers", 5).await["mine"], "resource file", "the more specific template has priority");
         hub.put(&format!("{path}?resource=customers"), &mine("stored for it")).await.expect(200);
-        assert_eq!(hub.told(&other, "customers", 6).await["mine"], "stored for it");
-        assert_eq!(hub.told(&feed, "customers", 7).await["mine"], "endpoint file");
+        assert_eq!(hub.next_data(&other, "customers", 6).await["mine"], "stored for it");
+        assert_eq!(hub.next_data(&feed, "customers", 7).await["mine"], "endpoint file");
     }
 
-    async fn a_part_may_be_mended_beside_what_else_fails(database: Database) {
+    async fn a_part_can_be_repaired_while_other_templates_fail(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let endpoint = listener(&hub, "feed", &receiver).await;
@@ -239,13 +239,13 @@ on_both! {
         hub.put("/v1/templates/custom/request.created", &body("_one")).await.expect(200);
         hub.put("/v1/templates/custom/request.approved", &body("_two")).await.expect(200);
         assert_eq!(hub.delete("/v1/templates/custom/_two").await.status, 204);
-        // What fails for want of its part takes nothing else along, and keeps nothing else from being kept.
-        assert_eq!(hub.told(&receiver, "orders", 1).await["mine"], 1);
+        // A template that fails for a missing part affects no other, and does not prevent storing others.
+        assert_eq!(hub.next_data(&receiver, "orders", 1).await["mine"], 1);
         hub.put("/v1/templates/custom/_one", &text("{\"request\": {{json request}}, \"links\": {}, \"mine\": 2}")).await.expect(200);
-        assert_eq!(hub.told(&receiver, "orders", 2).await["mine"], 2);
+        assert_eq!(hub.next_data(&receiver, "orders", 2).await["mine"], 2);
         let refused = hub.put("/v1/templates/custom/_one", &text("{{nothing}}")).await.expect(422);
         assert!(refused["detail"].as_str().unwrap().contains("there is no value nothing"), "{refused}");
-        // With its endpoint a template goes.
+        // A template is deleted with its endpoint.
         hub.put("/v1/templates/custom/ping?endpoint=feed", &text("{\"type\": \"ping\", \"timestamp\": \"{{event.at}}\", \"data\": {}}")).await.expect(200);
         assert_eq!(hub.delete(&format!("/v1/endpoints/{endpoint}")).await.status, 204);
         let left = hub.get("/v1/templates").await.expect(200);

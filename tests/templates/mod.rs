@@ -1,4 +1,4 @@
-//! Templates that operators put over the built-in ones: kept, tried, versioned, and given way to when they fail.
+//! Operators' templates in place of the built-in ones: stored, tried out, versioned, and bypassed when they fail.
 
 mod commands;
 mod hostile;

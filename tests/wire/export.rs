@@ -1,4 +1,4 @@
-//! The CSV, as spreadsheets take it.
+//! The CSV export, as spreadsheets read it.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::analytics::rows;
 use crate::support::{Database, TestHub, on_both};
 
 on_both! {
-    async fn cells_are_no_formulas_and_no_longer_than_a_spreadsheet_takes(database: Database) {
+    async fn cells_are_no_formulas_and_fit_a_spreadsheet(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let long = format!("={}", "👍".repeat(16_000));
         hub.ask("orders", &long).await;
@@ -23,7 +23,7 @@ on_both! {
         }
     }
 
-    async fn a_byte_order_mark_stands_in_front_where_it_is_asked_for(database: Database) {
+    async fn a_byte_order_mark_is_written_on_request(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         hub.ask("orders", "sélect").await;
         let plain = hub.http.get(format!("{}/v1/analytics/export", hub.url)).bearer_auth(&hub.token);

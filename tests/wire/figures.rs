@@ -1,4 +1,4 @@
-//! `/metrics`, in both of its formats, by what Prometheus' own tool says of the older one.
+//! `/metrics` in both formats; Prometheus' own tool checks the older one.
 
 use std::process::Stdio;
 
@@ -12,7 +12,7 @@ async fn metrics(hub: &TestHub, accept: &str) -> Answer {
 }
 
 on_both! {
-    async fn in_the_format_that_is_asked_for(database: Database) {
+    async fn metrics_come_in_the_requested_format(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let (endpoint, _) = hub.endpoint("bus", "custom", &receiver.url, &["dba"]).await;
@@ -31,9 +31,9 @@ on_both! {
     }
 }
 
-/// Every family has a help text and a name as Prometheus wants it.
+/// Every family has a help text, and a name as Prometheus recommends.
 #[tokio::test]
-async fn promtool_has_nothing_to_say() {
+async fn promtool_finds_no_fault() {
     let hub = TestHub::start(Database::sqlite()).await;
     let plain = metrics(&hub, "text/plain").await.text;
     let mut check = tokio::process::Command::new("promtool");

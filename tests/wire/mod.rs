@@ -1,4 +1,4 @@
-//! The forms in which things leave the hub, whatever they say: what programs of others stumble over.
+//! Output formats that other programs depend on: CSV, metrics, times, traces.
 
 mod export;
 mod figures;

@@ -1,4 +1,4 @@
-//! Times have six digits of a second wherever they stand. In JSON every test looks at that (`support/times.rs`); here is the rest.
+//! Times have six fractional digits everywhere. Every test checks this in JSON (`support/times.rs`); here is the rest.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ fn times(text: &str) -> Vec<&str> {
 }
 
 on_both! {
-    async fn in_the_export(database: Database) {
+    async fn times_in_the_export(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("orders", "select 1").await;
         hub.advance(2);
@@ -22,20 +22,20 @@ on_both! {
         }
     }
 
-    async fn in_sentences(database: Database) {
+    async fn times_in_sentences(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let ask = json!({"resource": "orders", "kind": "jit", "duration_seconds": 600, "requester": {"email": "nora@example.com"}});
         let request = hub.post("/v1/requests", &ask).await.expect(201);
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
         let access = hub.get("/v1/access?resource=orders&requester=nora@example.com").await.expect(200);
-        let told = times(access["reason"].as_str().unwrap()).into_iter().map(str::to_owned).collect::<Vec<_>>();
-        assert!(told.len() == 1 && has_six_digits(&told[0]), "{access}");
+        let found = times(access["reason"].as_str().unwrap()).into_iter().map(str::to_owned).collect::<Vec<_>>();
+        assert!(found.len() == 1 && has_six_digits(&found[0]), "{access}");
     }
 }
 
-/// Log lines of both kinds begin with one, and what the commands say holds some.
+/// Log lines of both formats begin with a time, and the output of the commands contains some.
 #[tokio::test]
-async fn in_log_lines_and_on_terminals() {
+async fn times_in_log_lines_and_on_terminals() {
     for format in ["text", "json"] {
         let folder = tempfile::tempdir().unwrap();
         let settings = [("COUNTERSIGN_LOG_FORMAT", format)];

@@ -1,4 +1,4 @@
-//! The caller's trace goes on to the targets as the caller keeps it (W3C Trace Context).
+//! The caller's trace is passed on to the targets unchanged (W3C Trace Context).
 
 use reqwest::Method;
 use serde_json::json;
@@ -7,8 +7,8 @@ use crate::support::{Behaviour, Database, Receiver, TestHub, on_both};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-/// Asks as a call with these headers; answers the `traceparent` and `tracestate` of the message that tells of it.
-async fn told(hub: &TestHub, receiver: &Receiver, headers: &[(&str, &str)]) -> (String, String) {
+/// Makes a request with these headers; returns the `traceparent` and `tracestate` of its message.
+async fn trace_of_message(hub: &TestHub, receiver: &Receiver, headers: &[(&str, &str)]) -> (String, String) {
     let before = receiver.received().len();
     let ask = json!({"resource": "orders", "command": "select 1", "requester": {"email": "nora@example.com"}});
     let mut call = hub.call(Method::POST, "/v1/requests").bearer_auth(&hub.token).json(&ask);
@@ -21,27 +21,27 @@ async fn told(hub: &TestHub, receiver: &Receiver, headers: &[(&str, &str)]) -> (
 }
 
 on_both! {
-    async fn flags_and_state_are_the_callers(database: Database) {
+    async fn flags_and_state_are_passed_on(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         hub.endpoint("bus", "custom", &receiver.url, &["dba"]).await;
         for flags in ["00", "01"] {
             let parent = format!("00-{TRACE}-00f067aa0ba902b7-{flags}");
             let state = [("tracestate", "rojo=00f067aa0ba902b7"), ("tracestate", "congo=t61rcWkgMzE")];
-            let (told_parent, told_state) = told(&hub, &receiver, &[&[("traceparent", parent.as_str())], &state[..]].concat()).await;
-            let parts: Vec<&str> = told_parent.split('-').collect();
-            assert_eq!((parts[1], parts[3]), (TRACE, flags), "{told_parent}");
+            let (parent_sent, state_sent) = trace_of_message(&hub, &receiver, &[&[("traceparent", parent.as_str())], &state[..]].concat()).await;
+            let parts: Vec<&str> = parent_sent.split('-').collect();
+            assert_eq!((parts[1], parts[3]), (TRACE, flags), "{parent_sent}");
             assert_ne!(parts[2], "00f067aa0ba902b7", "an attempt is a span of its own");
-            assert_eq!(told_state, "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE");
+            assert_eq!(state_sent, "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE");
         }
-        // Who names no trace, or two, is given a new one; a state without a trace, or one that is none, is not passed on.
+        // Without a trace, or with two, a new one begins; a state without a trace, or an invalid one, is not passed on.
         let parent = format!("00-{TRACE}-00f067aa0ba902b7-00");
         for headers in [&[][..], &[("tracestate", "a=1")], &[("traceparent", parent.as_str()), ("traceparent", parent.as_str())]] {
-            let (told_parent, told_state) = told(&hub, &receiver, headers).await;
-            assert!(!told_parent.contains(TRACE) && told_parent.ends_with("-01") && told_state.is_empty(), "{told_parent}");
+            let (parent_sent, state_sent) = trace_of_message(&hub, &receiver, headers).await;
+            assert!(!parent_sent.contains(TRACE) && parent_sent.ends_with("-01") && state_sent.is_empty(), "{parent_sent}");
         }
-        let (told_parent, told_state) = told(&hub, &receiver, &[("traceparent", parent.as_str()), ("tracestate", "a")]).await;
-        assert!(told_parent.contains(TRACE) && told_parent.ends_with("-00") && told_state.is_empty(), "{told_parent}");
+        let (parent_sent, state_sent) = trace_of_message(&hub, &receiver, &[("traceparent", parent.as_str()), ("tracestate", "a")]).await;
+        assert!(parent_sent.contains(TRACE) && parent_sent.ends_with("-00") && state_sent.is_empty(), "{parent_sent}");
     }
 
     async fn a_retry_carries_them_too(database: Database) {
@@ -50,8 +50,8 @@ on_both! {
         receiver.script([Behaviour::Status(500)]);
         hub.endpoint("bus", "custom", &receiver.url, &["dba"]).await;
         let parent = format!("00-{TRACE}-00f067aa0ba902b7-00");
-        let first = told(&hub, &receiver, &[("traceparent", &parent), ("tracestate", "congo=t61rcWkgMzE")]).await;
-        // What waits for its retry is read back from the database by the next hub.
+        let first = trace_of_message(&hub, &receiver, &[("traceparent", &parent), ("tracestate", "congo=t61rcWkgMzE")]).await;
+        // A delivery that waits for its retry is read from the database by the next hub.
         let hub = hub.restart().await;
         hub.advance(60);
         let again = receiver.wait_for(2).await[1].clone();
@@ -67,7 +67,7 @@ on_both! {
         let input = json!({"name": "bus", "channel": "custom", "url": receiver.url, "groups": ["dba"], "headers": {"traceparent": own}});
         hub.post("/v1/endpoints", &input).await.expect(201);
         let parent = format!("00-{TRACE}-00f067aa0ba902b7-00");
-        let (told_parent, told_state) = told(&hub, &receiver, &[("traceparent", &parent), ("tracestate", "a=1")]).await;
-        assert_eq!((told_parent, told_state.as_str()), (own, ""));
+        let (parent_sent, state_sent) = trace_of_message(&hub, &receiver, &[("traceparent", &parent), ("tracestate", "a=1")]).await;
+        assert_eq!((parent_sent, state_sent.as_str()), (own, ""));
     }
 }
