@@ -1,6 +1,6 @@
-//! What becomes of approved access: a grant with a start and an end.
+//! Approved access: a grant with a start and an end.
 //!
-//! Whether it allows something is a matter of the time alone. The timer only writes down, and tells, what has come to pass.
+//! Whether it allows access depends on the time alone. The timer only writes and announces the start and the end.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use super::{Email, ResourceName};
 use crate::ids::{GrantId, RequestId};
 use crate::time::Timestamp;
 
-/// Where a grant stands, as far as it is written down. Ended and revoked are final.
+/// The recorded state of a grant. Ended and revoked are final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GrantStatus {
-    /// Not begun.
+    /// Before its start.
     Scheduled,
-    /// Begun.
+    /// After its start.
     Active,
-    /// Its time was over.
+    /// Its end has passed.
     Ended,
-    /// Taken back.
+    /// Revoked before its end.
     Revoked,
 }
 
@@ -39,59 +39,52 @@ impl GrantStatus {
 /// Access of one person to one resource, from `starts_at` until just before `ends_at`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// Its name.
     pub id: GrantId,
     /// The request that it was approved by.
     pub request: RequestId,
-    /// What may be accessed.
     pub resource: ResourceName,
-    /// Who may.
+    /// Who has the access.
     pub requester: Email,
-    /// Where it stands.
     pub status: GrantStatus,
-    /// From when on.
+    /// Start of the access.
     pub starts_at: Timestamp,
-    /// From this moment on it is over.
+    /// End of the access, not included.
     pub ends_at: Timestamp,
-    /// When it was over, at its end or before.
+    /// When it ended or was revoked.
     pub ended_at: Option<Timestamp>,
-    /// Who revoked it, when it was a person.
+    /// Who revoked it, if it was a person.
     pub ended_by: Option<Email>,
-    /// Why it was revoked.
     pub reason: Option<String>,
 }
 
-/// Less than was asked for: what an approver allows.
+/// A shorter or later access window than requested, which an approver may set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Narrowing {
-    /// At most this long.
+    /// Maximum duration.
     pub duration_seconds: Option<u32>,
-    /// Not before this moment.
+    /// Earliest start.
     pub starts_at: Option<Timestamp>,
 }
 
-/// What somebody, or the timer, wants of a grant.
+/// A command to a grant, from a caller or the timer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GrantCommand {
-    /// Write down what has come to pass.
+    /// Record what the time has changed.
     Tick,
-    /// Take it back. Whether the caller may is for the caller's side to know.
+    /// Revoke it. The caller's permission is checked before.
     Revoke {
-        /// The person, when it is one.
+        /// The person, if the caller acts for one.
         by: Option<Email>,
-        /// Why.
         reason: Option<String>,
     },
 }
 
-/// One thing that happened to a grant, with the grant as it was then.
+/// One change of a grant, with the grant after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GrantStep {
-    /// It began.
     Started(Grant),
-    /// Its time was over.
+    /// Its end has passed.
     Ended(Grant),
-    /// It was taken back.
     Revoked(Grant),
 }
 
@@ -104,27 +97,26 @@ impl GrantStep {
     }
 }
 
-/// What happens, and what the caller is told.
+/// The effect of a command, and the answer to the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrantVerdict {
-    /// What to write down and tell, in order: a hub that was down tells of the start before it tells of the end.
+    /// What to write and announce, in order. If the timer is late, the start is still announced before the end.
     pub steps: Vec<GrantStep>,
-    /// What to answer.
     pub answer: Result<(), GrantRefusal>,
 }
 
-/// Why a command is not carried out.
+/// Why a command was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GrantRefusal {
-    /// There is nothing left to take back.
-    #[error("this grant has ended")]
+    /// It has ended already.
+    #[error("this grant has already ended")]
     Ended,
 }
 
 impl Grant {
-    /// The grant of what was approved at `now`: as long as was asked for, or the shortest that any approver allows, from the
-    /// latest start that any of them named. It begins as scheduled, also when it starts at once: [`GrantCommand::Tick`] makes
-    /// it active, so that every start is told of in the same way.
+    /// Creates the grant of an approval at `now`. It lasts as long as requested, or the shortest time that any approver allows, and
+    /// begins at the latest start that any of them set. It is scheduled at first, even if it starts at once: [`GrantCommand::Tick`]
+    /// activates it, so that every start is announced in the same way.
     pub fn new(
         id: GrantId,
         request: RequestId,
@@ -151,13 +143,13 @@ impl Grant {
         }
     }
 
-    /// Whether it allows access at that moment, however late the timer is.
+    /// Whether it allows access at that time, however late the timer is.
     pub fn allows(&self, now: Timestamp) -> bool {
         let over = matches!(self.status, GrantStatus::Ended | GrantStatus::Revoked);
         !over && self.starts_at <= now && now < self.ends_at
     }
 
-    /// When [`GrantCommand::Tick`] has to look at it; never once it is over.
+    /// Returns when [`GrantCommand::Tick`] is due; `None` once the grant is final.
     pub const fn due(&self) -> Option<Timestamp> {
         match self.status {
             GrantStatus::Scheduled => Some(self.starts_at),
@@ -166,8 +158,8 @@ impl Grant {
         }
     }
 
-    /// What time alone makes of it next.
-    fn passed(&self, now: Timestamp) -> Option<GrantStep> {
+    /// The next change that is due by time alone.
+    fn next_step(&self, now: Timestamp) -> Option<GrantStep> {
         let due = self.due().filter(|due| now >= *due)?;
         Some(match self.status {
             GrantStatus::Scheduled => GrantStep::Started(Self { status: GrantStatus::Active, ..self.clone() }),
@@ -176,9 +168,10 @@ impl Grant {
     }
 }
 
-/// Decides what `command` does to `grant` at `now`, which must have been read while nobody else could change it.
+/// Decides what `command` does to `grant`. `now` must be read in the transaction in which `grant` was read.
 pub fn use_grant(grant: &Grant, command: GrantCommand, now: Timestamp) -> GrantVerdict {
-    let mut steps: Vec<GrantStep> = std::iter::successors(grant.passed(now), |step| step.grant().passed(now)).collect();
+    let mut steps: Vec<GrantStep> =
+        std::iter::successors(grant.next_step(now), |step| step.grant().next_step(now)).collect();
     let current = steps.last().map_or(grant, GrantStep::grant);
     let answer = match (command, current.status) {
         (GrantCommand::Tick, _) | (GrantCommand::Revoke { .. }, GrantStatus::Revoked) => Ok(()),
@@ -231,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn allows_by_the_time_alone() {
+    fn access_depends_on_the_time_alone() {
         let mut grant = grant(600, &[]);
         for status in [GrantStatus::Scheduled, GrantStatus::Active] {
             grant.status = status;
@@ -245,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hub_that_was_down_tells_of_the_start_before_the_end() {
+    fn a_late_timer_announces_the_start_before_the_end() {
         let grant = grant(600, &[]);
         assert_eq!(grant.due(), Some(at(1_000)));
         assert_eq!(use_grant(&grant, GrantCommand::Tick, at(999)).steps, []);
@@ -258,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn revoked_once_and_for_ever() {
+    fn a_grant_is_revoked_permanently() {
         let grant = grant(600, &[]);
         assert_eq!(statuses(&use_grant(&grant, revoke(), at(999))), [GrantStatus::Revoked]);
         let verdict = use_grant(&grant, revoke(), at(1_599));
@@ -272,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_cannot_be_revoked() {
+    fn an_ended_grant_cannot_be_revoked() {
         let verdict = use_grant(&grant(600, &[]), revoke(), at(1_600));
         assert_eq!(statuses(&verdict), [GrantStatus::Active, GrantStatus::Ended]);
         assert_eq!(verdict.answer, Err(GrantRefusal::Ended));

@@ -1,19 +1,19 @@
-//! Whether all databases read a text alike, so that one reading is enough: most commands hold nothing that they disagree about.
+//! Whether a text means the same in all dialects, so that reading it once is enough. Most commands do.
 //!
-//! Knows what every reading shares and nothing of what tells them apart: whatever is not on the list counts as a difference.
+//! This module only knows what all dialects have in common, not how they differ: anything not on its list counts as a difference.
 
-/// Whether the text means the same in every reading; with `runs_strings` also when its strings are run, alone or put together.
-pub(super) fn in_all(text: &str, runs_strings: bool) -> bool {
+/// Whether the text means the same in all dialects; with `runs_strings`, also if its strings are executed, alone or concatenated.
+pub(super) fn in_all_dialects(text: &str, runs_strings: bool) -> bool {
     let Some(strings) = plain(text) else { return false };
     !runs_strings
         || strings.iter().all(|inside| plain(inside).is_some()) && plain(&strings.concat()).is_some()
-            // Some of them put together: a number must not run into the word behind it, whatever is before it.
+            // Some of them concatenated: a number must not merge with the next word, whatever is before it.
             && (strings.len() < 2 || !strings.iter().any(|inside| inside.starts_with(|c: char| c.is_ascii_digit())))
 }
 
-/// The text's strings, when it holds nothing but words, numbers, plain strings and marks that stand alone.
+/// Returns the text's strings if it only contains words, numbers, plain strings and operators of one character.
 fn plain(text: &str) -> Option<Vec<&str>> {
-    // An option of a program, which another word may be glued to.
+    // An option of a program, which another word may be attached to.
     if text.starts_with('-') || text.to_ascii_lowercase().contains("stdin") {
         return None;
     }
@@ -21,7 +21,7 @@ fn plain(text: &str) -> Option<Vec<&str>> {
     let mut rest = text;
     while let Some((code, from)) = rest.split_once('\'') {
         let (inside, after) = from.split_once('\'')?;
-        // A letter before it makes another sort of string; a backslash in it may hide its end; a quote behind it belongs to it.
+        // A letter before it changes the kind of string, a backslash may hide its end, and a quote after it belongs to it.
         if !is_plain_code(code)
             || inside.contains('\\')
             || code.ends_with(is_of_word)
@@ -53,17 +53,17 @@ fn is_plain_code(code: &str) -> bool {
         && code.split(|c| !is_of_word(c)).all(is_plain_word)
         && code.split(|c| !is_operator(c)).all(|run| run.len() < 2 || matches!(run, "<=" | ">=" | "<>"))
         && !code.as_bytes().windows(2).any(|pair| match pair {
-            // Where a number ends, and a cast, a label or a parameter begins.
+            // The end of a number; the beginning of a cast, a label or a parameter.
             [b'0'..=b'9', b'.'] | [b'.', b'0'..=b'9'] | [b'.', b'.'] => true,
             [b':', next] => !matches!(next, b' ' | b'\n' | b'\t' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z'),
             _ => false,
         })
         && !code.ends_with(':')
-        // A variable of SQLite's, with whatever is in the parentheses.
+        // A variable of SQLite, with any text in the parentheses.
         && !code.split(':').skip(1).any(|after| after.trim_start_matches(is_of_word).starts_with('('))
 }
 
-/// A name, or a number without anything glued to it.
+/// Whether a word is a name, or a number with nothing attached.
 fn is_plain_word(word: &str) -> bool {
     !word.starts_with(|c: char| c.is_ascii_digit()) || word.chars().all(|c| c.is_ascii_digit())
 }
@@ -74,19 +74,19 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{lexis, sql};
+    use super::super::{dialect, sql};
     use super::*;
 
-    /// What each reading alone sees in a text, and whether the first one runs strings.
+    /// What each dialect alone finds in a text, and whether the first one executes strings.
     fn seen(text: &str, foreign: bool) -> (bool, Vec<(bool, bool, BTreeSet<String>)>) {
         let mut runs_strings = Vec::new();
-        let one = |lexis: lexis::Lexis| {
-            let (reading, runs) = sql::read_in(lexis, text, foreign);
+        let one = |dialect: dialect::SqlDialect| {
+            let (parsed, runs) = sql::read_in(dialect, text, foreign);
             runs_strings.push(runs);
-            let texts = reading.statements.iter().map(|statement| format!("{statement:?}")).collect();
-            (reading.unclear, reading.foreign, texts)
+            let texts = parsed.statements.iter().map(|statement| format!("{statement:?}")).collect();
+            (parsed.unclear, parsed.foreign, texts)
         };
-        let seen = lexis::all().map(one).collect();
+        let seen = dialect::all().map(one).collect();
         (runs_strings[0], seen)
     }
 
@@ -98,13 +98,13 @@ mod tests {
             "drop table orders",
             "",
         ] {
-            assert!(in_all(text, false), "{text}");
+            assert!(in_all_dialects(text, false), "{text}");
         }
-        assert!(in_all("execute 'drop table x'", true) && !in_all("execute '1', 'e5'", true));
+        assert!(in_all_dialects("execute 'drop table x'", true) && !in_all_dialects("execute '1', 'e5'", true));
     }
 
     #[test]
-    fn whatever_databases_disagree_about_is_read_in_all_ways() {
+    fn anything_that_dialects_disagree_about_is_a_difference() {
         for text in [
             "select \"a\"",
             "select `a`",
@@ -135,7 +135,7 @@ mod tests {
             "select a::text",
             "select 1.e5",
         ] {
-            assert!(!in_all(text, true), "{text}");
+            assert!(!in_all_dialects(text, true), "{text}");
         }
     }
 
@@ -143,7 +143,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
 
         #[test]
-        fn what_reads_alike_does(
+        fn texts_that_count_as_alike_read_alike(
             bits in prop::collection::vec(prop::sample::select(vec![
                 "select", "drop", "table", "execute", "do", "a", "b1", "_c", "e", "x", "n", "q", "1", "23", "0", ".", ",", ";", ":",
                 "(", ")", "'", "'", "'", " ", " ", " ", "\n", "\t", "=", "<", ">", "+", "-", "*", "/", "psql", "stdin", "copy", "from",
@@ -151,12 +151,12 @@ mod tests {
             ]), 0..40),
             foreign in any::<bool>(),
         ) {
-            // Mostly what the list knows: with anything else in it few texts would be judged at all.
+            // Mostly characters on the list: with others, few texts would be compared at all.
             let known = |bit: &&&str| bit.bytes().all(|b| !b"\r#$@\\\"`[|&!?%{".contains(&b)) && bit.is_ascii();
             let calm: String = bits.iter().filter(known).copied().collect();
             for text in [calm, bits.concat()] {
                 let (runs_strings, seen) = seen(&text, foreign);
-                if in_all(&text, runs_strings) {
+                if in_all_dialects(&text, runs_strings) {
                     for other in &seen {
                         prop_assert_eq!(other, &seen[0], "{:?}", text);
                     }

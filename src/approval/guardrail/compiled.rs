@@ -1,4 +1,4 @@
-//! Rules made ready to judge with, and the judging.
+//! Compiled rules, and how they judge a command.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -7,17 +7,17 @@ use super::super::{Payload, RuleName, Slot};
 use super::functions;
 use super::pattern::Pattern;
 use super::rule::{self, Effect, Guardrail, InvalidGuardrail, MAX_RULES};
-use super::shell::{self, Line};
-use super::sql::{self, Reading};
+use super::shell::{self, MarkedScript};
+use super::sql::{self, ParsedCommand};
 use super::statement::Statement;
 use super::words;
 
-/// Most findings of one judgement.
+/// Maximum number of findings in one judgement.
 const MAX_FINDINGS: usize = 50;
-/// Characters of a finding's statement.
+/// Maximum length of a finding's statement in characters.
 const FINDING_LENGTH: usize = 200;
 
-/// The rules of a resource, compiled. Make them once and keep them.
+/// The compiled rules of a resource. Compiling is expensive: compile them once and keep them.
 #[derive(Debug, Clone)]
 pub struct Guardrails {
     pub(super) rules: Vec<Rule>,
@@ -30,20 +30,19 @@ pub struct Guardrails {
 pub(super) struct Rule {
     pub(super) spec: Guardrail,
     pattern: Option<Pattern>,
-    /// Functions that it lets statements call: those that it lists, and those that its words or its pattern spell.
+    /// Functions that allowed statements may call: those listed, and those that the rule's words or pattern spell.
     functions: HashSet<String>,
 }
 
-/// What the rules say about a command.
+/// The result of judging a command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
-    /// What may happen to it.
     pub verdict: Ruling,
-    /// Which rule decided which of its statements, to explain the verdict: at most 50.
+    /// Which rule decided which statement, to explain the verdict; at most 50.
     pub findings: Vec<Finding>,
-    /// It could not be read to the end in every way that a database might read it, so no rule could allow it.
+    /// It could not be read completely in every dialect, so no rule could allow it.
     pub unclear: bool,
-    /// It is no SQL, so that only its raw text could be allowed.
+    /// It is not SQL, so only its raw text could be allowed.
     pub foreign: bool,
 }
 
@@ -52,47 +51,46 @@ pub struct Judgement {
 pub enum Ruling {
     /// It must not run.
     Denied {
-        /// Which rule says so.
         rule: RuleName,
-        /// What the rule wants told.
+        /// The rule's reason, shown to the requester.
         reason: Option<String>,
     },
-    /// It may run without asking.
+    /// It may run without asking anybody.
     Allowed {
-        /// Which rule says so, of its first statement.
+        /// The rule that allowed its first statement.
         rule: RuleName,
     },
     /// People must be asked.
     Ask {
         /// The rules of effect `require` that matched.
         rules: Vec<RuleName>,
-        /// What they need beyond the policy, one slot a group. With the policy's slots it may be more than a policy may hold.
+        /// The slots needed in addition to the policy's, one for each group. Both together may exceed the limits of a policy.
         slots: Vec<Slot>,
     },
 }
 
-/// What decided a statement.
+/// Which rule decided a statement.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Finding {
     /// The statement as rules see it, cut to 200 characters.
     pub statement: String,
     /// The rule that decided it, if any.
     pub rule: Option<RuleName>,
-    /// What that rule does.
+    /// That rule's effect.
     pub effect: Option<Effect>,
-    /// The functions that it calls and that are not known to be harmless, when no rule decided it.
+    /// If no rule decided it: the called functions that are not known to be harmless.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unknown_functions: Vec<String>,
 }
 
-/// A command as the rules are asked about it.
-pub(super) struct Case {
-    pub(super) reading: Reading,
-    /// Per rule, whether its conditions on language and context hold.
+/// A command, with the conditions that are checked once for all its statements.
+pub(super) struct CommandFacts {
+    pub(super) parsed: ParsedCommand,
+    /// For each rule, whether its conditions on language and context are met.
     holds: Vec<bool>,
-    /// Per rule, whether its pattern matches the raw command: for `allow`, all of it as shells read it.
+    /// For each rule, whether its pattern matches the raw command; for `allow`, all of it as shells read it.
     raw: Vec<bool>,
-    /// The commands that a shell reads in it, without white space.
+    /// The commands that a shell finds in it, without white space.
     shell_commands: HashSet<String>,
 }
 
@@ -106,7 +104,7 @@ impl Guardrails {
     /// Compiles rules.
     ///
     /// # Errors
-    /// The first thing found that cannot be meant.
+    /// Returns the first problem found.
     pub fn compile(guardrails: &[Guardrail]) -> Result<Self, InvalidGuardrail> {
         if guardrails.len() > MAX_RULES {
             return Err(InvalidGuardrail::TooManyRules);
@@ -135,54 +133,54 @@ impl Guardrails {
         Ok(Self { rules, entries })
     }
 
-    /// Whether there are no rules at all.
+    /// Whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// How many bytes of a payload are read to judge it: its command, and the words of the program that runs it.
+    /// Returns how many bytes of a payload are read to judge it: its command, and the arguments of the program that runs it.
     pub fn length(payload: &Payload) -> usize {
         payload.command.len() + argv(payload).iter().map(|word| word.len()).sum::<usize>()
     }
 
-    /// Says what may happen to a command.
+    /// Judges a command by all rules.
     pub fn judge(&self, payload: &Payload) -> Judgement {
         self.judge_by(payload, 0..self.rules.len())
     }
 
-    /// The judgement of some of the rules.
+    /// Judges a command by some of the rules.
     pub(super) fn judge_by(&self, payload: &Payload, among: Range<usize>) -> Judgement {
         if among.is_empty() {
             let verdict = Ruling::Ask { rules: Vec::new(), slots: Vec::new() };
             return Judgement { verdict, findings: Vec::new(), unclear: false, foreign: false };
         }
-        let case = self.case(payload);
-        let mut tally = Tally { all_allowed: !case.reading.unclear, ..Tally::default() };
+        let facts = self.facts(payload);
+        let mut summary = EffectSummary { all_allowed: !facts.parsed.unclear, ..EffectSummary::default() };
         let mut findings = Findings::default();
-        for statement in &case.reading.statements {
-            let deciding = self.deciding(&case, statement, among.clone());
+        for statement in &facts.parsed.statements {
+            let deciding = self.deciding(&facts, statement, among.clone());
             if !(statement.rough && deciding.is_empty()) {
                 findings.add(statement, deciding.first().and_then(|number| self.rules.get(*number)));
             }
             let effects = deciding.iter().filter_map(|number| Some((*number, self.rules.get(*number)?.spec.effect)));
-            tally.count(effects, statement.rough);
+            summary.count(effects, statement.rough);
         }
-        let Reading { unclear, foreign, .. } = case.reading;
-        Judgement { verdict: self.ruling(&tally), findings: findings.list, unclear, foreign }
+        let ParsedCommand { unclear, foreign, .. } = facts.parsed;
+        Judgement { verdict: self.ruling(&summary), findings: findings.list, unclear, foreign }
     }
 
-    pub(super) fn case(&self, payload: &Payload) -> Case {
+    pub(super) fn facts(&self, payload: &Payload) -> CommandFacts {
         let language = payload.language.as_deref().map(str::to_lowercase);
         let context = payload.context.as_ref();
         let holds = |rule: &Rule| {
             let spec = &rule.spec;
-            let spoken = language.as_ref();
-            (spec.languages.is_empty() || spec.languages.iter().any(|one| Some(&one.to_lowercase()) == spoken))
+            let given = language.as_ref();
+            (spec.languages.is_empty() || spec.languages.iter().any(|one| Some(&one.to_lowercase()) == given))
                 && spec.context.iter().all(|(pointer, wanted)| rule::holds(context, pointer, wanted))
         };
-        let reading = sql::read(&payload.command, payload.language.as_deref(), &argv(payload));
+        let parsed = sql::read(&payload.command, payload.language.as_deref(), &argv(payload));
         let command = payload.command.trim();
-        let lines = if reading.foreign && !reading.unclear {
+        let scripts = if parsed.foreign && !parsed.unclear {
             shell::read(
                 command,
                 language.as_deref().is_none_or(|language| shell::is_posix(language) || words::is_sql(language)),
@@ -190,31 +188,31 @@ impl Guardrails {
         } else {
             None
         };
-        let lines = lines.unwrap_or_default();
+        let scripts = scripts.unwrap_or_default();
         let raw = |rule: &Rule| {
             let allows = rule.spec.effect == Effect::Allow;
             let matches = |pattern: &Pattern| {
-                if allows { pattern.covers(&lines) } else { pattern.is_match(&payload.command) }
+                if allows { pattern.covers(&scripts) } else { pattern.is_match(&payload.command) }
             };
             !command.is_empty() && rule.pattern.as_ref().is_some_and(matches)
         };
         let raw = self.rules.iter().map(raw).collect();
-        let shell_commands = lines.iter().flat_map(Line::commands).map(without_space).collect();
-        Case { reading, holds: self.rules.iter().map(holds).collect(), raw, shell_commands }
+        let shell_commands = scripts.iter().flat_map(MarkedScript::commands).map(without_space).collect();
+        CommandFacts { parsed, holds: self.rules.iter().map(holds).collect(), raw, shell_commands }
     }
 
-    /// The rules that decide a statement: the first that matches, or of rough words all that matter.
-    pub(super) fn deciding(&self, case: &Case, statement: &Statement, among: Range<usize>) -> Vec<usize> {
+    /// The rules that decide a statement: the first that matches. For rough words: the first that denies, or all that match.
+    pub(super) fn deciding(&self, facts: &CommandFacts, statement: &Statement, among: Range<usize>) -> Vec<usize> {
         let named = self.named(statement);
         let matches = |number: &usize| {
             let Some(rule) = self.rules.get(*number) else { return false };
-            case.holds.get(*number) == Some(&true) && self.matches(case, statement, *number, rule, named)
+            facts.holds.get(*number) == Some(&true) && self.matches(facts, statement, *number, rule, named)
         };
         let mut matching = among.filter(matches);
         if !statement.rough {
             return matching.next().into_iter().collect();
         }
-        // Several statements may be in one heap of words: a milder rule must not hide a stricter one.
+        // Rough words may be several statements: a milder rule must not hide a stricter one.
         let matching: Vec<usize> = matching.collect();
         let denies = |number: &usize| self.rules.get(*number).is_some_and(|rule| rule.spec.effect == Effect::Deny);
         match matching.iter().find(|number| denies(number)) {
@@ -223,7 +221,7 @@ impl Guardrails {
         }
     }
 
-    /// A bit per rule whose words are somewhere in a statement.
+    /// A bit for each rule with an entry that the statement contains.
     fn named(&self, statement: &Statement) -> u128 {
         let mut named = 0;
         for at in 0..statement.words.len() {
@@ -244,10 +242,10 @@ impl Guardrails {
         entries.iter().filter(move |(_, rest)| following.starts_with(rest))
     }
 
-    fn matches(&self, case: &Case, statement: &Statement, number: usize, rule: &Rule, named: u128) -> bool {
-        let in_raw = case.raw.get(number) == Some(&true);
+    fn matches(&self, facts: &CommandFacts, statement: &Statement, number: usize, rule: &Rule, named: u128) -> bool {
+        let in_raw = facts.raw.get(number) == Some(&true);
         if rule.spec.effect == Effect::Allow {
-            return !case.reading.unclear && !statement.rough && self.allows(case, statement, number, rule, in_raw);
+            return !facts.parsed.unclear && !statement.rough && self.allows(facts, statement, number, rule, in_raw);
         }
         (rule.spec.statements.is_empty() || named & (1 << number) != 0)
             && rule
@@ -256,8 +254,8 @@ impl Guardrails {
                 .is_none_or(|pattern| in_raw || !statement.words.is_empty() && pattern.is_match(&statement.text))
     }
 
-    /// An allowing rule must cover every part that could be a statement of its own.
-    fn allows(&self, case: &Case, statement: &Statement, number: usize, rule: &Rule, in_raw: bool) -> bool {
+    /// Whether an allowing rule covers every part of the statement that could be a statement of its own.
+    fn allows(&self, facts: &CommandFacts, statement: &Statement, number: usize, rule: &Rule, in_raw: bool) -> bool {
         if rule.spec.is_textless() {
             return true;
         }
@@ -271,15 +269,15 @@ impl Guardrails {
             rule.spec.statements.is_empty()
                 || self.entries_at(&statement.words, word).any(|(owner, _)| *owner == number)
         };
-        if case.reading.foreign {
-            // White space and comments mean something in other languages, so that words say little: the raw command must match.
+        if facts.parsed.foreign {
+            // In other languages white space and comments may have a meaning, so words are not enough: the raw command must match.
             if !in_raw || statement.hidden {
                 return in_raw;
             }
-            if !statement.begins_sql() || case.shell_commands.contains(&without_space(&statement.text)) {
+            if !statement.begins_sql() || facts.shell_commands.contains(&without_space(&statement.text)) {
                 return begins(0);
             }
-            // No shell reads this as a command, but a database may run it.
+            // No shell reads this as a command of its own, but a database may execute it.
         }
         if !statement.calls.iter().all(|function| rule.lets_call(function)) {
             return false;
@@ -291,17 +289,17 @@ impl Guardrails {
         })
     }
 
-    fn ruling(&self, tally: &Tally) -> Ruling {
+    fn ruling(&self, summary: &EffectSummary) -> Ruling {
         let spec = |number: usize| self.rules.get(number).map(|rule| &rule.spec);
-        if let Some(spec) = tally.denied.and_then(spec) {
+        if let Some(spec) = summary.denied.and_then(spec) {
             return Ruling::Denied { rule: spec.name.clone(), reason: spec.reason.clone() };
         }
-        if let Some(spec) = tally.allowed.filter(|_| tally.all_allowed).and_then(spec) {
+        if let Some(spec) = summary.allowed.filter(|_| summary.all_allowed).and_then(spec) {
             return Ruling::Allowed { rule: spec.name.clone() };
         }
         let mut rules = Vec::new();
         let mut slots: Vec<Slot> = Vec::new();
-        for spec in tally.required.iter().filter_map(|number| spec(*number)) {
+        for spec in summary.required.iter().filter_map(|number| spec(*number)) {
             rules.push(spec.name.clone());
             for slot in &spec.slots {
                 match slots.iter_mut().find(|known| known.group == slot.group) {
@@ -317,16 +315,16 @@ impl Guardrails {
     }
 }
 
-/// The whole of what was decided about a command's statements. The strictest wins: deny, then ask, then allow.
+/// The effects of all rules that decided a statement. The strictest wins: deny, then ask, then allow.
 #[derive(Debug, Default)]
-struct Tally {
+struct EffectSummary {
     denied: Option<usize>,
     allowed: Option<usize>,
     required: BTreeSet<usize>,
     all_allowed: bool,
 }
 
-impl Tally {
+impl EffectSummary {
     fn count(&mut self, effects: impl Iterator<Item = (usize, Effect)>, rough: bool) {
         let mut allows = false;
         for (number, effect) in effects {
@@ -365,14 +363,14 @@ impl Findings {
                 self.list.push(finding);
             }
         } else if denies(&finding) && !self.list.iter().any(denies) {
-            // What explains the verdict must be in the list.
+            // The finding that explains the verdict must be in the list.
             self.list.pop();
             self.list.push(finding);
         }
     }
 }
 
-/// The words of the program that a script is given to, as the context has them.
+/// The arguments of the program that runs the command, if the context contains them.
 fn argv(payload: &Payload) -> Vec<&str> {
     let argv = payload.context.as_ref().and_then(|context| context.get("argv")).and_then(serde_json::Value::as_array);
     argv.into_iter().flatten().filter_map(serde_json::Value::as_str).collect()

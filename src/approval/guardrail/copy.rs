@@ -1,19 +1,19 @@
-//! `COPY … FROM STDIN`, whose data stands between the statements.
+//! `COPY … FROM STDIN`, whose data is between the statements.
 
-/// Follows a statement, to see whether data comes after it.
+/// Follows the tokens of a statement, to see whether data comes after it.
 #[derive(Debug, Default)]
-pub(super) struct Copy {
+pub(super) struct CopyTracker {
     begun: bool,
     copies: bool,
     from: bool,
     stdin: bool,
     depth: usize,
-    /// Before which piece the data goes that begins on the next line.
+    /// Data begins on the next line; its token is inserted before the token with this number.
     pub(super) data_for: Option<usize>,
 }
 
-impl Copy {
-    /// Takes a token of the statement into account.
+impl CopyTracker {
+    /// Processes a token of the statement.
     pub(super) fn note(&mut self, token: &str) {
         match token {
             "(" => self.depth += 1,
@@ -26,14 +26,14 @@ impl Copy {
         self.begun = true;
     }
 
-    /// Ends the statement; `place` is the number of its last piece.
+    /// Ends the statement; `place` is the number of its last token.
     pub(super) fn end(&mut self, place: usize, reads_data: bool) {
         let data_for = self.data_for.or((self.stdin && reads_data).then_some(place));
         *self = Self { data_for, ..Self::default() };
     }
 }
 
-/// The lines of data that follow `COPY … FROM STDIN;`, with the one that ends them.
+/// Returns the data lines after `COPY … FROM STDIN;`, with the line that ends them.
 pub(super) fn data(text: &str) -> &str {
     let mut length = 0;
     for line in text.split_inclusive('\n') {

@@ -1,4 +1,4 @@
-//! Rules tried on their own examples: whether each does what its author says, and whether it is ever asked.
+//! Checks of rules on their own examples: whether each does what its author expects, and whether it can ever decide anything.
 
 use std::fmt;
 
@@ -6,16 +6,14 @@ use super::super::{Payload, RuleName};
 use super::compiled::{Guardrails, Rule, Ruling};
 use super::rule::Effect;
 
-/// An example that its rule does not treat as it should.
+/// An example whose outcome is not the expected one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct FailedExample {
-    /// Whose.
     pub rule: RuleName,
     /// `blocks` or `passes`.
     pub list: &'static str,
-    /// Its place in the list, from 0.
+    /// Position in the list, from 0.
     pub index: usize,
-    /// The command.
     pub example: String,
     /// What is wrong, and what to do.
     pub detail: String,
@@ -31,17 +29,15 @@ impl fmt::Display for FailedExample {
 /// A rule that can never decide anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadRule {
-    /// Which.
     pub rule: RuleName,
-    /// Why.
     pub because: String,
 }
 
 impl Guardrails {
-    /// Tries each rule, alone, on its own examples.
+    /// Checks each rule, alone, on its own examples.
     ///
     /// # Errors
-    /// The first example that its rule does not treat as it should.
+    /// Returns the first example whose outcome is not the expected one.
     pub fn examples(&self) -> Result<(), FailedExample> {
         for (number, rule) in self.rules.iter().enumerate() {
             let allow = rule.spec.effect == Effect::Allow;
@@ -62,7 +58,7 @@ impl Guardrails {
         Ok(())
     }
 
-    /// What is wrong when an example is not treated as it should be.
+    /// Returns what is wrong with the outcome of an example, if anything.
     fn example(&self, number: usize, rule: &Rule, command: &str, matching: bool) -> Result<(), String> {
         let judgement = self.judge_by(&rule.example(command), number..number + 1);
         let matched = match &judgement.verdict {
@@ -85,19 +81,19 @@ impl Guardrails {
             (true, true) => "the rule would allow it: narrow the rule, or move the example to passes".to_owned(),
             (true, false) => format!("the rule matches it{}: narrow the rule, or move the example to blocks", by(true)),
             (false, true) if judgement.unclear => {
-                "databases may read it in different ways, so no rule can allow it: move the example to blocks"
+                "dialects of SQL may read it in different ways, so no rule can allow it: move the example to blocks"
                     .to_owned()
             }
             (false, true) if judgement.findings.iter().any(|finding| !finding.unknown_functions.is_empty()) => {
                 let functions: Vec<_> =
                     judgement.findings.iter().flat_map(|finding| finding.unknown_functions.iter().cloned()).collect();
                 format!(
-                    "it calls {}, not known to be harmless: name it in functions, or move the example to blocks",
+                    "it calls {}, which is not known to be harmless: list it in functions, or move the example to blocks",
                     functions.join(", ")
                 )
             }
             (false, true) if judgement.foreign => {
-                "the pattern does not match every command of it, with each operator that a shell acts on spelled out: widen the pattern, or move the example to blocks"
+                "the pattern does not match each of its commands, with every shell operator spelled out: widen the pattern, or move the example to blocks"
                     .to_owned()
             }
             (false, true) => {
@@ -107,8 +103,8 @@ impl Guardrails {
         })
     }
 
-    /// Rules that can never decide, as far as can be told: an earlier rule decides everything, or whatever the rule matches in
-    /// its own examples.
+    /// Returns rules that can never decide, as far as this can be found out: an earlier rule decides everything, or everything that
+    /// the rule matches in its own examples.
     pub fn dead(&self) -> Vec<DeadRule> {
         let dead = |(number, rule): (usize, &Rule)| {
             let because = self.shadowed(number, rule)?;
@@ -135,17 +131,17 @@ impl Guardrails {
         let names: Vec<_> =
             deciding.iter().filter_map(|number| Some(self.rules.get(*number)?.spec.name.as_str())).collect();
         (!names.is_empty()).then(|| {
-            format!("all its examples are decided earlier, by {}: move the rule up, or leave it out", names.join(", "))
+            format!("all its examples are decided earlier, by {}: move the rule up, or delete it", names.join(", "))
         })
     }
 
-    /// The earlier rules that decide every statement of a command that a rule matches; none if it is left one to decide.
+    /// The earlier rules that decide every statement of the command that the rule matches; `None` if one is left to it.
     fn decided_before(&self, number: usize, rule: &Rule, command: &str) -> Option<Vec<usize>> {
-        let case = self.case(&rule.example(command));
+        let facts = self.facts(&rule.example(command));
         let mut deciding = Vec::new();
-        for statement in &case.reading.statements {
-            if !self.deciding(&case, statement, number..number + 1).is_empty() {
-                deciding.push(*self.deciding(&case, statement, 0..number).first()?);
+        for statement in &facts.parsed.statements {
+            if !self.deciding(&facts, statement, number..number + 1).is_empty() {
+                deciding.push(*self.deciding(&facts, statement, 0..number).first()?);
             }
         }
         Some(deciding)
@@ -153,7 +149,7 @@ impl Guardrails {
 }
 
 impl Rule {
-    /// An example as a payload that meets the rule's conditions.
+    /// Returns an example as a payload that meets the rule's conditions.
     fn example(&self, command: &str) -> Payload {
         Payload {
             command: command.to_owned(),

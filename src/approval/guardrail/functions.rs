@@ -1,7 +1,7 @@
-//! Functions that a statement calls: which are known to be harmless, and which are not.
+//! Finds calls of functions that are not known to be harmless.
 //!
-//! A list of dangerous functions is never complete: extensions and people make new ones, and a quoted name hides an old one.
-//! So the list names what is harmless. Whatever else is called may write, or run a text that it is given.
+//! A list of dangerous functions is never complete: extensions and users add new ones, and a quoted name hides a known one. So the
+//! list contains the harmless ones. Any other function may write, or execute a text that it is given.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -15,11 +15,11 @@ static HARMLESS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
     lines.flat_map(str::split_ascii_whitespace).collect()
 });
 
-/// Families whose members all read.
+/// Prefixes of functions that only read.
 const HARMLESS_FAMILIES: [&str; 2] = ["pg_get_", "pg_stat_get_"];
-/// Schemas of the engines themselves.
+/// Schemas of the database systems themselves.
 const SYSTEM: [&str; 3] = ["pg_catalog", "information_schema", "sys"];
-/// Words before a name with a list in parentheses that is a table, an alias or an index, and no function.
+/// Words before a name with a list in parentheses that is a table, an alias or an index, but not a call.
 const BEFORE_NAMES: [&str; 18] = [
     "analyze",
     "as",
@@ -46,26 +46,26 @@ const BEFORE_EXPRESSIONS: [&str; 4] = ["on", "operator", "options", "top"];
 
 /// A call of a function that is not known to be harmless.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Call {
-    /// Its name in lower case, with its schema.
+pub(super) struct UnknownCall {
+    /// The function's name in lower case, with its schema.
     pub(super) name: String,
-    /// Which words are its arguments.
+    /// The words that are its arguments.
     pub(super) arguments: Range<usize>,
 }
 
-impl Call {
-    /// Whether the function is known to run a text, wherever that comes from, or has a name that cannot be read.
+impl UnknownCall {
+    /// Whether the function is known to execute a text of any origin, or has a name that cannot be read.
     pub(super) fn runs_text(&self) -> bool {
         let name = self.name.rsplit('.').next().unwrap_or_default();
         words::runs_text(name) || self.name.is_empty()
     }
 }
 
-/// The calls in a statement of functions that are not known to be harmless. `quoted` has the texts of quoted words, which are
-/// empty in `words`, by the number of the word.
-pub(super) fn calls(words: &[String], quoted: &[(usize, String)]) -> Vec<Call> {
-    let mut calls: Vec<Call> = Vec::new();
-    // The open parentheses, with their place and the call that each belongs to.
+/// Finds the calls of functions that are not known to be harmless. `quoted` contains the quoted words, which are empty in `words`, by
+/// the number of the word.
+pub(super) fn calls(words: &[String], quoted: &[(usize, String)]) -> Vec<UnknownCall> {
+    let mut calls: Vec<UnknownCall> = Vec::new();
+    // The open parentheses: their position, and the call that each belongs to.
     let mut open: Vec<(usize, Option<usize>)> = Vec::new();
     // Whether an alias may follow the parenthesis that was closed last.
     let mut aliased = true;
@@ -86,10 +86,10 @@ pub(super) fn calls(words: &[String], quoted: &[(usize, String)]) -> Vec<Call> {
             }
             _ if words.get(at + 1).is_some_and(|next| next == "(") && (word.is_empty() || is_name(word)) => {
                 let (name, first) = name(words, quoted, at);
-                let place = Place { inside: main || !open.is_empty(), aliased };
-                if !is_harmless(&name) && !is_declared(words, first, place) {
+                let context = NameContext { inside: main || !open.is_empty(), aliased };
+                if !is_harmless(&name) && !is_declared(words, first, context) {
                     called = Some(calls.len());
-                    calls.push(Call { name, arguments: at + 2..words.len() });
+                    calls.push(UnknownCall { name, arguments: at + 2..words.len() });
                 }
             }
             "select" | "insert" | "update" | "delete" | "merge" | "values" | "from" => main |= open.is_empty(),
@@ -99,8 +99,8 @@ pub(super) fn calls(words: &[String], quoted: &[(usize, String)]) -> Vec<Call> {
     calls
 }
 
-/// Those calls that are no arguments of another one.
-pub(super) fn outermost(calls: &[Call]) -> impl Iterator<Item = &Call> {
+/// Returns the calls that are not arguments of another call.
+pub(super) fn outermost(calls: &[UnknownCall]) -> impl Iterator<Item = &UnknownCall> {
     let mut end = 0;
     calls.iter().filter(move |call| {
         let outer = call.arguments.start >= end;
@@ -113,7 +113,7 @@ fn is_name(word: &str) -> bool {
     word.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '@' || c == '#' || !c.is_ascii())
 }
 
-/// The whole name that ends at a word, and the number of its first word. One that Unicode escapes spell is empty.
+/// Returns the full name that ends at a word, and the number of its first word. A name with Unicode escapes is returned empty.
 fn name(words: &[String], quoted: &[(usize, String)], end: usize) -> (String, usize) {
     let word = |at: usize| words.get(at).map_or("", String::as_str);
     let mut first = end;
@@ -146,16 +146,16 @@ fn is_harmless(name: &str) -> bool {
     HARMLESS.contains(name) || HARMLESS_FAMILIES.iter().any(|family| in_family(family))
 }
 
-/// Where a name with a list in parentheses stands.
-struct Place {
-    /// In parentheses, or behind the common table expressions.
+/// The surroundings of a name with a list in parentheses.
+struct NameContext {
+    /// In parentheses, or after the common table expressions.
     inside: bool,
-    /// Behind a parenthesis, it may be the alias of what is in there.
+    /// After parentheses, so it may be the alias of their contents.
     aliased: bool,
 }
 
-/// Whether the name that begins at a word is declared there, with a list of columns or parameters, and not called.
-fn is_declared(words: &[String], first: usize, Place { inside, aliased }: Place) -> bool {
+/// Whether the name is declared there, with a list of columns or parameters, and not called.
+fn is_declared(words: &[String], first: usize, NameContext { inside, aliased }: NameContext) -> bool {
     let Some(before) = first.checked_sub(1).and_then(|at| words.get(at)).map(String::as_str) else { return false };
     let head = words.first().map_or("", String::as_str);
     let this = words.get(first).map_or("", String::as_str);
@@ -170,16 +170,16 @@ fn is_declared(words: &[String], first: usize, Place { inside, aliased }: Place)
         || matches!(before, "with" | ",") && head == "with" && !inside
 }
 
-/// Whether the `using` before a word names the method of an index: `create index … using gin (…)`, `exclude using gist (…)`.
+/// Whether `using` before a word names the method of an index: `create index … using gin (…)`, `exclude using gist (…)`.
 fn uses_method(words: &[String], first: usize) -> bool {
     words.iter().find(|word| *word != "(").is_some_and(|head| head == "create")
         || first.checked_sub(2).and_then(|at| words.get(at)).is_some_and(|word| word == "exclude")
 }
 
-/// The functions that a rule names: in its list, as words of its statements, or in its pattern.
+/// Returns the functions that a rule names: in `functions`, in `statements`, or in its pattern.
 pub(super) fn named_by(rule: &Guardrail) -> HashSet<String> {
     let of_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '@' | '#') || !c.is_ascii();
-    // Escapes such as `\b` are no part of a name, and `\.` is a dot.
+    // Escapes such as `\b` do not belong to a name, and `\.` is a dot.
     let pattern = rule.pattern.as_deref().unwrap_or_default().replace("\\.", ".");
     let mut plain = String::with_capacity(pattern.len());
     let mut chars = pattern.chars();

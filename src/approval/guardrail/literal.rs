@@ -1,23 +1,23 @@
-//! Where strings, comments, numbers and variables end, and what strings say.
+//! Where strings, comments, numbers and variables end, and the values of strings.
 
-/// What a backslash does in a string.
+/// The meaning of a backslash in a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Escapes {
     /// Nothing.
     None,
-    /// It stands before a quote or a letter.
+    /// Escapes a quote or a letter.
     Simple,
-    /// It also stands before the code of a character.
+    /// Also begins the code of a character.
     Extended,
 }
 
-/// The quote that opens a string, three times where that is one.
+/// Returns the quote that opens a string, three times if the string is triple-quoted.
 pub(super) fn opening(text: &str, quote: char, triple: bool) -> &str {
     let length = if triple && text.chars().take(3).filter(|c| *c == quote).count() == 3 { 3 } else { 1 };
     text.get(..length).unwrap_or_default()
 }
 
-/// The length of a text up to the mark that ends it.
+/// Returns the length of a text up to the mark that ends it.
 pub(super) fn quoted_end(text: &str, mark: &str, backslash: bool, doubled: bool) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -38,24 +38,24 @@ pub(super) fn quoted_end(text: &str, mark: &str, backslash: bool, doubled: bool)
     }
 }
 
-/// What a quoted text says.
+/// Returns the value of a quoted text.
 pub(super) fn unescaped(raw: &str, mark: &str, escapes: Escapes) -> String {
     let raw = if mark.len() == 1 && raw.contains(mark) { raw.replace(&mark.repeat(2), mark) } else { raw.to_owned() };
     if escapes == Escapes::None || !raw.contains('\\') {
         return raw;
     }
-    let mut said = String::with_capacity(raw.len());
+    let mut value = String::with_capacity(raw.len());
     let mut rest = raw.as_str();
     while let Some((before, from)) = rest.split_once('\\') {
-        said.push_str(before);
+        value.push_str(before);
         let Some(c) = from.chars().next() else { break };
         let (escaped, length) =
             coded(from, c).filter(|_| escapes == Escapes::Extended).unwrap_or((simple(c), c.len_utf8()));
-        said.push(escaped);
+        value.push(escaped);
         rest = from.get(length..).unwrap_or_default();
     }
-    said.push_str(rest);
-    said
+    value.push_str(rest);
+    value
 }
 
 const fn simple(c: char) -> char {
@@ -70,7 +70,7 @@ const fn simple(c: char) -> char {
     }
 }
 
-/// A character by its code, and the length of the code: `\x41`, `\101`, `\u0041`, `\U00000041`.
+/// A character given by its code, and the length of the code: `\x41`, `\101`, `\u0041`, `\U00000041`.
 fn coded(text: &str, kind: char) -> Option<(char, usize)> {
     let (prefix, radix, most) = match kind {
         'x' => (1, 16, 2),
@@ -85,35 +85,35 @@ fn coded(text: &str, kind: char) -> Option<(char, usize)> {
     Some((char::from_u32(code)?, prefix + length))
 }
 
-/// What escapes the characters of `U&'…'`, by what follows that: `UESCAPE '!'`, or else a backslash.
+/// Returns the escape character of `U&'…'`: the one after `UESCAPE '!'`, or a backslash.
 pub(super) fn unicode_escape(after: &str) -> char {
     let named = after.trim_start().split_at_checked(7).filter(|(word, _)| word.eq_ignore_ascii_case("uescape"));
     named.and_then(|(_, from)| from.trim_start().strip_prefix('\'')?.chars().next()).unwrap_or('\\')
 }
 
-/// What the inside of `U&'…'` says: `\0061`, `\+000061`, `\\`.
+/// Returns the value of `U&'…'`: `\0061`, `\+000061`, `\\`.
 pub(super) fn unicode_unescaped(inside: &str, escape: char) -> String {
-    let mut said = String::with_capacity(inside.len());
+    let mut value = String::with_capacity(inside.len());
     let mut rest = inside;
     while let Some((before, from)) = rest.split_once(escape) {
-        said.push_str(before);
+        value.push_str(before);
         let (sign, digits) = from.strip_prefix('+').map_or((0, from), |digits| (1, digits));
         let length = if sign == 1 { 6 } else { 4 };
         let code =
             digits.get(..length).and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32);
         if let Some(c) = code {
-            said.push(c);
+            value.push(c);
             rest = from.get(sign + length..).unwrap_or_default();
         } else {
-            said.push(escape);
+            value.push(escape);
             rest = from.strip_prefix(escape).unwrap_or(from);
         }
     }
-    said.push_str(rest);
-    said
+    value.push_str(rest);
+    value
 }
 
-/// The length of a comment behind its mark, with the mark that ends it. So deep may comments be in it.
+/// Returns the length of a comment after its mark, including the mark that ends it. Comments may nest up to the depth `most`.
 pub(super) fn comment_end(text: &str, most: usize) -> Option<usize> {
     let (mut at, mut depth) = (0, 0);
     loop {
@@ -133,7 +133,7 @@ pub(super) fn comment_end(text: &str, most: usize) -> Option<usize> {
     }
 }
 
-/// `$tag$` or `$$`, if a text begins so in PostgreSQL: its tags are words in any letters, without `$`.
+/// Returns `$tag$` or `$$` if a text begins so in PostgreSQL: a tag is a word of any letters, without `$`.
 pub(super) fn dollar_tag(text: &str) -> Option<&str> {
     let tag = text.strip_prefix('$')?.split('$').next()?;
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii();
@@ -141,7 +141,7 @@ pub(super) fn dollar_tag(text: &str) -> Option<&str> {
     text.get(..tag.len() + 2).filter(|_| is_tag)
 }
 
-/// The length of a number. SQL Server ends one behind an `e` without digits.
+/// Returns the length of a number. SQL Server ends one after an `e` without digits.
 pub(super) fn number(text: &str, bare_exponent: bool) -> usize {
     let digits = |from: usize| text.bytes().skip(from).take_while(u8::is_ascii_digit).count();
     if text.starts_with("0x") || text.starts_with("0X") {
@@ -162,7 +162,7 @@ pub(super) fn number(text: &str, bare_exponent: bool) -> usize {
     length
 }
 
-/// The length of a variable of SQLite's with a suffix in parentheses: `$name::part(…)`, also with `@`, `:` and `#`.
+/// Returns the length of a SQLite variable with a suffix in parentheses: `$name::part(…)`, also with `@`, `:` and `#`.
 pub(super) fn variable(text: &str) -> Option<usize> {
     let mut letters = 0;
     let mut at = 1;

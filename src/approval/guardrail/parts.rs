@@ -1,9 +1,9 @@
-//! Which words of a statement begin something that an allowing rule has to cover by itself: another statement, since SQL Server
-//! needs no semicolon, or a clause by which a query no longer only reads.
+//! Finds the parts of a statement that an allowing rule must cover separately: another statement, since SQL Server needs no semicolon,
+//! or a clause that makes a query do more than read.
 
 use super::words;
 
-/// Where parts begin, by the number of the word. The first begins with the statement, or behind its parentheses.
+/// Returns the number of the first word of each part. The first part begins after leading parentheses.
 pub(super) fn beginnings(words: &[String]) -> Vec<usize> {
     let first = words.iter().position(|word| word != "(").unwrap_or(0);
     let mut beginnings = vec![first];
@@ -15,14 +15,14 @@ pub(super) fn beginnings(words: &[String]) -> Vec<usize> {
             beginnings.push(at);
             head = at;
         } else if own_into {
-            // The next one is another clause.
+            // The next `into` belongs to another clause.
             head = at;
         }
     }
     beginnings
 }
 
-/// Whether a statement runs a text as code, by its words.
+/// Whether a statement executes a text as code, judged by its words.
 pub(super) fn runs_text(words: &[String]) -> bool {
     let runs =
         |(at, word): (usize, &String)| words::runs_text(word) && !(words::begins_statement(word) && is_name(words, at));
@@ -52,21 +52,21 @@ fn begins(words: &[String], at: usize) -> bool {
         "into" => true,
         "for" => next == "share" || next == "key" && word(words, at + 2) == "share",
         "lock" => next == "in" && word(words, at + 2) == "share",
-        // Reserved words after it: there is no such statement.
+        // `use index` and `use key` are no statements.
         "use" if matches!(next, "index" | "key") => false,
         "create" if shows_definition(words, at) => false,
         _ => words::begins_statement(this) && (next != "(" || this.starts_with("exec")),
     }
 }
 
-/// Whether a statement begins behind Snowflake's `->>`, which hands it the rows of the one before.
+/// Whether a statement begins after Snowflake's `->>`, which passes it the rows of the previous one.
 fn is_handed_rows(words: &[String], at: usize) -> bool {
     let this = word(words, at);
     let begins = words::begins_sql(this) && !matches!(this, "select" | "show" | "with");
     before(words, at) == "->>" && (begins || matches!(this, "get" | "put" | "remove" | "rm" | "undrop"))
 }
 
-/// Whether another statement of SQL Server's begins behind a query, by a word that is no sign of one elsewhere.
+/// Whether another statement of SQL Server begins after a query, with a word that is ordinary elsewhere.
 fn follows_query(words: &[String], at: usize) -> bool {
     let this = word(words, at);
     let begins = matches!(
@@ -86,12 +86,12 @@ fn follows_query(words: &[String], at: usize) -> bool {
     begins && word(words, at + 1) != "(" && before(words, at) != "character" && !is_name(words, at)
 }
 
-/// Statements to which `into` belongs.
+/// Whether `into` is part of a statement that begins with this word.
 fn takes_into(head: &str) -> bool {
     matches!(head, "insert" | "replace" | "merge" | "upsert" | "copy" | "load" | "fetch" | "import")
 }
 
-/// Locks of SQL Server: `from t with (updlock)`. Commas between them may be left out.
+/// Whether a word is a lock hint of SQL Server: `from t with (updlock)`. Commas between hints are optional.
 fn is_lock_hint(words: &[String], at: usize) -> bool {
     let is_hint = |word: &str| {
         word.ends_with("lock") || matches!(word, "nowait" | "readpast" | "repeatableread" | "serializable" | "tablockx")
@@ -103,7 +103,7 @@ fn is_lock_hint(words: &[String], at: usize) -> bool {
         && (matches!(word(words, at + 1), ")" | ",") || is_hint(word(words, at + 1)))
 }
 
-/// Whether a sequence is made to count on: `next value for s` in the standard, `s.nextval` in Oracle and Snowflake.
+/// Whether a number is taken from a sequence: `next value for s` in the standard, `s.nextval` in Oracle and Snowflake.
 fn takes_number(words: &[String], at: usize) -> bool {
     match word(words, at) {
         "next" => word(words, at + 1) == "value" && word(words, at + 2) == "for",
@@ -112,10 +112,10 @@ fn takes_number(words: &[String], at: usize) -> bool {
     }
 }
 
-/// Whether a word can only be a name, where it stands: behind a dot, a comma, or the `as` of a query, or before what no statement
-/// goes on with.
+/// Whether a word can only be a name, because of its neighbours: after a dot, a comma or the `as` of a query, or before a word that
+/// cannot follow in a statement.
 fn is_name(words: &[String], at: usize) -> bool {
-    // A line of a client, which ends the batch before it.
+    // A client's line, which ends a batch.
     if word(words, at) == "go" {
         return false;
     }
@@ -134,9 +134,9 @@ fn is_name(words: &[String], at: usize) -> bool {
     }
 }
 
-/// Whether a word that wants an argument as a statement has none: `where enable = true`, `select copy from t`, `order by kill`.
+/// Whether a word that needs an argument as a statement has none: `where enable = true`, `select copy from t`, `order by kill`.
 fn is_column(words: &[String], at: usize) -> bool {
-    let stands_alone = matches!(word(words, at), "commit" | "revert" | "rollback" | "setuser");
+    let is_complete = matches!(word(words, at), "commit" | "revert" | "rollback" | "setuser");
     let needs_more = matches!(
         word(words, at),
         "call"
@@ -155,7 +155,7 @@ fn is_column(words: &[String], at: usize) -> bool {
             | "writetext"
     );
     let Some(next) = words.get(at + 1).map(String::as_str) else { return needs_more };
-    (needs_more || stands_alone)
+    (needs_more || is_complete)
         && matches!(
             next,
             ")" | ","
@@ -188,11 +188,11 @@ fn is_column(words: &[String], at: usize) -> bool {
         )
 }
 
-/// Whether it is all of `show create table a.b`. Only such kinds are named whose creation needs more than a name, so that SQL
-/// Server, to which `show` may be a procedure, refuses all of it.
+/// Whether the whole statement is `show create table a.b`. Only kinds whose creation needs more than a name are listed: to SQL Server
+/// `show` may be a procedure, but then it refuses the rest.
 fn shows_definition(words: &[String], at: usize) -> bool {
     let kind = word(words, at + 1);
-    // Quotes of names are tokens to databases that do not have them, which refuse the statement.
+    // In dialects without these quotes they are separate tokens, and the statement is refused.
     let quote = |word: &&String| !matches!(word.as_str(), "`" | "[" | "]");
     let name: Vec<&String> = words.iter().skip(at + 2).filter(quote).collect();
     let is_name = name.iter().enumerate().all(|(place, word)| (*word == ".") == (place % 2 == 1));

@@ -1,33 +1,33 @@
-//! Patterns of rules, compiled.
+//! Compiled patterns of rules.
 
 use regex::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Capture, Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Repetition};
 
 use super::rule::{Effect, Guardrail, InvalidGuardrail};
-use super::shell::{Line, OPERATORS, marked};
+use super::shell::{MarkedScript, OPERATORS, marked};
 
-/// Bytes that a compiled pattern may take.
+/// Maximum size of a compiled pattern in bytes.
 const SIZE: usize = 1 << 20;
-/// How deep groups may be nested in a pattern that has been parsed and written out again, which adds groups of its own.
+/// Maximum depth of groups in a pattern after it was parsed and printed, which adds groups.
 const NESTING: u32 = 1_000;
 
-/// A rule's pattern, ready to match.
+/// A rule's compiled pattern.
 #[derive(Debug, Clone)]
 pub(super) enum Pattern {
-    /// Of `deny` and `require`: it may match anywhere.
+    /// For `deny` and `require`: it may match anywhere.
     Anywhere(Regex),
-    /// Of `allow`: it matches from beginning to end.
+    /// For `allow`: it must match the whole text.
     Whole {
-        /// For statements of SQL.
+        /// For SQL statements.
         statement: Regex,
-        /// For commands whose operators are marked: only an operator that the pattern spells stands for one.
+        /// For commands with marked operators: only an operator that the pattern spells out matches one.
         shell: Regex,
     },
 }
 
 impl Pattern {
-    /// The pattern of a rule, if it has one.
+    /// Compiles the pattern of a rule, if it has one.
     pub(super) fn compile(spec: &Guardrail) -> Result<Option<Self>, InvalidGuardrail> {
         let Some(pattern) = &spec.pattern else { return Ok(None) };
         let refused = |detail: String| InvalidGuardrail::Pattern { rule: spec.name.clone(), detail };
@@ -36,8 +36,8 @@ impl Pattern {
             builder.size_limit(SIZE).dfa_size_limit(SIZE).nest_limit(NESTING);
             builder.build().map_err(|error| refused(error.to_string()))
         };
-        // Parsed alone and written out again: a pattern that closes a group it has not opened, or ends in a comment, must not
-        // get out of the anchors.
+        // The pattern is parsed alone and printed again. Otherwise a pattern that closes a group it has not opened, or ends in a
+        // comment, could escape from the anchors.
         let parsed = ParserBuilder::new().case_insensitive(true).build().parse(pattern);
         let parsed = parsed.map_err(|error| refused(error.to_string()))?;
         if spec.effect != Effect::Allow {
@@ -49,21 +49,21 @@ impl Pattern {
         }))
     }
 
-    /// Whether it matches a text: anywhere in it, or for `allow` from beginning to end.
+    /// Whether it matches a text: anywhere, or for `allow` the whole text.
     pub(super) fn is_match(&self, text: &str) -> bool {
         match self {
             Self::Anywhere(regex) | Self::Whole { statement: regex, .. } => regex.is_match(text),
         }
     }
 
-    /// Whether it allows a command of a shell, as each of its readings has it.
-    pub(super) fn covers(&self, lines: &[Line]) -> bool {
+    /// Whether it allows a shell command in each way that shells read it.
+    pub(super) fn covers(&self, scripts: &[MarkedScript]) -> bool {
         let Self::Whole { shell, .. } = self else { return false };
-        !lines.is_empty() && lines.iter().all(|line| line.is_covered_by(|text| shell.is_match(text)))
+        !scripts.is_empty() && scripts.iter().all(|script| script.is_covered_by(|text| shell.is_match(text)))
     }
 }
 
-/// A pattern in which each literal operator also stands for the marked one, and nothing else does: no dot, set or class.
+/// Makes each literal operator of a pattern also match the marked one. No dot, set or class matches a marked operator.
 fn spell(pattern: &Hir) -> Hir {
     match pattern.kind() {
         HirKind::Literal(literal) => match std::str::from_utf8(&literal.0) {
@@ -81,7 +81,7 @@ fn spell(pattern: &Hir) -> Hir {
         HirKind::Capture(capture) => Hir::capture(Capture { sub: Box::new(spell(&capture.sub)), ..capture.clone() }),
         HirKind::Concat(parts) => Hir::concat(parts.iter().map(spell).collect()),
         HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(spell).collect()),
-        // Classes of bytes hold nothing but ASCII: a pattern that could match half a character was refused before.
+        // Byte classes only contain ASCII: a pattern that could match half a character was refused before.
         HirKind::Empty | HirKind::Look(_) | HirKind::Class(Class::Bytes(_)) => pattern.clone(),
     }
 }

@@ -1,4 +1,4 @@
-//! One rule as it is configured, and what makes it one that cannot be meant.
+//! One rule as it is configured, and the checks that make it valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,173 +7,140 @@ use serde_json::Value;
 
 use super::super::{GroupName, MAX_PLACES, MAX_SLOTS, RuleName, Slot};
 
-/// Most rules of one resource.
+/// Maximum number of rules of a resource.
 pub(super) const MAX_RULES: usize = 100;
-/// Most entries of one list of a rule.
+/// Maximum number of entries in one list of a rule.
 const MAX_ENTRIES: usize = 50;
-/// Bytes of a pattern.
+/// Maximum length of a pattern in bytes.
 const MAX_PATTERN: usize = 1_000;
-/// Bytes of any other text.
+/// Maximum length of any other text in bytes.
 const MAX_TEXT: usize = 4_096;
 
-/// What a rule does with a statement that it matches.
+/// The effect of a rule on a statement that it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
-    /// It is refused, nobody is asked.
+    /// The command is refused; nobody is asked.
     Deny,
-    /// It goes ahead, nobody is asked.
+    /// The command may run; nobody is asked.
     Allow,
     /// People are asked, also those of the rule's slots.
     Require,
 }
 
-/// A rule about commands. Rules are asked in order, and the first that matches a statement decides it.
+/// A rule about commands. Rules apply in order; the first that matches a statement decides it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Guardrail {
-    /// What it is called in answers and logs.
+    /// Its name in answers and logs.
     pub name: RuleName,
-    /// What it does.
     pub effect: Effect,
-    /// Words that stand next to each other in a statement (`drop table`); one entry is enough.
+    /// Word sequences that the statement must contain (`drop table`); one of the entries is enough.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<String>,
-    /// A regular expression, in any case of letters.
+    /// A regular expression, which ignores case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
-    /// Functions that statements it allows may call, beside those known to be harmless: `net_total`, `app.net_total`, `*` for all.
+    /// Functions that allowed statements may call, in addition to the harmless ones: `net_total`, `app.net_total`, `*` for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<String>,
-    /// Only for commands of these languages.
+    /// Restricts the rule to commands of these languages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<String>,
-    /// Only when the context holds these values: JSON Pointer to value, a list for one of several, `null` for none.
+    /// Restricts the rule to a context with these values: JSON Pointer to value; a list for one of several, `null` for absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, Value>,
-    /// Approvals needed beyond the policy's.
+    /// Approvals needed in addition to the policy's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<Slot>,
-    /// Told to whoever asked.
+    /// Shown to the requester.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Commands that it must catch, or for `allow`, must not let through.
+    /// Example commands that the rule must match; for `allow`, must not allow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub blocks: Vec<String>,
-    /// Commands that it must leave alone, or for `allow`, must let through.
+    /// Example commands that the rule must not match; for `allow`, must allow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<String>,
 }
 
-/// A rule that cannot be meant.
+/// Why a rule is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGuardrail {
-    /// Beyond what is judged in bounded time.
+    /// More than can be judged in bounded time.
     #[error("too many guardrails: at most 100 for one resource")]
     TooManyRules,
-    /// Answers name rules, so a name must say which.
-    #[error("guardrail {0} is there twice: give each its own name")]
+    /// Answers refer to rules by name, so names must be unique.
+    #[error("two guardrails are named {0}: give each its own name")]
     NameTwice(RuleName),
-    /// A list that is too long.
-    #[error("guardrail {rule}: {list} has more than 50 entries: cut it into several rules")]
-    TooMany {
-        /// Whose.
-        rule: RuleName,
-        /// Which list.
-        list: &'static str,
-    },
-    /// A text that is too long.
+    /// A list is too long.
+    #[error("guardrail {rule}: {list} has more than 50 entries: split it into several rules")]
+    TooMany { rule: RuleName, list: &'static str },
+    /// A text is too long.
     #[error("guardrail {rule}: {what} is longer than {most} bytes")]
     TooLong {
-        /// Whose.
         rule: RuleName,
-        /// Which text.
         what: &'static str,
-        /// How long it may be.
+        /// The maximum length.
         most: usize,
     },
-    /// An entry that no statement could hold.
+    /// An entry that no statement can contain.
     #[error(
-        "guardrail {rule}: {entry:?} is no sequence of plain words such as \"drop table\": leave out quotes, comments and semicolons, or use pattern"
+        "guardrail {rule}: {entry:?} is not a sequence of plain words such as \"drop table\": leave out quotes, comments and semicolons, or use pattern"
     )]
-    Statement {
-        /// Whose.
-        rule: RuleName,
-        /// The entry.
-        entry: String,
-    },
-    /// Not a regular expression, or one that is too large.
+    Statement { rule: RuleName, entry: String },
+    /// The pattern is not a regular expression, or too large.
     #[error("guardrail {rule}: pattern: {detail}")]
     Pattern {
-        /// Whose.
         rule: RuleName,
-        /// What the compiler says.
+        /// The error of the regex compiler.
         detail: String,
     },
-    /// A key of `context` that is no JSON Pointer.
-    #[error("guardrail {rule}: context key {pointer:?} is no JSON Pointer: it begins with a slash, as in \"/mode\"")]
-    Pointer {
-        /// Whose.
-        rule: RuleName,
-        /// The key.
-        pointer: String,
-    },
+    /// A key of `context` is not a JSON Pointer.
+    #[error(
+        "guardrail {rule}: context key {pointer:?} is not a JSON Pointer: it must begin with a slash, as in \"/mode\""
+    )]
+    Pointer { rule: RuleName, pointer: String },
     /// No context could meet all conditions.
     #[error("guardrail {rule}: no context can meet {pointer:?} together with the rule's other context conditions")]
     Context {
-        /// Whose.
         rule: RuleName,
-        /// The condition that fails.
+        /// The condition that cannot be met.
         pointer: String,
     },
-    /// Slots beside an effect that asks nobody.
+    /// Slots with an effect that asks nobody.
     #[error("guardrail {0}: slots are only for effect \"require\"")]
     NeedlessSlots(RuleName),
-    /// Functions beside an effect that has no use for them.
-    #[error("guardrail {0}: functions are only for effect \"allow\": others look at every call")]
+    /// Functions with an effect that does not use them.
+    #[error("guardrail {0}: functions are only for effect \"allow\": the other effects check every call")]
     NeedlessFunctions(RuleName),
-    /// Not the name of a function.
+    /// The entry is not a function name.
     #[error(
-        "guardrail {rule}: {entry:?} is no name of a function such as \"net_total\" or \"app.net_total\", or \"*\" for all of them"
+        "guardrail {rule}: {entry:?} is not a function name such as \"net_total\" or \"app.net_total\", or \"*\" for all functions"
     )]
-    Function {
-        /// Whose.
-        rule: RuleName,
-        /// The entry.
-        entry: String,
-    },
-    /// A slot that needs nobody.
+    Function { rule: RuleName, entry: String },
+    /// A slot that needs no approval.
     #[error("guardrail {rule}: slot of group {group}: needed must be at least 1")]
-    NothingNeeded {
-        /// Whose.
-        rule: RuleName,
-        /// Of which group.
-        group: GroupName,
-    },
+    NothingNeeded { rule: RuleName, group: GroupName },
     /// Two slots of one group.
     #[error("guardrail {rule}: group {group} has two slots: use one slot and raise its needed")]
-    GroupTwice {
-        /// Whose.
-        rule: RuleName,
-        /// Which group.
-        group: GroupName,
-    },
-    /// More approvals than a policy may ask for.
+    GroupTwice { rule: RuleName, group: GroupName },
+    /// More approvals than a policy may require.
     #[error("guardrail {0}: too many slots: at most 50 slots and 200 approvals in all")]
     TooManySlots(RuleName),
 }
 
 impl Guardrail {
-    /// Whether it looks at nothing at all, so that it decides every statement that reaches it.
+    /// Whether it has no condition at all, so that it decides every statement that reaches it.
     pub(super) fn is_unconditional(&self) -> bool {
         self.is_textless() && self.languages.is_empty() && self.context.is_empty()
     }
 
-    /// Whether it does not look at the command's text.
+    /// Whether it has no condition on the command's text.
     pub(super) fn is_textless(&self) -> bool {
         self.statements.is_empty() && self.pattern.is_none()
     }
 
-    /// Checks what neither types nor the compilers of words and patterns can.
+    /// Checks what the types and the compilers of entries and patterns do not.
     pub(super) fn check(&self) -> Result<(), InvalidGuardrail> {
         self.check_sizes()?;
         self.check_slots()?;
@@ -255,7 +222,7 @@ impl Guardrail {
         Ok(())
     }
 
-    /// A context that meets the rule's conditions, if any does: what its examples come with.
+    /// A context that meets the rule's conditions, for its examples; `None` if no value is required.
     pub(super) fn sample_context(&self) -> Option<Value> {
         let mut sample = None;
         for (pointer, wanted) in &self.context {
@@ -271,7 +238,7 @@ impl Guardrail {
     }
 }
 
-/// Sets what a pointer points to, making objects on the way.
+/// Sets the value that a pointer points to, and creates objects on the way.
 fn put(root: &mut Value, pointer: &str, value: Value) {
     let mut place = root;
     for part in pointer.split('/').skip(1) {
@@ -284,7 +251,7 @@ fn put(root: &mut Value, pointer: &str, value: Value) {
     *place = value;
 }
 
-/// Whether a context holds what is wanted at a place. A missing member counts as `null`.
+/// Whether a context has the expected value at a pointer. A missing member counts as `null`.
 pub(super) fn holds(context: Option<&Value>, pointer: &str, wanted: &Value) -> bool {
     let found = context.and_then(|context| context.pointer(pointer)).unwrap_or(&Value::Null);
     match wanted {
@@ -308,13 +275,13 @@ mod tests {
     fn defaults_are_left_out_and_unknown_fields_refused() {
         let short = json!({"name": "a", "effect": "deny"});
         assert_eq!(serde_json::to_value(rule(short.clone())).expect("json"), short);
-        // At the edge; a row from a newer version may have more.
+        // Only input is checked so: a row written by a newer version may have more fields.
         let misspelt = json!({"name": "a", "effect": "deny", "patern": "x"});
         assert!(Guardrail::deserialize(Shaped(misspelt)).is_err());
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn invalid_rules_are_refused() {
         let slot = json!({"group": "dba"});
         for bad in [
             json!({"name": "a", "effect": "deny", "slots": [slot]}),

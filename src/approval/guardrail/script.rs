@@ -1,39 +1,39 @@
-//! Whether a text that begins with a word of SQL is a script of something else: `set -e`, and `psql -c '…'` on the next line.
+//! Whether a text that begins with a word of SQL is a script in another language: `set -e`, and `psql -c '…'` on the next line.
 //!
-//! Words that shells, build files or other languages also begin with are suspicious. What follows them must look like SQL:
-//! no options, no operators of a shell, and no later line that begins as a call of a program does. After other words of SQL such a
-//! line has to show an option or an operator, too.
+//! Some words of SQL also begin commands of shells, build files or other languages. The text after such a word must look like SQL:
+//! no options, no shell operators, and no later line that begins like the call of a program. After other words of SQL such a
+//! line must also have an option or an operator to count as a script.
 
 use super::words;
 
-/// Whether some statement of a text is more likely a script's line than SQL.
+/// Whether some statement of a text is more likely a line of a script than SQL.
 pub(super) fn is_likely(text: &str) -> bool {
     let tokens = tokens(text);
     tokens.split(|token| token.depth == 0 && token.is(";")).any(is_script)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sort {
+enum TokenKind {
     Word,
     Mark,
     Quoted,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Token<'a> {
+struct ScriptToken<'a> {
     text: &'a str,
-    sort: Sort,
-    /// It is the first of its line.
+    kind: TokenKind,
+    /// First token of its line.
     begins_line: bool,
-    /// White space is before it.
+    /// After white space.
     spaced: bool,
-    /// How many parentheses are open around it.
+    /// Number of open parentheses around it.
     depth: u32,
 }
 
-impl Token<'_> {
+impl ScriptToken<'_> {
     fn is(&self, text: &str) -> bool {
-        self.sort != Sort::Quoted && self.text.eq_ignore_ascii_case(text)
+        self.kind != TokenKind::Quoted && self.text.eq_ignore_ascii_case(text)
     }
 
     fn is_one_of(&self, words: &[&str]) -> bool {
@@ -41,7 +41,7 @@ impl Token<'_> {
     }
 }
 
-/// Words of SQL that a script may begin a command with, too.
+/// Words of SQL that may also begin a command of a script.
 #[rustfmt::skip]
 const SHARED: &[&str] = &[
     "abort", "analyze", "attach", "backup", "begin", "call", "checkpoint", "cluster", "comment", "commit", "copy",
@@ -51,13 +51,13 @@ const SHARED: &[&str] = &[
     "use", "vacuum",
 ];
 
-/// Those of them that operators of SQL may follow at once.
+/// Those of them that SQL operators may follow directly.
 const QUERYING: &[&str] = &["analyze", "begin", "desc", "describe", "exec", "execute", "show"];
 
 /// Words that begin a query, in which operators are ordinary.
 const QUERIES: &[&str] = &["explain", "select", "values", "with"];
 
-/// Words that begin a line in the middle of a statement, or a statement of a language in a database.
+/// Words that begin a line in the middle of a statement, or a statement of a database's programming language.
 #[rustfmt::skip]
 const CONTINUE: &[&str] = &[
     "add", "all", "alter", "and", "as", "asc", "asof", "at", "begin", "between", "by", "cascade", "case", "character",
@@ -77,7 +77,7 @@ const CONTINUE: &[&str] = &[
     "work", "write", "xor",
 ];
 
-/// Words that something has to follow, on the next line if need be.
+/// Words that need a continuation, perhaps on the next line.
 #[rustfmt::skip]
 const WANT: &[&str] = &[
     "all", "and", "as", "between", "by", "case", "concurrently", "cursor", "database", "distinct", "else", "for",
@@ -86,17 +86,17 @@ const WANT: &[&str] = &[
     "using", "values", "verbose", "view", "when", "where",
 ];
 
-/// Whether a statement is a script's line, or several.
-fn is_script(statement: &[Token<'_>]) -> bool {
+/// Whether a statement is one or more lines of a script.
+fn is_script(statement: &[ScriptToken<'_>]) -> bool {
     let Some((first, rest)) = statement.split_first() else { return false };
     let Some(second) = rest.first() else { return false };
-    // A target of a build file, a key.
-    if first.sort != Sort::Word
+    // A target of a build file, or a key.
+    if first.kind != TokenKind::Word
         || second.is(":") && !second.spaced && !rest.get(1).is_some_and(|next| next.is_one_of(&[":", "="]))
     {
-        return first.sort == Sort::Word;
+        return first.kind == TokenKind::Word;
     }
-    let is_menu = first.is("select") && second.sort == Sort::Word && rest.get(1).is_some_and(|word| word.is("in"));
+    let is_menu = first.is("select") && second.kind == TokenKind::Word && rest.get(1).is_some_and(|word| word.is("in"));
     let is_block_of_python = || on_first_line(rest, |token, next| token.is(":") && next.is_none_or(|next| next.spaced));
     if goes_on_as_command(first, rest)
         || is_menu && rest.get(2).is_some_and(|next| !next.is("("))
@@ -104,39 +104,39 @@ fn is_script(statement: &[Token<'_>]) -> bool {
     {
         return true;
     }
-    // Variables of a database.
+    // A variable of a database.
     if second.is("@") {
         return false;
     }
-    let plainly = |at| calls_program(statement, at) && acts_in_line(statement.get(at..).unwrap_or_default(), first);
+    let clearly = |at| calls_program(statement, at) && acts_in_line(statement.get(at..).unwrap_or_default(), first);
     if !first.is_one_of(SHARED) {
         return words::begins_sql(&first.text.to_lowercase())
-            && (!first.is("select") && is_option(rest) || (1..statement.len()).any(plainly));
+            && (!first.is("select") && is_option(rest) || (1..statement.len()).any(clearly));
     }
     let acts = !first.is_one_of(QUERYING) && on_first_line(rest, is_operator);
     acts || is_option(rest) || (1..statement.len()).any(|at| calls_program(statement, at))
 }
 
-/// Whether a word of SQL is only the beginning of a command's name, an assignment, or a command that an operator follows:
+/// Whether a word of SQL only begins the name of a command, an assignment, or a command with an operator:
 /// `update-grub`, `start.sh`, `values=(a b)`, `update && …`, `copy /y`, `go build`.
-fn goes_on_as_command(first: &Token<'_>, rest: &[Token<'_>]) -> bool {
+fn goes_on_as_command(first: &ScriptToken<'_>, rest: &[ScriptToken<'_>]) -> bool {
     let Some((second, following)) = rest.split_first() else { return false };
     if !words::begins_sql(&first.text.to_lowercase()) || second.begins_line {
         return false;
     }
     let third = following.first().filter(|third| !third.spaced && !third.begins_line);
     let begins =
-        |is: fn(char) -> bool| third.is_some_and(|third| third.sort == Sort::Word && third.text.starts_with(is));
-    let glued = !second.spaced
+        |is: fn(char) -> bool| third.is_some_and(|third| third.kind == TokenKind::Word && third.text.starts_with(is));
+    let attached = !second.spaced
         && (second.is_one_of(&["/", "="])
             || second.is(".") && begins(|c| !c.is_ascii_digit())
             || second.is("-") && begins(|c| !c.is_ascii_digit()) && !first.is("select"));
     let operator = second.is_one_of(&["|", "&", "<", ">", "/"]);
-    glued || operator || first.is("go") && !second.text.starts_with(|c: char| c.is_ascii_digit())
+    attached || operator || first.is("go") && !second.text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Whether a line shows by an option that it calls a program, or, where no query is, by an operator of a shell.
-fn acts_in_line(from: &[Token<'_>], first: &Token<'_>) -> bool {
+/// Whether a line calls a program, as an option shows or, outside of queries, a shell operator.
+fn acts_in_line(from: &[ScriptToken<'_>], first: &ScriptToken<'_>) -> bool {
     let length = from.iter().skip(1).position(|token| token.begins_line).map_or(from.len(), |at| at + 1);
     let line = from.get(..length).unwrap_or_default();
     let named = |at: usize| line.get(at + 1).is_some_and(|token| !token.text.starts_with(|c: char| c.is_ascii_digit()));
@@ -147,28 +147,31 @@ fn acts_in_line(from: &[Token<'_>], first: &Token<'_>) -> bool {
 }
 
 /// Whether an option of a program begins here: `-e`, `+x`, `--`.
-fn is_option(tokens: &[Token<'_>]) -> bool {
+fn is_option(tokens: &[ScriptToken<'_>]) -> bool {
     let [sign, following, ..] = tokens else { return false };
     sign.spaced
         && sign.is_one_of(&["-", "+"])
         && !following.spaced
-        && (following.sort == Sort::Word || following.is("-"))
+        && (following.kind == TokenKind::Word || following.is("-"))
 }
 
-/// Whether something stands on the first line, outside of parentheses. The first token has been cut off.
-fn on_first_line<'a>(rest: &[Token<'a>], stands: impl Fn(&Token<'a>, Option<&Token<'a>>) -> bool) -> bool {
+/// Whether a condition is true for a token on the first line, outside of parentheses. `rest` has no first token.
+fn on_first_line<'a>(
+    rest: &[ScriptToken<'a>],
+    is_met: impl Fn(&ScriptToken<'a>, Option<&ScriptToken<'a>>) -> bool,
+) -> bool {
     let line = rest.split(|token| token.begins_line).next().unwrap_or_default();
     let pairs = line.iter().zip(rest.iter().skip(1).map(Some).chain([None]));
-    pairs.filter(|(token, _)| token.depth == 0).any(|(token, next)| stands(token, next))
+    pairs.filter(|(token, _)| token.depth == 0).any(|(token, next)| is_met(token, next))
 }
 
-/// Whether a shell acts on a mark.
-fn is_operator(token: &Token<'_>, next: Option<&Token<'_>>) -> bool {
+/// Whether a token is a shell operator.
+fn is_operator(token: &ScriptToken<'_>, next: Option<&ScriptToken<'_>>) -> bool {
     token.is_one_of(&["|", "&", "<", ">"]) || token.is("$") && next.is_some_and(|next| next.is_one_of(&["(", "{"]))
 }
 
-/// Whether a line begins here as a call of a program does, though nothing before it wants to go on.
-fn calls_program(statement: &[Token<'_>], at: usize) -> bool {
+/// Whether a line begins here like the call of a program, and the text before it is complete.
+fn calls_program(statement: &[ScriptToken<'_>], at: usize) -> bool {
     let (Some(before), Some(token)) = (at.checked_sub(1).and_then(|at| statement.get(at)), statement.get(at)) else {
         return false;
     };
@@ -176,39 +179,39 @@ fn calls_program(statement: &[Token<'_>], at: usize) -> bool {
         return false;
     }
     let following = statement.get(at + 1..).unwrap_or_default();
-    match token.sort {
-        Sort::Quoted => true,
-        Sort::Mark if token.is("(") => {
+    match token.kind {
+        TokenKind::Quoted => true,
+        TokenKind::Mark if token.is("(") => {
             let listed =
                 statement.first().is_some_and(|first| first.is_one_of(&["call", "copy", "exec", "execute", "load"]));
             !listed || is_option(following.get(1..).unwrap_or_default())
         }
-        Sort::Mark => token.is_one_of(&[".", "/", "$", "{", "[", "!", "~"]),
-        Sort::Word if token.is_one_of(CONTINUE) => false,
-        // A block of a language in a database: declarations and calls of procedures.
-        Sort::Word if at == 1 && before.is_one_of(&["begin", "declare"]) => {
-            is_option(following) || following.first().is_some_and(|next| next.sort == Sort::Quoted)
+        TokenKind::Mark => token.is_one_of(&[".", "/", "$", "{", "[", "!", "~"]),
+        TokenKind::Word if token.is_one_of(CONTINUE) => false,
+        // A block of a database's programming language: declarations and calls of procedures.
+        TokenKind::Word if at == 1 && before.is_one_of(&["begin", "declare"]) => {
+            is_option(following) || following.first().is_some_and(|next| next.kind == TokenKind::Quoted)
         }
-        Sort::Word => !is_called(following),
+        TokenKind::Word => !is_called(following),
     }
 }
 
-fn is_complete(token: &Token<'_>) -> bool {
-    token.sort != Sort::Mark || token.is_one_of(&[")", "]", "}"])
+fn is_complete(token: &ScriptToken<'_>) -> bool {
+    token.kind != TokenKind::Mark || token.is_one_of(&[")", "]", "}"])
 }
 
-/// Whether a name goes on as a procedure's, a variable's or one of a list: `.put_line(`, `:=`, `,`.
-fn is_called(following: &[Token<'_>]) -> bool {
-    let name_goes_on = |token: &&Token<'_>| !token.spaced && (token.is(".") || token.sort == Sort::Word);
+/// Whether a name continues like a procedure's, a variable's or one in a list: `.put_line(`, `:=`, `,`.
+fn is_called(following: &[ScriptToken<'_>]) -> bool {
+    let name_goes_on = |token: &&ScriptToken<'_>| !token.spaced && (token.is(".") || token.kind == TokenKind::Word);
     match following.iter().find(|token| !name_goes_on(token)) {
         Some(next) => next.is(",") || next.is("(") && !next.spaced || next.is(":"),
         None => false,
     }
 }
 
-/// A text's words, marks and quoted parts, comments left out. Roughly: what is quoted in no way that is known here looks like
-/// words, and so rather like a script.
-fn tokens(text: &str) -> Vec<Token<'_>> {
+/// Splits a text into words, marks and quoted texts, without comments. This is only an approximation: a quote that is unknown here
+/// looks like words, and so rather like a script.
+fn tokens(text: &str) -> Vec<ScriptToken<'_>> {
     let mut tokens = Vec::new();
     let (mut rest, mut begins_line, mut spaced, mut depth) = (text, true, true, 0_u32);
     while let Some(c) = rest.chars().next() {
@@ -220,24 +223,24 @@ fn tokens(text: &str) -> Vec<Token<'_>> {
             continue;
         }
         let word = |c: char| c.is_alphanumeric() || c == '_' || !c.is_ascii();
-        let (sort, length) = if let Some(length) = quoted(rest) {
-            (Sort::Quoted, length)
+        let (kind, length) = if let Some(length) = quoted(rest) {
+            (TokenKind::Quoted, length)
         } else if word(c) {
-            (Sort::Word, rest.find(|c| !word(c)).unwrap_or(rest.len()))
+            (TokenKind::Word, rest.find(|c| !word(c)).unwrap_or(rest.len()))
         } else {
-            (Sort::Mark, c.len_utf8())
+            (TokenKind::Mark, c.len_utf8())
         };
         let (token, after) = rest.split_at(length);
         depth = depth.saturating_sub(u32::from(c == ')'));
-        tokens.push(Token { text: token, sort, begins_line, spaced, depth });
+        tokens.push(ScriptToken { text: token, kind, begins_line, spaced, depth });
         depth = depth.saturating_add(u32::from(c == '('));
         (rest, begins_line, spaced) = (after, false, false);
     }
     tokens
 }
 
-/// The length of a comment, if one begins here. `set --` is no comment: it is what shells write.
-fn comment(rest: &str, begins_line: bool, before: Option<&Token<'_>>) -> usize {
+/// Returns the length of a comment, if one begins here. `set --` is not a comment, but a command of shells.
+fn comment(rest: &str, begins_line: bool, before: Option<&ScriptToken<'_>>) -> usize {
     if !rest.starts_with(['-', '#', '/']) {
         return 0;
     }
@@ -252,7 +255,7 @@ fn comment(rest: &str, begins_line: bool, before: Option<&Token<'_>>) -> usize {
     }
 }
 
-/// The length of what is quoted, if it begins here.
+/// Returns the length of a quoted text, if one begins here.
 fn quoted(rest: &str) -> Option<usize> {
     let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"' | '`' | '$'))?;
     let mark = if quote == '$' {

@@ -1,44 +1,44 @@
-//! A command as shells read it: where one command ends and the next begins, and which characters a shell acts on.
+//! A command as shells read it: where each command begins and ends, and which characters are operators.
 //!
-//! As with SQL, who asks says what language a command is in and may be wrong, and shells differ in what a backslash does in
-//! quotes. A command is read in each way that can differ for it, and what any reading sees counts.
+//! As with SQL, the requester states the language and may be wrong, and shells differ in the meaning of a backslash in quotes. So a
+//! command is read in each way that can differ for it, and a pattern must match in all of them.
 
 use std::ops::Range;
 
-/// Operators are shown to patterns as the character this far up, in a private plane of Unicode. A command that holds one of
-/// those characters itself is unclear before it gets here.
+/// An operator is shown to patterns as the character this far up, in a private plane of Unicode. A command that contains such a
+/// character itself is unclear before it gets here.
 const MARKED: u32 = 0xF_0000;
-/// What a shell acts on outside of quotes. `$` and `#` are operators in some places only.
+/// Characters that are operators outside of quotes; `$` and `#` only in some places.
 pub(super) const OPERATORS: [char; 11] = ['|', '&', ';', '<', '>', '(', ')', '`', '\n', '$', '#'];
 
-/// The character that stands for an operator.
+/// Returns the character that represents an operator.
 pub(super) fn marked(operator: char) -> char {
     char::from_u32(MARKED + u32::from(operator)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// A command in one reading, its operators marked.
+/// A command as one kind of shell reads it, with its operators marked.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    /// All of it.
+pub(super) struct MarkedScript {
+    /// The whole text.
     pub(super) whole: String,
-    /// Where its commands are: what `;`, `&`, `&&`, `||` and line ends lie between.
+    /// Its single commands, separated by `;`, `&`, `&&`, `||` and line ends.
     commands: Vec<Range<usize>>,
 }
 
-impl Line {
-    /// Its commands, without the white space around them.
+impl MarkedScript {
+    /// Returns its single commands, without the white space around them.
     pub(super) fn commands(&self) -> impl Iterator<Item = &str> {
         let command = |range: &Range<usize>| self.whole.get(range.clone()).unwrap_or_default().trim_ascii();
         self.commands.iter().map(command).filter(|command| !command.is_empty())
     }
 
-    /// Whether a pattern matches all of it at once, or each of its commands.
+    /// Whether `matches` accepts the whole text, or each single command.
     pub(super) fn is_covered_by(&self, matches: impl Fn(&str) -> bool) -> bool {
         matches(&self.whole) || self.commands().next().is_some() && self.commands().all(&matches)
     }
 }
 
-/// One way to read.
+/// How one kind of shell reads a command.
 #[derive(Debug)]
 struct Shell {
     /// Quotes hide operators.
@@ -53,19 +53,19 @@ struct Shell {
 const POSIX: Shell = Shell { quotes: true, single_escapes: false, double_escapes: true };
 const FISH: Shell = Shell { single_escapes: true, ..POSIX };
 const CSH: Shell = Shell { double_escapes: false, ..POSIX };
-/// Whatever else may run commands, with quotes and escapes of its own: cmd.exe, PowerShell, other languages.
+/// Other programs that may execute commands, with quotes and escapes of their own: cmd.exe, PowerShell, other languages.
 const OTHER: Shell = Shell { quotes: false, single_escapes: false, double_escapes: false };
 
-/// A command in every reading that can differ for it; nothing when one of them comes to no end. `posix` says that only shells
-/// of Unix may run it.
-pub(super) fn read(command: &str, posix: bool) -> Option<Vec<Line>> {
+/// Reads a command as each kind of shell that can differ for it. Returns `None` if one of them finds it unterminated. `posix` says that
+/// only Unix shells may execute it.
+pub(super) fn read(command: &str, posix: bool) -> Option<Vec<MarkedScript>> {
     let escapes = command.contains('\\').then_some([&FISH, &CSH]);
     let others = (!posix).then_some(&OTHER);
     let shells = [&POSIX].into_iter().chain(escapes.into_iter().flatten()).chain(others);
-    shells.map(|shell| Scanner::new(shell, command).read()).collect()
+    shells.map(|shell| ShellScanner::new(shell, command).read()).collect()
 }
 
-/// Whether a language, in lower case, is run by nothing but shells of Unix, or without any shell.
+/// Whether a language (in lower case) is only executed by Unix shells, or without any shell.
 pub(super) fn is_posix(language: &str) -> bool {
     matches!(
         language,
@@ -97,24 +97,24 @@ enum Inside {
     Comment,
 }
 
-struct Scanner<'a> {
+struct ShellScanner<'a> {
     shell: &'static Shell,
     rest: std::iter::Peekable<std::str::Chars<'a>>,
     inside: Inside,
     whole: String,
     commands: Vec<Range<usize>>,
-    /// Where the command that is being read begins.
+    /// Where the current command begins.
     begin: usize,
     last: char,
 }
 
-impl<'a> Scanner<'a> {
+impl<'a> ShellScanner<'a> {
     fn new(shell: &'static Shell, command: &'a str) -> Self {
         let rest = command.chars().peekable();
         Self { shell, rest, inside: Inside::Code, whole: String::new(), commands: Vec::new(), begin: 0, last: '\n' }
     }
 
-    fn read(mut self) -> Option<Line> {
+    fn read(mut self) -> Option<MarkedScript> {
         while let Some(c) = self.rest.next() {
             match self.inside {
                 Inside::Code => self.code(c)?,
@@ -126,16 +126,16 @@ impl<'a> Scanner<'a> {
         }
         self.end_command();
         let ended = matches!(self.inside, Inside::Code | Inside::Comment);
-        ended.then_some(Line { whole: self.whole, commands: self.commands })
+        ended.then_some(MarkedScript { whole: self.whole, commands: self.commands })
     }
 
-    /// A character outside of quotes.
+    /// Reads a character outside of quotes.
     fn code(&mut self, c: char) -> Option<()> {
         match c {
             '\\' if self.shell.quotes => return self.escaped(c),
             '\'' if self.shell.quotes => self.inside = Inside::Single,
             '"' if self.shell.quotes => self.inside = Inside::Double,
-            // A string with escapes or translated in some shells, a dollar before a plain string in others.
+            // A string with escapes or a translated one in some shells, a dollar before a plain string in others.
             '$' if self.shell.quotes && matches!(self.rest.peek(), Some('\'' | '"')) => return None,
             '$' if self.substitutes() => return self.operator(c),
             '#' if self.at_word() => {
@@ -150,7 +150,7 @@ impl<'a> Scanner<'a> {
         Some(())
     }
 
-    /// A character of a comment, which not every shell takes for one.
+    /// Reads a character of a comment, which not every shell treats as a comment.
     fn comment(&mut self, c: char) {
         if c == '\n' {
             self.inside = Inside::Code;
@@ -210,7 +210,7 @@ impl<'a> Scanner<'a> {
         self.commands.push(self.begin..self.whole.len());
     }
 
-    /// Whether a dollar here puts something else in its place: the output of a command, a value that may be run as one.
+    /// Whether a dollar begins a substitution: the output of a command, or a value that may be executed as one.
     fn substitutes(&mut self) -> bool {
         matches!(self.rest.peek(), Some('(' | '{' | '['))
     }

@@ -1,119 +1,119 @@
-//! A command as statements: what rules look at.
+//! Splits a command into the statements that rules judge, in all dialects.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::limits;
 use super::alike;
-use super::draft::{Draft, Found, found, given, with_joined};
-use super::functions::Call;
-use super::lexis::{self, Lexis};
-use super::scan::{Piece, Tokens, scan};
+use super::builder::{SplitText, StatementBuilder, arguments_of, split, with_joined};
+use super::dialect::{self, SqlDialect};
+use super::functions::UnknownCall;
+use super::scan::{ScannedText, SqlToken, scan};
 use super::script;
 use super::statement::Statement;
 use super::text::{has_client_lines, plain, rough_words};
 use super::words;
 
-/// Statements of one command that are looked at.
+/// Maximum number of statements of a command that are judged one by one.
 const MAX_STATEMENTS: usize = 10_000;
-/// How deep code is followed into strings in strings.
+/// Maximum depth of code in strings in strings.
 const MAX_DEPTH: u8 = 4;
-/// Bytes of hidden code that one reading follows.
+/// Maximum number of bytes of hidden code that is read in one dialect.
 const MAX_HIDDEN: usize = 4 * limits::COMMAND;
 
-/// A command as all readings see it.
+/// The statements of a command in all dialects.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
-    /// All different statements, hidden ones too.
+pub(super) struct ParsedCommand {
+    /// All different statements, with hidden ones.
     pub statements: Vec<Statement>,
-    /// Something could not be read, so it may do more than what is seen.
+    /// Something could not be read, so the command may do more than the statements show.
     pub unclear: bool,
-    /// It is no SQL, by its language or its looks.
+    /// The command is not SQL, by its language or its look.
     pub foreign: bool,
 }
 
-/// Reads a command, and the words of the program that it is given to, when its context says so.
-pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> Reading {
+/// Reads a command, and the arguments of the program that runs it, if its context contains them.
+pub(super) fn read(command: &str, language: Option<&str>, argv: &[&str]) -> ParsedCommand {
     let (text, clean) = plain(command);
     let foreign = language.is_some_and(|language| !words::is_sql(language)) || script::is_likely(&text);
-    let mut pool = Pool { unclear: !clean, foreign, ..Pool::default() };
+    let mut collector = Collector { unclear: !clean, foreign, ..Collector::default() };
     if !clean {
-        pool.add_rough(&text);
+        collector.add_rough(&text);
     }
     let client_lines = has_client_lines(&text);
-    let (readings, complete) = lexis::readings(&text);
-    for (number, lexis) in readings.into_iter().enumerate() {
-        // Most commands hold nothing that databases disagree about.
-        if number == 1 && alike::in_all(&text, pool.runs_strings) {
+    let (dialects, complete) = dialect::for_text(&text);
+    for (number, dialect) in dialects.into_iter().enumerate() {
+        // Most commands contain nothing that dialects disagree about.
+        if number == 1 && alike::in_all_dialects(&text, collector.runs_strings) {
             break;
         }
-        Reader::new(lexis, &mut pool, foreign).read(&text, 0, foreign || client_lines);
+        CommandReader::new(dialect, &mut collector, foreign).read(&text, 0, foreign || client_lines);
     }
-    pool.unclear |= !complete || !pool.foreign && client_lines;
-    pool.close(&text);
+    collector.unclear |= !complete || !collector.foreign && client_lines;
+    collector.close(&text);
     if !argv.is_empty() {
-        // What runs is the program: what it makes of the command, nobody can read.
-        pool.unclear = true;
+        // The program decides what it does with the command, and that is unknown.
+        collector.unclear = true;
         let program = argv.join(" ");
         for text in argv.iter().copied().chain([program.as_str()]) {
             let (text, _) = plain(text);
-            for lexis in lexis::readings(&text).0 {
-                Reader::new(lexis, &mut pool, true).follow(&text, 0, true);
+            for dialect in dialect::for_text(&text).0 {
+                CommandReader::new(dialect, &mut collector, true).follow(&text, 0, true);
             }
         }
     }
-    if pool.full {
-        pool.unclear = true;
-        pool.full = false;
-        pool.add_rough(&text);
-        pool.add_rough(&argv.join(" "));
+    if collector.full {
+        collector.unclear = true;
+        collector.full = false;
+        collector.add_rough(&text);
+        collector.add_rough(&argv.join(" "));
     }
-    let mut statements: Vec<_> = pool.statements.into_iter().collect();
+    let mut statements: Vec<_> = collector.statements.into_iter().collect();
     statements.sort_unstable_by_key(|(_, place)| *place);
     let mut statements: Vec<_> = statements.into_iter().map(|(statement, _)| statement).collect();
     if statements.is_empty() {
-        statements.push(Draft::default().statement(false, &[]));
+        statements.push(StatementBuilder::default().build(false, &[]));
     }
-    Reading { statements, unclear: pool.unclear, foreign: pool.foreign }
+    ParsedCommand { statements, unclear: collector.unclear, foreign: collector.foreign }
 }
 
-/// What one reading alone sees.
+/// The statements in one dialect alone.
 #[cfg(test)]
-pub(super) fn read_in(lexis: Lexis, text: &str, foreign: bool) -> (Reading, bool) {
-    let mut pool = Pool { foreign, ..Pool::default() };
-    Reader::new(lexis, &mut pool, foreign).read(text, 0, foreign);
-    pool.close(text);
-    let statements = pool.statements.into_keys().collect();
-    (Reading { statements, unclear: pool.unclear, foreign: pool.foreign }, pool.runs_strings)
+pub(super) fn read_in(dialect: SqlDialect, text: &str, foreign: bool) -> (ParsedCommand, bool) {
+    let mut collector = Collector { foreign, ..Collector::default() };
+    CommandReader::new(dialect, &mut collector, foreign).read(text, 0, foreign);
+    collector.close(text);
+    let statements = collector.statements.into_keys().collect();
+    (ParsedCommand { statements, unclear: collector.unclear, foreign: collector.foreign }, collector.runs_strings)
 }
 
-/// The words of an entry of `statements`, unless it is more than plain words.
+/// Returns the words of an entry of `statements`, or `None` if it is more than plain words.
 pub(super) fn words_of_entry(entry: &str) -> Option<Vec<String>> {
-    let Tokens { pieces, unclear_from, open_from, .. } = scan(&lexis::of_entries(), entry);
-    let word = |piece| if let Piece::Code(text) = piece { Some(text.to_lowercase()) } else { None };
-    let words: Vec<String> = pieces.into_iter().map(word).collect::<Option<_>>()?;
-    let clear = unclear_from.is_none() && open_from.is_none() && plain(entry).1;
+    let ScannedText { tokens, unclear_from, unterminated_from, .. } = scan(&dialect::of_entries(), entry);
+    let word = |token| if let SqlToken::Code(text) = token { Some(text.to_lowercase()) } else { None };
+    let words: Vec<String> = tokens.into_iter().map(word).collect::<Option<_>>()?;
+    let clear = unclear_from.is_none() && unterminated_from.is_none() && plain(entry).1;
     (clear && !words.is_empty()).then_some(words)
 }
 
-/// What has been found in a command so far.
+/// The statements found so far.
 #[derive(Debug, Default)]
-struct Pool {
+struct Collector {
     statements: HashMap<Statement, usize>,
     unclear: bool,
     foreign: bool,
     full: bool,
-    /// Something may run its strings.
+    /// Something may execute its strings.
     runs_strings: bool,
-    /// A reading came to the end of the command.
+    /// At least one dialect reads the command to its end.
     ended: bool,
-    /// The first place from which another one did not.
-    open_from: Option<usize>,
-    /// That one saw no SQL.
-    open_foreign: bool,
+    /// The first unterminated quote or comment in any dialect.
+    unterminated_from: Option<usize>,
+    /// In that dialect the command is not SQL.
+    unterminated_foreign: bool,
 }
 
-impl Pool {
+impl Collector {
     fn add(&mut self, statement: Statement) {
         if self.statements.len() >= MAX_STATEMENTS {
             self.full = true;
@@ -123,12 +123,12 @@ impl Pool {
         self.statements.entry(statement).or_insert(place);
     }
 
-    /// Judges quotes and comments without an end, once all readings are done. A database refuses what comes to no end in its
-    /// reading, so that is no matter as long as another one reads all of it. What programs other than databases do, nobody knows.
+    /// Handles unterminated quotes and comments, after all dialects. A database refuses a text that is unterminated in its dialect,
+    /// so that does not matter if another dialect reads all of it. For programs other than databases nothing is known.
     fn close(&mut self, text: &str) {
-        let Some(from) = self.open_from.filter(|_| self.foreign || !self.ended) else { return };
+        let Some(from) = self.unterminated_from.filter(|_| self.foreign || !self.ended) else { return };
         self.unclear = true;
-        let foreign = self.foreign || self.open_foreign;
+        let foreign = self.foreign || self.unterminated_foreign;
         self.foreign = foreign;
         let rest = text.get(from..).filter(|_| !foreign);
         self.add_rough(rest.unwrap_or(text));
@@ -138,7 +138,7 @@ impl Pool {
     fn add_rough(&mut self, text: &str) {
         for words in rough_words(text) {
             if !words.is_empty() {
-                // Always looked at, however full: they stand for all the rest.
+                // Always added, even beyond the maximum: they represent all the rest.
                 let place = self.statements.len();
                 let text = words.join(" ");
                 let rough = Statement { text, words, rough: true, ..Statement::default() };
@@ -148,127 +148,129 @@ impl Pool {
     }
 }
 
-/// Reads a command and what is hidden in it in one way.
-struct Reader<'a> {
-    lexis: Lexis,
-    pool: &'a mut Pool,
-    /// Bytes of hidden code that may still be followed.
+/// Reads a command, and the code hidden in it, in one dialect.
+struct CommandReader<'a> {
+    dialect: SqlDialect,
+    collector: &'a mut Collector,
+    /// Bytes of hidden code that may still be read.
     left: usize,
-    /// What looks like a comment may be code as well: `psql --command='…'`.
+    /// The command is not SQL. Then text in a comment may be code as well: `psql --command='…'`.
     foreign: bool,
-    /// The function that is called with what is read.
+    /// The function that is called with the text that is being read.
     argument_of: Option<Arc<str>>,
-    /// What is read may be code, but probably is not.
+    /// The text that is being read is probably not code.
     searching: bool,
 }
 
-/// What is hidden in the statements of a text.
+/// Code hidden in the statements of a text.
 #[derive(Debug, Default)]
-struct Hidden {
-    /// What is run.
+struct HiddenCode {
+    /// Text that is executed.
     code: Vec<String>,
-    /// What functions are given.
+    /// String arguments of functions.
     arguments: Vec<(Arc<str>, String)>,
-    /// What is in dollar quotes and probably not run.
+    /// Text in dollar quotes that is probably not executed.
     bodies: Vec<String>,
 }
 
-impl<'a> Reader<'a> {
-    const fn new(lexis: Lexis, pool: &'a mut Pool, foreign: bool) -> Self {
-        Self { lexis, pool, left: MAX_HIDDEN, foreign, argument_of: None, searching: false }
+impl<'a> CommandReader<'a> {
+    const fn new(dialect: SqlDialect, collector: &'a mut Collector, foreign: bool) -> Self {
+        Self { dialect, collector, left: MAX_HIDDEN, foreign, argument_of: None, searching: false }
     }
-    /// Reads a text; `open` says that its strings are code.
-    fn read(&mut self, text: &str, depth: u8, open: bool) {
-        if self.pool.full {
+    /// Reads a text. `strings_are_code` says that its strings may be executed.
+    fn read(&mut self, text: &str, depth: u8, strings_are_code: bool) {
+        if self.collector.full {
             return;
         }
-        let tokens = scan(&self.lexis, text);
-        let Found { drafts, comments } = found(tokens.pieces, tokens.open_from.is_some());
-        if depth == 0 && drafts.iter().any(|draft| !draft.open && draft.is_foreign()) {
+        let scanned = scan(&self.dialect, text);
+        let SplitText { builders, comments } = split(scanned.tokens, scanned.unterminated_from.is_some());
+        if depth == 0 && builders.iter().any(|builder| !builder.unterminated && builder.is_foreign()) {
             self.foreign = true;
-            self.pool.foreign = true;
+            self.collector.foreign = true;
         }
-        match tokens.open_from {
+        match scanned.unterminated_from {
             Some(from) if depth == 0 => {
-                self.pool.open_from = Some(self.pool.open_from.map_or(from, |other| other.min(from)));
-                self.pool.open_foreign |= drafts.iter().any(Draft::is_foreign);
+                self.collector.unterminated_from =
+                    Some(self.collector.unterminated_from.map_or(from, |other| other.min(from)));
+                self.collector.unterminated_foreign |= builders.iter().any(StatementBuilder::is_foreign);
             }
-            None => self.pool.ended |= depth == 0,
+            None => self.collector.ended |= depth == 0,
             _ => {}
         }
-        let open_inside = tokens.open_from.filter(|_| depth > 0);
-        if let Some(from) = tokens.unclear_from.into_iter().chain(open_inside).min() {
-            self.pool.unclear |= depth == 0 || !self.is_argument();
-            // A shell's backslash hides what is before it as well: `drop\ table`.
+        let unterminated_inside = scanned.unterminated_from.filter(|_| depth > 0);
+        if let Some(from) = scanned.unclear_from.into_iter().chain(unterminated_inside).min() {
+            self.collector.unclear |= depth == 0 || !self.is_argument();
+            // A shell's backslash also hides what is before it: `drop\ table`.
             let rest = text.get(from..).filter(|_| !self.foreign);
-            self.pool.add_rough(rest.unwrap_or(text));
+            self.collector.add_rough(rest.unwrap_or(text));
         }
-        // One statement may set a variable that the next one runs.
-        let calls: Vec<_> = drafts.iter().map(Draft::calls).collect();
-        let open = open
+        // One statement may set a variable whose value the next one executes.
+        let calls: Vec<_> = builders.iter().map(StatementBuilder::calls).collect();
+        let strings_are_code = strings_are_code
             || self.foreign
-            || tokens.client_command
-            || drafts.iter().any(Draft::runs_text)
-            || calls.iter().flatten().any(Call::runs_text);
-        let mut hidden = Hidden { code: if self.foreign { comments } else { Vec::new() }, ..Hidden::default() };
-        for (mut draft, calls) in drafts.into_iter().zip(&calls) {
-            let (strings, bodies) = (std::mem::take(&mut draft.strings), std::mem::take(&mut draft.bodies));
-            let statement = draft.statement(depth > 0, calls);
+            || scanned.client_command
+            || builders.iter().any(StatementBuilder::runs_text)
+            || calls.iter().flatten().any(UnknownCall::runs_text);
+        let mut hidden = HiddenCode { code: if self.foreign { comments } else { Vec::new() }, ..HiddenCode::default() };
+        for (mut builder, calls) in builders.into_iter().zip(&calls) {
+            let (strings, bodies) = (std::mem::take(&mut builder.strings), std::mem::take(&mut builder.bodies));
+            let statement = builder.build(depth > 0, calls);
             let rough = statement.rough || self.searching;
-            self.pool.add(Statement { argument_of: self.argument_of.clone(), rough, ..statement });
-            if open {
+            self.collector.add(Statement { argument_of: self.argument_of.clone(), rough, ..statement });
+            if strings_are_code {
                 hidden.code.extend(with_joined(strings.into_iter().map(|(_, inside)| inside).collect()));
             } else {
-                hidden.arguments.extend(given(&strings, calls));
+                hidden.arguments.extend(arguments_of(&strings, calls));
                 hidden.bodies.extend(bodies);
             }
         }
-        self.pool.runs_strings |= open || !hidden.arguments.is_empty() || !hidden.bodies.is_empty();
-        self.follow_all(hidden, depth, open);
+        self.collector.runs_strings |= strings_are_code || !hidden.arguments.is_empty() || !hidden.bodies.is_empty();
+        self.follow_all(hidden, depth, strings_are_code);
     }
 
-    fn follow_all(&mut self, hidden: Hidden, depth: u8, open: bool) {
+    fn follow_all(&mut self, hidden: HiddenCode, depth: u8, strings_are_code: bool) {
         for inside in hidden.code {
-            self.follow(&inside, depth, open);
+            self.follow(&inside, depth, strings_are_code);
         }
         for (function, inside) in hidden.arguments {
             let outer = self.argument_of.clone();
             self.argument_of.get_or_insert(function);
-            self.follow(&inside, depth, open);
+            self.follow(&inside, depth, strings_are_code);
             self.argument_of = outer;
         }
         let searching = std::mem::replace(&mut self.searching, true);
         for inside in hidden.bodies {
-            self.follow(&inside, depth, open);
+            self.follow(&inside, depth, strings_are_code);
         }
         self.searching = searching;
     }
 
-    /// Whether what is read need not be code at all: an argument of a program or a function, a text in dollar quotes.
+    /// Whether the text may not be code at all: an argument of a program or function, or a text in dollar quotes.
     fn is_argument(&self) -> bool {
         self.foreign || self.argument_of.is_some() || self.searching
     }
 
-    fn follow(&mut self, inside: &str, depth: u8, open: bool) {
+    fn follow(&mut self, inside: &str, depth: u8, strings_are_code: bool) {
         if inside.trim().is_empty() {
             return;
         }
         match self.left.checked_sub(inside.len()) {
             Some(left) if depth < MAX_DEPTH => {
                 self.left = left;
-                self.read(inside, depth + 1, open);
-                // An option with its value glued on: `psql '-cdrop table x'`.
-                let glued = inside.strip_prefix('-').filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
-                if let Some(value) = glued.and_then(|rest| rest.get(1..)).filter(|_| self.foreign) {
-                    self.read(value, depth + 1, open);
+                self.read(inside, depth + 1, strings_are_code);
+                // An option with its value attached: `psql '-cdrop table x'`.
+                let attached =
+                    inside.strip_prefix('-').filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+                if let Some(value) = attached.and_then(|rest| rest.get(1..)).filter(|_| self.foreign) {
+                    self.read(value, depth + 1, strings_are_code);
                 }
             }
             Some(left) => {
                 self.left = left;
-                self.pool.unclear |= !self.is_argument();
-                self.pool.add_rough(inside);
+                self.collector.unclear |= !self.is_argument();
+                self.collector.add_rough(inside);
             }
-            None => self.pool.full = true,
+            None => self.collector.full = true,
         }
     }
 }

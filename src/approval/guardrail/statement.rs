@@ -1,30 +1,30 @@
-//! One statement, as rules look at it.
+//! One statement, as rules see it.
 
 use std::sync::Arc;
 
 use super::words;
 
-/// One statement in one reading.
+/// One statement in one dialect.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Statement {
-    /// Its tokens, one space between them.
+    /// Its tokens, separated by one space.
     pub text: String,
-    /// Its tokens in lower case; what is quoted is an empty text, which no rule names.
+    /// Its tokens in lower case. A quoted token is an empty text, which no rule contains.
     pub words: Vec<String>,
-    /// Where statements begin in it: the number of the word and its byte in the text.
+    /// Where statements begin in it: the number of the word, and its byte in the text.
     pub parts: Vec<(usize, usize)>,
-    /// Something that may not be code, or only the words of what could not be read: good enough to refuse, not to allow.
+    /// Perhaps not code, or only the words of unreadable text: enough to deny, not to allow.
     pub rough: bool,
-    /// It was found in a string or a body of another one.
+    /// Found in a string or function body of another statement.
     pub hidden: bool,
-    /// The functions that it calls and that are not known to be harmless.
+    /// The called functions that are not known to be harmless.
     pub calls: Vec<String>,
-    /// The function that it was found in a string for.
+    /// The function in whose string argument it was found.
     pub argument_of: Option<Arc<str>>,
 }
 
 impl Statement {
-    /// Whether it begins as SQL does, so that a database may run it.
+    /// Whether it begins as SQL does, so that a database may execute it.
     pub(super) fn begins_sql(&self) -> bool {
         begins_sql(&self.words)
     }

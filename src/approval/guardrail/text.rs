@@ -1,13 +1,13 @@
-//! Texts before they are tokens, or when they cannot be.
+//! Texts before they are split into tokens, or that cannot be.
 
-use super::lexis::executable;
+use super::dialect::executable;
 use super::words;
 use crate::unicode::is_hidden;
 
-/// A text with white space that every database knows, and whether it was so. Databases disagree on what other white space,
-/// control characters and invisible characters are.
+/// Replaces white space that not every database knows, and returns whether there was none. Databases differ in other white space,
+/// control characters and invisible characters.
 pub(super) fn plain(text: &str) -> (String, bool) {
-    // Most commands.
+    // True for most commands.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n')) {
         return (text.to_owned(), true);
     }
@@ -28,9 +28,9 @@ pub(super) fn plain(text: &str) -> (String, bool) {
     (plain, clean)
 }
 
-/// Whether a later line may be one of a client's own commands, which the client takes out before any database sees it: a line
-/// that begins as such commands do, or as those of Oracle's client behind an empty line, which ends a statement there. Comments
-/// between statements end nothing.
+/// Whether a later line may be a command of a database client, which executes it before any database sees it: a line that begins like
+/// such a command, or like one of Oracle's client after an empty line, which ends a statement there. Comments between statements do
+/// not end anything.
 pub(super) fn has_client_lines(text: &str) -> bool {
     let (mut begun, mut after_gap, mut first, mut comment) = (false, false, true, false);
     for line in text.lines() {
@@ -46,7 +46,7 @@ pub(super) fn has_client_lines(text: &str) -> bool {
         }
         first = false;
         if !begun && (comment || line.starts_with("--") || line.starts_with("/*")) {
-            // Nothing but the comment, if its end is the line's.
+            // The line is only a comment if the comment ends with it.
             let ends = line.find("*/");
             begun = !line.starts_with("--") && ends.is_some_and(|end| end + 2 < line.len());
             comment = (comment || line.starts_with("/*")) && ends.is_none();
@@ -57,20 +57,20 @@ pub(super) fn has_client_lines(text: &str) -> bool {
     false
 }
 
-/// Whether a line is a command of `mysql` that runs or writes something, as the client takes it in the middle of a
-/// statement, too, when it is called with `--named-commands`.
+/// Whether a line is a command of `mysql` that executes or writes something. With `--named-commands` the client accepts it in the
+/// middle of a statement, too.
 fn is_named_command(line: &str) -> bool {
     let Some((name, argument)) = line.split_once([' ', '\t']) else { return false };
     let named = ["delimiter", "pager", "source", "system", "tee"].iter().any(|known| name.eq_ignore_ascii_case(known));
     let argument = argument.trim_start().to_ascii_lowercase();
-    // A column of that name, in a list or in a condition.
+    // A column of that name, in a list or a condition.
     let column = argument.starts_with("as ") || argument.starts_with(['=', '<', '>', ',', ')']) || line.ends_with(',');
     named && !column
 }
 
-/// Commands of SQL*Plus that reach beyond its own display, and to how many letters each may be cut (SQL*Plus User's Guide and
-/// Reference, "SQL*Plus Command Reference"). Those that only edit the statement run nothing without one of these. And statements
-/// that Oracle alone has.
+/// Commands of SQL*Plus that affect more than its own display, and the shortest abbreviation of each in letters (SQL*Plus User's Guide
+/// and Reference, "SQL*Plus Command Reference"). Commands that only edit the statement run nothing without one of these. The list
+/// also has statements that only Oracle knows.
 const ORACLE_COMMANDS: [(&str, usize); 29] = [
     ("administer", 10),
     ("archive", 4),
@@ -103,7 +103,7 @@ const ORACLE_COMMANDS: [(&str, usize); 29] = [
     ("whenever", 5),
 ];
 
-/// Whether a line is a command of SQL*Plus or the beginning of another statement than a query, and no name of a column or table.
+/// Whether a line is a command of SQL*Plus, or begins a statement other than a query, and is not the name of a column or table.
 fn is_oracle_command(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
     let (word, after) = line.split_at(line.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(line.len()));
@@ -113,8 +113,8 @@ fn is_oracle_command(line: &str) -> bool {
     !is_name && (begins || ORACLE_COMMANDS.iter().any(is_command))
 }
 
-/// The words of a text that cannot be read: all of them, those outside of what looks like a comment, be comments nested or not, and
-/// those of comments that may be code.
+/// Returns the words of a text that cannot be read, in four ways: all of them, those outside of comments (with and without nesting),
+/// and those with comments as code.
 pub(super) fn rough_words(text: &str) -> [Vec<String>; 4] {
     let words = |text: &str| {
         let words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$')));
@@ -123,7 +123,7 @@ pub(super) fn rough_words(text: &str) -> [Vec<String>; 4] {
     [words(text), words(&without_comments(text)), words(&without_nested(text)), words(&without_marks(text))]
 }
 
-/// Without the marks of comments: `drop /*!50000 table */` is `drop table` to some.
+/// Removes the marks of comments: some databases read `drop /*!50000 table */` as `drop table`.
 fn without_marks(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for (number, part) in text.replace("*/", " ").split("/*").enumerate() {
@@ -134,7 +134,7 @@ fn without_marks(text: &str) -> String {
     kept
 }
 
-/// Without comments, as PostgreSQL reads them: a comment in a comment is part of it.
+/// Removes comments, where a comment in a comment is part of it, as in PostgreSQL.
 fn without_nested(text: &str) -> String {
     let (mut kept, mut depth, mut rest) = (String::with_capacity(text.len()), 0_usize, text);
     while let Some(at) = rest.find(['/', '*']) {

@@ -1,4 +1,4 @@
-//! What single databases have that others do not, and statements that only read.
+//! Features of single dialects, and statements that only read.
 
 use serde_json::json;
 
@@ -32,13 +32,13 @@ fn tags_of_dollar_quotes_may_be_any_letters() {
         let command = format!("select ${tag}$ x ${tag}$");
         assert!(USUAL.judge(&payload(&command, Some("sql"))).unclear, "{command}");
     }
-    // A parameter ends where its digits do, and begins no tag.
+    // A parameter ends with its digits, and does not begin a tag.
     all("denied", &["select $1$a$ ' $a$; drop table marker; -- '"]);
     none_is("allowed", &["select $1$a$ ' $a$; vacuum; -- '"]);
 }
 
 #[test]
-fn variables_of_sqlite_may_hold_anything() {
+fn variables_of_sqlite_may_contain_anything() {
     for sign in ["$x", "@x", ":x", "#x", "$a::b", ":a::b", "@_1", "$é"] {
         for held in ["'", "\"", "`", "[", "--", "/*", "/**/'", ";'"] {
             let command = format!("select {sign}({held}); drop table marker; -- ' \" ` ] */ '");
@@ -66,7 +66,7 @@ fn comments_in_executable_comments_run_to_the_end_of_the_line() {
 }
 
 #[test]
-fn of_executable_comments_some_may_run_and_others_not() {
+fn some_executable_comments_run_and_others_do_not() {
     all(
         "denied",
         &[
@@ -75,9 +75,9 @@ fn of_executable_comments_some_may_run_and_others_not() {
             "select 1 /*!50700 ' */; /*M!100000 drop table marker */ -- '",
             "select 1 /*M! ' */; /*! drop table marker */ -- '",
             "/*!50000 drop */ /*!99999 nothing */ table marker",
-            // One that is skipped may hold a comment.
+            // A skipped one may contain a comment.
             "select '\\'' /*!99999 /* */ ' */ # '\n; drop table marker; -- '",
-            // TiDB's, whatever feature they need.
+            // TiDB's, with any feature.
             "/*T! drop table marker */",
             "select 1; drop /*T![auto_rand] table */ marker",
             "select 1 /*T! ' */; drop table marker; -- '",
@@ -96,7 +96,7 @@ fn comments_and_strings_of_other_dialects() {
     all(
         "denied",
         &[
-            // MySQL's client, which takes `--x` for a comment where a statement would begin.
+            // MySQL's client, in which `--x` is a comment at the beginning of a statement.
             "select 1 /*! ,' */ ' */;\n--x\"\ndrop table marker; -- '",
             // BigQuery.
             "select '''it's''', \"\"\" \" \"\"\"; drop table marker; -- '",
@@ -136,7 +136,7 @@ fn bodies_of_functions_are_code_however_they_are_quoted() {
 }
 
 #[test]
-fn a_query_that_writes_or_locks_is_no_query() {
+fn queries_that_write_or_lock_are_not_allowed() {
     none_is(
         "allowed",
         &[
@@ -157,7 +157,7 @@ fn a_query_that_writes_or_locks_is_no_query() {
             "select * from t with (serializable)",
             "select * from t with (nolock updlock)",
             "select * from t with (updlock serializable)",
-            // SQL Server needs no semicolon; Snowflake hands rows on.
+            // SQL Server needs no semicolon; Snowflake passes rows to the next statement.
             "select 1 updatetext t.c @p 0 0 'x'",
             "select a from t writetext t.c @p 'x'",
             "select 1 set identity_insert t on",
@@ -175,6 +175,10 @@ fn a_query_that_writes_or_locks_is_no_query() {
             "values (next value for s)",
         ],
     );
+}
+
+#[test]
+fn a_rule_may_allow_what_a_query_writes_or_locks() {
     let rules = compile(json!([
         {"name": "copy", "effect": "allow", "statements": ["select", "into", "for share", "insert"]},
         {"name": "rest", "effect": "deny"},
@@ -199,7 +203,7 @@ fn a_query_that_writes_or_locks_is_no_query() {
 }
 
 #[test]
-fn what_only_reads_passes() {
+fn statements_that_only_read_are_allowed() {
     all(
         "allowed",
         &[
@@ -231,11 +235,11 @@ fn what_only_reads_passes() {
             "select array['a]','b']",
             "select 'C:\\temp\\'",
             "select 'C:\\temp\\', a from t where b = 'x'",
-            // A name and its alias in MySQL, nothing that runs elsewhere.
+            // A name and its alias in MySQL; an error in other dialects.
             "SELECT $$ a",
         ],
     );
-    // The dead end of one database hides nothing from the others.
+    // What is unterminated in one dialect hides nothing from the others.
     all("denied", &["select $$it's$$; drop table marker", "select 'C:\\temp\\'; drop table marker"]);
     none_is(
         "allowed",
@@ -259,7 +263,7 @@ fn what_only_reads_passes() {
 }
 
 #[test]
-fn languages_go_by_many_names() {
+fn a_language_has_many_names() {
     for language in [
         "sql",
         "SQL",

@@ -1,4 +1,4 @@
-//! Functions: those known to be harmless pass, others must be named, and what they are given is code.
+//! Calls of functions: harmless ones are allowed, others must be listed, and their string arguments are code.
 
 use serde_json::json;
 
@@ -49,7 +49,7 @@ fn a_text_given_to_an_unknown_function_is_code() {
             "SELECT my_run('it''s; drop table marker')",
         ],
     );
-    // What is no argument of it is a text.
+    // A string that is not its argument is not code.
     all(
         &USUAL,
         "ask",
@@ -58,7 +58,7 @@ fn a_text_given_to_an_unknown_function_is_code() {
 }
 
 #[test]
-fn only_harmless_functions_pass() {
+fn only_harmless_functions_are_allowed() {
     all(
         &USUAL,
         "ask",
@@ -147,7 +147,7 @@ fn a_rule_may_name_functions() {
     let by_pattern = rules(json!({"statements": [], "pattern": r"select app \. net_total \( .* \)|select wipe \( \)"}));
     all(&by_pattern, "allowed", &["SELECT wipe()"]);
     all(&by_pattern, "ask", &["SELECT app.net_total(evil(1))"]);
-    // What has a list in parentheses and is no function.
+    // Names with a list in parentheses that are not functions.
     all(
         &rules(json!({})),
         "allowed",
@@ -172,10 +172,10 @@ fn a_rule_may_name_functions() {
 }
 
 #[test]
-fn an_example_and_a_finding_say_which_function_it_is() {
+fn an_example_and_a_finding_name_the_unknown_function() {
     let rule =
         json!([{"name": "a", "effect": "allow", "statements": ["select"], "passes": ["select app.net_total(1)"]}]);
-    let failed = compile(rule).examples().expect_err("not known").to_string();
+    let failed = compile(rule).examples().expect_err("unknown function").to_string();
     assert!(failed.contains("app.net_total") && failed.contains("functions"), "{failed}");
     let judgement = USUAL.judge(&payload("SELECT app.net_total(1), wipe()", Some("sql")));
     assert_eq!(judgement.findings[0].unknown_functions, ["app.net_total", "wipe"]);

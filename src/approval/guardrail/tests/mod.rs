@@ -1,4 +1,4 @@
-//! What gets through and what does not: every trick by which a text is one thing to a reader and another to a database.
+//! Which commands are allowed and which are not, with every trick by which a text means different things to different readers.
 
 mod dialects;
 mod functions;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::approval::Payload;
 
-/// No drops, deletes with security's approval, plain reading for free.
+/// Denies drops, requires security's approval for deletes, allows plain reading.
 static USUAL: LazyLock<Guardrails> = LazyLock::new(|| {
     compile(json!([
         {"name": "no-drop", "effect": "deny", "statements": ["drop table", "drop database", "truncate"], "reason": "No."},

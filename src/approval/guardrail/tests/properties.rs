@@ -1,10 +1,10 @@
-//! What holds for any command.
+//! Properties of all commands.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// What may stand between two words: something that every database skips.
+/// Text between two words that every database skips.
 fn gap() -> impl Strategy<Value = String> {
     let bit = prop_oneof![
         "[ \t\n]{1,3}",
@@ -23,7 +23,7 @@ fn strictness(verdict: &str) -> usize {
 
 proptest! {
     #[test]
-    fn nothing_between_words_and_no_case_hides_a_drop(
+    fn neither_gaps_nor_case_hide_a_drop(
         before in prop::sample::select(vec!["", "SELECT 1;", "SELECT 'a''b' ; ", "DELETE FROM t;"]),
         gaps in prop::collection::vec(gap(), 3),
         upper in any::<u16>(),
@@ -40,12 +40,12 @@ proptest! {
     }
 
     #[test]
-    fn nothing_makes_it_panic(command in any::<String>(), language in prop::option::of("[a-z]{1,6}")) {
+    fn no_command_makes_it_panic(command in any::<String>(), language in prop::option::of("[a-z]{1,6}")) {
         USUAL.judge(&payload(&command, language.as_deref()));
     }
 
     #[test]
-    fn no_heap_of_marks_hides_what_follows(
+    fn no_sequence_of_marks_hides_the_next_statement(
         marks in prop::collection::vec(prop::sample::select(vec![
             "'", "\"", "`", "[", "]", "\\", "$", "$a$", "/*", "*/", "--", "#", "\n", ";", "/*!", "E'", "x'", "q'", " ", "@@", "|",
             "SELECT ", "1e", "$1", "copy t from stdin", "\\.", "é", "(", "+", "N",
@@ -56,14 +56,14 @@ proptest! {
     }
 
     #[test]
-    fn one_more_statement_never_makes_it_milder(
+    fn another_statement_never_makes_the_verdict_milder(
         statements in prop::collection::vec(prop::sample::select(vec![
             "SELECT 1", "DELETE FROM t", "DROP TABLE x", "VACUUM", "SELECT 'x'",
         ]), 1..6),
     ) {
         let rules = &USUAL;
         let worst = statements.iter().map(|one| strictness(verdict(rules, one, Some("sql")))).max();
-        // Where nobody is asked for more, a requiring rule still counts among statements that no rule knows.
+        // A requiring rule also counts if no rule matches the other statements.
         prop_assert_eq!(Some(strictness(verdict(rules, &statements.join(";"), Some("sql")))), worst);
     }
 }

@@ -1,10 +1,11 @@
-//! A second, slower reading of SQL, made from the databases' manuals: what a database runs must never be hidden from the rules.
+//! A second, slower scanner of SQL, written from the databases' manuals: code that a database runs must never be hidden from the
+//! rules.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// How one database reads.
+/// How one database reads SQL.
 #[derive(Debug, Clone, Copy, Default)]
 struct Database {
     backslash: bool,
@@ -27,14 +28,14 @@ const DATABASES: [Database; 12] = [
     // PostgreSQL, and with standard_conforming_strings off.
     Database { nested: true, dollar: true, ..NONE },
     Database { nested: true, dollar: true, backslash: true, ..NONE },
-    // MySQL: as it comes, older than its hints, ANSI_QUOTES, NO_BACKSLASH_ESCAPES; MariaDB of two versions.
+    // MySQL: default, older than its executable comments, ANSI_QUOTES, NO_BACKSLASH_ESCAPES; MariaDB of two versions.
     MYSQL,
     Database { hints: Some((false, 30_000)), ..MYSQL },
     Database { backslash_in_double: false, ..MYSQL },
     Database { backslash: false, backslash_in_double: false, ..MYSQL },
     Database { hints: Some((true, 101_100)), ..MYSQL },
     Database { hints: Some((true, 50_100)), ..MYSQL },
-    // SQLite, SQL Server, Snowflake, anything plain.
+    // SQLite, SQL Server, Snowflake, standard SQL.
     Database { backtick: true, bracket: true, variables: true, ..NONE },
     Database { bracket: true, doubled_bracket: true, nested: true, ..NONE },
     Database { backslash: true, snowflake: true, ..NONE },
@@ -64,8 +65,8 @@ const NONE: Database = Database {
     snowflake: false,
 };
 
-/// What is code in a text, with `?` for what is quoted. When a quote or comment does not end, a database runs the statements
-/// before that one.
+/// Returns the code in a text, with `?` for each quoted text. If a quote or comment is unterminated, a database runs the statements
+/// before it.
 fn code(text: &str, db: Database) -> String {
     let mut code = String::new();
     let ended = read(text, db, &mut code);
@@ -129,7 +130,7 @@ fn read(text: &str, db: Database, code: &mut String) -> Option<()> {
     (!in_hint).then_some(())
 }
 
-/// Whether an executable comment that a text begins with runs, and how long its mark is.
+/// Whether the executable comment at the beginning of a text runs, and the length of its mark.
 fn hint(text: &str, db: Database) -> Option<(bool, usize)> {
     let (mariadb, server) = db.hints?;
     let inside = text.strip_prefix("/*!").or_else(|| text.strip_prefix("/*M!").filter(|_| mariadb))?;
@@ -144,7 +145,7 @@ fn hint(text: &str, db: Database) -> Option<(bool, usize)> {
     Some((version <= server && !foreign, mark + digits))
 }
 
-/// The length of a variable of SQLite's with a suffix in parentheses.
+/// The length of a SQLite variable with a suffix in parentheses.
 fn variable(text: &str) -> Option<usize> {
     let (name, suffix) = text[1..].split_once('(')?;
     let parts = name.replace("::", "");
@@ -154,7 +155,7 @@ fn variable(text: &str) -> Option<usize> {
     whole.then_some(1 + name.len() + 1 + end + 1)
 }
 
-/// The length of a quoted text; an opening bracket ends with another character than it begins with.
+/// The length of a quoted text. Brackets begin and end with different characters.
 fn quoted(text: &str, end: char, backslash: bool, doubled: bool) -> Option<usize> {
     let mut chars = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
@@ -180,7 +181,7 @@ fn dollars(text: &str) -> Option<Option<usize>> {
     name.then(|| text[mark.len()..].find(&mark).map(|at| at + 2 * mark.len()))
 }
 
-/// The length of a comment, in which others may be so deep.
+/// The length of a comment, in which comments may nest up to the depth `most`.
 fn comment(text: &str, most: usize) -> Option<usize> {
     let (mut at, mut depth) = (2, 1);
     while depth > 0 {
@@ -265,7 +266,7 @@ fn marks() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn what_any_database_runs_is_seen(before in marks(), after in marks()) {
+    fn code_that_any_database_runs_is_found(before in marks(), after in marks()) {
         let text = format!("{before} DROP TABLE t {after}");
         for db in DATABASES {
             if code(&text, db).contains(" DROP TABLE t ") {
@@ -275,7 +276,7 @@ proptest! {
     }
 
     #[test]
-    fn what_any_database_runs_is_never_allowed(before in marks(), after in marks()) {
+    fn code_that_any_database_runs_is_never_allowed(before in marks(), after in marks()) {
         let text = format!("SELECT {before}; VACUUM t {after}");
         for db in DATABASES {
             if code(&text, db).contains("; VACUUM t ") {

@@ -1,4 +1,4 @@
-//! What the parts of a rule mean.
+//! The meaning of each part of a rule.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn the_first_rule_that_matches_decides() {
 }
 
 #[test]
-fn an_allowing_pattern_spans_the_whole() {
+fn an_allowing_pattern_must_match_the_whole_statement() {
     let rules = compile(json!([{"name": "a", "effect": "allow", "pattern": "select a|select .* from t"}]));
     for (command, wanted) in [
         ("SELECT a", "allowed"),
@@ -41,7 +41,7 @@ fn an_allowing_pattern_spans_the_whole() {
 }
 
 #[test]
-fn other_languages_are_allowed_by_their_whole_text_only() {
+fn other_languages_are_allowed_only_by_their_whole_text() {
     let by_words = compile(json!([{"name": "get", "effect": "allow", "statements": ["kubectl get"]}]));
     let by_text = compile(json!([{"name": "get", "effect": "allow", "pattern": "kubectl get [a-z ]+"}]));
     for (command, wanted) in [
@@ -76,7 +76,7 @@ fn conditions_narrow_a_rule() {
 }
 
 #[test]
-fn an_empty_command_is_decided_by_rules_that_look_at_no_text() {
+fn an_empty_command_is_decided_by_rules_without_a_text_condition() {
     let rules = compile(json!([
         {"name": "a", "effect": "deny", "pattern": ".*"},
         {"name": "b", "effect": "deny", "statements": ["drop"]},
@@ -111,7 +111,7 @@ fn slots_of_all_requiring_rules_are_joined() {
 }
 
 #[test]
-fn findings_are_few_and_hold_what_decided() {
+fn findings_are_few_and_contain_the_deciding_one() {
     let many: String = (0..100).map(|n| format!("SELECT {n}, '{}';", "é".repeat(300))).collect();
     let judgement = USUAL.judge(&payload(&format!("{many} DROP TABLE x"), Some("sql")));
     assert_eq!(judgement.findings.len(), 50);
@@ -146,7 +146,7 @@ fn names_are_unique_and_rules_are_few() {
 }
 
 #[test]
-fn examples_hold_or_say_what_to_do() {
+fn failed_examples_say_what_to_do() {
     let check = |rule: Value| compile(json!([rule])).examples().map_err(|failed| failed.to_string());
     for good in [
         json!({"name": "a", "effect": "deny", "statements": ["drop table"],

@@ -1,4 +1,4 @@
-//! Scripts that begin with a word of SQL, and SQL that must not be taken for one.
+//! Scripts that begin with a word of SQL, and SQL that must not be mistaken for a script.
 
 use serde_json::json;
 
@@ -15,7 +15,7 @@ fn rules() -> Guardrails {
 }
 
 #[test]
-fn scripts_hide_no_drop_and_pass_by_no_word() {
+fn scripts_hide_no_drop_and_are_not_allowed_by_a_word() {
     for first in [
         "set -e",
         "set -euo pipefail",
@@ -94,7 +94,7 @@ fn scripts_of_one_line_and_of_other_languages() {
 }
 
 #[test]
-fn words_of_sql_begin_names_of_programs() {
+fn names_of_programs_may_begin_with_words_of_sql() {
     for first in [
         "update-alternatives --set x y",
         "update.sh",
@@ -144,7 +144,7 @@ fn words_of_sql_begin_names_of_programs() {
 }
 
 #[test]
-fn sql_is_no_script() {
+fn sql_with_code_in_strings_is_allowed() {
     for command in [
         "set search_path = \"$user\", public",
         "SET statement_timeout TO '5s'; show work_mem",
@@ -166,6 +166,10 @@ fn sql_is_no_script() {
             assert_eq!(verdict(&rules(), command, language), "allowed", "{command:?} as {language:?}");
         }
     }
+}
+
+#[test]
+fn sql_is_not_mistaken_for_a_script() {
     for block in [
         "comment on table t is\n  'drop table x'",
         "copy t\n(a, b)\nfrom '/x'\nwith (format csv)",

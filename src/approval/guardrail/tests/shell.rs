@@ -1,4 +1,4 @@
-//! An allowing pattern and a shell's operators: only those that the pattern spells are let pass.
+//! Allowing patterns and shell operators: only operators that the pattern spells out are allowed.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -19,7 +19,7 @@ fn all(rules: &Guardrails, wanted: &str, commands: &[&str]) {
 }
 
 #[test]
-fn nothing_but_a_literal_stands_for_an_operator() {
+fn only_a_literal_matches_an_operator() {
     for pattern in [
         "kubectl get .*",
         r"kubectl get[^!]*",
@@ -113,7 +113,7 @@ fn a_pattern_may_spell_operators() {
         "ask",
         &["kubectl get pods | sh", "kubectl get pods | wc -l | sort", "kubectl get pods 2>x", "date > now"],
     );
-    // A set is a choice of characters, not a spelling.
+    // A set does not spell an operator out.
     all(&allowing("a [|>&;]+ b"), "ask", &["a | b", "a && b", "a > b"]);
     all(&allowing(r"a\nb"), "allowed", &["a\nb"]);
 }
@@ -143,7 +143,7 @@ fn each_command_of_a_line_is_covered() {
 }
 
 #[test]
-fn what_no_shell_but_a_database_would_run_must_match_as_sql() {
+fn text_that_only_a_database_would_run_must_match_as_sql() {
     let rules = allowing("kubectl get .*|set [a-z-]+");
     all(&rules, "allowed", &["kubectl get a; set -e"]);
     // One argument to a shell, a statement to PostgreSQL or MySQL.
@@ -194,7 +194,7 @@ fn an_example_says_what_is_not_covered() {
     assert!(failed.contains("passes[1]") && failed.contains("operator"), "{failed}");
 }
 
-/// An argument, and whether it holds an operator that a shell acts on.
+/// An argument, and whether it contains a shell operator.
 fn argument() -> impl Strategy<Value = (String, bool)> {
     let quiet = "[ a-z|&;<>()#~*{}!%^=.,:/-]{0,8}";
     prop_oneof![
@@ -212,9 +212,9 @@ static RUN: LazyLock<Guardrails> = LazyLock::new(|| allowing("run .*"));
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
-    /// Lines are put together from parts whose meaning is known, so that no second reading is needed to say what is right.
+    /// Lines are built from parts whose meaning is known, so that the expected verdict needs no second parser.
     #[test]
-    fn a_line_passes_when_all_its_commands_do_and_no_operator_acts(
+    fn a_line_is_allowed_if_all_its_commands_are_and_it_has_no_operator(
         line in prop::collection::vec(
             (
                 prop::collection::vec(argument(), 1..4),

@@ -1,4 +1,4 @@
-//! A text that is one thing to a reader and another to a database.
+//! Texts that a reader understands in one way and a database in another.
 
 use serde_json::json;
 
@@ -81,7 +81,7 @@ fn every_statement_counts_and_the_strictest_wins() {
             "SELECT * FROM t FOR UPDATE",
         ],
     );
-    // Statements without a semicolon between them, which no rule knows.
+    // Statements without a semicolon between them, which no rule matches.
     all("ask", &["SELECT 1 GRANT ALL ON t TO u", "SELECT 1\nGO\nxp_cmdshell", "SELECT 1 EXEC sp_who"]);
 }
 
@@ -112,7 +112,7 @@ fn what_one_database_skips_another_runs() {
             "DROP /*M!100100 TABLE */ x",
             "SELECT '\\'' /*!99999 ' */; DROP TABLE x; -- '",
             "/*! SELECT 'a*/ ' */; DROP TABLE x; -- '",
-            // `#` begins a comment in MySQL only.
+            // `#` begins a comment only in MySQL.
             "SELECT 1 #'\n; DROP TABLE x; -- '",
             "SELECT 1 # ; DROP TABLE x",
             // Backslashes escape in MySQL, and in PostgreSQL by its settings or after E.
@@ -122,7 +122,7 @@ fn what_one_database_skips_another_runs() {
             "SELECT \"\\\"; DROP TABLE x; -- \"",
             "SELECT '\\'', \"\\\"; DROP TABLE x; -- \"",
             "SELECT '\\' # '\n; DROP TABLE x; -- '",
-            // Comments that nest or not, that need a space or not, that operators seem to swallow.
+            // Comments that nest or not, that need a space or not, that look like part of an operator.
             "SELECT /* /* */ 1; DROP TABLE x; /* */ */",
             "SELECT /* /* */ ' */ 1; DROP TABLE x; -- '",
             "SELECT 1 --'\n; DROP TABLE x; --'",
@@ -144,7 +144,7 @@ fn what_one_database_skips_another_runs() {
 }
 
 #[test]
-fn each_reading_sees_what_the_others_miss() {
+fn each_dialect_finds_what_the_others_miss() {
     all(
         "denied",
         &[
@@ -152,7 +152,7 @@ fn each_reading_sees_what_the_others_miss() {
             "SELECT $$'$$, /* /* */ ' \" */ 1; DROP TABLE x; --'\"",
             "SELECT '\\'' /* /* */ ' \" */; DROP TABLE x; --'\"",
             "COPY t FROM STDIN;\nselect 's\n\\.\nDROP TABLE x; --'",
-            // MySQL, with ANSI_QUOTES, with NO_BACKSLASH_ESCAPES, older than its hint.
+            // MySQL, with ANSI_QUOTES, with NO_BACKSLASH_ESCAPES, older than its executable comment.
             "SELECT \"\\\"\", # /*\n '\\''; DROP /*!TABLE*/ x; -- */\"",
             "SELECT '\\'', # /* \n \"\\\"; DROP TABLE x; -- \"*/'",
             "SELECT '\\' # ' \"\n; DROP TABLE x; -- '\"",
@@ -196,7 +196,7 @@ fn hidden_code() {
 }
 
 #[test]
-fn what_cannot_be_read_is_never_allowed() {
+fn unreadable_text_is_never_allowed() {
     all(
         "ask",
         &[
@@ -210,7 +210,7 @@ fn what_cannot_be_read_is_never_allowed() {
         ],
     );
     all("denied", &["SELECT 1 /* a; DROP TABLE x", "SELECT 'a; DROP /* b */ TABLE x", "SELECT 'a\\'; drop table x"]);
-    // A milder rule before must not hide the words that a later one refuses.
+    // A milder rule must not hide the words that a later rule denies.
     let rules = compile(json!([
         {"name": "all", "effect": "require", "statements": ["select"]},
         {"name": "drop", "effect": "deny", "statements": ["drop table"]},
@@ -222,13 +222,13 @@ fn what_cannot_be_read_is_never_allowed() {
 }
 
 #[test]
-fn too_much_is_asked_about() {
+fn people_are_asked_about_too_large_commands() {
     let rules = &USUAL;
     let many: String = (0..12_000).map(|n| format!("{n};")).collect();
     assert_eq!(verdict(rules, &format!("{many}DROP TABLE x"), Some("sql")), "denied");
     let everything = compile(json!([{"name": "all", "effect": "allow"}]));
     assert_eq!(verdict(&everything, &many, Some("sql")), "ask");
-    // Deeper than it is followed.
+    // Deeper than the maximum depth.
     assert_eq!(verdict(rules, "EXEC 'EXEC ''drop table x'''", None), "denied");
     let deeper = (0..8).fold("drop table x".to_owned(), |inner, _| format!("exec('{}')", inner.replace('\'', "''")));
     assert_eq!(verdict(rules, &deeper, None), "denied");
@@ -236,7 +236,7 @@ fn too_much_is_asked_about() {
 }
 
 #[test]
-fn the_program_that_reads_a_script_is_looked_at_and_never_let_pass() {
+fn the_program_that_runs_a_script_is_judged_and_never_allowed() {
     let with = |command: &str, argv: &[&str]| {
         let mut payload = payload(command, Some("sql"));
         payload.context = Some(json!({"argv": argv}));
@@ -254,14 +254,14 @@ fn the_program_that_reads_a_script_is_looked_at_and_never_let_pass() {
 }
 
 #[test]
-fn an_option_with_its_value_glued_on_is_read() {
+fn an_option_with_its_value_attached_is_read() {
     for command in ["psql -X '-cdrop table victim'", "mysql \"-edrop table victim\""] {
         assert_eq!(verdict(&USUAL, command, Some("argv")), "denied", "{command}");
     }
 }
 
 #[test]
-fn what_cannot_be_read_is_searched_with_comments_in_every_sense() {
+fn unreadable_text_is_searched_with_comments_in_every_way() {
     let escaped = r"select E'\xc3\xa9', (array['a]','b'])[1]; drop /* /* */ y */ table victim; -- '";
     assert_eq!(verdict(&USUAL, escaped, Some("sql")), "denied");
     let many: String = (0..10_050).map(|number| format!("{number};")).collect();
@@ -271,7 +271,7 @@ fn what_cannot_be_read_is_searched_with_comments_in_every_sense() {
 }
 
 #[test]
-fn lines_that_a_client_takes_for_its_own_are_not_let_pass() {
+fn lines_that_a_client_may_execute_are_not_allowed() {
     for command in
         ["select 1\n/\n.shell touch x", "select 1\n:!!whoami", "select 1\n!!whoami", "select 1 from dual\n\nhost id"]
     {
@@ -301,11 +301,11 @@ fn lines_that_a_client_takes_for_its_own_are_not_let_pass() {
 }
 
 #[test]
-fn what_a_client_makes_of_a_query_is_code() {
+fn what_psql_does_with_a_query_is_code() {
     all(
         "denied",
         &[
-            // psql runs what a query gives, or hands it to a program.
+            // psql executes the result of a query, or passes it to a program.
             "SELECT 'drop table marker' \\gexec",
             "SELECT 'drop ' || 'table marker' \\gexec",
             "SELECT 'drop table marker' AS q \\gset\n:q",
@@ -320,8 +320,17 @@ fn what_a_client_makes_of_a_query_is_code() {
             "\\set q 'drop table marker'\n:q",
             "\\! psql -c 'drop table marker'",
             "SELECT 'drop table marker' \\bind \\gexec",
-            // psql puts the words of an error in the place of its variable.
+            // psql inserts the text of the last error for this variable.
             "SELECT \"x\"\"; drop table marker; --\"; SELECT :LAST_ERROR_MESSAGE",
+        ],
+    );
+}
+
+#[test]
+fn commands_of_other_clients_are_code() {
+    all(
+        "denied",
+        &[
             // SQLite's and DuckDB's shells.
             ".shell sqlite3 db 'drop table marker'",
             "SELECT 1;\n.system sqlite3 db \"drop table marker\"",
@@ -345,6 +354,10 @@ fn what_a_client_makes_of_a_query_is_code() {
             "SELECT 1\ngo\n:!! sqlcmd -Q 'drop table marker'",
         ],
     );
+}
+
+#[test]
+fn commands_of_clients_are_never_allowed() {
     all(
         "ask",
         &[

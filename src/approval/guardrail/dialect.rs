@@ -1,31 +1,31 @@
-//! The ways in which databases read the same text into tokens.
+//! The dialects of SQL, as far as they read the same text as different tokens.
 //!
-//! Who asks says what language a command is in, and may be wrong or lying. A quote that one database skips opens a string in
-//! another, so a command is read in every way that could differ for it, and whatever any reading sees counts.
+//! The requester states the language of a command, and may be wrong or lying. A quote that one database skips opens a string in
+//! another. So a command is read in every dialect that could differ for it, and the statements of all of them count.
 
 use std::collections::BTreeSet;
 
-/// Versions of executable comments that one command is read for.
+/// Maximum number of versions of executable comments for which a command is read.
 const MAX_VERSIONS: usize = 8;
 
-/// One way to read: the differences that move the bounds of strings, comments and words.
+/// One dialect: the differences that change where strings, comments and words begin and end.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Lexis {
-    /// What a text must hold, in lower case, for this reading to differ from those before it; nothing for always.
+pub(super) struct SqlDialect {
+    /// Text (in lower case) without which this dialect reads like an earlier one in the list; empty if it always differs.
     only_with: &'static str,
     /// A backslash escapes a quote.
     pub backslash: bool,
-    /// `"` makes a name and not a string.
+    /// `"` quotes a name, not a string.
     pub quoted_names: bool,
-    /// `` ` `` makes a name.
+    /// `` ` `` quotes a name.
     pub backtick: bool,
-    /// What `[` does.
+    /// The meaning of `[`.
     pub brackets: Brackets,
     /// `#` begins a comment.
     pub hash: bool,
-    /// `--` begins a comment only before white space.
+    /// `--` only begins a comment if white space follows.
     pub spaced_dashes: bool,
-    /// Where a statement would begin, it begins one whatever follows.
+    /// At the beginning of a statement, `--` always begins a comment.
     pub leading_dashes: bool,
     /// `//` begins a comment.
     pub slashes: bool,
@@ -33,15 +33,15 @@ pub(super) struct Lexis {
     pub hints: Hints,
     /// Comments nest.
     pub nested: bool,
-    /// What `$$` does.
+    /// The meaning of `$$`.
     pub dollar: Dollar,
     /// `E'…'` has backslash escapes.
     pub escapes: bool,
-    /// `@` and `#` belong to words, and a number ends where a word begins.
+    /// Words contain `@` and `#`, and a number ends where a word begins.
     pub sigils: bool,
     /// `q'[…]'` is a string.
     pub alternative: bool,
-    /// `'''…'''` is one string, and `r'…'` has a quote after a backslash.
+    /// `'''…'''` is one string, and in `r'…'` a backslash keeps the quote.
     pub triple: bool,
     /// `:name(…)` is one variable.
     pub variables: bool,
@@ -51,25 +51,25 @@ pub(super) struct Lexis {
     pub copy: bool,
 }
 
-/// What `[` does.
+/// The meaning of `[`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Brackets {
-    /// It is an operator.
+    /// An operator.
     None,
-    /// It makes a name that the first `]` ends.
+    /// Quotes a name, which the first `]` ends.
     ToFirst,
-    /// It makes a name in which `]]` is a bracket.
+    /// Quotes a name, in which `]]` is a bracket.
     Doubled,
 }
 
-/// What `$$` does.
+/// The meaning of `$$`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dollar {
-    /// It is part of a word.
+    /// Part of a word.
     None,
-    /// It begins a string.
+    /// Begins a string.
     Bare,
-    /// So does `$tag$`.
+    /// Begins a string, and so does `$tag$`.
     Tagged,
 }
 
@@ -80,14 +80,14 @@ pub(super) enum Hints {
     Comments,
     /// Those of `MySQL` up to this version.
     MySql(u32),
-    /// Those of `MariaDB` (`/*M!`) and `MySQL` up to this version, but for `MySQL` 5.7 to 9.
+    /// Those of `MariaDB` (`/*M!`) and `MySQL` up to this version, except `MySQL` 5.7 to 9.
     MariaDb(u32),
-    /// Those of `TiDB` (`/*T!`) and `MySQL`, of whatever version.
+    /// Those of `TiDB` (`/*T!`) and `MySQL`, of any version.
     TiDb,
 }
 
-/// Standard SQL, which the others differ from.
-const PLAIN: Lexis = Lexis {
+/// Standard SQL, from which the others differ.
+const PLAIN: SqlDialect = SqlDialect {
     only_with: "",
     backslash: false,
     quoted_names: true,
@@ -108,9 +108,9 @@ const PLAIN: Lexis = Lexis {
     digits_begin_words: false,
     copy: false,
 };
-/// `DuckDB` too.
-const POSTGRESQL: Lexis = Lexis { nested: true, dollar: Dollar::Tagged, escapes: true, ..PLAIN };
-const MYSQL: Lexis = Lexis {
+/// Also `DuckDB`.
+const POSTGRESQL: SqlDialect = SqlDialect { nested: true, dollar: Dollar::Tagged, escapes: true, ..PLAIN };
+const MYSQL: SqlDialect = SqlDialect {
     backslash: true,
     quoted_names: false,
     backtick: true,
@@ -121,47 +121,47 @@ const MYSQL: Lexis = Lexis {
     ..PLAIN
 };
 
-/// All readings, those first that always differ.
-const READINGS: [Lexis; 12] = [
+/// All dialects. Those that always differ come first.
+const DIALECTS: [SqlDialect; 12] = [
     POSTGRESQL,
     MYSQL,
     // SQLite.
-    Lexis { backtick: true, brackets: Brackets::ToFirst, variables: true, ..PLAIN },
+    SqlDialect { backtick: true, brackets: Brackets::ToFirst, variables: true, ..PLAIN },
     // SQL Server.
-    Lexis { brackets: Brackets::Doubled, nested: true, sigils: true, ..PLAIN },
+    SqlDialect { brackets: Brackets::Doubled, nested: true, sigils: true, ..PLAIN },
     // Oracle, Trino.
-    Lexis { alternative: true, ..PLAIN },
+    SqlDialect { alternative: true, ..PLAIN },
     // BigQuery.
-    Lexis { backslash: true, quoted_names: false, backtick: true, hash: true, triple: true, ..PLAIN },
+    SqlDialect { backslash: true, quoted_names: false, backtick: true, hash: true, triple: true, ..PLAIN },
     // Snowflake.
-    Lexis { backslash: true, slashes: true, dollar: Dollar::Bare, ..PLAIN },
-    // psql, which keeps the lines of COPY from the server.
-    Lexis { only_with: "stdin", copy: true, ..POSTGRESQL },
-    // MySQL's client, which sends no such comment.
-    Lexis { only_with: "--", leading_dashes: true, ..MYSQL },
+    SqlDialect { backslash: true, slashes: true, dollar: Dollar::Bare, ..PLAIN },
+    // psql, which does not send the data lines of COPY as SQL.
+    SqlDialect { only_with: "stdin", copy: true, ..POSTGRESQL },
+    // MySQL's client, which does not send such a comment.
+    SqlDialect { only_with: "--", leading_dashes: true, ..MYSQL },
     // PostgreSQL with standard_conforming_strings off.
-    Lexis { only_with: "\\", backslash: true, ..POSTGRESQL },
+    SqlDialect { only_with: "\\", backslash: true, ..POSTGRESQL },
     // MySQL with ANSI_QUOTES, with NO_BACKSLASH_ESCAPES.
-    Lexis { only_with: "\\", quoted_names: true, ..MYSQL },
-    Lexis { only_with: "\\", backslash: false, ..MYSQL },
+    SqlDialect { only_with: "\\", quoted_names: true, ..MYSQL },
+    SqlDialect { only_with: "\\", backslash: false, ..MYSQL },
 ];
 
-/// The readings that can differ for a text, and whether they are all of them.
-pub(super) fn readings(text: &str) -> (Vec<Lexis>, bool) {
+/// Returns the dialects that can differ for a text, and whether the list is complete.
+pub(super) fn for_text(text: &str) -> (Vec<SqlDialect>, bool) {
     let lower = text.to_ascii_lowercase();
     let (hints, complete) = hints(text);
-    let mut readings = Vec::with_capacity(READINGS.len());
-    for lexis in READINGS.iter().filter(|lexis| lower.contains(lexis.only_with)) {
-        if lexis.hints == Hints::Comments || hints.is_empty() {
-            readings.push(*lexis);
+    let mut dialects = Vec::with_capacity(DIALECTS.len());
+    for dialect in DIALECTS.iter().filter(|dialect| lower.contains(dialect.only_with)) {
+        if dialect.hints == Hints::Comments || hints.is_empty() {
+            dialects.push(*dialect);
         } else {
-            readings.extend(hints.iter().map(|hints| Lexis { hints: *hints, ..*lexis }));
+            dialects.extend(hints.iter().map(|hints| SqlDialect { hints: *hints, ..*dialect }));
         }
     }
-    (readings, complete)
+    (dialects, complete)
 }
 
-/// The servers that differ in which executable comments of a text they run: those of each version that one asks for.
+/// The servers that differ in which executable comments they run: one for each version that the text names.
 fn hints(text: &str) -> (Vec<Hints>, bool) {
     if !text.contains("/*!") && !text.contains("/*M!") && !text.contains("/*T!") {
         return (Vec::new(), true);
@@ -171,19 +171,19 @@ fn hints(text: &str) -> (Vec<Hints>, bool) {
         text.split("/*").filter_map(|part| part.strip_prefix("M!").or(part.strip_prefix('!'))).filter_map(version),
     );
     let complete = versions.len() <= MAX_VERSIONS;
-    // The latest first: it runs most.
+    // The latest first: it runs the most.
     let latest = versions.into_iter().rev().take(MAX_VERSIONS);
     let hints = latest.flat_map(|version| [Hints::MariaDb(version), Hints::MySql(version)]);
     (hints.chain(text.contains("/*T!").then_some(Hints::TiDb)).collect(), complete)
 }
 
-/// The version that an executable comment asks for: five digits or six behind its mark.
+/// Returns the version that an executable comment requires: five or six digits after its mark.
 pub(super) fn version(inside: &str) -> Option<u32> {
     inside.get(..version_length(inside)).filter(|digits| !digits.is_empty())?.parse().ok()
 }
 
-/// Splits the inside of an executable comment: the letter of the database that it is for, if any, and what is behind its mark.
-/// `TiDB` may be told by brackets which of its features the code needs.
+/// Splits the inside of an executable comment into the letter of its database, if any, and the text after its mark. In `TiDB`, brackets
+/// may name the features that the code needs.
 pub(super) fn executable(inside: &str) -> Option<(Option<char>, &str)> {
     if let Some(code) = inside.strip_prefix("T!") {
         let features = code.strip_prefix('[').and_then(|rest| rest.split_once(']'));
@@ -193,7 +193,7 @@ pub(super) fn executable(inside: &str) -> Option<(Option<char>, &str)> {
     mariadb.or_else(|| inside.strip_prefix('!').map(|code| (None, code)))
 }
 
-/// The length of such a version.
+/// The length of the version.
 pub(super) fn version_length(inside: &str) -> usize {
     match inside.bytes().take(6).take_while(u8::is_ascii_digit).count() {
         length @ (5 | 6) => length,
@@ -201,19 +201,19 @@ pub(super) fn version_length(inside: &str) -> usize {
     }
 }
 
-/// All readings, whatever the text.
+/// Returns all dialects.
 #[cfg(test)]
-pub(super) fn all() -> impl Iterator<Item = Lexis> {
-    READINGS.into_iter()
+pub(super) fn all() -> impl Iterator<Item = SqlDialect> {
+    DIALECTS.into_iter()
 }
 
-/// The reading that entries of `statements` are written in.
-pub(super) const fn of_entries() -> Lexis {
+/// Returns the dialect of entries of `statements`.
+pub(super) const fn of_entries() -> SqlDialect {
     POSTGRESQL
 }
 
 impl Hints {
-    /// Whether a comment is code, by the letter of its mark and the version that it asks for.
+    /// Whether a comment is code, given the letter of its mark and the version that it requires.
     pub(super) fn runs(self, database: Option<char>, version: Option<u32>) -> bool {
         match (self, database, version) {
             (Self::Comments, ..) | (Self::MySql(_), Some(_), _) => false,
@@ -228,13 +228,13 @@ impl Hints {
     }
 }
 
-impl Lexis {
-    /// Whether a word may begin so. Letters beyond ASCII are whatever is not ASCII: PostgreSQL, `MySQL` and SQLite go by bytes.
+impl SqlDialect {
+    /// Whether a word may begin with this character. All of non-ASCII counts as letters: PostgreSQL, `MySQL` and SQLite read bytes.
     pub(super) const fn begins_word(&self, c: char) -> bool {
         c.is_ascii_alphabetic() || c == '_' || !c.is_ascii()
     }
 
-    /// Whether a word may go on so.
+    /// Whether a word may contain this character.
     pub(super) const fn is_of_word(&self, c: char) -> bool {
         self.begins_word(c) || c.is_ascii_digit() || c == '$' || self.sigils && matches!(c, '@' | '#')
     }
