@@ -87,8 +87,8 @@ fn fitting(
     data: &mut Value,
 ) -> Result<String, RenderError> {
     let output = set.render(kind, data)?;
-    // Some schemas limit the length and number of texts. Where the schema does not, a built-in template renders valid JSON
-    // for any text: tests and debug builds check this, a release build does not spend the time.
+    // Some schemas limit the length and number of texts. Where the schema does not, a built-in template renders valid
+    // JSON for any text: tests and debug builds check this, a release build does not spend the time.
     let text = if declaration.is_bounded_by_schema || !set.is_built_in() || cfg!(debug_assertions) {
         let body = output.body();
         let schema = declaration.schema;

@@ -86,7 +86,8 @@ fn by_template(
     }
 }
 
-/// Writes what the built-in template renders, without parsing the request: a fast path for most deliveries. A test compares both.
+/// Writes what the built-in template renders, without parsing the request: a fast path for most deliveries. A test
+/// compares both.
 fn plain(notice: &EventNotice<'_>) -> Result<String, RenderError> {
     let data = plain_data(notice)?;
     // Event kinds and times contain no characters that JSON escapes.

@@ -18,7 +18,8 @@ pub struct Declaration {
     pub(super) code: fn(&str) -> String,
     /// Formats a time, in the reader's time zone where the channel can: `{{moment …}}`.
     pub(super) moment: fn(Timestamp) -> String,
-    /// Formats a link from URL and text, for JSON: `{{link …}}`. The URL is one of the hub's, or a literal in the template.
+    /// Formats a link from URL and text, for JSON: `{{link …}}`. The URL is one of the hub's, or a literal in the
+    /// template.
     pub(super) link: fn(&str, &str) -> String,
     /// The schema of its bodies, one of [`super::SCHEMAS`].
     pub(super) schema: &'static str,

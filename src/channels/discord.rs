@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::declaration::Budget;
 use super::schema::DISCORD as SCHEMA;
 use super::templates::built_in::built_in_chat;
-use super::text::{cut, dead_mentions, dead_pings, in_json, plain_markdown, split_fences, visible};
+use super::text::{cut, disarm_mentions, disarm_pings, in_json, plain_markdown, split_fences, visible};
 use super::view::MessageLimits;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
@@ -40,17 +40,17 @@ pub(super) const DISCORD: Declaration = Declaration {
 
 /// Escapes Markdown, on one line. Also escapes `://`, or Discord makes a link of any URL.
 fn escape(text: &str) -> String {
-    in_json(&plain_markdown(&dead_mentions(&visible(text))).replace(':', "\\:"))
+    in_json(&plain_markdown(&disarm_mentions(&visible(text))).replace(':', "\\:"))
 }
 
 /// For titles and buttons, where Discord reads no Markdown.
 fn plain(text: &str) -> String {
-    in_json(&dead_pings(&dead_mentions(&visible(text))).replace('\n', " ⏎ "))
+    in_json(&disarm_pings(&disarm_mentions(&visible(text))).replace('\n', " ⏎ "))
 }
 
 /// For text between the fences of a code block.
 fn code(text: &str) -> String {
-    in_json(&split_fences(&dead_pings(&dead_mentions(&visible(text)))))
+    in_json(&split_fences(&disarm_pings(&disarm_mentions(&visible(text)))))
 }
 
 /// The texts that Discord adds up, in UTF-16 code units.

@@ -32,8 +32,8 @@ pub(super) const GOOGLE_CHAT: Declaration = Declaration {
     ),
     meaning,
     wait_header: None,
-    // The URL already has key and token; their order and encoding do not matter to Google. Without this option it ignores the
-    // message's thread and starts a new one.
+    // The URL already has key and token; their order and encoding do not matter to Google. Without this option it
+    // ignores the message's thread and starts a new one.
     query: &[("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD")],
     receipt: None,
     short: None,
@@ -44,8 +44,8 @@ fn escape(text: &str) -> String {
     in_json(&entities(&visible(text).replace('\n', " ⏎ ")))
 }
 
-/// Lines of code. A card has neither a monospace font nor a frame, so each line starts with a rule that distinguishes it from the
-/// hub's own text. Spaces are kept.
+/// Lines of code. A card has neither a monospace font nor a frame, so each line starts with a rule that distinguishes
+/// it from the hub's own text. Spaces are kept.
 fn code(text: &str) -> String {
     let line = |line: &str| format!("│\u{a0}{}", entities(&visible(line)).replace("  ", "\u{a0}\u{a0}"));
     in_json(&text.split('\n').map(line).collect::<Vec<_>>().join("<br>"))

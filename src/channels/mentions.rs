@@ -1,8 +1,8 @@
 //! Mentions: a template's own text may mention people, a value never may.
 //!
-//! Escaping keeps a value from forming a mention alone. It cannot detect a template that puts a value into one, as in `<@{{…}}>`, or
-//! into the list of allowed mentions. Therefore a message of an operator's template that contains mentions is rendered a second time,
-//! with marks around the text that values wrote ([`origin`]).
+//! Escaping keeps a value from forming a mention alone. It cannot detect a template that puts a value into one, as in
+//! `<@{{…}}>`, or into the list of allowed mentions. Therefore a message of an operator's template that contains
+//! mentions is rendered a second time, with marks around the text that values wrote ([`origin`]).
 
 use serde_json::Value;
 
@@ -16,8 +16,8 @@ type MentionForm = (&'static str, &'static str);
 /// Slack's date function, which starts like a mention but is none.
 const DATE: &str = "<!date^";
 
-/// The forms of mentions in a channel's texts, according to its documentation: Discord "Message Formatting", Slack "Formatting text for
-/// app surfaces", Teams "Mention support within Adaptive Cards", Google Chat "Format messages".
+/// The forms of mentions in a channel's texts, according to its documentation: Discord "Message Formatting", Slack
+/// "Formatting text for app surfaces", Teams "Mention support within Adaptive Cards", Google Chat "Format messages".
 const fn forms(channel: Channel) -> &'static [MentionForm] {
     match channel {
         Channel::Discord => &[("<@", ">")],

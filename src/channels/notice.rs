@@ -38,7 +38,8 @@ impl EventNotice<'_> {
     }
 }
 
-/// `data.links`: the first slot's links at the top level, and the links of every slot in `slots`. Empty when the endpoint serves none.
+/// `data.links`: the first slot's links at the top level, and the links of every slot in `slots`. Empty when the
+/// endpoint serves none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Links {
     #[serde(flatten, skip_serializing_if = "Option::is_none")]

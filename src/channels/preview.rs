@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::samples::{Example, Sample};
 use super::slack_app::{PostMode, Posting};
 use super::templates::{FileTemplate, Override, RenderError};
-use super::{Channels, Declaration, Manner, TemplateSet};
+use super::{Channels, Declaration, MessageFormat, TemplateSet};
 use crate::store::endpoints::Channel;
 use crate::store::events::KINDS;
 
@@ -73,8 +73,8 @@ impl Channels {
         self.templates.below(channel, name)
     }
 
-    /// Renders samples with the channel's templates and `overrides` on top, without falling back. When the templates cannot be
-    /// expanded, only the first sample is returned, with the error.
+    /// Renders samples with the channel's templates and `overrides` on top, without falling back. When the templates
+    /// cannot be expanded, only the first sample is returned, with the error.
     pub fn preview(&self, channel: Channel, overrides: &[Override], samples: &Samples) -> Vec<Preview> {
         let each = samples.events.iter().flat_map(|event| samples.sorts.iter().map(move |sort| (*event, *sort)));
         match self.templates.try_out(channel, overrides) {
@@ -105,8 +105,8 @@ impl Channels {
         let posting =
             Posting { address: "C0123456789".to_owned(), mode: PostMode::New, shows_links: true, needs_page: false };
         let is_called = set.declaration().receipt.is_some();
-        let manner = if is_called { Manner::Call(&posting) } else { Manner::Body };
-        self.render_with(set, manner, &Example::new(event, sort).notice()).map(|call| call.body)
+        let format = if is_called { MessageFormat::Call(&posting) } else { MessageFormat::Body };
+        self.render_with(set, format, &Example::new(event, sort).notice()).map(|call| call.body)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The registry of channels: maps each one to its declaration. No other code matches on the channel to learn its properties.
+//! The registry of channels: maps each one to its declaration. No other code matches on the channel to learn its
+//! properties.
 
 use super::{Declaration, custom, discord, google_chat, slack, slack_app, teams};
 use crate::store::endpoints::Channel;

@@ -35,8 +35,8 @@ pub(super) const GOOGLE_CHAT: &str = "google-chat-message.json";
 /// Base URL of the compiled schemas, by which they refer to each other.
 const NOWHERE: &str = "https://countersign.invalid";
 
-/// Returns a schema as the hub at `public_url` serves it. Its `$id` lets programs resolve references even in a copied file. `None`
-/// when there is no such file.
+/// Returns a schema as the hub at `public_url` serves it. Its `$id` lets programs resolve references even in a copied
+/// file. `None` when there is no such file.
 pub fn schema_at(public_url: &str, file: &str) -> Option<String> {
     let (name, text) = SCHEMAS.iter().find(|(name, _)| *name == file)?;
     let id = Value::from(format!("{public_url}/schemas/{name}"));
@@ -94,7 +94,8 @@ impl Validators {
     }
 }
 
-/// Returns the most specific error: where a value matches none of several shapes, the error of the shape with the same `type`.
+/// Returns the most specific error: where a value matches none of several shapes, the error of the shape with the
+/// same `type`.
 fn most_specific<'e>(error: &'e ValidationError<'e>) -> &'e ValidationError<'e> {
     let (ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context }) = error.kind() else {
         return error;

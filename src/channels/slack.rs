@@ -10,7 +10,7 @@ use super::schema::SLACK as SCHEMA;
 use super::slack_short::SHORT;
 use super::slack_text::{code_for_people, entities, text_for_people};
 use super::templates::built_in::built_in_chat;
-use super::text::{dead_mentions, in_json, utc, visible};
+use super::text::{disarm_mentions, in_json, utc, visible};
 use super::view::MessageLimits;
 use super::{Declaration, Meaning};
 use crate::store::endpoints::Channel;
@@ -40,7 +40,8 @@ pub(super) const SLACK: Declaration = Declaration {
     short: Some(SHORT),
 };
 
-/// Bytes of a body's blocks: the upper bound, since it is unknown whether Slack counts bytes or characters, of texts or of everything.
+/// Bytes of a body's blocks: the upper bound, since it is unknown whether Slack counts bytes or characters, of texts
+/// or of everything.
 fn bytes_of_blocks(body: &str) -> usize {
     #[derive(Deserialize)]
     struct Message<'b> {
@@ -50,14 +51,15 @@ fn bytes_of_blocks(body: &str) -> usize {
     serde_json::from_str::<Message<'_>>(body).map_or(body.len(), |message| message.blocks.get().len())
 }
 
-/// For `mrkdwn`, on one line. It has no escape characters, so marks that could start or end formatting become lookalikes.
+/// For `mrkdwn`, on one line. It has no escape characters, so marks that could start or end formatting become
+/// lookalikes.
 fn escape(text: &str) -> String {
     in_json(&text_for_people(text))
 }
 
 /// For a `plain_text` object.
 fn plain(text: &str) -> String {
-    in_json(&entities(&dead_mentions(&visible(text)).replace('\n', " ⏎ ")))
+    in_json(&entities(&disarm_mentions(&visible(text)).replace('\n', " ⏎ ")))
 }
 
 /// For text between the fences of a code block in `mrkdwn`.

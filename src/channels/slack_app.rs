@@ -1,5 +1,5 @@
-//! Slack as an app: the webhook's messages, posted through the Web API. The hub edits a message when its request changes, and its
-//! buttons vote without opening a page.
+//! Slack as an app: the webhook's messages, posted through the Web API. The hub edits a message when its request
+//! changes, and its buttons vote without opening a page.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -26,7 +26,8 @@ pub struct Posting {
     pub address: String,
     /// A new message, or a change of one that exists.
     pub mode: PostMode,
-    /// Whether readers of the message may have its signed links. Otherwise a button requests one, and the hub checks the member.
+    /// Whether readers of the message may have its signed links. Otherwise a button requests one, and the hub checks
+    /// the member.
     pub shows_links: bool,
     /// Whether approving requires the decision page (a high-risk policy).
     pub needs_page: bool,
@@ -60,8 +61,8 @@ pub(super) struct ApiCall {
     pub(super) body: String,
 }
 
-/// Whether an event is announced by a reply in the thread. It does not change what the message shows, and Slack notifies members of
-/// new messages only, not of edits.
+/// Whether an event is announced by a reply in the thread. It does not change what the message shows, and Slack
+/// notifies members of new messages only, not of edits.
 pub fn is_aside(kind: &str) -> bool {
     matches!(
         kind,
@@ -173,7 +174,8 @@ impl Buttons<'_> {
         button.insert("action_id".to_owned(), format!("{action}:{slot}").into());
     }
 
-    /// Returns the action in Slack of a button with this link, and its slot. `None` when the button keeps opening the link.
+    /// Returns the action in Slack of a button with this link, and its slot. `None` when the button keeps opening the
+    /// link.
     fn action(&self, url: &str) -> Option<(&'static str, usize)> {
         let slots = self.notice.links.slots.iter().enumerate();
         slots.into_iter().find_map(|(place, slot)| {
@@ -227,22 +229,22 @@ fn meaning(status: u16, answer: &str) -> Option<Meaning> {
     let is_code =
         answer.error.len() <= 60 && answer.error.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
     let code = if is_code { &*answer.error } else { "an unknown error" };
-    let said = |what: &str| format!("Slack: {code}: {what}");
+    let detail = |what: &str| format!("Slack: {code}: {what}");
     Some(match code {
-        "ratelimited" | "rate_limited" | "message_limit_exceeded" => Meaning::Throttled(said("too many messages")),
+        "ratelimited" | "rate_limited" | "message_limit_exceeded" => Meaning::Throttled(detail("too many messages")),
         "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
-            Meaning::BadCredentials(said("the bot token is invalid or was revoked"))
+            Meaning::BadCredentials(detail("the bot token is invalid or was revoked"))
         }
         "channel_not_found" | "not_in_channel" | "is_archived" | "user_not_found" | "users_not_found"
         | "user_disabled" | "cannot_dm_bot" => {
-            Meaning::Refused(said("the app cannot post there: add it to the channel"))
+            Meaning::Refused(detail("the app cannot post there: add it to the channel"))
         }
         "missing_scope"
         | "no_permission"
         | "restricted_action"
         | "ekm_access_denied"
         | "access_denied"
-        | "team_access_not_granted" => Meaning::Refused(said("the app is not allowed to do this: check its scopes")),
+        | "team_access_not_granted" => Meaning::Refused(detail("the app is not allowed to do this: check its scopes")),
         "msg_too_long"
         | "invalid_blocks"
         | "invalid_blocks_format"
@@ -250,15 +252,15 @@ fn meaning(status: u16, answer: &str) -> Option<Meaning> {
         | "invalid_arguments"
         | "invalid_json"
         | "msg_blocks_too_long"
-        | "too_many_attachments" => Meaning::Malformed(said("Slack rejects the form of this message")),
+        | "too_many_attachments" => Meaning::Malformed(detail("Slack rejects the form of this message")),
         // The next attempt posts a new message.
         "message_not_found" | "cant_update_message" | "edit_window_closed" => {
-            Meaning::FalseSuccess(said("the message to update no longer exists"))
+            Meaning::FalseSuccess(detail("the message to update no longer exists"))
         }
         "fatal_error" | "internal_error" | "service_unavailable" | "request_timeout" | "team_added_to_org" => {
-            Meaning::FalseSuccess(said("Slack had an internal error"))
+            Meaning::FalseSuccess(detail("Slack had an internal error"))
         }
-        _ => Meaning::Refused(said("Slack refused the call")),
+        _ => Meaning::Refused(detail("Slack refused the call")),
     })
 }
 

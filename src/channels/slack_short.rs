@@ -12,8 +12,8 @@ const MOST: usize = 300;
 
 pub(super) const SHORT: Short = Short { is_wanted, text };
 
-/// Whether an answer rejects the form of the message. These are error codes of `chat.postMessage` and `chat.update`; an incoming
-/// webhook answers the same codes as plain text. Slack posts nothing in these cases.
+/// Whether an answer rejects the form of the message. These are error codes of `chat.postMessage` and `chat.update`;
+/// an incoming webhook answers the same codes as plain text. Slack posts nothing in these cases.
 fn is_wanted(answer: &str) -> bool {
     #[derive(Deserialize)]
     struct Refusal {

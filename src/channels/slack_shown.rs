@@ -10,8 +10,8 @@ use super::view::{command_lines, shown_context, shown_language};
 /// Start and end of a code block. Escaped text never contains two adjacent backticks.
 const FENCE: &str = "```";
 
-/// Whether the blocks contain the complete command, language and context in the form of the built-in templates: the command's lines
-/// in sequence, and each value of the context on its own line as `name: value`.
+/// Whether the blocks contain the complete command, language and context in the form of the built-in templates: the
+/// command's lines in sequence, and each value of the context on its own line as `name: value`.
 pub(super) fn shows_whole(blocks: &Value, request: &Value) -> bool {
     let mut texts = Vec::new();
     collect(blocks, &mut texts);

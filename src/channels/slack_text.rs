@@ -1,15 +1,15 @@
 //! Escaping of people's text for Slack, also outside of templates: none of it is markup, a mention or a link.
 
-use super::text::{dead_mentions, split_fences, visible};
+use super::text::{disarm_mentions, split_fences, visible};
 
 /// Escapes text for the inside of a code block.
 pub fn code_for_people(text: &str) -> String {
-    entities(&split_fences(&dead_mentions(&visible(text))))
+    entities(&split_fences(&disarm_mentions(&visible(text))))
 }
 
 /// Escapes text for `mrkdwn`, on one line.
 pub fn text_for_people(text: &str) -> String {
-    let text = dead_mentions(&visible(text)).replace('\n', " ");
+    let text = disarm_mentions(&visible(text)).replace('\n', " ");
     let mut escaped = String::with_capacity(text.len() + 8);
     let mut characters = text.chars().peekable();
     let mut previous = ' ';

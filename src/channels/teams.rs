@@ -35,8 +35,9 @@ pub(super) const TEAMS: Declaration = Declaration {
     short: None,
 };
 
-/// Bytes of a body as Teams may count them: a workflow embeds the card's JSON in a JSON string, which escapes it a second time. It is
-/// unknown which characters its serializer escapes, so each counts as its longest form, escaped twice.
+/// Bytes of a body as Teams may count them: a workflow embeds the card's JSON in a JSON string, which escapes it a
+/// second time. It is unknown which characters its serializer escapes, so each counts as its longest form, escaped
+/// twice.
 fn re_encoded(body: &str) -> usize {
     const ESCAPED_TWICE: usize = r"\\u0000".len();
     let size = |character: char| match character {
@@ -63,9 +64,9 @@ fn moment(at: Timestamp) -> String {
     format!("{{{{DATE({seconds}, SHORT)}}}} {{{{TIME({seconds})}}}}")
 }
 
-/// Protects text in a `TextRun`, beyond [`visible`]. Clients expand `{{DATE(…)}}` and, where the card has entities, `<at>…</at>`; they
-/// do not break long words, and they collapse spaces. Inserted joiners and no-break spaces prevent this; [`visible`] has already
-/// written out those of the text itself.
+/// Protects text in a `TextRun`, beyond [`visible`]. Clients expand `{{DATE(…)}}` and, where the card has entities,
+/// `<at>…</at>`; they do not break long words, and they collapse spaces. Inserted joiners and no-break spaces prevent
+/// this; [`visible`] has already written out those of the text itself.
 fn for_text_run(text: &str) -> String {
     const BREAK_HERE: char = '\u{200b}';
     const LONG_WORD: usize = 24;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use countersign::channels::samples::{Example, Sample};
-use countersign::channels::{Channels, Manner, RenderError, SCHEMAS, schema_at};
+use countersign::channels::{Channels, MessageFormat, RenderError, SCHEMAS, schema_at};
 use countersign::store::endpoints::Channel;
 use countersign::store::events::KINDS;
 use serde_json::{Value, json};
@@ -25,8 +25,8 @@ fn is_valid(body: &Value) -> Result<(), String> {
 }
 
 fn cloudevent(channels: &Channels, example: &Example) -> Result<String, RenderError> {
-    let manner = Manner::Cloudevent { source: "https://hub.example.com" };
-    channels.render_message(Channel::Custom, manner, &example.notice(), &[]).map(|said| said.body)
+    let format = MessageFormat::Cloudevent { source: "https://hub.example.com" };
+    channels.render_message(Channel::Custom, format, &example.notice(), &[]).map(|said| said.body)
 }
 
 #[test]

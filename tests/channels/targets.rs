@@ -1,7 +1,7 @@
 //! Target-specific features of templates; and texts by others never mention anyone.
 
 use countersign::channels::samples::{Example, Sample};
-use countersign::channels::{Channels, Manner, Subject};
+use countersign::channels::{Channels, MessageFormat, Subject};
 use countersign::store::endpoints::Channel;
 use serde_json::{Value, json};
 
@@ -53,7 +53,8 @@ fn made(channels: &Channels, channel: Channel, request: &Value) -> Result<Value,
     let mut example = example.notice();
     let text = request.to_string();
     example.subject = Subject::Request(&text);
-    let said = channels.render_message(channel, Manner::Body, &example, &[]).map_err(|error| error.to_string())?;
+    let said =
+        channels.render_message(channel, MessageFormat::Body, &example, &[]).map_err(|error| error.to_string())?;
     match said.problem {
         Some(problem) => Err(problem.to_string()),
         None => Ok(serde_json::from_str(&said.body).unwrap()),

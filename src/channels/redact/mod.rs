@@ -1,7 +1,7 @@
 //! Redaction: removes secrets, or all free text, from what a channel receives.
 //!
-//! This protects against accidents, not against intent: it recognises a secret by its form or by the text before it. The hub's own
-//! page shows approvers the full text, and lists what was hidden in messages.
+//! This protects against accidents, not against intent: it recognises a secret by its form or by the text before it.
+//! The hub's own page shows approvers the full text, and lists what was hidden in messages.
 
 mod found;
 mod patterns;

@@ -88,7 +88,8 @@ pub(super) fn is_real_value(kind: SecretKind, matched: &str) -> bool {
     }
 }
 
-/// Whether a value is a placeholder: `$1`, `${NAME}`, `$NAME` in capitals, `?`, `%s`, `:name`, empty text, or text already hidden.
+/// Whether a value is a placeholder: `$1`, `${NAME}`, `$NAME` in capitals, `?`, `%s`, `:name`, empty text, or text
+/// already hidden.
 fn is_placeholder(text: &str) -> bool {
     let is_variable = |name: &str| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')

@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use super::found::{FoundSecret, HIDDEN, SecretKind};
 use super::secrets::{is_real_value, is_secret_flag, is_secret_name, redact as redact_text};
 
-/// Free texts of a request, and the name of each field for people. Other fields contain the hub's names, times and numbers.
+/// Free texts of a request, and the name of each field for people. Other fields contain the hub's names, times and
+/// numbers.
 const TEXTS: [(&str, &str); 10] = [
     ("/command", "command"),
     ("/language", "language"),

@@ -10,8 +10,8 @@ macro_rules! built_in {
     };
 }
 
-/// The templates of a chat channel: the given parts, and one for each kind of event. `include_str!` needs literals, so the kinds
-/// repeat `KINDS`; a test compares both lists.
+/// The templates of a chat channel: the given parts, and one for each kind of event. `include_str!` needs literals,
+/// so the kinds repeat `KINDS`; a test compares both lists.
 macro_rules! built_in_chat {
     ($folder:literal, [$($part:literal),* $(,)?]) => {
         $crate::channels::templates::built_in::built_in!($folder, [

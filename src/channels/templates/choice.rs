@@ -19,8 +19,8 @@ pub struct Occasion<'o> {
     pub resource: Option<&'o str>,
 }
 
-/// Returns the templates that apply to a message, each with its strength. A stored template is stronger than a file for the same
-/// endpoint or resource.
+/// Returns the templates that apply to a message, each with its strength. A stored template is stronger than a file
+/// for the same endpoint or resource.
 pub fn applying(templates: &[StoredTemplate], files: &[FileTemplate], occasion: Occasion<'_>) -> Vec<Override> {
     let Occasion { channel, endpoint, resource } = occasion;
     let is_about = |name: &ResourceName| resource == Some(name.as_str());

@@ -19,7 +19,7 @@ const LINES: usize = 1_000_000;
 /// The block that a caller passes to a part.
 const BLOCK: &str = "@partial-block";
 /// The helper that counts a loop's iterations and checks the time. No template can call a helper with this name.
-pub(super) const TURNS: &str = "turns of a loop";
+pub(super) const ITERATIONS: &str = "iterations of a loop";
 
 /// Finds templates by name, and numbers them.
 pub(super) trait Parts {
@@ -119,9 +119,9 @@ impl Expansion<'_> {
             TemplateElement::HelperBlock(helper) => {
                 let mut expanded = self.block(helper, block)?;
                 if helper.name.as_name() == Some("each") {
-                    put(turns(helper, 1));
+                    put(iteration_counter(helper, 1));
                     if let Some(body) = &mut expanded.template {
-                        body.elements.insert(0, turns(helper, 0));
+                        body.elements.insert(0, iteration_counter(helper, 0));
                         body.mapping.insert(0, place.clone());
                     }
                 }
@@ -181,7 +181,8 @@ impl Expansion<'_> {
         if part.params.is_empty() && part.hash.is_empty() {
             return Ok(Inserted::Here(inner));
         }
-        // Parameters change the part's data, so it is not inlined: it becomes a call of an unknown part whose block is its fallback.
+        // Parameters change the part's data, so it is not inlined: it becomes a call of an unknown part whose block
+        // is its fallback.
         self.add(Size { elements: CALL, text: 0 }, line)?;
         let mut called = part.clone();
         called.name = Parameter::Name(format!("{name} with values"));
@@ -195,8 +196,8 @@ enum Inserted {
     Called(DecoratorTemplate),
 }
 
-/// Replaces `{{(cut …)}}` by `{{cut …}}`. Handlebars would look up a helper by the call's result, which the author of the value
-/// chooses.
+/// Replaces `{{(cut …)}}` by `{{cut …}}`. Handlebars would look up a helper by the call's result, which the author of
+/// the value chooses.
 fn unwrapped(element: &TemplateElement) -> Option<TemplateElement> {
     match element {
         TemplateElement::Expression(helper) => match &helper.name {
@@ -218,9 +219,9 @@ fn without_indents(text: &str) -> String {
 }
 
 /// The counter's call: with the list before a loop, and without at the start of each iteration.
-fn turns(each: &HelperTemplate, params: usize) -> TemplateElement {
+fn iteration_counter(each: &HelperTemplate, params: usize) -> TemplateElement {
     let mut counter = each.clone();
-    counter.name = Parameter::Name(TURNS.to_owned());
+    counter.name = Parameter::Name(ITERATIONS.to_owned());
     counter.params.truncate(params);
     counter.hash.clear();
     counter.block_param = None;

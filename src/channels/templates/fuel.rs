@@ -1,7 +1,8 @@
 //! Bounds of one rendering: loop iterations and helper calls ("fuel"), time, and bytes of output.
 //!
-//! Handlebars gives its helpers no state of a single rendering. A rendering stays on its thread, so thread-local cells hold what is
-//! left. Fuel is the same on every machine; the time limit covers work that fuel does not count, such as comparing large values.
+//! Handlebars gives its helpers no state of a single rendering. A rendering stays on its thread, so thread-local
+//! cells hold what is left. Fuel is the same on every machine; the time limit covers work that fuel does not count,
+//! such as comparing large values.
 
 use std::cell::Cell;
 use std::io;
@@ -28,16 +29,16 @@ thread_local! {
 /// Start of the error of an exhausted bound.
 pub(super) const TOO_LONG: &str = "it takes too long";
 
-/// Refills for a template of this size. Built-in templates have no time limit: a machine that stalls for a second is not their
-/// fault.
+/// Refills for a template of this size. Built-in templates have no time limit: a machine that stalls for a second is
+/// not their fault.
 pub(super) fn fill(elements: usize, is_timed: bool) {
     LEFT.set((WORK / elements.max(1)).max(LEAST));
     UNTIL.set(is_timed.then(|| Instant::now() + LONGEST));
 }
 
 /// Consumes fuel for a number of iterations.
-pub(super) fn take(turns: usize) -> Result<(), RenderErrorReason> {
-    let left = LEFT.get().checked_sub(turns);
+pub(super) fn consume(iterations: usize) -> Result<(), RenderErrorReason> {
+    let left = LEFT.get().checked_sub(iterations);
     LEFT.set(left.unwrap_or(0));
     left.map(drop).ok_or_else(too_long)
 }
@@ -53,8 +54,8 @@ fn too_long() -> RenderErrorReason {
 }
 
 /// Consumes fuel for a number of bytes.
-pub(super) fn take_bytes(bytes: usize) -> Result<(), RenderErrorReason> {
-    take(1 + bytes / BYTES)
+pub(super) fn consume_bytes(bytes: usize) -> Result<(), RenderErrorReason> {
+    consume(1 + bytes / BYTES)
 }
 
 /// The bounded output of a template.

@@ -1,7 +1,7 @@
 //! The helpers that templates may call besides those of Handlebars.
 //!
-//! The results of `cut`, `ago`, `until`, `person` and `lookup` are values, escaped like any other. The other helpers write JSON, or
-//! text that is already escaped for a JSON string.
+//! The results of `cut`, `ago`, `until`, `person` and `lookup` are values, escaped like any other. The other helpers
+//! write JSON, or text that is already escaped for a JSON string.
 
 use handlebars::{
     Context, Handlebars, Helper, HelperDef, HelperResult, JsonRender, Output, RenderContext, RenderErrorReason,
@@ -9,7 +9,7 @@ use handlebars::{
 };
 use serde_json::Value;
 
-use super::expand::TURNS;
+use super::expand::ITERATIONS;
 use super::fuel;
 use super::origin::{of_json, of_value};
 use crate::channels::Declaration;
@@ -34,7 +34,7 @@ pub(super) fn register(registry: &mut Handlebars<'_>, channel: &'static Declarat
         "link",
         TextHelper(Box::new(move |call| Ok(of_value(link(&url(call)?, &text_of(call.second("a text")?)?))))),
     );
-    writes(TURNS, TextHelper(Box::new(turns)));
+    writes(ITERATIONS, TextHelper(Box::new(count_iterations)));
     let mut makes = |name, make: ValueHelper| registry.register_helper(name, Box::new(make));
     makes(
         "cut",
@@ -100,7 +100,7 @@ impl HelperDef for TextHelper {
         out: &mut dyn Output,
     ) -> HelperResult {
         let written = (self.0)(&HelperCall { helper, context })?;
-        fuel::take_bytes(written.len())?;
+        fuel::consume_bytes(written.len())?;
         out.write(&written)?;
         Ok(())
     }
@@ -118,7 +118,7 @@ impl HelperDef for ValueHelper {
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, handlebars::RenderError> {
         let made = (self.0)(&HelperCall { helper, context })?;
-        fuel::take_bytes(made.len())?;
+        fuel::consume_bytes(made.len())?;
         Ok(ScopedJson::Derived(made.into()))
     }
 }
@@ -126,8 +126,8 @@ impl HelperDef for ValueHelper {
 /// Error detail of a missing key.
 const NOT_FOUND: &str = "but lookup found none: check with {{#if (lookup …)}} first";
 
-/// `{{lookup object key}}`, `{{lookup list index}}`. Inside another call, as in `{{#if (lookup request.labels "x")}}`, a missing key is
-/// `null`; written, it is an error like an unknown name.
+/// `{{lookup object key}}`, `{{lookup list index}}`. Inside another call, as in `{{#if (lookup request.labels
+/// "x")}}`, a missing key is `null`; written, it is an error like an unknown name.
 struct LookupHelper;
 
 impl LookupHelper {
@@ -173,18 +173,18 @@ impl HelperDef for LookupHelper {
 }
 
 /// Counts a loop's iterations before it starts; within an iteration, without a list, checks the time.
-fn turns(call: &HelperCall<'_, '_>) -> Result<String, Reason> {
-    let turns = match call.helper.param(0).map(handlebars::PathAndJson::value) {
+fn count_iterations(call: &HelperCall<'_, '_>) -> Result<String, Reason> {
+    let iterations = match call.helper.param(0).map(handlebars::PathAndJson::value) {
         Some(Value::Array(items)) => items.len(),
         Some(Value::Object(members)) => members.len(),
         _ => 0,
     };
     fuel::check_time()?;
-    fuel::take(turns).map(|()| String::new())
+    fuel::consume(iterations).map(|()| String::new())
 }
 
-/// Unescaped text. In a message for people, only the hub's links, literals of the template, times and numbers are allowed: anything
-/// else could be markup.
+/// Unescaped text. In a message for people, only the hub's links, literals of the template, times and numbers are
+/// allowed: anything else could be markup.
 fn exact(channel: &Declaration, call: &HelperCall<'_, '_>) -> Result<String, Reason> {
     let value = call.first()?;
     if !channel.is_chat() || value.is_number() || value.is_boolean() {
@@ -262,7 +262,7 @@ fn person(value: &Value) -> String {
 /// A value as text; consumes fuel by its length.
 fn text_of(value: &Value) -> Result<String, Reason> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    fuel::take_bytes(text.len()).map(|()| text)
+    fuel::consume_bytes(text.len()).map(|()| text)
 }
 
 fn size_of(value: &Value) -> Result<usize, Reason> {

@@ -1,7 +1,7 @@
 //! Finds the template line that rendered a place of the output.
 //!
-//! A template's twin ends each line with a mark that contains the line's number. When a body is invalid, the twin is rendered too: the
-//! first mark after the place gives the line, through loops, blocks and parts.
+//! A template's twin ends each line with a mark that contains the line's number. When a body is invalid, the twin is
+//! rendered too: the first mark after the place gives the line, through loops, blocks and parts.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -32,8 +32,8 @@ pub(super) fn numbered(text: &str, number: usize) -> String {
     numbered
 }
 
-/// Returns the number in the first mark after a place. `marked` is the text of `plain` with marks; places correspond by the count of
-/// characters that are neither marks nor white space.
+/// Returns the number in the first mark after a place. `marked` is the text of `plain` with marks; places correspond
+/// by the count of characters that are neither marks nor white space.
 pub(super) fn at(plain: &str, marked: &str, place: usize) -> Option<usize> {
     let [open, close] = MARK;
     let before = plain.get(..plain.floor_char_boundary(place))?;

@@ -1,27 +1,29 @@
-//! Templates: Handlebars text that renders JSON. Each channel has its own registry, because each has its own escape function.
+//! Templates: Handlebars text that renders JSON. Each channel has its own registry, because each has its own escape
+//! function.
 //!
-//! **Layers.** An operator's templates override the built-in ones by name (an event, `default`, or a part `_name`). The strengths,
-//! from weakest to strongest: built-in; a file for the channel; then in the database or a file, for the channel, a resource, an
-//! endpoint ([`applying`]). [`Templates::layers`] returns one [`TemplateSet`] per strength, the strongest first, so that a failing
-//! template falls back one step and not to the built-in one at once. Compiled sets are cached by the ids of their templates: a
-//! changed text has a new id, so the cache never needs invalidation.
+//! **Layers.** An operator's templates override the built-in ones by name (an event, `default`, or a part `_name`).
+//! From weakest to strongest: built-in; a file for the channel; stored for the channel; a file, then stored, for the
+//! resource; a file, then stored, for the endpoint ([`applying`]). [`Templates::layers`] returns one [`TemplateSet`]
+//! per strength, the strongest first, so that a failing template falls back one step and not to the built-in one at
+//! once. Compiled sets are cached by the ids of their templates: a changed text has a new id, so the cache never
+//! needs invalidation.
 //!
 //! **From text to output:**
 //!
-//! 1. `source` checks the text before Handlebars parses it (size, number of blocks, nesting), because the parser recurses. It then
-//!    rejects raw output `{{{…}}}`, decorators, and part names that are not literals. So no template can write a value unescaped,
-//!    and its parts are known without data.
-//! 2. `expand` inserts the parts into the template once, on first use. Rendering then looks nothing up, a part cannot contain itself,
-//!    and the number of elements is known before rendering. It adds a counter to each loop.
+//! 1. `source` checks the text before Handlebars parses it (size, number of blocks, nesting of calls), because the
+//!    parser recurses. It then rejects raw output `{{{…}}}`, decorators, and part names that are not literals. So no
+//!    template can write a value unescaped, and its parts are known without data.
+//! 2. `expand` inserts the parts into the template once, on first use. Rendering then looks nothing up, a part cannot
+//!    contain itself, and the number of elements is known before rendering. It adds a counter to each loop.
 //! 3. `set` renders. Unknown names are errors (strict mode), so that a typing mistake does not produce an empty text.
-//! 4. `fuel` bounds the rendering: iterations times elements, bytes of output, and a second of time. A template that exceeds them is
-//!    not rendered again until it changes, or every event would cost that second.
+//! 4. `fuel` bounds the rendering: iterations times elements, bytes of output, and a second of time. A template that
+//!    exceeds them is not rendered again until it changes, or every event would cost that second.
 //!
-//! **Twins.** Handlebars does not report which line wrote a place of the output. When a body is invalid, `lines` renders a twin of
-//! the template, in which each line ends with a mark that contains its number, and reads the line from the first mark after the
-//! fault. Similarly, `origin` marks the text of values, so that `mentions` can see whether a value is part of a mention. Marks are
-//! private-use characters that no template may contain and that values cannot write. Valid messages without mentions are rendered
-//! once.
+//! **Twins.** Handlebars does not report which line wrote a place of the output. When a body is invalid, `lines`
+//! renders a twin of the template, in which each line ends with a mark that contains its number, and reads the line
+//! from the first mark after the fault. Similarly, `origin` marks the text of values, so that `mentions` can see
+//! whether a value is part of a mention. Marks are private-use characters that no template may contain and that
+//! values cannot write. A valid message without mentions needs no twin.
 //!
 //! Escaping and the helpers (`helpers`) are part of the public contract in `docs/templates.md`.
 
@@ -69,7 +71,8 @@ pub(super) struct Templates {
     files: BTreeMap<&'static str, Arc<TemplateSet>>,
     /// Template files for single endpoints and resources.
     reaches: Vec<FileTemplate>,
-    /// Cached sets by channel and ids of the overriding templates. A std mutex: held for a lookup, never across an await.
+    /// Cached sets by channel and ids of the overriding templates. A std mutex: held for a lookup, never across an
+    /// await.
     stored: Mutex<HashMap<(Channel, Vec<TemplateId>), Layer>>,
 }
 
@@ -124,7 +127,8 @@ impl Templates {
         &self.reaches
     }
 
-    /// Returns the sets to render with, the strongest first. Each one lacks the strongest templates of the set before it.
+    /// Returns the sets to render with, the strongest first. Each one lacks the strongest templates of the set before
+    /// it.
     pub(super) fn layers(&self, channel: Channel, overrides: &[Override]) -> impl Iterator<Item = Layer> {
         let name = channel.as_str();
         let strengths: BTreeSet<u8> = overrides.iter().map(|template| template.strength).collect();

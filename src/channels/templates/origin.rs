@@ -1,7 +1,7 @@
 //! Tells the template's own text in a message from the text of values.
 //!
-//! A template is rendered a second time with marks around everything that values write. Only messages with mentions need this
-//! ([`mentions`](crate::channels::mentions)), so an ordinary message is rendered once.
+//! A template is rendered a second time with marks around everything that values write. Only messages with mentions
+//! need this ([`mentions`](crate::channels::mentions)), so an ordinary message is rendered once.
 
 use std::cell::Cell;
 

@@ -172,7 +172,8 @@ impl RenderedTemplate<'_> {
         self.set.named(self.key, 0).0
     }
 
-    /// Renders again with marks around the text of values ([`MARK`](super::origin::MARK)). `None` when the result is not JSON.
+    /// Renders again with marks around the text of values ([`MARK`](super::origin::MARK)). `None` when the result is
+    /// not JSON.
     pub(in crate::channels) fn marked(&self, data: &mut Value) -> Option<Value> {
         let expanded = self.set.expanded(self.key)?.as_ref().ok()?;
         let marked = lent(data, |context| marking(|| self.set.write(expanded, context))).ok()?;

@@ -57,8 +57,8 @@ fn parse(text: &str) -> Result<Template, TemplateError> {
     Ok(template)
 }
 
-/// Completes the line mapping of a template and its blocks. The parser records no line for the block of an `else` with a condition: it
-/// gets the line of its branch's first element, or of the block around it.
+/// Completes the line mapping of a template and its blocks. The parser records no line for the block of an `else`
+/// with a condition: it gets the line of its branch's first element, or of the block around it.
 fn place_all(template: &mut Template, around: Option<&TemplateMapping>) {
     let Template { elements, mapping, .. } = template;
     for (index, element) in elements.iter_mut().enumerate() {
@@ -87,8 +87,8 @@ fn place_all(template: &mut Template, around: Option<&TemplateMapping>) {
 /// A line and its fault.
 type Wrong = (usize, &'static str);
 
-/// Checks the tags without parsing them. The depth of blocks depends on where they end, which only the parser knows; so this counts
-/// every start of a block.
+/// Checks the tags without parsing them. The depth of blocks depends on where they end, which only the parser knows;
+/// so this counts every start of a block.
 fn check_text(text: &str) -> Result<(), Wrong> {
     let line_at = |place: usize| 1 + text.get(..place).unwrap_or_default().matches('\n').count();
     let begins = |place: usize| {
@@ -120,7 +120,8 @@ fn check_text(text: &str) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Checks one tag. Quotes could hide the end of a tag, so quoted text may not contain braces; parentheses count as nested calls.
+/// Checks one tag. Quotes could hide the end of a tag, so quoted text may not contain braces; parentheses count as
+/// nested calls.
 fn check_tag(tag: &str) -> Result<(), &'static str> {
     // Raw output is rejected after parsing, with its own message.
     let tag = tag.strip_prefix('{').map_or(tag, |raw| raw.strip_suffix('}').unwrap_or(raw));

@@ -5,8 +5,8 @@ use unicode_segmentation::UnicodeSegmentation;
 /// Most bytes of a grapheme cluster that is kept whole. A longer one is cut inside, which bounds the work.
 const LONGEST: usize = 256;
 
-/// Returns the longest prefix of at most `budget` bytes that ends between two grapheme clusters (UAX #29), and the number of bytes
-/// left out.
+/// Returns the longest prefix of at most `budget` bytes that ends between two grapheme clusters (UAX #29), and the
+/// number of bytes left out.
 pub fn cut(text: &str, budget: usize) -> (&str, usize) {
     let end = text.floor_char_boundary(budget);
     let (kept, rest) = text.split_at(if end == text.len() { end } else { boundary(text, end) });

@@ -7,7 +7,8 @@ use askama::filters::{Escaper, Html as Entities};
 use super::{JOINERS, visible};
 use crate::unicode::is_hidden;
 
-/// The escaper of every page (`askama.toml`): writes out invisible characters, and markup as entities. No page can forget it.
+/// The escaper of every page (`askama.toml`): writes out invisible characters, and markup as entities. No page can
+/// forget it.
 #[derive(Debug, Clone, Copy)]
 pub struct Html;
 
@@ -17,8 +18,8 @@ impl Escaper for Html {
     }
 }
 
-/// The escaper of pages that draw messages as they were sent. Channels have already written out invisible characters and inserted
-/// [`JOINERS`], which work here as in a chat. Other invisible characters are written out here.
+/// The escaper of pages that draw messages as they were sent. Channels have already written out invisible characters
+/// and inserted [`JOINERS`], which work here as in a chat. Other invisible characters are written out here.
 #[derive(Debug, Clone, Copy)]
 pub struct Drawn;
 

@@ -1,4 +1,5 @@
-//! Multi-line text on pages: complete and line by line. Long runs of blanks are counted, so that they cannot push text out of view.
+//! Multi-line text on pages: complete and line by line. Long runs of blanks are counted, so that they cannot push
+//! text out of view.
 
 use super::{ascii_json, visible};
 use crate::unicode::{is_right_to_left, is_stacked};
@@ -114,7 +115,8 @@ impl Listing {
         listing
     }
 
-    /// Returns the margins of lines with invisible characters (spaces and tabs aside), and the number of these characters.
+    /// Returns the margins of lines with invisible characters (spaces and tabs aside), and the number of these
+    /// characters.
     pub fn hidden(&self) -> (Vec<&str>, usize) {
         let of_line = |line: &ListingLine| -> usize {
             let counts = line.parts.iter().map(|part| if let Part::Hidden(_, count) = part { *count } else { 0 });
@@ -147,7 +149,7 @@ impl LineChange {
     }
 
     /// The prefix for screen readers, which do not convey the colour.
-    pub const fn said(self) -> &'static str {
+    pub const fn spoken(self) -> &'static str {
         match self {
             Self::Added => "added: ",
             Self::Removed => "removed: ",

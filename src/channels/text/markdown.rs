@@ -1,7 +1,7 @@
 //! Escaping of Markdown.
 
-/// Escapes the punctuation of Markdown (`CommonMark` 0.31 §2.4), on one line: links, images, emphasis, fences, HTML and `<at>`
-/// mentions are then plain text.
+/// Escapes the punctuation of Markdown (`CommonMark` 0.31 §2.4), on one line: links, images, emphasis, fences, HTML
+/// and `<at>` mentions are then plain text.
 pub fn plain_markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for character in text.chars() {

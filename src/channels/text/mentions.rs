@@ -3,7 +3,7 @@
 use super::WORD_JOINER;
 
 /// Disarms `@here`, `@channel` and `@everyone` with an invisible character after the `@`.
-pub fn dead_mentions(text: &str) -> String {
+pub fn disarm_mentions(text: &str) -> String {
     const TO_ALL: [&str; 3] = ["here", "channel", "everyone"];
     if !text.contains('@') {
         return text.to_owned();
@@ -21,7 +21,7 @@ pub fn dead_mentions(text: &str) -> String {
 }
 
 /// Disarms `<@…`, mentions of members and roles, with an invisible character after the `<`.
-pub fn dead_pings(text: &str) -> String {
+pub fn disarm_pings(text: &str) -> String {
     text.replace("<@", &format!("<{WORD_JOINER}@"))
 }
 
@@ -31,13 +31,13 @@ mod tests {
 
     #[test]
     fn pings_are_disarmed() {
-        assert_eq!(dead_pings("<@1> <<@&2> < @ <@"), "<\u{2060}@1> <<\u{2060}@&2> < @ <\u{2060}@");
+        assert_eq!(disarm_pings("<@1> <<@&2> < @ <@"), "<\u{2060}@1> <<\u{2060}@&2> < @ <\u{2060}@");
     }
 
     #[test]
     fn mentions_are_disarmed() {
         assert_eq!(
-            dead_mentions("@here x@EVERYONE @channels a@b.c"),
+            disarm_mentions("@here x@EVERYONE @channels a@b.c"),
             "@\u{2060}here x@\u{2060}EVERYONE @\u{2060}channels a@b.c"
         );
     }

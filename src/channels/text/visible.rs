@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use crate::unicode::{is_hidden, is_stacked};
 
-/// Most combining marks drawn on one character; further ones are written out. Languages need no more in ordinary use, and a tower of
-/// marks would cover the lines above and below.
+/// Most combining marks drawn on one character; further ones are written out. Languages need no more in ordinary use,
+/// and a tower of marks would cover the lines above and below.
 const STACKED: u32 = 4;
 
-/// Writes out every invisible or misleading character, as in `⟨U+202E⟩`. Also writes out a combining mark without a base character,
-/// which would change the text before, and each mark beyond the fourth on one character. Line feeds stay; a tab becomes an arrow.
+/// Writes out every invisible or misleading character, as in `⟨U+202E⟩`. Also writes out a combining mark without a
+/// base character, which would change the text before, and each mark beyond the fourth on one character. Line feeds
+/// stay; a tab becomes an arrow.
 pub fn visible(text: &str) -> String {
     if text.bytes().all(|byte| byte == b'\n' || byte == b' ' || byte.is_ascii_graphic()) {
         return text.to_owned();

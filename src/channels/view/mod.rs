@@ -1,4 +1,5 @@
-//! What the templates of chat channels see: the same facts on every channel, cut to what what fits into a message of the channel.
+//! What the templates of chat channels see: the same facts on every channel, cut to what what fits into a message of
+//! the channel.
 //!
 //! Nothing here is escaped: templates escape with the channel's functions.
 

@@ -25,7 +25,7 @@ pub(super) fn asks(request: &Value, withheld: Option<Withheld>) -> String {
     }
 }
 
-/// Stands for the command when redaction removed it.
+/// Replaces the command in the heading when redaction removed it.
 fn something(withheld: Option<Withheld>) -> &'static str {
     if withheld.is_some_and(|withheld| withheld.detail == Detail::LinkOnly) { " something" } else { "" }
 }
@@ -51,7 +51,8 @@ pub(in crate::channels) fn shown_language(request: &Value) -> Option<String> {
     is_language(text(request, "/language")).then(|| language(request))
 }
 
-/// Whether a text is an ordinary name of a language: `sql`, `PL/pgSQL`, `C++`. Only these may appear in a line of the hub's own.
+/// Whether a text is an ordinary name of a language: `sql`, `PL/pgSQL`, `C++`. Only these may appear in a line of the
+/// hub's own.
 pub(crate) fn is_language(language: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'#' | b'.' | b'_' | b'-' | b'/');
     language.len() <= 30 && language.bytes().all(is_part)
@@ -89,8 +90,8 @@ pub(super) fn diff_line(line: &str) -> Value {
     json!({"change": change, "text": line})
 }
 
-/// Returns the plain values of the context as name and value, each on one line, and the number of values left out. A context that is
-/// not an object counts as one value, and is left out.
+/// Returns the plain values of the context as name and value, each on one line, and the number of values left out. A
+/// context that is not an object counts as one value, and is left out.
 pub(super) fn facts(request: &Value, budget: usize, most: usize) -> (Vec<Value>, usize) {
     let members = match request.pointer("/context") {
         None | Some(Value::Null) => return (Vec::new(), 0),
@@ -108,8 +109,8 @@ pub(super) fn facts(request: &Value, budget: usize, most: usize) -> (Vec<Value>,
     (facts, more)
 }
 
-/// Returns the complete context as names and values in the form of [`facts`]. `None` when it contains a value without an unambiguous
-/// form: nested values, `null`, and lists with texts that contain white space.
+/// Returns the complete context as names and values in the form of [`facts`]. `None` when it contains a value without
+/// an unambiguous form: nested values, `null`, and lists with texts that contain white space.
 pub(in crate::channels) fn shown_context(request: &Value) -> Option<Vec<(String, String)>> {
     let members = match request.pointer("/context") {
         None | Some(Value::Null) => return Some(Vec::new()),

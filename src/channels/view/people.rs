@@ -18,7 +18,7 @@ pub(super) fn requester(request: &Value, budget: usize) -> String {
 
 /// People besides the requester who may reject but not approve, each with the source of the exclusion.
 pub(super) fn excluded(request: &Value, budget: usize) -> String {
-    let said = |one: &Value| {
+    let described = |one: &Value| {
         let why = match text(one, "/as") {
             "acting_for" => "on whose behalf it is requested, as the requester gave it",
             "beneficiary" => "beneficiary, as the requester gave it",
@@ -28,7 +28,7 @@ pub(super) fn excluded(request: &Value, budget: usize) -> String {
         };
         Some(format!("{} ({why})", text(one, "/person")))
     };
-    listed(items(request, "/excluded").iter().filter_map(said).collect(), budget)
+    listed(items(request, "/excluded").iter().filter_map(described).collect(), budget)
 }
 
 /// The person, or `a system` when there is none.

@@ -12,8 +12,8 @@ const FINDING: usize = 200;
 /// Most rules named.
 const FINDINGS: usize = 6;
 
-/// The approvals of each slot and the groups that escalation added. Returns as many slots as fit into `budget` bytes, at least one,
-/// and the number of those left out.
+/// The approvals of each slot and the groups that escalation added. Returns as many slots as fit into `budget` bytes,
+/// at least one, and the number of those left out.
 pub(super) fn approvals(request: &Value, budget: usize) -> (Vec<Value>, usize) {
     let all = items(request, "/slots");
     let mut shown: Vec<Value> = Vec::new();

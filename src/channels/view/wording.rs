@@ -63,6 +63,13 @@ pub(super) fn of(kind: &str, subject: &Value) -> Wording {
             "A person who may decide such requests must review it. Used by",
             "warning",
         ),
+        _ => of_use_or_endpoint(kind, subject),
+    }
+}
+
+/// The wording of events of executions, grants and endpoints, and of a ping.
+fn of_use_or_endpoint(kind: &str, subject: &Value) -> Wording {
+    match kind {
         "execution.claimed" => wording("▶ Running", "The approved command is running now. Approved by", "accent"),
         "execution.finished" => finished(subject),
         "grant.started" => wording("🔓 Access has started", "Approved by", "accent"),

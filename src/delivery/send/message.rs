@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use crate::approval::{Detail, Digest, GroupName, Status};
 use crate::channels::redact::{self, Withheld};
 use crate::channels::{
-    EventNotice, FileTemplate, Links, Manner, Occasion, Override, Posting, RenderError, RenderedMessage, SlotLinks,
-    Subject, applying, needs_resource,
+    EventNotice, FileTemplate, Links, MessageFormat, Occasion, Override, Posting, RenderError, RenderedMessage,
+    SlotLinks, Subject, applying, needs_resource,
 };
 use crate::delivery::context::SendContext;
 use crate::delivery::egress::Composed;
@@ -92,10 +92,10 @@ pub(in crate::delivery) fn compose(
     claimed: &ClaimedDelivery,
     destination: Option<Destination<'_>>,
 ) -> Result<Made, ComposeError> {
-    with_notice(context, endpoint, claimed, destination, |notice, manner| {
+    with_notice(context, endpoint, claimed, destination, |notice, format| {
         let overrides = overrides(templates, context.channels.files(), endpoint, &claimed.event)?;
         let RenderedMessage { method, body, is_operators, problem } =
-            context.channels.render_message(endpoint.channel, manner, notice, &overrides)?;
+            context.channels.render_message(endpoint.channel, format, notice, &overrides)?;
         Ok(Made { message: Composed { method, body }, templates: is_operators.then(|| problem.map_or(Ok(()), Err)) })
     })
 }
@@ -107,19 +107,19 @@ pub(in crate::delivery) fn compose_short(
     claimed: &ClaimedDelivery,
     destination: Option<Destination<'_>>,
 ) -> Result<Composed, ComposeError> {
-    with_notice(context, endpoint, claimed, destination, |notice, manner| {
-        let (method, body) = context.channels.render_short(endpoint.channel, manner, notice)?;
+    with_notice(context, endpoint, claimed, destination, |notice, format| {
+        let (method, body) = context.channels.render_short(endpoint.channel, format, notice)?;
         Ok(Composed { method, body })
     })
 }
 
-/// Renders with the notice (the content) and the manner (the format) of one delivery.
+/// Renders with the notice (the content) and the message format of one delivery.
 fn with_notice<T>(
     context: &SendContext,
     endpoint: &Endpoint,
     claimed: &ClaimedDelivery,
     destination: Option<Destination<'_>>,
-    with: impl FnOnce(&EventNotice<'_>, Manner<'_>) -> Result<T, ComposeError>,
+    with: impl FnOnce(&EventNotice<'_>, MessageFormat<'_>) -> Result<T, ComposeError>,
 ) -> Result<T, ComposeError> {
     let SendContext { keys, public_url, .. } = context;
     let event = &claimed.event;
@@ -138,12 +138,12 @@ fn with_notice<T>(
         None => Subject::Endpoint(&text),
     };
     let notice = EventNotice { id: event.id, kind: &event.kind, at: event.at, subject, withheld, links };
-    let manner = match (destination, endpoint.format) {
-        (None, Format::Standard) => Manner::Body,
-        (None, Format::Cloudevents) => Manner::Cloudevent { source: public_url },
-        (Some(message), _) => Manner::Call(message.posting),
+    let format = match (destination, endpoint.format) {
+        (None, Format::Standard) => MessageFormat::Body,
+        (None, Format::Cloudevents) => MessageFormat::Cloudevent { source: public_url },
+        (Some(message), _) => MessageFormat::Call(message.posting),
     };
-    with(&notice, manner)
+    with(&notice, format)
 }
 
 /// The operator's templates that apply to this message.

@@ -1,5 +1,5 @@
-//! Expansion inserts parts, records lines and counts iterations; the output must not change. Any template renders the same as plain
-//! Handlebars, except for white space after line breaks, which no JSON string contains.
+//! Expansion inserts parts, records lines and counts iterations; the output must not change. Any template renders the
+//! same as plain Handlebars, except for white space after line breaks, which no JSON string contains.
 
 use std::sync::LazyLock;
 

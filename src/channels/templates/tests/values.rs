@@ -29,33 +29,33 @@ fn helpers_write_their_formats() {
         let body = rendered(channel, &format!("\"{text}\""), data.clone())?;
         Ok::<_, RenderError>(body.as_str().expect("text").to_owned())
     };
-    let said = |channel, text: &str| line(channel, text).expect(text);
+    let written = |channel, text: &str| line(channel, text).expect(text);
     assert_eq!(
-        said(Channel::Custom, "{{ago then}}; {{until later}}; {{until then}}; {{ago later}}"),
+        written(Channel::Custom, "{{ago then}}; {{until later}}; {{until then}}; {{ago later}}"),
         "1 min 30 s ago; 1 h 0 min; 0 s; just now"
     );
-    assert_eq!(said(Channel::Custom, "{{cut text 7}}"), "[a](b)  ✂ 14 bytes more");
-    assert_eq!(said(Channel::Teams, "{{plain (cut text 6)}}"), "[a](b) ✂ 15 bytes more");
-    assert_eq!(said(Channel::Teams, "{{cut text 6}}"), "\\[a\\]\\(b\\) ✂ 15 bytes more");
+    assert_eq!(written(Channel::Custom, "{{cut text 7}}"), "[a](b)  ✂ 14 bytes more");
+    assert_eq!(written(Channel::Teams, "{{plain (cut text 6)}}"), "[a](b) ✂ 15 bytes more");
+    assert_eq!(written(Channel::Teams, "{{cut text 6}}"), "\\[a\\]\\(b\\) ✂ 15 bytes more");
     assert_eq!(
-        said(Channel::Teams, "{{plain (person who)}}, {{plain (person mail)}}, {{person nobody}}"),
+        written(Channel::Teams, "{{plain (person who)}}, {{plain (person mail)}}, {{person nobody}}"),
         "Nora [x] (nora@example.com), dana@example.com, a system"
     );
     assert_eq!(
-        said(Channel::Slack, "{{#each links}}{{link review ../text}}{{/each}}"),
+        written(Channel::Slack, "{{#each links}}{{link review ../text}}{{/each}}"),
         "<https://hub.example.com/c/x%7C)y|[a](b) &lt;!here&gt; äöü>"
     );
     assert_eq!(
-        said(Channel::Teams, "{{#each links}}{{link review \"See\"}}{{/each}}"),
+        written(Channel::Teams, "{{#each links}}{{link review \"See\"}}{{/each}}"),
         "[See](https://hub.example.com/c/x|%29y)"
     );
-    assert_eq!(said(Channel::GoogleChat, "{{link url \"See\"}}"), "<a href=\"https://hub.example.com/v1\">See</a>");
+    assert_eq!(written(Channel::GoogleChat, "{{link url \"See\"}}"), "<a href=\"https://hub.example.com/v1\">See</a>");
     assert_eq!(
-        said(Channel::Discord, "{{link 'https://wiki.example.com' \"See\"}}"),
+        written(Channel::Discord, "{{link 'https://wiki.example.com' \"See\"}}"),
         "[See](<https://wiki.example.com/>)"
     );
     assert_eq!(
-        said(Channel::Custom, "{{link url \"See\"}}{{exact evil}}"),
+        written(Channel::Custom, "{{link url \"See\"}}{{exact evil}}"),
         "https://hub.example.com/v1https://evil.example.com"
     );
     for text in [
@@ -66,7 +66,7 @@ fn helpers_write_their_formats() {
         "{{cut text}}",
         "{{cut text -1}}",
         "{{moment text}}",
-        "{{turns who}}",
+        "{{iterations who}}",
         "{{raw text}}",
         "{{log text}}",
     ] {
@@ -122,7 +122,7 @@ fn a_missing_key_is_false_and_cannot_be_written() {
 fn the_result_of_a_call_is_not_the_name_of_a_helper() {
     let made =
         |text: &str| rendered(Channel::Teams, "\"{{(cut text 50)}}{{plain (cut text 50)}}\"", json!({"text": text}));
-    for text in ["link", "json", "turns of a loop", "text", "hello"] {
+    for text in ["link", "json", "iterations of a loop", "text", "hello"] {
         assert_eq!(made(text).expect(text), json!(format!("{text}{text}")));
     }
 }
