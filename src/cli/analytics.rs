@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::client::Client;
 use super::output;
 
-/// See how approving goes.
+/// Report and export statistics of requests
 #[derive(Debug, Args)]
 pub(super) struct Analytics {
     #[command(subcommand)]
@@ -24,7 +24,7 @@ pub(super) struct Analytics {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Counts, rates and approval times of a period
+    /// Print counts, rates and approval times of a period
     Report {
         #[command(flatten)]
         period: Period,
@@ -32,32 +32,32 @@ enum What {
         #[arg(long)]
         json: bool,
     },
-    /// Every request of a period as CSV
+    /// Export every request of a period as CSV
     Export {
         #[command(flatten)]
         period: Period,
-        /// Begin with a byte order mark, which Excel needs to read anything but ASCII
+        /// Begin with a byte order mark, which Excel needs for characters other than ASCII
         #[arg(long)]
         bom: bool,
         /// File to write [default: standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
-        /// Print, as JSON, where the file is and how large
+        /// Print the file's path and size as JSON
         #[arg(long, requires = "output")]
         json: bool,
     },
 }
 
-/// Which requests: those that ended in the period. Times are RFC 3339, widened to full hours.
+/// The arguments that select requests: those that ended in the period. Times are RFC 3339, widened to full hours.
 #[derive(Debug, Args)]
 struct Period {
-    /// From, for example 2026-11-01T00:00:00Z [default: since ever]
+    /// Start of the period, for example 2026-11-01T00:00:00Z [default: the first request]
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// Until, not included [default: until now]
+    /// End of the period, not included [default: now]
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// One resource [default: all]
+    /// Only this resource [default: all]
     #[arg(long, value_name = "NAME")]
     resource: Option<String>,
 }
@@ -96,7 +96,7 @@ impl Analytics {
         };
         let mut bytes = 0;
         while let Some(chunk) = stream.next().await {
-            let chunk = chunk.context("the hub broke off: what was written is not the whole export")?;
+            let chunk = chunk.context("the connection broke: the export is incomplete")?;
             bytes += chunk.len();
             match &mut target {
                 Some(file) => file.write_all(&chunk).context("cannot write the export")?,
@@ -106,7 +106,7 @@ impl Analytics {
         match file {
             Some(path) if json => output::print(&format!("{}\n", serde_json::json!({"file": path, "bytes": bytes}))),
             Some(path) => {
-                output::tell(&format!("{bytes} bytes written to {}", path.display()));
+                output::eprint(&format!("{bytes} bytes written to {}", path.display()));
                 Ok(())
             }
             None => Ok(()),
@@ -114,7 +114,7 @@ impl Analytics {
     }
 }
 
-/// The summary as a person reads it.
+/// Describes the summary for a person.
 fn describe(summary: &Value) -> String {
     let number = |pointer: &str| summary.pointer(pointer).and_then(Value::as_f64);
     let count = |pointer: &str| summary.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
@@ -148,13 +148,13 @@ fn describe(summary: &Value) -> String {
     }
     for (what, name) in [
         ("exempt", "approved by exemption"),
-        ("allowed_by_rule", "let pass by a rule"),
+        ("allowed_by_rule", "allowed by a rule"),
         ("denied_by_rule", "denied by a rule"),
-        ("break_glass", "approved by breaking the glass"),
+        ("break_glass", "approved by break-glass"),
     ] {
         let count = count(&format!("/ended/unasked/{what}"));
         if count > 0 {
-            text.push_str(&format!("{count} more {name}, nobody was asked\n"));
+            text.push_str(&format!("{count} more {name}, without votes\n"));
         }
     }
     text.push_str(&format!(

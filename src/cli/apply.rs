@@ -15,17 +15,17 @@ use super::output;
 use crate::hub::Manifest;
 use crate::shape::{Shaped, without_mark};
 
-/// Names of one kind that are shown of what a file does not name.
+/// The most names of each kind that are listed as not in the file.
 const SHOWN: usize = 20;
 
-/// Make a running hub's groups, people, resources, endpoints and templates what a file says. What the file does not name stays as it is.
-/// Everything is changed, or nothing.
+/// Apply a file of groups, people, resources, endpoints and templates to a running hub. Entries that are not in the file are kept.
+/// Either all changes are made, or none.
 #[derive(Debug, Args)]
 pub(super) struct Apply {
-    /// The file, in TOML; see examples/hub.toml
+    /// The TOML file; see examples/hub.toml
     #[arg(short, long, value_name = "FILE")]
     file: PathBuf,
-    /// Only say what would change
+    /// Only print what would change
     #[arg(long)]
     dry_run: bool,
     /// Print the plan as JSON
@@ -39,7 +39,7 @@ impl Apply {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let path = self.file.display();
         let text = std::fs::read_to_string(&self.file).with_context(|| format!("cannot read {path}"))?;
-        // The hub's own reader first: it knows the line.
+        // Parsed as the hub's own type first: its errors have line numbers.
         if let Err(error) = read::<Manifest>(&text) {
             anyhow::bail!("{path}: {}", error.to_string().trim_end());
         }
@@ -55,12 +55,15 @@ impl Apply {
     }
 }
 
-/// Puts the texts of templates in place of their files' names, which are as seen from the manifest.
+/// Replaces the `file` of each template by the file's text. Paths are relative to the manifest.
 fn read_templates(manifest: &mut toml::Value, from: &Path) -> anyhow::Result<()> {
     let templates = manifest.get_mut("templates").and_then(toml::Value::as_array_mut);
     for template in templates.into_iter().flatten().filter_map(toml::Value::as_table_mut) {
         let Some(toml::Value::String(file)) = template.remove("file") else { continue };
-        anyhow::ensure!(!template.contains_key("template"), "a template has `template` or `file`, not both: {file}");
+        anyhow::ensure!(
+            !template.contains_key("template"),
+            "a template must have either `template` or `file`, not both: {file}"
+        );
         let path = from.parent().unwrap_or_else(|| Path::new("")).join(file);
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         template.insert("template".to_owned(), text.into());
@@ -68,12 +71,12 @@ fn read_templates(manifest: &mut toml::Value, from: &Path) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Reads a manifest, in which TOML's own dates and times are what the texts of the API say.
+/// Parses a manifest. TOML dates and times become strings, as the API expects them.
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, toml::de::Error> {
     let mut table = DeTable::parse(without_mark(text))?;
     table.get_mut().iter_mut().for_each(|(_, value)| write_times_out(value));
     let read = T::deserialize(Shaped(toml::Deserializer::from(table)));
-    // The tree has forgotten the text that its places refer to.
+    // The parsed table no longer has the text that its spans refer to; the error needs it to show the line.
     read.map_err(|mut error| {
         error.set_input(Some(without_mark(text)));
         error
@@ -101,7 +104,7 @@ fn describe(plan: &Value) -> String {
         };
         lines.push_str(&format!("{mark}  {} {}\n", text(&change, "kind"), text(&change, "name")));
         if let Some(secret) = change.get("secret").and_then(Value::as_str) {
-            lines.push_str(&format!("            signing secret, shown this once: {secret}\n"));
+            lines.push_str(&format!("            signing secret, shown only once: {secret}\n"));
         }
     }
     for warning in items("warnings") {
@@ -113,9 +116,9 @@ fn describe(plan: &Value) -> String {
             unnamed.iter().filter(|one| text(one, "kind") == kind).map(|one| text(one, "name")).collect();
         if !names.is_empty() {
             let rest = names.len().saturating_sub(SHOWN);
-            let more = if rest > 0 { format!(", and {rest} more: --json") } else { String::new() };
+            let more = if rest > 0 { format!(", and {rest} more, see --json") } else { String::new() };
             let names: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
-            lines.push_str(&format!("not in this file, and kept: {kind} {}{more}\n", names.join(", ")));
+            lines.push_str(&format!("not in this file, kept: {kind} {}{more}\n", names.join(", ")));
         }
     }
     let applied = plan.get("applied").and_then(Value::as_bool).unwrap_or_default();
@@ -128,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_toml_are_the_texts_of_the_api() {
+    fn toml_times_become_strings() {
         let text = "\u{feff}[people.\"dana@example.com\".absence]\nuntil = 2026-12-24T08:00:00+01:00\n[[x]]\ny = [{z = 2026-12-24}]";
         let read: Value = read(text).expect("a manifest");
         assert_eq!(read["people"]["dana@example.com"]["absence"]["until"], "2026-12-24T08:00:00+01:00");
@@ -136,16 +139,16 @@ mod tests {
     }
 
     #[test]
-    fn what_the_file_does_not_name_is_told_and_cut() {
+    fn names_that_are_not_in_the_file_are_listed_up_to_a_limit() {
         let unnamed: Vec<Value> =
             (0..22).map(|number| serde_json::json!({"kind": "group", "name": format!("g{number}")})).collect();
         let text = describe(&serde_json::json!({"applied": true, "changes": [], "warnings": [], "unnamed": unnamed}));
-        assert!(text.starts_with("not in this file, and kept: group g0, g1, "), "{text}");
-        assert!(text.ends_with("g19, and 2 more: --json\napplied\n"), "{text}");
+        assert!(text.starts_with("not in this file, kept: group g0, g1, "), "{text}");
+        assert!(text.ends_with("g19, and 2 more, see --json\napplied\n"), "{text}");
     }
 
     #[test]
-    fn a_manifest_is_read_and_its_faults_are_told_with_their_line() {
+    fn a_manifest_is_parsed_and_its_errors_have_their_line() {
         assert!(read::<Manifest>(include_str!("../../examples/hub.toml")).is_ok());
         for (text, line, says) in [
             ("\nendpoints = 5", "line 2", "expected an array, not a number"),

@@ -12,26 +12,26 @@ use crate::config::{Settings, SettingsArgs};
 use crate::data_dir::DataDir;
 use crate::store::backup::{Copied, copy};
 
-/// Copy a hub's database and keys, also while it runs
+/// Copy a hub's database and keys, also while the hub runs
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   countersign backup /backups/countersign-2026-11-21.db
 
-The copy of the database is read through before it is given its name. The keys are copied beside it (FILE.keys.json):
-without them, all links that are out are dead. Both hold secrets.
+The copy of the database is verified before FILE appears. The keys are copied beside it, as FILE.keys.json: \
+without them, all existing links become invalid. Both files contain secrets.
 
-To restore: stop the hub; in its data folder, put FILE as countersign.db and FILE.keys.json as keys.json, and remove
-countersign.db-wal and countersign.db-shm; give both to the hub's user; start it.
+To restore: stop the hub. In its data folder, replace countersign.db by FILE and keys.json by FILE.keys.json, \
+and delete countersign.db-wal and countersign.db-shm. Make the hub's user the owner of both files. Start the hub.
 
-A PostgreSQL database is copied by pg_dump.")]
+For a PostgreSQL database, use pg_dump.")]
 pub(super) struct Backup {
-    /// File to write; it must not be there yet
+    /// File to write; it must not exist
     file: PathBuf,
-    /// The hub's data folder [default: countersign-data, or as the settings file says]
+    /// The hub's data folder [default: from the settings file, or countersign-data]
     #[arg(long, env = "COUNTERSIGN_DATA_DIR", value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
-    /// The hub's database [default: countersign.db in the data folder, or as the settings file says]
+    /// The hub's database [default: from the settings file, or countersign.db in the data folder]
     #[arg(long, env = "COUNTERSIGN_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
     /// The hub's settings file [default: countersign.toml, if there is one]
@@ -57,7 +57,8 @@ impl Backup {
         let mut keys = self.file.clone().into_os_string();
         keys.push(".keys.json");
         let keys = PathBuf::from(keys);
-        let unpaired = || format!("the database is in {}, but without its keys it is no backup", self.file.display());
+        let unpaired =
+            || format!("the database was copied to {}, but the backup is incomplete without keys", self.file.display());
         data.copy_keys(&keys).with_context(unpaired)?;
         show(&self.file, &keys, copied, self.json)
     }
@@ -72,7 +73,7 @@ fn show(file: &Path, keys: &Path, copied: Copied, json: bool) -> anyhow::Result<
         return output::print_exact(format!("{facts:#}\n").as_bytes());
     }
     output::print(&format!(
-        "{}: {} requests, {} audit entries, {} bytes, read through\n{}: the keys that links are signed with\n",
+        "{}: {} requests, {} audit entries, {} bytes, verified\n{}: the keys that sign links\n",
         file.display(),
         copied.requests,
         copied.audit_entries,

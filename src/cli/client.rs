@@ -1,4 +1,4 @@
-//! The client side: calls to a running hub.
+//! The arguments that name a hub and a token, and the calls made with them.
 
 use anyhow::Context;
 use clap::Args;
@@ -23,22 +23,21 @@ pub(super) struct Client {
         display_order = 900
     )]
     url: HubUrl,
-    /// API token [the hub's first start says where it put the admin's]
+    /// API token [the hub prints at its start where the admin token is]
     #[arg(long, env = TOKEN_VARIABLE, hide_env_values = true, value_name = "TOKEN", global = true, display_order = 901)]
     token: Option<SecretString>,
 }
 
-/// What the environment calls the token.
+/// The environment variable of the token.
 pub(super) const TOKEN_VARIABLE: &str = "COUNTERSIGN_TOKEN";
 
 impl Client {
-    /// For many calls, some of them made again: what `exec`, `request`, `approve`, `reject` and `explain` use.
+    /// A connection for several calls, with retries.
     pub(super) fn connect(&self) -> anyhow::Result<Connection> {
         Connection::new(self.url.clone(), self.token()?, Pace::default())
     }
 
-    /// Without what may stand around it in a file. Checked here and not by the command line's reader, which would print what it
-    /// refuses.
+    /// Returns the token without surrounding white space. It is validated here and not by clap, which would print it in its error.
     fn token(&self) -> anyhow::Result<SecretString> {
         let given = self.token.as_ref().context(
             "no token: set COUNTERSIGN_TOKEN, for example export COUNTERSIGN_TOKEN=$(cat countersign-data/admin-token)",
@@ -47,22 +46,25 @@ impl Client {
         let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         anyhow::ensure!(
             is_token,
-            "COUNTERSIGN_TOKEN (or --token) is no token: one is a line of visible ASCII characters without spaces"
+            "COUNTERSIGN_TOKEN (or --token) is not a token: it must be one line of visible ASCII characters without spaces"
         );
         Ok(token.to_owned().into())
     }
 
-    /// A call to be completed.
+    /// Begins a call, to be completed and passed to [`Self::send`].
     pub(super) fn call(&self, method: Method, path: &str) -> anyhow::Result<RequestBuilder> {
         let token = self.token()?;
         Ok(self.url.http().build()?.request(method, format!("{}{path}", self.url)).bearer_auth(token.expose_secret()))
     }
 
-    /// Sends a call; a problem becomes an error that says what the hub said.
+    /// Sends a call once.
+    ///
+    /// # Errors
+    /// The hub's problem document as text, a redirect, or that there is no answer.
     pub(super) async fn send(&self, call: RequestBuilder) -> anyhow::Result<Response> {
         let sent = call.send().await;
-        let response =
-            sent.map_err(|error| anyhow::anyhow!("cannot reach the hub at {}: {}", self.url, self.url.broken(&error)))?;
+        let response = sent
+            .map_err(|error| anyhow::anyhow!("cannot reach the hub at {}: {}", self.url, self.url.explain(&error)))?;
         if let Some(elsewhere) = redirect(&response) {
             anyhow::bail!(elsewhere);
         }

@@ -1,4 +1,4 @@
-//! Calls that may have to be made again: what an answer means, and how a hub that is away is sat out.
+//! Calls to the hub: how answers are classified, and how calls are retried while the hub is unreachable or busy.
 
 use std::time::Duration;
 
@@ -13,30 +13,30 @@ use super::hub_url::{HubUrl, redirect};
 use super::progress::Progress;
 use crate::delivery::wait_of;
 
-/// A hub's answer is never longer; what is has gone wrong somewhere.
+/// The longest answer that is read, in bytes. No hub sends a longer one.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
-/// How long things may take.
+/// Timeouts and intervals.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pace {
-    /// Wait before the first new attempt; each next wait is twice as long.
+    /// Back-off before the first retry; it doubles with each retry.
     pub(super) first: Duration,
-    /// Longest wait between two attempts.
+    /// Longest back-off.
     pub(super) longest: Duration,
-    /// One answer, besides what the hub was asked to hold it back.
+    /// Timeout of one call, without the time that the call asks the hub to wait.
     pub(super) answer: Duration,
-    /// Seconds that a long poll asks the hub to hold its answer back.
-    pub(super) hold: u64,
-    /// How long a hub may be away while something is asked for.
+    /// Seconds that a long poll asks the hub to wait.
+    pub(super) long_poll: u64,
+    /// How long calls that create something are retried.
     pub(super) asking: Duration,
-    /// How long a hub may be away behind the deadline: it may still come back and say what was decided.
+    /// How long waiting is retried after the deadline: the hub may return with a decision that was made in time.
     pub(super) grace: Duration,
-    /// How long a hub may be away while a result is reported.
+    /// How long claims and reports are retried.
     pub(super) reporting: Duration,
-    /// What is still done after Ctrl-C, at most.
-    pub(super) parting: Duration,
-    /// Between two heartbeats.
-    pub(super) beat: Duration,
+    /// Time to finish a call, or to cancel the request, after a signal.
+    pub(super) after_signal: Duration,
+    /// Interval of heartbeats.
+    pub(super) heartbeat: Duration,
 }
 
 impl Default for Pace {
@@ -45,59 +45,52 @@ impl Default for Pace {
             first: Duration::from_millis(250),
             longest: Duration::from_secs(5),
             answer: Duration::from_secs(20),
-            hold: 60,
+            long_poll: 60,
             asking: Duration::from_secs(60),
             grace: Duration::from_secs(120),
             reporting: Duration::from_secs(300),
-            parting: Duration::from_secs(10),
-            beat: Duration::from_secs(60),
+            after_signal: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(60),
         }
     }
 }
 
-/// Why a call brought nothing.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
-    /// There is no answer: the hub may be there later.
+    /// No answer. The call can be retried.
     #[error("cannot reach the hub at {url}: {why}")]
-    Away {
-        /// Where it should be.
-        url: String,
-        /// What happened instead of an answer.
-        why: String,
-    },
-    /// The hub answers that it cannot do this now: it is starting, or has too much to do.
+    Unreachable { url: String, why: String },
+    /// The hub cannot serve the call now: it is starting, overloaded, or limits the rate. The call can be retried.
     #[error("the hub cannot do this now: {problem}")]
     Busy {
-        /// What it said.
         problem: Box<Problem>,
-        /// How long it asks to be left alone.
+        /// From the `Retry-After` header; zero without one.
         retry_after: Duration,
     },
-    /// The hub said no.
+    /// The hub refused the call. Retrying does not help.
     #[error("{0}")]
     Refused(Box<Problem>),
-    /// The hub is elsewhere.
+    /// The answer is a redirect, so the configured URL is not the hub's.
     #[error("the hub's answer cannot be used: {0}")]
-    Elsewhere(String),
-    /// Something answered, but not as a hub does.
+    Redirected(String),
+    /// The answer is not one that a hub gives.
     #[error("the hub's answer cannot be used: {0}")]
-    Nonsense(String),
+    InvalidAnswer(String),
 }
 
-/// A problem document (RFC 9457), as far as it is used here.
+/// A problem document (RFC 9457): the members that are used here.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
 pub(super) struct Problem {
     /// The HTTP status.
     pub(super) status: u16,
-    /// What kind; empty when whoever answered is no hub.
+    /// The error code; empty when the answer is not from a hub.
     pub(super) code: String,
-    /// What is wrong.
     pub(super) detail: String,
-    /// Which part of the input is wrong.
+    /// JSON pointer to the invalid part of the input.
     pub(super) pointer: String,
-    /// How the request ended.
+    /// The final status of the request, when the call came too late.
     pub(super) outcome: Option<String>,
 }
 
@@ -112,7 +105,7 @@ impl std::fmt::Display for Problem {
     }
 }
 
-/// A call that can be made more than once.
+/// A call to the hub, which can be sent more than once.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
     method: Method,
@@ -120,48 +113,49 @@ pub(super) struct Call {
     query: Vec<(&'static str, String)>,
     body: Option<Value>,
     key: Option<String>,
-    hold: Duration,
+    /// Added to the timeout: how long the hub may wait before it answers.
+    wait: Duration,
 }
 
 impl Call {
-    /// Any.
+    /// A call with any method.
     pub(super) fn new(method: Method, path: impl Into<String>, body: Option<Value>) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), body, key: None, hold: Duration::ZERO }
+        Self { method, path: path.into(), query: Vec::new(), body, key: None, wait: Duration::ZERO }
     }
 
-    /// Reads.
+    /// A GET.
     pub(super) fn get(path: impl Into<String>) -> Self {
         Self::new(Method::GET, path, None)
     }
 
-    /// Does.
+    /// A POST.
     pub(super) fn post(path: impl Into<String>, body: Value) -> Self {
         Self { method: Method::POST, body: Some(body), ..Self::get(path) }
     }
 
-    /// With parameters.
+    /// Sets the query parameters.
     pub(super) fn query(self, query: Vec<(&'static str, String)>) -> Self {
         Self { query, ..self }
     }
 
-    /// With an `Idempotency-Key` of its own: however often it is sent, it is done once.
-    pub(super) fn once(self) -> Self {
+    /// Adds a random `Idempotency-Key`: the hub carries the call out once, however often it is sent.
+    pub(super) fn with_idempotency_key(self) -> Self {
         Self { key: Some(crate::random::secret_text()), ..self }
     }
 
-    /// With more time for the answer, since the hub has to wait for somebody else's.
-    pub(super) fn patient(self, seconds: u64) -> Self {
-        Self { hold: Duration::from_secs(seconds), ..self }
+    /// Extends the timeout, for calls in which the hub itself waits for another system.
+    pub(super) fn with_wait(self, seconds: u64) -> Self {
+        Self { wait: Duration::from_secs(seconds), ..self }
     }
 
-    /// As a long poll.
-    pub(super) fn held(mut self, seconds: u64) -> Self {
+    /// Makes it a long poll of that many seconds.
+    pub(super) fn long_poll(mut self, seconds: u64) -> Self {
         self.query.push(("wait", seconds.to_string()));
-        Self { hold: Duration::from_secs(seconds), ..self }
+        Self { wait: Duration::from_secs(seconds), ..self }
     }
 }
 
-/// The way to one hub.
+/// The HTTP client, URL and token for one hub.
 #[derive(Debug)]
 pub(super) struct Connection {
     http: reqwest::Client,
@@ -171,15 +165,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// To the hub at that URL.
+    /// A connection to the hub at that URL. Nothing is sent yet.
     pub(super) fn new(url: HubUrl, token: SecretString, pace: Pace) -> anyhow::Result<Self> {
         Ok(Self { http: url.http().connect_timeout(pace.answer).build()?, url, token, pace })
     }
 
-    /// Makes a call once.
+    /// Sends a call once.
     pub(super) async fn send(&self, call: &Call) -> Result<Value, CallError> {
         let request = self.http.request(call.method.clone(), format!("{}{}", self.url, call.path));
-        let mut request = request.bearer_auth(self.token.expose_secret()).timeout(self.pace.answer + call.hold);
+        let mut request = request.bearer_auth(self.token.expose_secret()).timeout(self.pace.answer + call.wait);
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
@@ -189,38 +183,38 @@ impl Connection {
         if let Some(body) = &call.body {
             request = request.json(body);
         }
-        let mut answer = request.send().await.map_err(|error| self.broken(&error))?;
+        let mut answer = request.send().await.map_err(|error| self.failure(&error))?;
         if let Some(elsewhere) = redirect(&answer) {
-            return Err(CallError::Elsewhere(elsewhere));
+            return Err(CallError::Redirected(elsewhere));
         }
         let (status, retry_after) = (answer.status(), retry_after(&answer));
         let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|error| self.broken(&error))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.failure(&error))? {
             bytes.extend_from_slice(&chunk);
             if bytes.len() > MAX_ANSWER {
-                return Err(CallError::Nonsense(format!("it is longer than {MAX_ANSWER} bytes")));
+                return Err(CallError::InvalidAnswer(format!("it is longer than {MAX_ANSWER} bytes")));
             }
         }
         self.judge(status, retry_after, &bytes)
     }
 
-    /// Makes a call until it is answered, or the hub is still away or busy when `patience` has run out.
-    pub(super) async fn insist(
+    /// Sends a call, and retries it with back-off for up to `timeout` while the hub is unreachable or busy.
+    pub(super) async fn send_with_retries(
         &self,
         call: &Call,
-        patience: Duration,
+        timeout: Duration,
         progress: &Progress,
     ) -> Result<Value, CallError> {
-        let until = Instant::now() + patience;
+        let until = Instant::now() + timeout;
         let mut outage = Outage::new(self.pace);
         loop {
             match self.send(call).await {
-                Err(error @ (CallError::Away { .. } | CallError::Busy { .. })) => {
-                    outage.sit_out(error, Some(until), progress).await?
+                Err(error @ (CallError::Unreachable { .. } | CallError::Busy { .. })) => {
+                    outage.back_off(error, Some(until), progress).await?
                 }
-                answered => {
-                    outage.over(progress);
-                    return answered;
+                answer => {
+                    outage.end(progress);
+                    return answer;
                 }
             }
         }
@@ -231,7 +225,8 @@ impl Connection {
             return Ok(Value::Null);
         }
         if status.is_success() {
-            return serde_json::from_slice(bytes).map_err(|error| CallError::Nonsense(format!("no JSON: {error}")));
+            return serde_json::from_slice(bytes)
+                .map_err(|error| CallError::InvalidAnswer(format!("invalid JSON: {error}")));
         }
         let problem: Problem = serde_json::from_slice(bytes).unwrap_or_default();
         let problem = Box::new(Problem { status: status.as_u16(), ..problem });
@@ -242,64 +237,66 @@ impl Connection {
         Err(CallError::Refused(problem))
     }
 
-    fn broken(&self, error: &reqwest::Error) -> CallError {
-        let why = self.url.broken(error);
+    fn failure(&self, error: &reqwest::Error) -> CallError {
+        let why = self.url.explain(error);
         if error.is_builder() {
-            return CallError::Nonsense(why);
+            return CallError::InvalidAnswer(why);
         }
-        CallError::Away { url: self.url.to_string(), why }
+        CallError::Unreachable { url: self.url.to_string(), why }
     }
 }
 
-/// In seconds (RFC 9110 §10.2.3), and no more than a minute; the form with a date is not used by hubs.
+/// The `Retry-After` header (RFC 9110 §10.2.3), at most a minute.
 fn retry_after(answer: &reqwest::Response) -> Duration {
     let wait = answer.headers().get(RETRY_AFTER).and_then(|value| wait_of(value.to_str().ok()?));
     wait.unwrap_or_default().min(Duration::from_secs(60))
 }
 
-/// A time in which the hub does not serve, from the first failed call to the next that it serves.
+/// The back-off of one call, from its first failed attempt to the next answer.
 pub(super) struct Outage {
     pace: Pace,
     since: Option<(Instant, Box<dyn Iterator<Item = Duration> + Send>)>,
 }
 
 impl Outage {
-    /// All is well so far.
+    /// No failed attempt so far.
     pub(super) fn new(pace: Pace) -> Self {
         Self { pace, since: None }
     }
 
-    /// Waits before the next attempt and tells once that the hub is away, or busy. Gives the error back when it is so still at the
-    /// end of all patience.
-    pub(super) async fn sit_out(
+    /// Waits before the next attempt. The first time, it reports that the hub is unreachable or busy.
+    ///
+    /// # Errors
+    /// The given error, when it cannot be retried or `until` has passed.
+    pub(super) async fn back_off(
         &mut self,
         error: CallError,
         until: Option<Instant>,
         progress: &Progress,
     ) -> Result<(), CallError> {
         let retry_after = match &error {
-            CallError::Away { .. } => Duration::ZERO,
+            CallError::Unreachable { .. } => Duration::ZERO,
             CallError::Busy { retry_after, .. } => *retry_after,
-            CallError::Refused(_) | CallError::Elsewhere(_) | CallError::Nonsense(_) => return Err(error),
+            CallError::Refused(_) | CallError::Redirected(_) | CallError::InvalidAnswer(_) => return Err(error),
         };
         if self.since.is_none() {
-            progress.tell("hub_away", json!({"error": error.to_string()}), &format!("{error}; trying again"));
+            progress.emit("hub_away", json!({"error": error.to_string()}), &format!("{error}; trying again"));
         }
         let (_, delays) = self.since.get_or_insert_with(|| (Instant::now(), delays(self.pace)));
         if until.is_some_and(|until| Instant::now() >= until) {
             return Err(error);
         }
-        // Half of it is left to chance, so that all who wait for a restarted hub do not come back in the same moment.
+        // Jitter of up to half the delay, so that clients do not all return to a restarted hub at the same time.
         let delay = delays.next().unwrap_or(self.pace.longest).mul_f64(0.5 + crate::random::fraction() / 2.0);
         tokio::time::sleep(delay.max(retry_after)).await;
         Ok(())
     }
 
-    /// The hub has answered.
-    pub(super) fn over(&mut self, progress: &Progress) {
+    /// Resets the back-off after an answer, and reports the end of an outage.
+    pub(super) fn end(&mut self, progress: &Progress) {
         if let Some((since, _)) = self.since.take() {
             let facts = json!({"away_seconds": since.elapsed().as_secs()});
-            progress.tell("hub_back", facts, "the hub serves again");
+            progress.emit("hub_back", facts, "the hub is available again");
         }
     }
 }

@@ -7,18 +7,18 @@ use super::client::Client;
 use super::connection::{Call, Connection};
 use super::output;
 use super::request::summary;
-use super::shown::{Shown, Standing};
+use super::shown::{RequestStatus, Shown};
 use super::waiting::path;
 use crate::approval::{Digest, Email, GroupName};
 use crate::channels::text::indented;
 use crate::ids::RequestId;
 
-/// Approve a request, or something else in its place
+/// Approve a request, or a changed command instead
 #[derive(Debug, Args)]
 #[command(after_help = "\
-With --command, that text is approved and run in place of what was asked for; earlier approvals of others no longer count.
-Without --digest, the request is shown as it is read now, and the vote is for that and nothing else. \
-`countersign request show` says the digest of what you look at.
+With --command, that text is approved and run instead of the command asked for; earlier approvals of others no longer count.
+Without --digest, the request is shown as it is now, and the vote is for exactly that. \
+`countersign request show` shows the digest of the request.
 
 Examples:
   countersign approve req_0190… --digest 4c051f… --reason 'Row count checked'
@@ -26,36 +26,36 @@ Examples:
 pub(super) struct Approve {
     #[command(flatten)]
     vote: Vote,
-    /// Approve this text in place of the one asked for
+    /// Approve this text instead of the command asked for
     #[arg(long, value_name = "TEXT")]
     command: Option<String>,
-    /// Approve access for this long, and no longer
+    /// Approve access for this long instead
     #[arg(long, value_name = "SECONDS")]
     duration: Option<u32>,
 }
 
-/// Reject a request; it ends at once, whoever approved it before
+/// Reject a request; this ends it at once, also after approvals by others
 #[derive(Debug, Args)]
 pub(super) struct Reject {
     #[command(flatten)]
     vote: Vote,
 }
 
-/// What both have.
+/// The arguments of both commands.
 #[derive(Debug, Args)]
 struct Vote {
-    /// The request
+    /// The request's id
     id: RequestId,
     /// Vote for this group only [default: any that you may vote for]
     #[arg(long, value_name = "NAME")]
     group: Option<GroupName>,
-    /// Why
+    /// The reason for the vote
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// What you looked at: the vote is refused if the request is something else by now [default: what is shown now]
+    /// The digest you reviewed: the vote is refused if the request has changed since [default: the current digest]
     #[arg(long, value_name = "DIGEST")]
     digest: Option<Digest>,
-    /// Whose vote it is: with a token that belongs to no person, or in the place of somebody who is away
+    /// The person to vote for: with a token that has no owner, or as the stand-in of an absent person
     #[arg(long, value_name = "EMAIL")]
     on_behalf_of: Option<Email>,
     /// Print the hub's JSON
@@ -87,7 +87,7 @@ impl Vote {
         let hub = self.client.connect()?;
         let answer = self.send(&hub, action, more).await?;
         let request = Shown::read(answer.clone(), Some(self.id))?;
-        output::print_answer(self.json, &answer, |_| told(&request))
+        output::print_answer(self.json, &answer, |_| describe(&request))
     }
 
     async fn send(
@@ -98,16 +98,16 @@ impl Vote {
     ) -> anyhow::Result<Value> {
         let digest = match self.digest {
             Some(digest) => digest,
-            None => self.look(hub).await?,
+            None => self.show(hub).await?,
         };
         Ok(hub.send(&Call::post(path(self.id, action), self.body(digest, more))).await?)
     }
 
-    /// Shows the request on standard error as it is now; answers what is then voted on.
-    async fn look(&self, hub: &Connection) -> anyhow::Result<Digest> {
-        let read = hub.send(&Call::get(path(self.id, ""))).await?;
-        let request = Shown::read(read, Some(self.id))?;
-        output::tell(format!("your vote is for this:\n{}", summary(&request)).trim_end());
+    /// Shows the current request on standard error, and returns its digest.
+    async fn show(&self, hub: &Connection) -> anyhow::Result<Digest> {
+        let answer = hub.send(&Call::get(path(self.id, ""))).await?;
+        let request = Shown::read(answer, Some(self.id))?;
+        output::eprint(format!("your vote is for this:\n{}", summary(&request)).trim_end());
         Ok(request.digest)
     }
 
@@ -123,10 +123,10 @@ impl Vote {
     }
 }
 
-/// What the vote led to.
-fn told(request: &Shown) -> String {
-    if request.status == Standing::Pending {
-        return format!("the vote counts, others are still missing\n{}", summary(request));
+/// The request after the vote.
+fn describe(request: &Shown) -> String {
+    if request.status == RequestStatus::Pending {
+        return format!("the vote was recorded; more approvals are needed\n{}", summary(request));
     }
     let change =
         request.change.as_ref().map(|change| format!("changed by {}{}\n", change.who(), indented(&change.diff)));
@@ -144,7 +144,7 @@ mod tests {
     use super::super::shown::tests::sample;
     use super::*;
 
-    /// Answers each call with the same request; keeps what is posted.
+    /// A hub that answers each call with the same request, and records the bodies posted to it.
     async fn hub(request: Value) -> (Connection, Arc<Mutex<Vec<Value>>>) {
         let posted = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&posted);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_vote_is_for_what_was_shown_unless_a_digest_is_named() {
+    async fn a_vote_is_for_the_shown_digest_unless_another_is_given() {
         #[derive(clap::Parser)]
         struct Line {
             #[command(flatten)]
@@ -178,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn a_vote_is_told() {
+    fn the_request_after_a_vote_is_described() {
         let pending = Shown::read(sample("ls", &Value::Null, "pending"), None).unwrap();
-        assert!(told(&pending).starts_with("the vote counts, others are still missing\nreq_0190"));
+        assert!(describe(&pending).starts_with("the vote was recorded; more approvals are needed\nreq_0190"));
         let mut approved = sample("ls", &Value::Null, "approved");
         approved["decision"] =
             json!({"outcome": "approved", "method": "votes", "reason": null, "by": ["dana@example.com"]});
         approved["change"] = json!({"by": null, "role": "requester", "reason": null, "diff": "-rm\n+ls"});
-        let text = told(&Shown::read(approved, None).unwrap());
+        let text = describe(&Shown::read(approved, None).unwrap());
         assert!(
             text.ends_with(": approved by dana@example.com\nchanged by the requester\n    -rm\n    +ls\n"),
             "{text}"

@@ -1,28 +1,28 @@
-//! The exit codes of commands that wait for an approval. They lie below the 126 and up that shells use, and above what
-//! programs commonly end with.
+//! The exit codes of commands that wait for an approval. They are below 126, where the shells' own codes begin, and above the
+//! codes that programs commonly use.
 
 use super::connection::CallError;
-use super::shown::{Shown, Standing};
+use super::shown::{RequestStatus, Shown};
 
-/// Why nothing was run. Each reason has an exit code of its own, which is contract.
+/// Why nothing was run. Each reason has its own exit code; these codes are a stable interface.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Stopped {
-    /// The command line, or what came by standard input, cannot be asked for.
+    /// The command line or the script on standard input is invalid.
     #[error("{0}")]
     Usage(String),
-    /// Somebody, or a rule, said no.
+    /// A person or a rule rejected the request.
     #[error("{0}")]
     Rejected(String),
-    /// Nobody decided in time.
+    /// The deadline passed without a decision.
     #[error("{0}")]
     Expired(String),
-    /// Taken back: by its requester, by a newer request, by whoever revoked the approval, by time, by Ctrl-C.
+    /// Cancelled, superseded, revoked, not used in time, or stopped by a signal.
     #[error("{0}")]
     Cancelled(String),
-    /// The hub could not be reached, refused, or answered what cannot be acted on.
+    /// The hub could not be reached, refused, or returned an invalid answer.
     #[error("{0}")]
     NoAnswer(String),
-    /// What was approved is no command.
+    /// The approved text is not a command that can be run.
     #[error("{0}")]
     NotRunnable(String),
 }
@@ -40,19 +40,19 @@ impl Stopped {
         }
     }
 
-    /// How a request that is not pending ended, when not with an approval.
+    /// Returns an error with the outcome of a request, unless it is approved.
     pub(super) fn unless_approved(request: &Shown) -> Result<(), Self> {
-        let what = request.outcome();
+        let outcome = request.outcome();
         match request.status {
-            Standing::Approved => Ok(()),
-            Standing::Rejected => Err(Self::Rejected(what)),
-            Standing::Expired => Err(Self::Expired(what)),
-            Standing::Cancelled | Standing::Superseded => Err(Self::Cancelled(what)),
-            Standing::Pending => Err(Self::NoAnswer(what)),
+            RequestStatus::Approved => Ok(()),
+            RequestStatus::Rejected => Err(Self::Rejected(outcome)),
+            RequestStatus::Expired => Err(Self::Expired(outcome)),
+            RequestStatus::Cancelled | RequestStatus::Superseded => Err(Self::Cancelled(outcome)),
+            RequestStatus::Pending => Err(Self::NoAnswer(outcome)),
         }
     }
 
-    /// What a refused call means for somebody who waits to run something.
+    /// Classifies a failed call by its error code.
     pub(super) fn by(error: &CallError) -> Self {
         let text = error.to_string();
         let CallError::Refused(problem) = error else { return Self::NoAnswer(text) };
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_have_the_exit_code_of_what_they_mean() {
+    fn refused_calls_have_the_exit_code_of_their_error_code() {
         for (code, outcome, exit) in [
             ("denied_by_rule", None, 120),
             ("already_decided", Some("rejected"), 120),
@@ -101,6 +101,6 @@ mod tests {
         ] {
             assert_eq!(refused(code, outcome), exit, "{code} {outcome:?}");
         }
-        assert_eq!(Stopped::by(&CallError::Nonsense("x".to_owned())).code(), 123);
+        assert_eq!(Stopped::by(&CallError::InvalidAnswer("x".to_owned())).code(), 123);
     }
 }

@@ -10,10 +10,10 @@ use super::waiting::path;
 use crate::channels::text::one_line;
 use crate::ids::RequestId;
 
-/// Say why a request is as it is: what is missing, who can decide, who was told and how that went
+/// Explain a request's status: what is missing, who can decide, and whether its notifications arrived
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// The request
+    /// The request's id
     id: RequestId,
     /// Print the hub's JSON
     #[arg(long)]
@@ -25,7 +25,7 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let answer = self.client.connect()?.send(&Call::get(path(self.id, "/explain"))).await?;
-        anyhow::ensure!(answer.get("status").is_some_and(Value::is_string), "the hub's answer is no explanation");
+        anyhow::ensure!(answer.get("status").is_some_and(Value::is_string), "the hub's answer is not an explanation");
         output::print_answer(self.json, &answer, |answer| describe(self.id, answer))
     }
 }
@@ -51,28 +51,28 @@ fn describe(id: RequestId, answer: &Value) -> String {
         lines.push(format!("  {group}{also}: has {} of {}", number("approved"), number("needed")));
         lines.extend(items(slot, "people").map(|one| format!("    {}", person(one))));
     }
-    for told in items(answer, "told") {
-        let part = |name: &str| text(told, name).unwrap_or_default();
-        let error = text(told, "error").map(|error| format!(": {error}")).unwrap_or_default();
-        let attempts = told.get("attempts").and_then(Value::as_u64).unwrap_or_default();
+    for delivery in items(answer, "told") {
+        let part = |name: &str| text(delivery, name).unwrap_or_default();
+        let error = text(delivery, "error").map(|error| format!(": {error}")).unwrap_or_default();
+        let attempts = delivery.get("attempts").and_then(Value::as_u64).unwrap_or_default();
         let (event, endpoint, state) = (part("event"), part("endpoint"), part("state"));
-        lines.push(format!("  told {endpoint} of {event}: {state}, attempts {attempts}{error}"));
-        lines.extend(items(told, "links").map(|link| format!("    {}", uses(link))));
+        lines.push(format!("  {event} to {endpoint}: {state}, attempts {attempts}{error}"));
+        lines.extend(items(delivery, "links").map(|link| format!("    {}", uses(link))));
     }
     if text(answer, "status") == Some("pending") {
-        lines.extend(text(answer, "next_notice_at").map(|at| format!("  next notice at {at}")));
-        lines.extend(text(answer, "expires_at").map(|at| format!("  too late from {at} on")));
+        lines.extend(text(answer, "next_notice_at").map(|at| format!("  next reminder or escalation at {at}")));
+        lines.extend(text(answer, "expires_at").map(|at| format!("  expires at {at}")));
     }
     lines.iter().map(|line| format!("{}\n", one_line(line))).collect()
 }
 
-/// Who looked at the links of a slot, and what came of them.
+/// How often the links of a slot were fetched, displayed and used.
 fn uses(link: &Value) -> String {
     let times =
         |name: &str| link.get(name).and_then(|times| times.get("count")).and_then(Value::as_u64).unwrap_or_default();
     let last = ["acted", "viewed", "fetched"].into_iter().find_map(|name| text(link.get(name)?, "last_at"));
     format!(
-        "links for {}: fetched {} times, drawn by browsers {}, votes {}; last at {}",
+        "links for {}: fetched {} times, displayed in a browser {} times, votes {}; last at {}",
         text(link, "group").unwrap_or_default(),
         times("fetched"),
         times("viewed"),
@@ -88,14 +88,14 @@ fn person(person: &Value) -> String {
     let can = person.get("can_decide").and_then(Value::as_bool) == Some(true);
     let mut line = match (can, text(person, "why_not")) {
         (true, _) => format!("{who} can decide"),
-        (false, Some("requester")) => format!("{who} cannot decide: asked for it"),
-        (false, Some("conflict")) => format!("{who} cannot decide: is in conflict with it"),
+        (false, Some("requester")) => format!("{who} cannot decide: made the request"),
+        (false, Some("conflict")) => format!("{who} cannot decide: has a conflict of interest"),
         (false, Some("voted")) => format!("{who} has voted"),
-        (false, why) => format!("{who} cannot decide: {}", why.unwrap_or("not any more")),
+        (false, why) => format!("{who} cannot decide: {}", why.unwrap_or("the request is no longer pending")),
     };
     if person.get("away").and_then(Value::as_bool) == Some(true) {
         let until = text(person, "away_until").map(|until| format!(" until {until}")).unwrap_or_default();
-        let delegate = text(person, "delegate").map(|who| format!(", {who} stands in")).unwrap_or_default();
+        let delegate = text(person, "delegate").map(|who| format!(", stand-in {who}")).unwrap_or_default();
         line.push_str(&format!(" (away{until}{delegate})"));
     }
     line
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_and_who_was_told() {
+    fn missing_approvals_people_and_deliveries_are_described() {
         let answer = json!({
             "status": "pending", "missing": "waits for approvals: 1 of group dba", "rule": null, "exempt_group": null,
             "slots": [{"group": "dba", "also": ["ops"], "needed": 1, "approved": 0, "missing": 1, "people": [
@@ -120,9 +120,9 @@ mod tests {
             "expires_at": "2026-11-21T23:00:00Z", "next_notice_at": null,
         });
         let expected = "req_0190c0de0190c0de0190c0de0190c0de: pending\n  waits for approvals: 1 of group dba\n  dba or ops: has 0 of 1
-    Dana Reyes <dana@example.com> can decide (away until 2026-11-25T00:00:00Z, erik@example.com stands in)
-    nora@example.com cannot decide: asked for it\n  told dba of request.created: pending, attempts 2: refused
-  too late from 2026-11-21T23:00:00Z on\n";
+    Dana Reyes <dana@example.com> can decide (away until 2026-11-25T00:00:00Z, stand-in erik@example.com)
+    nora@example.com cannot decide: made the request\n  request.created to dba: pending, attempts 2: refused
+  expires at 2026-11-21T23:00:00Z\n";
         assert_eq!(describe("req_0190c0de0190c0de0190c0de0190c0de".parse().unwrap(), &answer), expected);
     }
 }

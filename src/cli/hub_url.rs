@@ -1,4 +1,4 @@
-//! Where the hub is, as the command line is told, and the HTTP client that calls it.
+//! The hub's URL, from the command line or the environment, and the HTTP client that calls it.
 
 use std::error::Error;
 use std::fmt;
@@ -13,7 +13,7 @@ use url::{Host, Url};
 use crate::delivery::tls_fault;
 use crate::unicode::unwrapped;
 
-/// The URL of a hub: `http` or `https`, with no user, query or fragment. What was parsed is what is called.
+/// The URL of a hub: `http` or `https`, without user, query or fragment. Calls use the parsed URL, not the given text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HubUrl(Url);
 
@@ -27,7 +27,7 @@ impl FromStr for HubUrl {
             return Err(format!("it does not begin with http:// or https://: {expected}"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("a hub takes no user name or password, but a token: COUNTERSIGN_TOKEN or --token".to_owned());
+            return Err("the URL must have no user name or password: set the token in COUNTERSIGN_TOKEN".to_owned());
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(format!("it has a query or a fragment: {expected}"));
@@ -37,15 +37,15 @@ impl FromStr for HubUrl {
 }
 
 impl fmt::Display for HubUrl {
-    /// Without a slash at the end, so that a path can follow.
+    /// Writes the URL without a trailing slash, so that a path can follow.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.as_str().trim_end_matches('/'))
     }
 }
 
 impl HubUrl {
-    /// An HTTP client for calls to this hub. It follows no redirects, which would make a GET of a POST and take the token
-    /// elsewhere. It goes through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name, but never to this machine itself.
+    /// An HTTP client for calls to this hub. It follows no redirects: these would turn a POST into a GET and send the token to
+    /// another host. It uses the proxy of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, except for loopback addresses.
     pub(super) fn http(&self) -> ClientBuilder {
         let builder = reqwest::Client::builder().redirect(Policy::none());
         if self.is_this_machine() { builder.no_proxy() } else { builder }
@@ -61,15 +61,15 @@ impl HubUrl {
         }
     }
 
-    /// What is wrong when a call brings no answer, and what to do about it.
-    pub(super) fn broken(&self, error: &reqwest::Error) -> String {
+    /// Explains why a call got no answer, and what to do about it.
+    pub(super) fn explain(&self, error: &reqwest::Error) -> String {
         if error.is_timeout() {
             return "no answer in time".to_owned();
         }
         if let Some(fault) = tls_fault(error) {
             return fault;
         }
-        // The innermost cause says what happened; those around it only say where.
+        // The innermost cause says what happened; the outer ones only say where.
         let mut cause: &dyn Error = error;
         while let Some(inner) = cause.source() {
             cause = inner;
@@ -77,13 +77,14 @@ impl HubUrl {
         let hung_up =
             cause.downcast_ref::<hyper::Error>().is_some_and(|error| error.is_incomplete_message() || error.is_parse());
         if hung_up && self.0.scheme() == "http" {
-            return format!("{cause}: is it https:// that is spoken there?");
+            return format!("{cause}: does this port expect https://?");
         }
         cause.to_string()
     }
 }
 
-/// Where a redirect leads, in words that say what to do; none when the answer is none. Without the query, which may be a secret.
+/// Returns an error text for a redirect, which says what to set; `None` for other answers. It leaves out the target's query,
+/// which may be a secret.
 pub(super) fn redirect(answer: &Response) -> Option<String> {
     if !answer.status().is_redirection() {
         return None;
@@ -95,15 +96,15 @@ pub(super) fn redirect(answer: &Response) -> Option<String> {
             target.set_query(None);
             target.set_fragment(None);
             let _no_host = target.set_username("").and_then(|()| target.set_password(None));
-            let said = format!("{} is answered by a redirect to {target}", answer.url().path());
+            let found = format!("{} redirects to {target}", answer.url().path());
             let base = target.as_str().strip_suffix(answer.url().path()).map(str::to_owned);
             match base.filter(|base| base.parse::<HubUrl>().is_ok()) {
-                Some(base) => format!("{said}: set COUNTERSIGN_URL (or --url) to {base}"),
-                None => format!("{said}, which is no hub: set COUNTERSIGN_URL (or --url) to the hub's own URL"),
+                Some(base) => format!("{found}: set COUNTERSIGN_URL (or --url) to {base}"),
+                None => format!("{found}, which is not a hub: set COUNTERSIGN_URL (or --url) to the hub's own URL"),
             }
         }
         None => format!(
-            "it answers {} without saying where to: set COUNTERSIGN_URL (or --url) to the hub's own URL",
+            "the answer is {} without a valid target: set COUNTERSIGN_URL (or --url) to the hub's own URL",
             answer.status()
         ),
     })
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_checked_is_what_is_called() {
+    fn the_parsed_url_is_the_one_called() {
         for (given, called) in [
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
             (" https://approvals.example.com/\n", "https://approvals.example.com"),
@@ -139,14 +140,14 @@ mod tests {
 
     #[test]
     fn this_machine_is_called_without_a_proxy() {
-        let is_here = |text: &str| text.parse::<HubUrl>().expect("a URL").is_this_machine();
-        for here in
+        let is_local = |text: &str| text.parse::<HubUrl>().expect("a URL").is_this_machine();
+        for local in
             ["http://127.0.0.1:8080", "http://127.1.2.3", "http://[::1]:1", "http://localhost", "http://hub.localhost"]
         {
-            assert!(is_here(here), "{here}");
+            assert!(is_local(local), "{local}");
         }
-        for away in ["https://approvals.example.com", "http://10.0.0.1", "http://localhost.example.com"] {
-            assert!(!is_here(away), "{away}");
+        for remote in ["https://approvals.example.com", "http://10.0.0.1", "http://localhost.example.com"] {
+            assert!(!is_local(remote), "{remote}");
         }
     }
 }

@@ -11,10 +11,10 @@ use crate::config::{Settings, SettingsArgs};
 use crate::data_dir::{DataDir, KeyView};
 use crate::time::{Clock as _, SystemClock};
 
-/// Longer than any request waits, so that no link that is out dies of a rotation.
+/// Longer than the longest timeout of a request, so that a rotation invalidates no link of a pending request.
 const OVERLAP_DAYS: u16 = 31;
 
-/// Look at the keys that links are signed with, and replace them
+/// List and rotate the keys that sign links
 #[derive(Debug, Args)]
 pub(super) struct Keys {
     #[command(subcommand)]
@@ -23,31 +23,31 @@ pub(super) struct Keys {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// List the keys: which signs, and until when older ones are honoured
+    /// List the keys: which one signs, and until when links of the older ones are accepted
     List {
         #[command(flatten)]
-        place: Place,
+        args: DataDirArgs,
     },
-    /// Let a new key sign; links under the older ones are honoured for a while. A running hub takes it over within seconds
+    /// Sign with a new key; links of older keys are accepted for a while. A running hub uses it within seconds
     #[command(after_help = "\
 Examples:
   countersign keys rotate
-  countersign keys rotate --overlap-days 0       the keys may be known to others: all links that are out are dead at once
+  countersign keys rotate --overlap-days 0       after a leak: invalidates all existing links at once
 
-Hubs that share a database share the keys: copy keys.json to the others at once.")]
+Hubs that share a database share the keys: copy keys.json to the other hubs at once.")]
     Rotate {
-        /// How long older keys are honoured; 31 days outlast every request
+        /// How long links of older keys are accepted; 31 days are longer than any request's timeout
         #[arg(long, value_name = "DAYS", default_value_t = OVERLAP_DAYS, value_parser = clap::value_parser!(u16).range(0..=366))]
         overlap_days: u16,
         #[command(flatten)]
-        place: Place,
+        args: DataDirArgs,
     },
 }
 
-/// Where the keys are.
+/// The arguments that locate the data folder, which has the keys.
 #[derive(Debug, Args)]
-struct Place {
-    /// The hub's data folder [default: countersign-data, or as the settings file says]
+struct DataDirArgs {
+    /// The hub's data folder [default: from the settings file, or countersign-data]
     #[arg(long, env = "COUNTERSIGN_DATA_DIR", value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
     /// The hub's settings file [default: countersign.toml, if there is one]
@@ -62,16 +62,16 @@ impl Keys {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let now = SystemClock.now();
         match self.what {
-            What::List { place } => place.show(&place.folder()?.list_keys(now)?),
-            What::Rotate { overlap_days, place } => {
+            What::List { args } => args.show(&args.folder()?.list_keys(now)?),
+            What::Rotate { overlap_days, args } => {
                 let overlap = Duration::from_secs(u64::from(overlap_days) * 86_400);
-                place.show(&place.folder()?.rotate_keys(overlap, now)?)
+                args.show(&args.folder()?.rotate_keys(overlap, now)?)
             }
         }
     }
 }
 
-impl Place {
+impl DataDirArgs {
     fn folder(&self) -> anyhow::Result<DataDir> {
         let args =
             SettingsArgs { config: self.config.clone(), data_dir: self.data_dir.clone(), ..SettingsArgs::default() };
@@ -87,8 +87,8 @@ impl Place {
 }
 
 fn line(key: &KeyView) -> String {
-    let made = key.made_at.map(|at| format!(", made at {at}")).unwrap_or_default();
+    let created = key.made_at.map(|at| format!(", created at {at}")).unwrap_or_default();
     let until = key.until.map(|until| format!(" until {until}")).unwrap_or_default();
-    let role = if key.signs { "signs" } else { "is honoured" };
-    format!("key {} {role}{until}{made}", key.id)
+    let role = if key.signs { "signs" } else { "is accepted" };
+    format!("key {} {role}{until}{created}", key.id)
 }

@@ -1,4 +1,4 @@
-//! The command line: one file a command. Commands that talk to a running hub read `COUNTERSIGN_URL` and `COUNTERSIGN_TOKEN`.
+//! The command line: one file or folder a command. Commands that call a running hub read `COUNTERSIGN_URL` and `COUNTERSIGN_TOKEN`.
 
 mod analytics;
 mod apply;
@@ -32,18 +32,18 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// An approval hub: systems ask, people decide where they already are, every step is delivered, proven and counted.
+/// An approval hub: systems request approval, people decide in their own chat, and every step is delivered, audited and counted.
 #[derive(Debug, Parser)]
 #[command(
     name = "countersign",
     version,
     max_term_width = 100,
     after_help = "\
-Try it:   countersign demo                     a hub, a sample policy and a page that shows the cards it sends
-Run it:   countersign serve                    keeps everything in ./countersign-data
-Fill it:  countersign apply -f hub.toml        groups, people, resources, endpoints
-Use it:   countersign exec --resource orders-db -- psql -c 'delete from carts'
-                                               asks, waits, and runs exactly what was approved"
+Try it:     countersign demo                   a hub with a sample policy, and a page with its cards
+Run it:     countersign serve                  keeps all data in ./countersign-data
+Set it up:  countersign apply -f hub.toml      groups, people, resources, endpoints
+Use it:     countersign exec --resource orders-db -- psql -c 'delete from carts'
+                                               waits for approval, then runs the approved command"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -54,44 +54,44 @@ struct Cli {
 enum Command {
     /// Run the hub
     Serve(serve::Serve),
-    /// Run a throwaway hub with a sample policy, a receiver that shows the cards, and requests to decide
+    /// Run a temporary hub with a sample policy, sample requests, and a page that shows the cards it sends
     Demo(demo::Demo),
-    /// Make a running hub's groups, people, resources, endpoints and templates what a file says
+    /// Apply a file of groups, people, resources, endpoints and templates to a running hub
     Apply(apply::Apply),
-    /// Run a command once it is approved
+    /// Run a command after its approval
     Exec(exec::Exec),
-    /// Ask for approvals, look at them, wait for them, take them back
+    /// Create, list, show, wait for and cancel requests
     Request(request::Request),
-    /// Approve a request, or something else in its place
+    /// Approve a request, or a changed command instead
     Approve(decide::Approve),
     /// Reject a request
     Reject(decide::Reject),
-    /// Say why a request is as it is, and who can decide it
+    /// Explain a request's status, and who can decide it
     Explain(explain::Explain),
-    /// Look at what endpoints are sent, try them out, hold them back, send again
+    /// Show, test, pause and resume endpoints, and replay their deliveries
     Endpoint(endpoint::Endpoint),
-    /// Try out message templates, and change those of a running hub
+    /// Try message templates, and change those of a running hub
     Template(template::Template),
-    /// Say that an account in Slack is yours
+    /// Link your Slack account
     Slack(slack::Slack),
-    /// Look at the keys that links are signed with, and replace them
+    /// List and rotate the keys that sign links
     Keys(keys::Keys),
-    /// Copy a hub's database and keys, also while it runs
+    /// Copy a hub's database and keys, also while the hub runs
     Backup(backup::Backup),
-    /// See how approving goes
+    /// Report and export statistics of requests
     Analytics(analytics::Analytics),
-    /// Measure what a hub does on this machine
+    /// Measure a hub's performance on this machine
     Bench(bench::Bench),
-    /// Take messages for a benchmark
+    /// Receive the messages of a benchmark
     #[command(hide = true)]
     BenchSink(bench::BenchSink),
-    /// Ask for a benchmark
+    /// Create the requests of a benchmark
     #[command(hide = true)]
     BenchLoad(bench::BenchLoad),
 }
 
 impl Command {
-    /// What a benchmark's helpers do fits one thread, and handing it to others would only cost.
+    /// The runtime. The helper processes of a benchmark need one thread only; more would add overhead to the measurement.
     fn runtime(&self) -> tokio::runtime::Builder {
         match self {
             Self::BenchSink(_) | Self::BenchLoad(_) => tokio::runtime::Builder::new_current_thread(),
@@ -133,7 +133,7 @@ pub fn main() -> ExitCode {
     result.unwrap_or_else(|error| output::failed(&error))
 }
 
-/// A variable that is set but blank counts as absent: that is what deployment templates leave of a value that nobody gave.
+/// Treats a variable that is set but blank as absent: deployment templates leave a blank variable for a value that was not given.
 fn without_blank_variables(command: clap::Command) -> clap::Command {
     let is_blank = |name: &OsStr| std::env::var(name).is_ok_and(|value| crate::unicode::unwrapped(&value).is_empty());
     let command = command.mut_args(|argument| match argument.get_env() {
@@ -143,12 +143,12 @@ fn without_blank_variables(command: clap::Command) -> clap::Command {
     command.mut_subcommands(without_blank_variables)
 }
 
-/// Commands that either do it or fail have no other exit codes.
+/// The exit code of commands that have no special ones.
 fn done(result: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
-/// Says what is wrong with the command line, and when the value came from the environment, from which variable.
+/// Prints what is wrong with the command line and exits. If the invalid value came from the environment, it names the variable.
 fn exit_with(error: &clap::Error) -> ! {
     if let (Some(ContextValue::String(argument)), true) = (error.get(ContextKind::InvalidArg), error.use_stderr()) {
         let flag = argument.split(' ').next().unwrap_or_default();
@@ -160,7 +160,7 @@ fn exit_with(error: &clap::Error) -> ! {
             .find(|known| known.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long)))
             .and_then(clap::Arg::get_env);
         if let (Some(variable), false) = (variable, given) {
-            output::tell(&format!("countersign: the environment variable {} cannot be used", variable.display()));
+            output::eprint(&format!("countersign: the environment variable {} is invalid", variable.display()));
         }
     }
     error.exit()

@@ -1,4 +1,4 @@
-//! What commands print: results to standard output, everything else to standard error.
+//! Output of commands: results to standard output, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::channels::text::visible;
 
-/// Prints a result for a person. Much of it comes from elsewhere, so nothing in it may steer the terminal. A reader that went away
-/// (`| head`) is no failure of ours.
+/// Prints a result for a person, with control characters made visible: much of it was written by others, and must not control
+/// the terminal. A closed pipe (`| head`) is not an error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     write(visible(text).as_bytes())
 }
 
-/// Prints a result for a program, to the byte; a terminal is shown no hidden character all the same.
+/// Prints a result for a program, byte for byte; on a terminal, control characters are made visible.
 pub(super) fn print_exact(text: &[u8]) -> anyhow::Result<()> {
     if io::stdout().is_terminal() { print(&String::from_utf8_lossy(text)) } else { write(text) }
 }
@@ -26,30 +26,30 @@ fn write(bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Tells something to the person at the terminal.
-pub(super) fn tell(text: &str) {
-    // Nobody is left to be told that standard error is gone.
-    let _gone = writeln!(io::stderr(), "{}", visible(text));
+/// Prints a line to standard error for a person, with control characters made visible.
+pub(super) fn eprint(text: &str) {
+    // When standard error is closed, there is nowhere to report that.
+    let _closed = writeln!(io::stderr(), "{}", visible(text));
 }
 
-/// Tells a line to a program that reads standard error, to the byte; a terminal is shown no hidden character all the same.
-pub(super) fn tell_exact(line: &str) {
+/// Prints a line to standard error for a program, byte for byte; on a terminal, control characters are made visible.
+pub(super) fn eprint_exact(line: &str) {
     if io::stderr().is_terminal() {
-        return tell(line);
+        return eprint(line);
     }
-    let _gone = writeln!(io::stderr(), "{line}");
+    let _closed = writeln!(io::stderr(), "{line}");
 }
 
-/// Prints the hub's answer: its JSON, or what it says to a person.
+/// Prints the hub's answer: its JSON, or its description for a person.
 pub(super) fn print_answer(json: bool, answer: &Value, describe: impl FnOnce(&Value) -> String) -> anyhow::Result<()> {
     if json { print_exact(format!("{answer:#}\n").as_bytes()) } else { print(&describe(answer)) }
 }
 
-/// Tells why a command failed, cause by cause.
+/// Prints why a command failed, cause by cause.
 pub(super) fn failed(error: &anyhow::Error) -> ExitCode {
-    tell(&format!("countersign: {error}"));
+    eprint(&format!("countersign: {error}"));
     for cause in error.chain().skip(1) {
-        tell(&format!("  because: {cause}"));
+        eprint(&format!("  because: {cause}"));
     }
     ExitCode::FAILURE
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::signals::{End, Signals};
+use super::signals::{EndSignal, Signals};
 use super::{output, telemetry};
 use crate::config::{Settings, SettingsArgs};
 use crate::delivery::RetrySchedule;
@@ -22,25 +22,25 @@ impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let settings = Settings::resolve(self.settings)?;
         telemetry::start(&settings)?;
-        // Before anybody can be told that it is ready, and so send one.
+        // Before the hub reports that it is ready: a signal may follow at once.
         let mut signals = Signals::listen()?;
         let server = tokio::select! {
             server = Server::start(&settings, Arc::new(SystemClock), RetrySchedule::default()) => server?,
             _ = signals.next() => {
-                output::tell("stopped before it was ready");
+                output::eprint("stopped before it was ready");
                 return Ok(());
             }
         };
         output::print(&format!("countersign {} is ready at {}\n", env!("CARGO_PKG_VERSION"), server.public_url))?;
         match &server.admin_token.1 {
             Some(file) => output::print(&format!("the admin token is in {}\n", file.display()))?,
-            None => output::print("the admin token is the one given\n")?,
+            None => output::print("the admin token is the one from the settings\n")?,
         }
-        if signals.next().await == End::HangUp {
-            // Keys are read again by themselves, and the rest is kept in the database.
-            output::tell("SIGHUP is taken for SIGTERM: there is nothing to reload");
+        if signals.next().await == EndSignal::HangUp {
+            // Keys are reloaded automatically, and the rest of the configuration is in the database.
+            output::eprint("SIGHUP stops the hub, as SIGTERM does: there is nothing to reload");
         }
-        output::tell("stopping: open calls and running sends may finish; a second signal stops at once");
+        output::eprint("stopping: waiting for open calls and running sends; a second signal stops at once");
         tokio::select! {
             () = server.shut_down() => Ok(()),
             _ = signals.next() => anyhow::bail!("stopped at once"),

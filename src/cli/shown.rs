@@ -1,4 +1,4 @@
-//! A request as the hub shows it, as far as the commands look at it.
+//! A request as the hub's API shows it: the fields that the commands use.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use crate::channels::text::one_line;
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
-/// Where a request stands. Every status but pending is final.
+/// The status of a request. Every status except `Pending` is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Standing {
+pub(super) enum RequestStatus {
     Pending,
     Approved,
     Rejected,
@@ -21,8 +21,8 @@ pub(super) enum Standing {
     Superseded,
 }
 
-impl Standing {
-    /// As written on the wire.
+impl RequestStatus {
+    /// The name in JSON.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -35,7 +35,7 @@ impl Standing {
     }
 }
 
-/// A request. What a newer hub adds is passed over; what every hub shows must be there.
+/// A request. Fields that a newer hub adds are ignored; those that an older hub may lack have a default.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Shown {
     pub(super) id: RequestId,
@@ -48,7 +48,7 @@ pub(super) struct Shown {
     pub(super) digest: Digest,
     pub(super) requester: Asker,
     pub(super) reason: Option<String>,
-    pub(super) status: Standing,
+    pub(super) status: RequestStatus,
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Timestamp,
     pub(super) decision: Option<Decided>,
@@ -59,7 +59,7 @@ pub(super) struct Shown {
     #[serde(default)]
     pub(super) modified_by: Option<String>,
     #[serde(default)]
-    pub(super) change: Option<Change>,
+    pub(super) change: Option<LastChange>,
     #[serde(default)]
     pub(super) superseded_by: Option<RequestId>,
     #[serde(default)]
@@ -69,7 +69,7 @@ pub(super) struct Shown {
     pub(super) url: String,
 }
 
-/// Who asks.
+/// Who made the request.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Asker {
     email: Option<String>,
@@ -79,13 +79,13 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    /// As every view says it.
+    /// The text that all views use.
     pub(super) fn who(&self) -> String {
         who_asks(self.name.as_deref(), self.email.as_deref(), self.acting_for.as_deref())
     }
 }
 
-/// Somebody who may reject a request, and not approve it.
+/// A person who may not approve the request, but may reject it.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Excluded {
     person: String,
@@ -95,14 +95,14 @@ pub(super) struct Excluded {
 }
 
 impl Excluded {
-    /// Who, as what, and by whose word.
+    /// The person, the role that excludes them, and who named them.
     pub(super) fn describe(&self) -> String {
         let Self { person, role, by } = self;
-        one_line(&format!("{person} may not approve ({}, by the {by}'s word)", role.replace('_', " ")))
+        one_line(&format!("{person} may not approve ({}, named by the {by})", role.replace('_', " ")))
     }
 }
 
-/// What became of an approved command.
+/// The execution of an approved command.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Execution {
     pub(super) status: String,
@@ -113,7 +113,7 @@ pub(super) struct Execution {
     pub(super) output_digest: Option<String>,
 }
 
-/// Access, once it is approved.
+/// The access that an approved request grants.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Grant {
     pub(super) id: String,
@@ -125,7 +125,7 @@ pub(super) struct Grant {
     pub(super) ended_by: Option<String>,
 }
 
-/// How it ended.
+/// The decision.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Decided {
     pub(super) method: String,
@@ -137,7 +137,7 @@ pub(super) struct Decided {
     pub(super) group: Option<String>,
 }
 
-/// A group that is asked.
+/// A slot: approvals needed from a group.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Slot {
     pub(super) group: String,
@@ -148,14 +148,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Who is asked: the group, and those it was handed on to.
+    /// The group, and those that the slot was escalated to.
     pub(super) fn groups(&self) -> String {
         let also = self.also.iter().map(|group| format!(" or {group}")).collect::<String>();
         format!("{}{also}", self.group)
     }
 }
 
-/// What somebody said.
+/// A vote.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Vote {
     pub(super) id: String,
@@ -167,10 +167,10 @@ pub(super) struct Vote {
     pub(super) voided: bool,
 }
 
-/// The last change of what is asked for.
+/// The last change of the payload.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Change {
-    /// A person, or nobody in particular: a system that asks has no address.
+pub(super) struct LastChange {
+    /// The person; `None` when a system without an email address changed it.
     pub(super) by: Option<String>,
     pub(super) role: String,
     #[serde(default)]
@@ -179,29 +179,29 @@ pub(super) struct Change {
 }
 
 impl Shown {
-    /// The program that reads the command, where the command is a script.
+    /// The command that reads the script, if the payload is a script.
     pub(super) fn argv(&self) -> Option<String> {
         let argv = self.context.as_ref()?.get("argv")?.as_array()?;
         Some(shell_words::join(argv.iter().filter_map(Value::as_str)))
     }
 
-    /// Reads the hub's answer about one request. What it shows must hash to the digest that it names: approvals are about the
-    /// digest, so anything else must not be looked at, let alone run.
+    /// Reads a request from the hub's answer, and checks its digest. Approvals refer to the digest, so a payload with another
+    /// digest must be neither shown nor run.
     pub(super) fn read(answer: Value, expected: Option<RequestId>) -> Result<Self, CallError> {
         let request: Self = serde_path_to_error::deserialize(answer)
-            .map_err(|error| CallError::Nonsense(format!("it is no request: {error}")))?;
+            .map_err(|error| CallError::InvalidAnswer(format!("not a request: {error}")))?;
         if expected.is_some_and(|id| id != request.id) {
-            return Err(CallError::Nonsense(format!("it is about another request, {}", request.id)));
+            return Err(CallError::InvalidAnswer(format!("it is about another request, {}", request.id)));
         }
-        let digest = request.payload().digest().map_err(|error| CallError::Nonsense(error.to_string()))?;
+        let digest = request.payload().digest().map_err(|error| CallError::InvalidAnswer(error.to_string()))?;
         if digest != request.digest {
-            let detail = format!("the request it shows has the digest {digest}, not {} as it says", request.digest);
-            return Err(CallError::Nonsense(detail));
+            let detail = format!("the digest of its payload is {digest}, but it says {}", request.digest);
+            return Err(CallError::InvalidAnswer(detail));
         }
         Ok(request)
     }
 
-    /// What is asked for.
+    /// The payload.
     pub(super) fn payload(&self) -> Payload {
         Payload {
             command: self.command.clone(),
@@ -211,17 +211,17 @@ impl Shown {
         }
     }
 
-    /// How many approvals are still missing.
+    /// The number of missing approvals.
     pub(super) fn missing(&self) -> u32 {
         self.slots.iter().map(|slot| slot.needed.saturating_sub(slot.approved)).fold(0, u32::saturating_add)
     }
 
-    /// How it ended, in words.
+    /// The status and the decision as a line of text.
     pub(super) fn outcome(&self) -> String {
         let Some(decision) = &self.decision else { return format!("{}: {}", self.id, self.status.as_str()) };
         let mut text = format!("{}: {}", self.id, self.status.as_str());
         match (self.status, decision.by.is_empty()) {
-            (Standing::Expired, _) => text.push_str(", nobody decided in time"),
+            (RequestStatus::Expired, _) => text.push_str(", no decision before the deadline"),
             (_, false) => text.push_str(&format!(" by {}", decision.by.join(", "))),
             (_, true) => text.push_str(&format!(" ({})", decision.method.replace('_', " "))),
         }
@@ -231,7 +231,7 @@ impl Shown {
             }
         }
         if let Some(newer) = self.superseded_by {
-            text.push_str(&format!(", {newer} took its place"));
+            text.push_str(&format!(", replaced by {newer}"));
         }
         if let Some(reason) = decision.reason.as_deref().filter(|reason| !reason.is_empty()) {
             text.push_str(&format!(": {reason}"));
@@ -240,8 +240,8 @@ impl Shown {
     }
 }
 
-impl Change {
-    /// Whose change it is, in which role, and why.
+impl LastChange {
+    /// Who made the change, their role, and the reason.
     pub(super) fn who(&self) -> String {
         let reason = self.reason.as_deref().filter(|reason| !reason.is_empty());
         let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -253,7 +253,7 @@ impl Change {
 }
 
 impl Vote {
-    /// What somebody said, in words.
+    /// The vote as a line of text.
     pub(super) fn describe(&self) -> String {
         let verb = if self.decision == "approve" { "approved" } else { "rejected" };
         let group = self.group.as_ref().map(|group| format!(" for {group}")).unwrap_or_default();
@@ -262,7 +262,7 @@ impl Vote {
         one_line(&format!("{} {verb}{group}{void}{reason}", self.person))
     }
 
-    /// The same for a program.
+    /// The vote as the facts of a progress event.
     pub(super) fn facts(&self) -> Value {
         json!({
             "person": self.person, "decision": self.decision, "group": self.group, "reason": self.reason, "revision": self.revision,
@@ -274,7 +274,7 @@ impl Vote {
 pub(super) mod tests {
     use super::*;
 
-    /// A request as a hub shows it.
+    /// A request in the API's JSON.
     pub(in crate::cli) fn sample(command: &str, context: &Value, status: &str) -> Value {
         let payload = Payload {
             command: command.to_owned(),
@@ -295,18 +295,18 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn only_what_hashes_to_its_digest_is_looked_at() {
+    fn a_request_whose_digest_differs_is_refused() {
         let mut answer = sample("ls", &json!({"n": 1.5}), "pending");
         let shown = Shown::read(answer.clone(), None).unwrap();
         assert_eq!(shown.missing(), 1);
         assert!(Shown::read(answer.clone(), Some("req_00000000000000000000000000000000".parse().unwrap())).is_err());
         answer["command"] = json!("rm -rf /");
-        assert!(matches!(Shown::read(answer, None), Err(CallError::Nonsense(_))));
-        assert!(matches!(Shown::read(json!({"id": 1}), None), Err(CallError::Nonsense(_))));
+        assert!(matches!(Shown::read(answer, None), Err(CallError::InvalidAnswer(_))));
+        assert!(matches!(Shown::read(json!({"id": 1}), None), Err(CallError::InvalidAnswer(_))));
     }
 
     #[test]
-    fn an_end_in_words() {
+    fn an_outcome_is_described() {
         let mut answer = sample("ls", &Value::Null, "rejected");
         answer["decision"] =
             json!({"outcome": "rejected", "method": "votes", "reason": "not today", "by": ["dana@example.com"]});

@@ -1,5 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: whoever sends one wants an end, but an orderly one. A command that has something to put away or to call off
-//! listens from its first step on: until then, a signal ends the process at once.
+//! SIGINT (Ctrl-C), SIGTERM and SIGHUP as requests for a graceful shutdown. A command that has something to clean up or to
+//! cancel listens from its start; without that, a signal ends the process at once.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,31 +7,31 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// A request to end.
+/// A signal that asks the process to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// SIGINT: the terminal sends it to everything in the foreground, so also to a child.
+pub(super) enum EndSignal {
+    /// SIGINT: the terminal sends it to the whole foreground process group, which includes a child.
     Interrupt,
     /// SIGTERM: sent to this process alone.
     Terminate,
-    /// SIGHUP: the terminal or the session is gone, which a child in the background may not hear of.
+    /// SIGHUP: the terminal or the session is gone. A child in the background may not receive it.
     HangUp,
 }
 
-/// Listens from its making on; without it, a signal would end the process at once.
+/// Receives signals from its creation on.
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
 }
 
-/// What became of something that signals may cut short.
+/// How work that signals can interrupt ended.
 #[derive(Debug)]
-pub(super) enum Cut<T> {
-    /// It ended by itself.
+pub(super) enum Completion<T> {
+    /// It ended before any signal.
     Done(T),
-    /// A signal came; with what still came of it in the time that it was left.
-    Short(Option<T>),
+    /// A signal arrived. The result is there if the work still ended within the time that it was given.
+    Interrupted(Option<T>),
 }
 
 impl Signals {
@@ -44,25 +44,25 @@ impl Signals {
         })
     }
 
-    /// The next one.
-    pub(super) async fn next(&mut self) -> End {
+    /// Waits for the next signal.
+    pub(super) async fn next(&mut self) -> EndSignal {
         tokio::select! {
-            _ = self.interrupt.recv() => End::Interrupt,
-            _ = self.terminate.recv() => End::Terminate,
-            _ = self.hang_up.recv() => End::HangUp,
+            _ = self.interrupt.recv() => EndSignal::Interrupt,
+            _ = self.terminate.recv() => EndSignal::Terminate,
+            _ = self.hang_up.recv() => EndSignal::HangUp,
         }
     }
 
-    /// Does something until a signal comes, and for `parting` longer; a second signal ends it at once.
-    pub(super) async fn unless_told_to_end<T>(&mut self, parting: Duration, work: impl Future<Output = T>) -> Cut<T> {
+    /// Runs `work` until a signal arrives, and then for up to `grace`; a second signal ends it at once.
+    pub(super) async fn until_signal<T>(&mut self, grace: Duration, work: impl Future<Output = T>) -> Completion<T> {
         tokio::pin!(work);
         tokio::select! {
-            done = &mut work => return Cut::Done(done),
+            done = &mut work => return Completion::Done(done),
             _ = self.next() => {}
         }
         tokio::select! {
-            done = tokio::time::timeout(parting, &mut work) => Cut::Short(done.ok()),
-            _ = self.next() => Cut::Short(None),
+            done = tokio::time::timeout(grace, &mut work) => Completion::Interrupted(done.ok()),
+            _ = self.next() => Completion::Interrupted(None),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::client::Client;
 use super::output;
 use crate::channels::text::one_line;
 
-/// Say that an account in Slack is yours
+/// Link your Slack account
 #[derive(Debug, Args)]
 pub(super) struct Slack {
     #[command(subcommand)]
@@ -17,13 +17,13 @@ pub(super) struct Slack {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Confirm the code that `/countersign link` gave you in Slack, with your own token
+    /// Confirm the code that `/countersign link` showed you in Slack, with your own token
     Link(Link),
 }
 
 #[derive(Debug, Args)]
 struct Link {
-    /// The code. Confirm none that somebody else gave you: their account would be you
+    /// The code. Never confirm a code from another person: their Slack account could then vote as you
     code: String,
     /// Print the hub's JSON
     #[arg(long)]
@@ -43,11 +43,12 @@ impl Slack {
 impl Link {
     async fn run(self) -> anyhow::Result<()> {
         let call = self.client.call(Method::POST, "/v1/me/chat-identities")?.json(&json!({"code": self.code}));
-        let bound: Value = self.client.send(call).await?.json().await?;
-        output::print_answer(self.json, &bound, |bound| {
-            let text = |name: &str| one_line(bound.get(name).and_then(Value::as_str).unwrap_or_default());
+        let linked: Value = self.client.send(call).await?.json().await?;
+        output::print_answer(self.json, &linked, |linked| {
+            let text = |name: &str| one_line(linked.get(name).and_then(Value::as_str).unwrap_or_default());
             format!(
-                "{} ({} of workspace {}) is {} from now on.\nIf that account is not yours, have an admin take it away at once.",
+                "Slack account {} ({} in workspace {}) is now linked to {}.\n\
+                 If that account is not yours, ask an admin to delete the link at once.",
                 text("name"),
                 text("user"),
                 text("team"),

@@ -12,13 +12,13 @@ use crate::config::{LogFormat, Settings, unknown_log_targets};
 /// Starts logging.
 ///
 /// # Errors
-/// When the filter is none, or logging was started before.
+/// The filter is invalid, or logging was already started.
 pub(super) fn start(settings: &Settings) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&settings.log)
-        .with_context(|| format!("{:?} is no log filter: try info, or countersign=debug", settings.log))?;
+        .with_context(|| format!("invalid log filter {:?}: try info, or countersign=debug", settings.log))?;
     for target in unknown_log_targets(&settings.log) {
-        output::tell(&format!(
-            "COUNTERSIGN_LOG (or --log) names {target:?}, under which nothing is logged; the hub's own lines are countersign's"
+        output::eprint(&format!(
+            "COUNTERSIGN_LOG (or --log) has the target {target:?}, which logs nothing; the hub's own target is countersign"
         ));
     }
     let builder = tracing_subscriber::fmt().with_env_filter(filter);
@@ -29,12 +29,12 @@ pub(super) fn start(settings: &Settings) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
 }
 
-/// Standard error, a line at a time, each made safe to look at: much of what is logged comes from elsewhere. Hence no colours: their
-/// escapes could not be told from somebody else's.
+/// Writes log lines to standard error, with control characters made visible: much of what is logged was written by others.
+/// Hence no colours: their escape sequences would look like those in the logged text.
 struct Lines(fn(&str) -> String);
 
 impl Write for Lines {
-    /// Is given a line as a whole.
+    /// Writes `line`, which is always a whole line.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         writeln!(io::stderr().lock(), "{}", (self.0)(text.trim_end_matches('\n')))?;
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_stays_one_and_steers_no_terminal() {
+    fn a_line_stays_one_line_without_control_characters() {
         assert_eq!(text_line("WARN x=\u{1b}[2J\nINFO forged\u{202e}"), "WARN x=⟨U+001B⟩[2J ⏎ INFO forged⟨U+202E⟩");
     }
 }

@@ -1,4 +1,4 @@
-//! Asking, and waiting for the decision, through restarts of the hub.
+//! Creating a request, and waiting for its decision, across restarts of the hub.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,57 +8,61 @@ use tokio::time::Instant;
 
 use super::connection::{Call, CallError, Connection, Outage};
 use super::progress::Progress;
-use super::shown::{Shown, Standing};
+use super::shown::{RequestStatus, Shown};
 use crate::channels::text::{indented, one_line};
 use crate::ids::RequestId;
 
-/// A long poll for a request that still lacks several approvals is shorter, since the hub answers it only at the end, and the
-/// votes in between are told too.
-const HOLD_BETWEEN_VOTES: u64 = 10;
+/// Seconds of a long poll while several approvals are missing. The hub answers a long poll only when the request is decided,
+/// so shorter polls report the votes before that.
+const POLL_BETWEEN_VOTES: u64 = 10;
 
-/// A pending answer that comes sooner was not held back: the hub is stopping, or something in between does not wait.
+/// An answer `pending` within this time did not wait: the hub is stopping, or a proxy answered. The next poll is delayed.
 const TOO_SOON: Duration = Duration::from_millis(500);
 
-/// The longest a deadline may lie ahead for the clock's sake; requests have 30 days at most.
+/// Upper bound of a deadline, so that adding it to the clock cannot overflow; requests have 30 days at most.
 const FAR: Duration = Duration::from_secs(400 * 86_400);
 
-/// Makes a request; once, however often the call has to be repeated.
+/// Creates a request. The call has an idempotency key, so retries create it once.
 pub(super) async fn ask(hub: &Connection, body: Value, progress: &Progress) -> Result<Shown, CallError> {
-    let call = Call::post("/v1/requests", body).once();
-    Shown::read(hub.insist(&call, hub.pace.asking, progress).await?, None)
+    let call = Call::post("/v1/requests", body).with_idempotency_key();
+    Shown::read(hub.send_with_retries(&call, hub.pace.asking, progress).await?, None)
 }
 
-/// Waits until a request is decided, and tells the votes as they come. Gives up when the hub refuses, answers nonsense, or is
-/// still away some time behind the deadline.
+/// Waits until a request is decided, and reports votes and revisions meanwhile.
+///
+/// # Errors
+/// The hub refuses, returns an invalid answer, or is still unreachable some time after the deadline.
 pub(super) async fn until_decided(hub: &Connection, seen: Shown, progress: &Progress) -> Result<Shown, CallError> {
     let mut watch = Watch::starting_with(seen);
     let mut outage = Outage::new(hub.pace);
-    while watch.request.status == Standing::Pending {
-        let hold = if watch.request.missing() > 1 { hub.pace.hold.min(HOLD_BETWEEN_VOTES) } else { hub.pace.hold };
-        let call = Call::get(path(watch.request.id, "")).held(hold);
-        let asked = Instant::now();
+    while watch.request.status == RequestStatus::Pending {
+        let longest = hub.pace.long_poll;
+        let seconds = if watch.request.missing() > 1 { longest.min(POLL_BETWEEN_VOTES) } else { longest };
+        let call = Call::get(path(watch.request.id, "")).long_poll(seconds);
+        let sent = Instant::now();
         match hub.send(&call).await {
             Ok(answer) => {
-                outage.over(progress);
-                watch.take(Shown::read(answer, Some(watch.request.id))?, progress);
-                if watch.request.status == Standing::Pending && asked.elapsed() < TOO_SOON {
+                outage.end(progress);
+                watch.update(Shown::read(answer, Some(watch.request.id))?, progress);
+                if watch.request.status == RequestStatus::Pending && sent.elapsed() < TOO_SOON {
                     tokio::time::sleep(hub.pace.first * 2).await;
                 }
             }
             Err(error) => {
                 let until = watch.deadline + hub.pace.grace;
-                outage.sit_out(error, Some(until), progress).await?;
+                outage.back_off(error, Some(until), progress).await?;
             }
         }
     }
     Ok(watch.request)
 }
 
-/// A request that is waited for.
+/// A request that is being waited for.
 struct Watch {
     request: Shown,
+    /// Ids of the votes reported so far.
     votes: BTreeSet<String>,
-    /// By this machine's clock: the hub's may go wrong against it, but not faster.
+    /// By this machine's monotonic clock, so that a wrong clock on either side makes no difference.
     deadline: Instant,
 }
 
@@ -68,31 +72,31 @@ impl Watch {
         Self { votes: request.votes.iter().map(|vote| vote.id.clone()).collect(), request, deadline }
     }
 
-    fn take(&mut self, now: Shown, progress: &Progress) {
+    fn update(&mut self, now: Shown, progress: &Progress) {
         let (before, after) = (self.request.expires_at, now.expires_at);
         self.deadline += after.since(before).min(FAR);
-        if now.revision != self.request.revision && now.status == Standing::Pending {
+        if now.revision != self.request.revision && now.status == RequestStatus::Pending {
             let facts = json!({"revision": now.revision, "digest": now.digest, "command": now.command});
-            let text = format!("what is asked for was changed: revision {}{}", now.revision, indented(&now.command));
-            progress.tell("revised", facts, &text);
+            let text = format!("the request was changed: revision {}{}", now.revision, indented(&now.command));
+            progress.emit("revised", facts, &text);
         }
         for vote in &now.votes {
             if self.votes.insert(vote.id.clone()) {
-                progress.tell("voted", vote.facts(), &vote.describe());
+                progress.emit("voted", vote.facts(), &vote.describe());
             }
         }
         self.request = now;
     }
 }
 
-/// The path of a request, and of what can be done with it.
+/// The path of a request, or of an action on it.
 pub(super) fn path(id: RequestId, action: &str) -> String {
     format!("/v1/requests/{id}{action}")
 }
 
-/// Tells that a request was made, where it waits and who can decide. `explained` is what the hub says about the people; without
-/// it, the groups must do.
-pub(super) fn tell_asked(request: &Shown, explained: Option<&Value>, progress: &Progress) {
+/// Reports that a request was created, its page, and who can decide it. `explained` is the hub's explanation, which names the
+/// people; without it, only the groups are shown.
+pub(super) fn report_asked(request: &Shown, explained: Option<&Value>, progress: &Progress) {
     let facts = json!({
         "request": request.id, "resource": request.resource, "status": request.status.as_str(), "digest": request.digest,
         "expires_at": request.expires_at, "url": request.url,
@@ -105,17 +109,17 @@ pub(super) fn tell_asked(request: &Shown, explained: Option<&Value>, progress: &
         text.push_str(&format!("\n  read by    {}", one_line(&argv)));
     }
     text.push_str(&format!("\n  digest     {}\n  waits at   {}", request.digest, one_line(&request.url)));
-    if request.status == Standing::Pending {
+    if request.status == RequestStatus::Pending {
         text.push_str(&format!("\n  decide by  {}", request.expires_at));
         for slot in &request.slots {
             let people = named(&people(explained, &slot.group));
             text.push_str(&format!("\n  needs      {} of {}{people}", slot.needed, slot.groups()));
         }
     }
-    progress.tell("asked", facts, &text);
+    progress.emit("asked", facts, &text);
 }
 
-/// Who can decide for a group.
+/// The people who can decide for a group.
 fn people(explained: Option<&Value>, group: &str) -> Vec<String> {
     let array = |value: Option<&Value>, name: &str| {
         value.and_then(|value| value.get(name)).and_then(Value::as_array).cloned().unwrap_or_default()
@@ -133,7 +137,7 @@ fn people(explained: Option<&Value>, group: &str) -> Vec<String> {
         .collect()
 }
 
-/// Ten of them are enough to know whom to call.
+/// The first ten people, as a suffix.
 fn named(people: &[String]) -> String {
     let first: Vec<&str> = people.iter().take(10).map(String::as_str).collect();
     match people.len() {

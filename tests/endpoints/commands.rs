@@ -52,7 +52,7 @@ on_both! {
         let past = ["replay", "ops", "--to", "2020-01-01T00:00:00Z", "--state", "failed", "--dry-run"];
         assert_eq!(hub.run_json(&past, 0).await["matched"], 0);
         let (out, progress) = hub.run(&["replay", "ops", "--event", "request.created", "--rate", "10", "--wait"], 0).await;
-        assert!(out.contains("finished, 1 of 1 deliveries are made anew"), "{out}{progress}");
+        assert!(out.contains("finished, 1 of 1 deliveries queued again"), "{out}{progress}");
         hub.delivery(&id, "request.created", "delivered").await;
         let (attempts, _) = hub.run(&["attempts", "ops"], 0).await;
         let classes: Vec<&str> = attempts.lines().map(|line| line.split_whitespace().nth(5).unwrap()).collect();
@@ -64,7 +64,7 @@ on_both! {
         assert!(out.starts_with("ops: paused\n"), "{out}");
         assert_eq!(hub.run_json(&["resume", "ops"], 0).await["paused_at"], Value::Null);
         let (out, _) = hub.run(&["rotate-secret", "ops", "--overlap", "60"], 0).await;
-        assert!(out.contains("signing secret, shown this once: whsec_") && !out.contains(&secret), "{out}");
+        assert!(out.contains("signing secret, shown only once: whsec_") && !out.contains(&secret), "{out}");
         assert_eq!(hub.run_json(&["test", "ops"], 0).await["delivered"], true);
     }
 }

@@ -38,7 +38,7 @@ on_both! {
         let explained = bench.run(&["explain", &id], 0).await;
         assert!(explained.contains("dba: has 0 of 1\n    Dana Reyes <dana@example.com> can decide"), "{explained}");
         let shown = bench.run(&["request", "show", &id], 0).await;
-        assert!(shown.contains("waits for a decision until") && shown.contains("Old ⟨U+001B⟩[31m"), "{shown}");
+        assert!(shown.contains("pending until") && shown.contains("Old ⟨U+001B⟩[31m"), "{shown}");
 
         let waiting = Running::start(bench.program(&["request", "wait", &id]), None);
         let stale = ["approve", &id, "--on-behalf-of", "dana@example.com", "--digest", &"0".repeat(64)];
@@ -87,7 +87,7 @@ on_both! {
         let found = bench.run_json(&filtered, 0).await;
         assert_eq!((found["items"].as_array().unwrap().len(), found["items"][0]["id"].as_str()), (1, Some(rejected.as_str())));
         let first = bench.run(&["request", "list", "--limit", "1"], 0).await;
-        assert!(first.contains(&expired) && first.contains("there are more: --all, or --cursor"), "{first}");
+        assert!(first.contains(&expired) && first.contains("there are more: use --all, or --cursor"), "{first}");
     }
 
     async fn access_for_a_time(database: Database) {

@@ -52,7 +52,7 @@ on_both! {
         bench.follow(&links, "approve", json!({"command": changed, "reason": "two is enough"})).await.expect(200);
         let end = running.end().await;
         let (progress, _) = end.err.split_once("running it").unwrap();
-        for part in ["changed by dana@example.com (approver)", "\n    -psql ", "\n    +psql ", "what was approved, and will be run:"] {
+        for part in ["changed by dana@example.com (approver)", "\n    -psql ", "\n    +psql ", "the approved command, which will be run:"] {
             assert!(progress.contains(part), "{part} is not in {progress}");
         }
         assert!(end.expect(0).starts_with("noted two\n"));

@@ -68,7 +68,7 @@ async fn the_command_lists_and_rotates_and_shows_no_secret() {
     assert_eq!((&answer["keys"][0]["id"], &answer["keys"][0]["signs"]), (&json!(2), &json!(true)));
     assert!(answer["keys"][1]["until"].is_string());
     let text = String::from_utf8(run(&["keys", "list"]).await.stdout).unwrap();
-    assert!(text.starts_with("key 2 signs, made at ") && text.contains("\nkey 1 is honoured until "), "{text}");
+    assert!(text.starts_with("key 2 signs, created at ") && text.contains("\nkey 1 is accepted until "), "{text}");
     let file: Value =
         serde_json::from_slice(&std::fs::read(folder.path().join("countersign-data/keys.json")).unwrap()).unwrap();
     assert!(!text.contains(file["links"][0]["secret"].as_str().unwrap()));

@@ -23,7 +23,7 @@ async fn invalid_settings_are_refused_with_their_place() {
     assert!(failure(command).await.contains("--allow-targets"));
     let mut command = serve(&[]);
     command.env("COUNTERSIGN_LISTEN", "nowhere");
-    assert!(failure(command).await.contains("the environment variable COUNTERSIGN_LISTEN cannot be used"));
+    assert!(failure(command).await.contains("the environment variable COUNTERSIGN_LISTEN is invalid"));
     let mut command = serve(&[]);
     command.env("COUNTERSIGN_ADMIN_TOKEN", "my secret passphrase");
     let error = failure(command).await;

@@ -69,8 +69,8 @@ async fn sighup_stops_the_hub_like_sigterm() {
         hub.signal(signal);
         let (ended, said) = hub.ended().await;
         assert!(ended.success(), "{signal}: {ended}");
-        assert!(said.contains("stopping: open calls"), "{signal}: {said}");
-        assert_eq!(said.contains("SIGHUP is taken for SIGTERM"), signal == "HUP");
+        assert!(said.contains("stopping: waiting for open calls"), "{signal}: {said}");
+        assert_eq!(said.contains("SIGHUP stops the hub"), signal == "HUP");
     }
 }
 

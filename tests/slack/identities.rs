@@ -46,7 +46,7 @@ on_both! {
         program.args(["slack", "link", &code]).env("COUNTERSIGN_URL", &hub.url).env("COUNTERSIGN_TOKEN", &dana);
         let output = program.output().await.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success() && text.starts_with("somebody (UDANA of workspace T1) is dana@example.com"), "{text}");
+        assert!(output.status.success() && text.starts_with("Slack account somebody (UDANA in workspace T1) is now linked to dana@example.com"), "{text}");
         assert_eq!(hub.accounts("dana@example.com").await, json!([{"provider": "slack", "team": "T1", "user": DANA}]));
         assert_eq!(hub.confirm(&dana, &code).await.problem(404), "code_invalid", "it is used up");
         hub.click(&slack, DANA, &button(&asked, "Approve"), "dana").await.expect(200);

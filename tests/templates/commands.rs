@@ -26,7 +26,7 @@ async fn files_are_checked_and_previewed_without_a_hub() {
     write("good.hbs", MINE);
     write("bad.hbs", "{\n\"type\" 1}");
     let (out, _) = template(&["check", "custom", "request.created", "good.hbs"], 0).await;
-    assert_eq!(out, "6 samples tried: all well\n");
+    assert_eq!(out, "6 samples tried: all passed\n");
     let (out, _) = template(&["check", "custom", "request.created", "bad.hbs"], 1).await;
     assert!(
         out.contains("request.created, plain: template custom/request.created.hbs, line 2: the output is not JSON"),
@@ -37,7 +37,7 @@ async fn files_are_checked_and_previewed_without_a_hub() {
     assert_eq!((tried.as_array().unwrap().len(), &tried[0]["problem"]["line"]), (6, &2.into()));
     let (out, stderr) = template(&["preview", "custom", "request.created", "good.hbs"], 0).await;
     assert_eq!(serde_json::from_str::<Value>(&out).unwrap()["data"]["mine"], true);
-    assert!(stderr.contains(" of 1048576 at most"), "{stderr}");
+    assert!(stderr.contains(", at most 1048576"), "{stderr}");
     let (out, _) =
         template(&["preview", "teams", "_ask", "--sample", "right-to-left", "--of", "request.reminded"], 0).await;
     assert!(out.contains("AdaptiveCard") && out.contains("Still waiting"), "{out}");
@@ -49,13 +49,13 @@ async fn files_are_checked_and_previewed_without_a_hub() {
     let (_, stderr) = template(&["preview", "teams", "_ask", "--of", "nope"], 2).await;
     assert!(stderr.contains("one of request.created"), "{stderr}");
     let (_, stderr) = template(&["check", "fax", "request.created", "good.hbs"], 1).await;
-    assert!(stderr.contains("a channel is one of teams, slack"), "{stderr}");
+    assert!(stderr.contains("expected one of teams, slack"), "{stderr}");
     let (_, stderr) = template(&["check", "."], 1).await;
     assert!(stderr.contains("no folder named like a channel"), "{stderr}");
     std::fs::create_dir(folder.path().join("custom")).unwrap();
     write("custom/ping.hbs", MINE);
     let (out, _) = template(&["check", "."], 0).await;
-    assert!(out.ends_with("samples tried: all well\n"), "{out}");
+    assert!(out.ends_with("samples tried: all passed\n"), "{out}");
     write("custom/ping.hbs", "{{{x}}}");
     let (_, stderr) = template(&["check", "."], 1).await;
     assert!(stderr.contains("custom/ping.hbs, line 1"), "{stderr}");
@@ -81,7 +81,7 @@ on_both! {
         assert_eq!(template(&["show", "custom", "ping", "--endpoint", "feed"], 0).await.0, MINE);
         template(&["delete", "custom", "ping", "--endpoint", "feed"], 0).await;
         let (versions, _) = template(&["versions", "custom", "ping", "--endpoint", "feed"], 0).await;
-        assert!(versions.starts_with("version 2") && versions.contains("taken away") && versions.contains("\nversion 1"), "{versions}");
+        assert!(versions.starts_with("version 2") && versions.contains("deleted") && versions.contains("\nversion 1"), "{versions}");
         template(&["restore", "custom", "ping", "1", "--endpoint", "feed"], 0).await;
         let (list, _) = template(&["list"], 0).await;
         assert!(list.starts_with("custom") && list.contains("version 3") && list.ends_with("for endpoint feed\n"), "{list}");

@@ -116,7 +116,7 @@ async fn pass_on(warnings: ChildStderr) {
     let mut lines = BufReader::new(warnings).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         if !line.starts_with("stopping: ") {
-            output::tell(&format!("hub: {line}"));
+            output::eprint(&format!("hub: {line}"));
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::cli::output;
 
 /// Tells how far it is.
 pub(super) fn say(text: &str) {
-    output::tell(&format!("bench: {text}"));
+    output::eprint(&format!("bench: {text}"));
 }
 
 /// So many in that time, in nanoseconds, as a rate.

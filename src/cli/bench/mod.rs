@@ -100,7 +100,7 @@ impl Bench {
             None => output::print(&table())?,
         }
         for fault in &faults {
-            output::tell(&format!("countersign: {fault}"));
+            output::eprint(&format!("countersign: {fault}"));
         }
         Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

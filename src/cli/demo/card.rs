@@ -1,11 +1,11 @@
-//! An Adaptive Card as Teams draws it, as far as the hub's own templates go: their elements, in their order. What they do not use is
-//! named in its place, so that nothing is missing without a sign.
+//! An Adaptive Card as Teams draws it, limited to the elements that the built-in templates use. Any other element is replaced by
+//! its name, so that nothing is left out silently.
 
 use serde_json::Value;
 
 use super::markdown::{self, Piece};
 
-/// A card in the order that it is read.
+/// A card's sections, from top to bottom.
 #[derive(Clone, Default)]
 pub(super) struct Card {
     pub(super) sections: Vec<Section>,
@@ -14,34 +14,34 @@ pub(super) struct Card {
 #[derive(Clone)]
 pub(super) enum Section {
     Block(Block),
-    Container { look: String, blocks: Vec<Block> },
+    Container { classes: String, blocks: Vec<Block> },
     Buttons(Vec<Button>),
 }
 
 /// A paragraph.
 #[derive(Clone)]
 pub(super) struct Block {
-    /// Classes of the style sheet.
-    pub(super) look: String,
+    /// CSS classes.
+    pub(super) classes: String,
     pub(super) runs: Vec<Run>,
 }
 
-/// A piece of a paragraph that looks alike.
+/// A part of a paragraph with one format.
 #[derive(Clone)]
 pub(super) struct Run {
-    /// Classes of the style sheet.
-    pub(super) look: String,
+    /// CSS classes.
+    pub(super) classes: String,
     pub(super) text: String,
-    /// When it names a moment, that moment in UTC.
-    pub(super) moment: Option<String>,
+    /// The RFC 3339 time that the text shows, if it shows one.
+    pub(super) timestamp: Option<String>,
 }
 
 #[derive(Clone)]
 pub(super) struct Button {
     pub(super) title: String,
     pub(super) url: String,
-    /// A class of the style sheet.
-    pub(super) look: &'static str,
+    /// A CSS class, or empty.
+    pub(super) class: &'static str,
 }
 
 impl Card {
@@ -59,7 +59,7 @@ impl Card {
 fn section(element: &Value) -> Section {
     match text(element, "type") {
         "Container" => Section::Container {
-            look: classes(element, &[("style", STYLES), ("spacing", SPACINGS)]),
+            classes: classes(element, &[("style", STYLES), ("spacing", SPACINGS)]),
             blocks: items(element, "items").iter().map(block).collect(),
         },
         "ActionSet" => Section::Buttons(buttons(element)),
@@ -68,22 +68,22 @@ fn section(element: &Value) -> Section {
 }
 
 fn block(element: &Value) -> Block {
-    let of_block = |kind: &str| format!("{kind} {}", classes(element, &[("spacing", SPACINGS)]));
+    let block_classes = |kind: &str| format!("{kind} {}", classes(element, &[("spacing", SPACINGS)]));
     match text(element, "type") {
         "TextBlock" => Block {
-            look: format!("{} {}", of_block("text"), of_text(element)),
+            classes: format!("{} {}", block_classes("text"), text_classes(element)),
             runs: markdown::pieces(text(element, "text")).into_iter().map(Run::from).collect(),
         },
         "RichTextBlock" => Block {
-            look: of_block("rich"),
+            classes: block_classes("rich"),
             runs: items(element, "inlines")
                 .iter()
-                .map(|run| Run { look: of_text(run), text: text(run, "text").to_owned(), moment: None })
+                .map(|run| Run { classes: text_classes(run), text: text(run, "text").to_owned(), timestamp: None })
                 .collect(),
         },
         other => {
             let text = format!("[{other}: not drawn here]");
-            Block { look: of_block("text"), runs: vec![Run { look: String::new(), text, moment: None }] }
+            Block { classes: block_classes("text"), runs: vec![Run { classes: String::new(), text, timestamp: None }] }
         }
     }
 }
@@ -92,7 +92,7 @@ fn buttons(holder: &Value) -> Vec<Button> {
     let button = |action: &Value| Button {
         title: text(action, "title").to_owned(),
         url: text(action, "url").to_owned(),
-        look: match text(action, "style") {
+        class: match text(action, "style") {
             "positive" => "yes",
             "destructive" => "no",
             _ => "",
@@ -105,8 +105,8 @@ const STYLES: &[&str] = &["accent", "attention", "emphasis", "good", "warning"];
 const SPACINGS: &[&str] = &["None", "Small", "Medium", "Large"];
 const COLOURS: &[&str] = &["Attention", "Good", "Warning", "Accent"];
 
-/// How a `TextBlock` or a `TextRun` looks.
-fn of_text(element: &Value) -> String {
+/// The CSS classes of a `TextBlock` or a `TextRun`.
+fn text_classes(element: &Value) -> String {
     let subtle = element.get("isSubtle").and_then(Value::as_bool).unwrap_or_default();
     let properties = [
         ("size", &["Small", "Medium", "Large", "ExtraLarge"][..]),
@@ -117,7 +117,7 @@ fn of_text(element: &Value) -> String {
     format!("{}{}", classes(element, &properties), if subtle { " subtle" } else { "" })
 }
 
-/// A class for each property whose value is one of those named: nothing else of a card gets into the markup.
+/// A CSS class for each property with a known value. Other values are ignored, so that no text of a card becomes markup.
 fn classes(element: &Value, properties: &[(&str, &[&str])]) -> String {
     let class = |(property, known): &(&str, &[&str])| {
         let value = known.iter().find(|known| known.eq_ignore_ascii_case(text(element, property)))?;
@@ -128,8 +128,8 @@ fn classes(element: &Value, properties: &[(&str, &[&str])]) -> String {
 
 impl From<Piece> for Run {
     fn from(piece: Piece) -> Self {
-        let look = if piece.is_bold { "weight-bolder" } else { "" };
-        Self { look: look.to_owned(), text: piece.text, moment: piece.moment }
+        let classes = if piece.is_bold { "weight-bolder" } else { "" };
+        Self { classes: classes.to_owned(), text: piece.text, timestamp: piece.timestamp }
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_drawn_is_named_and_no_word_becomes_a_class() {
+    fn unknown_elements_are_named_and_unknown_values_are_ignored() {
         let body = json!([{"type": "FactSet"}, {"type": "TextBlock", "text": "x", "size": "x\" onclick=\"y", "weight": "Bolder"}]);
         let card = Card::read(&json!({"body": body, "actions": [{"title": "Go", "url": "http://x", "style": "odd"}]}));
         let [Section::Block(unknown), Section::Block(known), Section::Buttons(buttons)] = card.sections.as_slice()
@@ -156,7 +156,7 @@ mod tests {
             panic!("two paragraphs and a button");
         };
         assert_eq!(unknown.runs[0].text, "[FactSet: not drawn here]");
-        assert_eq!(known.look, "text  weight-bolder");
-        assert_eq!((buttons[0].title.as_str(), buttons[0].look), ("Go", ""));
+        assert_eq!(known.classes, "text  weight-bolder");
+        assert_eq!((buttons[0].title.as_str(), buttons[0].class), ("Go", ""));
     }
 }

@@ -1,5 +1,17 @@
-//! `countersign demo`: the whole path on one machine, without an account: a throwaway hub, a sample policy, a receiver that shows
-//! what it is sent, and requests to decide.
+//! `countersign demo`: the whole flow on one machine, without any account.
+//!
+//! The demo runs two servers in one process. The first is a normal hub ([`Server`]) with a SQLite database in a temporary folder.
+//! The second is the [`Receiver`], which takes the place of Teams and of a custom system.
+//!
+//! 1. [`samples::configure`] applies a manifest: groups, people, three resources, two Teams endpoints and a custom one, which all
+//!    post to the receiver. Only the receiver's address is an allowed target, so nothing is sent from this machine.
+//! 2. Every `--every` seconds, the next of [`samples::requests`] is created, in rotation.
+//! 3. The receiver keeps the last messages in memory and shows them on its page. [`card`] draws Adaptive Cards as Teams would,
+//!    with [`markdown`] for their text. Custom events are verified by the endpoint's signing secret.
+//! 4. The buttons on the page are the links of the messages: they open the hub's own pages, where a decision is made.
+//! 5. A signal stops the requests, then the hub, then the receiver. The folder is deleted, so nothing remains.
+//!
+//! The demo uses the hub's public parts only; a real hub has no code for it.
 
 mod card;
 mod markdown;
@@ -27,13 +39,13 @@ use crate::identity::Principal;
 use crate::server::Server;
 use crate::time::SystemClock;
 
-/// Run a throwaway hub with a sample policy, a receiver that shows the cards, and requests to decide.
+/// Run a temporary hub with a sample policy, sample requests, and a page that shows the cards it sends
 #[derive(Debug, Args)]
 pub(super) struct Demo {
-    /// Where the hub listens; another port is taken when this one is in use
+    /// The hub's address; if the port is in use, another one is chosen
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR:PORT")]
     listen: SocketAddr,
-    /// Where the receiver's page is; another port is taken when this one is in use
+    /// The address of the page that shows the cards; if the port is in use, another one is chosen
     #[arg(long, default_value = "127.0.0.1:8081", value_name = "ADDR:PORT")]
     receiver: SocketAddr,
     /// Seconds between two sample requests
@@ -47,7 +59,10 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let mut signals = Signals::listen()?;
-        let folder = tempfile::Builder::new().prefix("countersign-demo-").tempdir().context("cannot make a folder")?;
+        let folder = tempfile::Builder::new()
+            .prefix("countersign-demo-")
+            .tempdir()
+            .context("cannot create a temporary folder")?;
         let receiver = Receiver::start(free(self.receiver).await?).await?;
         let settings = self.settings(folder.path(), &receiver).await?;
         telemetry::start(&settings)?;
@@ -60,10 +75,10 @@ impl Demo {
         let asking = tokio::spawn(ask_again_and_again(Arc::clone(server.hub()), self.every, stop.clone()));
         signals.next().await;
         stop.cancel();
-        asking.await.context("the samples broke off")?;
+        asking.await.context("creating the sample requests failed")?;
         server.shut_down().await;
         receiver.shut_down().await;
-        output::tell("the demo is over; its folder is gone");
+        output::eprint("the demo has ended; its folder was deleted");
         Ok(())
     }
 
@@ -91,26 +106,26 @@ impl Demo {
         use secrecy::ExposeSecret;
 
         let (hub, token) = (&server.public_url, server.admin_token.0.expose_secret());
-        // As it was started: it need not be in the PATH.
+        // The program as it was started, since it may not be in the PATH.
         let program = std::env::args().next().unwrap_or_else(|| "countersign".to_owned());
         if self.json {
             return format!("{}\n", serde_json::json!({"hub": hub, "receiver": receiver, "token": token}));
         }
         format!(
-            "\n  Open {receiver}  to see what approvers are sent, and click Approve or Reject.\n\n  \
-             A sample request is asked every {} seconds. To ask one yourself:\n\n  \
+            "\n  Open {receiver}  to see the messages to the approvers, and click Approve or Reject.\n\n  \
+             A sample request is created every {} seconds. To create one yourself:\n\n  \
              curl -X POST {hub}/v1/requests \\\n    -H 'Authorization: Bearer {token}' \\\n    \
              -H 'Content-Type: application/json' \\\n    \
              -d '{{\"resource\": \"orders-db\", \"command\": \"delete from carts\", \
              \"requester\": {{\"email\": \"you@example.com\"}}}}'\n\n  \
-             How it goes: COUNTERSIGN_URL={hub} COUNTERSIGN_TOKEN={token} {program} analytics report\n  \
-             Nothing leaves this machine, and nothing stays: Ctrl-C ends it.\n\n",
+             Statistics: COUNTERSIGN_URL={hub} COUNTERSIGN_TOKEN={token} {program} analytics report\n  \
+             Nothing leaves this machine. Ctrl-C ends the demo and deletes its data.\n\n",
             self.every
         )
     }
 }
 
-/// The address, or one with another port when it is in use.
+/// Returns the address, with another port when its port is in use.
 async fn free(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
     match TcpListener::bind(wanted).await {
         Ok(_) => Ok(wanted),

@@ -1,4 +1,4 @@
-//! The receiver's page: a channel with what its people are sent.
+//! The receiver's page: the messages of one channel, or of all.
 
 use std::collections::BTreeSet;
 
@@ -9,17 +9,17 @@ use super::card::{Card, Section};
 use crate::channels::text::{Listing, Part, utc, visible, whole_seconds};
 use crate::time::Timestamp;
 
-/// Messages, newest first, of one channel or of all.
+/// The messages of one channel or of all, newest first.
 #[derive(Template)]
 #[template(path = "pages/receiver.html", escape = "drawn")]
 pub(super) struct Page {
     channels: BTreeSet<String>,
-    /// The one whose messages are shown.
+    /// The channel whose messages are shown; all without it.
     chosen: Option<String>,
     messages: Vec<Message>,
 }
 
-/// What was received.
+/// A received message.
 #[derive(Clone)]
 pub(super) struct Message {
     channel: String,
@@ -30,21 +30,22 @@ pub(super) struct Message {
 
 #[derive(Clone)]
 pub(super) enum Content {
-    /// What a chat shows.
+    /// From a Teams endpoint.
     Card(Card),
-    /// What a system of one's own makes of an event.
+    /// From a custom endpoint.
     Custom(Event),
 }
 
-/// An event as `schemas/event.json` has it.
+/// An event (`schemas/event.json`).
 #[derive(Clone)]
 pub(super) struct Event {
     kind: String,
-    /// Names and values of what it is about.
+    /// Names and values of its fields.
     rows: Vec<(&'static str, String)>,
     command: Option<Listing>,
     links: Vec<(&'static str, String)>,
     id: String,
+    /// Whether the signature is valid.
     genuine: bool,
 }
 
@@ -55,7 +56,7 @@ impl Page {
         Self { channels, messages: messages.into_iter().filter(is_chosen).collect(), chosen }
     }
 
-    /// Where one channel's messages are shown.
+    /// The URL of a channel's messages.
     fn address(channel: &str) -> String {
         let query: String = url::form_urlencoded::byte_serialize(channel.as_bytes()).collect();
         format!("/?channel={query}")
@@ -75,14 +76,14 @@ impl Message {
         whole_seconds(self.at)
     }
 
-    /// Hours and minutes, as channels show it.
+    /// Hours and minutes.
     fn clock(&self) -> String {
         utc(self.at).get(11..16).unwrap_or_default().to_owned()
     }
 }
 
 impl Event {
-    /// Reads an event whose signature is `genuine` or not.
+    /// Reads an event; `genuine` says whether its signature is valid.
     pub(super) fn read(event: &Value, id: &str, genuine: bool) -> Self {
         let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
         let row = |(name, pointer)| Some((name, visible(text(pointer)?)));
@@ -118,13 +119,13 @@ mod tests {
         Page::new(vec![message], None).render().expect("renders")
     }
 
-    /// What is written out in a text: `⟨U+202E⟩` and the like.
-    fn written_out(text: &str) -> BTreeSet<&str> {
+    /// The escaped characters in a text, such as `⟨U+202E⟩`.
+    fn escaped(text: &str) -> BTreeSet<&str> {
         text.split('⟨').skip(1).filter_map(|rest| rest.split_once('⟩')).map(|(code, _)| code).collect()
     }
 
     #[test]
-    fn nothing_that_a_template_wrote_is_written_out() {
+    fn no_character_of_a_built_in_template_is_escaped() {
         let channels = Channels::new(None).expect("the built-in templates");
         let all = Samples { events: KINDS.to_vec(), sorts: Sample::ALL.to_vec() };
         let mut joined = 0;
@@ -133,7 +134,7 @@ mod tests {
             let about = format!("{} {}", preview.event, preview.sample);
             let html = page(Content::Card(Card::read(&body["attachments"][0]["content"])), &body);
             let sent = body.to_string();
-            assert_eq!(written_out(&html), written_out(&sent), "{about}");
+            assert_eq!(escaped(&html), escaped(&sent), "{about}");
             let (drawn, _) = html.split_once("<details>").expect("the body behind the card");
             assert!(!drawn.contains("not drawn here") && !drawn.contains("**1"), "{about}");
             joined += usize::from(drawn.contains("\u{a0}of\u{a0}"));

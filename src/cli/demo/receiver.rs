@@ -1,4 +1,4 @@
-//! The demo's receiver: takes what the hub sends, as Teams or a custom system would, and shows it on a page.
+//! The demo's receiver: accepts the hub's messages, as Teams or a custom system would, and shows them on a page.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -23,7 +23,7 @@ use crate::channels::text::visible;
 use crate::delivery::sign;
 use crate::time::{Clock, SystemClock, Timestamp};
 
-/// Messages kept.
+/// The most messages that are kept.
 const KEPT: usize = 30;
 
 /// A running receiver.
@@ -51,9 +51,9 @@ impl Receiver {
         let routes = Router::new()
             .route("/", get(page))
             .route("/style.css", get(style))
-            .route("/look-again.js", get(script))
-            .route("/teams/{channel}", post(take_card))
-            .route("/custom", post(take_event))
+            .route("/refresh.js", get(script))
+            .route("/teams/{channel}", post(receive_card))
+            .route("/custom", post(receive_event))
             .with_state(Arc::clone(&inbox));
         let serve = axum::serve(listener, routes).with_graceful_shutdown(stop.clone().cancelled_owned());
         let task = tokio::spawn(async move {
@@ -72,7 +72,7 @@ impl Receiver {
         &self.url
     }
 
-    /// The secret that custom messages must be signed with.
+    /// Sets the secret that custom messages must be signed with.
     pub(super) fn expect_secret(&self, secret: String) {
         *self.inbox.secret.lock().unwrap_or_else(PoisonError::into_inner) = Some(secret);
     }
@@ -80,7 +80,7 @@ impl Receiver {
     pub(super) async fn shut_down(self) {
         self.stop.cancel();
         if self.task.await.is_err() {
-            tracing::error!("the receiver did not end by itself");
+            tracing::error!("the receiver's task failed");
         }
     }
 }
@@ -93,13 +93,13 @@ impl Inbox {
     }
 }
 
-/// Nothing is loaded but the receiver's own style and script, and nothing is posted from here.
+/// The page loads only the receiver's own style sheet and script, and posts nothing.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
 
 #[derive(Deserialize)]
 struct Filter {
-    /// The one channel to show.
+    /// The channel to show; all without it.
     channel: Option<String>,
 }
 
@@ -127,11 +127,11 @@ async fn style() -> impl IntoResponse {
 
 async fn script() -> impl IntoResponse {
     let headers = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
-    (headers, include_str!("../../../assets/look-again.js"))
+    (headers, include_str!("../../../assets/refresh.js"))
 }
 
-/// As a Teams workflow answers.
-async fn take_card(State(inbox): State<Arc<Inbox>>, Path(channel): Path<String>, body: Bytes) -> StatusCode {
+/// Accepts a card with the answer of a Teams workflow.
+async fn receive_card(State(inbox): State<Arc<Inbox>>, Path(channel): Path<String>, body: Bytes) -> StatusCode {
     let Ok(message) = serde_json::from_slice::<Value>(&body) else { return StatusCode::BAD_REQUEST };
     let Some(content) = message.pointer("/attachments/0/content") else { return StatusCode::BAD_REQUEST };
     let content = Content::Card(Card::read(content));
@@ -139,8 +139,8 @@ async fn take_card(State(inbox): State<Arc<Inbox>>, Path(channel): Path<String>,
     StatusCode::ACCEPTED
 }
 
-/// As a system of one's own would: the signature first.
-async fn take_event(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: String) -> StatusCode {
+/// Accepts an event as a custom system would: it verifies the signature.
+async fn receive_event(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: String) -> StatusCode {
     let Ok(event) = serde_json::from_str::<Value>(&body) else { return StatusCode::BAD_REQUEST };
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let id = text("webhook-id");

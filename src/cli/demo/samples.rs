@@ -1,11 +1,11 @@
-//! The demo's policy and requests: the three recipes of the field.
+//! The demo's policy and its requests.
 
 use serde_json::{Value, json};
 
 use crate::hub::{Ask, Hub, Manifest};
 use crate::identity::Principal;
 
-/// Configures the demo's hub to tell the receiver; answers the signing secret of its custom endpoint.
+/// Configures the hub with endpoints that post to the receiver. Returns the signing secret of the custom endpoint.
 pub(super) async fn configure(hub: &Hub, receiver: &str) -> anyhow::Result<String> {
     let manifest: Manifest = serde_json::from_value(manifest(receiver))?;
     let plan = hub.apply(&Principal::Operator, manifest, false).await?;
@@ -44,7 +44,7 @@ fn manifest(receiver: &str) -> Value {
     })
 }
 
-/// Requests to ask in turn.
+/// The sample requests, in the order in which they are created.
 pub(super) fn requests() -> Vec<Ask> {
     let samples = [
         json!({

@@ -3,28 +3,28 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::One;
+use super::EndpointArgs;
 use crate::cli::connection::Connection;
 use crate::cli::output;
-use crate::cli::pages::{self, Paging, moment, text};
+use crate::cli::pages::{self, Paging, text, time};
 use crate::time::Timestamp;
 
-/// In which states a delivery may be.
+/// The states of a delivery.
 const STATES: [&str; 8] =
     ["pending", "leased", "delivered", "accepted", "failed", "expired", "superseded", "discarded"];
 
-/// List what an endpoint was sent, newest first.
+/// List an endpoint's deliveries, newest first
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
   countersign endpoint deliveries dba-teams --state failed --from 2026-11-21T00:00:00Z --all")]
 pub(super) struct Deliveries {
     #[command(flatten)]
-    one: One,
-    /// Only in that state
+    one: EndpointArgs,
+    /// Only deliveries in this state
     #[arg(long, value_name = "STATE", value_parser = STATES)]
     state: Option<String>,
-    /// Only of that kind of event
+    /// Only deliveries of this event
     #[arg(long, value_name = "EVENT")]
     event: Option<String>,
     #[command(flatten)]
@@ -33,18 +33,18 @@ pub(super) struct Deliveries {
     paging: Paging,
 }
 
-/// List every attempt to send something to an endpoint, newest first.
+/// List an endpoint's delivery attempts, newest first
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
   countersign endpoint attempts dba-teams --status 429")]
 pub(super) struct Attempts {
     #[command(flatten)]
-    one: One,
-    /// Only those judged so, for example transient
+    one: EndpointArgs,
+    /// Only attempts with this result, for example transient
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
-    /// Only those that were answered with that HTTP status
+    /// Only attempts answered with this HTTP status
     #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=599))]
     status: Option<u16>,
     #[command(flatten)]
@@ -53,13 +53,13 @@ pub(super) struct Attempts {
     paging: Paging,
 }
 
-/// Of which time.
+/// The arguments that select a period.
 #[derive(Debug, Args)]
 pub(super) struct Period {
-    /// From then on, for example 2026-11-01T00:00:00Z
+    /// Start of the period, for example 2026-11-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(super) from: Option<Timestamp>,
-    /// Before then
+    /// End of the period, not included
     #[arg(long, value_name = "TIME")]
     pub(super) to: Option<Timestamp>,
 }
@@ -89,10 +89,10 @@ impl Attempts {
     }
 }
 
-/// A delivery's line, with what it waits for or why it ended.
+/// A delivery's line, with the time of its next attempt or why it ended.
 pub(super) fn delivery(item: &Value) -> String {
     let why = match (text(item, "/state"), text(item, "/end_reason")) {
-        ("pending", _) => format!("  next at {}", moment(item, "/next_attempt_at")),
+        ("pending", _) => format!("  next at {}", time(item, "/next_attempt_at")),
         (_, "–") => String::new(),
         (_, why) => format!("  {why}"),
     };
@@ -101,7 +101,7 @@ pub(super) fn delivery(item: &Value) -> String {
         "{}  {:<10}  {}  {:<22}  attempts {attempts}{why}",
         text(item, "/id"),
         text(item, "/state"),
-        moment(item, "/created_at"),
+        time(item, "/created_at"),
         text(item, "/event")
     )
 }
@@ -112,7 +112,7 @@ fn attempt(item: &Value) -> String {
     let error = item.get("error").and_then(Value::as_str).map(|error| format!("  {error}")).unwrap_or_default();
     format!(
         "{}  {}  {:<22}  {:>2}.  {:<10}  {status:>3}  {:>6} ms{error}",
-        moment(item, "/started_at"),
+        time(item, "/started_at"),
         text(item, "/delivery_id"),
         text(item, "/event"),
         number("number").unwrap_or_default(),
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_each() {
+    fn deliveries_and_attempts_are_one_line_each() {
         let mut item = json!({
             "id": "dlv_1", "state": "failed", "created_at": "2026-11-21T22:00:00Z", "event": "request.created", "attempts": 12,
             "end_reason": "given up after 12 attempts", "next_attempt_at": null,

@@ -17,14 +17,14 @@ use super::connection::{Call, Connection};
 use super::pages::{Paging, text};
 use crate::ids::EndpointId;
 
-/// Look at what endpoints are sent, try them out, hold them back, send again
+/// Show, test, pause and resume endpoints, and replay their deliveries
 #[derive(Debug, Args)]
 #[command(after_help = "\
-An ENDPOINT is the name or the id of one. Endpoints are made and changed by `countersign apply`.
+ENDPOINT is an endpoint's name or id. `countersign apply` creates and changes endpoints.
 
 When messages did not arrive:
-  countersign endpoint list                              which endpoints there are, and how they are
-  countersign endpoint test dba-teams                    whether one can be reached, and what it answers
+  countersign endpoint list                      lists all endpoints and their state
+  countersign endpoint test dba-teams            tests one and shows its answer
   countersign endpoint deliveries dba-teams --state failed
   countersign endpoint replay dba-teams --from 2026-11-21T08:00:00Z --dry-run")]
 pub(super) struct Endpoint {
@@ -38,32 +38,32 @@ pub(super) struct Endpoint {
 enum What {
     /// List endpoints, oldest first
     List(show::List),
-    /// Show an endpoint; whatever may be a secret is masked
-    Show(One),
-    /// Send a sample event at once, and say how that went
+    /// Show an endpoint, with its secrets masked
+    Show(EndpointArgs),
+    /// Send a sample event at once, and show the result
     Test(trial::Test),
-    /// List what an endpoint was sent, newest first
+    /// List an endpoint's deliveries, newest first
     Deliveries(log::Deliveries),
-    /// List every attempt to send something to an endpoint, newest first
+    /// List an endpoint's delivery attempts, newest first
     Attempts(log::Attempts),
-    /// Hold back what is meant for an endpoint; it waits
-    Pause(One),
-    /// Let an endpoint have what was held back
-    Resume(One),
-    /// Give a custom endpoint a new signing secret, which is shown this once
+    /// Pause an endpoint; its deliveries wait
+    Pause(EndpointArgs),
+    /// Resume an endpoint, and send the deliveries that waited
+    Resume(EndpointArgs),
+    /// Give a custom endpoint a new signing secret, which is shown only once
     RotateSecret(life::Rotate),
-    /// Call back every link that an endpoint was sent; those of later messages are good
-    RotateLinks(One),
-    /// Send again what an endpoint was to be sent, at a pace
+    /// Invalidate all links sent to an endpoint so far; links in later messages are valid
+    RotateLinks(EndpointArgs),
+    /// Send an endpoint's earlier deliveries again, at a limited rate
     Replay(replay::Replay),
-    /// Send one delivery again that has ended
+    /// Send one finished delivery again
     Retry(replay::Retry),
 }
 
-/// Which endpoint.
+/// The arguments that name an endpoint.
 #[derive(Debug, Args)]
-struct One {
-    /// Its name or id
+struct EndpointArgs {
+    /// The endpoint's name or id
     #[arg(value_name = "ENDPOINT")]
     name: String,
     /// Print the hub's JSON
@@ -82,7 +82,7 @@ impl Endpoint {
             What::Attempts(list) => list.run(&hub).await?,
             What::Pause(one) => life::act(&hub, &one, "/pause").await?,
             What::Resume(one) => life::act(&hub, &one, "/resume").await?,
-            What::RotateLinks(one) => life::call_back(&hub, &one).await?,
+            What::RotateLinks(one) => life::rotate_links(&hub, &one).await?,
             What::RotateSecret(rotate) => rotate.run(&hub).await?,
             What::Replay(replay) => return replay.run(&hub).await,
             What::Retry(retry) => retry.run(&hub).await?,
@@ -91,8 +91,8 @@ impl Endpoint {
     }
 }
 
-impl One {
-    /// The path of the endpoint, or of what can be done with it.
+impl EndpointArgs {
+    /// The path of the endpoint, or of an action on it.
     async fn path(&self, hub: &Connection, action: &str) -> anyhow::Result<String> {
         Ok(format!("/v1/endpoints/{}{action}", self.id(hub).await?))
     }
@@ -105,6 +105,6 @@ impl One {
         let mut all = page.get("items").and_then(Value::as_array).into_iter().flatten();
         let named = all.find(|endpoint| text(endpoint, "/name") == self.name);
         let id = text(named.with_context(|| format!("there is no endpoint {:?}", self.name))?, "/id");
-        id.parse().context("the hub's answer has no ids")
+        id.parse().context("the hub's answer has an invalid id")
     }
 }

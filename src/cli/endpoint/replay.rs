@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::One;
+use super::EndpointArgs;
 use super::log::{Period, delivery};
 use crate::cli::connection::{Call, Connection};
 use crate::cli::output;
@@ -14,47 +14,47 @@ use crate::cli::pages::text;
 use crate::cli::progress::Progress;
 use crate::ids::DeliveryId;
 
-/// How often --wait looks.
-const LOOK: Duration = Duration::from_secs(1);
-/// In which states deliveries end.
-const ENDS: [&str; 6] = ["failed", "expired", "superseded", "discarded", "delivered", "accepted"];
+/// The interval in which --wait polls.
+const POLL: Duration = Duration::from_secs(1);
+/// The final states of a delivery.
+const FINAL_STATES: [&str; 6] = ["failed", "expired", "superseded", "discarded", "delivered", "accepted"];
 
-/// Send again what an endpoint was to be sent, at a pace. The hub does it by itself, also over a restart.
+/// Send an endpoint's earlier deliveries again, at a limited rate. The hub does this in the background, also across restarts.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit code:
-  0    the replay was started; with --wait, it has come to its end
-  1    the hub refuses; with --wait, the replay was cancelled
+  0    the replay was started; with --wait, it is finished
+  1    the hub refused; with --wait, the replay was cancelled
 
 Examples:
   countersign endpoint replay dba-teams --from 2026-11-21T08:00:00Z --dry-run
   countersign endpoint replay archive --state failed --state discarded --rate 200 --wait")]
 pub(super) struct Replay {
     #[command(flatten)]
-    one: One,
-    /// Only say how many deliveries that would be
+    one: EndpointArgs,
+    /// Only print how many deliveries match
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
     period: Period,
-    /// What has ended so; may be repeated [default: failed]
-    #[arg(long = "state", value_name = "STATE", value_parser = ENDS)]
+    /// Only deliveries that ended in this state; may be repeated [default: failed]
+    #[arg(long = "state", value_name = "STATE", value_parser = FINAL_STATES)]
     states: Vec<String>,
-    /// Only of that kind of event; may be repeated
+    /// Only deliveries of this event; may be repeated
     #[arg(long = "event", value_name = "EVENT")]
     events: Vec<String>,
-    /// How many a second, up to 1000 [default: 50]
+    /// Deliveries per second, up to 1000 [default: 50]
     #[arg(long, value_name = "COUNT")]
     rate: Option<u32>,
-    /// Wait for its end, and tell how far it is
+    /// Wait until the replay is finished, and report its progress
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
 }
 
-/// Send one delivery again that has ended.
+/// Send one finished delivery again
 #[derive(Debug, Args)]
 pub(super) struct Retry {
-    /// The delivery
+    /// The delivery's id
     id: DeliveryId,
     /// Print the hub's JSON
     #[arg(long)]
@@ -71,12 +71,12 @@ impl Retry {
 impl Replay {
     pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<ExitCode> {
         let progress = Progress::new(self.one.json);
-        let call = Call::post(self.one.path(hub, "/replay").await?, self.body()).patient(60).once();
-        let mut answer = hub.insist(&call, hub.pace.asking, &progress).await?;
+        let call = Call::post(self.one.path(hub, "/replay").await?, self.body()).with_wait(60).with_idempotency_key();
+        let mut answer = hub.send_with_retries(&call, hub.pace.asking, &progress).await?;
         if self.wait {
-            answer = ended(hub, answer, &progress).await?;
+            answer = finished(hub, answer, &progress).await?;
         }
-        output::print_answer(self.one.json, &answer, told)?;
+        output::print_answer(self.one.json, &answer, describe)?;
         let cancelled = text(&answer, "/state") == "cancelled";
         Ok(if cancelled { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
@@ -96,29 +96,29 @@ impl Replay {
     }
 }
 
-/// The replay at its end, through restarts of the hub.
-async fn ended(hub: &Connection, mut replay: Value, progress: &Progress) -> anyhow::Result<Value> {
+/// Waits until the replay ends, across restarts of the hub, and returns it.
+async fn finished(hub: &Connection, mut replay: Value, progress: &Progress) -> anyhow::Result<Value> {
     let call = Call::get(format!("/v1/replays/{}", text(&replay, "/id")));
     let mut seen = None;
     while text(&replay, "/state") == "running" {
         let replayed = replay.get("replayed").cloned();
         if replayed != seen {
             let facts = json!({"replay": text(&replay, "/id"), "replayed": replayed, "matched": replay.get("matched")});
-            progress.tell("replayed", facts, &counted(&replay));
+            progress.emit("replayed", facts, &counted(&replay));
             seen = replayed;
         }
-        tokio::time::sleep(LOOK).await;
-        replay = hub.insist(&call, hub.pace.grace, progress).await?;
+        tokio::time::sleep(POLL).await;
+        replay = hub.send_with_retries(&call, hub.pace.grace, progress).await?;
     }
     Ok(replay)
 }
 
 fn counted(replay: &Value) -> String {
     let number = |name: &str| replay.get(name).and_then(Value::as_u64).unwrap_or_default();
-    format!("{} of {} deliveries are made anew", number("replayed"), number("matched"))
+    format!("{} of {} deliveries queued again", number("replayed"), number("matched"))
 }
 
-fn told(answer: &Value) -> String {
+fn describe(answer: &Value) -> String {
     let matched = answer.get("matched").and_then(Value::as_u64).unwrap_or_default();
     if answer.get("dry_run").and_then(Value::as_bool) == Some(true) {
         return format!("{matched} deliveries match; nothing was sent\n");
@@ -131,9 +131,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_replay_is_told() {
-        assert_eq!(told(&json!({"matched": 3, "dry_run": true})), "3 deliveries match; nothing was sent\n");
+    fn a_replay_is_described() {
+        assert_eq!(describe(&json!({"matched": 3, "dry_run": true})), "3 deliveries match; nothing was sent\n");
         let running = json!({"id": "rpl_1", "state": "running", "matched": 3, "replayed": 1});
-        assert_eq!(told(&running), "rpl_1: running, 1 of 3 deliveries are made anew\n");
+        assert_eq!(describe(&running), "rpl_1: running, 1 of 3 deliveries queued again\n");
     }
 }

@@ -5,27 +5,27 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::One;
+use super::EndpointArgs;
 use crate::channels::text::{indented, one_line};
 use crate::cli::connection::{Call, Connection};
 use crate::cli::output;
 use crate::cli::pages::text;
 
-/// The longest that a hub may wait for a target.
+/// Seconds that the hub waits for a target's answer at most.
 const LONGEST: u64 = 120;
 
-/// Send a sample event to an endpoint at once, also to one that is paused or disabled.
+/// Send a sample event to an endpoint at once, also when it is paused or disabled
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit code:
-  0    the endpoint took it
-  1    it did not, or the hub refuses
+  0    the endpoint accepted the event
+  1    the endpoint did not accept it, or the hub refused
 
 Example:
   countersign endpoint test dba-teams --event request.approved")]
 pub(super) struct Test {
     #[command(flatten)]
-    one: One,
+    one: EndpointArgs,
     /// The kind of event [default: request.created]
     #[arg(long, value_name = "EVENT")]
     event: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct Test {
 impl Test {
     pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<ExitCode> {
         let body = self.event.as_ref().map_or_else(|| json!({}), |event| json!({"event": event}));
-        let call = Call::post(self.one.path(hub, "/test").await?, body).patient(LONGEST);
+        let call = Call::post(self.one.path(hub, "/test").await?, body).with_wait(LONGEST);
         let answer = hub.send(&call).await?;
         output::print_answer(self.one.json, &answer, describe)?;
         let delivered = answer.get("delivered").and_then(Value::as_bool) == Some(true);
@@ -42,7 +42,7 @@ impl Test {
     }
 }
 
-/// What was sent, what came back.
+/// Describes what was sent, and the answer.
 fn describe(answer: &Value) -> String {
     let delivered = answer.get("delivered").and_then(Value::as_bool) == Some(true);
     let millis = answer.get("duration_us").and_then(Value::as_u64).unwrap_or_default() / 1_000;
@@ -61,7 +61,7 @@ fn describe(answer: &Value) -> String {
     lines
 }
 
-/// Headers and body; what stands in them was written by others, and must not look like a line of ours.
+/// Headers and body, escaped and indented: others wrote them, and they must not look like a line of this program.
 fn message(part: &Value) -> String {
     let headers = part.get("headers").and_then(Value::as_object).into_iter().flatten();
     let headers = headers.map(|(name, value)| (name, value.as_str().unwrap_or_default()));
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_test_is_told() {
+    fn a_test_is_described() {
         let mut answer = json!({
             "delivered": true, "class": "success", "error": null, "duration_us": 12_345,
             "request": {"method": "POST", "url": "https://hooks.example.com/…", "headers": {"webhook-id": "evt_1"}, "body": "{}"},

@@ -1,4 +1,4 @@
-//! Runs the approved command: its output goes through as it comes, and a bounded copy of it stays.
+//! Runs the approved command: passes its output through at once, and keeps a bounded copy.
 
 use std::future::Future;
 use std::io;
@@ -15,18 +15,17 @@ use super::capture::{Capture, Captured};
 use super::plan::Runnable;
 use crate::cli::client::TOKEN_VARIABLE;
 use crate::cli::progress::Progress;
-use crate::cli::signals::{End, Signals};
+use crate::cli::signals::{EndSignal, Signals};
 use crate::config::ADMIN_TOKEN_VARIABLE;
 
-/// How long an ended command's output may be silent without being closed: something that it left behind still holds it.
+/// How long to wait for more output after the command ended, when a process that it left behind keeps the pipe open.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// How a command ended.
 #[derive(Debug)]
 pub(super) struct Ended {
-    /// The exit code, as a shell would give it.
+    /// As a shell reports it: 128+n when signal n ended the command.
     pub(super) code: u8,
-    /// What it printed.
     pub(super) output: Captured,
 }
 
@@ -39,7 +38,7 @@ pub(super) struct NotStarted {
 }
 
 impl NotStarted {
-    /// The exit code, as a shell would give it.
+    /// The exit code, as a shell reports it: 127 when the program was not found, otherwise 126.
     pub(super) fn code(&self) -> u8 {
         if self.source.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
     }
@@ -48,8 +47,8 @@ impl NotStarted {
 /// Variables that hold tokens of the hub.
 const TOKENS: [&str; 2] = [TOKEN_VARIABLE, ADMIN_TOKEN_VARIABLE];
 
-/// A command, not started. It gets everything that this process has, but for the hub's tokens: what a command prints is kept by
-/// the hub, and what it does was approved for its own rights.
+/// A command, not started. It inherits this process's environment without the hub's tokens: the hub keeps the command's
+/// output, which could contain them, and the approval does not cover calls to the hub.
 fn command(run: &Runnable) -> Command {
     let mut command = Command::new(&run.program);
     command.args(&run.arguments);
@@ -71,8 +70,8 @@ pub(super) fn start(run: &Runnable) -> Result<Child, NotStarted> {
         .map_err(|source| NotStarted { program: run.program.clone(), source })
 }
 
-/// Stays with a started command to its end. `meanwhile` runs beside it.
-pub(super) async fn attend(
+/// Forwards streams and signals of a started command until it ends. `meanwhile` runs concurrently.
+pub(super) async fn supervise(
     mut child: Child,
     stdin: Option<String>,
     (out, err): (impl AsyncWrite + Unpin, impl AsyncWrite + Unpin),
@@ -80,71 +79,72 @@ pub(super) async fn attend(
     signals: &mut Signals,
     progress: &Progress,
 ) -> io::Result<Ended> {
-    let copy = Mutex::new(Copy::default());
+    let state = Mutex::new(StreamState::default());
     let (from_out, from_err, to_in) = (child.stdout.take(), child.stderr.take(), child.stdin.take());
     let streams = async {
         tokio::join!(
-            pass_on(from_out, out, &copy, |_| {}),
-            pass_on(from_err, err, &copy, |bytes| progress.overhear(bytes)),
-            feed(to_in, stdin),
+            forward_output(from_out, out, &state, |_| {}),
+            forward_output(from_err, err, &state, |bytes| progress.saw_output(bytes)),
+            write_stdin(to_in, stdin),
         )
     };
     tokio::pin!(streams, meanwhile);
-    let (mut passed, mut beside) = (false, false);
+    let (mut streams_closed, mut meanwhile_done) = (false, false);
     let status = loop {
         tokio::select! {
             ended = child.wait() => break ended?,
-            _ = &mut streams, if !passed => passed = true,
-            () = &mut meanwhile, if !beside => beside = true,
-            end = signals.next() => forward(end, &child),
+            _ = &mut streams, if !streams_closed => streams_closed = true,
+            () = &mut meanwhile, if !meanwhile_done => meanwhile_done = true,
+            end = signals.next() => forward_signal(end, &child),
         }
     };
-    if !passed {
-        drain(streams, &copy, signals, progress).await;
+    if !streams_closed {
+        drain(streams, &state, signals, progress).await;
     }
-    let output = std::mem::take(&mut locked(&copy).kept).finish();
+    let output = std::mem::take(&mut locked(&state).captured).finish();
     Ok(Ended { code: exit_code(status), output })
 }
 
-/// As shells do: a command that a signal ended has 128 and the signal's number.
+/// The exit code as shells report it: 128+n when signal n ended the command.
 fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code & 0xff).ok()).unwrap_or(u8::MAX)
 }
 
-/// Ctrl-C has reached the child already; what was sent to this process alone has not.
-fn forward(end: End, child: &Child) {
+/// Forwards a signal to the child, except SIGINT: the terminal sends that to the child as well.
+fn forward_signal(end: EndSignal, child: &Child) {
     let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     let signal = match end {
-        End::Interrupt => return,
-        End::Terminate => Signal::TERM,
-        End::HangUp => Signal::HUP,
+        EndSignal::Interrupt => return,
+        EndSignal::Terminate => Signal::TERM,
+        EndSignal::HangUp => Signal::HUP,
     };
     if let Some(pid) = pid {
-        // Nothing to do when it has just ended.
+        // Fails only when the child has just ended.
         let _ended = kill_process(pid, signal);
     }
 }
 
-/// What passes through.
+/// The output of both streams so far.
 #[derive(Default)]
-struct Copy {
-    kept: Capture,
-    /// How many streams wait for whoever reads ours.
-    held_up: usize,
+struct StreamState {
+    captured: Capture,
+    /// How many streams are blocked on the reader of this process's output.
+    blocked: usize,
 }
 
-fn locked(copy: &Mutex<Copy>) -> std::sync::MutexGuard<'_, Copy> {
-    copy.lock().unwrap_or_else(PoisonError::into_inner)
+/// A std mutex: never held across an await.
+fn locked(state: &Mutex<StreamState>) -> std::sync::MutexGuard<'_, StreamState> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Passes on what a child prints. When whoever reads ours has gone away, the child's end is closed too, so that the child learns of
-/// it as it would without us.
-async fn pass_on(
+/// Forwards and captures a child's output. When the reader of `to` is gone, it returns and so closes the child's pipe:
+/// the child gets SIGPIPE as it would without `exec`.
+async fn forward_output(
     from: Option<impl AsyncRead + Unpin>,
     mut to: impl AsyncWrite + Unpin,
-    copy: &Mutex<Copy>,
-    heard: impl Fn(&[u8]),
+    state: &Mutex<StreamState>,
+    on_bytes: impl Fn(&[u8]),
 ) {
     let Some(mut from) = from else { return };
     let mut buffer = vec![0; 16 * 1024];
@@ -152,41 +152,41 @@ async fn pass_on(
         let read = from.read(&mut buffer).await.unwrap_or(0);
         let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else { return };
         {
-            let mut copy = locked(copy);
-            copy.kept.take(bytes);
-            copy.held_up += 1;
+            let mut state = locked(state);
+            state.captured.append(bytes);
+            state.blocked += 1;
         }
-        heard(bytes);
+        on_bytes(bytes);
         let written = async {
             to.write_all(bytes).await?;
             to.flush().await
         };
         let written: io::Result<()> = written.await;
-        locked(copy).held_up -= 1;
+        locked(state).blocked -= 1;
         if written.is_err() {
             return;
         }
     }
 }
 
-/// Gives the child its script. One that does not read it all is no failure of ours.
-async fn feed(to: Option<ChildStdin>, text: Option<String>) {
+/// Writes the script to the child. A child that does not read it all is not an error.
+async fn write_stdin(to: Option<ChildStdin>, text: Option<String>) {
     if let (Some(mut to), Some(text)) = (to, text) {
         let _closed = to.write_all(text.as_bytes()).await;
     }
 }
 
-/// The command has ended, but its output is not closed: passes on what still comes, and stops when nothing does. A signal makes it
-/// impatient, no more: the one that ended the command may be heard here only now, and what the command said last still counts.
+/// Forwards the remaining output of a command that has ended, until the pipes close or stay silent. A signal only shortens
+/// the wait: the signal that ended the command may arrive here late, and the command's last output must not be lost.
 async fn drain<T>(
     mut streams: std::pin::Pin<&mut impl Future<Output = T>>,
-    copy: &Mutex<Copy>,
+    state: &Mutex<StreamState>,
     signals: &mut Signals,
     progress: &Progress,
 ) {
     let mut silence = SILENCE;
     loop {
-        let before = locked(copy).kept.total();
+        let before = locked(state).captured.total();
         tokio::select! {
             _ = &mut streams => return,
             _ = signals.next() => {
@@ -195,17 +195,17 @@ async fn drain<T>(
             }
             () = tokio::time::sleep(silence) => {}
         }
-        let copy = locked(copy);
-        if copy.kept.total() == before && (copy.held_up == 0 || silence < SILENCE) {
-            let text = "the command left something behind that holds its output; what that prints from now on is lost";
-            return progress.tell("left_behind", serde_json::Value::Null, text);
+        let state = locked(state);
+        if state.captured.total() == before && (state.blocked == 0 || silence < SILENCE) {
+            let text = "the command left a process running that keeps its output open; its further output is lost";
+            return progress.emit("left_behind", serde_json::Value::Null, text);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::progress::tests::kept;
+    use super::super::super::progress::tests::recording;
     use super::*;
 
     fn run(script: &str, stdin: Option<&str>) -> Runnable {
@@ -215,17 +215,17 @@ mod tests {
 
     async fn ended(run: &Runnable) -> (u8, String, Vec<u8>, Vec<u8>) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let (progress, _) = kept(false);
+        let (progress, _) = recording(false);
         let mut signals = Signals::listen().unwrap();
         let child = start(run).unwrap();
         let idle = std::future::pending();
         let ended =
-            attend(child, run.stdin.clone(), (&mut out, &mut err), idle, &mut signals, &progress).await.unwrap();
+            supervise(child, run.stdin.clone(), (&mut out, &mut err), idle, &mut signals, &progress).await.unwrap();
         (ended.code, ended.output.text, out, err)
     }
 
     #[tokio::test]
-    async fn output_goes_through_and_stays() {
+    async fn output_is_forwarded_and_captured() {
         let (code, text, out, err) = ended(&run("echo out; sleep 0.2; echo err >&2; exit 7", None)).await;
         assert_eq!((code, text.as_str()), (7, "out\nerr\n"));
         assert_eq!((&out[..], &err[..]), (&b"out\n"[..], &b"err\n"[..]));
@@ -248,13 +248,13 @@ mod tests {
     async fn a_script_is_read_from_standard_input() {
         let (code, text, ..) = ended(&run("tr a-z A-Z", Some("select 1;"))).await;
         assert_eq!((code, text.as_str()), (0, "SELECT 1;"));
-        // A command that does not read it ends all the same.
+        // A command that does not read it still ends normally.
         let long = "x".repeat(60_000);
         assert_eq!(ended(&run("exit 3", Some(&long))).await.0, 3);
     }
 
     #[tokio::test]
-    async fn what_a_command_leaves_behind_is_not_waited_for() {
+    async fn processes_that_a_command_leaves_behind_are_not_waited_for() {
         let begun = tokio::time::Instant::now();
         let (code, text, ..) = ended(&run("sleep 20 & echo done", None)).await;
         assert_eq!((code, text.as_str()), (0, "done\n"));
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tokens_stay_here() {
+    fn the_hubs_tokens_are_not_inherited() {
         let command = command(&run("env", None));
         let removed: Vec<_> =
             command.as_std().get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name.to_owned()).collect();

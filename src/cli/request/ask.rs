@@ -1,4 +1,4 @@
-//! `countersign request create`, and how a wish is put into words for the hub.
+//! `countersign request create`, and the JSON body of a new request.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::cli::progress::Progress;
 use crate::cli::shown::Shown;
 use crate::shape::{Shaped, without_mark};
 
-/// Ask for an approval.
+/// Create a request and print it, without waiting for the decision
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,10 +24,10 @@ Examples:
     --command 'delete from carts' --reason 'Old carts'
   countersign request create --resource orders-db --duration 3600 --reason 'On call'")]
 pub(super) struct Create {
-    /// What is acted on
+    /// The resource that the command acts on, or that access is requested to
     #[arg(long, value_name = "NAME")]
     resource: ResourceName,
-    /// The exact text that would run; may be left out when access is asked for
+    /// The exact text that would run; optional with --duration
     #[arg(
         long,
         value_name = "TEXT",
@@ -36,25 +36,25 @@ pub(super) struct Create {
         hide_default_value = true
     )]
     command: String,
-    /// What language it is in, for example sql
+    /// Language of the command, for example sql
     #[arg(long, value_name = "NAME")]
     language: Option<String>,
-    /// Facts for those who decide
+    /// More facts for the approvers
     #[arg(long, value_name = "JSON", value_parser = parse_json)]
     context: Option<Value>,
-    /// Why, for those who decide
+    /// The reason, shown to the approvers
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Ask for access for so long, and not for one command
+    /// Request access for this time instead of a single command
     #[arg(long, value_name = "SECONDS")]
     duration: Option<u32>,
-    /// A tag; may be repeated
+    /// A label; may be repeated
     #[arg(long = "label", value_name = "NAME=TEXT", value_parser = label)]
     labels: Vec<(String, String)>,
-    /// Time to decide [default: the resource's]
+    /// Time until the request expires [default: the resource's timeout]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u32>,
-    /// Who asks [default: the token's owner]
+    /// The person who asks [default: the token's owner]
     #[arg(long, value_name = "EMAIL")]
     requester: Option<Email>,
     /// Print the hub's JSON
@@ -70,7 +70,7 @@ impl Create {
             context: self.context.clone().filter(|context| !context.is_null()),
             duration_seconds: self.duration,
         };
-        let wish = Wish {
+        let input = RequestInput {
             resource: &self.resource,
             payload: &payload,
             reason: self.reason.as_deref(),
@@ -79,15 +79,15 @@ impl Create {
             requester: self.requester.as_ref(),
         };
         let hub = client.connect()?;
-        let call = Call::post("/v1/requests", body(&wish)).once();
-        let answer = hub.insist(&call, hub.pace.asking, &Progress::new(self.json)).await?;
-        let request = Shown::read(answer.clone(), None).context("it may have been made all the same")?;
+        let call = Call::post("/v1/requests", body(&input)).with_idempotency_key();
+        let answer = hub.send_with_retries(&call, hub.pace.asking, &Progress::new(self.json)).await?;
+        let request = Shown::read(answer.clone(), None).context("the request may have been created nevertheless")?;
         output::print_answer(self.json, &answer, |_| summary(&request))
     }
 }
 
-/// What is asked for.
-pub(in crate::cli) struct Wish<'a> {
+/// The input of a new request.
+pub(in crate::cli) struct RequestInput<'a> {
     pub(in crate::cli) resource: &'a ResourceName,
     pub(in crate::cli) payload: &'a Payload,
     pub(in crate::cli) reason: Option<&'a str>,
@@ -96,9 +96,9 @@ pub(in crate::cli) struct Wish<'a> {
     pub(in crate::cli) requester: Option<&'a Email>,
 }
 
-/// The wish as the hub reads it. What was left open is left out, so that a hub that knows less can still read it.
-pub(in crate::cli) fn body(wish: &Wish<'_>) -> Value {
-    let Wish { resource, payload, reason, labels, timeout, requester } = wish;
+/// The JSON body of a new request. Fields without a value are left out, so that an older hub accepts it too.
+pub(in crate::cli) fn body(input: &RequestInput<'_>) -> Value {
+    let RequestInput { resource, payload, reason, labels, timeout, requester } = input;
     let labels: BTreeMap<&str, &str> = labels.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let kind = if payload.duration_seconds.is_some() { "jit" } else { "action" };
     let members = [
@@ -118,7 +118,7 @@ pub(in crate::cli) fn body(wish: &Wish<'_>) -> Value {
     ))
 }
 
-/// A label on the command line.
+/// Parses a label on the command line.
 pub(in crate::cli) fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, text)) if !name.is_empty() => Ok((name.to_owned(), text.to_owned())),
@@ -126,7 +126,7 @@ pub(in crate::cli) fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// JSON on the command line.
+/// Parses JSON on the command line.
 pub(in crate::cli) fn parse_json(text: &str) -> Result<Value, String> {
     let mut json = serde_json::Deserializer::from_str(without_mark(text));
     let value = Value::deserialize(Shaped(&mut json)).and_then(|value| json.end().map(|()| value));
@@ -140,12 +140,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_open_is_left_out() {
+    fn fields_without_a_value_are_left_out() {
         let payload = Payload { command: "ls".to_owned(), language: None, context: None, duration_seconds: None };
         let resource = "orders-db".parse().unwrap();
-        let wish =
-            Wish { resource: &resource, payload: &payload, reason: None, labels: &[], timeout: None, requester: None };
-        assert_eq!(body(&wish), json!({"resource": "orders-db", "kind": "action", "command": "ls"}));
+        let input = RequestInput {
+            resource: &resource,
+            payload: &payload,
+            reason: None,
+            labels: &[],
+            timeout: None,
+            requester: None,
+        };
+        assert_eq!(body(&input), json!({"resource": "orders-db", "kind": "action", "command": "ls"}));
         let payload = Payload {
             command: String::new(),
             language: Some("sql".to_owned()),
@@ -154,19 +160,19 @@ mod tests {
         };
         let email = "Nora@example.com".parse().unwrap();
         let labels = [label("team=a=b").unwrap()];
-        let wish = Wish {
+        let input = RequestInput {
             payload: &payload,
             reason: Some("why"),
             labels: &labels,
             timeout: Some(9),
             requester: Some(&email),
-            ..wish
+            ..input
         };
         let expected = json!({
             "resource": "orders-db", "kind": "jit", "command": "", "language": "sql", "context": [1], "duration_seconds": 60,
             "reason": "why", "labels": {"team": "a=b"}, "timeout_seconds": 9, "requester": {"email": "nora@example.com"},
         });
-        assert_eq!(body(&wish), expected);
+        assert_eq!(body(&input), expected);
     }
 
     #[test]

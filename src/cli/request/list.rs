@@ -7,43 +7,43 @@ use crate::approval::{Email, GroupName, ResourceName, who_asks};
 use crate::channels::text::{cut, one_line};
 use crate::cli::client::Client;
 use crate::cli::output;
-use crate::cli::pages::{self, Paging, Parameter, moment, text};
+use crate::cli::pages::{self, Paging, Parameter, text, time};
 use crate::time::Timestamp;
 
 const STATUSES: [&str; 6] = ["pending", "approved", "rejected", "expired", "cancelled", "superseded"];
 
-/// Which requests.
+/// List requests, newest first
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   countersign request list --waiting-for me
   countersign request list --status approved --resource orders-db --all --json")]
 pub(super) struct List {
-    /// Only in that status
+    /// Only requests with this status
     #[arg(long, value_name = "STATUS", value_parser = STATUSES)]
     status: Option<String>,
-    /// Only about that resource
+    /// Only requests for this resource
     #[arg(long, value_name = "NAME")]
     resource: Option<ResourceName>,
-    /// Only asked for by that person
+    /// Only requests by this person
     #[arg(long, value_name = "EMAIL")]
     requester: Option<Email>,
-    /// Only decided by that person
+    /// Only requests that this person decided
     #[arg(long, value_name = "EMAIL")]
     approver: Option<Email>,
-    /// Only where that group is asked
+    /// Only requests with a slot for this group
     #[arg(long, value_name = "NAME")]
     group: Option<GroupName>,
-    /// Only of that kind: commands, or access for a time
+    /// Only commands (action), or only access for a limited time (jit)
     #[arg(long, value_name = "KIND", value_parser = ["action", "jit"])]
     kind: Option<String>,
-    /// Only asked at that time or later, for example 2026-11-01T00:00:00Z
+    /// Only requests created at this time or later, for example 2026-11-01T00:00:00Z
     #[arg(long, value_name = "TIME")]
     from: Option<Timestamp>,
-    /// Only asked before that time
+    /// Only requests created before this time
     #[arg(long, value_name = "TIME")]
     to: Option<Timestamp>,
-    /// Only what that person can decide now; me is who the token belongs to
+    /// Only requests that this person can decide now; "me" is the token's owner
     #[arg(long, value_name = "EMAIL|me")]
     waiting_for: Option<String>,
     #[command(flatten)]
@@ -75,7 +75,7 @@ impl List {
     }
 }
 
-/// A line each.
+/// One line for each request.
 fn describe(page: &Value) -> String {
     pages::lines(page, |item| {
         let part = |name: &str| item.pointer(&format!("/requester/{name}")).and_then(Value::as_str);
@@ -84,14 +84,14 @@ fn describe(page: &Value) -> String {
             "{}  {:<10}  {}  {:<16}  {who:<24}  {}",
             text(item, "/id"),
             text(item, "/status"),
-            moment(item, "/created_at"),
+            time(item, "/created_at"),
             text(item, "/resource"),
             short(text(item, "/command"))
         )
     })
 }
 
-/// As much of a command as fits on the line.
+/// The beginning of a command, to fit on the line.
 fn short(command: &str) -> String {
     match cut(command, 60) {
         (whole, 0) => whole.to_owned(),
@@ -111,7 +111,7 @@ mod tests {
         let item = sample("select 1;\nselect 2;", &Value::Null, "pending");
         let text = describe(&json!({"items": [item], "next_cursor": "req_9"}));
         let line = "req_0190c0de0190c0de0190c0de0190c0de  pending     2026-11-21 22:00:00  orders-db         \
-                    nora@example.com          select 1; ⏎ select 2;\nthere are more: --all, or --cursor req_9\n";
+                    nora@example.com          select 1; ⏎ select 2;\nthere are more: use --all, or --cursor req_9\n";
         assert_eq!(text, line);
         assert_eq!(describe(&json!({"items": [], "next_cursor": null})), "none\n");
         assert_eq!(short(&"x".repeat(61)), format!("{}…", "x".repeat(60)));

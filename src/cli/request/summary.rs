@@ -1,15 +1,15 @@
-//! A request as a person reads it at the terminal.
+//! The description of a request for a person at the terminal.
 
 use crate::channels::text::{duration, indented, one_line};
-use crate::cli::shown::{Execution, Grant, Shown, Standing};
+use crate::cli::shown::{Execution, Grant, RequestStatus, Shown};
 
-/// Longest diff and output that are shown; all of it is in the JSON.
+/// The most lines of a diff or an output that are shown; the JSON has all lines.
 const MAX_LINES: usize = 200;
 
-/// What is asked for, what was changed, who said what, and what became of it.
+/// Describes a request: its payload, changes, votes and outcome.
 pub(in crate::cli) fn summary(request: &Shown) -> String {
     let mut text = match request.status {
-        Standing::Pending => format!("{}: waits for a decision until {}\n", request.id, request.expires_at),
+        RequestStatus::Pending => format!("{}: pending until {}\n", request.id, request.expires_at),
         _ => format!("{}\n", request.outcome()),
     };
     field(&mut text, "resource", &request.resource);
@@ -56,7 +56,7 @@ fn field(text: &mut String, name: &str, value: &str) {
     lines(text, name, value, "");
 }
 
-/// A field with lines below it.
+/// A field, followed by an indented block.
 fn lines(text: &mut String, name: &str, value: &str, below: &str) {
     text.push_str(&format!("  {name:<10}  {}{}\n", one_line(value), indented(below)));
 }
@@ -67,7 +67,7 @@ fn block(text: &mut String, name: &str, value: &str) {
 
 fn used(execution: &Execution) -> String {
     let mut text = match (execution.status.as_str(), execution.finished_at) {
-        ("ready", _) => format!("ready to be used until {}", execution.use_by),
+        ("ready", _) => format!("ready to run until {}", execution.use_by),
         (status, Some(at)) => format!("{status} at {at}"),
         (status, None) => status.to_owned(),
     };
@@ -81,8 +81,8 @@ fn used(execution: &Execution) -> String {
 }
 
 fn access(grant: &Grant) -> String {
-    let by = grant.ended_by.as_ref().map(|by| format!(", ended by {by}")).unwrap_or_default();
-    let ended = grant.ended_at.map(|at| format!(", over at {at}{by}")).unwrap_or_default();
+    let by = grant.ended_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    let ended = grant.ended_at.map(|at| format!(", ended at {at}{by}")).unwrap_or_default();
     format!(
         "{} for {} from {} until {}{ended} ({})",
         grant.status, grant.requester, grant.starts_at, grant.ends_at, grant.id
@@ -93,7 +93,7 @@ fn first_lines(text: &str) -> String {
     let mut lines = text.lines();
     let mut kept: Vec<&str> = lines.by_ref().take(MAX_LINES).collect();
     let rest = lines.count();
-    let more = format!("[… {rest} more lines: --json …]");
+    let more = format!("[… {rest} more lines, see --json …]");
     if rest > 0 {
         kept.push(&more);
     }
@@ -148,6 +148,6 @@ mod tests {
         });
         let text = summary(&Shown::read(answer, None).unwrap());
         assert!(text.contains("revoked for nora@example.com from"), "{text}");
-        assert!(text.contains(", over at 2026-11-21T22:30:00.000000Z, ended by dana@example.com (grt_1)"), "{text}");
+        assert!(text.contains(", ended at 2026-11-21T22:30:00.000000Z by dana@example.com (grt_1)"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! `countersign template list`, `show`, `set`, `delete`, `versions` and `restore`: what a running hub keeps.
+//! `countersign template list`, `show`, `set`, `delete`, `versions` and `restore`: the templates stored in a running hub.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,10 +11,10 @@ use super::trial::{channel, name, read};
 use crate::channels::text::one_line;
 use crate::cli::connection::{Call, CallError, Connection};
 use crate::cli::output;
-use crate::cli::pages::{Paging, lines, moment, text};
+use crate::cli::pages::{Paging, lines, text, time};
 use crate::store::endpoints::Channel;
 
-/// Which template.
+/// The arguments that name a template.
 #[derive(Debug, Args)]
 struct Which {
     /// The channel
@@ -23,10 +23,10 @@ struct Which {
     /// The event, `default`, or a part
     #[arg(value_name = "EVENT", value_parser = name)]
     event: String,
-    /// The one for an endpoint, by its name or id
+    /// The template for this endpoint only, by its name or id
     #[arg(long, value_name = "ENDPOINT", conflicts_with = "resource")]
     endpoint: Option<String>,
-    /// The one for a resource
+    /// The template for this resource only
     #[arg(long, value_name = "RESOURCE")]
     resource: Option<String>,
 }
@@ -40,7 +40,7 @@ impl Which {
     }
 }
 
-/// All of them.
+/// List the templates stored in the hub
 #[derive(Debug, Args)]
 pub(super) struct List {
     /// Print the hub's JSON
@@ -48,7 +48,7 @@ pub(super) struct List {
     json: bool,
 }
 
-/// Its text.
+/// Print a template's text: the stored one, or the one used when none is stored
 #[derive(Debug, Args)]
 pub(super) struct Show {
     #[command(flatten)]
@@ -58,12 +58,12 @@ pub(super) struct Show {
     json: bool,
 }
 
-/// Keeps one.
+/// Store a template in the hub, which first tries it with every sample
 #[derive(Debug, Args)]
 pub(super) struct Set {
     #[command(flatten)]
     which: Which,
-    /// Its text
+    /// The file with the template's text
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Print the hub's JSON
@@ -71,14 +71,14 @@ pub(super) struct Set {
     json: bool,
 }
 
-/// Takes one away.
+/// Delete a stored template; the hub then uses the next more general one
 #[derive(Debug, Args)]
 pub(super) struct Delete {
     #[command(flatten)]
     which: Which,
 }
 
-/// Its versions.
+/// List the versions of a stored template, newest first
 #[derive(Debug, Args)]
 pub(super) struct Versions {
     #[command(flatten)]
@@ -88,12 +88,12 @@ pub(super) struct Versions {
     json: bool,
 }
 
-/// Goes back.
+/// Restore an earlier version, as a new version
 #[derive(Debug, Args)]
 pub(super) struct Restore {
     #[command(flatten)]
     which: Which,
-    /// To which version
+    /// The version's number
     #[arg(value_name = "VERSION")]
     version: u32,
     /// Print the hub's JSON
@@ -125,8 +125,8 @@ impl Set {
         match hub.send(&call).await {
             Ok(answer) => output::print_answer(self.json, &answer, |answer| format!("{}\n", described(answer)))?,
             Err(CallError::Refused(problem)) => {
-                output::tell(&format!("countersign: {problem}"));
-                output::tell("nothing was changed; `countersign template check` lists all that fail");
+                output::eprint(&format!("countersign: {problem}"));
+                output::eprint("nothing was changed; `countersign template check` lists all samples that fail");
                 return Ok(ExitCode::FAILURE);
             }
             Err(error) => return Err(error.into()),
@@ -138,7 +138,7 @@ impl Set {
 impl Delete {
     pub(super) async fn run(&self, hub: &Connection) -> anyhow::Result<()> {
         hub.send(&self.which.call(Method::DELETE, "", None)).await?;
-        output::print("taken away; its versions are kept\n")
+        output::print("deleted; its versions are kept\n")
     }
 }
 
@@ -171,7 +171,7 @@ fn described(template: &Value) -> String {
 fn version(version: &Value) -> String {
     let number = |name: &str| version.get(name).and_then(Value::as_u64).unwrap_or_default();
     let is_gone = version.get("is_deletion").and_then(Value::as_bool) == Some(true);
-    let what = if is_gone { "taken away".to_owned() } else { format!("{} bytes", number("bytes")) };
+    let what = if is_gone { "deleted".to_owned() } else { format!("{} bytes", number("bytes")) };
     let author = one_line(text(version, "/author"));
-    format!("version {:<4}  {}  {what:<12}  by {author}", number("number"), moment(version, "/created_at"))
+    format!("version {:<4}  {}  {what:<12}  by {author}", number("number"), time(version, "/created_at"))
 }

@@ -9,18 +9,18 @@ use clap::{Args, Subcommand};
 
 use super::client::Client;
 
-/// Try out message templates, and change those of a running hub
+/// Try message templates, and change those of a running hub
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A CHANNEL is teams, slack, slack_app, discord, google_chat or custom. An EVENT is that of a message, `default`, or a part of
-messages such as `_ask`. What they see and may call: docs/templates.md.
+CHANNEL is teams, slack, slack_app, discord, google_chat or custom. EVENT is a message's event, `default`, or a part of \
+messages such as `_ask`. docs/templates.md describes the variables and helpers of templates.
 
 Change a message:
-  countersign template show teams request.created > mine.hbs     what it is now
-  countersign template preview teams request.created mine.hbs    what a text makes of a sample
-  countersign template check teams request.created mine.hbs      whether it does with all samples
-  countersign template set teams request.created mine.hbs        use it; --endpoint or --resource for one of them
-  countersign template restore teams request.created 1           go back to a version")]
+  countersign template show teams request.created > mine.hbs     save the current text
+  countersign template preview teams request.created mine.hbs    render one sample
+  countersign template check teams request.created mine.hbs      try all samples
+  countersign template set teams request.created mine.hbs        store it in the hub
+  countersign template restore teams request.created 1           restore a version")]
 pub(super) struct Template {
     #[command(subcommand)]
     what: What,
@@ -30,21 +30,21 @@ pub(super) struct Template {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Try a template with every sample, or a folder of templates; needs no hub. Exit code 1 when one fails
+    /// Try a template, or a folder of templates, with every sample; needs no hub. Exit code 1 when one fails
     Check(trial::Check),
-    /// Print what a template makes of a sample; needs no hub
+    /// Render a template with a sample; needs no hub
     Preview(trial::Preview),
-    /// List the templates that the hub keeps
+    /// List the templates stored in the hub
     List(kept::List),
-    /// Print a template's text: the one that the hub keeps, or the one that is used in its place
+    /// Print a template's text: the stored one, or the one used when none is stored
     Show(kept::Show),
-    /// Have the hub keep a template, once it has tried it with every sample
+    /// Store a template in the hub, which first tries it with every sample
     Set(kept::Set),
-    /// Take a template away: the one below it makes the messages again
+    /// Delete a stored template; the hub then uses the next more general one
     Delete(kept::Delete),
-    /// List the versions of a template that the hub keeps, newest first
+    /// List the versions of a stored template, newest first
     Versions(kept::Versions),
-    /// Make an earlier version the newest
+    /// Restore an earlier version, as a new version
     Restore(kept::Restore),
 }
 

@@ -1,4 +1,4 @@
-//! `countersign template check` and `preview`: here, without a hub.
+//! `countersign template check` and `preview`, which need no hub.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use crate::store::endpoints::Channel;
 use crate::store::events::KINDS;
 use crate::time::{Clock as _, SystemClock};
 
-/// What is tried.
+/// Try a template, or a folder of templates, with every sample; needs no hub. Exit code 1 when one fails
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// A folder of templates, laid out as for `serve --templates-dir`, or the channel of a single template
@@ -24,36 +24,36 @@ pub(super) struct Check {
     /// The single template's event
     #[arg(value_name = "EVENT", requires = "file", value_parser = name)]
     event: Option<String>,
-    /// Its text
+    /// The file with the single template's text
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// A folder of templates that the single one lies over
+    /// A folder of other templates to use with the single one
     #[arg(long, env = "COUNTERSIGN_TEMPLATES_DIR", value_name = "FOLDER")]
     folder: Option<PathBuf>,
-    /// Print JSON: every sample's body, size and problem
+    /// Print every sample's body, size and problem as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What is rendered.
+/// Render a template with a sample; needs no hub
 #[derive(Debug, Args)]
 pub(super) struct Preview {
     /// The channel
     #[arg(value_name = "CHANNEL", value_parser = channel)]
     channel: Channel,
-    /// The event; of a part, see --of
+    /// The event, `default`, or a part; see also --of
     #[arg(value_name = "EVENT", value_parser = name)]
     event: String,
-    /// The template's text [default: the built-in one]
+    /// The file with the template's text [default: the built-in template]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The sort of sample: plain, long, hostile, empty, right-to-left or many-groups
+    /// The kind of sample: plain, long, hostile, empty, right-to-left or many-groups
     #[arg(long, value_name = "SORT", default_value = "plain", value_parser = sort)]
     sample: Sample,
-    /// The event that happens; the template's own, or for a part request.created
+    /// The event of the sample [default: the template's own event; for a part, request.created]
     #[arg(long, value_name = "EVENT", value_parser = event)]
     of: Option<String>,
-    /// A folder of templates that this one lies over
+    /// A folder of other templates to use with this one
     #[arg(long, env = "COUNTERSIGN_TEMPLATES_DIR", value_name = "FOLDER")]
     folder: Option<PathBuf>,
 }
@@ -73,7 +73,7 @@ impl Check {
         } else {
             failed.iter().try_for_each(|one| output::print(&line(one)))?;
             let count = tried.len();
-            let verdict = if failed.is_empty() { "all well" } else { "some fail" };
+            let verdict = if failed.is_empty() { "all passed".to_owned() } else { format!("{} failed", failed.len()) };
             output::print(&format!("{count} samples tried: {verdict}\n"))?;
         }
         Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -95,13 +95,13 @@ impl Preview {
             match &one.body {
                 Some(body) => {
                     output::print_exact(format!("{body:#}\n").as_bytes())?;
-                    output::tell(&format!("{} of {} at most", one.size, one.budget));
+                    output::eprint(&format!("size {}, at most {}", one.size, one.budget));
                 }
-                None => output::tell(line(one).trim_end()),
+                None => output::eprint(line(one).trim_end()),
             }
         }
-        let is_well = tried.iter().all(|one| one.problem.is_none());
-        Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        let passed = tried.iter().all(|one| one.problem.is_none());
+        Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
@@ -117,7 +117,7 @@ fn check_folder(folder: &Path) -> anyhow::Result<Vec<Tried>> {
     let mut tried: Vec<Tried> =
         own.flat_map(|channel| channels.preview(channel, &[], &Samples::of("default"))).collect();
     let files = channels.files();
-    // Those for one endpoint or resource are tried together, once.
+    // The templates of the same endpoint or resource are tried together, once.
     for (place, file) in files.iter().enumerate() {
         let is_alike = |other: &&FileTemplate| (other.channel, &other.reach) == (file.channel, &file.reach);
         if files.iter().take(place).any(|other| is_alike(&other)) {
@@ -134,29 +134,29 @@ fn check_folder(folder: &Path) -> anyhow::Result<Vec<Tried>> {
     Ok(tried)
 }
 
-/// A text as a template of that name.
+/// Reads a file as the template of that name.
 pub(super) fn read(name: &str, file: &Path) -> anyhow::Result<Override> {
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(Override { id: TemplateId::mint(SystemClock.now()), name: name.to_owned(), text: text.into(), strength: 0 })
 }
 
-/// A channel by its name.
+/// Parses a channel's name.
 pub(super) fn channel(name: &str) -> Result<Channel, String> {
     let found = Channel::ALL.into_iter().find(|channel| channel.as_str() == name);
-    found.ok_or_else(|| format!("a channel is one of {}", Channel::ALL.map(Channel::as_str).join(", ")))
+    found.ok_or_else(|| format!("unknown channel: expected one of {}", Channel::ALL.map(Channel::as_str).join(", ")))
 }
 
-/// A template's name.
+/// Parses a template's name.
 pub(super) fn name(name: &str) -> Result<String, String> {
-    let what = "an event (docs/events.md), `default`, or a part (`_` and small letters)";
-    if is_name(name) { Ok(name.to_owned()) } else { Err(what.to_owned()) }
+    let expected = "expected an event (docs/events.md), `default`, or a part (`_` and lower-case letters)";
+    if is_name(name) { Ok(name.to_owned()) } else { Err(expected.to_owned()) }
 }
 
 fn event(name: &str) -> Result<String, String> {
-    if KINDS.contains(&name) { Ok(name.to_owned()) } else { Err(format!("one of {}", KINDS.join(", "))) }
+    if KINDS.contains(&name) { Ok(name.to_owned()) } else { Err(format!("expected one of {}", KINDS.join(", "))) }
 }
 
 fn sort(name: &str) -> Result<Sample, String> {
     serde_json::from_value(Value::from(name))
-        .map_err(|_| format!("one of {}", Sample::ALL.map(Sample::as_str).join(", ")))
+        .map_err(|_| format!("expected one of {}", Sample::ALL.map(Sample::as_str).join(", ")))
 }
