@@ -1,4 +1,4 @@
-//! The few files that pages and receivers need, built in.
+//! Static files, built in: the style sheet of the pages, and the JSON Schemas for receivers.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use crate::codes::Code;
 
 const STYLE: &str = concat!(include_str!("../../assets/tokens.css"), include_str!("../../assets/countersign.css"));
 
-/// The style sheet's name, which changes with its text: so it may be kept for ever.
+/// The style sheet's name. It contains a digest of the text, so that browsers may cache it indefinitely.
 static STYLE_NAME: LazyLock<String> =
     LazyLock::new(|| format!("countersign-{}.css", Digest::of(STYLE.as_bytes()).to_string().split_at(12).0));
 

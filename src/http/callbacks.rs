@@ -1,4 +1,5 @@
-//! `/c/{token}`: signed links. Looking changes nothing; deciding takes a POST, from the page's form or as JSON.
+//! `/c/{token}`: signed links. A GET shows the page and changes nothing; a decision is a POST, by the page's form or as
+//! JSON.
 
 use axum::Json;
 use axum::extract::{Path, Request, State};
@@ -13,11 +14,11 @@ use crate::approval::{Choice, Email};
 use crate::codes::Code;
 use crate::hub::{HubError, LinkDecision, LinkEvent, LinkProblem};
 
-/// A GIF of one transparent point.
-const POINT: [u8; 43] =
+/// A GIF of one transparent pixel.
+const PIXEL: [u8; 43] =
     *b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\0\0\0!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
 
-/// What a program posts.
+/// The JSON body of a decision.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JsonDecision {
@@ -27,7 +28,7 @@ struct JsonDecision {
     reason: Option<String>,
     #[serde(default)]
     approver: Option<Email>,
-    /// Another command to approve in place of what is asked.
+    /// Another command to approve instead of the requested one.
     #[serde(default)]
     command: Option<String>,
     /// A shorter window to approve.
@@ -35,7 +36,7 @@ struct JsonDecision {
     duration_seconds: Option<u32>,
 }
 
-/// What the form posts. Browsers send empty fields too; unknown ones are ignored.
+/// Parses the body of the page's form. Browsers also send empty fields; unknown fields are ignored.
 fn read_form(body: &[u8]) -> Result<LinkDecision, HubError> {
     let mut decision = LinkDecision::default();
     let (mut changed, mut command) = (false, None);
@@ -50,7 +51,7 @@ fn read_form(body: &[u8]) -> Result<LinkDecision, HubError> {
             ("command", text) => command = Some(text.to_owned()),
             ("duration", "") => {}
             ("duration", seconds) => {
-                let detail = "say in seconds for how long, in digits only";
+                let detail = "enter the duration in seconds, with digits only";
                 let read =
                     seconds.trim().parse().map_err(|_| HubError::invalid(Code::InvalidTimeout, "/duration", detail))?;
                 decision.duration_seconds = Some(read);
@@ -58,43 +59,43 @@ fn read_form(body: &[u8]) -> Result<LinkDecision, HubError> {
             _ => {}
         }
     }
-    // The text is on every form; it is meant only by the button beside it.
+    // Every form sends the text; it counts only with the button beside it.
     if changed {
         decision.command = command.map(|text| as_typed(&text));
     }
     Ok(decision)
 }
 
-/// Forms send every line end as CR LF (HTML, "constructing the entry list").
+/// Undoes the line ends of forms, which are always CR LF (HTML, "constructing the entry list").
 fn as_typed(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
 /// `GET /c/{token}`, and HEAD
 pub(super) async fn show(State(app): State<App>, Path(token): Path<String>) -> Response {
-    // A link that is none is told so below.
-    let _forged = app.hub.saw_link(&token, LinkEvent::Fetched);
+    // A forged link is reported below.
+    let _forged = app.hub.note_link_event(&token, LinkEvent::Fetched);
     match app.hub.open_link(&token).await {
         Ok(page) => page_response(StatusCode::OK, &DecisionPage::new(&token, page, None)),
         Err(error) => failure(error, None),
     }
 }
 
-/// `GET /c/{token}/seen`: a picture of one transparent point that the page holds. Whoever asks for it has drawn the page, as browsers
-/// do and programs that only fetch do not.
+/// `GET /c/{token}/seen`: an image of one transparent pixel on the page. Browsers that render the page fetch it;
+/// programs that only fetch the page do not.
 pub(super) async fn seen(
     State(app): State<App>,
     Path(token): Path<String>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    // A browser that fetches ahead says so, and nobody looks at what it draws.
-    let says = |name: &str| headers.get(name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch"));
-    if method == Method::GET && !says("sec-purpose") && !says("purpose") {
-        app.hub.saw_link(&token, LinkEvent::Viewed)?;
+    // A browser that prefetches the page says so: nobody sees the result.
+    let is_prefetch = |name: &str| headers.get(name).is_some_and(|value| value.as_bytes().starts_with(b"prefetch"));
+    if method == Method::GET && !is_prefetch("sec-purpose") && !is_prefetch("purpose") {
+        app.hub.note_link_event(&token, LinkEvent::Viewed)?;
     }
     let picture = [(header::CONTENT_TYPE, HeaderValue::from_static("image/gif"))];
-    Ok((private(), picture, &POINT[..]).into_response())
+    Ok((private(), picture, &PIXEL[..]).into_response())
 }
 
 /// `OPTIONS /c/{token}`
@@ -129,7 +130,7 @@ async fn decide_by_form(app: App, token: String, request: Request) -> Response {
     if !is_same_origin(request.headers()) {
         return failure(LinkProblem::StaleForm.into(), Some(&token));
     }
-    // Before its body is read: whoever knows no link takes up no memory.
+    // Before the body is read: a caller without a link must not use memory.
     if let Err(error) = app.hub.check_link(&token) {
         return failure(error, None);
     }
@@ -142,17 +143,17 @@ async fn decide_by_form(app: App, token: String, request: Request) -> Response {
         Err(error) => Err(error),
     };
     match decided {
-        // Looked at anew, so that a reload posts nothing.
+        // A redirect, so that a reload does not post the form again.
         Ok(_) => (private(), Redirect::to(&format!("/c/{token}"))).into_response(),
         Err(error) => refused_form(&app, &token, error).await,
     }
 }
 
-/// The page again with what was wrong, where the page is still of use.
+/// The page again with the error, if the form can be corrected.
 async fn refused_form(app: &App, token: &str, error: HubError) -> Response {
-    let mendable = matches!(error, HubError::Invalid { .. } | HubError::Refused { .. });
+    let correctable = matches!(error, HubError::Invalid { .. } | HubError::Refused { .. });
     match app.hub.open_link(token).await {
-        Ok(page) if mendable => {
+        Ok(page) if correctable => {
             let problem = Problem::from(error);
             page_response(problem.status(), &DecisionPage::new(token, page, Some(problem.detail().to_owned())))
         }
@@ -160,9 +161,9 @@ async fn refused_form(app: &App, token: &str, error: HubError) -> Response {
     }
 }
 
-/// A form posted by another site's page is not the approver's will. With `Referrer-Policy: no-referrer` browsers say
-/// `Origin: null` also of the hub's own form, so `Sec-Fetch-Site` (Fetch Metadata, W3C) decides where it is sent; the nonce
-/// decides everywhere.
+/// Whether the form was posted by the hub's own page (CSRF). With `Referrer-Policy: no-referrer`, browsers send
+/// `Origin: null` also for the hub's own form, so `Sec-Fetch-Site` (Fetch Metadata, W3C) decides if it is present. The
+/// nonce protects in any case.
 fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     match text(HeaderName::from_static("sec-fetch-site")) {
@@ -182,11 +183,11 @@ fn private() -> [(HeaderName, HeaderValue); 2] {
     ]
 }
 
-/// A page that says why a link leads nowhere.
+/// The page that explains why a link or a form does not work.
 fn failure(error: HubError, token: Option<&str>) -> Response {
     let heading = match &error {
         HubError::Link(LinkProblem::Forged) => "This link does not work",
-        HubError::Link(LinkProblem::Expired) => "Too late",
+        HubError::Link(LinkProblem::Expired) => "This link has expired",
         HubError::Link(LinkProblem::Revised) => "This request was changed",
         HubError::Link(
             LinkProblem::EndpointDeleted
@@ -194,8 +195,8 @@ fn failure(error: HubError, token: Option<&str>) -> Response {
             | LinkProblem::EndpointHandedOver
             | LinkProblem::CalledBack,
         ) => "This link is no longer valid",
-        HubError::Link(LinkProblem::NotYours) => "This link is somebody else's",
-        HubError::Link(LinkProblem::StaleForm) => "Please look again",
+        HubError::Link(LinkProblem::NotYours) => "This link is for another person",
+        HubError::Link(LinkProblem::StaleForm) => "Please open the request again",
         _ => "That did not work",
     };
     let back =

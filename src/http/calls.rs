@@ -1,4 +1,4 @@
-//! Which calls a connection has under way: from the head of the request to the last byte of the answer.
+//! Counts the active calls of a connection, from the head of the request to the last byte of the response.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,30 +8,30 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
-/// The calls under way on one connection.
+/// The active calls of one connection.
 #[derive(Clone, Default)]
 pub(super) struct Calls(Arc<AtomicUsize>);
 
-/// One of them, until it is dropped.
+/// An active call, until it is dropped.
 pub(super) struct Call(Arc<AtomicUsize>);
 
 impl Calls {
-    /// A call begins.
+    /// Starts a call.
     pub(super) fn begin(&self) -> Call {
         self.0.fetch_add(1, Ordering::Relaxed);
         Call(Arc::clone(&self.0))
     }
 
-    /// Whether there is one.
-    pub(super) fn are_under_way(&self) -> bool {
+    /// Whether there is an active call.
+    pub(super) fn are_active(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
 }
 
 impl Call {
-    /// The body of its answer, which is the end of the call when it is written.
+    /// Wraps the response body, so that the call ends when the body has been written.
     pub(super) fn until_written(self, body: Body) -> Body {
-        Body::new(Answer { body, _call: self })
+        Body::new(CountedBody { body, _call: self })
     }
 }
 
@@ -41,12 +41,12 @@ impl Drop for Call {
     }
 }
 
-struct Answer {
+struct CountedBody {
     body: Body,
     _call: Call,
 }
 
-impl HttpBody for Answer {
+impl HttpBody for CountedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -1,19 +1,18 @@
-//! The two text formats in which figures are told: OpenMetrics 1.0, and the older one of Prometheus
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>), which many programs still ask for.
+//! The two text formats of metrics: OpenMetrics 1.0, and the older one of Prometheus
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>), which many programs still request.
 
 use axum::http::{HeaderMap, header};
 
-/// A text format of figures.
+/// A text format of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exposition {
-    /// OpenMetrics 1.0.0.
     OpenMetrics,
-    /// Prometheus' text format 0.0.4.
+    /// Prometheus text format 0.0.4.
     Plain,
 }
 
 impl Exposition {
-    /// The one that the caller's `Accept` prefers (RFC 9110, section 12.5.1); OpenMetrics when it does not mind.
+    /// The format that the caller's `Accept` prefers (RFC 9110, section 12.5.1); OpenMetrics without a preference.
     pub(super) fn wanted(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let (mut open, mut plain) = (0.0_f32, 0.0_f32);
@@ -40,8 +39,8 @@ impl Exposition {
         }
     }
 
-    /// What `text`, which is OpenMetrics, is in this format. In the older one a counter is called in its description what it is
-    /// called in its samples, and there are neither units nor a mark at the end.
+    /// Converts OpenMetrics text to this format. In the older format the description of a counter uses the same name as
+    /// its samples, and there are neither units nor an end marker.
     pub(super) fn of(self, text: String) -> String {
         if self == Self::OpenMetrics {
             return text;

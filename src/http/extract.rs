@@ -1,4 +1,4 @@
-//! Reads calls, so that handlers see typed values and callers get problems that say where the trouble is.
+//! Extractors: handlers get typed values, and callers get problems that point to the invalid part of the input.
 
 use std::time::Duration;
 
@@ -16,31 +16,31 @@ use crate::hub::{IdempotencyKey, KeyedCall};
 use crate::identity::Principal;
 use crate::shape::{Shaped, without_mark_bytes};
 
-/// Longest time that a body may take to arrive.
+/// Timeout for reading a body.
 const BODY_TIME: Duration = Duration::from_secs(30);
 
-/// How long what is on its way already may take to arrive once the hub stops.
+/// Grace period for incomplete calls when the hub stops.
 pub(super) const CUT_AFTER: Duration = Duration::from_millis(500);
 
-/// Who calls: the bearer of a token.
+/// The caller: the principal of the bearer token.
 pub(super) struct Caller(pub(super) Principal);
 
 /// A JSON body.
 pub(super) struct Body<T>(pub(super) T);
 
-/// A JSON body, or none for the defaults.
+/// A JSON body; an empty body stands for the defaults.
 pub(super) struct OptionalBody<T>(pub(super) T);
 
 /// A query string.
 pub(super) struct Params<T>(pub(super) T);
 
-/// A part of the path. One that cannot be read names nothing there is.
+/// A segment of the path; one that cannot be parsed is a 404.
 pub(super) struct Segment<T>(pub(super) T);
 
-/// A JSON body, or none for the defaults, and the `Idempotency-Key` that it came with.
+/// A JSON body (an empty one stands for the defaults), with the call's `Idempotency-Key`.
 pub(super) struct KeyedBody<T>(pub(super) T, pub(super) Option<KeyedCall>);
 
-/// The `Idempotency-Key`, when there is one.
+/// The call's `Idempotency-Key`, if it has one.
 pub(super) struct Idempotency(pub(super) Option<IdempotencyKey>);
 
 impl FromRequestParts<App> for Caller {
@@ -67,7 +67,7 @@ impl FromRequestParts<App> for Idempotency {
         let mut values = parts.headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else { return Ok(Self(None)) };
         if values.next().is_some() {
-            return Err(Problem::new(Code::InvalidIdempotencyKey, "send one Idempotency-Key"));
+            return Err(Problem::new(Code::InvalidIdempotencyKey, "send only one Idempotency-Key"));
         }
         Ok(Self(Some(IdempotencyKey::parse(value.to_str().unwrap_or_default())?)))
     }
@@ -79,7 +79,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match Query::from_request_parts(parts, app).await {
             Ok(Query(params)) => Ok(Self(params)),
-            Err(error) => Err(Problem::new(Code::InvalidParameter, unread_query(&error.body_text()))),
+            Err(error) => Err(Problem::new(Code::InvalidParameter, query_error(&error.body_text()))),
         }
     }
 }
@@ -90,7 +90,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Segment<T> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match Path::from_request_parts(parts, app).await {
             Ok(Path(segment)) => Ok(Self(segment)),
-            Err(error) => Err(Problem::new(Code::NotFound, format!("there is no such thing: {}", error.body_text()))),
+            Err(error) => Err(Problem::new(Code::NotFound, format!("there is no such object: {}", error.body_text()))),
         }
     }
 }
@@ -131,12 +131,12 @@ impl<T: DeserializeOwned> FromRequest<App> for KeyedBody<T> {
             return Ok(Self(parse_json(b"{}")?, call?));
         }
         media_type?;
-        // What is wrong with the input is said in the words of its reader.
+        // An error of the typed parser is more precise than one of the key, so it comes first.
         Ok(Self(parse_json(&body)?, call?))
     }
 }
 
-/// The whole body, within the route's bound and [`BODY_TIME`].
+/// Reads the whole body, within the route's size limit and [`BODY_TIME`].
 pub(super) async fn read_body(request: Request, app: &App) -> Result<Bytes, Problem> {
     let reading = tokio::time::timeout(BODY_TIME, Bytes::from_request(request, app));
     let cut = async {
@@ -147,32 +147,32 @@ pub(super) async fn read_body(request: Request, app: &App) -> Result<Bytes, Prob
         biased;
         read = reading => read.map_err(|_| Problem::new(Code::TooSlow, "the body took too long to arrive"))?,
         () = cut => {
-            let detail = "the hub is stopping, and the call had not arrived whole: nothing was done, try again";
+            let detail = "the hub is stopping and the body was incomplete: nothing was done, try again";
             return Err(Problem::new(Code::Stopping, detail));
         }
     };
     read.map_err(|error| match error {
         BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)) => {
-            let detail = format!("a body has at most {MAX_BODY} bytes, and that of /v1/apply {MAX_MANIFEST}");
+            let detail = format!("a body is limited to {MAX_BODY} bytes, and that of /v1/apply to {MAX_MANIFEST}");
             Problem::new(Code::BodyTooLarge, detail)
         }
-        _ => Problem::new(Code::InvalidJson, "the body could not be read to its end"),
+        _ => Problem::new(Code::InvalidJson, "the body could not be read completely"),
     })
 }
 
-/// What is wrong with a query string, in words that do not speak of how it is read.
-fn unread_query(said: &str) -> String {
-    let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(said);
-    let no_number = [
+/// Rewrites the parser's error about a query string for the caller.
+fn query_error(error: &str) -> String {
+    let error = error.strip_prefix("Failed to deserialize query string: ").unwrap_or(error);
+    let not_a_number = [
         "invalid digit found in string",
         "cannot parse integer from empty string",
         "number too large to fit in target type",
     ];
-    match said.rsplit_once(": ") {
-        Some((name, reason)) if no_number.contains(&reason) => {
-            format!("the query string: {name}: expected a whole number from 0, and none that is too large")
+    match error.rsplit_once(": ") {
+        Some((name, reason)) if not_a_number.contains(&reason) => {
+            format!("the query string: {name}: expected a whole number, not negative and not too large")
         }
-        _ => format!("the query string: {said}"),
+        _ => format!("the query string: {error}"),
     }
 }
 
@@ -189,7 +189,7 @@ pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-/// A place in a body as a JSON Pointer (RFC 6901), as far down as a person would follow.
+/// Converts a path in a body to a JSON Pointer (RFC 6901), with a limited depth.
 fn pointer(path: &serde_path_to_error::Path) -> String {
     const DEPTH: usize = 16;
     let part = |segment: &PathSegment| match segment {
@@ -200,14 +200,14 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     path.iter().take(DEPTH).filter_map(part).collect()
 }
 
-/// What the reader says, and where it says so in words that only it understands, what that means.
+/// The parser's error, with an explanation where its words are obscure.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let is_half = ["lone leading surrogate", "unexpected end of hex escape"].iter().any(|said| text.starts_with(said));
-    if is_half { format!("{text}: half of a surrogate pair, which is no character") } else { text }
+    let is_half = ["lone leading surrogate", "unexpected end of hex escape"].iter().any(|part| text.starts_with(part));
+    if is_half { format!("{text}: half of a surrogate pair is not a character") } else { text }
 }
 
-/// Reads JSON; an error says where in it.
+/// Parses JSON; an error includes the place.
 pub(super) fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(without_mark_bytes(body));
     let value = serde_path_to_error::deserialize(Shaped(&mut json)).map_err(|error| {

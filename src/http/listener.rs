@@ -1,4 +1,4 @@
-//! Takes connections and speaks HTTP/1.1 on them, within bounds: so many at once, so long for a request's head.
+//! Accepts connections and serves HTTP/1.1 on them, with a limit on connections and a timeout for the head of requests.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,16 +22,17 @@ use tokio_util::sync::CancellationToken;
 use super::calls::Calls;
 use super::extract::CUT_AFTER;
 
-/// Longest time for a request's head to arrive, and for an idle connection to stay.
+/// Timeout for the head of a request, and for idle connections.
 const HEAD_TIME: Duration = Duration::from_secs(30);
-/// Pause when no connection can be taken, as when the process is out of file descriptors.
+/// Pause after a failed accept, for example when the process is out of file descriptors.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// How often connections that cannot be taken are logged at most.
+/// Shortest time between two log lines about failed accepts.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// Serves up to `most` connections at once until told to stop; beyond that, new ones queue in the kernel. Then takes no more, lets
-/// open calls finish, and cuts connections whose call has not arrived whole. Dropped earlier, it cuts them all.
+/// Serves up to `most` concurrent connections until `stop`; further ones queue in the kernel. Then it accepts no more,
+/// lets active calls finish, and closes connections with an incomplete call. If it is dropped earlier, it closes all of
+/// them.
 pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(most));
@@ -48,7 +49,7 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: Can
             Err(error) => {
                 if let Some(times) = failures.count(Instant::now()) {
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, times, "cannot take connections: they wait until it can be done");
+                    tracing::warn!(error, times, "cannot accept connections: they wait in the kernel's queue");
                 }
                 tokio::time::sleep(BREATH).await;
                 continue;
@@ -63,11 +64,11 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: Can
         let (stop, over) = (stop.clone(), over.clone());
         tokio::spawn(async move {
             tokio::select! {
-                // A caller that breaks off or speaks no HTTP is its own trouble.
+                // A caller that disconnects or does not speak HTTP is no problem of the hub.
                 ended = connection => if let Err(error) = ended {
                     tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
                 },
-                () = cut(&calls, &stop, &over) => tracing::debug!("a connection was cut: its call had not arrived"),
+                () = cut(&calls, &stop, &over) => tracing::debug!("a connection was closed: its call was incomplete"),
             }
             drop(place);
         });
@@ -76,32 +77,33 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: Can
     graceful.shutdown().await;
 }
 
-/// The router, with its calls counted until their answers are written.
+/// The router as a service that counts its calls until their responses are written.
 fn counted(
     router: Router,
     calls: Calls,
 ) -> impl Fn(Request<Incoming>) -> BoxFuture<'static, Result<Response<Body>, Infallible>> {
     let service = TowerToHyperService::new(router);
     move |request| {
-        let (call, answer) = (calls.begin(), service.call(request));
-        Box::pin(async move { Ok(answer.await?.map(|body| call.until_written(body))) })
+        let (call, response) = (calls.begin(), service.call(request));
+        Box::pin(async move { Ok(response.await?.map(|body| call.until_written(body))) })
     }
 }
 
-/// Resolves when the connection is to be cut: nothing is being answered on it a moment after the hub began to stop.
+/// Resolves when the connection must be closed: the hub has been stopping for [`CUT_AFTER`] and no call is active on
+/// it.
 async fn cut(calls: &Calls, stop: &CancellationToken, over: &CancellationToken) {
     stop.cancelled().await;
     tokio::select! {
         () = over.cancelled() => return,
         () = tokio::time::sleep(CUT_AFTER) => {}
     }
-    if calls.are_under_way() {
-        // It closes by itself after the answer.
+    if calls.are_active() {
+        // The connection closes after the response.
         over.cancelled().await;
     }
 }
 
-/// Failures of one kind that follow each other, of which few are logged.
+/// Limits the log lines about consecutive failures of one kind.
 #[derive(Debug, Default)]
 struct Failures {
     since_logged: u64,
@@ -109,7 +111,7 @@ struct Failures {
 }
 
 impl Failures {
-    /// Counts one more; answers how many there were since the last line, when it is time for another one.
+    /// Counts a failure. If a log line is due, returns the number of failures since the last line.
     fn count(&mut self, now: Instant) -> Option<u64> {
         self.since_logged += 1;
         if self.logged.is_some_and(|logged| now < logged + QUIET) {
@@ -123,7 +125,7 @@ impl Failures {
 async fn take(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, _) = listener.accept().await?;
-    // Answers are small and wanted at once.
+    // Responses are small and should be sent at once.
     stream.set_nodelay(true)?;
     Ok((stream, place))
 }
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_that_go_on_fill_no_log() {
+    fn continuing_failures_are_logged_rarely() {
         let (mut failures, start) = (Failures::default(), Instant::now());
         let lines: Vec<u64> = (0..250).filter_map(|number| failures.count(start + BREATH * number)).collect();
         assert_eq!(lines, [1, 100, 100], "one at once, then one in ten seconds, with how many there were");

@@ -1,4 +1,5 @@
-//! The hub over HTTP: reads what came in, calls one service, writes what goes out. No rule of approval stands here, and no SQL.
+//! The HTTP layer. A handler parses its input, calls one service, and writes the response. It contains no rules of
+//! approval and no SQL.
 
 mod api;
 mod assets;
@@ -25,18 +26,17 @@ use crate::hub::Hub;
 /// Largest body of a call, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
 
-/// Largest manifest, in bytes: it is all of it or none, so it cannot be sent in parts.
+/// Largest manifest, in bytes. A manifest is applied as a whole, so it cannot be sent in parts.
 pub const MAX_MANIFEST: usize = 4 * 1024 * 1024;
 
-/// What handlers need.
+/// The state that handlers share.
 #[derive(Clone)]
 pub struct App {
-    /// The services.
     pub hub: Arc<Hub>,
-    /// Set when the hub goes down: waiting calls end.
+    /// Cancelled when the hub stops: waiting calls end.
     pub stop: CancellationToken,
-    /// Places for calls that wait for a decision; beyond them, such calls are answered at once.
+    /// Permits for calls that wait for a decision; without a permit, a call is answered at once.
     pub waits: Arc<Semaphore>,
-    /// Places for bodies that are read before it is known who sent them.
+    /// Permits for bodies that are read before the sender is authenticated.
     pub unproven: Arc<Semaphore>,
 }

@@ -1,4 +1,5 @@
-//! Errors as RFC 9457 problem documents, made in this one place. The codes are contract and listed in `docs/errors.md`.
+//! Errors as RFC 9457 problem documents; this is the only place that creates them. The codes are part of the API's
+//! contract and are listed in `docs/errors.md`.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -11,42 +12,40 @@ use crate::codes::Code;
 use crate::hub::{HubError, LinkProblem, RequestView};
 use crate::store::StoreError;
 
-/// What a caller is told of a fault that is the hub's.
-const INTERNAL: &str = "the hub failed; nothing was changed. Its log says why";
+/// The detail of an internal error.
+pub(super) const INTERNAL: &str = "an internal error occurred, and nothing was changed: see the hub's log";
 
-/// An error, as the caller sees it. Boxed, since it travels in the `Err` of everything.
+/// A problem document. Boxed, since it is the `Err` of every handler.
 #[derive(Debug)]
 pub struct Problem(Box<Document>);
 
 #[derive(Debug, Serialize)]
 struct Document {
-    /// A URI that names the kind of problem.
+    /// A URI that identifies the kind of problem.
     #[serde(rename = "type")]
     kind: String,
-    /// The kind of problem in words.
     title: String,
-    /// The HTTP status, again.
     status: u16,
-    /// Stable; what programs look at.
+    /// Stable identifier for programs.
     code: Code,
     /// What is wrong and what to do.
     detail: String,
-    /// Which part of the input is wrong (RFC 6901).
+    /// The invalid part of the input (RFC 6901).
     #[serde(skip_serializing_if = "String::is_empty")]
     pointer: String,
-    /// How the request ended, when that is why.
+    /// How the request ended, if that is the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<&'static str>,
-    /// The request as it stands.
+    /// The request's current state.
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<Box<RequestView>>,
-    /// What a template makes of the samples that it fails for.
+    /// The samples that a template fails with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Preview>,
 }
 
 impl Problem {
-    /// A problem of a known kind.
+    /// Returns a problem with the code.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self(Box::new(Document {
             kind: format!("urn:countersign:problem:{code}"),
@@ -61,13 +60,13 @@ impl Problem {
         }))
     }
 
-    /// With the part of the input that is wrong.
+    /// Adds the invalid part of the input.
     pub(super) fn at(mut self, pointer: impl Into<String>) -> Self {
         self.0.pointer = pointer.into();
         self
     }
 
-    /// With the request that it is about, and how that ended when it did.
+    /// Adds the request that the problem is about, and how it ended.
     fn about(mut self, request: Option<Box<RequestView>>, outcome: Option<&'static str>) -> Self {
         (self.0.request, self.0.outcome) = (request, outcome);
         self
@@ -111,21 +110,24 @@ impl From<HubError> for Problem {
             HubError::Use(refusal) => Self::new(use_code(refusal), detail),
             HubError::Link(problem) => Self::new(link_code(problem), detail),
             HubError::Store(error @ StoreError::Displaced(_)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the store refuses to write");
+                tracing::error!(error = &error as &dyn std::error::Error, "the store rejects writes");
                 Self::new(Code::StorageUnavailable, error.to_string())
             }
             HubError::Store(error) if error.is_transient() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the store cannot serve a call");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the store is temporarily unavailable for a call"
+                );
                 Self::new(
                     Code::StorageUnavailable,
                     format!(
-                        "the hub's storage cannot serve this now ({}): try again, with the same Idempotency-Key if you sent one",
+                        "the hub's storage is temporarily unavailable ({}): try again, with the same Idempotency-Key if any",
                         error.fault().map_or("busy", |fault| fault.as_str())
                     ),
                 )
             }
             HubError::Missing(what) => {
-                tracing::error!(what, "what must be there is missing");
+                tracing::error!(what, "data that must exist is missing");
                 Self::new(Code::Internal, INTERNAL)
             }
             HubError::Store(error) => {
@@ -205,9 +207,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_hub_itself_lacks_is_told_as_its_own_fault() {
+    fn missing_data_is_an_internal_error() {
         let problem = Problem::from(HubError::Missing("the grant of a request for access"));
         assert_eq!((problem.code(), problem.status()), (Code::Internal, StatusCode::INTERNAL_SERVER_ERROR));
-        assert_eq!(problem.detail(), INTERNAL, "what is missing stands in the log alone");
+        assert_eq!(problem.detail(), INTERNAL, "only the log says what is missing");
     }
 }

@@ -1,17 +1,18 @@
-//! Every route, in one list.
+//! All routes of the hub.
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::problem::INTERNAL;
 use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, pages};
 use crate::codes::Code;
 use crate::trace::TraceContext;
 
-/// The hub's whole surface.
+/// Returns the router with all routes.
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(pages::home))
@@ -22,23 +23,21 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(api::health::alive))
         .route("/readyz", get(api::health::ready))
         .route("/metrics", get(api::health::metrics))
-        .nest("/v1", api_routes())
+        .nest("/v1", request_routes().merge(configuration_routes()).merge(endpoint_routes()))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(axum::middleware::from_fn(traced))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(|_| {
-            // The panic itself is on standard error; the caller learns nothing of the inside.
-            Problem::new(Code::Internal, "the hub failed; nothing was changed. Its log says why").into_response()
+            // The panic itself is printed to standard error; the caller sees no internals.
+            Problem::new(Code::Internal, INTERNAL).into_response()
         }))
         .with_state(app)
 }
 
-fn api_routes() -> Router<App> {
-    use api::{
-        analytics, apply, audit, bulk, deliveries, endpoints, grants, groups, identities, people, replays, requests,
-        resources, slack, templates, tokens,
-    };
+/// Requests, access, analytics and the audit trail.
+fn request_routes() -> Router<App> {
+    use api::{analytics, audit, bulk, grants, requests, slack};
 
     Router::new()
         .route("/requests", get(requests::list).post(requests::create))
@@ -62,14 +61,24 @@ fn api_routes() -> Router<App> {
         .route("/grants", get(grants::list))
         .route("/grants/{id}", get(grants::show))
         .route("/grants/{id}/revoke", post(grants::revoke))
+        .route("/slack/interactions", post(slack::interactions))
+        .route("/slack/commands", post(slack::commands))
+        .route("/analytics/summary", get(analytics::summary))
+        .route("/analytics/export", get(analytics::export))
+        .route("/audit", get(audit::list))
+}
+
+/// People, groups, resources, templates, tokens and manifests.
+fn configuration_routes() -> Router<App> {
+    use api::{apply, groups, identities, people, resources, templates, tokens};
+
+    Router::new()
         .route("/groups", get(groups::list))
         .route("/groups/{name}", put(groups::put).get(groups::show).delete(groups::delete))
         .route("/people", get(people::list))
         .route("/people/{email}", put(people::put).get(people::show).delete(people::delete))
         .route("/people/{email}/chat-identities", put(identities::put).get(identities::show))
         .route("/me/chat-identities", post(identities::confirm))
-        .route("/slack/interactions", post(slack::interactions))
-        .route("/slack/commands", post(slack::commands))
         .route("/templates", get(templates::list))
         .route("/templates/preview", post(templates::preview))
         .route("/templates/{channel}/{event}", put(templates::put).get(templates::show).delete(templates::delete))
@@ -77,6 +86,16 @@ fn api_routes() -> Router<App> {
         .route("/templates/{channel}/{event}/restore", post(templates::restore))
         .route("/resources", get(resources::list))
         .route("/resources/{name}", put(resources::put).get(resources::show).delete(resources::delete))
+        .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/{id}", delete(tokens::revoke))
+        .route("/apply", post(apply::apply).layer(DefaultBodyLimit::max(MAX_MANIFEST)))
+}
+
+/// Endpoints, their deliveries and replays.
+fn endpoint_routes() -> Router<App> {
+    use api::{deliveries, endpoints, replays};
+
+    Router::new()
         .route("/endpoints", get(endpoints::list).post(endpoints::create))
         .route("/endpoints/{id}", get(endpoints::show).patch(endpoints::patch).delete(endpoints::delete))
         .route("/endpoints/{id}/test", post(endpoints::test))
@@ -92,24 +111,18 @@ fn api_routes() -> Router<App> {
         .route("/deliveries/{id}/retry", post(deliveries::retry))
         .route("/replays/{id}", get(replays::show))
         .route("/replays/{id}/cancel", post(replays::cancel))
-        .route("/tokens", get(tokens::list).post(tokens::create))
-        .route("/tokens/{id}", axum::routing::delete(tokens::revoke))
-        .route("/apply", post(apply::apply).layer(DefaultBodyLimit::max(MAX_MANIFEST)))
-        .route("/analytics/summary", get(analytics::summary))
-        .route("/analytics/export", get(analytics::export))
-        .route("/audit", get(audit::list))
 }
 
-/// Works as part of the trace that the caller names, or of a new one.
+/// Runs the call in the trace that the caller names, or in a new one.
 async fn traced(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let mut parents = headers.get_all("traceparent").iter();
     let parent = match (parents.next(), parents.next()) {
         (Some(parent), None) => parent.to_str().ok(),
-        // None, or two that contradict each other.
+        // Absent or ambiguous.
         _ => None,
     };
-    // A value that is no text makes the whole state unreadable, as anything does that is no entry of one.
+    // A value that is not text makes the whole state invalid, as does any invalid entry.
     let states = headers.get_all("tracestate").iter().map(|value| value.to_str().unwrap_or("?"));
     let named = parent.and_then(|parent| TraceContext::from_headers(parent, states).ok());
     named.unwrap_or_else(TraceContext::mint).scope(next.run(request)).await
@@ -120,5 +133,5 @@ async fn no_such_route() -> Problem {
 }
 
 async fn no_such_method() -> Problem {
-    Problem::new(Code::MethodNotAllowed, "this path takes another method, see the Allow header")
+    Problem::new(Code::MethodNotAllowed, "this path does not support the method: see the Allow header")
 }

@@ -1,8 +1,8 @@
-//! What every service asks: what a caller may do, which requests they see and own, and how a request is shown to them.
+//! Access checks that all services share: scopes, which requests a caller sees and owns, and the view that they get.
 
 use std::collections::BTreeSet;
 
-use super::lifecycle::transition::Outcome;
+use super::lifecycle::transition::CommandResult;
 use super::{Hub, HubError, RequestView};
 use crate::approval::{Command, Email, Request, Status};
 use crate::audit::Actor;
@@ -10,24 +10,24 @@ use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
 use crate::store::{groups, people, requests};
 
-/// Refuses a caller that has none of the scopes.
+/// Rejects a caller that has none of the scopes.
 pub(super) fn require(caller: &Principal, scopes: &[Scope]) -> Result<(), HubError> {
     if scopes.iter().any(|scope| caller.has(*scope)) {
         return Ok(());
     }
     Err(HubError::Forbidden(format!(
-        "this needs a token of scope {}",
+        "this needs a token with scope {}",
         scopes.iter().map(|scope| format!("{scope:?}").to_lowercase()).collect::<Vec<_>>().join(" or ")
     )))
 }
 
-/// Whether the caller may know of a request: systems see what they asked, people what they asked or may decide.
+/// Whether the caller's scope or ownership alone lets them see a request.
 fn may_see(caller: &Principal, request: &Request) -> bool {
     let everything = [Scope::Decider, Scope::Analyst, Scope::Auditor].iter().any(|scope| caller.has(*scope));
     everything || is_own(caller, request)
 }
 
-/// Whether the caller asked for it, or it was asked in their name or for them; admins own everything.
+/// Whether the caller created the request, or is its requester or beneficiary. Admins own every request.
 pub(super) fn is_own(caller: &Principal, request: &Request) -> bool {
     let person = caller.person();
     let for_them =
@@ -36,7 +36,7 @@ pub(super) fn is_own(caller: &Principal, request: &Request) -> bool {
 }
 
 impl Hub {
-    /// The request, ended if it is overdue.
+    /// Returns the request, expired first if it is overdue.
     pub(super) async fn settled(&self, request: Request) -> Result<Request, HubError> {
         if !request.is_overdue(self.clock.now()) {
             return Ok(request);
@@ -44,14 +44,14 @@ impl Hub {
         self.command(request.id, Command::Expire, Actor::Hub).await.map(|(request, _)| request)
     }
 
-    /// A request that the caller asked for.
+    /// Returns a request that the caller owns.
     pub(super) async fn own(&self, caller: &Principal, id: RequestId) -> Result<Request, HubError> {
         let request = requests::get(&mut self.store.read().await?, id).await?;
         let request = request.filter(|request| is_own(caller, request)).ok_or(HubError::NotFound("request"))?;
         self.settled(request).await
     }
 
-    /// Whether the caller may see a request: also people who may decide it.
+    /// Whether the caller may see a request: by scope, as its owner, or as a person who may decide it.
     pub(super) async fn sees(&self, caller: &Principal, request: &Request) -> Result<bool, HubError> {
         if may_see(caller, request) {
             return Ok(true);
@@ -62,13 +62,13 @@ impl Hub {
         }
     }
 
-    /// Whether a person may see a request: what they asked, or what was asked for them, or what they may decide.
+    /// Whether a person may see a request: as its requester or beneficiary, or because they may decide it.
     pub(super) async fn person_sees(&self, person: &Email, request: &Request) -> Result<bool, HubError> {
         let for_them = request.requester.is(person) || request.beneficiary.as_ref() == Some(person);
         Ok(for_them || self.person_decides(person, request).await?)
     }
 
-    /// Whether somebody is in a group that the request asks, or stands in for a member.
+    /// Whether the person is a member of a deciding group, or a stand-in for a member.
     async fn person_decides(&self, person: &Email, request: &Request) -> Result<bool, HubError> {
         let session = &mut self.store.read().await?;
         let mut people = people::delegators(session, person, self.clock.now()).await?;
@@ -82,7 +82,7 @@ impl Hub {
         RequestView::new(&request, &self.settings.public_url, None)
     }
 
-    /// Shows a request by who is in its groups now: an approval of somebody who left no longer counts.
+    /// Returns the view of a request by the current memberships: approvals of people who left a group do not count.
     pub(super) async fn view_now(&self, request: Request) -> Result<RequestView, HubError> {
         let voters: BTreeSet<&Email> = request.live_votes().map(|vote| vote.seat()).collect();
         if request.status != Status::Pending || voters.is_empty() {
@@ -92,8 +92,8 @@ impl Hub {
         Ok(RequestView::new(&request, &self.settings.public_url, Some(&roster)))
     }
 
-    /// The request as it stands now, or the core's refusal with it.
-    pub(super) async fn answered(&self, (request, answer): Outcome) -> Result<RequestView, HubError> {
+    /// Returns the view of the request after a command, or the core's refusal with that view.
+    pub(super) async fn answered(&self, (request, answer): CommandResult) -> Result<RequestView, HubError> {
         let view = self.view_now(request).await?;
         match answer {
             Ok(()) => Ok(view),

@@ -1,4 +1,4 @@
-//! Analytics: the summary, and the rows behind it.
+//! Analytics: the summary of a period, and the export of its requests.
 
 use std::time::Duration;
 
@@ -16,47 +16,47 @@ use crate::store::{Store, StoreError, requests};
 use crate::time::Timestamp;
 
 const HOUR: Duration = Duration::from_secs(3_600);
-/// Rows read at a time: what an export holds in memory.
+/// Requests per batch of an export, which bounds its memory.
 const BATCH: u32 = 200;
 
-/// What a report covers.
+/// The period and resource of a report.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReportFilter {
-    /// From this moment on; rounded down to a full hour (UTC).
+    /// Inclusive; rounded down to a full hour (UTC).
     pub from: Option<Timestamp>,
-    /// Until this moment, not included; rounded up to a full hour (UTC).
+    /// Exclusive; rounded up to a full hour (UTC).
     pub to: Option<Timestamp>,
-    /// One resource; all without it.
+    /// `None` for all resources.
     pub resource: Option<ResourceName>,
 }
 
 impl ReportFilter {
-    /// The hours it covers. Summary and export use the same, so that they agree.
+    /// The hours that the report covers. Summary and export use the same hours, so that they agree.
     fn period(&self) -> Period {
         let up = |at: Timestamp| rollups::hour_of(at + HOUR - Duration::from_micros(1));
         Period { from_hour: self.from.map(rollups::hour_of), to_hour: self.to.map(up), resource: self.resource.clone() }
     }
 
     fn bounds(&self) -> (Option<Timestamp>, Option<Timestamp>) {
-        let moment = |hour: i64| Timestamp::from_micros(hour.saturating_mul(3_600_000_000));
+        let start_of = |hour: i64| Timestamp::from_micros(hour.saturating_mul(3_600_000_000));
         let Period { from_hour, to_hour, .. } = self.period();
-        (from_hour.map(moment), to_hour.map(moment))
+        (from_hour.map(start_of), to_hour.map(start_of))
     }
 }
 
-/// Where an export stands: those that ended first, then those that wait.
+/// The position of an export: first the ended requests, then the pending ones.
 struct Cursor {
     store: std::sync::Arc<Store>,
     filter: ReportFilter,
-    /// When the export began: what ends meanwhile counts as waiting, so that no request is missed or told twice.
+    /// Start of the export. A request that ends later is exported as pending, so that none is missed or appears twice.
     as_of: Timestamp,
     waiting: bool,
     after: Option<(Timestamp, RequestId)>,
 }
 
 impl Hub {
-    /// How approving went in a period. Costs the same however long the history is.
+    /// Summarises the requests of a period from rollups: its cost does not depend on the number of requests.
     ///
     /// # Errors
     /// When the caller may not see it, or the period ends before it begins.
@@ -77,8 +77,7 @@ impl Hub {
         Ok(Summary { from, to, resource: filter.resource.clone(), ended, rates, approval_time, working_time, pending })
     }
 
-    /// Every request that ended in the period, in the order of their ends, then every one asked in it that still waits; a
-    /// batch at a time.
+    /// Streams batches of the requests that ended in the period, by their end, then of the pending ones created in it.
     ///
     /// # Errors
     /// When the caller may not see it, or the period ends before it begins.

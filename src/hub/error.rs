@@ -1,4 +1,4 @@
-//! Why the hub does not do what it was asked. Each variant has one stable code and one HTTP status, given in `http::problem`.
+//! The errors of the services. `http::problem` gives each variant one stable code and one HTTP status.
 
 use super::RequestView;
 use crate::approval::{Refusal, Status, UseRefusal};
@@ -10,131 +10,118 @@ use crate::store::StoreError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LinkProblem {
     /// Not signed by this hub.
-    #[error("this link was not made by this hub, or not all of it arrived: open it again from the message")]
+    #[error("this link was not made by this hub, or part of it is missing: open it again from the message")]
     Forged,
-    /// Its time is over.
-    #[error("this link has expired: nothing can be decided with it any more")]
+    #[error("this link has expired: it can no longer be used to decide")]
     Expired,
-    /// The request was changed since.
+    /// The request was revised after the link was sent.
     #[error("this request was changed after the link was sent: use the link in the newest message")]
     Revised,
-    /// The endpoint that it was sent to was deleted.
-    #[error(
-        "this link was sent to an endpoint that was deleted since: nothing can be seen or decided with it any more"
-    )]
+    /// The endpoint that received the link was deleted.
+    #[error("this link was sent to an endpoint that has been deleted: it no longer works")]
     EndpointDeleted,
-    /// The endpoint that it was sent to no longer speaks for the group, or hears of the resource.
-    #[error(
-        "this link was sent to an endpoint that no longer serves the group which decides here: use a link sent to one that does"
-    )]
+    /// The endpoint that received the link no longer serves the group or the resource.
+    #[error("this link was sent to an endpoint that no longer serves the group or the resource: use a newer link")]
     EndpointElsewhere,
-    /// The endpoint that it was sent to is one person's by now, or another's, or nobody's any more.
-    #[error("this link was sent to an endpoint before it became somebody else's: use the link in a newer message")]
+    /// The `recipient` of the endpoint that received the link has changed since.
+    #[error("this link was sent before its endpoint was given another recipient: use the link in a newer message")]
     EndpointHandedOver,
-    /// An operator has called back the links of its endpoint.
-    #[error("this link was called back by an operator of this hub: use the link in a newer message")]
+    /// An operator has revoked the links of its endpoint.
+    #[error("this link was revoked by an operator of this hub: use the link in a newer message")]
     CalledBack,
-    /// It is another person's.
+    /// The link is for another person.
     #[error("this link was sent to one person, and only they can decide with it")]
     NotYours,
-    /// The form was open for too long, or did not come from the hub's page.
+    /// The form's nonce has expired, or the form did not come from the hub's page.
     #[error("this form is no longer valid: open the link again and decide there")]
     StaleForm,
 }
 
-/// A refusal or a failure.
+/// The error of every service.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     /// The caller may not do this.
     #[error("{0}")]
     Forbidden(String),
-    /// There is no such thing, or none that the caller may know of.
+    /// There is no such thing, or the caller may not know that it exists.
     #[error("there is no such {0}")]
     NotFound(&'static str),
-    /// What must be there is not: a fault of the hub or of its data, never of the caller.
+    /// Data that must exist does not: a fault of the hub or of its data, never of the caller.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// Something in the input cannot be meant.
+    /// The input is invalid.
     #[error("{detail}")]
     Invalid {
-        /// Stable.
         code: Code,
-        /// Which part of the input, as a JSON Pointer.
+        /// The invalid part of the input, as a JSON Pointer.
         pointer: String,
         /// What is wrong and what to do.
         detail: String,
     },
-    /// A template that does not make of every sample what its channel takes.
+    /// A template whose output is invalid for its channel with at least one sample.
     #[error("{}", first_of(problems))]
     Template {
-        /// Which part of the input, as a JSON Pointer.
+        /// The invalid part of the input, as a JSON Pointer.
         pointer: String,
-        /// What it makes of the samples that it fails for, some of them at most.
+        /// The failing samples, a bounded number of them.
         problems: Vec<Preview>,
     },
-    /// Nobody could ever approve.
+    /// The slots can never be filled.
     #[error(
-        "nobody can fill every slot of {resource} for this requester: add people to its groups, who must be enough distinct \
-         people besides the requester"
+        "there are not enough people to fill every slot of {resource} for this requester: add people to its groups; the \
+         requester does not count"
     )]
-    Unsatisfiable {
-        /// Of what.
-        resource: String,
-    },
-    /// It clashes with what is there.
+    Unsatisfiable { resource: String },
+    /// The call conflicts with the current state.
     #[error("{detail}")]
     Conflict {
-        /// Stable.
         code: Code,
         /// With what, and what to do.
         detail: String,
     },
-    /// The core said no.
+    /// The core refused the command.
     #[error("{refusal}")]
     Refused {
-        /// Why.
         refusal: Refusal,
-        /// How the request stands.
         status: Status,
         /// The request, when the caller may see it.
         request: Option<Box<RequestView>>,
     },
-    /// Its resource is marked high risk.
-    #[error("this resource is marked high risk: look at the request and approve it by itself")]
+    /// The resource is marked high risk and excluded from bulk approval.
+    #[error("this resource is marked high risk: review the request and approve it individually")]
     HighRisk,
-    /// What was approved cannot be used so.
+    /// The execution or grant does not allow this use.
     #[error(transparent)]
     Use(#[from] UseRefusal),
-    /// A link that cannot be used.
+    /// The link cannot be used.
     #[error(transparent)]
     Link(#[from] LinkProblem),
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl HubError {
-    /// Whether waiting may mend it: the database cannot serve now.
+    /// Whether a retry may succeed: the database is temporarily unavailable.
     pub(super) const fn is_transient(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_transient())
     }
 
-    /// It clashes with what is there.
+    /// Returns a [`HubError::Conflict`].
     pub fn conflict(code: Code, detail: impl Into<String>) -> Self {
         Self::Conflict { code, detail: detail.into() }
     }
 
-    /// Something in the input cannot be meant.
+    /// Returns a [`HubError::Invalid`].
     pub fn invalid(code: Code, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { code, pointer: pointer.into(), detail: detail.into() }
     }
 }
 
-/// What is wrong, in the words of the first of several.
+/// The detail of the first problem.
 fn first_of(problems: &[Preview]) -> String {
-    let said = |preview: &Preview| {
+    let describe = |preview: &Preview| {
         let problem = preview.problem.as_ref()?;
         Some(format!("{} (with {}, {})", problem.detail, preview.event, preview.sample))
     };
-    problems.iter().find_map(said).unwrap_or_else(|| "the template cannot be used".to_owned())
+    problems.iter().find_map(describe).unwrap_or_else(|| "the template cannot be used".to_owned())
 }

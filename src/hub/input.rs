@@ -1,4 +1,4 @@
-//! Bounds of text from outside, said once.
+//! Checks of input that several services share: idempotency keys, lengths, counts, periods.
 
 use serde_json::{Value, json};
 
@@ -13,12 +13,12 @@ use crate::time::Timestamp;
 /// Longest `Idempotency-Key`.
 const MAX_KEY: usize = 255;
 
-/// A caller's `Idempotency-Key`, checked.
+/// A caller's valid `Idempotency-Key`.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey(pub(super) String);
 
 impl IdempotencyKey {
-    /// Takes the header's value.
+    /// Parses the header's value.
     ///
     /// # Errors
     /// When it is empty, too long, or not visible ASCII.
@@ -31,7 +31,7 @@ impl IdempotencyKey {
     }
 }
 
-/// An `Idempotency-Key`, and what the call that carries it says.
+/// An `Idempotency-Key` with the digest of its call's body.
 #[derive(Debug, Clone)]
 pub struct KeyedCall {
     pub(super) key: String,
@@ -39,11 +39,11 @@ pub struct KeyedCall {
 }
 
 impl KeyedCall {
-    /// Of a body of JSON, by its meaning and not its spelling (RFC 8785): what a later release reads beside makes no honest repeat another
-    /// call.
+    /// Digests the canonical form of a JSON body (RFC 8785), so that a repeat with other white space or member order
+    /// matches. Fields that this release ignores count too: a repeat after an upgrade still matches.
     ///
     /// # Errors
-    /// When the body is no JSON.
+    /// When the body is not JSON.
     pub fn new(key: IdempotencyKey, body: &[u8]) -> Result<Self, HubError> {
         let unread = |error: serde_json::Error| HubError::invalid(Code::InvalidJson, "", error.to_string());
         let value: Value = if body.is_empty() {
@@ -55,46 +55,47 @@ impl KeyedCall {
         Ok(Self { key: key.0, body: Digest::of(&canonical) })
     }
 
-    /// As the store remembers it: a key is the caller's own, and `about` is what the call's path names.
+    /// The key and digest that the store keeps. Keys belong to one caller; `about` identifies the object in the call's
+    /// path.
     pub(super) fn of(self, caller: &Principal, operation: &'static str, about: &str) -> (Key, Digest) {
         let body = Digest::of(format!("{about} {}", self.body).as_bytes());
         (Key { principal: caller.key(), operation, key: self.key }, body)
     }
 }
 
-/// Refuses text longer than `max` bytes, and the one character that no database column takes.
+/// Rejects text longer than `max` bytes, and NUL, which PostgreSQL cannot store.
 pub(super) fn text(pointer: &str, text: &str, max: usize) -> Result<(), HubError> {
     if text.len() > max {
-        let detail = format!("{} bytes are too many here: at most {max}", text.len());
+        let detail = format!("{} bytes are too many: the limit is {max}", text.len());
         return Err(HubError::invalid(Code::TooLong, pointer, detail));
     }
     if text.contains('\0') {
-        return Err(HubError::invalid(Code::InvalidText, pointer, "the character U+0000 cannot be part of this text"));
+        return Err(HubError::invalid(Code::InvalidText, pointer, "the character U+0000 is not allowed in this text"));
     }
     Ok(())
 }
 
-/// [`text`], when there is some.
+/// [`text`] for an optional value.
 pub(super) fn optional(pointer: &str, value: Option<&String>, max: usize) -> Result<(), HubError> {
     value.map_or(Ok(()), |value| text(pointer, value, max))
 }
 
-/// Refuses a parameter of a query string that is none of those that there are.
+/// Rejects an unknown value of an enumerated query parameter.
 pub(super) fn parameter(name: &str, value: Option<&String>, known: &[&str]) -> Result<(), HubError> {
     match value {
         Some(value) if !known.contains(&value.as_str()) => {
-            Err(HubError::invalid(Code::InvalidParameter, "", format!("{name} is one of {}", known.join(", "))))
+            Err(HubError::invalid(Code::InvalidParameter, "", format!("{name} must be one of {}", known.join(", "))))
         }
         _ => Ok(()),
     }
 }
 
-/// Refuses a period of a query string in which nothing could lie.
+/// Rejects a period of a query string that ends before it begins.
 pub(super) fn period_of_list(from: Option<Timestamp>, to: Option<Timestamp>) -> Result<(), HubError> {
     period(Code::InvalidParameter, "", from, to)
 }
 
-/// Refuses a period in which nothing could lie.
+/// Rejects a period that ends before it begins.
 pub(super) fn period(
     code: Code,
     pointer: &str,
@@ -102,17 +103,17 @@ pub(super) fn period(
     to: Option<Timestamp>,
 ) -> Result<(), HubError> {
     if from.zip(to).is_some_and(|(from, to)| to < from) {
-        return Err(HubError::invalid(code, pointer, "to lies before from: nothing lies between them"));
+        return Err(HubError::invalid(code, pointer, "to is before from: the period is empty"));
     }
     Ok(())
 }
 
-/// Refuses context that is too long.
+/// Rejects context that is too long.
 pub(super) fn context(context: Option<&Value>) -> Result<(), HubError> {
-    // As text, NUL is an escape and no trouble: only the length counts.
+    // Serialized JSON escapes NUL, so only the length needs a check.
     let length = context.map_or(0, |context| context.to_string().len());
     if length > limits::CONTEXT {
-        let detail = format!("context has {length} bytes as compact JSON: at most {}", limits::CONTEXT);
+        let detail = format!("context has {length} bytes as compact JSON: the limit is {}", limits::CONTEXT);
         return Err(HubError::invalid(Code::TooLong, "/context", detail));
     }
     Ok(())
@@ -125,7 +126,7 @@ pub(super) fn requester(requester: &Requester) -> Result<(), HubError> {
 
 pub(super) fn count(pointer: &str, items: usize, max: usize) -> Result<(), HubError> {
     if items > max {
-        return Err(HubError::invalid(Code::TooMany, pointer, format!("{items} are too many here: at most {max}")));
+        return Err(HubError::invalid(Code::TooMany, pointer, format!("{items} are too many: the limit is {max}")));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the other replicas sign links with, held against the keys of this one.
+//! Compares the link-signing keys of the other replicas with the keys of this one.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 /// How long a new key may take to reach all replicas.
 const ROTATION: Duration = Duration::from_secs(600);
 
-/// What was found about the keys of others.
+/// The result of the last comparison.
 #[derive(Debug, Default)]
 pub(super) struct KeyCheck(Mutex<Option<Difference>>);
 
@@ -17,14 +17,13 @@ pub(super) struct KeyCheck(Mutex<Option<Difference>>);
 struct Difference {
     /// The number of the key that this replica lacks.
     key: String,
-    /// Since when.
     since: Timestamp,
-    /// Whether the replicas share another key: then a new one is on its way, most likely.
+    /// Whether the replicas share another key: then a key rotation is probably in progress.
     is_rotation: bool,
 }
 
 impl KeyCheck {
-    /// What is wrong with the keys at `now`, if anything is.
+    /// The problem to report at `now`, if any. A rotation is reported only after [`ROTATION`].
     pub(super) fn problem(&self, now: Timestamp) -> Option<String> {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Difference { key, since, is_rotation } = found.as_ref()?;
@@ -32,12 +31,12 @@ impl KeyCheck {
             return None;
         }
         Some(format!(
-            "another replica on this database signs links with a key {key} that this one does not have, so links of one are \
-             refused by the other: give all replicas the same keys.json"
+            "another replica on this database signs links with key {key}, which this one does not have, so this one \
+             rejects its links: give all replicas the same keys.json"
         ))
     }
 
-    /// Compares this replica's keys with those of others.
+    /// Compares this replica's keys with those of the others, and keeps the result.
     pub(super) fn compare(&self, own: &[String], others: &[Replica], now: Timestamp) {
         let unknown = others.iter().find_map(|other| {
             let signing = other.keys.first().filter(|signing| !own.contains(signing))?;

@@ -1,21 +1,20 @@
-//! Lists, a part at a time.
+//! Keyset pages of lists.
 
 use serde::Serialize;
 
 use super::HubError;
 use crate::codes::Code;
 
-/// A part of a list, and where the next part begins.
+/// A page of a list, with the cursor of the next page.
 #[derive(Debug, Clone, Serialize)]
 pub struct Page<T> {
-    /// This part.
     pub items: Vec<T>,
-    /// For `?cursor=`; none at the end.
+    /// The value for `?cursor=`; `None` on the last page.
     pub next_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// A page of up to `limit` of `items`, which holds one more than that when there is more.
+    /// Returns the first `limit` of `items`, which has one item more than that when another page follows.
     pub(super) fn cut(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> String) -> Self {
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
@@ -29,6 +28,6 @@ impl<T> Page<T> {
 }
 
 pub(super) fn parse_cursor<T: std::str::FromStr>(cursor: &str) -> Result<T, HubError> {
-    let detail = "this cursor is none that a list gave: take next_cursor as it is";
+    let detail = "this is not a cursor from a list: send the value of next_cursor unchanged";
     cursor.parse().map_err(|_| HubError::invalid(Code::InvalidCursor, "", detail))
 }

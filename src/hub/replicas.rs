@@ -1,5 +1,5 @@
-//! Whether the replicas on one database sign links with the same keys. Where they do not, a link that one has made is refused as
-//! forged by the others, by chance and without a word.
+//! Checks that the replicas on one database sign links with the same keys. If they do not, a link from one replica is
+//! rejected as forged whenever the load balancer sends it to another, and nothing else would report why.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::random;
 use crate::store::replicas::{self, Replica};
 use crate::store::{StoreError, Tx};
 
-/// How often a replica says that it runs, and looks at the others.
-const LOOK: Duration = Duration::from_secs(60);
-/// One that has said nothing for so long runs no more.
+/// How often a replica registers itself and reads the others.
+const POLL_INTERVAL: Duration = Duration::from_secs(60);
+/// A replica that has not registered for this long is considered stopped.
 const ALIVE: Duration = Duration::from_secs(180);
 
-/// Says that this replica runs, and compares keys, until told to stop. On SQLite no other can run.
+/// Registers this replica and compares keys until `stop`. On SQLite there is only one replica, so it returns at once.
 pub async fn run_key_check(hub: Arc<Hub>, stop: CancellationToken) {
     if hub.store.is_exclusive() {
         return;
@@ -34,7 +34,7 @@ pub async fn run_key_check(hub: Arc<Hub>, stop: CancellationToken) {
         was = problem;
         tokio::select! {
             () = stop.cancelled() => {}
-            () = hub.clock.sleep_until(hub.clock.now() + LOOK, LOOK) => {}
+            () = hub.clock.sleep_until(hub.clock.now() + POLL_INTERVAL, POLL_INTERVAL) => {}
         }
     }
     let before = hub.clock.now() - ALIVE;
@@ -43,7 +43,7 @@ pub async fn run_key_check(hub: Arc<Hub>, stop: CancellationToken) {
     if let Err(error) = ended.await {
         tracing::debug!(
             error = &error as &dyn std::error::Error,
-            "others learn by its silence that this replica has ended"
+            "cannot unregister this replica: its registration expires instead"
         );
     }
 }

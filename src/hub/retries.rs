@@ -1,4 +1,4 @@
-//! What fails by itself is tried again ever more rarely, keeps nothing else waiting, and fills no log.
+//! Exponential back-off of background tasks, per task: a failing task delays no other and is logged rarely.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,16 +8,16 @@ use crate::ids::RequestId;
 use crate::store::timers::Timer;
 use crate::time::Timestamp;
 
-/// Wait after the first failure; it doubles with each further one.
+/// Delay after the first failure; it doubles with each further one.
 const FIRST: Duration = Duration::from_secs(1);
-/// Longest wait.
+/// Longest delay.
 const LONGEST: Duration = Duration::from_secs(600);
-/// After the first failure each such one is logged.
+/// Besides the first failure, every tenth is logged.
 const LOGGED: u32 = 10;
-/// Most that is remembered. What does not fit is tried each time that it is found.
+/// Most tasks that are remembered. Tasks beyond this are retried at every poll.
 const MOST: usize = 10_000;
 
-/// What failed, and when it is tried next.
+/// Failed tasks, with the time of each one's next retry.
 #[derive(Debug)]
 pub(super) struct Retries<K>(Mutex<BTreeMap<K, Failed>>);
 
@@ -27,14 +27,13 @@ struct Failed {
     next: Timestamp,
 }
 
-/// A failure that was noted.
+/// A recorded failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Noted {
-    /// How often it has failed in a row.
+    /// Consecutive failures.
     pub(super) times: u32,
-    /// When it is tried next.
+    /// Time of the next retry.
     pub(super) next: Timestamp,
-    /// Whether to log it.
     pub(super) is_logged: bool,
 }
 
@@ -45,12 +44,12 @@ impl<K> Default for Retries<K> {
 }
 
 impl<K: Ord> Retries<K> {
-    /// Whether it may be tried at `now`.
+    /// Whether the task may run at `now`.
     pub(super) fn may_try(&self, what: &K, now: Timestamp) -> bool {
         self.lock().get(what).is_none_or(|failed| failed.next <= now)
     }
 
-    /// Notes that it failed.
+    /// Records a failure.
     pub(super) fn failed(&self, what: K, now: Timestamp) -> Noted {
         let mut known = self.lock();
         let times = known.get(&what).map_or(0, |failed| failed.times) + 1;
@@ -62,31 +61,31 @@ impl<K: Ord> Retries<K> {
         Noted { times, next, is_logged: times == 1 || times.is_multiple_of(LOGGED) }
     }
 
-    /// Notes that it worked.
+    /// Records a success.
     pub(super) fn worked(&self, what: &K) {
         self.lock().remove(what);
     }
 
-    /// Ends a look at `now`: whatever could have been tried and did not fail again needs no more tries. Answers when the next
-    /// one is due.
-    pub(super) fn next_after_look(&self, now: Timestamp) -> Option<Timestamp> {
+    /// Forgets the tasks that were due at `now` and did not fail again, and returns the time of the next retry. Call it
+    /// at the end of a poll.
+    pub(super) fn next_retry(&self, now: Timestamp) -> Option<Timestamp> {
         let mut known = self.lock();
         known.retain(|_, failed| failed.next > now);
         known.values().map(|failed| failed.next).min()
     }
 
-    /// A std mutex: held for a look-up, never across an await.
+    /// A std mutex: locked for a look-up, never across an await.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<K, Failed>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What can fail by itself, again and again.
+/// A background task that may fail repeatedly.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Task {
-    /// A request's step.
+    /// A due step of a request.
     Step(Timer, RequestId),
-    /// To look again at a request whose deciders changed.
+    /// The recheck of a request after a membership change.
     Recheck(RequestId),
 }
 
@@ -120,8 +119,8 @@ mod tests {
         retries.failed(2, now);
         let later = retries.failed(2, now).next;
         retries.worked(&1);
-        assert_eq!(retries.next_after_look(now), Some(later));
-        assert_eq!(retries.next_after_look(later), None, "it was not found any more");
+        assert_eq!(retries.next_retry(now), Some(later));
+        assert_eq!(retries.next_retry(later), None, "it was not found any more");
         assert_eq!(retries.failed(2, later).times, 1);
     }
 }

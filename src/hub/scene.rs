@@ -1,4 +1,4 @@
-//! What a change of a request is made with, besides the request.
+//! The scene of a change: everything that a transition needs besides the request.
 
 use std::sync::Arc;
 
@@ -7,19 +7,19 @@ use crate::audit::Actor;
 use crate::delivery::Launcher;
 use crate::time::SharedClock;
 
-/// What a transition needs besides the request.
+/// Clock, URLs, outbox access and actor of one change. It is owned, so that it can move into a write transaction.
 #[derive(Clone)]
 pub(super) struct Scene {
     pub(super) clock: SharedClock,
     pub(super) public_url: String,
-    /// Sends what is told.
+    /// Starts the deliveries of the announced events.
     pub(super) launcher: Arc<Launcher>,
-    /// Who acts, for the trail.
+    /// Who acts, for the audit trail.
     pub(super) actor: Actor,
 }
 
 impl Hub {
-    /// With the hub's own parts.
+    /// A scene with the hub's own parts.
     pub(super) fn scene(&self, actor: Actor) -> Scene {
         Scene {
             clock: self.clock.clone(),

@@ -1,4 +1,4 @@
-//! The parts of the hub, joined. Each of the other files here adds what a caller may ask of them.
+//! [`Hub`], the parts of the services joined. The other files of this folder add its operations.
 
 use std::sync::Arc;
 
@@ -16,25 +16,24 @@ use crate::links::KeyRing;
 use crate::store::{Store, StoreError};
 use crate::time::{SharedClock, Timestamp};
 
-/// Test messages under way at once.
+/// Concurrent test messages and template previews.
 pub(super) const TRIALS_AT_ONCE: usize = 4;
 
-/// What the services need to know of the settings.
+/// The settings that the services need.
 #[derive(Debug, Clone)]
 pub struct HubSettings {
-    /// The URL that people and systems reach the hub by, without a slash at its end.
+    /// The URL at which people and systems reach the hub, without a trailing slash.
     pub public_url: String,
-    /// Deadline of requests whose resource names none.
+    /// Timeout of requests whose resource sets none.
     pub default_timeout_seconds: u32,
 }
 
-/// What an operator should look at, though the hub works.
+/// Findings that an operator should read, although the hub works.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Readiness {
-    /// Rows that cannot be read and are set apart, with what is wrong with each.
+    /// Rows that cannot be read and are quarantined, with the reason for each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<String>,
-    /// Anything else.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -58,7 +57,7 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Joins the parts.
+    /// Returns the services on the given parts.
     pub fn new(
         store: Arc<Store>,
         clock: SharedClock,
@@ -86,12 +85,12 @@ impl Hub {
         }
     }
 
-    /// The present moment, as the hub sees it.
+    /// The current time by the hub's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Who the bearer of `secret` is; nobody when the token is unknown or void.
+    /// Returns the principal of the token `secret`; `None` when the token is unknown or expired.
     ///
     /// # Errors
     /// When the store fails.
@@ -104,12 +103,12 @@ impl Hub {
         Ok(token.filter(|token| !token.is_expired(self.clock.now())).map(Principal::Token))
     }
 
-    /// What links begin with.
+    /// The URL that links begin with.
     pub fn public_url(&self) -> &str {
         &self.settings.public_url
     }
 
-    /// The delivery engine's figures, for who watches the hub.
+    /// Returns the delivery engine's metrics as OpenMetrics text.
     ///
     /// # Errors
     /// When the database fails.
@@ -117,10 +116,10 @@ impl Hub {
         self.launcher.metrics().await
     }
 
-    /// Whether the database reads and writes, and what an operator should look at all the same.
+    /// Checks that the database reads and writes, and returns further findings for an operator.
     ///
     /// # Errors
-    /// When it does not.
+    /// When the database does not read or write.
     pub async fn ready(&self) -> Result<Readiness, StoreError> {
         self.store.check_files()?;
         self.store.probe().await?;

@@ -1,4 +1,4 @@
-//! A request as the API, the events and the pages show it (`schemas/request.json`).
+//! The public form of a request, for the API, events and pages (`schemas/request.json`).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::ids::{GrantId, RequestId, VoteId};
 use crate::store::StoreError;
 use crate::time::Timestamp;
 
-/// A request, shown.
+/// The public form of a request.
 #[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of the request, described in schemas/request.json")]
 pub struct RequestView {
@@ -52,116 +52,101 @@ pub struct RequestView {
     pub url: String,
 }
 
-/// A slot, shown.
+/// The public form of a slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SlotView {
-    /// Who is asked.
     pub group: GroupName,
-    /// How many approvals it takes.
+    /// Approvals needed.
     pub needed: u32,
-    /// How many of them there are.
+    /// Approvals so far.
     pub approved: u32,
-    /// How many people could have filled it when the request was made.
+    /// People who could fill the slot when the request was created.
     pub eligible: u32,
-    /// Groups that escalation added: their members may fill it too.
+    /// Groups that escalation added: their members may fill the slot too.
     pub also: Vec<GroupName>,
 }
 
-/// A guardrail that wants people to be asked.
+/// A guardrail that requires approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AskingRule {
-    /// Its name.
     pub rule: RuleName,
-    /// What it says.
+    /// The reason that the rule gives.
     pub reason: Option<String>,
 }
 
-/// The use of an approved action, shown. Who claimed it by which key stays inside.
+/// The public form of an execution, without the claimant and the idempotency key.
 #[derive(Debug, Clone, Serialize)]
 pub struct ExecutionView {
-    /// Where it stands.
     pub status: ExecutionStatus,
-    /// From this moment on it may not be claimed.
+    /// Deadline for the claim.
     pub use_by: Timestamp,
-    /// When it was claimed.
     pub claimed_at: Option<Timestamp>,
-    /// Until when the claim holds without news of it.
+    /// End of the claim's lease, unless a heartbeat extends it.
     pub lease_expires_at: Option<Timestamp>,
-    /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// What the program answered.
     pub exit_code: Option<i32>,
-    /// What it printed, as far as it was kept.
+    /// The program's output, at most the bytes that the hub keeps.
     pub output: Option<String>,
-    /// Whether it printed more.
     pub output_truncated: bool,
-    /// Of all it printed.
+    /// Digest of the whole output.
     pub output_digest: Option<Digest>,
-    /// Why it was revoked.
+    /// Reason of the revocation.
     pub reason: Option<String>,
-    /// Who revoked it.
     pub revoked_by: Option<Email>,
 }
 
-/// Access, shown.
+/// The public form of a grant.
 #[derive(Debug, Clone, Serialize)]
 pub struct GrantView {
-    /// Its name.
     pub id: GrantId,
-    /// The request that it was approved by.
+    /// The request that approved it.
     pub request: RequestId,
-    /// To what.
     pub resource: ResourceName,
-    /// Whose.
+    /// The person who has the access.
     pub requester: Email,
-    /// Where it stands.
     pub status: GrantStatus,
-    /// When it begins.
     pub starts_at: Timestamp,
-    /// When it ends; that moment is not part of it.
+    /// Planned end, exclusive.
     pub ends_at: Timestamp,
-    /// When it was over.
+    /// Actual end.
     pub ended_at: Option<Timestamp>,
     /// Who ended it early.
     pub ended_by: Option<Email>,
-    /// Why.
+    /// Reason of the early end.
     pub reason: Option<String>,
 }
 
-/// A vote, shown.
+/// The public form of a vote.
 #[derive(Debug, Clone, Serialize)]
 pub struct VoteView {
-    /// Its name.
     pub id: VoteId,
-    /// Who voted.
+    /// The voter.
     pub person: Email,
-    /// What they wanted.
     pub decision: Choice,
-    /// The slot it was cast for, when that can be only one.
+    /// The slot that the vote is for, when only one is possible.
     pub group: Option<GroupName>,
-    /// Why.
     pub reason: Option<String>,
-    /// How sure the hub was of who they are.
+    /// How the voter's identity was established.
     pub assurance: Assurance,
-    /// The way it came.
+    /// The channel that the vote came through.
     pub channel: String,
-    /// When.
     pub at: Timestamp,
-    /// The revision it was cast on.
+    /// The revision that was voted on.
     pub revision: u32,
-    /// The payload it was cast on.
+    /// The digest of the payload that was voted on.
     pub digest: Digest,
-    /// The absent member in whose place they voted.
+    /// The absent member for whom the voter stood in.
     pub on_behalf_of: Option<Email>,
-    /// What the approver made of the window.
+    /// The shorter window or later start that the approver set.
     pub narrowing: Option<Narrowing>,
-    /// Whether it no longer counts.
+    /// Whether the vote no longer counts.
     pub voided: bool,
 }
 
 impl RequestView {
-    /// Shows a request of the hub at `public_url`. While it waits, an approval counts as long as its voter is in the group by
-    /// `roster`; without one, and once it has ended, by who was in the group when they voted.
+    /// Returns the public form of a request of the hub at `public_url`. While it is pending, approvals count by the
+    /// memberships in `roster`. Without a roster, and once it has ended, they count by the memberships at the time of
+    /// the vote.
     pub fn new(request: &Request, public_url: &str, roster: Option<&Roster>) -> Self {
         Self {
             slots: slots(request, roster.filter(|_| request.status == Status::Pending)),
@@ -201,10 +186,11 @@ impl RequestView {
             superseded_by: request.superseded_by,
         }
     }
-    /// As JSON text.
+
+    /// Serializes it as JSON.
     ///
     /// # Errors
-    /// When a part of it cannot be written as JSON.
+    /// When a part of it cannot be serialized.
     pub(super) fn to_json(&self) -> Result<String, StoreError> {
         serde_json::to_string(self).map_err(|cause| StoreError::Inconsistent {
             table: "events",
@@ -273,7 +259,7 @@ impl From<Grant> for GrantView {
     }
 }
 
-/// The rules by name, with what each says: both as the request keeps them.
+/// The rules that require approval, with their reasons, from the request's terms.
 fn asking_rules(request: &Request) -> Vec<AskingRule> {
     let reason = |rule: &RuleName| {
         let spec = request.terms.procedure.guardrails.iter().find(|spec| spec.name == *rule);
@@ -282,7 +268,7 @@ fn asking_rules(request: &Request) -> Vec<AskingRule> {
     request.terms.asking_rules.iter().map(|rule| AskingRule { rule: rule.clone(), reason: reason(rule) }).collect()
 }
 
-/// How far each slot is filled.
+/// The slots, with the number of approvals that each has.
 fn slots(request: &Request, now: Option<&Roster>) -> Vec<SlotView> {
     let approvals: Vec<&Vote> = request.live_votes().filter(|vote| vote.choice == Choice::Approve).collect();
     let then: Roster = approvals

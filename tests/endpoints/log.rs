@@ -72,11 +72,11 @@ on_both! {
         }
         // An unknown value would find nothing, and look as if all were well.
         for (wrong, says) in [
-            ("attempts?class=succes", "class is one of success, permanent,"),
+            ("attempts?class=succes", "class must be one of success, permanent,"),
             ("attempts?status=99", "100 to 599"), ("attempts?status=600", "100 to 599"), ("attempts?status=0", "100 to 599"),
-            ("deliveries?event=request.approve", "event is one of request.created,"),
-            (&format!("attempts?from={later}&to={start}"), "to lies before from"),
-            (&format!("deliveries?from={later}&to={start}"), "to lies before from"),
+            ("deliveries?event=request.approve", "event must be one of request.created,"),
+            (&format!("attempts?from={later}&to={start}"), "to is before from"),
+            (&format!("deliveries?from={later}&to={start}"), "to is before from"),
         ] {
             let answer = hub.get(&format!("/v1/endpoints/{id}/{wrong}")).await;
             assert_eq!(answer.problem(400), "invalid_parameter", "{wrong}");

@@ -74,7 +74,7 @@ on_both! {
         let input = json!({"slots": [{"group": "dba"}], "guardrails": dead, "escalation": [{"after_seconds": 5, "slot": "dba", "add": "ghosts"}], "reject_needed": 3});
         let plan = hub.post("/v1/apply?dry_run=true", &json!({"resources": {"orders": input}})).await.expect(200);
         let warnings = plan["warnings"].to_string();
-        for part in ["rule never never decides", "group ghosts has no members", "no endpoint tells group dba", "wants 3 rejections, and only 2"] {
+        for part in ["rule never never decides", "group ghosts has no members", "no endpoint notifies group dba", "needs 3 rejections, but only 2"] {
             assert!(warnings.contains(part), "{part} in {warnings}");
         }
     }

@@ -43,13 +43,13 @@ on_both! {
         let (hub, _receiver, [dba, _], [of_dba, of_security], request) = with_two(database).await;
         let gone = hub.call(Method::DELETE, &format!("/v1/endpoints/{dba}")).bearer_auth(&hub.token);
         assert_eq!(hub.send(gone).await.status, 204);
-        is_dead(&hub, &of_dba, "was deleted since").await;
+        is_dead(&hub, &of_dba, "has been deleted").await;
         let sam = json!({"approver": "sam@example.com"});
         post(&hub, &url(&of_security, "approve"), &sam).await.expect(200);
         assert_eq!(hub.show(&request).await["slots"][0]["approved"], 0);
         // Nor do they show how it ended.
         hub.vote(&request, "approve", "dana@example.com").await.expect(200);
-        is_dead(&hub, &of_dba, "was deleted since").await;
+        is_dead(&hub, &of_dba, "has been deleted").await;
     }
 
     async fn links_are_invalid_when_their_endpoint_no_longer_serves_the_group_or_resource(database: Database) {
@@ -65,7 +65,7 @@ on_both! {
     async fn links_are_invalid_when_their_endpoint_gets_another_person_or_none(database: Database) {
         let (hub, receiver, [dba, security], [of_dba, _], _) = with_two(database).await;
         patch(&hub, &dba, &json!({"recipient": "erik@example.com"})).await;
-        is_dead(&hub, &of_dba, "before it became somebody").await;
+        is_dead(&hub, &of_dba, "before its endpoint was given another recipient").await;
         patch(&hub, &security, &json!({"recipient": "sam@example.com"})).await;
         hub.ask("customers", "x").await;
         let messages = receiver.wait_for(4).await;
@@ -88,7 +88,7 @@ on_both! {
             let call = hub.call(Method::POST, &path).bearer_auth(&hub.token).header("Idempotency-Key", "once");
             assert_eq!(hub.send(call).await.expect(200)["link_generation"], 1);
         }
-        is_dead(&hub, &of_dba, "called back by an operator").await;
+        is_dead(&hub, &of_dba, "revoked by an operator").await;
         assert_eq!(open_link(&hub, &url(&of_security, "review")).await.status, 200);
         // A replayed delivery has valid links, and applying the manifest again revokes none of them.
         let sent = hub.delivery(&dba, "request.created", "delivered").await;

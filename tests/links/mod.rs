@@ -141,7 +141,7 @@ on_both! {
         };
         let refused = submit_with(stale).await;
         assert_eq!(refused.status, 403);
-        assert!(refused.text.contains("Please look again"));
+        assert!(refused.text.contains("Please open the request again"));
         assert_eq!(hub.show(&request).await["status"], "pending");
         assert_eq!(submit_with(nonce(&open_link(&hub, &link).await.text)).await.status, 303);
         assert_eq!(hub.show(&request).await["status"], "approved");
@@ -188,7 +188,7 @@ on_both! {
         hub.advance(3_600);
         let late = open_link(&hub, &link).await;
         assert_eq!(late.status, 410);
-        assert!(late.text.contains("Too late"));
+        assert!(late.text.contains("This link has expired"));
         let refused = post(&hub, &link, &vote).await;
         assert_eq!((refused.problem(410).as_str(), refused.json()["outcome"].as_str()), ("expired", Some("expired")));
         assert_eq!(hub.show(&request).await["status"], "expired");
@@ -255,7 +255,7 @@ on_both! {
         let security = links["slots"][1]["approve"].as_str().unwrap();
         assert_eq!(post(&hub, dba, &json!({"approver": "sam@example.com"})).await.problem(403), "not_eligible");
         assert_eq!(post(&hub, dba, &json!({"approver": "dana@example.com"})).await.expect(200)["status"], "pending");
-        assert!(open_link(&hub, dba).await.text.contains("This link has cast its vote, by dana@example.com"));
+        assert!(open_link(&hub, dba).await.text.contains("dana@example.com has already voted with this link"));
         assert_eq!(post(&hub, dba, &json!({"approver": "erik@example.com"})).await.problem(409), "link_already_used");
         assert_eq!(post(&hub, security, &json!({"approver": "dana@example.com"})).await.expect(200)["status"], "pending");
         let decided = post(&hub, security, &json!({"approver": "sam@example.com"})).await.expect(200);

@@ -67,8 +67,8 @@ on_both! {
         hub.put("/v1/groups/solo", &json!({"members": ["nora@example.com"]})).await.expect(200);
         let warned = hub.put("/v1/resources/solo", &json!({"slots": [{"group": "solo"}]})).await.expect(200);
         let warnings = warned["warnings"].to_string();
-        assert!(warnings.contains("what nora@example.com asks of solo nobody else could approve"), "{warnings}");
-        assert!(warnings.contains("no endpoint tells group solo"), "{warnings}");
+        assert!(warnings.contains("requests of nora@example.com to solo will be refused"), "{warnings}");
+        assert!(warnings.contains("no endpoint notifies group solo"), "{warnings}");
         let ask = |who: &str| json!({"resource": "solo", "command": "x", "requester": {"email": who}});
         let refused = hub.post("/v1/requests", &ask("nora@example.com")).await;
         assert_eq!(refused.problem(422), "unsatisfiable");

@@ -92,7 +92,7 @@ on_both! {
         let renamed = apply(&json!({"endpoints": [endpoint("dba-chat")]})).await;
         let warning = renamed["warnings"][0].as_str().unwrap();
         assert!(warning.contains("dba-chat") && warning.contains("dba-teams") && !warning.contains("secret-path"), "{warning}");
-        assert!(warning.contains("every message comes twice") && warning.contains("does not name dba-teams"), "{warning}");
+        assert!(warning.contains("receives every message twice") && warning.contains("does not name dba-teams"), "{warning}");
         assert!(renamed["unnamed"].as_array().unwrap().contains(&json!({"kind": "endpoint", "name": "dba-teams"})));
         let both = apply(&json!({"endpoints": [endpoint("dba-teams"), endpoint("dba-chat")]})).await;
         assert_eq!(both["warnings"].as_array().unwrap().len(), 1, "{both}");
@@ -107,7 +107,7 @@ on_both! {
         assert_eq!((refused.problem(409).as_str(), refused.json()["pointer"].as_str()), ("name_taken", Some("/endpoints/1/name")));
         let refused = hub.post("/v1/apply", &json!({"people": {"dana@example.com": {"name": "A"}, "Dana@Example.com": {"name": "B"}}})).await;
         assert_eq!(refused.problem(400), "invalid_json");
-        assert!(refused.text.contains("dana@example.com stands here twice"), "{}", refused.text);
+        assert!(refused.text.contains("dana@example.com is listed twice"), "{}", refused.text);
         for list in ["/v1/endpoints", "/v1/people"] {
             assert_eq!(hub.get(list).await.expect(200)["items"], json!([]), "nothing was changed");
         }
@@ -115,7 +115,7 @@ on_both! {
         let spellings = ["https://hooks.example.com/x", "HTTPS://Hooks.Example.com:443/x#top", "\u{feff}https://hooks.example.com/x\u{200b}"];
         let endpoints: Vec<Value> = ["a", "b", "c"].iter().zip(spellings).map(|(name, url)| endpoint(name, url)).collect();
         let planned = hub.post("/v1/apply", &json!({"endpoints": endpoints})).await.expect(200);
-        assert!(planned["warnings"][0].as_str().unwrap().contains("endpoints a, b, c go to the same place"), "{planned}");
+        assert!(planned["warnings"][0].as_str().unwrap().contains("endpoints a, b, c have the same target"), "{planned}");
     }
 
     async fn invisible_characters_around_a_value_are_removed(database: Database) {

@@ -13,11 +13,11 @@ on_both! {
         let endpoint = hub.with_app(&slack, &["dba"]).await;
         hub.bind("dana@example.com", DANA).await;
         hub.bind("nora@example.com", NORA).await;
-        assert!(hub.types(&slack, "UMALLORY", "C2", "subscribe dba").await.contains("does not know who you are"));
-        assert!(hub.types(&slack, NORA, "C2", "subscribe dba").await.contains("Only a group's members"));
+        assert!(hub.types(&slack, "UMALLORY", "C2", "subscribe dba").await.contains("is not linked to Countersign"));
+        assert!(hub.types(&slack, NORA, "C2", "subscribe dba").await.contains("Only members of the group"));
         assert!(hub.types(&slack, DANA, "C2", "subscribe").await.contains("dba, security"), "she is in two");
         assert!(hub.types(&slack, DANA, "DX", "subscribe security").await.contains("Only channels"));
-        assert!(hub.types(&slack, DANA, "C2", "subscribe security").await.contains("from now on"));
+        assert!(hub.types(&slack, DANA, "C2", "subscribe security").await.contains("now receives"));
         assert!(hub.types(&slack, DANA, "C2", "subscribe security").await.contains("already"));
         let hub = hub.restart().await;
         let request = hub.ask("customers", "x").await;
@@ -52,11 +52,11 @@ on_both! {
         let slack = FakeSlack::start().await;
         hub.with_app(&slack, &["dba"]).await;
         hub.bind("root@example.com", "UROOT").await;
-        assert!(hub.types(&slack, "UROOT", "C2", "subscribe dba").await.contains("Only a group's members"));
+        assert!(hub.types(&slack, "UROOT", "C2", "subscribe dba").await.contains("Only members of the group"));
         let token = json!({"name": "root", "scope": "admin", "person": "root@example.com"});
         hub.post("/v1/tokens", &token).await.expect(201);
-        assert!(hub.types(&slack, "UROOT", "C2", "subscribe nothing-like-it").await.contains("Only a group's members"));
-        assert!(hub.types(&slack, "UROOT", "C2", "subscribe dba").await.contains("from now on"));
+        assert!(hub.types(&slack, "UROOT", "C2", "subscribe nothing-like-it").await.contains("Only members of the group"));
+        assert!(hub.types(&slack, "UROOT", "C2", "subscribe dba").await.contains("now receives"));
     }
 
     async fn people_see_only_the_requests_that_wait_for_them(database: Database) {
@@ -65,13 +65,13 @@ on_both! {
         hub.with_app(&slack, &["dba"]).await;
         hub.bind("dana@example.com", DANA).await;
         hub.bind("sam@example.com", "USAM").await;
-        assert_eq!(hub.types(&slack, DANA, "C2", "pending").await, "Nothing waits for you.");
+        assert_eq!(hub.types(&slack, DANA, "C2", "pending").await, "No requests wait for your vote.");
         let hostile = "delete ``` <!channel> \u{202e}x";
         let request = hub.ask("orders", hostile).await;
         let id = request["id"].as_str().unwrap();
         let list = hub.types(&slack, DANA, "C2", "PENDING").await;
         assert!(list.contains(id) && list.contains("*orders*") && !list.contains("<!channel>"), "{list}");
-        assert_eq!(hub.types(&slack, "USAM", "C2", "pending").await, "Nothing waits for you.");
+        assert_eq!(hub.types(&slack, "USAM", "C2", "pending").await, "No requests wait for your vote.");
         let shown = hub.types(&slack, DANA, "C2", &format!("show {id}")).await;
         assert!(shown.contains("&lt;!channel&gt;") && shown.contains("⟨U+202E⟩") && shown.contains("nora@example.com"), "{shown}");
         assert_eq!(shown.matches("```").count(), 2, "nothing ends the block of code: {shown}");

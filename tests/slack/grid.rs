@@ -95,7 +95,7 @@ on_both! {
             let said = slack.answers(answer).await;
             assert!(said.contains(own) && said.contains(DANA) && said.contains("slack.team"), "{said}");
         }
-        assert!(hub.typed_from(&slack, "T8", "pending").await.contains("does not listen to members of E1 (T8)"));
+        assert!(hub.typed_from(&slack, "T8", "pending").await.contains("does not accept members of E1 (T8)"));
         assert_eq!(hub.get("/v1/requests?status=approved").await.expect(200)["items"], json!([]));
         // Without a response URL there is no one to reply to.
         let mute = form(&[("team_id", "T8"), ("user_id", DANA), ("text", "help")]);
@@ -109,7 +109,7 @@ on_both! {
         hub.bind_to("dana@example.com", "T1").await.expect(200);
         hub.bind_to("erik@example.com", "E1").await.expect(200);
         hub.click_from(&slack, &button(&asked, "Approve"), (&workspace(), "E1"), "two").await.expect_empty();
-        assert!(slack.answers("two").await.contains("bound to two people"));
+        assert!(slack.answers("two").await.contains("linked to two people"));
         assert_eq!(hub.get("/v1/requests?status=approved").await.expect(200)["items"], json!([]));
     }
 

@@ -25,7 +25,7 @@ pub(in crate::http) async fn summary(
     Ok(Json(app.hub.summary(&caller, &filter).await?))
 }
 
-/// Which file.
+/// Format of the exported file.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Format {
@@ -33,7 +33,7 @@ enum Format {
     Csv,
 }
 
-/// What to export.
+/// The query parameters of an export.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Export {
@@ -55,7 +55,7 @@ pub(in crate::http) async fn export(
 ) -> Answer<Response> {
     let batches = app.hub.export(&caller, ReportFilter { from, to, resource })?;
     let Format::Csv = format;
-    // A failure in the middle breaks the connection, so that nobody takes half a file for a whole one.
+    // A failure in the middle aborts the connection, so that nobody takes an incomplete file for a complete one.
     let mark = if bom { rows::BYTE_ORDER_MARK } else { "" };
     let header = rows::csv_header().map(|header| [mark.as_bytes(), &header].concat()).map_err(std::io::Error::other);
     let header = stream::once(async { header });

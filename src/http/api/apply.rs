@@ -7,9 +7,9 @@ use serde::Deserialize;
 use super::Answer;
 use crate::http::App;
 use crate::http::extract::{Body, Caller, Params};
-use crate::hub::{Manifest, Plan};
+use crate::hub::{ApplyPlan, Manifest};
 
-/// Whether to carry it out.
+/// The query parameters of an apply.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Mode {
@@ -23,6 +23,6 @@ pub(in crate::http) async fn apply(
     Caller(caller): Caller,
     Params(Mode { dry_run }): Params<Mode>,
     Body(manifest): Body<Manifest>,
-) -> Answer<Json<Plan>> {
+) -> Answer<Json<ApplyPlan>> {
     Ok(Json(app.hub.apply(&caller, manifest, dry_run).await?))
 }

@@ -12,7 +12,7 @@ use crate::http::{App, Problem};
 use crate::hub::{BulkAnswer, BulkApprove, BulkItem, BulkReject};
 use crate::ids::RequestId;
 
-/// What became of each.
+/// The JSON form of a [`BulkAnswer`].
 #[derive(Debug, Serialize)]
 pub(in crate::http) struct Report {
     items: Vec<Item>,

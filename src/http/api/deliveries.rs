@@ -14,7 +14,7 @@ use crate::store::deliveries::{Delivery, DeliveryState};
 use crate::store::delivery_log;
 use crate::time::Timestamp;
 
-/// Which deliveries, and which part of the list.
+/// The query parameters of a list of deliveries.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct List {
@@ -38,7 +38,7 @@ pub(in crate::http) async fn list(
     Ok(Json(app.hub.deliveries(&caller, id, filter, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 
-/// Which attempts, and which part of the log.
+/// The query parameters of a list of attempts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Log {

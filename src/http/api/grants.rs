@@ -11,7 +11,7 @@ use crate::http::extract::{Caller, OptionalBody, Params, Segment};
 use crate::hub::{Access, CancelInput, GrantFilter, GrantView, Page};
 use crate::ids::GrantId;
 
-/// Who wants in, and where.
+/// The query parameters of an access check.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Question {
@@ -28,7 +28,7 @@ pub(in crate::http) async fn access(
     Ok(Json(app.hub.access(&caller, resource, requester).await?))
 }
 
-/// Which grants, and which part of the list.
+/// The query parameters of a list of grants.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct List {

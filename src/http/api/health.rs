@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics`: for load balancers, supervisors and whoever watches.
+//! `/healthz`, `/readyz` and `/metrics`, for load balancers, supervisors and monitoring.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,7 +20,7 @@ pub(in crate::http) async fn alive() -> Json<Value> {
     Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
 }
 
-/// That the hub is ready, and what to look at all the same.
+/// The body of `/readyz`: the status, and findings for an operator.
 #[derive(Serialize)]
 pub(in crate::http) struct Ready {
     status: &'static str,
@@ -38,19 +38,19 @@ pub(in crate::http) async fn ready(State(app): State<App>) -> Answer<Json<Ready>
             let why = match error.fault() {
                 Some(fault) => {
                     format!(
-                        "the database does not serve ({}): {}; the hub goes on by itself once it serves",
+                        "the database is unavailable ({}): {}; the hub continues when the database is available again",
                         fault.as_str(),
                         fault.next_step()
                     )
                 }
-                None => "the database refuses what the hub asks of it: see the hub's log".to_owned(),
+                None => "the database rejects the hub's statements: see the hub's log".to_owned(),
             };
             Err(Problem::new(Code::StorageUnavailable, why))
         }
     }
 }
 
-/// `GET /metrics`: figures in the text format that the caller wants. They name nobody, so nobody is asked for a token.
+/// `GET /metrics`, in the text format that the caller prefers. Metrics contain no personal data, so no token is needed.
 pub(in crate::http) async fn metrics(State(app): State<App>, headers: HeaderMap) -> Answer<impl IntoResponse> {
     let format = Exposition::wanted(&headers);
     let text = app.hub.metrics().await.map_err(HubError::from)?;

@@ -1,4 +1,5 @@
-//! The API under `/v1`: one file a resource. A handler reads its input, calls one service, and says how the answer looks.
+//! The API under `/v1`, one file for each kind of object. A handler parses its input, calls one service, and returns
+//! the response.
 
 pub(super) mod analytics;
 pub(super) mod apply;
@@ -23,15 +24,15 @@ use serde::Deserialize;
 use super::Problem;
 use crate::codes::Code;
 
-/// What a handler answers.
+/// The result of a handler.
 pub(in crate::http) type Answer<T> = Result<T, Problem>;
 
-/// Items of a page unless asked otherwise.
+/// Default number of items of a page.
 const PAGE: u32 = 50;
 /// Most items of a page.
 const MAX_PAGE: u32 = 500;
 
-/// Which part of a list.
+/// The query parameters of a page.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Paging {
@@ -40,16 +41,20 @@ pub(in crate::http) struct Paging {
 }
 
 impl Paging {
-    /// How many items; a caller who asks for more than there may be would take the page for the whole list.
+    /// The number of items. More than [`MAX_PAGE`] is an error: the caller could take a shorter page for the whole
+    /// list.
     fn limit(&self) -> Answer<u32> {
         let limit = self.limit.unwrap_or(PAGE);
         if (1..=MAX_PAGE).contains(&limit) {
             return Ok(limit);
         }
-        Err(Problem::new(Code::InvalidParameter, format!("limit is 1 to {MAX_PAGE}: go on with cursor for more")))
+        Err(Problem::new(
+            Code::InvalidParameter,
+            format!("limit must be between 1 and {MAX_PAGE}: use cursor for more"),
+        ))
     }
 
-    /// For lists in the order of names, whose cursor is the last name seen.
+    /// The cursor of lists that are ordered by name: the last name of the previous page.
     fn after(&self) -> &str {
         self.cursor.as_deref().unwrap_or_default()
     }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use super::{Answer, Paging};
 use crate::http::App;
 use crate::http::extract::{Caller, KeyedBody, Params, Segment};
-use crate::hub::{Page, ReplayInput, Replayed};
+use crate::hub::{Page, ReplayAnswer, ReplayInput};
 use crate::ids::{EndpointId, ReplayId};
 use crate::store::replays::Replay;
 
@@ -17,13 +17,13 @@ pub(in crate::http) async fn create(
     Caller(caller): Caller,
     Segment(id): Segment<EndpointId>,
     KeyedBody(input, key): KeyedBody<ReplayInput>,
-) -> Answer<(StatusCode, Json<Replayed>)> {
-    let replayed = app.hub.replay(&caller, id, input, key).await?;
-    let status = match &replayed {
-        Replayed::Counted { .. } => StatusCode::OK,
-        Replayed::Started(_) => StatusCode::CREATED,
+) -> Answer<(StatusCode, Json<ReplayAnswer>)> {
+    let answer = app.hub.replay(&caller, id, input, key).await?;
+    let status = match &answer {
+        ReplayAnswer::Counted { .. } => StatusCode::OK,
+        ReplayAnswer::Started(_) => StatusCode::CREATED,
     };
-    Ok((status, Json(replayed)))
+    Ok((status, Json(answer)))
 }
 
 /// `GET /v1/endpoints/{id}/replays`

@@ -15,8 +15,8 @@ use crate::codes::Code;
 use crate::http::extract::{Body, Caller, Idempotency, OptionalBody, Params, Segment};
 use crate::http::{App, Problem};
 use crate::hub::{
-    Ask, CancelInput, ClaimInput, Claimed, Evaluation, Explanation, GlassInput, HeartbeatInput, Lease, ListFilter,
-    Page, RequestView, ResultInput, ReviewInput, ReviseInput, VoteInput,
+    Ask, CancelInput, ClaimInput, ClaimedAction, Evaluation, Explanation, GlassInput, HeartbeatInput, Lease,
+    ListFilter, Page, RequestView, ResultInput, ReviewInput, ReviseInput, VoteInput,
 };
 use crate::identity::Principal;
 use crate::ids::RequestId;
@@ -36,7 +36,7 @@ pub(in crate::http) async fn create(
     Ok((StatusCode::CREATED, headers, asked.request))
 }
 
-/// Which requests, and which part of the list.
+/// The query parameters of a list of requests.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct List {
@@ -48,7 +48,7 @@ pub(in crate::http) struct List {
     kind: Option<Kind>,
     group: Option<GroupName>,
     approver: Option<Email>,
-    /// An address, or `me` for the person of the token.
+    /// An e-mail address, or `me` for the token's person.
     waiting_for: Option<String>,
     limit: Option<u32>,
     cursor: Option<String>,
@@ -69,15 +69,15 @@ pub(in crate::http) async fn list(
 
 fn person(caller: &Principal, text: &str) -> Answer<Email> {
     let own = caller.person().filter(|_| text == "me").cloned();
-    let detail = "waiting_for is an e-mail address, or `me` with a token that belongs to a person";
+    let detail = "waiting_for must be an e-mail address, or `me` with a token that belongs to a person";
     own.or_else(|| text.parse().ok()).ok_or_else(|| Problem::new(Code::InvalidParameter, detail))
 }
 
-/// How long to wait for a decision.
+/// The query parameters of a request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Wait {
-    /// Seconds.
+    /// Seconds to wait for a decision.
     wait: Option<u64>,
 }
 
@@ -88,9 +88,9 @@ pub(in crate::http) async fn show(
     Segment(id): Segment<RequestId>,
     Params(Wait { wait }): Params<Wait>,
 ) -> Answer<Json<RequestView>> {
-    // Waiting calls leave half of the connections to the others: beyond that, the answer is how it stands now.
-    let place = wait.filter(|wait| *wait > 0).and_then(|_| app.waits.try_acquire().ok());
-    let wait = Duration::from_secs(wait.filter(|_| place.is_some()).unwrap_or(0));
+    // Waiting calls may use at most half of the connections; without a permit, the call returns the current state.
+    let permit = wait.filter(|wait| *wait > 0).and_then(|_| app.waits.try_acquire().ok());
+    let wait = Duration::from_secs(wait.filter(|_| permit.is_some()).unwrap_or(0));
     Ok(Json(app.hub.wait(&caller, id, wait, &app.stop).await?))
 }
 
@@ -170,7 +170,7 @@ pub(in crate::http) async fn claim(
     Segment(id): Segment<RequestId>,
     Idempotency(key): Idempotency,
     Body(input): Body<ClaimInput>,
-) -> Answer<Json<Claimed>> {
+) -> Answer<Json<ClaimedAction>> {
     Ok(Json(app.hub.claim(&caller, id, input, key).await?))
 }
 

@@ -1,4 +1,4 @@
-//! `/v1/slack`: what Slack sends. Its signature stands in for a token.
+//! `/v1/slack`: calls from Slack, authenticated by Slack's signature instead of a token.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::http::extract::read_body;
 use crate::http::{App, Problem};
 use crate::hub::{HubError, Signed, SlackAnswer};
 
-/// Slack waits 3 seconds; whoever clicked is to be told of it before.
+/// Slack waits 3 seconds for the response, so the hub must answer earlier.
 const ANSWERED: Duration = Duration::from_millis(2_500);
 
 /// `POST /v1/slack/interactions`
@@ -29,13 +29,13 @@ pub(in crate::http) async fn commands(State(app): State<App>, request: Request) 
     in_time(app.hub.slack_command(signed(&headers, &body))).await
 }
 
-/// The body is what is signed, so it has to be read before anybody is known: only when the rest may be Slack's, and a bounded
-/// number at once.
+/// Reads the body, which must happen before the signature can be verified: only if the headers may be Slack's, and only
+/// a bounded number of bodies concurrently.
 async fn read(app: &App, request: Request) -> Answer<(HeaderMap, Bytes)> {
     let headers = request.headers().clone();
     app.hub.check_slack_head(signed(&headers, &[]))?;
-    let full = |_| Problem::new(Code::Busy, "as many calls of Slack as are read at once are under way: try again");
-    let _place = app.unproven.try_acquire().map_err(full)?;
+    let full = |_| Problem::new(Code::Busy, "too many concurrent calls from Slack: try again");
+    let _permit = app.unproven.try_acquire().map_err(full)?;
     Ok((headers, read_body(request, app).await?))
 }
 
@@ -44,9 +44,9 @@ fn signed<'c>(headers: &'c HeaderMap, body: &'c [u8]) -> Signed<'c> {
     Signed { timestamp: text("x-slack-request-timestamp"), signature: text("x-slack-signature"), body }
 }
 
-async fn in_time(taken: impl Future<Output = Result<SlackAnswer, HubError>>) -> Answer<Response> {
-    let late = |_| Problem::new(Code::StorageUnavailable, "the hub cannot write it down in time: try again");
-    match tokio::time::timeout(ANSWERED, taken).await.map_err(late)?? {
+async fn in_time(accepted: impl Future<Output = Result<SlackAnswer, HubError>>) -> Answer<Response> {
+    let late = |_| Problem::new(Code::StorageUnavailable, "the hub cannot store the call in time: try again");
+    match tokio::time::timeout(ANSWERED, accepted).await.map_err(late)?? {
         SlackAnswer::Acknowledged => Ok(StatusCode::OK.into_response()),
         SlackAnswer::Shown(shown) => Ok(Json(shown).into_response()),
     }

@@ -1,4 +1,4 @@
-//! What all pages share.
+//! The response of a page: its HTML with the security headers that all pages share.
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -6,25 +6,13 @@ use axum::response::{Html, IntoResponse, Response};
 
 use crate::codes::Code;
 use crate::http::Problem;
-use crate::http::assets::style_path;
 
-/// Nothing is loaded but the hub's own style; forms go to the hub only; no page is framed.
+/// Content security policy: pages load only the hub's own styles and images, post forms only to the hub, and cannot be
+/// framed.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
-#[derive(Template)]
-#[template(path = "pages/home.html")]
-struct HomePage {
-    style: String,
-    version: &'static str,
-}
-
-/// `GET /`
-pub(in crate::http) async fn home() -> Response {
-    page_response(StatusCode::OK, &HomePage { style: style_path(), version: env!("CARGO_PKG_VERSION") })
-}
-
-/// A page with the headers that keep it private: no cache, no referrer, no index, no outside content.
+/// Renders a page, with headers against caching, referrers, indexing, framing and external content.
 pub(in crate::http) fn page_response(status: StatusCode, page: &impl Template) -> Response {
     let html = match page.render() {
         Ok(html) => html,

@@ -1,10 +1,10 @@
-//! A page that only says something: a dead link, a failure.
+//! The message page: explains an invalid link or a failure.
 
 use askama::Template;
 
 use crate::http::assets::style_path;
 
-/// A heading, a sentence, and where to go from here.
+/// A heading, a sentence, and an optional link back.
 #[derive(Template)]
 #[template(path = "pages/message.html")]
 pub(in crate::http) struct MessagePage {

@@ -1,9 +1,12 @@
-//! Pages for people: they work on a phone, by keyboard, without JavaScript, light and dark.
+//! HTML pages, a file or folder for each. They work on phones, by keyboard and without JavaScript, with light and dark
+//! colours. Their templates are in `templates/pages/`, under the same names.
 
 mod decision;
+mod home;
 mod layout;
 mod message;
 
 pub(super) use decision::DecisionPage;
-pub(super) use layout::{home, page_response};
+pub(super) use home::home;
+pub(super) use layout::page_response;
 pub(super) use message::MessagePage;

@@ -1,5 +1,5 @@
-//! Declarative configuration: a manifest says what should be, the plan says what would change, applying changes it all or not
-//! at all. What the manifest does not name stays as it is.
+//! Declarative configuration: applies a manifest in one transaction, all of it or nothing, and returns the plan.
+//! Objects that the manifest does not name stay unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,13 +10,13 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use super::plan::{Change, Plan, Verb};
-use super::policy_warnings::warnings;
-use super::unnamed::besides;
+use super::policy_warnings::policy_warnings;
+use super::unnamed::unnamed_and_duplicates;
 use crate::approval::{Email, GroupName, ResourceName};
 use crate::audit::{Actor, Entry};
 use crate::codes::Code;
 use crate::delivery::TargetPolicy;
+use crate::hub::apply_plan::{ApplyPlan, ConfigChange, Verb};
 use crate::hub::templates::TemplateManifest;
 use crate::hub::{
     EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, endpoints as services, input, require,
@@ -30,31 +30,28 @@ use crate::store::resources::Resource;
 use crate::store::{Session, Signal, StoreError, Tx, endpoints, groups, membership_checks, people, resources};
 use crate::time::Timestamp;
 
-/// Most things of one kind in a manifest.
+/// Most objects of one kind in a manifest.
 const MAX_ITEMS: usize = 2_000;
 
-/// What should be.
+/// The desired configuration.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Groups by name.
     #[serde(default)]
     pub groups: BTreeMap<GroupName, GroupInput>,
-    /// People by address.
     #[serde(default, deserialize_with = "people_by_address")]
     pub people: BTreeMap<Email, PersonInput>,
-    /// Resources by name.
     #[serde(default)]
     pub resources: BTreeMap<ResourceName, ResourceInput>,
-    /// Endpoints; told apart by name.
+    /// Identified by name.
     #[serde(default)]
     pub endpoints: Vec<EndpointInput>,
-    /// Templates; told apart by channel, event, and what they are for.
+    /// Identified by channel, event, and endpoint or resource.
     #[serde(default)]
     pub templates: Vec<TemplateManifest>,
 }
 
-/// People by address, each of them once: `Dana@Example.com` and `dana@example.com` are two keys, and one person.
+/// Rejects duplicate people: `Dana@Example.com` and `dana@example.com` are two keys, but one person.
 fn people_by_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Email, PersonInput>, D::Error> {
     struct ByAddress;
 
@@ -68,7 +65,7 @@ fn people_by_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTree
         fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
             let mut people = BTreeMap::new();
             while let Some((email, person)) = entries.next_entry::<Email, PersonInput>()? {
-                let twice = format!("{email} stands here twice: case makes no difference in addresses");
+                let twice = format!("{email} is listed twice: addresses are not case-sensitive");
                 if people.insert(email, person).is_some() {
                     return Err(A::Error::custom(twice));
                 }
@@ -80,7 +77,7 @@ fn people_by_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTree
     deserializer.deserialize_map(ByAddress)
 }
 
-/// A manifest, checked.
+/// A valid manifest.
 #[derive(Debug, Clone)]
 struct Target {
     groups: Vec<Group>,
@@ -91,15 +88,15 @@ struct Target {
 }
 
 impl Hub {
-    /// Makes what the manifest says so; with `dry_run`, only says what would change.
+    /// Applies a manifest; with `dry_run`, only returns what would change.
     ///
     /// # Errors
-    /// When the caller may not, or something in the manifest cannot be meant; then nothing is changed.
-    pub async fn apply(&self, caller: &Principal, manifest: Manifest, dry_run: bool) -> Result<Plan, HubError> {
+    /// When the caller may not, or the manifest is invalid; then nothing changes.
+    pub async fn apply(&self, caller: &Principal, manifest: Manifest, dry_run: bool) -> Result<ApplyPlan, HubError> {
         require(caller, &[Scope::Admin])?;
         input::count("/templates", manifest.templates.len(), MAX_ITEMS)?;
         let templates = self.check_templates(&manifest.templates, &manifest.endpoints).await?;
-        // Rules are tried on all of their examples, which may take a while.
+        // The rules are checked against all of their examples, which may take a while.
         let checking = tokio::task::spawn_blocking(move || Target::check(manifest, templates));
         let target = checking.await.map_err(|_| StoreError::Panicked)??;
         let (now, targets, actor) = (self.clock.now(), Arc::clone(&self.targets), caller.actor());
@@ -108,33 +105,33 @@ impl Hub {
             .write(move |tx| {
                 Box::pin(async move {
                     let plan = target.carry_out(tx, &targets, now, &actor).await?;
-                    // A dry run is a real run that is rolled back, so that the two cannot differ.
-                    if dry_run { Err(Rehearsal::Done(plan)) } else { Ok(plan) }
+                    // A dry run is a real run that is rolled back, so the two cannot differ.
+                    if dry_run { Err(RolledBack::DryRun(plan)) } else { Ok(plan) }
                 })
             })
             .await;
         match applied {
-            Ok(plan) => Ok(Plan { applied: true, ..plan }),
-            Err(Rehearsal::Done(plan)) => Ok(without_secrets(plan)),
-            Err(Rehearsal::Failed(error)) => Err(error),
+            Ok(plan) => Ok(ApplyPlan { applied: true, ..plan }),
+            Err(RolledBack::DryRun(plan)) => Ok(without_secrets(plan)),
+            Err(RolledBack::Failed(error)) => Err(error),
         }
     }
 }
 
-/// How a run inside the transaction ended without being kept.
-enum Rehearsal {
-    Done(Plan),
+/// Why the transaction was rolled back.
+enum RolledBack {
+    DryRun(ApplyPlan),
     Failed(HubError),
 }
 
-impl<E: Into<HubError>> From<E> for Rehearsal {
+impl<E: Into<HubError>> From<E> for RolledBack {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }
 }
 
-/// A secret that was rolled back is nobody's.
-fn without_secrets(mut plan: Plan) -> Plan {
+/// Removes the secrets, which are not valid after a rollback and must not be in the audit trail.
+fn without_secrets(mut plan: ApplyPlan) -> ApplyPlan {
     plan.changes.iter_mut().for_each(|change| change.secret = None);
     plan
 }
@@ -174,7 +171,7 @@ impl Target {
         targets: &TargetPolicy,
         now: Timestamp,
         actor: &Actor,
-    ) -> Result<Plan, HubError> {
+    ) -> Result<ApplyPlan, HubError> {
         let mut changes = Vec::new();
         for group in &self.groups {
             let verb = verb(groups::get(tx.session(), &group.name).await?.as_ref(), group);
@@ -183,21 +180,21 @@ impl Target {
                 membership_checks::ask(tx.session(), &group.name, now).await?;
                 tx.signal(Signal::Deadline);
             }
-            changes.push(Change { verb, kind: "group", name: group.name.to_string(), secret: None });
+            changes.push(ConfigChange { verb, kind: "group", name: group.name.to_string(), secret: None });
         }
         for person in &self.people {
             let verb = verb(people::get(tx.session(), &person.email).await?.as_ref(), person);
             if verb != Verb::Keep {
                 people::put(tx.session(), person, now).await?;
             }
-            changes.push(Change { verb, kind: "person", name: person.email.to_string(), secret: None });
+            changes.push(ConfigChange { verb, kind: "person", name: person.email.to_string(), secret: None });
         }
         for resource in &self.resources {
             let verb = verb(resources::get(tx.session(), &resource.name).await?.as_ref(), resource);
             if verb != Verb::Keep {
                 resources::put(tx.session(), resource, now).await?;
             }
-            changes.push(Change { verb, kind: "resource", name: resource.name.to_string(), secret: None });
+            changes.push(ConfigChange { verb, kind: "resource", name: resource.name.to_string(), secret: None });
         }
         for input in self.endpoints {
             changes.push(put_endpoint(tx, input, targets, now, actor).await?);
@@ -207,11 +204,11 @@ impl Target {
         }
         let mut found = Vec::new();
         for resource in &self.resources {
-            found.extend(warnings(tx.session(), resource, now).await?);
+            found.extend(policy_warnings(tx.session(), resource, now).await?);
         }
         found.dedup();
         if changes.iter().any(|change| change.verb != Verb::Keep) {
-            let secretless = without_secrets(Plan {
+            let secretless = without_secrets(ApplyPlan {
                 applied: true,
                 changes: changes.clone(),
                 warnings: Vec::new(),
@@ -220,13 +217,13 @@ impl Target {
             let details = json!({"changes": secretless.changes});
             tx.record(&Entry { details, ..Entry::new(now, "configuration.applied", actor.clone()) })?;
         }
-        let (twins, unnamed) = besides(tx.session(), &changes).await?;
-        found.extend(twins);
-        Ok(Plan { applied: false, changes, warnings: found, unnamed })
+        let (duplicate_targets, unnamed) = unnamed_and_duplicates(tx.session(), &changes).await?;
+        found.extend(duplicate_targets);
+        Ok(ApplyPlan { applied: false, changes, warnings: found, unnamed })
     }
 }
 
-/// Of two endpoints with one name, the second would silently take the first one's place.
+/// Rejects two endpoints with one name: the second would silently replace the first.
 fn check_endpoint_names(endpoints: &[EndpointInput]) -> Result<(), HubError> {
     let mut names = BTreeSet::new();
     match endpoints.iter().position(|endpoint| !names.insert(&endpoint.name)) {
@@ -244,7 +241,7 @@ async fn put_endpoint(
     targets: &TargetPolicy,
     now: Timestamp,
     actor: &Actor,
-) -> Result<Change, HubError> {
+) -> Result<ConfigChange, HubError> {
     let name = input.name.to_string();
     let known = known_endpoint(tx.session(), &input).await?;
     let endpoint = input.check(known.as_ref(), targets, now).map_err(|error| within("endpoints", &name, error))?;
@@ -254,21 +251,21 @@ async fn put_endpoint(
         Some(_) => Verb::Update,
     };
     if let Some(known) = &known {
-        services::switched_on(tx.session(), known.state, &endpoint).await?;
+        services::clear_health_if_enabled(tx.session(), known.state, &endpoint).await?;
     }
     if verb != Verb::Keep {
-        services::check_apps(tx.session(), &endpoint).await.map_err(|error| within("endpoints", &name, error))?;
+        services::check_app_count(tx.session(), &endpoint).await.map_err(|error| within("endpoints", &name, error))?;
     }
     let endpoint = match verb {
         Verb::Create => services::save(tx, endpoint, "endpoint.created", now, actor.clone()).await?,
         Verb::Update => services::save(tx, endpoint, "endpoint.updated", now, actor.clone()).await?,
         Verb::Keep => endpoint,
     };
-    // Shown when it is new: nobody could learn it otherwise.
+    // A new secret is shown once: there is no other way to read it.
     let is_new = known.is_none_or(|known| known.secret.is_none());
     let secret = endpoint.secret.as_ref().filter(|_| is_new);
     let secret = secret.map(|secret| secret.expose_secret().to_owned());
-    Ok(Change { verb, kind: "endpoint", name, secret })
+    Ok(ConfigChange { verb, kind: "endpoint", name, secret })
 }
 
 async fn known_endpoint(session: &mut Session, input: &EndpointInput) -> Result<Option<Endpoint>, HubError> {
@@ -283,7 +280,8 @@ fn verb<T: PartialEq>(known: Option<&T>, wanted: &T) -> Verb {
     }
 }
 
-/// Secrets have no equality of their own, so that nobody compares them by accident.
+/// Whether two endpoints have the same configuration. Secrets do not implement equality, so that nobody compares them
+/// by accident.
 fn same_endpoint(one: &Endpoint, other: &Endpoint) -> bool {
     let secret = |endpoint: &Endpoint| endpoint.secret.as_ref().map(|secret| secret.expose_secret().to_owned());
     one.channel == other.channel
@@ -300,7 +298,7 @@ fn same_endpoint(one: &Endpoint, other: &Endpoint) -> bool {
         && one.state == other.state
 }
 
-/// Says in which part of the manifest an error lies.
+/// Prefixes the error's pointer with the object's place in the manifest.
 fn within(kind: &str, name: &str, error: HubError) -> HubError {
     match error {
         HubError::Invalid { code, pointer, detail } => {

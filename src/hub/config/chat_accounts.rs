@@ -1,4 +1,5 @@
-//! Whose the accounts of a chat are. An admin says so, or the person themselves, with their own token: never whoever opens a link.
+//! Links between chat accounts and people. An admin sets them, or the person confirms a code from the chat with their
+//! own token. A signed link is never enough, since it does not identify a person.
 
 use std::collections::BTreeSet;
 
@@ -15,47 +16,43 @@ use crate::store::{Session, Tx};
 use crate::time::Timestamp;
 use crate::unicode::unwrapped;
 
-/// Longest id of a workspace or a member.
+/// Longest Slack id of a workspace or member.
 const MAX_ID: usize = 32;
 
-/// All accounts of a person.
+/// All chat accounts of a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChatIdentities {
-    /// In order.
     pub identities: BTreeSet<Account>,
 }
 
-/// A code that somebody was given in the chat.
+/// A code that the hub showed to a member in the chat.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkCode {
-    /// As it was given.
     pub code: String,
 }
 
-/// An account that is a person's from now on.
+/// A chat account that is now linked to a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BoundAccount {
-    /// Which.
     #[serde(flatten)]
     pub account: Account,
-    /// What its owner is called there.
+    /// The member's name in the chat.
     pub name: String,
-    /// Whose.
     pub person: Email,
 }
 
-/// An account without what stands unseen around its ids when they are copied.
+/// Removes white space and invisible characters that copying has left around the ids.
 fn unwrapped_account(account: Account) -> Account {
     Account { team: unwrapped(&account.team).to_owned(), user: unwrapped(&account.user).to_owned(), ..account }
 }
 
 impl Hub {
-    /// Says which accounts are a person's: these and no others.
+    /// Replaces the linked accounts of a person.
     ///
     /// # Errors
-    /// When the caller may not, or one of them is another person's.
+    /// When the caller may not, an id is invalid, or an account is linked to another person.
     pub async fn put_chat_identities(
         &self,
         caller: &Principal,
@@ -69,7 +66,7 @@ impl Hub {
             let is_id =
                 |id: &str| (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
             if !is_id(&account.team) || !is_id(&account.user) {
-                let detail = "team and user are Slack's ids, such as T0123ABCD and U0123ABCD";
+                let detail = "team and user must be Slack ids, such as T0123ABCD and U0123ABCD";
                 return Err(HubError::invalid(Code::InvalidParameter, format!("/identities/{place}"), detail));
             }
         }
@@ -93,7 +90,7 @@ impl Hub {
         Ok(input)
     }
 
-    /// The accounts of a person.
+    /// Returns the linked accounts of a person.
     ///
     /// # Errors
     /// When the caller may not see them.
@@ -105,12 +102,12 @@ impl Hub {
         Ok(ChatIdentities { identities: found.into_iter().collect() })
     }
 
-    /// Says that the account which was given the code is the caller's own.
+    /// Links the account that received the code to the caller.
     ///
     /// # Errors
-    /// When the token is no person's, the code is none or its time is over, or the account is somebody else's.
+    /// When the token belongs to no person, the code is unknown or expired, or the account is linked to another person.
     pub async fn confirm_chat_identity(&self, caller: &Principal, input: LinkCode) -> Result<BoundAccount, HubError> {
-        let detail = "this token belongs to no person: confirm with a token of your own";
+        let detail = "this token belongs to no person: confirm with your own token";
         let person = caller.person().cloned().ok_or_else(|| HubError::invalid(Code::PersonRequired, "", detail))?;
         input::text("/code", &input.code, limits::SHORT)?;
         let (now, actor) = (self.clock.now(), caller.actor());
@@ -118,7 +115,7 @@ impl Hub {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let detail = "there is no such code, or its 10 minutes are over: ask for a new one in the chat";
+                    let detail = "this code is unknown, or older than 10 minutes: request a new one in the chat";
                     let unknown = || HubError::invalid(Code::CodeInvalid, "/code", detail);
                     let used = chat_identities::use_code(tx.session(), &code, now).await?;
                     let (account, name) = used.ok_or_else(unknown)?;
@@ -138,7 +135,8 @@ async fn owner(session: &mut Session, account: &Account) -> Result<Option<Email>
 
 async fn bind(tx: &mut Tx, account: &Account, person: &Email, actor: &Actor, now: Timestamp) -> Result<(), HubError> {
     if owner(tx.session(), account).await?.is_some() {
-        let detail = format!("member {} of workspace {} is another person already", account.user, account.team);
+        let detail =
+            format!("member {} of workspace {} is already linked to another person", account.user, account.team);
         return Err(HubError::conflict(Code::IdentityTaken, detail));
     }
     chat_identities::bind(tx.session(), account, person, now).await?;

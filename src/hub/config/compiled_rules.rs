@@ -1,4 +1,4 @@
-//! The rules of resources, compiled once each.
+//! Compiles the guardrails of resources, once each, and judges payloads by them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,20 +10,20 @@ use crate::codes::Code;
 use crate::hub::HubError;
 use crate::store::StoreError;
 
-/// Compiled lists of rules kept; more than this only cost a compilation now and then.
+/// Compiled rule lists in the cache; more than this cost an occasional recompilation.
 const CACHED: usize = 256;
 
-/// Bytes up to which a command is judged where it is asked about: well below a millisecond, less than a change of threads is
-/// worth. Beyond, other calls would wait for it.
+/// Longest command, in bytes, that is judged on the runtime's thread: it takes well below a millisecond, so a change of
+/// threads does not pay. A longer command would delay other calls.
 const SHORT: usize = 4 * 1024;
-/// Long commands that are judged at the same time; more would only take the processor from each other.
+/// Long commands that are judged concurrently; more would only compete for the processor.
 const LONG_AT_ONCE: usize = 2;
 
-/// Compiled lists of rules.
+/// A cache of compiled rule lists.
 pub(in crate::hub) struct RuleBooks {
-    /// A std mutex: held for a map look-up, never across an await or a compilation.
+    /// A std mutex: locked for a map look-up, never across an await or a compilation.
     compiled: Mutex<HashMap<Vec<Guardrail>, Arc<Guardrails>>>,
-    /// A place for each long command that is being judged.
+    /// A permit for each long command that is being judged.
     long: Arc<Semaphore>,
 }
 
@@ -34,7 +34,7 @@ impl Default for RuleBooks {
 }
 
 impl RuleBooks {
-    /// The rules, ready to judge.
+    /// Returns the compiled rules, from the cache if possible.
     fn get(&self, rules: &[Guardrail]) -> Result<Arc<Guardrails>, HubError> {
         let cache = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = cache().get(rules) {
@@ -49,7 +49,7 @@ impl RuleBooks {
         Ok(compiled)
     }
 
-    /// What the rules say of a payload, which is given back. A long command is judged beside the runtime's threads.
+    /// Judges a payload, and returns it with the judgement. A long command is judged on a blocking thread.
     pub(in crate::hub) async fn judge(
         &self,
         rules: &[Guardrail],
@@ -59,17 +59,17 @@ impl RuleBooks {
         if rules.is_empty() || Guardrails::length(&payload) <= SHORT {
             return Ok((rules.judge(&payload), payload));
         }
-        let place = Arc::clone(&self.long).acquire_owned().await.map_err(|_| StoreError::Busy)?;
+        let permit = Arc::clone(&self.long).acquire_owned().await.map_err(|_| StoreError::Busy)?;
         let judged = tokio::task::spawn_blocking(move || {
             let judgement = rules.judge(&payload);
-            // Not before it is done, even when nobody waits for it any more.
-            drop(place);
+            // Released only when the work is done, even if the caller has gone.
+            drop(permit);
             (judgement, payload)
         });
         judged.await.map_err(|_| StoreError::Panicked.into())
     }
 
-    /// Another payload with what the core has to know of it.
+    /// Returns the proposal of another payload, with its digest and ruling.
     pub(in crate::hub) async fn proposal(&self, rules: &[Guardrail], payload: Payload) -> Result<Proposal, HubError> {
         let digest = digest(&payload)?;
         let (judgement, payload) = self.judge(rules, payload).await?;
@@ -116,7 +116,7 @@ mod tests {
         };
         for (given, elsewhere) in [(payload("drop table x".to_owned()), false), (long, true), (scripted, true)] {
             let mut judging = pin!(books.judge(&rules, given.clone()));
-            // Nothing but another thread could have done it when the first poll comes back without an answer.
+            // If the first poll is pending, another thread does the work.
             let judged = match judging.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(judged) if !elsewhere => judged,
                 Poll::Pending if elsewhere => judging.await,

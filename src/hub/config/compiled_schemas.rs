@@ -1,4 +1,5 @@
-//! Checks a request's context against its resource's JSON Schema. Schemas come from operators and are compiled once each.
+//! Validates a request's context against its resource's JSON Schema. Schemas come from operators and are compiled once
+//! each.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,25 +12,29 @@ use crate::approval::Digest;
 use crate::codes::Code;
 use crate::hub::HubError;
 
-/// Compiled schemas kept; more resources than this only cost a compilation now and then.
+/// Compiled schemas in the cache; more than this cost an occasional recompilation.
 const CACHED: usize = 256;
-/// Spaces in front of a pattern in the regex crate's messages.
+/// Indentation of the pattern in the regex crate's error messages.
 const REGEX_INDENT: usize = 4;
 
-/// Compiled schemas by the digest of their text.
+/// A cache of compiled schemas, by the digest of their text.
 #[derive(Default)]
 pub(in crate::hub) struct ContextSchemas {
-    /// A std mutex: held for a map look-up, never across an await or a compilation.
+    /// A std mutex: locked for a map look-up, never across an await or a compilation.
     compiled: Mutex<HashMap<Digest, Arc<Validator>>>,
 }
 
 impl ContextSchemas {
-    /// Whether the context meets the schema; an absent context is checked as `null`.
+    /// Validates the context; an absent context is validated as `null`.
     pub(in crate::hub) fn check(&self, schema: &Value, context: Option<&Value>) -> Result<(), HubError> {
         let validator = self.validator(schema)?;
         validator.validate(context.unwrap_or(&Value::Null)).map_err(|error| {
             let pointer = format!("/context{}", error.instance_path());
-            HubError::invalid(Code::ContextInvalid, pointer, format!("the resource's schema refuses this: {error}"))
+            HubError::invalid(
+                Code::ContextInvalid,
+                pointer,
+                format!("this does not match the resource's schema: {error}"),
+            )
         })
     }
 
@@ -49,10 +54,10 @@ impl ContextSchemas {
     }
 }
 
-/// Compiles an operator's schema: nothing outside of it is fetched, and its patterns take time linear in the text.
+/// Compiles an operator's schema. External references are not fetched, and patterns are matched in linear time.
 pub(super) fn compile(schema: &Value) -> Result<Validator, HubError> {
     jsonschema::options().with_pattern_options(PatternOptions::regex()).build(schema).map_err(|error| {
-        // What the draft itself refuses is found by its meta-schema, whose instance the schema is.
+        // The draft's meta-schema reports errors with the schema as its instance.
         let place = Some(error.instance_path()).filter(|place| !place.as_str().is_empty());
         let pointer = format!("/context_schema{}", place.unwrap_or_else(|| error.schema_path()));
         let why = match (error.kind(), error.instance().as_str()) {
@@ -66,10 +71,10 @@ pub(super) fn compile(schema: &Value) -> Result<Validator, HubError> {
     })
 }
 
-/// Which construct of a pattern it is that is not taken, and where it stands.
+/// Explains why a pattern is not supported: the construct and its position.
 fn refusal(pattern: &str) -> String {
     if pattern.contains("[^]") {
-        return "[^] is taken for a class that is not closed: write [\\s\\S] for any character".to_owned();
+        return "[^] is read as an unclosed class: write [\\s\\S] for any character".to_owned();
     }
     match regex::Regex::new(pattern) {
         Err(regex::Error::CompiledTooBig(_)) => "its repetitions make it too large".to_owned(),
@@ -82,7 +87,7 @@ fn refusal(pattern: &str) -> String {
             let place = place.map(|place| format!(" (at character {place})")).unwrap_or_default();
             format!("{what}{place}. Patterns are matched in linear time")
         }
-        Ok(_) => "it is not written as ECMA 262 wants".to_owned(),
+        Ok(_) => "it is not valid by ECMA 262".to_owned(),
     }
 }
 

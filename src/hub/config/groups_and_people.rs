@@ -16,21 +16,21 @@ use crate::store::{Signal, groups, in_use, membership_checks, people, resources}
 
 /// Most members of one group.
 const MAX_MEMBERS: usize = 2_000;
-/// A group as given.
+
+/// The body that sets a group.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupInput {
-    /// Who is in it.
     pub members: BTreeSet<Email>,
 }
 
-/// A person as given.
+/// The body that sets a person.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PersonInput {
-    /// What to call them.
+    /// Display name.
     pub name: String,
-    /// When they are away, and who stands in for them.
+    /// When they are away, and their stand-in.
     #[serde(default)]
     pub absence: Option<Absence>,
 }
@@ -48,10 +48,10 @@ impl PersonInput {
         let absence = self.absence.filter(|absence| *absence != Absence::default());
         if let Some(Absence { from, until, delegate }) = &absence {
             if from.is_some_and(|from| until.is_some_and(|until| until <= from)) {
-                return Err(HubError::invalid(Code::InvalidAbsence, "/absence/until", "until lies before from"));
+                return Err(HubError::invalid(Code::InvalidAbsence, "/absence/until", "until must be after from"));
             }
             if delegate.as_ref() == Some(&email) {
-                let detail = "nobody stands in for themselves: name somebody else, or nobody";
+                let detail = "a person cannot be their own stand-in: name another person, or omit delegate";
                 return Err(HubError::invalid(Code::InvalidAbsence, "/absence/delegate", detail));
             }
         }
@@ -59,13 +59,13 @@ impl PersonInput {
     }
 }
 
-/// Refuses the deletion of a group that requests count on.
+/// Rejects the deletion of a group that pending requests name.
 fn refuse_waiting(group: &GroupName, requests: Vec<String>) -> Result<(), HubError> {
     if requests.is_empty() {
         return Ok(());
     }
     let detail = format!(
-        "requests that wait name group {group}, {} among them: decide or cancel them first, or change the group's members",
+        "pending requests name group {group}, for example {}: decide or cancel them, or change the members",
         requests.join(", ")
     );
     Err(HubError::Conflict { code: Code::InUse, detail })
@@ -75,7 +75,7 @@ impl Hub {
     /// Creates or replaces a group.
     ///
     /// # Errors
-    /// When the caller may not, or the input cannot be meant.
+    /// When the caller may not, or the input is invalid.
     pub async fn put_group(&self, caller: &Principal, name: GroupName, input: GroupInput) -> Result<Group, HubError> {
         require(caller, &[Scope::Admin])?;
         let group = input.check(name)?;
@@ -95,7 +95,7 @@ impl Hub {
         Ok(group)
     }
 
-    /// One group.
+    /// Returns one group.
     ///
     /// # Errors
     /// When the caller may not see it or there is none.
@@ -104,7 +104,7 @@ impl Hub {
         groups::get(&mut self.store.read().await?, name).await?.ok_or(HubError::NotFound("group"))
     }
 
-    /// Groups in the order of names.
+    /// Lists groups by name.
     ///
     /// # Errors
     /// When the caller may not see them.
@@ -114,11 +114,11 @@ impl Hub {
         Ok(Page::cut(found, limit, |group| group.name.to_string()))
     }
 
-    /// Deletes a group that no resource asks, and no request that waits: a group that is made under its name later is another, and must
-    /// not decide by old links.
+    /// Deletes a group that no resource and no pending request names. Otherwise a later group of that name could decide
+    /// through old links.
     ///
     /// # Errors
-    /// When the caller may not, there is none, or it is asked.
+    /// When the caller may not, there is none, or it is in use.
     pub async fn delete_group(&self, caller: &Principal, name: GroupName) -> Result<(), HubError> {
         require(caller, &[Scope::Admin])?;
         loop {
@@ -130,7 +130,8 @@ impl Hub {
         }
     }
 
-    /// Deletes a group, unless what is configured is another than `version` by now: a request could name it that nobody has looked at.
+    /// Deletes a group. Returns `false` if the configuration's version is no longer `version`: then a request that was
+    /// not checked may name the group.
     async fn delete_unnamed(&self, caller: &Principal, name: GroupName, version: i64) -> Result<bool, HubError> {
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
@@ -140,7 +141,8 @@ impl Hub {
                         return Ok(false);
                     }
                     if let Some(resource) = resources::naming(tx.session(), &name).await? {
-                        let detail = format!("resource {resource} names group {name}: take it out of its policy first");
+                        let detail =
+                            format!("resource {resource} names group {name}: remove it from that policy first");
                         return Err(HubError::Conflict { code: Code::InUse, detail });
                     }
                     refuse_waiting(&name, in_use::waiting_for(tx.session(), &name).await?)?;
@@ -157,10 +159,10 @@ impl Hub {
             .await
     }
 
-    /// Adds or renames a person.
+    /// Creates or replaces a person.
     ///
     /// # Errors
-    /// When the caller may not, or the input cannot be meant.
+    /// When the caller may not, or the input is invalid.
     pub async fn put_person(&self, caller: &Principal, email: Email, input: PersonInput) -> Result<Person, HubError> {
         require(caller, &[Scope::Admin])?;
         let person = input.check(email)?;
@@ -178,7 +180,7 @@ impl Hub {
         Ok(person)
     }
 
-    /// One person.
+    /// Returns one person.
     ///
     /// # Errors
     /// When the caller may not see them or there is no such person.
@@ -187,7 +189,7 @@ impl Hub {
         people::get(&mut self.store.read().await?, email).await?.ok_or(HubError::NotFound("person"))
     }
 
-    /// People in the order of addresses.
+    /// Lists people by address.
     ///
     /// # Errors
     /// When the caller may not see them.
@@ -197,7 +199,7 @@ impl Hub {
         Ok(Page::cut(found, limit, |person| person.email.to_string()))
     }
 
-    /// Forgets what a person is called; their memberships stay.
+    /// Deletes a person's name and absence; their memberships stay.
     ///
     /// # Errors
     /// When the caller may not, or there is no such person.

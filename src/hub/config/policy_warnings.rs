@@ -1,4 +1,4 @@
-//! What in a resource's policy is likely not meant.
+//! Warnings about likely mistakes in a resource's policy.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::store::resources::Resource;
 use crate::store::{Session, endpoints, groups, people};
 use crate::time::Timestamp;
 
-/// Sentences for whoever wrote the policy.
-pub(super) async fn warnings(
+/// Returns the warnings, as sentences for the author of the policy.
+pub(super) async fn policy_warnings(
     session: &mut Session,
     resource: &Resource,
     now: Timestamp,
@@ -37,13 +37,15 @@ pub(super) async fn warnings(
     Ok(warnings)
 }
 
-/// Policies that nobody can fill, or nobody but whoever asks.
+/// Warns if nobody can fill the slots, or if a slot depends on one person who may be the requester.
 fn nobody_can_decide(resource: &Resource, roster: &Roster) -> Vec<String> {
     let (name, policy) = (&resource.name, &resource.policy);
     let terms = Terms { policy_slots: policy.slots.clone(), conflicted: policy.conflicted.clone(), ..Terms::default() };
     let slots = terms.slots_with(&[], roster);
     if !satisfiable(&slots, roster, |person| policy.conflicted.contains(person)) {
-        return vec![format!("nobody can fill every slot of {name}: requests to it will be refused")];
+        return vec![format!(
+            "there are not enough people to fill every slot of {name}: requests to it will be refused"
+        )];
     }
     if policy.procedure.allow_self_approval {
         return Vec::new();
@@ -53,12 +55,12 @@ fn nobody_can_decide(resource: &Resource, roster: &Roster) -> Vec<String> {
     };
     let alone = indispensable(&slots, roster, |person| policy.conflicted.contains(person)).into_iter().filter(asks);
     alone
-        .map(|person| format!("what {person} asks of {name} nobody else could approve: it will be refused"))
+        .map(|person| format!("requests of {person} to {name} will be refused: nobody else can approve them"))
         .take(5)
         .collect()
 }
 
-/// A number of rejects that there are not people enough for.
+/// Warns if there are fewer people than `reject_needed`.
 fn too_few_to_reject(resource: &Resource, roster: &Roster) -> Option<String> {
     let policy = &resource.policy;
     let groups = policy.slots.iter().map(|slot| &slot.group);
@@ -66,10 +68,10 @@ fn too_few_to_reject(resource: &Resource, roster: &Roster) -> Option<String> {
     let able = people.into_iter().filter(|person| !policy.conflicted.contains(*person)).count();
     let needed = policy.procedure.reject_needed;
     (needed > 1 && able < needed as usize)
-        .then(|| format!("{} wants {needed} rejections, and only {able} people could reject", resource.name))
+        .then(|| format!("{} needs {needed} rejections, but only {able} people can reject", resource.name))
 }
 
-/// Groups whose people no endpoint tells.
+/// Warns about deciding groups that no endpoint notifies.
 async fn unreachable_groups(session: &mut Session, resource: &Resource) -> Result<Vec<String>, HubError> {
     let endpoints = endpoints::all(session).await?;
     let serves = |group: &_| {
@@ -81,10 +83,10 @@ async fn unreachable_groups(session: &mut Session, resource: &Resource) -> Resul
         })
     };
     let silent = resource.policy.deciding_groups().into_iter().filter(|group| !serves(group));
-    Ok(silent.map(|group| format!("no endpoint tells group {group} of requests to {}", resource.name)).collect())
+    Ok(silent.map(|group| format!("no endpoint notifies group {group} of requests to {}", resource.name)).collect())
 }
 
-/// Groups whose members are all away without anybody in their place.
+/// Warns about deciding groups whose members are all away without a stand-in.
 async fn all_away(
     session: &mut Session,
     resource: &Resource,
@@ -103,5 +105,5 @@ async fn all_away(
         let mut members = roster.members(group).peekable();
         members.peek().is_some() && members.all(|member| away.contains(member))
     });
-    Ok(deserted.map(|group| format!("everybody in group {group} is away, and nobody stands in for them")).collect())
+    Ok(deserted.map(|group| format!("all members of group {group} are away without a stand-in")).collect())
 }

@@ -1,4 +1,4 @@
-//! Resources.
+//! Resources with their policies: checks, writes, reads and deletes them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::compiled_schemas;
-use super::policy_warnings::warnings;
+use super::policy_warnings::policy_warnings;
 use crate::approval::{
     Assurance, BreakGlass, Detail, Email, Escalation, GroupName, Guardrail, Guardrails, Policy, Procedure,
     ResourceName, Slot, WorkingHours, limits, validate_slots, with_added,
@@ -23,87 +23,80 @@ use crate::store::resources::{self, Resource};
 /// Largest context schema, in bytes of compact JSON.
 const MAX_SCHEMA: usize = 64 * 1024;
 
-/// A resource as given: its policy and what is known of it.
+/// The body that sets a resource: its description, policy and context schema.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResourceInput {
-    /// What it is, for people.
     #[serde(default)]
     pub description: Option<String>,
-    /// Who must approve.
     pub slots: Vec<Slot>,
     /// Time to decide.
     #[serde(default)]
     pub timeout_seconds: Option<u32>,
-    /// Whether the requester must say why.
+    /// Whether requests must give a reason.
     #[serde(default)]
     pub reason_required: bool,
-    /// Whether a reject must say why.
+    /// Whether rejections must give a reason.
     #[serde(default)]
     pub reject_reason_required: bool,
-    /// How many distinct people must reject to end a request.
+    /// Number of distinct people who must reject to end a request; 1 by default.
     #[serde(default)]
     pub reject_needed: Option<u32>,
     /// Members need no approval.
     #[serde(default)]
     pub exempt_groups: BTreeSet<GroupName>,
-    /// Who may ask at all; everybody when empty.
+    /// The groups that may ask; empty for everybody.
     #[serde(default)]
     pub requester_groups: BTreeSet<GroupName>,
-    /// People who may never decide about it.
+    /// People who may never decide requests to it.
     #[serde(default)]
     pub conflicted: BTreeSet<Email>,
-    /// Whether the requester may fill a place too.
+    /// Whether the requester's own approval counts.
     #[serde(default)]
     pub allow_self_approval: bool,
-    /// How sure the hub must be of who votes.
+    /// Weakest accepted assurance of the voter's identity.
     #[serde(default)]
     pub min_assurance: Option<Assurance>,
-    /// Time to use what was approved.
+    /// Time to claim an approved action.
     #[serde(default)]
     pub use_within_seconds: Option<u32>,
-    /// Longest access window that may be asked for.
+    /// Longest access window.
     #[serde(default)]
     pub max_duration_seconds: Option<u32>,
-    /// Never approved in bulk.
+    /// Excludes its requests from bulk approval.
     #[serde(default)]
     pub high_risk: bool,
-    /// How much of a request leaves for a channel.
+    /// How much of a request is sent to channels.
     #[serde(default)]
     pub detail: Detail,
-    /// Who may go ahead in an emergency.
+    /// Who may break the glass.
     #[serde(default)]
     pub break_glass: Option<BreakGlass>,
-    /// When those asked are reminded, in seconds since asking.
+    /// Times of reminders, in seconds after creation.
     #[serde(default)]
     pub reminders: Vec<u32>,
-    /// Who else is asked when nobody decides.
+    /// Further groups that are asked after a time without a decision.
     #[serde(default)]
     pub escalation: Vec<Escalation>,
-    /// When people work.
     #[serde(default)]
     pub working_hours: Option<WorkingHours>,
-    /// What commands are refused, let pass, or asked more for.
     #[serde(default)]
     pub guardrails: Vec<Guardrail>,
-    /// JSON Schema that a request's context must meet.
+    /// JSON Schema for the context of requests.
     #[serde(default)]
     pub context_schema: Option<Value>,
 }
 
-/// A resource, shown.
+/// The public form of a resource.
 #[derive(Debug, Clone, Serialize)]
 pub struct ResourceView {
-    /// Its name.
     pub name: ResourceName,
-    /// What it is, for people.
     pub description: Option<String>,
-    /// What it asks for.
     #[serde(flatten)]
     pub policy: Policy,
-    /// JSON Schema that a request's context must meet.
+    /// JSON Schema for the context of requests.
     pub context_schema: Option<Value>,
-    /// What is likely not meant.
+    /// Likely mistakes in the policy.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -154,7 +147,7 @@ impl ResourceView {
     }
 }
 
-/// Compiles the rules, and tries each on its own examples.
+/// Compiles the rules, and checks each against its own examples.
 fn check_guardrails(policy: &Policy) -> Result<(), HubError> {
     let rules = &policy.procedure.guardrails;
     for (place, rule) in rules.iter().enumerate() {
@@ -167,7 +160,7 @@ fn check_guardrails(policy: &Policy) -> Result<(), HubError> {
         let pointer = format!("/guardrails/{place}/{}/{}", failed.list, failed.index);
         HubError::invalid(Code::GuardrailExample, pointer, failed.to_string())
     })?;
-    // Should every rule ask at once, their slots and the policy's must be such as a policy may have.
+    // If every rule requires approval at once, the union of their slots and the policy's must still be valid.
     let all = rules.iter().fold(policy.slots.clone(), |slots, rule| with_added(&slots, &rule.slots));
     validate_slots(&all).map_err(|error| {
         HubError::invalid(Code::InvalidPolicy, "/guardrails", format!("with the slots of all rules: {error}"))
@@ -175,10 +168,10 @@ fn check_guardrails(policy: &Policy) -> Result<(), HubError> {
 }
 
 impl Hub {
-    /// Creates or replaces a resource. Requests under way keep the terms they were made under.
+    /// Creates or replaces a resource. Existing requests keep their terms.
     ///
     /// # Errors
-    /// When the caller may not, or the input cannot be meant.
+    /// When the caller may not, or the input is invalid.
     pub async fn put_resource(
         &self,
         caller: &Principal,
@@ -186,7 +179,7 @@ impl Hub {
         input: ResourceInput,
     ) -> Result<ResourceView, HubError> {
         require(caller, &[Scope::Admin])?;
-        // Rules are tried on all of their examples, which may take a while.
+        // The rules are checked against all of their examples, which may take a while.
         let checking = tokio::task::spawn_blocking(move || input.check(name));
         let resource = checking.await.map_err(|_| StoreError::Panicked)??;
         let (now, actor, stored) = (self.clock.now(), caller.actor(), resource.clone());
@@ -197,14 +190,14 @@ impl Hub {
                     resources::put(tx.session(), &stored, now).await?;
                     let details = json!({"resource": stored.name, "policy": stored.policy});
                     tx.record(&Entry { details, ..Entry::new(now, "resource.put", actor) })?;
-                    warnings(tx.session(), &stored, now).await
+                    policy_warnings(tx.session(), &stored, now).await
                 })
             })
             .await?;
         Ok(ResourceView::new(resource, warnings))
     }
 
-    /// One resource.
+    /// Returns one resource.
     ///
     /// # Errors
     /// When the caller may not see it or there is none.
@@ -212,11 +205,11 @@ impl Hub {
         require(caller, &[Scope::Auditor])?;
         let mut session = self.store.read().await?;
         let resource = resources::get(&mut session, name).await?.ok_or(HubError::NotFound("resource"))?;
-        let warnings = warnings(&mut session, &resource, self.clock.now()).await?;
+        let warnings = policy_warnings(&mut session, &resource, self.clock.now()).await?;
         Ok(ResourceView::new(resource, warnings))
     }
 
-    /// Resources in the order of names.
+    /// Lists resources by name.
     ///
     /// # Errors
     /// When the caller may not see them.
@@ -227,22 +220,22 @@ impl Hub {
         Ok(page.map(|resource| ResourceView::new(resource, Vec::new())))
     }
 
-    /// Deletes a resource that no request waits for and nothing approved is used on: what is made under its name later is another, and what
-    /// was approved for this must not hold for that.
+    /// Deletes a resource without pending requests and unused approvals. Otherwise these approvals would apply to a
+    /// later resource of that name.
     ///
     /// # Errors
-    /// When the caller may not, there is none, or requests count on it.
+    /// When the caller may not, there is none, or it is in use.
     pub async fn delete_resource(&self, caller: &Principal, name: ResourceName) -> Result<(), HubError> {
         require(caller, &[Scope::Admin])?;
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let counting = in_use::of_resource(tx.session(), &name).await?;
-                    if !counting.is_empty() {
+                    let dependent = in_use::of_resource(tx.session(), &name).await?;
+                    if !dependent.is_empty() {
                         let detail = format!(
-                            "requests about {name} wait or may still be used, {} among them: decide, cancel or revoke them first",
-                            counting.join(", ")
+                            "requests to {name} are pending or usable, for example {}: decide, cancel or revoke them first",
+                            dependent.join(", ")
                         );
                         return Err(HubError::Conflict { code: Code::InUse, detail });
                     }

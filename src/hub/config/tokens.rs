@@ -1,4 +1,4 @@
-//! API tokens.
+//! API tokens: creates, lists and revokes them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -13,47 +13,43 @@ use crate::ids::TokenId;
 use crate::store::tokens;
 use crate::time::Timestamp;
 
-/// A token as asked for.
+/// The body that creates a token.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenInput {
-    /// What people call it.
     pub name: String,
-    /// What it is for.
     pub scope: Scope,
-    /// Whose it is.
+    /// Its owner; `None` for a system.
     #[serde(default)]
     pub person: Option<Email>,
-    /// From when on it is void.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
 }
 
-/// A new token with its secret, which is shown this once.
+/// A new token with its secret, which is shown only this once.
 #[derive(Debug, Serialize)]
 pub struct NewToken {
-    /// The token.
     #[serde(flatten)]
     pub token: Token,
-    /// What to send as the bearer.
+    /// The bearer token.
     pub secret: String,
 }
 
 impl Hub {
-    /// Makes a token; the answer alone shows its secret.
+    /// Creates a token; only this answer contains its secret.
     ///
     /// # Errors
-    /// When the caller may not, or the input cannot be meant.
+    /// When the caller may not, or the input is invalid.
     pub async fn create_token(&self, caller: &Principal, input: TokenInput) -> Result<NewToken, HubError> {
         require(caller, &[Scope::Admin])?;
         input::text("/name", &input.name, limits::SHORT)?;
         let now = self.clock.now();
         if input.scope == Scope::Approver && input.person.is_none() {
-            let detail = "an approver token is a person's own: say whose in person";
+            let detail = "an approver token belongs to a person: set person";
             return Err(HubError::invalid(Code::PersonRequired, "/person", detail));
         }
         if input.expires_at.is_some_and(|end| end <= now) {
-            return Err(HubError::invalid(Code::InvalidExpiry, "/expires_at", "expires_at lies in the past"));
+            return Err(HubError::invalid(Code::InvalidExpiry, "/expires_at", "expires_at is in the past"));
         }
         let TokenInput { name, scope, person, expires_at } = input;
         let token = Token { id: TokenId::mint(now), name, scope, person, created_at: now, expires_at };
@@ -75,10 +71,10 @@ impl Hub {
         Ok(NewToken { token, secret })
     }
 
-    /// Tokens, oldest first, without their secrets.
+    /// Lists tokens, oldest first, without their secrets.
     ///
     /// # Errors
-    /// When the caller may not see them, or the cursor is none of ours.
+    /// When the caller may not see them, or the cursor is invalid.
     pub async fn tokens(&self, caller: &Principal, limit: u32, cursor: Option<&str>) -> Result<Page<Token>, HubError> {
         require(caller, &[Scope::Admin])?;
         let after = cursor.map(parse_cursor).transpose()?;
@@ -86,7 +82,7 @@ impl Hub {
         Ok(Page::cut(found, limit, |token| token.id.to_string()))
     }
 
-    /// Takes a token away.
+    /// Revokes a token.
     ///
     /// # Errors
     /// When the caller may not, or there is none.

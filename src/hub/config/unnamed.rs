@@ -1,24 +1,24 @@
-//! What a manifest does not say: what is there besides, and endpoints that it may have meant to rename.
+//! Existing objects that a manifest does not name, and endpoints that it probably meant to rename.
 
 use std::collections::{BTreeMap, HashSet};
 
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::plan::{Change, Unnamed};
 use crate::hub::HubError;
+use crate::hub::apply_plan::{ConfigChange, Unnamed};
 use crate::store::Session;
 use crate::store::endpoints::{self, Endpoint};
 use crate::store::names::{self, Table};
 use crate::store::templates::{self, Reach};
 
-/// Most things of one kind that are listed.
+/// Most objects of one kind that are listed.
 const MOST: usize = 200;
 
-/// Warnings of endpoints with the same target, and what the manifest does not name, of each kind some at most.
-pub(super) async fn besides(
+/// Returns warnings about endpoints with the same target, and the objects that the manifest does not name.
+pub(super) async fn unnamed_and_duplicates(
     session: &mut Session,
-    changes: &[Change],
+    changes: &[ConfigChange],
 ) -> Result<(Vec<String>, Vec<Unnamed>), HubError> {
     let named: HashSet<(&str, &str)> = changes.iter().map(|change| (change.kind, change.name.as_str())).collect();
     let is_named = |kind: &'static str, name: &str| named.contains(&(kind, name));
@@ -44,24 +44,24 @@ pub(super) async fn besides(
         format!("{}/{}{reach}", key.channel.as_str(), key.name)
     };
     list("template", templates::current(session).await?.iter().map(|kept| of_template(&kept.key)).collect());
-    Ok((twins(&endpoints, |name| is_named("endpoint", name)), unnamed))
+    Ok((duplicate_targets(&endpoints, |name| is_named("endpoint", name)), unnamed))
 }
 
-/// Where a URL leads, however it is written: host in lower case, no port that its scheme means anyway, no fragment.
-fn place(text: &str) -> String {
+/// Normalizes a URL for comparison: host in lower case, no default port, no fragment.
+fn normalized(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else { return text.to_owned() };
     url.set_fragment(None);
     url.into()
 }
 
-/// Warnings of endpoints that go to the same place, where the manifest names one of them.
-fn twins(endpoints: &[Endpoint], is_named: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut by_place: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+/// Warnings about endpoints with the same target, if the manifest names one of them.
+fn duplicate_targets(endpoints: &[Endpoint], is_named: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut by_target: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for endpoint in endpoints {
         let within = endpoint.transport.slack.as_ref().map(|app| (&app.channel, &app.team));
-        by_place.entry((place(endpoint.url.expose_secret()), within)).or_default().push(endpoint.name.as_str());
+        by_target.entry((normalized(endpoint.url.expose_secret()), within)).or_default().push(endpoint.name.as_str());
     }
-    let told = |names: Vec<&str>| {
+    let warning = |names: Vec<&str>| {
         let others: Vec<&str> = names.iter().copied().filter(|name| !is_named(name)).collect();
         if names.len() < 2 || others.len() == names.len() {
             return None;
@@ -73,9 +73,9 @@ fn twins(endpoints: &[Endpoint], is_named: impl Fn(&str) -> bool) -> Vec<String>
             }
         };
         Some(format!(
-            "endpoints {} go to the same place: every message comes twice where both want it.{hint}",
+            "endpoints {} have the same target: it receives every message twice that both of them want.{hint}",
             names.join(", ")
         ))
     };
-    by_place.into_values().filter_map(told).collect()
+    by_target.into_values().filter_map(warning).collect()
 }

@@ -1,4 +1,4 @@
-//! What endpoints were sent and how that went, and making one delivery anew.
+//! The delivery log of endpoints, and retrying one delivery.
 
 use serde::Serialize;
 use serde_json::json;
@@ -16,21 +16,19 @@ use crate::store::endpoints::{self, Endpoint, EndpointState};
 use crate::store::events::KINDS as EVENTS;
 use crate::store::{Session, Signal};
 
-/// What a target may answer.
+/// Valid HTTP statuses.
 const STATUSES: std::ops::RangeInclusive<u16> = 100..=599;
 
 /// A delivery with its attempts.
 #[derive(Debug, Serialize)]
 pub struct DeliveryDetail {
-    /// Where it stands.
     #[serde(flatten)]
     pub delivery: Delivery,
-    /// How each attempt went.
     pub attempt_log: Vec<Attempt>,
 }
 
-/// Why an endpoint can be sent nothing.
-pub(super) fn why_off(endpoint: &Endpoint) -> Option<&'static str> {
+/// Why nothing can be sent to an endpoint; `None` if it is active.
+pub(super) fn why_disabled(endpoint: &Endpoint) -> Option<&'static str> {
     match endpoint.state {
         EndpointState::Active => None,
         EndpointState::Disabled => Some("the endpoint is disabled"),
@@ -38,16 +36,16 @@ pub(super) fn why_off(endpoint: &Endpoint) -> Option<&'static str> {
     }
 }
 
-/// Refuses to make anything anew for an endpoint that can be sent nothing: it would end at once.
-pub(super) fn must_be_on(endpoint: &Endpoint) -> Result<(), HubError> {
-    match why_off(endpoint) {
+/// Rejects retries and replays for an endpoint that is not active: their deliveries would be discarded at once.
+pub(super) fn require_enabled(endpoint: &Endpoint) -> Result<(), HubError> {
+    match why_disabled(endpoint) {
         None => Ok(()),
         Some(why) => Err(HubError::conflict(Code::EndpointOff, format!("{why}: nothing can be sent to it"))),
     }
 }
 
-/// An endpoint, also one that was taken away: its deliveries stay.
-pub(super) async fn ever_known(session: &mut Session, id: EndpointId) -> Result<Endpoint, HubError> {
+/// Returns an endpoint, also a deleted one: its deliveries are kept.
+pub(super) async fn endpoint_in_any_state(session: &mut Session, id: EndpointId) -> Result<Endpoint, HubError> {
     endpoints::any_state(session, id).await?.ok_or(HubError::NotFound("endpoint"))
 }
 
@@ -57,10 +55,10 @@ async fn detail(session: &mut Session, id: DeliveryId) -> Result<DeliveryDetail,
 }
 
 impl Hub {
-    /// What was sent to an endpoint, newest first.
+    /// Lists the deliveries of an endpoint, newest first.
     ///
     /// # Errors
-    /// When the caller may not read it, there is no such endpoint, or the filter or the cursor cannot be meant.
+    /// When the caller may not read it, there is no such endpoint, or the filter or the cursor is invalid.
     pub async fn deliveries(
         &self,
         caller: &Principal,
@@ -74,15 +72,15 @@ impl Hub {
         input::period_of_list(filter.from, filter.to)?;
         let before = cursor.map(parse_cursor).transpose()?;
         let session = &mut self.store.read().await?;
-        ever_known(session, endpoint).await?;
+        endpoint_in_any_state(session, endpoint).await?;
         let found = delivery_log::page(session, endpoint, &filter, before, limit).await?;
         Ok(Page { items: found.deliveries, next_cursor: found.next.map(|id| id.to_string()) })
     }
 
-    /// Every attempt to send something to an endpoint, newest first.
+    /// Lists the attempts of all deliveries of an endpoint, newest first.
     ///
     /// # Errors
-    /// When the caller may not read it, there is no such endpoint, or the filter or the cursor cannot be meant.
+    /// When the caller may not read it, there is no such endpoint, or the filter or the cursor is invalid.
     pub async fn attempts(
         &self,
         caller: &Principal,
@@ -94,18 +92,18 @@ impl Hub {
         require(caller, &[Scope::Auditor])?;
         input::parameter("class", filter.class.as_ref(), &CLASSES)?;
         if filter.status.is_some_and(|status| !STATUSES.contains(&status)) {
-            let detail = "status is an HTTP status: 100 to 599";
+            let detail = "status must be an HTTP status, 100 to 599";
             return Err(HubError::invalid(Code::InvalidParameter, "", detail));
         }
         input::period_of_list(filter.from, filter.to)?;
         let before = cursor.map(parse_cursor).transpose()?;
         let session = &mut self.store.read().await?;
-        ever_known(session, endpoint).await?;
+        endpoint_in_any_state(session, endpoint).await?;
         let found = attempts::page(session, endpoint, &filter, before, limit).await?;
         Ok(Page { items: found.attempts, next_cursor: found.next.map(|place| place.to_string()) })
     }
 
-    /// One delivery with its attempts.
+    /// Returns one delivery with its attempts.
     ///
     /// # Errors
     /// When the caller may not read it or there is none.
@@ -114,10 +112,10 @@ impl Hub {
         detail(&mut self.store.read().await?, id).await
     }
 
-    /// Makes a delivery anew that has ended: it is sent once more, and tried as often as a new one.
+    /// Reopens an ended delivery: it is sent again, with the full retry schedule.
     ///
     /// # Errors
-    /// When the caller may not, there is none, it has not ended, or its endpoint can be sent nothing.
+    /// When the caller may not, there is none, it has not ended, or its endpoint is not active.
     pub async fn retry_delivery(&self, caller: &Principal, id: DeliveryId) -> Result<DeliveryDetail, HubError> {
         require(caller, &[Scope::Admin])?;
         let (now, actor) = (self.clock.now(), caller.actor());
@@ -126,10 +124,10 @@ impl Hub {
                 Box::pin(async move {
                     let session = tx.session();
                     let delivery = deliveries::get(session, id).await?.ok_or(HubError::NotFound("delivery"))?;
-                    let endpoint = ever_known(session, delivery.endpoint_id).await?;
-                    must_be_on(&endpoint)?;
+                    let endpoint = endpoint_in_any_state(session, delivery.endpoint_id).await?;
+                    require_enabled(&endpoint)?;
                     if deliveries::reopen(session, &[id], now).await? == 0 {
-                        let detail = "this delivery has not ended: it waits, or is being sent just now";
+                        let detail = "this delivery has not ended: it is pending or is being sent now";
                         return Err(HubError::conflict(Code::NotEnded, detail));
                     }
                     let details = json!({"delivery": id, "endpoint": endpoint.id, "name": endpoint.name});

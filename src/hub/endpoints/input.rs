@@ -1,4 +1,4 @@
-//! Endpoints as they are given and changed.
+//! The bodies that create and change an endpoint, and their validation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,77 +28,74 @@ const MAX_URL: usize = 4 * 1024;
 /// Bytes of a signing secret (Standard Webhooks 1.0, "Symmetric").
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// How long an endpoint may be silent before its heartbeat, in seconds: an hour to a week.
+/// Allowed intervals of the heartbeat, in seconds: an hour to a week.
 const HEARTBEAT_SECONDS: std::ops::RangeInclusive<u32> = 3_600..=heartbeats::MOST_SECONDS;
 
-/// An endpoint as given.
+/// The body that creates an endpoint.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointInput {
-    /// What people call it.
     pub name: EndpointName,
-    /// What is at the other end.
     pub channel: Channel,
-    /// Where. Of all but Slack apps.
+    /// Required, except for Slack apps.
     #[serde(default)]
     pub url: Option<SecretString>,
-    /// Of a Slack app: as whom, and where to.
+    /// Required for Slack apps.
     #[serde(default)]
     pub slack: Option<SlackInput>,
-    /// The signing secret, `whsec_…`; made when absent. Custom endpoints only.
+    /// The signing secret, `whsec_…`; generated when absent. Custom endpoints only.
     #[serde(default)]
     pub secret: Option<SecretString>,
-    /// Which events; empty for all.
+    /// Events to send; empty for all.
     #[serde(default)]
     pub events: BTreeSet<String>,
-    /// Which resources; empty for all.
+    /// Resources whose requests are sent; empty for all.
     #[serde(default)]
     pub resources: BTreeSet<ResourceName>,
-    /// For which deciding groups it speaks; empty for any request, without deciding links.
+    /// Deciding groups that it serves; empty for all requests, without links to decide.
     #[serde(default)]
     pub groups: BTreeSet<GroupName>,
-    /// The one person who reads it: links are theirs alone.
+    /// The one person who reads it: only they can decide with its links.
     #[serde(default)]
     pub recipient: Option<Email>,
-    /// How much of a request it is sent.
+    /// How much of a request is sent.
     #[serde(default)]
     pub detail: Detail,
-    /// Sent with every message.
+    /// Additional HTTP headers.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
-    /// How the hub says who it is.
+    /// HTTP authentication of the hub.
     #[serde(default)]
     pub auth: Option<Auth>,
-    /// How the hub shows who it is when the connection is made.
+    /// TLS client certificate of the hub.
     #[serde(default)]
     pub client_certificate: Option<ClientCertificate>,
-    /// Whose certificates are taken besides those that the machine trusts.
+    /// Trusted root certificates, besides those of the machine.
     #[serde(default)]
     pub ca_certificate: Option<String>,
-    /// The proxy to go through.
     #[serde(default)]
     pub proxy: Option<Secret>,
     /// Seconds to wait after each failed attempt.
     #[serde(default)]
     pub schedule: Option<Vec<u32>>,
-    /// Most messages a second.
+    /// Rate limit.
     #[serde(default)]
     pub rate_per_second: Option<f64>,
-    /// Most messages under way at once.
+    /// Concurrency limit.
     #[serde(default)]
     pub concurrency: Option<u32>,
-    /// Whether the target's answer may end a delivery, or the endpoint.
+    /// Whether the target's response may end a delivery or disable the endpoint.
     #[serde(default)]
     pub answer_control: bool,
-    /// How messages are laid out. Custom endpoints only.
+    /// Format of messages. Custom endpoints only.
     #[serde(default)]
     pub format: Format,
-    /// After so long without a message it is sent a `ping`.
+    /// After this time without a message, a `ping` is sent.
     #[serde(default)]
     pub heartbeat_seconds: Option<u32>,
 }
 
-/// What to change of an endpoint; absent fields stay, and `null` takes away what an endpoint need not have.
+/// The body that changes an endpoint; absent fields keep their value, and `null` removes an optional value.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the fields are those of EndpointInput")]
@@ -141,13 +138,13 @@ pub struct EndpointPatch {
     pub format: Option<Option<Format>>,
     #[serde(deserialize_with = "given")]
     pub heartbeat_seconds: Option<Option<u32>>,
-    /// `active` switches a disabled endpoint on again.
+    /// `active` enables a disabled endpoint.
     #[serde(deserialize_with = "given")]
     pub state: Option<Option<EndpointState>>,
 }
 
 impl EndpointInput {
-    /// The endpoint that this describes; `known` when one of that name exists, whose identity and secret stay.
+    /// Returns the validated endpoint. It keeps the id and secret of `known`, the existing endpoint of that name.
     pub(in crate::hub) fn check(
         self,
         known: Option<&Endpoint>,
@@ -201,7 +198,7 @@ impl EndpointInput {
 }
 
 impl EndpointPatch {
-    /// The endpoint as it is to be.
+    /// Returns the validated endpoint with the changes.
     pub(super) fn check(self, known: Endpoint, targets: &TargetPolicy) -> Result<Endpoint, HubError> {
         let name = needed(self.name, known.name.clone(), "/name")?;
         if name != known.name {
@@ -249,16 +246,16 @@ impl EndpointPatch {
     }
 }
 
-/// Refuses a new name that would be taken for an id wherever either may stand. Older ones stay.
+/// Rejects a new name that could be an id, since some calls accept either. Existing names are kept.
 fn check_name(name: &EndpointName) -> Result<(), HubError> {
     if name.as_str().parse::<EndpointId>().is_err() {
         return Ok(());
     }
-    let detail = "this name looks like the id of an endpoint: choose one that nobody takes for an id";
+    let detail = "this name looks like the id of an endpoint: choose another one";
     Err(HubError::invalid(Code::InvalidName, "/name", detail))
 }
 
-/// Checks what types cannot, of a new endpoint or a changed one.
+/// Checks the rules that the types do not express, for a new or changed endpoint.
 fn checked(endpoint: &Endpoint, targets: &TargetPolicy) -> Result<(), HubError> {
     let url = endpoint.url.expose_secret();
     input::text("/url", url, MAX_URL)?;
@@ -267,19 +264,21 @@ fn checked(endpoint: &Endpoint, targets: &TargetPolicy) -> Result<(), HubError> 
     input::count("/groups", endpoint.groups.len(), limits::ITEMS)?;
     check_events("/events", &endpoint.events)?;
     if endpoint.format != Format::Standard && Declaration::of(endpoint.channel).is_chat() {
-        let detail =
-            format!("a {} endpoint has no other format: messages are its service's", endpoint.channel.as_str());
+        let detail = format!(
+            "format cannot be set for {} endpoints: their service defines the format",
+            endpoint.channel.as_str()
+        );
         return Err(HubError::invalid(Code::InvalidFormat, "/format", detail));
     }
     if endpoint.heartbeat_seconds.is_some_and(|seconds| !HEARTBEAT_SECONDS.contains(&seconds)) {
-        let detail = "a heartbeat comes after 3600 to 604800 seconds without a message";
+        let detail = "heartbeat_seconds must be between 3600 (an hour) and 604800 (a week)";
         return Err(HubError::invalid(Code::InvalidTimeout, "/heartbeat_seconds", detail));
     }
     check_transport(&endpoint.transport, targets)
         .map_err(|error| HubError::invalid(Code::InvalidTransport, error.pointer, error.detail))
 }
 
-/// Refuses kinds of events that there are none of.
+/// Rejects unknown kinds of events.
 pub(super) fn check_events<'e>(pointer: &str, events: impl IntoIterator<Item = &'e String>) -> Result<(), HubError> {
     match events.into_iter().find(|event| !EVENTS.contains(&event.as_str())) {
         None => Ok(()),
@@ -290,20 +289,20 @@ pub(super) fn check_events<'e>(pointer: &str, events: impl IntoIterator<Item = &
     }
 }
 
-/// Header names in lower case, as they are kept and compared.
+/// Converts header names to lower case, in which they are stored and compared.
 fn lower(headers: BTreeMap<String, Secret>) -> Result<BTreeMap<String, Secret>, HubError> {
     let mut lowered = BTreeMap::new();
     for (name, value) in headers {
         let name = name.to_ascii_lowercase();
         if let Some(_twice) = lowered.insert(name.clone(), value) {
-            let detail = format!("{name} stands here twice: case makes no difference in names of headers");
+            let detail = format!("{name} is listed twice: header names are not case-sensitive");
             return Err(HubError::invalid(Code::InvalidTransport, "/headers", detail));
         }
     }
     Ok(lowered)
 }
 
-/// What a channel that does not sign answers to whoever talks of signing secrets.
+/// The error for a signing secret on a channel without signatures.
 pub(super) fn no_secret(channel: Channel) -> HubError {
     let detail = format!("a {} endpoint has no signing secret: its URL is the secret", channel.as_str());
     HubError::invalid(Code::InvalidSecret, "/secret", detail)
@@ -315,7 +314,7 @@ pub(super) fn checked_secret(secret: SecretString) -> Result<SecretString, HubEr
     if bytes.is_some_and(|bytes| SECRET_BYTES.contains(&bytes.len())) {
         return Ok(secret);
     }
-    let detail = "a signing secret is whsec_ and the base64 of 24 to 64 random bytes; leave it out to have one made";
+    let detail = "a signing secret is whsec_ and the base64 of 24 to 64 random bytes; omit it to have one generated";
     Err(HubError::invalid(Code::InvalidSecret, "/secret", detail))
 }
 

@@ -1,4 +1,4 @@
-//! What may happen to an endpoint while it stays the same one: it is paused, it goes on, its signing secret is replaced.
+//! Operations on an existing endpoint: pause, resume, revoke its links, rotate its signing secret.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::input::{checked_secret, new_signing_secret, no_secret};
-use super::keyed::{remember, replayed};
 use super::save::save;
 use super::view::{EndpointView, WithSecret};
 use crate::codes::Code;
+use crate::hub::keyed_calls::{earlier_subject, remember};
 use crate::hub::{Hub, HubError, KeyedCall, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
@@ -18,25 +18,25 @@ use crate::store::{Session, Signal};
 use crate::time::Timestamp;
 
 const OPERATION: &str = "rotate-secret";
-/// How long a replaced secret still signs, unless said otherwise: a day.
+/// Default time, in seconds, that a replaced secret still signs: a day.
 const OVERLAP: u32 = 86_400;
 /// Longest overlap: 30 days.
 const MAX_OVERLAP: u32 = 30 * 86_400;
-/// Most secrets that sign at once: each is a signature in the header of every message.
+/// Most secrets that sign at the same time: each adds a signature to the header of every message.
 const MAX_LIVE: usize = 5;
 
-/// The new signing secret of an endpoint.
+/// The body of a secret rotation.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RotateInput {
-    /// `whsec_…`; made when absent.
+    /// `whsec_…`; generated when absent.
     pub secret: Option<SecretString>,
-    /// How long the old one still signs besides; 0 ends all earlier ones at once.
+    /// How long the old secret signs too; 0 retires all earlier secrets at once.
     pub overlap_seconds: Option<u32>,
 }
 
 impl Hub {
-    /// Holds back what is meant for an endpoint. Deliveries are made as ever, and wait.
+    /// Pauses an endpoint: deliveries are still created, but wait.
     ///
     /// # Errors
     /// When the caller may not, or there is none.
@@ -44,7 +44,7 @@ impl Hub {
         self.set_paused(caller, id, true).await
     }
 
-    /// Lets an endpoint have what was held back.
+    /// Resumes an endpoint: the waiting deliveries are sent.
     ///
     /// # Errors
     /// When the caller may not, or there is none.
@@ -72,8 +72,8 @@ impl Hub {
             .await
     }
 
-    /// Calls back every link that an endpoint was sent: they are dead from now on, and those of later messages are good. Other endpoints'
-    /// links are not touched.
+    /// Revokes every link that an endpoint has received. Links in later messages are valid, and other endpoints' links
+    /// are not affected.
     ///
     /// # Errors
     /// When the caller may not, or there is none.
@@ -91,7 +91,7 @@ impl Hub {
             .write(move |tx| {
                 Box::pin(async move {
                     let known = known(tx.session(), id).await?;
-                    if replayed(tx.session(), key.as_ref()).await?.is_some() {
+                    if earlier_subject(tx.session(), key.as_ref()).await?.is_some() {
                         return Ok(EndpointView::new(&known));
                     }
                     let changed = Endpoint { link_generation: known.link_generation.saturating_add(1), ..known };
@@ -103,11 +103,11 @@ impl Hub {
             .await
     }
 
-    /// Gives an endpoint a new signing secret; the answer alone shows it. Messages are signed with the old one too for a while, so
-    /// that the receiver can change over at its own time.
+    /// Rotates the signing secret of an endpoint; only this answer contains it. The old secret signs too for a while,
+    /// so that the receiver can switch at any time.
     ///
     /// # Errors
-    /// When the caller may not, there is none, it does not sign, or too many secrets are live already.
+    /// When the caller may not, there is none, its channel has no signatures, or too many secrets sign already.
     pub async fn rotate_secret(
         &self,
         caller: &Principal,
@@ -129,7 +129,7 @@ impl Hub {
             .write(move |tx| {
                 Box::pin(async move {
                     let known = known(tx.session(), id).await?;
-                    if replayed(tx.session(), key.as_ref()).await?.is_some() {
+                    if earlier_subject(tx.session(), key.as_ref()).await?.is_some() {
                         return Ok(WithSecret::new(&known));
                     }
                     let changed = rotated(known, secret, overlap, now)?;
@@ -142,7 +142,7 @@ impl Hub {
     }
 }
 
-/// The call back of an endpoint's links, which says nothing more.
+/// The body of a link revocation, which is an empty object.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RotateLinksInput {}
@@ -151,14 +151,14 @@ async fn known(session: &mut Session, id: EndpointId) -> Result<Endpoint, HubErr
     endpoints::get(session, id).await?.ok_or(HubError::NotFound("endpoint"))
 }
 
-/// The endpoint with its new secret, and the old one among those that still sign.
+/// Returns the endpoint with its new secret, and the old one among the retiring secrets.
 fn rotated(known: Endpoint, secret: SecretString, overlap: u32, now: Timestamp) -> Result<Endpoint, HubError> {
     let old = known.secret.as_ref().ok_or_else(|| no_secret(known.channel))?.expose_secret().to_owned();
     if old == secret.expose_secret() {
-        return Err(HubError::invalid(Code::InvalidSecret, "/secret", "this is the endpoint's secret already"));
+        return Err(HubError::invalid(Code::InvalidSecret, "/secret", "this is already the endpoint's secret"));
     }
     let mut retiring = known.retiring.clone();
-    // One that comes back is new again.
+    // A retiring secret that becomes current again is no longer retiring.
     retiring.retain(|old| old.until > now && old.secret.expose() != secret.expose_secret());
     if overlap == 0 {
         retiring.clear();
@@ -168,8 +168,8 @@ fn rotated(known: Endpoint, secret: SecretString, overlap: u32, now: Timestamp) 
     }
     if retiring.len() >= MAX_LIVE {
         let detail = format!(
-            "{MAX_LIVE} secrets sign already, with this one it would be one more: wait until one has retired, or end \
-             all earlier ones with overlap_seconds 0"
+            "{MAX_LIVE} secrets already sign messages, which is the limit: wait until one has retired, or retire all \
+             earlier ones with overlap_seconds 0"
         );
         return Err(HubError::conflict(Code::TooManySecrets, detail));
     }

@@ -1,12 +1,12 @@
-//! Endpoints made, shown, listed, changed and deleted.
+//! Creates, reads, lists, changes and deletes endpoints.
 
 use std::collections::HashMap;
 
 use super::input::{EndpointInput, EndpointPatch};
-use super::keyed::{remember, replayed};
-use super::save::{check_apps, check_name, save, switched_on};
+use super::save::{check_app_count, check_name, clear_health_if_enabled, save};
 use super::view::{EndpointStatus, EndpointView, HealthView, TemplateProblemView, WithSecret};
 use crate::codes::Code;
+use crate::hub::keyed_calls::{earlier_subject, remember};
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, KeyedCall, Page, require};
 use crate::identity::{Principal, Scope};
@@ -17,10 +17,10 @@ use crate::store::{Session, endpoints, health, template_problems, templates};
 const OPERATION: &str = "endpoint";
 
 impl Hub {
-    /// Creates an endpoint; the answer alone shows its signing secret.
+    /// Creates an endpoint; only this answer contains its signing secret.
     ///
     /// # Errors
-    /// When the caller may not, the input cannot be meant, or the name is taken.
+    /// When the caller may not, the input is invalid, or the name is taken.
     pub async fn create_endpoint(
         &self,
         caller: &Principal,
@@ -35,11 +35,11 @@ impl Hub {
             .store
             .write(move |tx| {
                 Box::pin(async move {
-                    if let Some(earlier) = replayed(tx.session(), key.as_ref()).await? {
+                    if let Some(earlier) = earlier_subject(tx.session(), key.as_ref()).await? {
                         return made_earlier(tx.session(), &earlier).await;
                     }
                     check_name(tx.session(), &endpoint).await?;
-                    check_apps(tx.session(), &endpoint).await?;
+                    check_app_count(tx.session(), &endpoint).await?;
                     let endpoint = save(tx, endpoint, "endpoint.created", now, actor).await?;
                     remember(tx.session(), key, endpoint.id.to_string(), now);
                     Ok::<_, HubError>(endpoint)
@@ -49,7 +49,7 @@ impl Hub {
         Ok(WithSecret::new(&saved))
     }
 
-    /// One endpoint.
+    /// Returns one endpoint.
     ///
     /// # Errors
     /// When the caller may not see it or there is none.
@@ -60,10 +60,10 @@ impl Hub {
         self.with_status(session, endpoint.as_slice()).await?.pop().ok_or(HubError::NotFound("endpoint"))
     }
 
-    /// Endpoints, oldest first.
+    /// Lists endpoints, oldest first.
     ///
     /// # Errors
-    /// When the caller may not see them, or the cursor is none of ours.
+    /// When the caller may not see them, or the cursor is invalid.
     pub async fn endpoints(
         &self,
         caller: &Principal,
@@ -78,7 +78,8 @@ impl Hub {
         Ok(Page { items: self.with_status(session, &page.items).await?, next_cursor: page.next_cursor })
     }
 
-    /// Endpoints in the order of their ids, with how they fare: one look at the database and one at the scheduler for all of them.
+    /// Adds their status to endpoints, which are ordered by id: one query of each table and one of the scheduler for
+    /// all of them.
     async fn with_status(
         &self,
         session: &mut Session,
@@ -86,7 +87,7 @@ impl Hub {
     ) -> Result<Vec<EndpointStatus>, HubError> {
         let (Some(first), Some(last)) = (endpoints.first(), endpoints.last()) else { return Ok(Vec::new()) };
         let mut failing: HashMap<_, _> = health::between(session, first.id, last.id).await?.into_iter().collect();
-        // Of several the newest, which comes last.
+        // If there are several of one endpoint, the last one wins: it is the newest.
         let mut problems: HashMap<_, _> =
             template_problems::between(session, first.id, last.id).await?.into_iter().collect();
         let ids: Vec<EndpointId> = endpoints.iter().map(|endpoint| endpoint.id).collect();
@@ -103,7 +104,7 @@ impl Hub {
     /// Changes an endpoint.
     ///
     /// # Errors
-    /// When the caller may not, there is none, or the change cannot be meant.
+    /// When the caller may not, there is none, or the change is invalid.
     pub async fn patch_endpoint(
         &self,
         caller: &Principal,
@@ -122,16 +123,16 @@ impl Hub {
                     let known = endpoints::get(tx.session(), id).await?.ok_or(HubError::NotFound("endpoint"))?;
                     let was = known.state;
                     let changed = patch.check(known, &targets)?;
-                    switched_on(tx.session(), was, &changed).await?;
+                    clear_health_if_enabled(tx.session(), was, &changed).await?;
                     check_name(tx.session(), &changed).await?;
-                    check_apps(tx.session(), &changed).await?;
+                    check_app_count(tx.session(), &changed).await?;
                     Ok(EndpointView::new(&save(tx, changed, "endpoint.updated", now, actor).await?))
                 })
             })
             .await
     }
 
-    /// Takes an endpoint away; what waits for it is discarded soon.
+    /// Deletes an endpoint; its pending deliveries are discarded soon.
     ///
     /// # Errors
     /// When the caller may not, or there is none.

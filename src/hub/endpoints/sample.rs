@@ -1,4 +1,4 @@
-//! What a test message tells of: something that looks like the real thing, says that it is none, and can be decided by nobody.
+//! The sample event of a test message: it looks like a real one, says that it is a test, and cannot be decided.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::store::endpoints::Endpoint;
 use crate::store::events::{Event, PING};
 use crate::time::Timestamp;
 
-/// The resource, and the group where an endpoint serves none.
+/// The resource, and the group if the endpoint serves none.
 const NAME: &str = "countersign-test";
 const COMMAND: &str = "-- test message from Countersign";
 const PERSON: &str = "test@countersign.invalid";
 
-/// An event of that kind that never happened.
+/// Returns a sample event of the kind.
 pub(super) fn sample(kind: &str, endpoint: &Endpoint, public_url: &str, now: Timestamp) -> Event {
     let id = RequestId::mint(now);
     let (request_id, subject) = match kind.split('.').next() {
@@ -46,7 +46,7 @@ fn about(endpoint: &Endpoint) -> Value {
     })
 }
 
-/// A request that is not in the database: its links lead nowhere.
+/// A request that is not in the database, so its links do not work.
 fn request(kind: &str, id: RequestId, endpoint: &Endpoint, public_url: &str, now: Timestamp) -> Value {
     let is_access = kind.starts_with("grant.");
     let status = match kind {
@@ -68,7 +68,7 @@ fn request(kind: &str, id: RequestId, endpoint: &Endpoint, public_url: &str, now
         "id": id, "revision": 1, "kind": if is_access { "jit" } else { "action" }, "resource": NAME, "command": COMMAND,
         "language": "sql", "context": null, "duration_seconds": is_access.then_some(3_600),
         "digest": Digest::of(COMMAND.as_bytes()), "requester": {"email": PERSON, "name": "Countersign test", "groups": [], "acting_for": null},
-        "beneficiary": null, "reason": "This is a test: nothing was asked, and nothing can be decided.", "labels": {},
+        "beneficiary": null, "reason": "This is a test: there is no request, and nothing can be decided.", "labels": {},
         "status": status, "created_at": now, "expires_at": now + Duration::from_secs(3_600),
         "decided_at": ended.then_some(now), "decision": ended.then_some(decision),
         "slots": groups.iter().map(slot).collect::<Vec<_>>(), "excluded": [], "votes": [], "modified_by": null,

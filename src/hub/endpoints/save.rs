@@ -1,4 +1,4 @@
-//! Writing an endpoint, and what has to hold for it among the others.
+//! Writes an endpoint, and checks it against the other endpoints.
 
 use std::collections::HashSet;
 
@@ -14,19 +14,20 @@ use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::{Session, Tx, endpoints, health, heartbeats};
 use crate::time::Timestamp;
 
-/// Refuses a name that another endpoint has.
+/// Rejects a name that another endpoint has.
 pub(super) async fn check_name(session: &mut Session, endpoint: &Endpoint) -> Result<(), HubError> {
     match endpoints::by_name(session, &endpoint.name).await? {
         Some(other) if other.id != endpoint.id => {
-            let detail = format!("another endpoint is called {}", endpoint.name);
+            let detail = format!("another endpoint is named {}", endpoint.name);
             Err(HubError::Conflict { code: Code::NameTaken, detail })
         }
         _ => Ok(()),
     }
 }
 
-/// Refuses the Slack app with one signing secret more than a call from Slack is held against: it would never be heard.
-pub(in crate::hub) async fn check_apps(session: &mut Session, endpoint: &Endpoint) -> Result<(), HubError> {
+/// Rejects a Slack app beyond [`MAX_SECRETS`] signing secrets: calls from Slack are not verified with more, so its
+/// calls would be rejected.
+pub(in crate::hub) async fn check_app_count(session: &mut Session, endpoint: &Endpoint) -> Result<(), HubError> {
     let secret = |endpoint: &Endpoint| {
         endpoint.transport.slack.as_ref().map(|app| Digest::of(app.signing_secret.expose().as_bytes()))
     };
@@ -35,13 +36,13 @@ pub(in crate::hub) async fn check_apps(session: &mut Session, endpoint: &Endpoin
     let others: HashSet<Digest> = others.iter().filter(|other| other.id != endpoint.id).filter_map(secret).collect();
     if others.len() >= MAX_SECRETS && !others.contains(&own) {
         let detail =
-            format!("{MAX_SECRETS} Slack apps are the most: delete the endpoints of one, or use one of the apps");
+            format!("the limit is {MAX_SECRETS} Slack apps: delete the endpoints of one, or use an existing app");
         return Err(HubError::invalid(Code::TooMany, "/slack/signing_secret", detail));
     }
     Ok(())
 }
 
-/// Writes an endpoint and the entry about it; signing secrets whose time is over go. Answers it as it is written.
+/// Writes an endpoint without its expired signing secrets, with an audit entry. Returns the written endpoint.
 pub(in crate::hub) async fn save(
     tx: &mut Tx,
     mut endpoint: Endpoint,
@@ -57,8 +58,8 @@ pub(in crate::hub) async fn save(
     Ok(endpoint)
 }
 
-/// Forgets how an endpoint fared before somebody switched it on again: it starts anew.
-pub(in crate::hub) async fn switched_on(
+/// Clears the health record of an endpoint that was just enabled.
+pub(in crate::hub) async fn clear_health_if_enabled(
     session: &mut Session,
     was: EndpointState,
     now: &Endpoint,

@@ -1,4 +1,4 @@
-//! What a Slack app's endpoint has of its own, as given, changed and shown.
+//! The fields of a Slack app's endpoint: input, patch and view.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -9,26 +9,26 @@ use crate::hub::HubError;
 use crate::store::endpoints::Channel;
 use crate::store::transport::{Secret, SlackApp};
 
-/// Slack's Web API.
+/// Default URL of Slack's Web API.
 const API: &str = "https://slack.com/api";
 
-/// A Slack app as given.
+/// The Slack app of a new endpoint.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SlackInput {
-    /// `xoxb-…`: as whom it posts.
+    /// `xoxb-…`
     pub bot_token: Secret,
-    /// What Slack signs what it sends with.
+    /// Verifies calls from Slack.
     pub signing_secret: Secret,
-    /// Where it posts.
+    /// The channel that messages are posted to.
     pub channel: String,
-    /// The workspace: nobody else's members are heard. Needed; only endpoints of earlier versions go without.
+    /// The workspace: members of others are rejected. Required; only endpoints of earlier versions have none.
     #[serde(default)]
     pub team: Option<String>,
-    /// Where the Web API is.
+    /// URL of the Web API; defaults to Slack's.
     #[serde(default)]
     pub api_url: Option<SecretString>,
-    /// Whether requesters are told the outcome in a message to them alone.
+    /// Whether requesters receive the outcome as a direct message.
     #[serde(default = "yes")]
     pub direct_messages: bool,
 }
@@ -37,7 +37,7 @@ const fn yes() -> bool {
     true
 }
 
-/// What to change of a Slack app; absent fields stay, and `null` takes away what an app need not have.
+/// Changes of a Slack app; absent fields keep their value, and `null` removes an optional value.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the fields are those of SlackInput")]
@@ -56,7 +56,7 @@ pub struct SlackPatch {
     pub direct_messages: Option<Option<bool>>,
 }
 
-/// A Slack app, without what would let anybody else be it.
+/// The public form of a Slack app, without its secrets.
 #[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "the fields are those of SlackInput")]
 pub struct SlackView {
@@ -75,7 +75,7 @@ impl SlackView {
             signing_secret: MASK,
             channel: app.channel.clone(),
             team: app.team.clone(),
-            // The usual one is no secret; another may be.
+            // A custom URL may contain a secret.
             api_url: if url == API { API.to_owned() } else { crate::delivery::TargetPolicy::masked(url) },
             direct_messages: app.direct_messages,
         }
@@ -83,22 +83,21 @@ impl SlackView {
 }
 
 fn no_slack() -> HubError {
-    HubError::invalid(Code::InvalidTransport, "/slack", "slack belongs to endpoints of channel slack_app alone")
+    HubError::invalid(Code::InvalidTransport, "/slack", "slack is only allowed for endpoints of channel slack_app")
 }
 
 fn no_url() -> HubError {
-    let detail = "a slack_app endpoint has no URL of its own: slack.api_url says where Slack's API is, if elsewhere";
+    let detail = "a slack_app endpoint has no url: set slack.api_url if Slack's API is at another URL";
     HubError::invalid(Code::InvalidUrl, "/url", detail)
 }
 
-/// Whoever knows an app's signing secret could speak for the members of every workspace.
+/// Without a team, anyone with the app's signing secret could act as a member of any workspace.
 fn no_team() -> HubError {
-    let detail =
-        "say in slack.team which workspace it is: its id, such as T0123ABCD, is in the address of Slack in a browser";
+    let detail = "set slack.team to the workspace's id, such as T0123ABCD: it is in the address of Slack in a browser";
     HubError::invalid(Code::InvalidTransport, "/slack/team", detail)
 }
 
-/// Where an endpoint points to, and as which app.
+/// Returns the URL and the Slack app of a new endpoint.
 pub(super) fn target(
     channel: Channel,
     url: Option<SecretString>,
@@ -113,16 +112,16 @@ pub(super) fn target(
         }
         (Channel::SlackApp, Some(_), _) => Err(no_url()),
         (Channel::SlackApp, None, None) => {
-            let detail = "say in slack which app it is: bot_token, signing_secret and channel";
+            let detail = "set slack with the app's bot_token, signing_secret, channel and team";
             Err(HubError::invalid(Code::InvalidTransport, "/slack", detail))
         }
         (_, _, Some(_)) => Err(no_slack()),
         (_, Some(url), None) => Ok((url, None)),
-        (_, None, None) => Err(HubError::invalid(Code::InvalidUrl, "/url", "say in url where it is")),
+        (_, None, None) => Err(HubError::invalid(Code::InvalidUrl, "/url", "set url to the target's URL")),
     }
 }
 
-/// The same of an endpoint that is changed.
+/// Returns the URL and the Slack app of a changed endpoint.
 pub(super) fn changed_target(
     url: Option<SecretString>,
     slack: Option<SlackPatch>,

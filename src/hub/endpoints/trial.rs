@@ -1,4 +1,4 @@
-//! Trying an endpoint out.
+//! Test messages to an endpoint.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -14,7 +14,7 @@ use crate::identity::{Principal, Scope};
 use crate::ids::EndpointId;
 use crate::store::endpoints;
 
-/// What to tell of.
+/// The body of a test.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TestInput {
@@ -23,18 +23,18 @@ pub struct TestInput {
 }
 
 impl Hub {
-    /// Sends a sample event to an endpoint, also to one that is paused or disabled, and says how that went.
+    /// Sends a sample event to an endpoint, even if it is paused or disabled, and returns the result.
     ///
     /// # Errors
-    /// When the caller may not, there is no such endpoint or event, or as many tests as may be are under way.
+    /// When the caller may not, there is no such endpoint or event, or too many tests are running.
     pub async fn test_endpoint(&self, caller: &Principal, id: EndpointId, input: TestInput) -> Result<Trial, HubError> {
         require(caller, &[Scope::Admin])?;
         check_events("/event", input.event.as_ref())?;
         let kind = input.event.unwrap_or_else(|| "request.created".to_owned());
         let endpoint =
             endpoints::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("endpoint"))?;
-        let Ok(_place) = self.trials.try_acquire() else {
-            let detail = format!("{TRIALS_AT_ONCE} tests are under way already: try again in a moment");
+        let Ok(_permit) = self.trials.try_acquire() else {
+            let detail = format!("{TRIALS_AT_ONCE} tests are already running: try again in a moment");
             return Err(HubError::conflict(Code::Busy, detail));
         };
         let event = sample(&kind, &endpoint, &self.settings.public_url, self.clock.now());

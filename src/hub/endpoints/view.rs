@@ -1,4 +1,4 @@
-//! Endpoints as they are shown: whatever may be a secret is masked.
+//! The public form of endpoints: everything that may be a secret is masked.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 const CERTIFICATE_BEGINS: &str = "-----BEGIN CERTIFICATE-----";
 const CERTIFICATE_ENDS: &str = "-----END CERTIFICATE-----";
 
-/// An endpoint, shown. Its URL is masked: for a chat channel it is the secret.
+/// The public form of an endpoint. Its URL is masked: for a chat channel it is the secret.
 #[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "most fields are those of EndpointInput")]
 pub struct EndpointView {
@@ -34,7 +34,7 @@ pub struct EndpointView {
     pub groups: BTreeSet<GroupName>,
     pub recipient: Option<Email>,
     pub detail: Detail,
-    /// Their values may be secrets, and are masked.
+    /// The values may be secrets, and are masked.
     pub headers: BTreeMap<String, &'static str>,
     pub auth: Option<AuthView>,
     pub client_certificate: Option<CertificateView>,
@@ -44,67 +44,62 @@ pub struct EndpointView {
     pub rate_per_second: Option<f64>,
     pub concurrency: Option<u32>,
     pub answer_control: bool,
-    /// Of a Slack app.
+    /// Only for Slack apps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slack: Option<SlackView>,
     pub format: Format,
     pub heartbeat_seconds: Option<u32>,
     pub state: EndpointState,
     pub disabled_reason: Option<String>,
-    /// Since when what is meant for it is held back.
+    /// When it was paused.
     pub paused_at: Option<Timestamp>,
-    /// Signing secrets that were replaced, and still sign for a while.
+    /// Replaced signing secrets that still sign for a while.
     pub retiring: Vec<RetiringView>,
-    /// How often its links were called back.
+    /// Number of times that its links were revoked.
     pub link_generation: u32,
     pub created_at: Timestamp,
 }
 
-/// An endpoint, shown with how it fares.
+/// An endpoint with its status.
 #[derive(Debug, Clone, Serialize)]
 pub struct EndpointStatus {
-    /// The endpoint.
     #[serde(flatten)]
     pub endpoint: EndpointView,
-    /// That it fails; none while all is well.
+    /// The health record of a failing endpoint.
     pub health: Option<HealthView>,
-    /// What keeps everything from it now, as far as the replica that answers has learnt.
+    /// Why this replica currently sends nothing to it.
     pub held: Option<Held>,
-    /// What is wrong with a template of the operator's: messages are made with the one below it. None while all is well.
+    /// The last failure of an operator's template; messages then use the template that it overrides.
     pub template_problem: Option<TemplateProblemView>,
 }
 
-/// A template that failed.
+/// A template that failed to render.
 #[derive(Debug, Clone, Serialize)]
 pub struct TemplateProblemView {
-    /// For which event.
     pub event: String,
-    /// Which template: the channel and the event, or a part.
+    /// The template: channel and event, or a part.
     pub template: Option<String>,
-    /// The line in it, from 1.
+    /// Its line at fault, from 1.
     pub line: Option<u32>,
-    /// In words.
     pub detail: String,
-    /// When it failed last.
+    /// Time of the last failure.
     pub at: Timestamp,
 }
 
-/// How an endpoint fares that fails.
+/// The health record of a failing endpoint.
 #[derive(Debug, Clone, Serialize)]
 pub struct HealthView {
-    /// Since when nothing has arrived there.
     pub failing_since: Timestamp,
-    /// How often it has failed in a row, by whoever's fault.
+    /// Consecutive failures of any cause.
     pub failures: u32,
-    /// How many of these failures count against it: only they switch it off.
+    /// Those of the failures that can disable the endpoint.
     pub charged: u32,
-    /// What went wrong last.
     pub last_error: Option<String>,
-    /// When it is tried whether it works again, after it was switched off for failing.
+    /// Time of the next probe, if it was disabled for failing.
     pub probe_at: Option<Timestamp>,
 }
 
-/// How the hub says who it is, without what would let anybody else say so.
+/// The authentication of the hub, without its secrets.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields are those of Auth")]
@@ -114,27 +109,25 @@ pub enum AuthView {
     Oauth2 { token_url: String, client_id: String, client_secret: &'static str, scope: Option<String> },
 }
 
-/// Certificates, by their fingerprints: the first is the certificate itself.
+/// The fingerprints of a certificate chain: the first is the certificate itself.
 #[derive(Debug, Clone, Serialize)]
 pub struct CertificateView {
-    /// SHA-256 of each.
     pub sha256: Vec<String>,
 }
 
 /// A signing secret that was replaced.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct RetiringView {
-    /// It signs before this moment.
+    /// It signs until this time, exclusive.
     pub until: Timestamp,
 }
 
-/// An endpoint with its signing secret, which is shown this once.
+/// An endpoint with its signing secret, which is shown only this once.
 #[derive(Debug, Serialize)]
 pub struct WithSecret {
-    /// The endpoint.
     #[serde(flatten)]
     pub endpoint: EndpointView,
-    /// Its signing secret; absent for chat channels.
+    /// Absent for chat channels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
 }
@@ -210,7 +203,8 @@ impl WithSecret {
     }
 }
 
-/// The fingerprint of each certificate, as `openssl x509 -fingerprint -sha256` has it, in lower case without colons.
+/// The fingerprint of each certificate, as `openssl x509 -fingerprint -sha256` prints it, but in lower case without
+/// colons.
 fn fingerprints(pem: &str) -> Vec<String> {
     let blocks = pem.split(CERTIFICATE_BEGINS).skip(1).filter_map(|rest| rest.split_once(CERTIFICATE_ENDS));
     let texts = blocks.map(|(base64, _)| base64.split_ascii_whitespace().collect::<String>());

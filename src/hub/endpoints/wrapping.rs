@@ -1,13 +1,13 @@
-//! Takes off what stands unseen around secrets, tokens, ids and URLs when they are copied from a file, a web page or a deployment's
-//! settings, and which none of them begins or ends with. A user's name and password may begin or end with a blank, so only line
-//! breaks are taken off them; certificates are left as they are, since PEM has line breaks of its own.
+//! Trims white space and invisible characters around secrets, tokens, ids and URLs, which copying from a file, a web
+//! page or a deployment's settings may add. A user name or password may begin or end with a space, so only line breaks
+//! are trimmed. Certificates stay unchanged, since PEM contains line breaks.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::store::transport::{Auth, Secret, SlackApp, Transport};
 use crate::unicode;
 
-/// A URL or secret by itself.
+/// Trims a URL or secret.
 pub(super) fn unwrapped(secret: SecretString) -> SecretString {
     match unicode::unwrapped(secret.expose_secret()) {
         text if text.len() == secret.expose_secret().len() => secret,
@@ -15,7 +15,7 @@ pub(super) fn unwrapped(secret: SecretString) -> SecretString {
     }
 }
 
-/// All of an endpoint's transport.
+/// Trims all fields of an endpoint's transport.
 pub(super) fn unwrap_transport(transport: &mut Transport) {
     transport.headers.values_mut().for_each(trim);
     transport.proxy.iter_mut().for_each(trim);

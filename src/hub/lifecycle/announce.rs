@@ -1,7 +1,7 @@
-//! Turns a change into an event and the event into deliveries, in the transaction of the change.
+//! Writes the event of a change, with its deliveries, to the outbox in the transaction of the change.
 
 use super::audience::wants;
-use super::extra_recipients::further;
+use super::extra_recipients::extra_addresses;
 use crate::approval::{Request, Roster};
 use crate::delivery::{NewEvent, publish};
 use crate::hub::scene::Scene;
@@ -9,8 +9,8 @@ use crate::hub::{HubError, RequestView};
 use crate::store::{Signal, Tx};
 use crate::time::Timestamp;
 
-/// Writes down that `kind` happened to the request, for every endpoint that wants to hear of it, and wakes who waits for the
-/// request.
+/// Publishes an event of `kind` about the request to every endpoint that wants it, and wakes the calls that wait for
+/// the request.
 pub(super) async fn announce(
     tx: &mut Tx,
     scene: &Scene,
@@ -23,12 +23,12 @@ pub(super) async fn announce(
     announce_shown(tx, scene, kind, request, shown, now).await
 }
 
-/// A request as an event keeps it.
+/// The JSON of a request that an event stores.
 pub(in crate::hub) fn shown(scene: &Scene, request: &Request, roster: &Roster) -> Result<String, HubError> {
     Ok(RequestView::new(request, &scene.public_url, Some(roster)).to_json()?)
 }
 
-/// The same with the request already [`shown`].
+/// [`announce`] with the request's JSON from [`shown`].
 pub(in crate::hub) async fn announce_shown(
     tx: &mut Tx,
     scene: &Scene,
@@ -39,8 +39,8 @@ pub(in crate::hub) async fn announce_shown(
 ) -> Result<(), HubError> {
     let detail = request.terms.procedure.detail;
     let news = NewEvent { kind, request_id: Some(request.id), subject: shown, detail, at: now };
-    let further = further(tx, kind, request).await?;
-    publish(tx, &scene.launcher, news, &further, |endpoint| wants(endpoint, kind, request)).await?;
+    let extra = extra_addresses(tx, kind, request).await?;
+    publish(tx, &scene.launcher, news, &extra, |endpoint| wants(endpoint, kind, request)).await?;
     tx.signal(Signal::Request(request.id));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Using what was approved: a claim that is given out once, news that it is still running, and how it went.
+//! Executions of approved actions: the claim, which succeeds once, heartbeats, the result, and revocation.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,92 +20,88 @@ use crate::random;
 use crate::store::{Signal, Tx, executions, requests};
 use crate::time::Timestamp;
 
-/// Life of a claim without news of it, unless said otherwise.
+/// Default lease of a claim.
 const LEASE_SECONDS: u32 = 3_600;
-/// Lives of a claim that may be asked for.
+/// Allowed leases, in seconds.
 const LEASES: std::ops::RangeInclusive<u32> = 10..=86_400;
-/// Bytes of output that are kept.
+/// Most bytes of output that a result may contain.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// What comes with a claim.
+/// The body of a claim.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimInput {
-    /// What the caller saw approved.
+    /// Digest of the payload that the caller is about to run.
     pub digest: Digest,
-    /// How long the claim holds without news of it.
+    /// Time until the lease expires, unless a heartbeat extends it.
     #[serde(default)]
     pub lease_seconds: Option<u32>,
 }
 
-/// What may run, once.
+/// A claimed action: what to run, once, and the claim's fencing token.
 #[derive(Debug, Serialize)]
-pub struct Claimed {
-    /// Fencing token of this claim: every heartbeat and result carries it. An unguessable number below 2⁵³.
+pub struct ClaimedAction {
+    /// Fencing token: every heartbeat and result must carry it. An unguessable number below 2⁵³.
     pub fence: u64,
-    /// Exactly what to run.
+    /// The exact text to run.
     pub command: String,
-    /// What language it is in.
     pub language: Option<String>,
-    /// Facts about it.
     pub context: Option<Value>,
-    /// Of all of it.
+    /// Digest of the payload.
     pub digest: Digest,
-    /// No signed statements are made yet.
+    /// Reserved for signed receipts: always `None`.
     pub receipt: Option<String>,
-    /// Until when the claim holds without news of it.
+    /// End of the lease, unless a heartbeat extends it.
     pub lease_expires_at: Option<Timestamp>,
 }
 
-/// News that a claim is still being used.
+/// The body of a heartbeat, which extends the lease of a claim.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HeartbeatInput {
-    /// Of the claim.
+    /// Fencing token of the claim.
     pub fence: u64,
 }
 
-/// Until when a claim holds.
+/// The lease of a claim after a heartbeat.
 #[derive(Debug, Serialize)]
 pub struct Lease {
-    /// Without further news.
+    /// End of the lease, unless another heartbeat extends it.
     pub lease_expires_at: Option<Timestamp>,
 }
 
-/// How a run went.
+/// The result of a run.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResultInput {
-    /// Of the claim.
+    /// Fencing token of the claim.
     pub fence: u64,
-    /// Whether it did what it should.
     pub status: ReportStatus,
-    /// What the program answered.
     #[serde(default)]
     pub exit_code: Option<i32>,
-    /// What it printed, as far as it is to be kept.
+    /// The program's output, at most [`MAX_OUTPUT`] bytes.
     #[serde(default)]
     pub output: Option<String>,
-    /// Whether it printed more.
     #[serde(default)]
     pub output_truncated: bool,
-    /// Of all it printed.
+    /// Digest of the whole output.
     #[serde(default)]
     pub output_digest: Option<Digest>,
 }
 
 impl Hub {
-    /// Gives an approved action out to be run, once.
+    /// Claims an approved action. Only one claim succeeds.
     ///
     /// # Errors
-    /// When it is not the caller's, not approved, used or revoked before, too late, or the digest is another.
+    /// When the request is not the caller's or not approved, the action is already claimed or revoked, it is too late,
+    /// or the digest does not match.
     pub async fn claim(
         &self,
         caller: &Principal,
         id: RequestId,
         input: ClaimInput,
         key: Option<IdempotencyKey>,
-    ) -> Result<Claimed, HubError> {
+    ) -> Result<ClaimedAction, HubError> {
         let lease_seconds = input.lease_seconds.unwrap_or(LEASE_SECONDS);
         if !LEASES.contains(&lease_seconds) {
             let detail = "lease_seconds must be between 10 and 86400 (a day)";
@@ -115,7 +111,7 @@ impl Hub {
         let claim = Use::Claim { digest: input.digest, by, key, fence, lease_seconds };
         let request = self.put_to_use(caller, id, claim).await?;
         let execution = request.execution.ok_or(HubError::Missing("the execution that was just claimed"))?;
-        Ok(Claimed {
+        Ok(ClaimedAction {
             fence: execution.fence,
             command: request.payload.command,
             language: request.payload.language,
@@ -126,28 +122,28 @@ impl Hub {
         })
     }
 
-    /// Prolongs a claim.
+    /// Extends the lease of a claim.
     ///
     /// # Errors
-    /// When the claim is another caller's or has another fence, or its lease is over.
+    /// When the claim is another caller's, the fence does not match, or the lease has expired.
     pub async fn heartbeat(&self, caller: &Principal, id: RequestId, input: HeartbeatInput) -> Result<Lease, HubError> {
         let request = self.put_to_use(caller, id, Use::Heartbeat { fence: input.fence, by: caller.key() }).await?;
         Ok(Lease { lease_expires_at: request.execution.and_then(|execution| execution.lease_expires_at) })
     }
 
-    /// Writes down how a run went.
+    /// Records the result of a run.
     ///
     /// # Errors
-    /// When the claim is another caller's or has another fence, its lease is over, or the output is too long.
+    /// When the claim is another caller's, the fence does not match, the lease has expired, or the output is too long.
     pub async fn report(&self, caller: &Principal, id: RequestId, input: ResultInput) -> Result<RequestView, HubError> {
         if input.output.as_ref().is_some_and(|output| output.len() > MAX_OUTPUT) {
-            let detail = format!("at most {MAX_OUTPUT} bytes of output are kept: cut it and say output_truncated");
+            let detail = format!("output is limited to {MAX_OUTPUT} bytes: truncate it and set output_truncated");
             return Err(HubError::invalid(Code::TooLong, "/output", detail));
         }
         let report = ExecutionReport {
             status: input.status,
             exit_code: input.exit_code,
-            // The one character that no database column takes; programs print it all the same.
+            // PostgreSQL cannot store NUL, but programs may print it.
             output: input.output.map(|output| output.replace('\0', "\u{2400}")),
             output_truncated: input.output_truncated,
             output_digest: input.output_digest,
@@ -157,7 +153,7 @@ impl Hub {
         Ok(self.view(request))
     }
 
-    /// Takes back what was approved, before it is used or while it lasts. Whoever asked may, and whoever may decide.
+    /// Revokes an approved action before it is used, or an access grant before it ends. Owners and deciders may do so.
     ///
     /// # Errors
     /// When the caller may not, or it is too late.
@@ -180,12 +176,12 @@ impl Hub {
                 Box::pin(async move {
                     match kind {
                         Kind::Action => use_once(tx, id, Use::Revoke { by, reason }, &scene).await,
-                        Kind::Jit => end_early(tx, id, GrantCommand::Revoke { by, reason }, &scene).await,
+                        Kind::Jit => advance_access(tx, id, GrantCommand::Revoke { by, reason }, &scene).await,
                     }
                 })
             })
             .await?
-            .kept()?;
+            .into_result()?;
         Ok(self.view(request))
     }
 
@@ -199,22 +195,23 @@ impl Hub {
         self.own(caller, id).await?;
         let scene = self.scene(caller.actor());
         let used = self.store.write(move |tx| Box::pin(async move { use_once(tx, id, command, &scene).await })).await?;
-        used.kept()
+        used.into_result()
     }
 }
 
-/// The request afterwards, and what the caller is to be told: kept apart, since what time has done is written all the same.
-pub(super) struct Used(Request, Result<(), UseRefusal>);
+/// The request after a use command, and the answer to the caller. A refusal is not an `Err`: the transaction must
+/// commit what time alone has changed, such as an expired lease.
+pub(super) struct UseOutcome(Request, Result<(), UseRefusal>);
 
-impl Used {
-    fn kept(self) -> Result<Request, HubError> {
+impl UseOutcome {
+    fn into_result(self) -> Result<Request, HubError> {
         let Self(request, answer) = self;
         answer.map(|()| request).map_err(HubError::Use)
     }
 }
 
-/// Puts a command to the use of an approved action. The time is read here, where nobody else can change it.
-pub(super) async fn use_once(tx: &mut Tx, id: RequestId, command: Use, scene: &Scene) -> Result<Used, HubError> {
+/// Applies a use command to an execution. The clock is read inside the writer, where no other operation can intervene.
+pub(super) async fn use_once(tx: &mut Tx, id: RequestId, command: Use, scene: &Scene) -> Result<UseOutcome, HubError> {
     let mut request = requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))?;
     let now = scene.clock.now();
     let Some(before) = request.execution.clone() else { return Err(not_usable(&request)) };
@@ -230,12 +227,12 @@ pub(super) async fn use_once(tx: &mut Tx, id: RequestId, command: Use, scene: &S
         let moved = after.status != before.status;
         request.execution = Some(*after);
         if moved {
-            tell(tx, &request, before.status, scene, now).await?;
+            record_and_announce(tx, &request, before.status, scene, now).await?;
         }
         tx.signal(Signal::Deadline);
     }
     if let (Err(UseRefusal::LeaseOver), Some(details)) = (&answer, late_report) {
-        // What became of it stays unknown to the hub, but whoever looks into it finds what was said.
+        // The status stays `unknown`, but the audit trail keeps the late report for investigators.
         tx.record(&Entry {
             request: Some(id),
             digest: Some(request.digest),
@@ -243,10 +240,10 @@ pub(super) async fn use_once(tx: &mut Tx, id: RequestId, command: Use, scene: &S
             ..Entry::new(now, "execution.reported_late", scene.actor.clone())
         })?;
     }
-    Ok(Used(request, answer))
+    Ok(UseOutcome(request, answer))
 }
 
-async fn tell(
+async fn record_and_announce(
     tx: &mut Tx,
     request: &Request,
     from: ExecutionStatus,
@@ -268,32 +265,33 @@ async fn tell(
     announce(tx, scene, kind, request, &Roster::default(), now).await
 }
 
-/// Ends access early.
-pub(super) async fn end_early(
+/// Applies a grant command to the access of a request.
+pub(super) async fn advance_access(
     tx: &mut Tx,
     id: RequestId,
     command: GrantCommand,
     scene: &Scene,
-) -> Result<Used, HubError> {
+) -> Result<UseOutcome, HubError> {
     let mut request = requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))?;
     if request.grant.is_none() {
         return Err(not_usable(&request));
     }
     let now = scene.clock.now();
     let answer = follow_up::advance_grant(tx, &mut request, command, scene, now).await?;
-    Ok(Used(request, answer.map_err(|_| UseRefusal::AlreadyFinished)))
+    Ok(UseOutcome(request, answer.map_err(|_| UseRefusal::AlreadyFinished)))
 }
 
-/// Why there is nothing to use.
+/// The error for a request without an execution or grant.
 fn not_usable(request: &Request) -> HubError {
     match (request.status, request.kind) {
-        (Status::Pending, _) => HubError::conflict(Code::NotApproved, "this request waits for its decision still"),
-        (Status::Approved, Kind::Jit) => {
-            HubError::conflict(Code::NotAnAction, "this is access for a time, which is not claimed: ask GET /v1/access")
-        }
+        (Status::Pending, _) => HubError::conflict(Code::NotApproved, "this request is still pending"),
+        (Status::Approved, Kind::Jit) => HubError::conflict(
+            Code::NotAnAction,
+            "this request is for access, which is not claimed: check it with GET /v1/access",
+        ),
         (Status::Approved, Kind::Action) => HubError::conflict(
             Code::NotApproved,
-            "this request was approved before approvals could be claimed: ask again",
+            "this request was approved by a version without claims: create a new request",
         ),
         (status, _) => HubError::Refused { refusal: Refusal::of_ended(status), status, request: None },
     }

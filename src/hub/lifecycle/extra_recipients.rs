@@ -1,25 +1,29 @@
-//! Where else a request's news go: to channels that subscribed, and to whoever asked.
+//! Additional Slack recipients of an event: the channels that subscribed, and the requester.
 
 use std::collections::BTreeSet;
 
-use super::audience::{hears_of, wants};
+use super::audience::{matches_event_and_resource, wants};
 use crate::approval::Request;
 use crate::hub::HubError;
 use crate::ids::EndpointId;
 use crate::store::endpoints::Endpoint;
 use crate::store::{Tx, chat_identities};
 
-/// What the requester is told of.
+/// The events that the requester receives as a direct message.
 const OUTCOMES: [&str; 5] =
     ["request.approved", "request.rejected", "request.expired", "request.cancelled", "request.superseded"];
 
-/// Addresses within Slack apps, besides the channel that each has of its own.
-pub(super) async fn further(tx: &mut Tx, kind: &str, request: &Request) -> Result<Vec<(EndpointId, String)>, HubError> {
+/// Returns addresses within Slack apps, besides the channel that each app's endpoint names.
+pub(super) async fn extra_addresses(
+    tx: &mut Tx,
+    kind: &str,
+    request: &Request,
+) -> Result<Vec<(EndpointId, String)>, HubError> {
     let endpoints = tx.endpoints().await?;
     let apps: Vec<&Endpoint> = endpoints
         .iter()
         .map(|endpoint| &**endpoint)
-        .filter(|endpoint| endpoint.transport.slack.is_some() && hears_of(endpoint, kind, request))
+        .filter(|endpoint| endpoint.transport.slack.is_some() && matches_event_and_resource(endpoint, kind, request))
         .collect();
     if apps.is_empty() {
         return Ok(Vec::new());
@@ -37,7 +41,7 @@ pub(super) async fn further(tx: &mut Tx, kind: &str, request: &Request) -> Resul
         && let Some(person) = &request.requester.email
     {
         for account in chat_identities::of_person(tx.session(), person).await? {
-            // One message, whichever endpoints hear of it.
+            // One message, even if several endpoints want the event.
             if let Some(app) = apps.iter().find(|app| wants(app, kind, request) && writes_to(app, &account.team)) {
                 addresses.insert((app.id, account.user));
             }

@@ -1,4 +1,4 @@
-//! What follows a decision: an approved action may be used, approved access begins, a broken glass is to be looked at.
+//! The consequences of an approval: an execution to claim, an access grant, the review of a break-glass.
 
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use crate::ids::GrantId;
 use crate::store::{Signal, Tx, executions, grants, reviews};
 use crate::time::Timestamp;
 
-/// Opens what a decision opens. The request must be as the decision left it.
+/// Creates the execution or grant of an approved request, and the review of a break-glass. Expects the request with its
+/// decision applied.
 pub(super) async fn open(tx: &mut Tx, request: &mut Request, now: Timestamp) -> Result<(), HubError> {
     if request.status != Status::Approved {
         return Ok(());
@@ -40,7 +41,7 @@ pub(super) async fn open(tx: &mut Tx, request: &mut Request, now: Timestamp) -> 
 
 fn new_grant(request: &Request, now: Timestamp) -> Result<Grant, HubError> {
     let person = request.beneficiary.clone().or_else(|| request.requester.email.clone());
-    // Asked for when the request was made.
+    // A request for access without a person is rejected when it is created.
     let person = person.ok_or(HubError::Missing("the person to grant access to"))?;
     let narrowings: Vec<Narrowing> =
         request.live_votes().filter(|vote| vote.choice == Choice::Approve).filter_map(|vote| vote.narrowing).collect();
@@ -60,7 +61,8 @@ async fn open_review(tx: &mut Tx, request: &mut Request, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// Lets access begin or end as far as it is time, or ends it early; tells each step.
+/// Applies a command to the request's grant: starts or ends it when due, or revokes it. Records and announces each
+/// step.
 pub(super) async fn advance_grant(
     tx: &mut Tx,
     request: &mut Request,

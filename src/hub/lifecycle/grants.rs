@@ -1,4 +1,4 @@
-//! What enforcers ask: may this person in now? And the grants behind the answers.
+//! Access checks for enforcement points (may this person use this resource now?), and the grants that answer them.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,30 +10,27 @@ use crate::identity::{Principal, Scope};
 use crate::ids::GrantId;
 use crate::store::grants;
 
-/// Whether somebody may in.
+/// The answer to an access check.
 #[derive(Debug, Serialize)]
 pub struct Access {
-    /// Whether they may, now.
+    /// Whether the person has access now.
     pub allowed: bool,
-    /// Why, or why not.
     pub reason: String,
-    /// The grant that says so, or the one that will.
+    /// The active grant, or one that has not started yet.
     pub grant: Option<GrantView>,
 }
 
-/// Which grants to list; absent fields want all.
+/// Filter of a list of grants; `None` matches all.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct GrantFilter {
-    /// To what.
     pub resource: Option<ResourceName>,
-    /// Whose.
     pub requester: Option<Email>,
-    /// Where they stand.
     pub status: Option<GrantStatus>,
 }
 
 impl Hub {
-    /// Whether the person may use the resource now: by the time, whatever the timer has written down yet.
+    /// Checks whether the person may use the resource now. The clock decides, even if the timer has not updated the
+    /// grant yet.
     ///
     /// # Errors
     /// When the caller may not ask about that person.
@@ -49,16 +46,16 @@ impl Hub {
         let allowed = grant.as_ref().is_some_and(|grant| grant.allows(now));
         let reason = match &grant {
             Some(grant) if allowed => format!("granted until {}", grant.ends_at),
-            Some(grant) => format!("granted from {} on, not yet", grant.starts_at),
-            None => format!("{requester} has no grant on {resource} now: ask for one with kind jit"),
+            Some(grant) => format!("granted from {}, which is in the future", grant.starts_at),
+            None => format!("{requester} has no grant for {resource} now: request one with kind jit"),
         };
         Ok(Access { allowed, reason, grant: grant.map(GrantView::from) })
     }
 
-    /// Grants, newest first.
+    /// Lists grants, newest first.
     ///
     /// # Errors
-    /// When the caller may not see them, or the cursor is none of ours.
+    /// When the caller may not see them, or the cursor is invalid.
     pub async fn grants(
         &self,
         caller: &Principal,
@@ -74,20 +71,20 @@ impl Hub {
         Ok(Page::cut(found, limit, |grant| grant.id.to_string()).map(GrantView::from))
     }
 
-    /// One grant.
+    /// Returns one grant.
     ///
     /// # Errors
-    /// When there is none for the caller.
+    /// When there is no such grant that the caller may see.
     pub async fn grant(&self, caller: &Principal, id: GrantId) -> Result<GrantView, HubError> {
         let grant = grants::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("grant"))?;
         self.show(caller, grant.request).await?;
         Ok(GrantView::from(grant))
     }
 
-    /// Ends access early.
+    /// Revokes access before it ends.
     ///
     /// # Errors
-    /// When the caller may not, or it is over.
+    /// When the caller may not, or the access has ended.
     pub async fn revoke_grant(
         &self,
         caller: &Principal,
@@ -100,7 +97,7 @@ impl Hub {
     }
 }
 
-/// Systems ask about anybody; a person's token about that person.
+/// Systems may ask about any person, a person's token only about that person.
 fn check_person(caller: &Principal, person: Option<&Email>) -> Result<(), HubError> {
     if let Some(own) = caller.person()
         && !caller.has(Scope::Auditor)

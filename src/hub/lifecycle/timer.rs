@@ -1,8 +1,8 @@
-//! What happens by itself when its time has come: requests expire, people are reminded, others are asked too, unused approvals
-//! lapse, access begins and ends. And what follows when the members of a group change.
+//! The timer. It expires requests, sends reminders, escalates, ends unclaimed approvals and expired leases, starts and
+//! ends access, and rechecks requests after membership changes.
 //!
-//! Every step is taken inside the writer, which judges anew what it finds there: whichever replica comes first takes it, and
-//! the others find nothing to do.
+//! Every step reads and judges its request again inside the writer. The first replica performs it, the others find
+//! nothing to do.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::announce::announce;
-use super::executions::{end_early, use_once};
+use super::executions::{advance_access, use_once};
 use super::transition::carry_out;
 use crate::approval::{Command, GrantCommand, Roster, Use};
 use crate::audit::{Actor, Entry};
@@ -26,13 +26,13 @@ use crate::time::Timestamp;
 
 /// Requests handled in one transaction.
 const BATCH: u32 = 64;
-/// How often the timer looks for itself: another replica may have made a request with a near deadline.
-const LOOK: Duration = Duration::from_secs(5);
+/// Longest pause between polls: another replica may have created a request with a near deadline.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Hub {
-    /// Does what it is time for; answers how many steps that were.
+    /// Runs the steps that are due, and returns how many there were.
     ///
     /// # Errors
     /// When the store fails.
@@ -45,7 +45,7 @@ impl Hub {
                 let now = self.clock.now();
                 let due = timers::due(&mut self.store.read().await?, timer, now, behind.as_ref(), BATCH).await?;
                 let Some(last) = due.last().cloned() else { break };
-                // What is due still after its step was taken could not be helped by it: it must not keep the others waiting.
+                // Continues after the last row: a row that is still due after its step must not block the others.
                 behind = Some(last);
                 let may_try = |id: &RequestId| self.retries.may_try(&Task::Step(timer, *id), now);
                 let ids = due.iter().map(|due| due.id);
@@ -57,7 +57,7 @@ impl Hub {
         Ok(steps + self.recheck().await?)
     }
 
-    /// Takes the steps in one transaction; when one of them fails, each in its own, so that it fails alone.
+    /// Runs the steps in one transaction. When one of them fails, runs each in its own, so that only that one fails.
     async fn take_steps(&self, timer: Timer, due: Vec<RequestId>) -> Result<(), HubError> {
         if due.is_empty() {
             return Ok(());
@@ -76,10 +76,10 @@ impl Hub {
         Ok(())
     }
 
-    /// Remembers how a task ended that was done alone.
+    /// Records the result of a task that ran alone.
     ///
     /// # Errors
-    /// When the store fails: that says nothing of the task.
+    /// When the store is unavailable, which is not the task's fault.
     fn note(&self, task: Task, ended: Result<(), HubError>) -> Result<(), HubError> {
         match ended {
             Ok(()) => self.retries.worked(&task),
@@ -110,8 +110,8 @@ impl Hub {
             .await
     }
 
-    /// Looks again at what waits for groups whose members have changed: whose vote no longer counts, and what nobody could
-    /// decide any more. Answers how many requests that were.
+    /// Rechecks the pending requests of groups whose members have changed: some votes may no longer count, and some
+    /// requests may no longer be decidable. Returns how many requests were rechecked.
     ///
     /// # Errors
     /// When the store fails.
@@ -132,8 +132,8 @@ impl Hub {
         }
     }
 
-    /// A part in which something fails, each request in a transaction of its own. One that fails is logged and left as it is: the
-    /// next change of the group looks at it again.
+    /// Rechecks each request of a failing batch in its own transaction. A request that fails is logged and skipped: the
+    /// next change of the group rechecks it.
     async fn recheck_each(&self, check: Check) -> Result<usize, HubError> {
         let part = membership_checks::part(&mut self.store.read().await?, &check, BATCH).await?;
         for id in &part {
@@ -155,12 +155,13 @@ impl Hub {
         Ok(part.len())
     }
 
-    /// When the timer has to look next, having looked at `looked_at`: what was due then and is due still waits for its next try.
-    async fn next_look(&self, looked_at: Timestamp) -> Result<Timestamp, HubError> {
-        let look = self.clock.now() + LOOK;
-        let next = timers::next(&mut self.store.read().await?, looked_at).await?;
-        let again = self.retries.next_after_look(looked_at);
-        Ok(next.into_iter().chain(again).fold(look, Timestamp::min))
+    /// The time of the next poll. Rows that were due at `polled_at` and still are have failed: they wait for their
+    /// retry.
+    async fn next_wake(&self, polled_at: Timestamp) -> Result<Timestamp, HubError> {
+        let latest = self.clock.now() + POLL_INTERVAL;
+        let next = timers::next(&mut self.store.read().await?, polled_at).await?;
+        let retry = self.retries.next_retry(polled_at);
+        Ok(next.into_iter().chain(retry).fold(latest, Timestamp::min))
     }
 }
 
@@ -169,13 +170,13 @@ async fn step(tx: &mut Tx, timer: Timer, id: RequestId, scene: &Scene) -> Result
         Timer::Deadline => carry_out(tx, id, Command::Expire, scene).await.map(drop),
         Timer::Notice => carry_out(tx, id, Command::Advance, scene).await.map(drop),
         Timer::Execution => use_once(tx, id, Use::Tick, scene).await.map(drop),
-        Timer::Grant => end_early(tx, id, GrantCommand::Tick, scene).await.map(drop),
-        Timer::Review => tell_of_review(tx, id, scene).await,
+        Timer::Grant => advance_access(tx, id, GrantCommand::Tick, scene).await.map(drop),
+        Timer::Review => announce_overdue_review(tx, id, scene).await,
     }
 }
 
-/// Nobody has looked at a broken glass in time: those who should hear of it.
-async fn tell_of_review(tx: &mut Tx, id: RequestId, scene: &Scene) -> Result<(), HubError> {
+/// Announces, once, that the review of a break-glass is overdue.
+async fn announce_overdue_review(tx: &mut Tx, id: RequestId, scene: &Scene) -> Result<(), HubError> {
     let request = requests::get(tx.session(), id).await?.ok_or(HubError::Missing("the request of a review"))?;
     let now = scene.clock.now();
     if !reviews::set_announced(tx.session(), id).await? {
@@ -185,7 +186,7 @@ async fn tell_of_review(tx: &mut Tx, id: RequestId, scene: &Scene) -> Result<(),
     announce(tx, scene, "request.review_due", &request, &Roster::default(), now).await
 }
 
-/// The next part of the check that was asked for longest ago, wherever another replica has left it.
+/// Rechecks the next batch of the oldest membership check, from where any replica has left it.
 async fn recheck_part(tx: &mut Tx, scene: &Scene) -> Result<usize, HubError> {
     let Some(check) = membership_checks::next(tx.session()).await? else { return Ok(0) };
     let part = membership_checks::part(tx.session(), &check, BATCH).await?;
@@ -196,24 +197,24 @@ async fn recheck_part(tx: &mut Tx, scene: &Scene) -> Result<usize, HubError> {
     Ok(part.len())
 }
 
-/// Does what it is time for until told to stop.
+/// Runs due steps until `stop`.
 pub async fn run_timer(hub: Arc<Hub>, stop: CancellationToken) {
     loop {
         hub.store.signals().timer_polls();
-        let looked_at = hub.clock.now();
+        let polled_at = hub.clock.now();
         let done = hub.run_due().await;
         let wake = match done {
-            Ok(_) => hub.next_look(looked_at).await,
+            Ok(_) => hub.next_wake(polled_at).await,
             Err(error) => Err(error),
         };
         let wake = wake.unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for what it is time for");
+            tracing::warn!(error = &error as &dyn std::error::Error, "the timer failed and will retry");
             hub.clock.now() + RETRY
         });
         hub.store.signals().timer_sleeps_until(wake);
         tokio::select! {
             () = stop.cancelled() => return,
-            () = hub.clock.sleep_until(wake, LOOK) => {}
+            () = hub.clock.sleep_until(wake, POLL_INTERVAL) => {}
             () = hub.store.signals().deadline() => {}
         }
     }

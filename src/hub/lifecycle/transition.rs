@@ -1,4 +1,5 @@
-//! Carries out what the core decided, in the transaction that asked it: rows, counts, events, audit entries.
+//! Carries out commands on a request: asks the core, and writes the rows, rollups, events and audit entries of its
+//! transition in the same transaction.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,46 +20,47 @@ use crate::store::rollups::Ended;
 use crate::store::{Session, Tx, groups, people, requests, reviews, rollups, votes};
 use crate::time::Timestamp;
 
-/// Over which time the uses of the right to break the glass are counted.
+/// Period over which a person's uses of break-glass are counted.
 const GLASS_PERIOD: Duration = Duration::from_secs(24 * 3_600);
 
-/// The request afterwards, and what the caller is to be told.
-pub(in crate::hub) type Outcome = (Request, Result<(), Refusal>);
+/// The request after a command, and the core's answer to the caller.
+pub(in crate::hub) type CommandResult = (Request, Result<(), Refusal>);
 
 impl Hub {
-    /// Puts a command to a request through the core's one door.
+    /// Runs [`carry_out`] in a transaction of its own.
     pub(in crate::hub) async fn command(
         &self,
         id: RequestId,
         command: Command,
         actor: Actor,
-    ) -> Result<Outcome, HubError> {
+    ) -> Result<CommandResult, HubError> {
         let scene = self.scene(actor);
         self.store.write(move |tx| Box::pin(async move { carry_out(tx, id, command, &scene).await })).await
     }
 }
 
-/// Reads the request, asks the core, writes what it says. The time is read here, where nobody else can change the request.
+/// Reads the request, asks the core, and writes the transition. The clock is read inside the writer, where no other
+/// operation can change the request.
 pub(in crate::hub) async fn carry_out(
     tx: &mut Tx,
     id: RequestId,
     mut command: Command,
     scene: &Scene,
-) -> Result<Outcome, HubError> {
+) -> Result<CommandResult, HubError> {
     let mut request = requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))?;
     if let Command::BreakGlass { by, recent, .. } = &mut command {
         *recent = reviews::recent(tx.session(), by, scene.clock.now() - GLASS_PERIOD).await?;
     }
     let roster = roster_for(tx.session(), &request, &command, scene.clock.now()).await?;
-    // On record nothing comes before what it follows, though the clock may have been put back meanwhile.
+    // Recorded times never go backwards, even if the clock was set back.
     let now = request.never_before(scene.clock.now());
     let Verdict { transition, answer } = decide(&request, command, &roster, now);
     let rejected = transition.vote.as_ref().is_some_and(|vote| vote.choice == Choice::Reject);
     let escalated = transition.notice.as_ref().is_some_and(|notice| !notice.added.is_empty());
-    let waits_on = transition.decision.is_none();
+    let still_pending = transition.decision.is_none();
     write(tx, &mut request, transition, &roster, now, scene).await?;
-    if (rejected || escalated) && waits_on {
-        // Fewer people are left to approve, perhaps too few; or more, perhaps enough again.
+    if (rejected || escalated) && still_pending {
+        // After a rejection too few people may be left to approve; after an escalation there may be enough again.
         let roster = roster_for(tx.session(), &request, &Command::Recheck, now).await?;
         let verdict = decide(&request, Command::Recheck, &roster, now);
         write(tx, &mut request, verdict.transition, &roster, now, scene).await?;
@@ -66,14 +68,14 @@ pub(in crate::hub) async fn carry_out(
     Ok((request, answer))
 }
 
-/// Who is in the groups that the question is about. A vote needs only those who vote; the rest needs everybody.
+/// The memberships that a command depends on. A vote needs only those of the voters; a revision or recheck needs all.
 async fn roster_for(
     session: &mut Session,
     request: &Request,
     command: &Command,
     now: Timestamp,
 ) -> Result<Roster, HubError> {
-    let everybody = |ruling: &Ruling| -> BTreeSet<GroupName> {
+    let all_groups = |ruling: &Ruling| -> BTreeSet<GroupName> {
         let added = match ruling {
             Ruling::Ask { slots, .. } => slots.iter().map(|slot| slot.group.clone()).collect(),
             _ => Vec::new(),
@@ -85,7 +87,7 @@ async fn roster_for(
         Command::Vote(ballot) => {
             let absent = people::delegators(session, &ballot.voter, now).await?;
             let mut roster = match &ballot.proposal {
-                Some(proposal) => groups::roster(session, &everybody(&proposal.ruling)).await?,
+                Some(proposal) => groups::roster(session, &all_groups(&proposal.ruling)).await?,
                 None => {
                     let voted = request.live_votes().flat_map(|vote| [&vote.voter, vote.seat()]);
                     let people: BTreeSet<&Email> = voted.chain(&absent).chain([&ballot.voter]).collect();
@@ -95,7 +97,7 @@ async fn roster_for(
             absent.into_iter().for_each(|absent| roster.delegate(absent, ballot.voter.clone()));
             Ok(roster)
         }
-        Command::Revise { proposal, .. } => Ok(groups::roster(session, &everybody(&proposal.ruling)).await?),
+        Command::Revise { proposal, .. } => Ok(groups::roster(session, &all_groups(&proposal.ruling)).await?),
         Command::Recheck => Ok(groups::roster(session, request.terms.groups()).await?),
         Command::BreakGlass { by, .. } => {
             let right = request.terms.procedure.break_glass.iter().flat_map(|right| &right.groups);
@@ -107,6 +109,7 @@ async fn roster_for(
     }
 }
 
+/// Applies a transition to the request, and writes each of its parts.
 async fn write(
     tx: &mut Tx,
     request: &mut Request,
@@ -117,7 +120,6 @@ async fn write(
 ) -> Result<(), HubError> {
     let before = (request.payload.clone(), request.digest, request.status);
     request.apply(&transition, now);
-    let announced = |kind| (kind, scene);
     if transition.revision.is_some() {
         requests::revise(tx.session(), request, &before.0, &before.1.to_string()).await?;
         record_revision(tx, request, scene, now)?;
@@ -131,9 +133,9 @@ async fn write(
         tx.signal(crate::store::Signal::Deadline);
         if !notice.added.is_empty() {
             record_escalation(tx, request, &notice.added, scene, now)?;
-            tell(tx, announced("request.escalated"), request, roster, now).await?;
+            announce(tx, scene, "request.escalated", request, roster, now).await?;
         } else if notice.remind {
-            tell(tx, announced("request.reminded"), request, roster, now).await?;
+            announce(tx, scene, "request.reminded", request, roster, now).await?;
         }
     }
     if let Some(undecidable) = transition.undecidable {
@@ -141,16 +143,16 @@ async fn write(
         let action = if undecidable { "request.undecidable" } else { "request.decidable" };
         tx.record(&Entry { request: Some(request.id), ..Entry::new(now, action, scene.actor.clone()) })?;
         if undecidable {
-            tell(tx, announced("request.undecidable"), request, roster, now).await?;
+            announce(tx, scene, "request.undecidable", request, roster, now).await?;
         }
     }
     if let Some(successor) = transition.successor {
         requests::set_successor(tx.session(), request.id, successor).await?;
     }
     if transition.revision.is_some() {
-        tell(tx, announced("request.revised"), request, roster, now).await?;
+        announce(tx, scene, "request.revised", request, roster, now).await?;
     } else if transition.vote.is_some() && transition.decision.is_none() {
-        tell(tx, announced("request.voted"), request, roster, now).await?;
+        announce(tx, scene, "request.voted", request, roster, now).await?;
     }
     if let Some(vote) = transition.vote.filter(|vote| vote.choice == Choice::Approve && request.is_asker(&vote.voter)) {
         let details = json!({"by": vote.voter});
@@ -160,22 +162,12 @@ async fn write(
             details,
             ..Entry::new(now, "request.self_approved", scene.actor.clone())
         })?;
-        tell(tx, announced("request.self_approved"), request, roster, now).await?;
+        announce(tx, scene, "request.self_approved", request, roster, now).await?;
     }
     match transition.decision {
         Some(decision) => end(tx, request, before.2, decision, scene, now).await,
         None => Ok(()),
     }
-}
-
-async fn tell(
-    tx: &mut Tx,
-    (kind, scene): (&str, &Scene),
-    request: &Request,
-    roster: &Roster,
-    now: Timestamp,
-) -> Result<(), HubError> {
-    announce(tx, scene, kind, request, roster, now).await
 }
 
 fn record_revision(tx: &mut Tx, request: &Request, scene: &Scene, now: Timestamp) -> Result<(), HubError> {
@@ -236,7 +228,7 @@ async fn void(tx: &mut Tx, request: &Request, voids: &[Void], scene: &Scene, now
     Ok(())
 }
 
-/// Writes down an end. The request must be as the decision left it.
+/// Writes a decision. Expects the request with the decision applied.
 async fn end(
     tx: &mut Tx,
     request: &mut Request,
@@ -246,13 +238,13 @@ async fn end(
     now: Timestamp,
 ) -> Result<(), HubError> {
     if !requests::end(tx.session(), request.id, &decision, now).await? {
-        // The writer is alone, so the row cannot have changed since it was read.
+        // No other operation runs in the writer, so the row cannot have changed since it was read.
         return Err(HubError::Missing("the pending request that was just read"));
     }
     conclude(tx, request, Some(from), scene, now).await
 }
 
-/// What every end brings: counts, an entry, what it opens, and the news of it.
+/// Completes every decision: rollups, audit entry, execution or grant, announcements.
 pub(in crate::hub) async fn conclude(
     tx: &mut Tx,
     request: &mut Request,
@@ -282,15 +274,15 @@ pub(in crate::hub) async fn conclude(
         }),
         ..Entry::new(now, kind.as_str(), scene.actor.clone())
     })?;
-    // What begins now goes by the clock as it is.
+    // `now` may be ahead of a clock that was set back; executions and grants start by the clock.
     follow_up::open(tx, request, now.min(scene.clock.now())).await?;
-    let nobody = Roster::default();
+    let no_roster = Roster::default();
     if decision.method == Method::BreakGlass {
-        announce(tx, scene, "request.glass_broken", request, &nobody, now).await?;
+        announce(tx, scene, "request.glass_broken", request, &no_roster, now).await?;
     }
-    announce(tx, scene, &kind, request, &nobody, now).await?;
+    announce(tx, scene, &kind, request, &no_roster, now).await?;
     if request.grant.is_some() {
-        // Access that begins at once begins here, not at the timer's next look.
+        // Access that starts at once starts here, not at the timer's next poll.
         let _always_ok = follow_up::advance_grant(tx, request, GrantCommand::Tick, scene, now).await?;
     }
     Ok(())

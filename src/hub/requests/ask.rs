@@ -1,15 +1,16 @@
-//! Asking: a request is made, told and remembered in one transaction.
+//! Creating a request: checks the ask, drafts the request with its terms, and writes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::create::{Prepared, create, replayed};
+use super::create::{Prepared, create, earlier_request};
 use crate::approval::{
-    Admission, Belonging, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
-    Request, Requester, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
+    Admission, Belonging, Decision, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure,
+    Progress, Request, Requester, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
 };
 use crate::codes::Code;
 use crate::hub::access::is_own;
@@ -23,61 +24,56 @@ use crate::store::{Lookup, requests, tokens};
 
 const OPERATION: &str = "request";
 
-/// What a caller asks for.
+/// The body of an ask.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
-    /// What would be acted on.
     pub resource: ResourceName,
-    /// What sort of approval; an action unless said otherwise.
+    /// Defaults to an action.
     #[serde(default)]
     pub kind: Option<Kind>,
-    /// The exact text that would run.
+    /// The exact text to run.
     #[serde(default)]
     pub command: Option<String>,
-    /// What language it is in.
     #[serde(default)]
     pub language: Option<String>,
-    /// Facts about it.
     #[serde(default)]
     pub context: Option<Value>,
-    /// Who asks; the token's owner unless said otherwise.
+    /// Defaults to the token's owner.
     #[serde(default)]
     pub requester: Option<Requester>,
-    /// For whom, when that is somebody else.
+    /// The person who gets the access, when it is not the requester.
     #[serde(default)]
     pub beneficiary: Option<Email>,
-    /// Why.
     #[serde(default)]
     pub reason: Option<String>,
-    /// Time to decide; the resource's unless said otherwise.
+    /// Time to decide; defaults to the resource's.
     #[serde(default)]
     pub timeout_seconds: Option<u32>,
     /// Length of the access window.
     #[serde(default)]
     pub duration_seconds: Option<u32>,
-    /// An earlier request of theirs whose place this one takes.
+    /// An earlier request of the caller, which this one supersedes.
     #[serde(default)]
     pub replaces: Option<RequestId>,
-    /// Free tags.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
 }
 
-/// The request made.
+/// The created request.
 #[derive(Debug)]
 pub struct Asked {
-    /// As it stands, as JSON: it was written so already, for those who are told of it.
+    /// The request as JSON: the text that its event stores, so that it is serialized only once.
     pub request: String,
-    /// Whether it was made by an earlier call with the same key.
+    /// Whether an earlier call with the same key created it.
     pub replayed: bool,
 }
 
 impl Hub {
-    /// Makes a request and tells those who may decide it.
+    /// Creates a request and announces it to those who may decide it.
     ///
     /// # Errors
-    /// When the caller may not ask, the input cannot be meant, the resource is unknown, or nobody could approve.
+    /// When the caller may not ask, the input is invalid, the resource is unknown, or too few people could approve.
     pub async fn ask(&self, caller: &Principal, ask: Ask, key: Option<IdempotencyKey>) -> Result<Asked, HubError> {
         require(caller, &[Scope::Requester])?;
         let key = match key {
@@ -88,7 +84,7 @@ impl Hub {
             None => None,
         };
         let earlier = match &key {
-            Some(key) => replayed(&mut self.store.read().await?, key).await?,
+            Some(key) => earlier_request(&mut self.store.read().await?, key).await?,
             None => None,
         };
         if let Some(earlier) = earlier {
@@ -130,19 +126,19 @@ impl Hub {
                 };
                 return Ok(Asked { request, replayed });
             }
-            // What is configured changed since, perhaps by another replica: whoever may ask, and for what, is a new question.
-            self.still_known(caller).await?;
+            // The configuration changed meanwhile, perhaps through another replica: permissions and terms may differ.
+            self.check_not_revoked(caller).await?;
         }
     }
 
-    /// Refuses a caller whose token was revoked meanwhile.
-    async fn still_known(&self, caller: &Principal) -> Result<(), HubError> {
+    /// Rejects a caller whose token was revoked meanwhile.
+    async fn check_not_revoked(&self, caller: &Principal) -> Result<(), HubError> {
         let Principal::Token(token) = caller else { return Ok(()) };
         let known = tokens::exists(&mut self.store.read().await?, token.id).await?;
-        known.then_some(()).ok_or_else(|| HubError::Forbidden("this token was revoked meanwhile".to_owned()))
+        known.then_some(()).ok_or_else(|| HubError::Forbidden("this token has been revoked".to_owned()))
     }
 
-    /// The request as it would be, everything checked, and what would become of it before anyone is asked.
+    /// Drafts the request of an ask, with all checks, and the admission that decides whether people are asked.
     pub(super) async fn draft(&self, lookup: &Lookup<'_>, caller: &Principal, ask: Ask) -> Result<Draft, HubError> {
         check_bounds(&ask)?;
         let resource = lookup.resource(&ask.resource).await?.ok_or(HubError::NotFound("resource"))?;
@@ -157,26 +153,20 @@ impl Hub {
         };
         let (ruling, payload) = self.rules.judge(&resource.policy.procedure.guardrails, payload).await?;
         let admission = admit(&resource.policy, &ruling.verdict, &belonging);
-        // What is wrong with the input would tell that there is a resource.
+        // Other errors in the input would reveal that the resource exists.
         if admission == Admission::NotVisible && !caller.has(Scope::Auditor) {
             return Err(HubError::NotFound("resource"));
         }
         if admission != Admission::NotVisible {
             let person = ask.beneficiary.as_ref().or(requester.email.as_ref());
-            self.check_meaning(&resource, kind, &payload, ask.reason.as_ref(), person)?;
+            self.check_against_policy(&resource, kind, &payload, ask.reason.as_ref(), person)?;
         }
-        let timeout = resource
-            .policy
-            .timeout(ask.timeout_seconds, self.settings.default_timeout_seconds)
-            .map_err(|error| HubError::invalid(Code::InvalidTimeout, "/timeout_seconds", error.to_string()))?;
+        let timeout = self.timeout(&resource, ask.timeout_seconds)?;
         let asked_for = ask.beneficiary.iter().chain(&requester.email).chain(&requester.acting_for);
         let askers = asked_for.chain(caller.person()).cloned().collect();
         let (terms, roster, satisfiable) = terms(lookup, &resource, askers, &admission).await?;
         let now = self.clock.now();
-        let decision = match &admission {
-            Admission::Decided(decision) => Some(decision.clone()),
-            Admission::NotVisible | Admission::Ask { .. } => None,
-        };
+        let decision = decided_at_once(&admission);
         let request = Request {
             id: RequestId::mint(now),
             revision: 1,
@@ -208,8 +198,13 @@ impl Hub {
         Ok(Draft { request, admission, roster, satisfiable, judgement: ruling })
     }
 
-    /// Checks what the resource wants of every request.
-    fn check_meaning(
+    fn timeout(&self, resource: &Resource, seconds: Option<u32>) -> Result<Duration, HubError> {
+        let timeout = resource.policy.timeout(seconds, self.settings.default_timeout_seconds);
+        timeout.map_err(|error| HubError::invalid(Code::InvalidTimeout, "/timeout_seconds", error.to_string()))
+    }
+
+    /// Checks what the resource requires of every request.
+    fn check_against_policy(
         &self,
         resource: &Resource,
         kind: Kind,
@@ -218,12 +213,12 @@ impl Hub {
         person: Option<&Email>,
     ) -> Result<(), HubError> {
         if resource.policy.reason_required && reason.is_none_or(|reason| is_blank(reason)) {
-            let detail = format!("{} wants a reason with every request: say why", resource.name);
+            let detail = format!("{} requires a reason with every request: add one", resource.name);
             return Err(HubError::invalid(Code::ReasonRequired, "/reason", detail));
         }
         check_payload(&resource.policy.procedure, kind, payload)?;
         if kind == Kind::Jit && person.is_none() {
-            let detail = "access is for a person: say whose it is in requester.email or beneficiary";
+            let detail = "access is granted to a person: set requester.email or beneficiary";
             return Err(HubError::invalid(Code::PersonRequired, "/requester/email", detail));
         }
         match &resource.context_schema {
@@ -233,7 +228,15 @@ impl Hub {
     }
 }
 
-/// What a request has to be, whoever proposes it.
+/// The decision that is made before anyone is asked, if there is one.
+fn decided_at_once(admission: &Admission) -> Option<Decision> {
+    match admission {
+        Admission::Decided(decision) => Some(decision.clone()),
+        Admission::NotVisible | Admission::Ask { .. } => None,
+    }
+}
+
+/// Checks a payload, from the requester or proposed by a voter.
 pub(super) fn check_payload(procedure: &Procedure, kind: Kind, payload: &Payload) -> Result<(), HubError> {
     payload.validate(kind).map_err(|error| {
         let (code, pointer) = match error {
@@ -245,23 +248,21 @@ pub(super) fn check_payload(procedure: &Procedure, kind: Kind, payload: &Payload
     })?;
     let longest = procedure.max_duration();
     if payload.duration_seconds.is_some_and(|seconds| seconds > longest) {
-        let detail = format!("access is for at most {longest} seconds here");
+        let detail = format!("access to this resource is limited to {longest} seconds");
         return Err(HubError::invalid(Code::DurationTooLong, "/duration_seconds", detail));
     }
     Ok(())
 }
 
-/// A request that is not made yet.
+/// A request that is not created yet.
 pub(super) struct Draft {
-    /// As it would be.
     pub(super) request: Request,
-    /// What would become of it before anyone is asked.
     pub(super) admission: Admission,
-    /// Everybody who could decide it.
+    /// The members of the deciding groups.
     pub(super) roster: Roster,
-    /// Whether enough of them could.
+    /// Whether there are enough people to fill the slots.
     pub(super) satisfiable: bool,
-    /// What the rules found.
+    /// The findings of the guardrails.
     pub(super) judgement: Judgement,
 }
 
@@ -278,25 +279,24 @@ fn check_bounds(ask: &Ask) -> Result<(), HubError> {
     ask.requester.as_ref().map_or(Ok(()), input::requester)
 }
 
-/// Who asks: a person's token asks for that person; a system's token says for whom, or asks for itself.
-fn requester(caller: &Principal, said: Option<Requester>) -> Result<Requester, HubError> {
+/// The requester. A person's token asks for that person; a system's token names the requester, or asks for itself.
+fn requester(caller: &Principal, given: Option<Requester>) -> Result<Requester, HubError> {
     let owner = caller.person();
-    match (said, owner) {
-        (Some(said), Some(owner))
-            if said.email.as_ref().is_some_and(|email| email != owner) && !caller.has(Scope::Admin) =>
+    match (given, owner) {
+        (Some(given), Some(owner))
+            if given.email.as_ref().is_some_and(|email| email != owner) && !caller.has(Scope::Admin) =>
         {
-            let detail = format!("this token asks for {owner} only: leave requester out, or use a system's token");
+            let detail = format!("this token can only ask for {owner}: omit requester, or use a system's token");
             Err(HubError::Forbidden(detail))
         }
-        (Some(said), Some(owner))
-            if said.acting_for.as_ref().is_some_and(|human| human != owner) && !caller.has(Scope::Admin) =>
+        (Some(given), Some(owner))
+            if given.acting_for.as_ref().is_some_and(|human| human != owner) && !caller.has(Scope::Admin) =>
         {
-            let detail = format!(
-                "this token asks in the name of {owner} only: leave requester.acting_for out, or use a system's token"
-            );
+            let detail =
+                format!("this token can only act for {owner}: omit requester.acting_for, or use a system's token");
             Err(HubError::Forbidden(detail))
         }
-        (Some(said), owner) => Ok(Requester { email: said.email.or_else(|| owner.cloned()), ..said }),
+        (Some(given), owner) => Ok(Requester { email: given.email.or_else(|| owner.cloned()), ..given }),
         (None, Some(owner)) => {
             Ok(Requester { email: Some(owner.clone()), name: None, groups: Vec::new(), acting_for: None })
         }
@@ -306,9 +306,10 @@ fn requester(caller: &Principal, said: Option<Requester>) -> Result<Requester, H
     }
 }
 
-/// The groups of whoever asks: those the hub knows, and those that a system's token says.
+/// The groups of the requester: those that the hub knows, and those that a system's token claims.
 ///
-/// Whoever asks in another's name, or for another, is exempt only where all of them are: nobody lends their exemption.
+/// With `acting_for` or a beneficiary, the known groups are those that all of these people share: an exemption of one
+/// person must not apply to another.
 async fn belonging(
     lookup: &Lookup<'_>,
     caller: &Principal,
@@ -324,18 +325,19 @@ async fn belonging(
         known.retain(|group| theirs.contains(group));
     }
     let trusted = caller.person().is_none() || caller.has(Scope::Admin);
-    let mut said: BTreeSet<GroupName> =
+    let mut claimed: BTreeSet<GroupName> =
         if trusted { requester.groups.iter().cloned().collect() } else { BTreeSet::new() };
     if let Some(other) = beneficiary {
-        // To see the resource, it is enough to be the one who asks.
-        said.extend(known.iter().cloned());
+        // For visibility of the resource, the requester's own groups are enough.
+        claimed.extend(known.iter().cloned());
         let theirs = lookup.groups_of(other).await?;
         known.retain(|group| theirs.contains(group));
     }
-    Ok(Belonging { known, said })
+    Ok(Belonging { known, said: claimed })
 }
 
-/// Snapshots the policy, with everybody who could decide, and whether they are enough.
+/// Returns the terms (a snapshot of the policy), the members of the deciding groups, and whether they can fill the
+/// slots.
 async fn terms(
     lookup: &Lookup<'_>,
     resource: &Resource,
@@ -364,7 +366,7 @@ async fn terms(
     Ok((terms, roster, satisfiable))
 }
 
-/// Of the input's meaning, not its spelling: white space and the order of members do not matter.
+/// The digest of the input's canonical JSON: white space and the order of members do not matter.
 fn body_digest(ask: &Ask) -> Result<Digest, HubError> {
     serde_json_canonicalizer::to_vec(ask)
         .map(|canonical| Digest::of(&canonical))

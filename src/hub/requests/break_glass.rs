@@ -1,4 +1,4 @@
-//! Going ahead in an emergency, and looking at it afterwards.
+//! Break-glass: approving a request alone in an emergency, and the review afterwards.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -11,27 +11,24 @@ use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
 use crate::store::{groups, requests, reviews};
 
-/// What comes with breaking the glass.
+/// The body of a break-glass.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GlassInput {
-    /// Why.
     pub reason: String,
 }
 
-/// What somebody finds who looks at it afterwards.
+/// The reviewer's finding.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewInput {
-    /// Whether it was right.
     pub justified: bool,
-    /// In words.
     #[serde(default)]
     pub note: Option<String>,
 }
 
 impl Hub {
-    /// Approves a request by the right to go ahead in an emergency. The right is a person's: their own token is needed.
+    /// Approves a request by break-glass. The right belongs to people, so this requires a person's own token.
     ///
     /// # Errors
     /// When the caller lacks the right, has used it too often, or the request has ended.
@@ -44,7 +41,7 @@ impl Hub {
         input::text("/reason", &input.reason, limits::REASON)?;
         require(caller, &[Scope::Requester, Scope::Approver])?;
         let Some(by) = caller.person().cloned() else {
-            return Err(HubError::Forbidden("this needs a token of the person's own".to_owned()));
+            return Err(HubError::Forbidden("this requires a token that belongs to a person".to_owned()));
         };
         let request = requests::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("request"))?;
         let right = request.terms.procedure.break_glass.iter().flat_map(|right| &right.groups);
@@ -58,10 +55,11 @@ impl Hub {
         self.answered(outcome).await
     }
 
-    /// Writes down what somebody finds who looks at a broken glass: whoever may decide such requests, but not who broke it.
+    /// Records the review of a break-glass. The reviewer may decide the request, but neither asked for it nor broke the
+    /// glass.
     ///
     /// # Errors
-    /// When the caller may not, there is nothing to look at, or somebody has looked.
+    /// When the caller may not, there is nothing to review, or it has been reviewed.
     pub async fn review(&self, caller: &Principal, id: RequestId, input: ReviewInput) -> Result<RequestView, HubError> {
         require(caller, &[Scope::Approver])?;
         input::optional("/note", input.note.as_ref(), limits::REASON)?;
@@ -70,15 +68,14 @@ impl Hub {
             return Err(HubError::NotFound("request"));
         }
         let open = request.review.clone();
-        let open =
-            open.ok_or_else(|| HubError::conflict(Code::NotABreakGlass, "nobody broke the glass for this request"))?;
+        let open = open
+            .ok_or_else(|| HubError::conflict(Code::NotABreakGlass, "this request was not approved by break-glass"))?;
         let Some(by) = caller.person().cloned() else {
-            return Err(HubError::Forbidden("this needs a token of the person's own".to_owned()));
+            return Err(HubError::Forbidden("this requires a token that belongs to a person".to_owned()));
         };
         if by == open.by || request.is_asker(&by) {
-            return Err(HubError::Forbidden(format!(
-                "{by} asked for it or broke the glass: somebody else has to look"
-            )));
+            let detail = format!("{by} is the requester or broke the glass: another person must review it");
+            return Err(HubError::Forbidden(detail));
         }
         let (clock, actor) = (self.clock.clone(), caller.actor());
         let request = self
@@ -96,7 +93,10 @@ impl Hub {
                         ..open
                     };
                     if !reviews::close(tx.session(), id, &review).await? {
-                        return Err(HubError::conflict(Code::AlreadyReviewed, "somebody has looked at this already"));
+                        return Err(HubError::conflict(
+                            Code::AlreadyReviewed,
+                            "this break-glass has already been reviewed",
+                        ));
                     }
                     tx.record(&Entry {
                         person: Some(by),

@@ -1,4 +1,4 @@
-//! Deciding many requests at once.
+//! Bulk decisions: rejecting all requests that match a filter, and approving a list of requests.
 
 use std::collections::BTreeSet;
 
@@ -10,132 +10,126 @@ use crate::approval::{
     Choice, Digest, Email, GroupName, Kind, Refusal, Request, ResourceName, Status, is_blank, limits,
 };
 use crate::codes::Code;
-use crate::hub::lifecycle::transition::Outcome;
+use crate::hub::lifecycle::transition::CommandResult;
 use crate::hub::{Hub, HubError, ListFilter, input, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
 use crate::store::{groups, people, requests};
 use crate::time::Timestamp;
 
-/// Most requests rejected by one call; what is left is said.
+/// Most requests rejected by one call; the answer reports when more match.
 const MAX_REJECTS: u32 = 500;
-/// Most requests approved by one call: each of them is to be looked at.
+/// Most requests approved by one call: a person should read each of them.
 const MAX_APPROVALS: usize = 50;
-/// Rejects handed to the writer at once.
+/// Concurrent rejections.
 const AT_ONCE: usize = 64;
 
-/// Which requests; absent fields want all.
+/// Filter of pending requests; absent fields match all.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BulkFilter {
-    /// What they are about.
     #[serde(default)]
     pub resource: Option<ResourceName>,
-    /// Who asked.
     #[serde(default)]
     pub requester: Option<Email>,
-    /// Which group is asked.
+    /// A deciding group.
     #[serde(default)]
     pub group: Option<GroupName>,
-    /// What sort.
     #[serde(default)]
     pub kind: Option<Kind>,
-    /// Asked at or after.
+    /// Created at or after.
     #[serde(default)]
     pub from: Option<Timestamp>,
-    /// Asked before.
+    /// Created before.
     #[serde(default)]
     pub to: Option<Timestamp>,
 }
 
-/// What to reject, and why.
+/// The body of a bulk rejection.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BulkReject {
-    /// Which.
     pub filter: BulkFilter,
-    /// Why: shown with each.
+    /// Shown with each request.
     pub reason: String,
-    /// Only say which ones.
+    /// Only list the requests that would be rejected.
     #[serde(default)]
     pub dry_run: bool,
-    /// For whom a system votes.
+    /// The person for whom a system votes.
     #[serde(default)]
     pub on_behalf_of: Option<Email>,
 }
 
-/// What to approve.
+/// The body of a bulk approval.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BulkApprove {
-    /// Each with the digest that was seen.
-    pub requests: Vec<Seen>,
-    /// Why.
+    pub requests: Vec<SeenRequest>,
     #[serde(default)]
     pub reason: Option<String>,
-    /// For whom a system votes.
+    /// The person for whom a system votes.
     #[serde(default)]
     pub on_behalf_of: Option<Email>,
 }
 
-/// A request as it was seen.
+/// A request with the digest of the payload that the voter saw.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Seen {
-    /// Which.
+pub struct SeenRequest {
     pub id: RequestId,
-    /// What it asked for.
     pub digest: Digest,
 }
 
-/// What became of each.
+/// The results of a bulk call.
 #[derive(Debug)]
 pub struct BulkAnswer {
-    /// One by one.
     pub items: Vec<BulkItem>,
-    /// Whether there may be more that match: call again.
+    /// Whether more requests may match: call again.
     pub more: bool,
 }
 
-/// What became of one.
+/// The result for one request.
 #[derive(Debug)]
 pub struct BulkItem {
-    /// Which.
     pub id: RequestId,
-    /// What it asks for, as it was seen.
+    /// Digest of the payload that the vote was cast on.
     pub digest: Digest,
-    /// Where it stands, or why nothing was done.
+    /// The status after the vote, or why the vote failed.
     pub result: Result<Status, HubError>,
 }
 
 impl Hub {
-    /// Rejects what waits and matches, as far as the caller may.
+    /// Rejects the pending requests that match and that the caller may decide.
     ///
     /// # Errors
-    /// When the caller may not vote, gives no reason, or the filter cannot be meant.
+    /// When the caller may not vote, gives no reason, or the filter is invalid.
     pub async fn bulk_reject(&self, caller: &Principal, input: BulkReject) -> Result<BulkAnswer, HubError> {
         require(caller, &[Scope::Approver, Scope::Decider])?;
         input::text("/reason", &input.reason, limits::REASON)?;
         if is_blank(&input.reason) {
-            return Err(HubError::invalid(Code::ReasonRequired, "/reason", "say why all of these are rejected"));
+            return Err(HubError::invalid(
+                Code::ReasonRequired,
+                "/reason",
+                "a bulk rejection requires a reason: add one",
+            ));
         }
         let BulkFilter { resource, requester, group, kind, from, to } = input.filter;
         input::period(Code::InvalidPeriod, "/filter/to", from, to)?;
-        // A person's token rejects what waits for that person; a system's, what waits at all.
+        // A person's token rejects the requests that wait for that person, a system's token all pending ones.
         let voter = input.on_behalf_of.as_ref().or(caller.person()).cloned();
         let waiting_for = voter.clone().filter(|_| group.is_none());
         let status = Some(Status::Pending);
         let filter = ListFilter { status, resource, requester, from, to, kind, group, approver: None, waiting_for };
         let (found, more) = self.found(&filter, MAX_REJECTS).await?;
-        let standing = match &voter {
-            Some(voter) => self.standing(voter).await?,
+        let groups_of_voter = match &voter {
+            Some(voter) => self.voting_groups(voter).await?,
             None => BTreeSet::new(),
         };
-        // What they may not approve does not wait for them. They may reject it all the same, one by one.
+        // Requests that the voter may not approve do not wait for them. They may still reject those one by one.
         let is_theirs = |request: &Request| {
-            voter
-                .as_ref()
-                .is_none_or(|voter| !request.is_in_conflict(voter) && (!input.dry_run || is_asked(request, &standing)))
+            voter.as_ref().is_none_or(|voter| {
+                !request.is_in_conflict(voter) && (!input.dry_run || is_asked(request, &groups_of_voter))
+            })
         };
         let theirs: Vec<Request> = found.into_iter().filter(is_theirs).collect();
         let mut listed = Vec::new();
@@ -145,7 +139,7 @@ impl Hub {
             }
         }
         let vote = VoteInput { reason: Some(input.reason), on_behalf_of: input.on_behalf_of, ..VoteInput::default() };
-        // Many at once, so that they share commits; the answer keeps the order of the list. What each needs to read was read before.
+        // Concurrent, so that the rejections share commits. The answer keeps the order of the list.
         let items: Vec<Option<BulkItem>> = stream::iter(listed)
             .map(|request| self.reject_one(caller, request, vote.clone(), input.dry_run))
             .buffered(AT_ONCE)
@@ -154,7 +148,8 @@ impl Hub {
         Ok(BulkAnswer { items: items.into_iter().flatten().collect(), more })
     }
 
-    /// Rejects one of those that match, unless it is not the caller's to decide. Reads nothing: whoever does many at once holds no reader.
+    /// Rejects one matching request; `None` if the caller may not decide it. It uses no reader, since many run
+    /// concurrently.
     async fn reject_one(
         &self,
         caller: &Principal,
@@ -173,7 +168,7 @@ impl Hub {
         })
     }
 
-    /// Approves requests, each as it was seen. What is marked high risk is left to be approved by itself.
+    /// Approves requests, each by the digest that the voter saw. High-risk requests must be approved individually.
     ///
     /// # Errors
     /// When the caller may not vote, or names too many.
@@ -182,7 +177,7 @@ impl Hub {
         input::optional("/reason", input.reason.as_ref(), limits::REASON)?;
         input::count("/requests", input.requests.len(), MAX_APPROVALS)?;
         let mut items = Vec::new();
-        for Seen { id, digest } in input.requests {
+        for SeenRequest { id, digest } in input.requests {
             let known = requests::get(&mut self.store.read().await?, id).await?;
             let result = match known {
                 None => Err(HubError::NotFound("request")),
@@ -203,25 +198,25 @@ impl Hub {
         Ok(BulkAnswer { items, more: false })
     }
 
-    /// The groups that the person votes for: their own, and those of the members they stand in for.
-    async fn standing(&self, person: &Email) -> Result<BTreeSet<GroupName>, HubError> {
+    /// The groups that the person votes for: their own, and those of the members for whom they stand in.
+    async fn voting_groups(&self, person: &Email) -> Result<BTreeSet<GroupName>, HubError> {
         let session = &mut self.store.read().await?;
-        let mut standing = groups::of_person(session, person).await?;
+        let mut groups_of_voter = groups::of_person(session, person).await?;
         for absent in people::delegators(session, person, self.clock.now()).await? {
-            standing.extend(groups::of_person(session, &absent).await?);
+            groups_of_voter.extend(groups::of_person(session, &absent).await?);
         }
-        Ok(standing)
+        Ok(groups_of_voter)
     }
 }
 
-/// Where a request stands after a vote, or why that did nothing.
-fn status_after(outcome: Result<Outcome, HubError>) -> Result<Status, HubError> {
+/// The status of a request after a vote, or the error.
+fn status_after(outcome: Result<CommandResult, HubError>) -> Result<Status, HubError> {
     let (request, answer) = outcome?;
     let status = request.status;
     answer.map(|()| status).map_err(|refusal| HubError::Refused { refusal, status, request: None })
 }
 
-/// Whether one of the groups is asked.
-fn is_asked(request: &Request, standing: &BTreeSet<GroupName>) -> bool {
-    request.terms.groups().into_iter().any(|group| standing.contains(group))
+/// Whether one of the groups decides the request.
+fn is_asked(request: &Request, groups_of_voter: &BTreeSet<GroupName>) -> bool {
+    request.terms.groups().into_iter().any(|group| groups_of_voter.contains(group))
 }

@@ -1,36 +1,32 @@
-//! A new request is written, told and remembered in one transaction.
+//! Writes a new request with its idempotency key, audit entry and event in one transaction.
 
 use serde_json::json;
 
 use crate::approval::{Command, Digest, Email, Request, Roster, Status};
 use crate::audit::Entry;
-use crate::codes::Code;
 use crate::hub::HubError;
+use crate::hub::keyed_calls::{earlier_subject, remember};
 use crate::hub::lifecycle::transition::{carry_out, conclude};
 use crate::hub::lifecycle::{announce_shown, shown};
 use crate::hub::scene::Scene;
 use crate::ids::RequestId;
 use crate::store::audit::NewEntry;
-use crate::store::idempotency::{Key, Used};
+use crate::store::idempotency::Key;
 use crate::store::requests::NewRequest;
-use crate::store::{Session, Signal, Tx, idempotency, requests};
+use crate::store::{Session, Signal, Tx, requests};
 
-/// What an earlier call with the same key made.
-pub(super) async fn replayed(session: &mut Session, (key, body): &(Key, Digest)) -> Result<Option<Request>, HubError> {
-    let Some(used) = idempotency::find(session, key).await? else { return Ok(None) };
-    if used.body != *body {
-        let detail = "this Idempotency-Key was used with another body: use a new key for a new request";
-        return Err(HubError::Conflict { code: Code::IdempotencyKeyReused, detail: detail.to_owned() });
-    }
-    let id = used.subject.parse().map_err(|_| HubError::Missing("the request of an idempotency key"))?;
+/// Returns the request that an earlier call with the same key and body created.
+pub(super) async fn earlier_request(session: &mut Session, key: &(Key, Digest)) -> Result<Option<Request>, HubError> {
+    let Some(id) = earlier_subject(session, Some(key)).await? else { return Ok(None) };
+    let id = id.parse().map_err(|_| HubError::Missing("the request of an idempotency key"))?;
     requests::get(session, id).await?.map(Some).ok_or(HubError::Missing("the request of an idempotency key"))
 }
 
-/// A new request, written out before the writer is asked: it writes for everybody, and should not wait for one's JSON.
+/// A new request, serialized before the writer is entered: all operations share the writer, so it should only write.
 pub(super) struct Prepared {
     row: NewRequest,
     entry: NewEntry,
-    /// As told of; of no use for one that is decided at once.
+    /// The JSON for the event; unused when the request is decided at once.
     shown: String,
 }
 
@@ -60,7 +56,7 @@ impl Prepared {
     }
 }
 
-/// Writes a new request, unless its key was used before; answers also whether it was.
+/// Writes a new request and returns it with `false`; with `true`, returns the request that its key created earlier.
 pub(super) async fn create(
     tx: &mut Tx,
     mut request: Request,
@@ -69,18 +65,15 @@ pub(super) async fn create(
     key: Option<(Key, Digest)>,
     scene: &Scene,
 ) -> Result<(Request, bool), HubError> {
-    // Looked at again where nobody else writes: two calls with one key may be under way.
+    // Again inside the writer: two calls with one key may run concurrently.
     if let Some(key) = &key
-        && let Some(earlier) = replayed(tx.session(), key).await?
+        && let Some(earlier) = earlier_request(tx.session(), key).await?
     {
         return Ok((earlier, true));
     }
     let now = request.created_at;
     requests::add(tx.session(), prepared.row);
-    if let Some((key, body)) = key {
-        let used = Used { body, subject: request.id.to_string() };
-        idempotency::remember(tx.session(), &key, &used, now);
-    }
+    remember(tx.session(), key, request.id.to_string(), now);
     if let Some(earlier) = request.supersedes {
         replace(tx, earlier, by, request.id, scene).await?;
     }
@@ -95,7 +88,7 @@ pub(super) async fn create(
     Ok((request, false))
 }
 
-/// Lets the new request take the place of an earlier one; one that has expired stays expired.
+/// Supersedes an earlier request with the new one. An overdue request is expired instead, and the call is refused.
 async fn replace(
     tx: &mut Tx,
     earlier: RequestId,

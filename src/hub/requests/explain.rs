@@ -1,4 +1,4 @@
-//! Why something is as it is: which rule, who can decide, who was told and how that went, what is missing.
+//! Explanations of a request: the rules that apply, who can decide, which messages were sent, what is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,158 +18,156 @@ use crate::store::people::Person;
 use crate::store::{Session, endpoints, groups, people, requests};
 use crate::time::Timestamp;
 
-/// Most messages that are listed.
-const MAX_TOLD: u32 = 100;
+/// Most messages that an explanation lists.
+const MAX_MESSAGES: u32 = 100;
 
-/// What would happen to a request that is not made.
+/// What would happen to a request, without creating it.
 #[derive(Debug, Serialize)]
 pub struct Evaluation {
-    /// In one word.
-    pub outcome: Outcome,
+    pub outcome: EvaluationOutcome,
     /// The rule that decides.
     pub rule: Option<RuleName>,
-    /// The rules that want people to be asked.
+    /// The rules that require approval.
     pub asking_rules: Vec<RuleName>,
-    /// The group whose members are exempt.
+    /// The group that exempts the requester.
     pub exempt_group: Option<GroupName>,
-    /// In a sentence.
+    /// The outcome in a sentence.
     pub reason: String,
-    /// What each statement met.
+    /// The rules that each statement matches.
     pub findings: Vec<Finding>,
-    /// Whether the command could not be read for certain, which no rule lets pass.
+    /// Whether the command is ambiguous; no rule allows an ambiguous command.
     pub unclear: bool,
-    /// Who would be asked.
     pub slots: Vec<SlotExplanation>,
-    /// Whether enough of them could approve.
+    /// Whether there are enough people to fill the slots.
     pub satisfiable: bool,
 }
 
-/// What would happen to a request.
+/// The result of an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// To whoever asks, the resource is not there.
+pub enum EvaluationOutcome {
+    /// The requester may not see the resource.
     NotVisible,
-    /// It goes ahead without anybody being asked.
+    /// Approved at once, without a vote.
     Direct,
-    /// People are asked.
     NeedsApproval,
-    /// A rule denies it.
+    /// Denied by a rule.
     Denied,
 }
 
-/// Where a request stands, and why.
+/// The state of a request, and the reasons for it.
 #[derive(Debug, Serialize)]
 pub struct Explanation {
-    /// Where it stands.
     pub status: Status,
     /// In a sentence.
     pub missing: String,
     /// The rule that decided.
     pub rule: Option<RuleName>,
-    /// The rules that wanted people to be asked.
+    /// The rules that require approval.
     pub asking_rules: Vec<RuleName>,
-    /// The group whose members are exempt.
+    /// The group that exempts the requester.
     pub exempt_group: Option<GroupName>,
-    /// What each statement of the command met.
+    /// The rules that each statement of the command matches.
     pub findings: Vec<Finding>,
-    /// Whether the command could not be read for certain, which no rule lets pass.
+    /// Whether the command is ambiguous; no rule allows an ambiguous command.
     pub unclear: bool,
-    /// Who can decide.
     pub slots: Vec<SlotExplanation>,
-    /// Whether it waits although nobody could approve it any more.
+    /// Whether it is pending although too few people are left to approve it.
     pub undecidable: bool,
-    /// Who was told of it, and how that went; newest first.
-    pub told: Vec<Told>,
-    /// From this moment on it is too late.
+    /// The messages that were sent about it, newest first.
+    pub told: Vec<MessageExplanation>,
     pub expires_at: Timestamp,
-    /// When people are reminded, or others asked too.
+    /// Time of the next reminder or escalation.
     pub next_notice_at: Option<Timestamp>,
 }
 
-/// One slot, person by person.
+/// A slot with its people.
 #[derive(Debug, Serialize)]
 pub struct SlotExplanation {
-    /// Who is asked.
     pub group: GroupName,
     /// Groups that escalation added.
     pub also: Vec<GroupName>,
-    /// How many approvals it takes.
+    /// Approvals needed.
     pub needed: u32,
-    /// How many of them there are.
+    /// Approvals so far.
     pub approved: u32,
-    /// How many are missing.
+    /// Approvals missing.
     pub missing: u32,
-    /// Its people.
     pub people: Vec<PersonExplanation>,
 }
 
-/// One person of a slot.
+/// A person who may fill a slot.
 #[derive(Debug, Serialize)]
 pub struct PersonExplanation {
-    /// Identity.
     pub email: Email,
-    /// What to call them.
+    /// Display name.
     pub name: String,
-    /// Whether they can decide it now.
+    /// Whether they can decide now.
     pub can_decide: bool,
     /// Why not: `requester`, `conflict` or `voted`.
     pub why_not: Option<&'static str>,
-    /// Whether they are away.
     pub away: bool,
-    /// Until when.
     pub away_until: Option<Timestamp>,
-    /// Who stands in for them meanwhile.
+    /// Their stand-in during the absence.
     pub delegate: Option<Email>,
 }
 
-/// One message.
+/// A message about the request, with its delivery.
 #[derive(Debug, Serialize)]
-pub struct Told {
-    /// Which.
+pub struct MessageExplanation {
     pub delivery: DeliveryId,
-    /// To which endpoint.
+    /// Name of the endpoint.
     pub endpoint: String,
-    /// What it told.
+    /// The kind of event.
     pub event: String,
-    /// How that went.
     pub state: DeliveryState,
     /// Attempts made.
     pub attempts: u32,
-    /// What went wrong last.
+    /// The last error.
     pub error: Option<String>,
-    /// When it was made.
+    /// When the delivery was created.
     pub at: Timestamp,
-    /// What happened to its links, slot by slot, as far as anything did.
+    /// The recorded uses of its links, by slot.
     pub links: Vec<LinkUses>,
 }
 
 impl Hub {
-    /// What would happen to a request, without making it.
+    /// Evaluates an ask without creating the request.
     ///
     /// # Errors
-    /// When the caller may not ask, the input cannot be meant, or the resource is unknown.
+    /// When the caller may not ask, the input is invalid, or the resource is unknown.
     pub async fn evaluate(&self, caller: &Principal, ask: Ask) -> Result<Evaluation, HubError> {
         require(caller, &[Scope::Requester, Scope::Auditor])?;
         let Draft { request, admission, roster, satisfiable, judgement } =
             self.draft(&self.store.lookup(), caller, ask).await?;
-        // A reader only now: the draft takes one itself for whatever is not in memory.
+        // Acquired only now: the draft acquires a reader for what is not in memory, and one task may hold only one.
         let session = &mut self.store.read().await?;
         let (outcome, reason) = match &admission {
-            Admission::NotVisible => {
-                (Outcome::NotVisible, "who asks is in none of the resource's requester_groups".to_owned())
-            }
+            Admission::NotVisible => (
+                EvaluationOutcome::NotVisible,
+                "the requester is in none of the resource's requester_groups".to_owned(),
+            ),
             Admission::Decided(decision) => {
                 let reason = decision.reason.clone().unwrap_or_default();
-                (if decision.outcome == Status::Approved { Outcome::Direct } else { Outcome::Denied }, reason)
+                (
+                    if decision.outcome == Status::Approved {
+                        EvaluationOutcome::Direct
+                    } else {
+                        EvaluationOutcome::Denied
+                    },
+                    reason,
+                )
             }
-            Admission::Ask { .. } if satisfiable => (Outcome::NeedsApproval, "people would be asked".to_owned()),
-            Admission::Ask { .. } => {
-                (Outcome::NeedsApproval, "too few people could approve: such a request is refused".to_owned())
+            Admission::Ask { .. } if satisfiable => {
+                (EvaluationOutcome::NeedsApproval, "people would be asked".to_owned())
             }
+            Admission::Ask { .. } => (
+                EvaluationOutcome::NeedsApproval,
+                "too few people could approve: the request would be refused".to_owned(),
+            ),
         };
         let decision = request.decision.as_ref();
-        let visible = outcome != Outcome::NotVisible;
+        let visible = outcome != EvaluationOutcome::NotVisible;
         Ok(Evaluation {
             outcome,
             rule: decision.and_then(|decision| decision.rule.clone()),
@@ -186,7 +184,7 @@ impl Hub {
         })
     }
 
-    /// Why a request stands where it stands.
+    /// Explains the state of a request.
     ///
     /// # Errors
     /// When there is no such request for the caller.
@@ -214,14 +212,14 @@ impl Hub {
             unclear: judged.unclear,
             slots,
             undecidable: request.undecidable,
-            told: told(session, id).await?,
+            told: messages_about(session, id).await?,
             expires_at: request.expires_at,
             next_notice_at: request.next_notice().filter(|_| request.status == Status::Pending),
         })
     }
 }
 
-/// What is missing, in a sentence.
+/// The sentence that says what is missing.
 fn missing(request: &Request, slots: &[SlotExplanation], roster: &Roster) -> String {
     let Some(decision) = &request.decision else {
         let open: Vec<String> = slots
@@ -230,14 +228,14 @@ fn missing(request: &Request, slots: &[SlotExplanation], roster: &Roster) -> Str
             .map(|slot| format!("{} of group {}", slot.missing, slot.group))
             .collect();
         let enough = satisfiable(&request.terms.slots, roster, |person| request.is_in_conflict(person));
-        let hopeless = if enough { "" } else { "; but too few people are left who could" };
+        let hopeless = if enough { "" } else { "; but too few people are left who could approve" };
         return format!("waits for approvals: {}{hopeless}", open.join(", "));
     };
     let by: Vec<&str> = decision.by.iter().map(Email::as_str).collect();
     let how = match decision.method {
         Method::Votes | Method::BreakGlass => format!(" by {}", by.join(", ")),
         Method::Rule => decision.rule.as_ref().map(|rule| format!(" by rule {rule}")).unwrap_or_default(),
-        Method::Exempt => " because who asks is exempt".to_owned(),
+        Method::Exempt => " because the requester is exempt".to_owned(),
         Method::Timeout | Method::Cancellation | Method::Replacement => String::new(),
     };
     format!("nothing: it was {}{how}", request.status.as_str())
@@ -251,8 +249,8 @@ async fn slots(
 ) -> Result<Vec<SlotExplanation>, HubError> {
     let approvals: Vec<&Vote> = request.live_votes().filter(|vote| vote.choice == Choice::Approve).collect();
     let filled = cover(&request.terms.slots, &approvals, roster);
-    let everybody: BTreeSet<&Email> = request.terms.slots.iter().flat_map(|slot| slot.members(roster)).collect();
-    let known = people::known(session, &everybody).await?;
+    let members: BTreeSet<&Email> = request.terms.slots.iter().flat_map(|slot| slot.members(roster)).collect();
+    let known = people::known(session, &members).await?;
     let known: BTreeMap<&Email, &Person> = known.iter().map(|person| (&person.email, person)).collect();
     let slots = request.terms.slots.iter().zip(filled);
     Ok(slots
@@ -291,11 +289,11 @@ fn explain_person(request: &Request, email: &Email, known: Option<&Person>, now:
     }
 }
 
-async fn told(session: &mut Session, id: RequestId) -> Result<Vec<Told>, HubError> {
-    let found = deliveries::of_request(session, id, MAX_TOLD).await?;
+async fn messages_about(session: &mut Session, id: RequestId) -> Result<Vec<MessageExplanation>, HubError> {
+    let found = deliveries::of_request(session, id, MAX_MESSAGES).await?;
     let mut links = link_uses(session, id).await?;
     let mut names: BTreeMap<EndpointId, String> = BTreeMap::new();
-    let mut told = Vec::new();
+    let mut messages = Vec::new();
     for delivery in found {
         let endpoint = match names.get(&delivery.endpoint_id) {
             Some(name) => name.clone(),
@@ -311,7 +309,7 @@ async fn told(session: &mut Session, id: RequestId) -> Result<Vec<Told>, HubErro
         } else {
             deliveries::attempts(session, delivery.id).await?.pop()
         };
-        told.push(Told {
+        messages.push(MessageExplanation {
             delivery: delivery.id,
             endpoint,
             event: delivery.event,
@@ -322,5 +320,5 @@ async fn told(session: &mut Session, id: RequestId) -> Result<Vec<Told>, HubErro
             links: links.remove(&delivery.id).unwrap_or_default(),
         });
     }
-    Ok(told)
+    Ok(messages)
 }

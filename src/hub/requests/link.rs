@@ -1,4 +1,4 @@
-//! Deciding through a signed link.
+//! Signed links: the data of the page behind a link, and votes through it.
 
 use super::vote::check_terms;
 use crate::approval::{
@@ -16,39 +16,36 @@ use crate::store::slack::subscriptions;
 use crate::store::{endpoints, groups, people, requests};
 use crate::time::Timestamp;
 
-/// What the page behind a link shows.
+/// The data of the page behind a link.
 #[derive(Debug)]
 pub struct CallbackPage {
-    /// The request.
     pub request: RequestView,
-    /// The deciding group that the link speaks for.
+    /// The deciding group that the link is for.
     pub group: String,
-    /// What its button promised.
+    /// The button that the link belongs to.
     pub intent: Intent,
-    /// Who may vote with it.
+    /// The people who may vote with it.
     pub members: Vec<NamedMember>,
     /// The one person that the link is for.
     pub recipient: Option<Email>,
-    /// Who has cast the one vote that this link is good for.
+    /// The person who has voted with the link: it is valid for one vote.
     pub used_by: Option<Email>,
-    /// For the form; absent when there is nothing to decide.
+    /// Nonce of the form; `None` when there is nothing to decide.
     pub nonce: Option<String>,
-    /// How much of the request the message held that brought the link.
+    /// How much of the request the message with the link contained.
     pub detail: Detail,
-    /// The moment that the page was made for.
+    /// The time at which the page was made.
     pub now: Timestamp,
 }
 
-/// A decision that came by a link.
+/// A decision through a link.
 #[derive(Debug, Clone, Default)]
 pub struct LinkDecision {
-    /// Approve or reject.
     pub choice: Option<Choice>,
-    /// Who decides: one of the group's members.
+    /// The voter: one of the group's members.
     pub approver: Option<Email>,
-    /// Why.
     pub reason: Option<String>,
-    /// Another command to approve in place of what is asked.
+    /// Another command to approve instead of the requested one.
     pub command: Option<String>,
     /// A shorter window to approve.
     pub duration_seconds: Option<u32>,
@@ -56,21 +53,21 @@ pub struct LinkDecision {
     pub nonce: Option<String>,
 }
 
-/// A link that is good.
-pub(in crate::hub) struct Followed {
+/// A valid link, with its request and endpoint.
+pub(in crate::hub) struct ResolvedLink {
     pub(in crate::hub) link: Link,
     pub(in crate::hub) request: Request,
-    /// That was sent it.
+    /// The endpoint that received the link.
     pub(in crate::hub) endpoint: Endpoint,
 }
 
 impl Hub {
-    /// What a link leads to. Changes no decision.
+    /// Returns the data of the page behind a link. Casts no vote.
     ///
     /// # Errors
-    /// When the link is forged, called back, expired, or of an earlier revision.
+    /// When the link is forged, revoked, expired, or for an earlier revision.
     pub async fn open_link(&self, token: &str) -> Result<CallbackPage, HubError> {
-        let Followed { link, request, endpoint } = self.follow(token).await?;
+        let ResolvedLink { link, request, endpoint } = self.resolve_link(token).await?;
         let now = self.clock.now();
         if request.status == Status::Expired {
             return Err(LinkProblem::Expired.into());
@@ -82,7 +79,7 @@ impl Hub {
         let mut members = self.who_may_vote(&request, &link.group, now).await?;
         let is_for_all = link.recipient.is_none();
         members.retain(|member| link.recipient.as_ref().is_none_or(|one| *one == member.email));
-        // A person's link is a form for them or for nobody.
+        // If the link's recipient may not vote, there is no form.
         let may_vote = is_for_all || !members.is_empty();
         Ok(CallbackPage {
             request: self.view_now(request).await?,
@@ -97,42 +94,27 @@ impl Hub {
         })
     }
 
-    /// Votes through a link. `by_form` says that it came from a browser's form, which must carry its nonce.
+    /// Votes through a link. `by_form` says that the vote came from a browser's form, which must carry its nonce.
     ///
     /// # Errors
-    /// When the link or the form is dead, nobody is named, or the core refuses.
+    /// When the link or the form is no longer valid, no voter is named, or the core refuses.
     pub async fn decide_by_link(
         &self,
         token: &str,
         decision: LinkDecision,
         by_form: bool,
     ) -> Result<RequestView, HubError> {
-        let Followed { link, request, endpoint } = self.follow(token).await?;
+        let ResolvedLink { link, request, endpoint } = self.resolve_link(token).await?;
         let nonce = decision.nonce.unwrap_or_default();
         if by_form && !Link::check_form_nonce(token, &nonce, &self.keys, self.clock.now()) {
             return Err(LinkProblem::StaleForm.into());
         }
         input::optional("/reason", decision.reason.as_ref(), limits::REASON)?;
-        let choice = decision.choice.or(match link.intent {
-            Intent::Approve => Some(Choice::Approve),
-            Intent::Reject => Some(Choice::Reject),
-            Intent::Review => None,
-        });
-        let choice = choice.ok_or_else(|| {
-            HubError::invalid(Code::DecisionRequired, "/decision", "say in decision whether to approve or to reject")
-        })?;
-        // A form says whom it means also where that can be only one: a scanner presses buttons, and chooses nobody.
-        let named = decision.approver.or_else(|| link.recipient.clone().filter(|_| !by_form));
-        let voter = named.ok_or_else(|| {
-            let detail = format!("say in approver who you are: the e-mail address of a member of {}", link.group);
-            HubError::invalid(Code::ApproverRequired, "/approver", detail)
-        })?;
-        if link.recipient.as_ref().is_some_and(|one| *one != voter) {
-            return Err(LinkProblem::NotYours.into());
-        }
+        let choice = choice_by(&link, decision.choice)?;
+        let voter = voter_by(&link, decision.approver, by_form)?;
         let narrowing = Narrowing { duration_seconds: decision.duration_seconds, starts_at: None };
         if !by_form {
-            // A form sends all its fields with either button.
+            // A form sends all its fields with any button.
             check_terms(choice, decision.command.as_ref(), narrowing)?;
         }
         let proposal = match decision.command.filter(|_| choice == Choice::Approve) {
@@ -163,17 +145,17 @@ impl Hub {
         self.answered(outcome).await
     }
 
-    /// Notes that a link was looked at, if it is one of ours.
+    /// Counts a fetch or a view of a link.
     ///
     /// # Errors
     /// When it is forged.
-    pub fn saw_link(&self, token: &str, event: LinkEvent) -> Result<(), HubError> {
+    pub fn note_link_event(&self, token: &str, event: LinkEvent) -> Result<(), HubError> {
         let link = Link::verify(token, &self.keys).map_err(|_| LinkProblem::Forged)?;
         self.link_log.note(&link, event, self.clock.now());
         Ok(())
     }
 
-    /// Whether this hub made the link: for whoever wants to know before reading what comes with it.
+    /// Checks only that this hub signed the link, before the body of the call is read.
     ///
     /// # Errors
     /// When it is forged.
@@ -181,7 +163,8 @@ impl Hub {
         Link::verify(token, &self.keys).map(drop).map_err(|_| LinkProblem::Forged.into())
     }
 
-    /// Who may vote for a slot: its members and who stands in for them. Those in conflict may only reject, which is said with their names.
+    /// The people who may vote for a slot: its members and their stand-ins. The names of people with a conflict of
+    /// interest say that they may only reject.
     async fn who_may_vote(
         &self,
         request: &Request,
@@ -208,24 +191,24 @@ impl Hub {
         Ok(members)
     }
 
-    /// The link's fields, its request and its endpoint, if the link still stands for what waits or was decided.
-    pub(in crate::hub) async fn follow(&self, token: &str) -> Result<Followed, HubError> {
+    /// Verifies a link, and reads its request and endpoint. The link must be for the current revision.
+    pub(in crate::hub) async fn resolve_link(&self, token: &str) -> Result<ResolvedLink, HubError> {
         let link = Link::verify(token, &self.keys).map_err(|_| LinkProblem::Forged)?;
         let request = requests::get(&mut self.store.read().await?, link.request).await?;
         let request = self.settled(request.ok_or(LinkProblem::Forged)?).await?;
-        let endpoint = self.sent_to(&link, &request).await?;
+        let endpoint = self.receiving_endpoint(&link, &request).await?;
         if link.revision != request.revision || link.digest_prefix != Link::prefix_of(&request.digest) {
             return Err(LinkProblem::Revised.into());
         }
         if request.status == Status::Pending && self.clock.now() >= link.expires_at {
             return Err(LinkProblem::Expired.into());
         }
-        Ok(Followed { link, request, endpoint })
+        Ok(ResolvedLink { link, request, endpoint })
     }
 
-    /// The endpoint that was sent a link, as far as it would be sent that link today. One that is switched off for failing would be once
-    /// it is back.
-    async fn sent_to(&self, link: &Link, request: &Request) -> Result<Endpoint, HubError> {
+    /// The endpoint that received a link, if it would still receive that link today. A disabled endpoint counts: it may
+    /// be enabled again.
+    async fn receiving_endpoint(&self, link: &Link, request: &Request) -> Result<Endpoint, HubError> {
         let session = &mut self.store.read().await?;
         let endpoint = endpoints::any_state(session, link.endpoint).await?;
         let is_kept = |endpoint: &Endpoint| endpoint.state != EndpointState::Deleted;
@@ -239,11 +222,35 @@ impl Hub {
         let slot = request.terms.slots.iter().find(|slot| slot.slot.group == link.group);
         let groups: Vec<&GroupName> =
             std::iter::once(&link.group).chain(slot.into_iter().flat_map(|slot| &slot.also)).collect();
-        let speaks_for = groups.iter().any(|group| endpoint.groups.contains(*group)) || {
+        let serves_group = groups.iter().any(|group| endpoint.groups.contains(*group)) || {
             let subscribed = subscriptions::all(session).await?;
             subscribed.iter().any(|known| known.endpoint == endpoint.id && groups.contains(&&known.group))
         };
-        let hears_of = endpoint.resources.is_empty() || endpoint.resources.contains(&request.resource);
-        if speaks_for && hears_of { Ok(endpoint) } else { Err(LinkProblem::EndpointElsewhere.into()) }
+        let serves_resource = endpoint.resources.is_empty() || endpoint.resources.contains(&request.resource);
+        if serves_group && serves_resource { Ok(endpoint) } else { Err(LinkProblem::EndpointElsewhere.into()) }
     }
+}
+
+/// The choice of a decision, or else the one that the link's button stands for.
+fn choice_by(link: &Link, given: Option<Choice>) -> Result<Choice, HubError> {
+    let choice = given.or(match link.intent {
+        Intent::Approve => Some(Choice::Approve),
+        Intent::Reject => Some(Choice::Reject),
+        Intent::Review => None,
+    });
+    choice.ok_or_else(|| HubError::invalid(Code::DecisionRequired, "/decision", "set decision to approve or to reject"))
+}
+
+/// The voter that a decision names. A program may leave out a link's only recipient, but a form must name them:
+/// scanners press buttons, but choose no name.
+fn voter_by(link: &Link, given: Option<Email>, by_form: bool) -> Result<Email, HubError> {
+    let named = given.or_else(|| link.recipient.clone().filter(|_| !by_form));
+    let voter = named.ok_or_else(|| {
+        let detail = format!("set approver to your e-mail address: that of a member of {}", link.group);
+        HubError::invalid(Code::ApproverRequired, "/approver", detail)
+    })?;
+    if link.recipient.as_ref().is_some_and(|one| *one != voter) {
+        return Err(LinkProblem::NotYours.into());
+    }
+    Ok(voter)
 }

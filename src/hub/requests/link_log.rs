@@ -1,4 +1,4 @@
-//! What happens to links, gathered in memory until it is written down.
+//! Counts of link fetches, views and votes, collected in memory until they are written.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,13 +7,13 @@ use crate::links::Link;
 use crate::store::link_events::{LinkEvent, LinkEventKey, Tally};
 use crate::time::Timestamp;
 
-/// Most rows that are gathered; more are left out, and the log says how many.
+/// Most rows that are collected; further ones are dropped, and their number is logged.
 const MOST: usize = 10_000;
 
-/// What was gathered since it was written down last.
+/// The counts since they were last written.
 #[derive(Default)]
 pub(in crate::hub) struct LinkLog {
-    /// A std mutex: held for a look-up, never across an await.
+    /// A std mutex: locked for a look-up, never across an await.
     gathered: Mutex<Gathered>,
 }
 
@@ -24,7 +24,7 @@ pub(super) struct Gathered {
 }
 
 impl LinkLog {
-    /// Counts what happened to a link that was verified.
+    /// Counts an event of a verified link.
     pub(super) fn note(&self, link: &Link, event: LinkEvent, now: Timestamp) {
         let key = LinkEventKey { delivery: link.delivery, slot: link.group.clone(), event };
         self.add(key, Tally { request: link.request, count: 1, first_at: now, last_at: now });

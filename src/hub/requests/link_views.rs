@@ -1,7 +1,7 @@
-//! What happens to links, gathered and written down together: whoever fetches a link a thousand times costs one row, and a write
-//! every few seconds.
+//! Writes the collected counts of link uses every few seconds: a thousand fetches of one link cost one row and one
+//! write.
 //!
-//! What was gathered and not written yet is lost when the hub is killed; votes are not among that, they are on record by themselves.
+//! Counts that are not written yet are lost when the hub is killed. Votes are not: they are rows of their own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,14 +18,15 @@ use crate::store::Session;
 use crate::store::link_events::{self, LinkEvent, Tally};
 use crate::time::Timestamp;
 
-/// How long is gathered.
+/// Pause between writes.
 const PERIOD: Duration = Duration::from_secs(5);
+
 impl Hub {
-    /// Writes down what was gathered; what cannot be written is kept for the next time.
+    /// Writes the collected counts; if that fails, keeps them for the next write.
     async fn write_link_log(&self) -> Result<(), HubError> {
         let Gathered { tallies, left_out } = self.link_log.take();
         if left_out > 0 {
-            tracing::warn!(left_out, "more links were looked at than are counted at once");
+            tracing::warn!(left_out, "too many links were used at once: some uses are not counted");
         }
         if tallies.is_empty() {
             return Ok(());
@@ -47,20 +48,19 @@ impl Hub {
     }
 }
 
-/// What happened to the links of one message for one slot.
+/// Uses of the links of one message for one slot.
 #[derive(Debug, Clone, Serialize)]
 pub struct LinkUses {
-    /// The slot.
     pub group: GroupName,
-    /// Its page was asked for, by whatever program: a mail scanner, a preview, a browser.
+    /// Any program fetched the page: a mail scanner, a preview, a browser.
     pub fetched: Option<Times>,
-    /// Its page was drawn, as browsers do; and as scanners do that run one.
+    /// A browser rendered the page, perhaps that of a scanner.
     pub viewed: Option<Times>,
-    /// A vote came by it.
+    /// A vote was cast through the link.
     pub acted: Option<Times>,
 }
 
-/// How often something happened, and when.
+/// Number of events, with the times of the first and the last.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Times {
@@ -69,13 +69,13 @@ pub struct Times {
     pub last_at: Timestamp,
 }
 
-/// What happened to the links of a request, by message.
+/// Returns the uses of a request's links, by delivery.
 pub(super) async fn link_uses(
     session: &mut Session,
     id: RequestId,
 ) -> Result<BTreeMap<DeliveryId, Vec<LinkUses>>, HubError> {
     let mut found: BTreeMap<DeliveryId, Vec<LinkUses>> = BTreeMap::new();
-    // By message and slot, so what belongs together stands together.
+    // The rows are ordered by message and slot, so rows of one slot are adjacent.
     for (key, Tally { count, first_at, last_at, .. }) in link_events::of_request(session, id).await? {
         let slots = found.entry(key.delivery).or_default();
         if slots.last().is_none_or(|last| last.group != key.slot) {
@@ -92,7 +92,7 @@ pub(super) async fn link_uses(
     Ok(found)
 }
 
-/// Writes down what happens to links until told to stop, and then the rest.
+/// Writes the counts periodically until `stop`, and then once more.
 pub async fn run_link_log(hub: Arc<Hub>, stop: CancellationToken) {
     loop {
         let is_over = tokio::select! {
@@ -100,7 +100,7 @@ pub async fn run_link_log(hub: Arc<Hub>, stop: CancellationToken) {
             () = hub.clock.sleep_until(hub.clock.now() + PERIOD, PERIOD) => false,
         };
         if let Err(error) = hub.write_link_log().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot write down who looked at links");
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot write the counts of link uses");
         }
         if is_over {
             return;

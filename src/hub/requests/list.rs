@@ -1,4 +1,4 @@
-//! Looking: requests and the trail.
+//! Reading requests and the audit trail.
 
 use crate::approval::{Email, GroupName, Kind, Request, ResourceName, Status};
 use crate::audit::Sealed;
@@ -11,31 +11,28 @@ use crate::store::requests::Source;
 use crate::store::{Session, audit, groups, people, requests};
 use crate::time::Timestamp;
 
-/// Which requests to list; absent fields want all.
+/// Filter of a list of requests; `None` matches all. At most one of `group`, `approver` and `waiting_for` may be set.
 #[derive(Debug, Clone, Default)]
 pub struct ListFilter {
-    /// Where they stand.
     pub status: Option<Status>,
-    /// What they are about.
     pub resource: Option<ResourceName>,
-    /// Who asked.
     pub requester: Option<Email>,
-    /// Asked at or after.
+    /// Created at or after.
     pub from: Option<Timestamp>,
-    /// Asked before.
+    /// Created before.
     pub to: Option<Timestamp>,
-    /// What sort.
     pub kind: Option<Kind>,
-    /// Which group is asked.
+    /// A deciding group.
     pub group: Option<GroupName>,
-    /// Who has voted.
+    /// A person who has voted.
     pub approver: Option<Email>,
-    /// Who may still vote; one of `group`, `approver` and this.
+    /// A person who may still vote.
     pub waiting_for: Option<Email>,
 }
 
 impl Hub {
-    /// One request. What is overdue is ended first, so that nobody is shown a pending request whose time is over.
+    /// Returns one request. If it is overdue, it is expired first, so that a pending request is never past its
+    /// deadline.
     ///
     /// # Errors
     /// When there is no such request for the caller.
@@ -47,10 +44,10 @@ impl Hub {
         self.view_now(self.settled(request).await?).await
     }
 
-    /// Requests, newest first. A requester's token lists what it asked for.
+    /// Lists requests, newest first. A requester's token lists the requests that it created.
     ///
     /// # Errors
-    /// When the caller may not list, or the filter or the cursor cannot be meant.
+    /// When the caller may not list, or the filter or the cursor is invalid.
     pub async fn list(
         &self,
         caller: &Principal,
@@ -67,7 +64,7 @@ impl Hub {
         let filter = requests::Filter {
             asked_by: (!own_queue && caller.has(Scope::Requester) && !caller.has(Scope::Admin)).then(|| caller.key()),
             source: source(session, &filter, self.clock.now()).await?,
-            // An index of its own has those that wait for somebody.
+            // Only pending requests wait for a person.
             status: filter.status.or(filter.waiting_for.is_some().then_some(Status::Pending)),
             resource: filter.resource,
             requester: filter.requester,
@@ -81,7 +78,7 @@ impl Hub {
         Ok(Page { items, next_cursor: found.next.map(|id| id.to_string()) })
     }
 
-    /// The first `limit` requests that match, and whether there may be more.
+    /// Returns the first `limit` matching requests, and whether there may be more.
     pub(in crate::hub) async fn found(
         &self,
         filter: &ListFilter,
@@ -102,7 +99,7 @@ impl Hub {
         Ok((found.requests, found.next.is_some()))
     }
 
-    /// What happened to a request, step by step.
+    /// Returns the audit entries of a request.
     ///
     /// # Errors
     /// When there is no such request for the caller.
@@ -111,10 +108,10 @@ impl Hub {
         Ok(audit::of_request(&mut self.store.read().await?, id).await?)
     }
 
-    /// The audit trail, oldest first.
+    /// Returns a page of the audit trail, oldest first.
     ///
     /// # Errors
-    /// When the caller may not read it, or the cursor is none of ours.
+    /// When the caller may not read it, or the cursor is invalid.
     pub async fn audit(&self, caller: &Principal, limit: u32, cursor: Option<&str>) -> Result<Page<Sealed>, HubError> {
         require(caller, &[Scope::Auditor])?;
         let after = cursor.map(parse_cursor).transpose()?.unwrap_or(0);
@@ -123,7 +120,7 @@ impl Hub {
     }
 }
 
-/// By what to find the requests of a list.
+/// The source that a filter selects the requests from.
 async fn source(session: &mut Session, filter: &ListFilter, now: Timestamp) -> Result<Option<Source>, HubError> {
     match (&filter.group, &filter.approver, &filter.waiting_for) {
         (None, None, None) => Ok(None),
@@ -137,7 +134,7 @@ async fn source(session: &mut Session, filter: &ListFilter, now: Timestamp) -> R
             Ok(Some(Source::WaitingFor { person: person.clone(), groups: groups.into_iter().collect() }))
         }
         _ => {
-            let detail = "a list is by group, by approver or by waiting_for: take one of them";
+            let detail = "group, approver and waiting_for exclude each other: use only one of them";
             Err(HubError::invalid(Code::InvalidParameter, "", detail))
         }
     }

@@ -1,4 +1,4 @@
-//! Asking for something else instead: the request keeps its id, and everybody decides anew.
+//! Revising a request: it keeps its id and gets another payload, and all votes are cast again.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,32 +10,29 @@ use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
 use crate::store::resources;
 
-/// What is asked for instead; absent fields stay.
+/// The body of a revision; absent fields keep their value.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReviseInput {
-    /// Another command.
     #[serde(default)]
     pub command: Option<String>,
-    /// Another language.
     #[serde(default)]
     pub language: Option<String>,
-    /// Other facts.
     #[serde(default)]
     pub context: Option<Value>,
-    /// Another length of the access window.
+    /// Length of the access window.
     #[serde(default)]
     pub duration_seconds: Option<u32>,
-    /// Why.
+    /// Reason for the revision.
     #[serde(default)]
     pub reason: Option<String>,
-    /// The revision that is changed.
+    /// The revision that the caller has seen; a later one makes the call fail.
     #[serde(default)]
     pub revision: Option<u32>,
 }
 
-/// Who changes a request, and as what. The requester is named only where it is they, or the system that asked in their name; an
-/// operator's change is the operator's.
+/// The author of a revision and their role. The requester is the author when they revise it themselves, or when the
+/// system that created the request does; an operator's revision is recorded as the operator's.
 fn changer(caller: &Principal, request: &Request) -> (Option<Email>, ChangeRole) {
     match caller.person() {
         Some(person) if request.is_asker(person) => (Some(person.clone()), ChangeRole::Requester),
@@ -47,10 +44,10 @@ fn changer(caller: &Principal, request: &Request) -> (Option<Email>, ChangeRole)
 }
 
 impl Hub {
-    /// Asks for something else instead.
+    /// Replaces the payload of a pending request.
     ///
     /// # Errors
-    /// When the request is not the caller's, has ended, or the change cannot be meant.
+    /// When the request is not the caller's, has ended, or the new payload is invalid.
     pub async fn revise(&self, caller: &Principal, id: RequestId, input: ReviseInput) -> Result<RequestView, HubError> {
         require(caller, &[Scope::Requester])?;
         input::optional("/command", input.command.as_ref(), limits::COMMAND)?;
@@ -76,7 +73,7 @@ impl Hub {
             role,
             proposal: self.rules.proposal(&request.terms.procedure.guardrails, payload).await?,
             reason: input.reason,
-            // What is left as it is must be as it was.
+            // Absent fields come from the request that was just read, so it must not have been revised meanwhile.
             revision: input.revision.or(Some(request.revision)),
         };
         let outcome = self.command(id, command, caller.actor()).await?;

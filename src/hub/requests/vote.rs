@@ -1,4 +1,4 @@
-//! Deciding and taking back through the API.
+//! Votes and cancellations through the API.
 
 use std::time::Duration;
 
@@ -9,21 +9,20 @@ use crate::approval::{
     Assurance, Ballot, Choice, Command, Email, GroupName, MAX_WINDOW_SECONDS, Narrowing, Payload, Proposal, limits,
 };
 use crate::codes::Code;
-use crate::hub::lifecycle::transition::Outcome;
+use crate::hub::lifecycle::transition::CommandResult;
 use crate::hub::{Hub, HubError, RequestView, input, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::{RequestId, VoteId};
 use crate::store::requests;
 use crate::time::Timestamp;
 
-/// What comes with an approve or reject.
+/// The body of an approval or rejection.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VoteInput {
-    /// The slot to vote for; without one, any that the voter is eligible for.
+    /// The slot to vote for; by default any that the voter is eligible for.
     #[serde(default)]
     pub group: Option<GroupName>,
-    /// Why.
     #[serde(default)]
     pub reason: Option<String>,
     /// The revision that the voter saw.
@@ -32,10 +31,10 @@ pub struct VoteInput {
     /// The payload that the voter saw.
     #[serde(default)]
     pub digest: Option<crate::approval::Digest>,
-    /// For whom a system votes; or the absent member in whose place a person does.
+    /// The person for whom a system votes, or the absent member for whom a person stands in.
     #[serde(default)]
     pub on_behalf_of: Option<Email>,
-    /// Another command to approve in place of what is asked.
+    /// Another command to approve instead of the requested one.
     #[serde(default)]
     pub command: Option<String>,
     /// A shorter window to approve.
@@ -46,11 +45,10 @@ pub struct VoteInput {
     pub starts_at: Option<Timestamp>,
 }
 
-/// What comes with a cancel.
+/// The body of a cancellation.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CancelInput {
-    /// Why.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -69,21 +67,21 @@ impl Hub {
     ) -> Result<RequestView, HubError> {
         require(caller, &[Scope::Approver, Scope::Decider])?;
         let voted = self.cast(caller, id, choice, input).await;
-        // Whatever is wrong with the call: whoever may not know of the request learns nothing of it.
+        // No error may reveal a request that the caller may not see.
         if !matches!(voted, Ok((_, Ok(())))) && !self.knows_of(caller, id).await? {
             return Err(HubError::NotFound("request"));
         }
         self.answered(voted?).await
     }
 
-    /// Casts a vote; what the core says of it is part of the answer.
+    /// Casts a vote; a refusal of the core is part of the result, not an error.
     pub(super) async fn cast(
         &self,
         caller: &Principal,
         id: RequestId,
         choice: Choice,
         input: VoteInput,
-    ) -> Result<Outcome, HubError> {
+    ) -> Result<CommandResult, HubError> {
         let ballot = self.ballot(caller, id, choice, input).await?;
         self.command(id, Command::Vote(ballot), caller.actor()).await
     }
@@ -96,7 +94,7 @@ impl Hub {
         }
     }
 
-    /// The vote as the core takes it.
+    /// Builds the ballot for the core.
     async fn ballot(
         &self,
         caller: &Principal,
@@ -132,7 +130,7 @@ impl Hub {
         })
     }
 
-    /// What is asked with another command, and the revision that it would change.
+    /// Returns the proposal of another command, and the revision that it would change.
     pub(super) async fn propose(
         &self,
         id: RequestId,
@@ -146,10 +144,10 @@ impl Hub {
         Ok((Some(proposal), Some(request.revision)))
     }
 
-    /// Takes a request back.
+    /// Cancels a pending request.
     ///
     /// # Errors
-    /// When it is not the caller's, or ended before.
+    /// When it is not the caller's, or has ended.
     pub async fn cancel(&self, caller: &Principal, id: RequestId, input: CancelInput) -> Result<RequestView, HubError> {
         require(caller, &[Scope::Requester])?;
         input::optional("/reason", input.reason.as_ref(), limits::REASON)?;
@@ -160,16 +158,16 @@ impl Hub {
     }
 }
 
-/// Access may begin later, but not in another age.
+/// Rejects an access start that is too far in the future.
 pub(super) fn check_start(starts_at: Option<Timestamp>, now: Timestamp) -> Result<(), HubError> {
     let latest = now + Duration::from_secs(MAX_WINDOW_SECONDS.into());
     if starts_at.is_some_and(|start| start > latest) {
-        return Err(HubError::invalid(Code::InvalidTimeout, "/starts_at", "access begins within 30 days"));
+        return Err(HubError::invalid(Code::InvalidTimeout, "/starts_at", "access must start within 30 days"));
     }
     Ok(())
 }
 
-/// Whose vote it is: a person's own token votes as that person, perhaps in an absent member's place; a system's names somebody.
+/// Returns the voter. A person's token votes as that person, perhaps as a stand-in; a system's token names the voter.
 fn voter(caller: &Principal, on_behalf_of: Option<Email>) -> Result<(Email, Assurance, Option<Email>), HubError> {
     match (caller.person(), on_behalf_of) {
         (Some(person), None) => Ok((person.clone(), Assurance::Token, None)),
@@ -177,16 +175,16 @@ fn voter(caller: &Principal, on_behalf_of: Option<Email>) -> Result<(Email, Assu
         (_, Some(named)) if caller.has(Scope::Decider) => Ok((named, Assurance::Delegated, None)),
         (Some(person), named) => Ok((person.clone(), Assurance::Token, named)),
         (None, _) => {
-            let detail = "this token belongs to no person: say in on_behalf_of whose vote it is";
+            let detail = "this token belongs to no person: name the voter in on_behalf_of";
             Err(HubError::invalid(Code::VoterRequired, "/on_behalf_of", detail))
         }
     }
 }
 
-/// Refuses a reject with what only an approval can have: to drop it would let somebody think that it counted.
+/// Rejects a rejection with fields that only apply to approvals: ignoring them would suggest that they had an effect.
 pub(super) fn check_terms(choice: Choice, command: Option<&String>, narrowing: Narrowing) -> Result<(), HubError> {
     if choice == Choice::Reject && (command.is_some() || narrowing != Narrowing::default()) {
-        let detail = "command, duration_seconds and starts_at go with an approval: leave them out";
+        let detail = "command, duration_seconds and starts_at apply to approvals only: omit them";
         return Err(HubError::invalid(Code::InvalidPayload, "", detail));
     }
     Ok(())

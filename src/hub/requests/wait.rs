@@ -11,11 +11,11 @@ use crate::ids::RequestId;
 
 /// Longest wait of one call.
 const MAX_WAIT: Duration = Duration::from_secs(300);
-/// How often a waiting call looks for itself: another replica may have decided.
-const LOOK: Duration = Duration::from_secs(1);
+/// Longest pause between polls of a waiting call: another replica may have decided.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Hub {
-    /// The request as soon as it no longer waits, or as it stands after `wait`, or when `stop` says that the hub is going down.
+    /// Returns the request when it is no longer pending, after `wait`, or when the hub stops, whichever comes first.
     ///
     /// # Errors
     /// When there is no such request for the caller.
@@ -31,19 +31,19 @@ impl Hub {
         let listeners = self.store.signals().request(id);
         loop {
             let mut changed = std::pin::pin!(listeners.notified());
-            // Before the read, or a decision between the two would be missed.
+            // Before the read: otherwise a decision between the two would be missed.
             changed.as_mut().enable();
             let request = self.show(caller, id).await?;
             let now = self.clock.now();
-            // Before it was asked: the clock was put back, and the deadline with it.
+            // If `now` is before the start of the call, the clock was set back and the deadline is meaningless.
             let is_over = now >= deadline || now < asked;
             if request.status != Status::Pending || is_over || stop.is_cancelled() {
                 return Ok(request);
             }
-            let look = deadline.min(now + LOOK).min(request.expires_at);
+            let next_poll = deadline.min(now + POLL_INTERVAL).min(request.expires_at);
             tokio::select! {
                 () = changed => {}
-                () = self.clock.sleep_until(look, LOOK) => {}
+                () = self.clock.sleep_until(next_poll, POLL_INTERVAL) => {}
                 () = stop.cancelled() => {}
             }
         }

@@ -1,8 +1,8 @@
-//! `/countersign …`
+//! The slash command `/countersign`.
 
 use super::payload::{Member, team_of};
-use super::plan::{Change, Step};
-use super::reply::{Reply, stranger};
+use super::plan::{CommandChange, Step};
+use super::reply::{Reply, unknown_member};
 use crate::approval::{Choice, Email, ExcludedAs, GroupName, Request, Status};
 use crate::channels::text::{cut, duration};
 use crate::channels::{slack_code, slack_text};
@@ -15,18 +15,18 @@ use crate::store::slack::subscriptions::Subscription;
 use crate::store::{groups, requests, tokens};
 use crate::time::Timestamp;
 
-/// Requests that are listed.
+/// Most requests in the answer to `pending`.
 const LISTED: u32 = 10;
-/// Bytes of a command in a list, and by itself.
+/// Most bytes of a command in a list, and in the answer to `show`.
 const SHORT: usize = 80;
 const LONG: usize = 2_000;
 
 const HELP: &str = "\
-`/countersign pending`: what waits for you
-`/countersign show ID`: one request
-`/countersign subscribe [GROUP]`: tell this channel of a group's requests
-`/countersign unsubscribe [GROUP]`: no more of that
-`/countersign link`: say who you are";
+`/countersign pending`: list the requests that wait for your vote
+`/countersign show ID`: show one request
+`/countersign subscribe [GROUP]`: post the requests to a group in this channel
+`/countersign unsubscribe [GROUP]`: stop posting them
+`/countersign link`: link your Slack account to your Countersign account";
 
 impl Hub {
     pub(super) async fn plan_command(
@@ -38,24 +38,24 @@ impl Hub {
     ) -> Result<Step, HubError> {
         let mut words = text.split_whitespace();
         let (verb, rest) = (words.next().unwrap_or("help").to_lowercase(), words.next());
-        let said = |reply| Ok(Step::Say(reply));
+        let reply = |reply| Ok(Step::Reply(reply));
         match (verb.as_str(), person) {
-            ("help", _) => said(Reply::Text(HELP.to_owned())),
+            ("help", _) => reply(Reply::Text(HELP.to_owned())),
             ("link", None) => {
                 let code: String = random::secret_text().chars().filter(char::is_ascii_alphanumeric).take(20).collect();
-                // By a name that this endpoint hears.
+                // By an id that this endpoint accepts.
                 let account = member.accounts(team_of(endpoint)).next().unwrap_or(&member.account).clone();
-                Ok(Step::Change(Change::Code { account, name: member.name.clone(), code }))
+                Ok(Step::Change(CommandChange::Code { account, name: member.name.clone(), code }))
             }
-            ("link", Some(person)) => said(Reply::plain(&format!("You are {person} here already."))),
+            ("link", Some(person)) => reply(Reply::plain(&format!("Your account is already linked to {person}."))),
             ("pending" | "show" | "subscribe" | "unsubscribe", None) => {
-                said(stranger(member.accounts(team_of(endpoint)).next().unwrap_or(&member.account)))
+                reply(unknown_member(member.accounts(team_of(endpoint)).next().unwrap_or(&member.account)))
             }
-            ("pending", Some(person)) => said(self.pending(person).await?),
-            ("show", Some(person)) => said(self.shown(&person, rest).await?),
+            ("pending", Some(person)) => reply(self.pending(person).await?),
+            ("show", Some(person)) => reply(self.shown(&person, rest).await?),
             ("subscribe", Some(person)) => self.subscribe(endpoint, member, person, rest, true).await,
             ("unsubscribe", Some(person)) => self.subscribe(endpoint, member, person, rest, false).await,
-            _ => said(Reply::Text(format!("There is no such command.\n{HELP}"))),
+            _ => reply(Reply::Text(format!("There is no such command. Use one of these:\n{HELP}"))),
         }
     }
 
@@ -66,7 +66,7 @@ impl Hub {
         let mut lines: Vec<String> =
             found.iter().filter(|request| !request.is_overdue(now)).map(|request| line(request, now)).collect();
         if lines.is_empty() {
-            return Ok(Reply::Text("Nothing waits for you.".to_owned()));
+            return Ok(Reply::Text("No requests wait for your vote.".to_owned()));
         }
         if more {
             lines.push("… and more".to_owned());
@@ -75,9 +75,9 @@ impl Hub {
     }
 
     async fn shown(&self, person: &Email, id: Option<&str>) -> Result<Reply, HubError> {
-        let id: RequestId = id
-            .and_then(|id| id.parse().ok())
-            .ok_or_else(|| HubError::invalid(Code::InvalidParameter, "", "say which: /countersign show ID"))?;
+        let id: RequestId = id.and_then(|id| id.parse().ok()).ok_or_else(|| {
+            HubError::invalid(Code::InvalidParameter, "", "the request's id is missing: use /countersign show ID")
+        })?;
         let unknown = || HubError::NotFound("request");
         let request = requests::get(&mut self.store.read().await?, id).await?.ok_or_else(unknown)?;
         if !self.person_sees(person, &request).await? {
@@ -96,7 +96,7 @@ impl Hub {
     ) -> Result<Step, HubError> {
         let refused = |detail: &str| Err(HubError::Forbidden(detail.to_owned()));
         let Some(channel) = member.channel.clone().filter(|id| id.starts_with(['C', 'G'])) else {
-            return refused("only channels subscribe: type it in one");
+            return refused("only channels can subscribe: use this command in a channel");
         };
         let session = &mut self.store.read().await?;
         let own = groups::of_person(session, &person).await?;
@@ -104,19 +104,19 @@ impl Hub {
         let group = match (group.map(str::parse::<GroupName>), own.len()) {
             (Some(Ok(group)), _) => group,
             (None, 1) => own.iter().next().cloned().ok_or(HubError::NotFound("group"))?,
-            (None, 0) => return refused("say which group: you are in none"),
+            (None, 0) => return refused("name a group: you are in none yourself"),
             (None, _) => {
                 let names: Vec<&str> = own.iter().map(GroupName::as_str).collect();
-                return refused(&format!("say which group; yours are {}", names.join(", ")));
+                return refused(&format!("name one group; you are in {}", names.join(", ")));
             }
             (Some(Err(_)), _) => return Err(HubError::NotFound("group")),
         };
         let may = own.contains(&group) || (is_admin && groups::get(session, &group).await?.is_some());
         if !may {
-            return refused("only a group's members, and admins, subscribe a channel to it");
+            return refused("only members of the group and admins can subscribe a channel to it");
         }
         let subscription = Subscription { endpoint: endpoint.id, channel, group };
-        Ok(Step::Change(Change::Subscription { subscription, person, wanted }))
+        Ok(Step::Change(CommandChange::Subscription { subscription, person, wanted }))
     }
 }
 
@@ -135,7 +135,7 @@ fn line(request: &Request, now: Timestamp) -> String {
     )
 }
 
-/// A request as it stands.
+/// A request in full.
 fn whole(request: &Request, now: Timestamp) -> String {
     let (command, more) = cut(&request.payload.command, LONG);
     let rest = if more > 0 { format!("\n✂ *cut here: {more} bytes more*") } else { String::new() };
@@ -154,8 +154,8 @@ fn whole(request: &Request, now: Timestamp) -> String {
         .live_votes()
         .take(20)
         .map(|vote| {
-            let word = if vote.choice == Choice::Approve { "approved" } else { "rejected" };
-            format!("\n{word} by {}", slack_text(vote.voter.as_str()))
+            let verb = if vote.choice == Choice::Approve { "approved" } else { "rejected" };
+            format!("\n{verb} by {}", slack_text(vote.voter.as_str()))
         })
         .collect();
     format!(

@@ -1,10 +1,10 @@
-//! What comes from Slack: whether it is genuine and new, and that it is written down before Slack is answered.
+//! Accepts calls from Slack: verifies the signature, rejects repeats, and stores the job before Slack is answered.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::payload::{self, Came, Deed, Member, REASON, Work};
+use super::payload::{self, Incoming, Member, REASON, SlackAction, Work};
 use super::signature::{Checked, Signed};
 use crate::codes::Code;
 use crate::hub::{Hub, HubError};
@@ -13,65 +13,69 @@ use crate::store::Signal;
 use crate::store::endpoints::Endpoint;
 use crate::store::slack::jobs;
 
-/// Signing secrets that one call is held against, at most: each costs a pass over the body.
+/// Most signing secrets that a call is verified with: each costs a pass over the body.
 pub(in crate::hub) const MAX_SECRETS: usize = 32;
 
-/// What Slack is answered.
+/// The answer to a call from Slack.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SlackAnswer {
-    /// That it came.
+    /// An empty body.
     Acknowledged,
-    /// That, and what to show instead of going on.
+    /// A body that makes Slack show an error in the form.
     Shown(Value),
 }
 
 impl Hub {
-    /// Takes a click or a form.
+    /// Accepts a click or a submitted form.
     ///
     /// # Errors
-    /// When it is not Slack's, too old, not new, or of no app of the hub's.
+    /// When the signature is invalid, too old or used before, or no endpoint accepts the member.
     pub async fn slack_interaction(&self, signed: Signed<'_>) -> Result<SlackAnswer, HubError> {
-        self.take_in(signed, payload::interaction).await
+        self.accept(signed, payload::interaction).await
     }
 
-    /// Takes a slash command.
+    /// Accepts a slash command.
     ///
     /// # Errors
     /// As [`Self::slack_interaction`].
     pub async fn slack_command(&self, signed: Signed<'_>) -> Result<SlackAnswer, HubError> {
-        self.take_in(signed, payload::command).await
+        self.accept(signed, payload::command).await
     }
 
-    /// Whether a call's headers may be Slack's, whatever its body: a signature, of these minutes.
+    /// Checks a call's headers before its body is read: the signature must have the right form and be recent.
     ///
     /// # Errors
-    /// When they are not.
+    /// When it does not, or is too old.
     pub fn check_slack_head(&self, signed: Signed<'_>) -> Result<(), HubError> {
         signed.check(self.clock.now()).map(drop).ok_or_else(forged)
     }
 
-    async fn take_in(&self, signed: Signed<'_>, read: impl Fn(&[u8]) -> Option<Came>) -> Result<SlackAnswer, HubError> {
+    async fn accept(
+        &self,
+        signed: Signed<'_>,
+        read: impl Fn(&[u8]) -> Option<Incoming>,
+    ) -> Result<SlackAnswer, HubError> {
         let checked = signed.check(self.clock.now()).ok_or_else(forged)?;
         let apps = self.apps_of(&checked).await?;
         if apps.is_empty() {
             return Err(forged());
         }
-        let unread = || HubError::invalid(Code::InvalidPayload, "", "this is nothing that Slack sends");
+        let unread = || HubError::invalid(Code::InvalidPayload, "", "the body is not a Slack interaction or command");
         match read(signed.body).ok_or_else(unread)? {
-            Came::Nothing => Ok(SlackAnswer::Acknowledged),
-            Came::NoReason => {
-                let errors = json!({REASON: "Say why: this needs a reason."});
+            Incoming::Nothing => Ok(SlackAnswer::Acknowledged),
+            Incoming::NoReason => {
+                let errors = json!({REASON: "A reason is required."});
                 Ok(SlackAnswer::Shown(json!({"response_action": "errors", "errors": errors})))
             }
-            Came::Work(work) => {
-                let (endpoint, work) = self.addressed(&apps, work)?;
-                self.write_down(checked, endpoint, work).await?;
+            Incoming::Work(work) => {
+                let (endpoint, work) = self.route(&apps, work)?;
+                self.enqueue(checked, endpoint, work).await?;
                 Ok(SlackAnswer::Acknowledged)
             }
         }
     }
 
-    /// The endpoints of the app that signed it.
+    /// The endpoints of the app that signed the call.
     async fn apps_of(&self, checked: &Checked<'_>) -> Result<Vec<Arc<Endpoint>>, HubError> {
         let endpoints = self.store.lookup().endpoints().await?;
         let secret =
@@ -85,42 +89,44 @@ impl Hub {
         Ok(endpoints.iter().filter(|endpoint| secret(endpoint).as_ref() == Some(&genuine)).cloned().collect())
     }
 
-    /// The endpoint that it is for, and what is to be done there. Whom no endpoint of the app hears is told so, where Slack says how:
-    /// otherwise nothing would tell them why their click does nothing.
-    fn addressed<'a>(&self, apps: &'a [Arc<Endpoint>], work: Work) -> Result<(&'a Arc<Endpoint>, Work), HubError> {
-        let is_heard = apps.iter().any(|endpoint| hears(endpoint, &work.member));
-        if let (false, Some(any), Some(_)) = (is_heard, apps.first(), &work.member.response_url) {
-            return Ok((any, Work { deed: Deed::Unheard, ..work }));
+    /// Returns the endpoint for the work. If no endpoint of the app accepts the member, the work becomes a reply that
+    /// says so: otherwise the member would not know why the click has no effect. This needs a response URL.
+    fn route<'a>(&self, apps: &'a [Arc<Endpoint>], work: Work) -> Result<(&'a Arc<Endpoint>, Work), HubError> {
+        let is_known = apps.iter().any(|endpoint| listens_to(endpoint, &work.member));
+        if let (false, Some(any), Some(_)) = (is_known, apps.first(), &work.member.response_url) {
+            return Ok((any, Work { action: SlackAction::NoEndpoint, ..work }));
         }
         self.addressee(apps, &work).map(|endpoint| (endpoint, work))
     }
 
-    /// Whose it is, of the endpoints that the app has: the one whose message was clicked on, or whose channel it is.
+    /// Returns the endpoint of the app whose message was clicked, or whose channel the command was typed in.
     fn addressee<'a>(&self, apps: &'a [Arc<Endpoint>], work: &Work) -> Result<&'a Arc<Endpoint>, HubError> {
-        let mut here = apps.iter().filter(|endpoint| hears(endpoint, &work.member));
-        let is_theirs = |endpoint: &&Arc<Endpoint>| match &work.deed {
-            Deed::Approve { token }
-            | Deed::AskWhy { token, .. }
-            | Deed::Reject { token, .. }
-            | Deed::Open { token } => Link::verify(token, &self.keys).is_ok_and(|link| link.endpoint == endpoint.id),
-            Deed::Command { .. } | Deed::Unheard => {
+        let mut accepting = apps.iter().filter(|endpoint| listens_to(endpoint, &work.member));
+        let is_addressed = |endpoint: &&Arc<Endpoint>| match &work.action {
+            SlackAction::Approve { token }
+            | SlackAction::AskWhy { token, .. }
+            | SlackAction::Reject { token, .. }
+            | SlackAction::Open { token } => {
+                Link::verify(token, &self.keys).is_ok_and(|link| link.endpoint == endpoint.id)
+            }
+            SlackAction::Command { .. } | SlackAction::NoEndpoint => {
                 let channel = endpoint.transport.slack.as_ref().map(|app| &app.channel);
                 work.member.channel.as_ref() == channel
             }
         };
-        let any = here.clone().next().filter(|_| matches!(work.deed, Deed::Command { .. }));
-        let detail = "no endpoint of this app hears members of this workspace, or sent this message";
-        here.find(is_theirs).or(any).ok_or_else(|| HubError::Forbidden(detail.to_owned()))
+        let any = accepting.clone().next().filter(|_| matches!(work.action, SlackAction::Command { .. }));
+        let detail = "no endpoint of this app accepts members of this workspace, or sent this message";
+        accepting.find(is_addressed).or(any).ok_or_else(|| HubError::Forbidden(detail.to_owned()))
     }
 
-    async fn write_down(&self, checked: Checked<'_>, endpoint: &Endpoint, work: Work) -> Result<(), HubError> {
+    async fn enqueue(&self, checked: Checked<'_>, endpoint: &Endpoint, work: Work) -> Result<(), HubError> {
         let (id, endpoint, now) = (checked.id(), endpoint.id, self.clock.now());
         let text = json!(work).to_string();
         self.store
             .write(move |tx| {
                 Box::pin(async move {
                     if !jobs::add(tx.session(), &id, endpoint, &text, now).await? {
-                        let detail = "this came before: a signature is good for one call";
+                        let detail = "this call was already received: a signature is valid for one call";
                         return Err(HubError::conflict(Code::SignatureUsed, detail));
                     }
                     tx.signal(Signal::SlackJobs);
@@ -131,12 +137,12 @@ impl Hub {
     }
 }
 
-/// Whether an endpoint's app listens to a member, by one name or another.
-fn hears(endpoint: &Endpoint, member: &Member) -> bool {
+/// Whether an endpoint's app accepts a member, by any id of their account.
+fn listens_to(endpoint: &Endpoint, member: &Member) -> bool {
     endpoint.transport.slack.as_ref().is_some_and(|app| member.accounts(app.team.as_deref()).next().is_some())
 }
 
 fn forged() -> HubError {
-    let detail = "Slack's signature does not hold: is the app's signing secret the endpoint's, and the clock right?";
+    let detail = "Slack's signature is invalid: check the endpoint's signing secret and the hub's clock";
     HubError::invalid(Code::SignatureInvalid, "", detail)
 }

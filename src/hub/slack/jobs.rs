@@ -1,7 +1,7 @@
-//! Carries out what was written down: at once, and again after a crash, until it is done and said.
+//! The worker that runs the stored jobs, until each is done and its reply is sent.
 //!
-//! A job is taken for a while, so that another replica goes on with it should this process end. Its change and the word that it is
-//! done are one transaction: it happens once. What is to be said may be said twice.
+//! A job is leased, so that another replica continues it if this process ends. Its change and its completion are one
+//! transaction, so the change happens once. The reply may be sent twice.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::payload::Work;
-use super::plan::{Plan, Step};
+use super::plan::{PlannedStep, Step};
 use super::reply::Reply;
 use crate::audit::Actor;
 use crate::hub::lifecycle::transition::carry_out;
@@ -22,26 +22,26 @@ use crate::store::slack::jobs::{self, Job};
 use crate::store::{StoreError, Tx};
 use crate::time::{CLOCK_SLACK, Timestamp};
 
-/// Jobs under way at once: a form has to be opened within 3 seconds, whatever the others wait for.
+/// Concurrent jobs: Slack opens a form only within 3 seconds, so it must not wait for other jobs.
 const AT_ONCE: usize = 32;
-/// How long a job is a process's own.
-const HELD: Duration = Duration::from_secs(90);
-/// How often the worker looks for itself: another replica may have left something.
-const LOOK: Duration = Duration::from_secs(5);
+/// Lease of a job.
+const LEASE: Duration = Duration::from_secs(90);
+/// Longest pause between polls: another replica may have left a job.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
-/// Times that a job is taken up.
-const MOST: u32 = 6;
-/// Slack takes answers for so long.
+/// Most attempts at a job.
+const MAX_ATTEMPTS: u32 = 6;
+/// Time for which Slack accepts replies.
 const ANSWERABLE: Duration = Duration::from_secs(30 * 60);
-/// How long a job that has ended is remembered: far longer than a signature is good for.
+/// How long an ended job is kept, to reject repeats: far longer than a signature is valid.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3_600);
-/// Jobs forgotten with each that ends.
+/// Old jobs that are deleted with each job that ends.
 const FORGOTTEN: u32 = 16;
 
-/// Why a job did not go on.
+/// Why a job stopped.
 enum Stopped {
-    /// Another process has it by now.
+    /// Another process has leased it.
     Lost,
     Failed(HubError),
 }
@@ -52,24 +52,27 @@ impl<E: Into<HubError>> From<E> for Stopped {
     }
 }
 
-/// Carries jobs out until told to stop.
+/// Runs jobs until `stop`.
 pub async fn run_slack_jobs(hub: Arc<Hub>, stop: CancellationToken) {
     if hub.store.is_exclusive() {
         let now = hub.clock.now();
         let taken = hub.store.write(move |tx| Box::pin(async move { jobs::take_over(tx.session(), now).await })).await;
         if let Err(error) = taken {
-            tracing::warn!(error = &error as &dyn std::error::Error, "jobs of Slack wait for their turn to run out");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot release the Slack jobs of the last run: they wait until their leases expire"
+            );
         }
     }
     let mut running = JoinSet::new();
     while !stop.is_cancelled() {
-        let wake = take_some(&hub, &mut running).await.unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot look for what was done in Slack");
+        let wake = start_due(&hub, &mut running).await.unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot poll for Slack jobs");
             hub.clock.now() + RETRY
         });
         tokio::select! {
             () = stop.cancelled() => {}
-            () = hub.clock.sleep_until(wake, LOOK) => {}
+            () = hub.clock.sleep_until(wake, POLL_INTERVAL) => {}
             () = hub.store.signals().slack_jobs() => {}
             Some(_) = running.join_next(), if running.len() >= AT_ONCE => {}
         }
@@ -78,62 +81,62 @@ pub async fn run_slack_jobs(hub: Arc<Hub>, stop: CancellationToken) {
     running.join_all().await;
 }
 
-/// Sets off what is due, as far as there is room; answers when to look again.
-async fn take_some(hub: &Arc<Hub>, running: &mut JoinSet<()>) -> Result<Timestamp, StoreError> {
+/// Starts due jobs up to [`AT_ONCE`], and returns the time of the next poll.
+async fn start_due(hub: &Arc<Hub>, running: &mut JoinSet<()>) -> Result<Timestamp, StoreError> {
     let now = hub.clock.now();
     let room = u32::try_from(AT_ONCE.saturating_sub(running.len())).unwrap_or(0);
-    let look = now + LOOK;
+    let latest = now + POLL_INTERVAL;
     let next = jobs::next(&mut hub.store.read().await?).await?;
-    let is_due = |(first, last): (Timestamp, Timestamp)| first <= now || last > now + HELD + CLOCK_SLACK;
+    let is_due = |(first, last): (Timestamp, Timestamp)| first <= now || last > now + LEASE + CLOCK_SLACK;
     if room == 0 || !next.is_some_and(is_due) {
-        return Ok(next.filter(|(first, _)| *first > now).map_or(look, |(first, _)| first.min(look)));
+        return Ok(next.filter(|(first, _)| *first > now).map_or(latest, |(first, _)| first.min(latest)));
     }
     let taken = hub
         .store
-        .write(move |tx| Box::pin(async move { jobs::claim(tx.session(), now, now + HELD, room).await }))
+        .write(move |tx| Box::pin(async move { jobs::claim(tx.session(), now, now + LEASE, room).await }))
         .await?;
     for job in taken {
         let hub = Arc::clone(hub);
-        running.spawn(async move { hub.work_off(job).await });
+        running.spawn(async move { hub.process(job).await });
     }
-    Ok(look)
+    Ok(latest)
 }
 
 impl Hub {
-    async fn work_off(&self, job: Job) {
+    async fn process(&self, job: Job) {
         let id = job.id;
-        match self.try_to_work_off(&job).await {
+        match self.try_process(&job).await {
             Ok(()) => {}
-            Err(Stopped::Lost) => tracing::info!(job = %id, "another replica goes on with what was done in Slack"),
-            // Whatever it is that fails, waiting does not mend it.
-            Err(Stopped::Failed(error)) if job.attempts >= MOST && !error.is_transient() => {
-                tracing::error!(job = %id, error = &error as &dyn std::error::Error, "what was done in Slack is given up");
+            Err(Stopped::Lost) => tracing::info!(job = %id, "another replica has taken over this Slack job"),
+            // A failure that is not transient: more retries would not help.
+            Err(Stopped::Failed(error)) if job.attempts >= MAX_ATTEMPTS && !error.is_transient() => {
+                tracing::error!(job = %id, error = &error as &dyn std::error::Error, "giving up a Slack job");
                 if let Err(Stopped::Failed(error)) = self.end(&job, Some(format!("given up: {error}"))).await {
-                    tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "it cannot be ended now");
+                    tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "cannot end a Slack job now");
                 }
             }
-            // It is due again when its time is over.
+            // It is due again when its lease expires.
             Err(Stopped::Failed(error)) => {
-                tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "what was done in Slack waits");
+                tracing::warn!(job = %id, error = &error as &dyn std::error::Error, "a Slack job will be retried");
             }
         }
     }
 
-    async fn try_to_work_off(&self, job: &Job) -> Result<(), Stopped> {
+    async fn try_process(&self, job: &Job) -> Result<(), Stopped> {
         let endpoint = endpoints::any_state(&mut self.store.read().await?, job.endpoint).await?;
         let (Ok(work), Some(endpoint)) = (serde_json::from_str::<Work>(&job.work), endpoint) else {
-            return self.end(job, Some("it cannot be read any more".to_owned())).await;
+            return self.end(job, Some("the job or its endpoint can no longer be read".to_owned())).await;
         };
         let reply = match &job.reply {
             Some(done) => serde_json::from_str(done).unwrap_or(Reply::Nothing),
-            None => self.carry_through(job, &endpoint, &work).await?,
+            None => self.execute(job, &endpoint, &work).await?,
         };
-        match self.say(&endpoint, &work.member, &reply).await {
+        match self.send_reply(&endpoint, &work.member, &reply).await {
             Ok(()) => self.end(job, None).await,
             Err(error) => {
                 tracing::warn!(job = %job.id, endpoint = %endpoint.name, %error, "cannot answer in Slack");
-                let again = self.clock.now() + Duration::from_secs(1 << job.attempts.min(MOST));
-                let in_time = job.attempts < MOST && again.since(job.created_at) < ANSWERABLE;
+                let again = self.clock.now() + Duration::from_secs(1 << job.attempts.min(MAX_ATTEMPTS));
+                let in_time = job.attempts < MAX_ATTEMPTS && again.since(job.created_at) < ANSWERABLE;
                 if !(error.may_be_tried_again && in_time) {
                     return self.end(job, Some(error.text)).await;
                 }
@@ -145,23 +148,25 @@ impl Hub {
         }
     }
 
-    /// Does it, once, and answers what is to be said.
-    async fn carry_through(&self, job: &Job, endpoint: &Endpoint, work: &Work) -> Result<Reply, Stopped> {
+    /// Runs the work, once, and returns the reply.
+    async fn execute(&self, job: &Job, endpoint: &Endpoint, work: &Work) -> Result<Reply, Stopped> {
         let planned = self.plan(endpoint, work).await;
         let done = match planned {
-            Ok(Plan { step, actor }) => self.keep(job, step, actor).await,
+            Ok(PlannedStep { step, actor }) => self.run_step(job, step, actor).await,
             Err(error) => Err(error.into()),
         };
         match done {
-            // The hub's own faults are nothing to tell people.
+            // The hub's own faults are retried, not shown to the member.
             Err(Stopped::Failed(error @ (HubError::Store(_) | HubError::Missing(_)))) => Err(error.into()),
-            Err(Stopped::Failed(refused)) => self.keep(job, Step::Say(Reply::refusal(&refused)), Actor::Hub).await,
+            Err(Stopped::Failed(refused)) => {
+                self.run_step(job, Step::Reply(Reply::refusal(&refused)), Actor::Hub).await
+            }
             done => done,
         }
     }
 
-    /// Does the step and writes down that it is done, in one transaction.
-    async fn keep(&self, job: &Job, step: Step, actor: Actor) -> Result<Reply, Stopped> {
+    /// Runs the step and marks the job as done, in one transaction.
+    async fn run_step(&self, job: &Job, step: Step, actor: Actor) -> Result<Reply, Stopped> {
         let (job, scene) = (job.clone(), self.scene(actor));
         self.store
             .write(move |tx| {
@@ -190,7 +195,7 @@ impl Hub {
 
 async fn take_step(tx: &mut Tx, step: Step, scene: &Scene) -> Result<Reply, HubError> {
     match step {
-        Step::Say(reply) => Ok(reply),
+        Step::Reply(reply) => Ok(reply),
         Step::Change(change) => change.carry_out(tx, scene).await,
         Step::Vote(id, command) => {
             let (_, answer) = carry_out(tx, id, *command, scene).await?;

@@ -1,8 +1,8 @@
-//! Slack as an app: whoever clicks or types there is heard, known, and answered.
+//! The Slack app: handles clicks, forms and slash commands of members.
 //!
-//! What comes is checked ([`signature`]), read ([`payload`]) and written down as a job before Slack is answered ([`intake`]). A
-//! worker carries jobs out, also after a crash ([`jobs`]): votes ([`act`]) and commands ([`commands`]), each planned first
-//! ([`plan`]). What a job changes and the word that it is done are one transaction; what is to be said about it is said
+//! A call from Slack is verified ([`signature`]), parsed ([`payload`]) and stored as a job before Slack is answered
+//! ([`intake`]). A worker runs the jobs, also after a crash ([`jobs`]): votes ([`act`]) and commands ([`commands`]),
+//! each of them planned first ([`plan`]). The change of a job and its completion are one transaction; the reply is sent
 //! afterwards ([`reply`]).
 
 mod act;

@@ -1,4 +1,4 @@
-//! What Slack sends, read as far as it matters. All of it is bounded before it is kept.
+//! Parses what Slack sends, as far as the hub needs it. Every value is bounded before it is stored.
 
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
@@ -6,88 +6,88 @@ use url::form_urlencoded;
 use crate::store::chat_identities::{Account, Provider};
 use crate::store::endpoints::Endpoint;
 
-/// Fields of a form that are looked at.
+/// Most form fields that are read.
 const MAX_FIELDS: usize = 64;
 /// Most bytes of one of Slack's ids.
 const MAX_ID: usize = 32;
-/// Most bytes of anything else that is kept.
+/// Most bytes of any other value.
 const MAX_TEXT: usize = 4 * 1024;
 
-/// Who did something, and how they are answered.
+/// The member who acted, and where to send the reply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Member {
     pub(super) account: Account,
-    /// The same account by other names: a member of an organization of several workspaces (Enterprise Grid) has one id in all of them.
+    /// The same account in other workspaces: a member of an organization (Enterprise Grid) has one id in all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) also: Vec<Account>,
-    /// What they are called there.
+    /// Their name in Slack.
     pub(super) name: String,
-    /// Where they did it.
     pub(super) channel: Option<String>,
-    /// Answers them alone, for half an hour.
+    /// Sends a reply that only they see; valid for half an hour.
     pub(super) response_url: Option<String>,
 }
 
 impl Member {
-    /// The names of their account, as far as an app hears them: those of its `team`, when it has one.
+    /// The ids of their account that an app accepts: those of its `team`, if it has one.
     pub(super) fn accounts<'m>(&'m self, team: Option<&'m str>) -> impl Iterator<Item = &'m Account> {
         let all = std::iter::once(&self.account).chain(&self.also);
         all.filter(move |account| team.is_none_or(|team| team == account.team))
     }
 }
 
-/// The workspace, or organization, whose members an endpoint's app hears.
+/// The workspace, or organization, whose members an endpoint's app accepts.
 pub(super) fn team_of(endpoint: &Endpoint) -> Option<&str> {
     endpoint.transport.slack.as_ref()?.team.as_deref()
 }
 
-/// What somebody did.
+/// A member's action. The serialized form is stored in jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "deed", rename_all = "snake_case")]
-pub(super) enum Deed {
-    /// Clicked on Approve.
+pub(super) enum SlackAction {
+    /// A click on Approve.
     Approve { token: String },
-    /// Clicked on Reject, and is to be asked why.
+    /// A click on Reject: opens the form that asks for the reason.
     AskWhy { token: String, trigger: String },
-    /// Said why, and rejects.
+    /// The submitted form of a rejection.
     Reject { token: String, reason: String },
-    /// Wants to see the page.
+    /// A click on a button that asks for the page.
     Open { token: String },
-    /// Typed a command.
+    /// A slash command.
     Command { text: String },
-    /// Did something where nobody listens to them, and is told so.
-    Unheard,
+    /// An action of a member whom no endpoint of the app accepts; the reply says so.
+    #[serde(rename = "unheard")]
+    NoEndpoint,
 }
 
-/// What is to be carried out.
+/// The work of a job: a member's action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Work {
     pub(super) member: Member,
     #[serde(flatten)]
-    pub(super) deed: Deed,
+    pub(super) action: SlackAction,
 }
 
-/// What a modal remembers for its submission.
+/// The private metadata of the rejection form, which Slack returns with its submission.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Memory {
+pub(super) struct ModalMetadata {
     pub(super) token: String,
     pub(super) channel: Option<String>,
     pub(super) required: bool,
 }
 
-/// What came.
+/// A parsed call from Slack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Came {
-    /// Something to be carried out.
+pub(super) enum Incoming {
     Work(Work),
-    /// A reason is missing that has to be given.
+    /// A rejection without its required reason.
     NoReason,
-    /// Nothing to do but to acknowledge it.
+    /// Nothing to do: acknowledge it.
     Nothing,
 }
 
-/// Name of the modal, of its only field's block, and of the field.
+/// Callback id of the rejection form.
 pub(super) const REJECT: &str = "reject";
+/// Id of its only field and of that field's block.
 pub(super) const REASON: &str = "reason";
 
 #[derive(Deserialize)]
@@ -96,7 +96,7 @@ struct Interaction {
     kind: String,
     #[serde(default)]
     team: Option<Team>,
-    /// The organization that the app is installed in, where it is in all of one.
+    /// The organization, if the app is installed in all of it.
     #[serde(default)]
     enterprise: Option<Named>,
     user: User,
@@ -117,11 +117,11 @@ struct Named {
     id: String,
 }
 
-/// Where it was done.
+/// The workspace in which the member acted.
 #[derive(Deserialize)]
 struct Team {
     id: String,
-    /// The organization that the workspace is part of.
+    /// The workspace's organization.
     #[serde(default)]
     enterprise_id: Option<String>,
 }
@@ -129,7 +129,8 @@ struct Team {
 #[derive(Deserialize)]
 struct User {
     id: String,
-    /// Theirs: in a channel that is shared with others not the app's, and of members of an organization the organization's, `E…`.
+    /// The member's own workspace, which in a shared channel may differ from the app's. For members of an organization
+    /// it is the organization, `E…`.
     #[serde(default)]
     team_id: Option<String>,
     #[serde(default)]
@@ -156,8 +157,8 @@ struct View {
     state: serde_json::Value,
 }
 
-/// Reads the body of an interaction. None when it is nothing that Slack would send.
-pub(super) fn interaction(body: &[u8]) -> Option<Came> {
+/// Parses the body of an interaction; `None` if it is invalid.
+pub(super) fn interaction(body: &[u8]) -> Option<Incoming> {
     let (_, payload) = form(body).find(|(name, _)| name == "payload")?;
     let Interaction { kind, team, enterprise, user, channel, response_url, trigger_id, actions, view } =
         serde_json::from_str(&payload).ok()?;
@@ -174,51 +175,51 @@ pub(super) fn interaction(body: &[u8]) -> Option<Came> {
     };
     match (kind.as_str(), view) {
         ("block_actions", _) => {
-            let deed = actions.into_iter().next().and_then(|action| click(action, trigger_id));
-            Some(deed.map_or(Came::Nothing, |deed| Came::Work(Work { member, deed })))
+            let action = actions.into_iter().next().and_then(|action| click(action, trigger_id));
+            Some(action.map_or(Incoming::Nothing, |action| Incoming::Work(Work { member, action })))
         }
         ("view_submission", Some(view)) if view.callback_id == REJECT => submission(member, &view),
-        _ => Some(Came::Nothing),
+        _ => Some(Incoming::Nothing),
     }
 }
 
-/// Whose member somebody is: a member of the workspace where it happened is one of the organization that it is part of, whichever of
-/// the two Slack names.
+/// The organization or workspace of a member: for a member of the workspace in which they acted, that workspace's
+/// organization if it has one. Slack may name either of the two.
 fn whose(own: String, team: Option<&Team>) -> String {
     let home = team.filter(|team| team.id == own).and_then(|team| team.enterprise_id.clone());
     home.unwrap_or(own)
 }
 
-/// What a click does in place; none of a button that only opens a link.
-fn click(action: Action, trigger: Option<String>) -> Option<Deed> {
+/// The action of a click; `None` for a button that only opens a link.
+fn click(action: Action, trigger: Option<String>) -> Option<SlackAction> {
     let token = action.value.and_then(text)?;
     let (name, _slot) = action.action_id.split_once(':')?;
     match name {
-        "approve" => Some(Deed::Approve { token }),
-        "reject" => Some(Deed::AskWhy { token, trigger: trigger.and_then(text)? }),
-        "open" | "open-approve" => Some(Deed::Open { token }),
+        "approve" => Some(SlackAction::Approve { token }),
+        "reject" => Some(SlackAction::AskWhy { token, trigger: trigger.and_then(text)? }),
+        "open" | "open-approve" => Some(SlackAction::Open { token }),
         _ => None,
     }
 }
 
-fn submission(member: Member, view: &View) -> Option<Came> {
-    let Memory { token, channel, required } = serde_json::from_str(&view.private_metadata).ok()?;
+fn submission(member: Member, view: &View) -> Option<Incoming> {
+    let ModalMetadata { token, channel, required } = serde_json::from_str(&view.private_metadata).ok()?;
     let pointer = format!("/values/{REASON}/{REASON}/value");
     let reason = text(view.state.pointer(&pointer).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned())?;
     if required && reason.trim().is_empty() {
-        return Some(Came::NoReason);
+        return Some(Incoming::NoReason);
     }
     let member = Member { channel, ..member };
-    Some(Came::Work(Work { member, deed: Deed::Reject { token, reason } }))
+    Some(Incoming::Work(Work { member, action: SlackAction::Reject { token, reason } }))
 }
 
-/// Reads the body of a slash command. None when it is nothing that Slack would send.
-pub(super) fn command(body: &[u8]) -> Option<Came> {
+/// Parses the body of a slash command; `None` if it is invalid.
+pub(super) fn command(body: &[u8]) -> Option<Incoming> {
     let (mut team, mut organization, mut user, mut name) = Default::default();
     let (mut channel, mut response_url, mut words) = Default::default();
     for (field, value) in form(body) {
         match field.as_str() {
-            "ssl_check" => return Some(Came::Nothing),
+            "ssl_check" => return Some(Incoming::Nothing),
             "team_id" => team = Some(value),
             "enterprise_id" => organization = Some(value).filter(|id| !id.is_empty()),
             "user_id" => user = Some(value),
@@ -231,7 +232,7 @@ pub(super) fn command(body: &[u8]) -> Option<Came> {
     }
     let (account, also) = accounts(user?, organization.clone(), team, organization)?;
     let member = Member { account, also, name: text(name.unwrap_or_default())?, channel, response_url };
-    Some(Came::Work(Work { member, deed: Deed::Command { text: text(words.unwrap_or_default())? } }))
+    Some(Incoming::Work(Work { member, action: SlackAction::Command { text: text(words.unwrap_or_default())? } }))
 }
 
 fn form(body: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
@@ -240,9 +241,9 @@ fn form(body: &[u8]) -> impl Iterator<Item = (String, String)> + '_ {
     form_urlencoded::parse(body).take(MAX_FIELDS).map(owned)
 }
 
-/// A member's account, and its other names. `own` is whose member they are, as far as Slack says, `team` the workspace where it
-/// happened, and `organization` what that is part of. The workspace's name for an account that is somebody else's member is another
-/// account: only members of the organization itself have one id in all of its workspaces.
+/// A member's account, and its other ids. `own` is the member's own workspace or organization, if Slack sends it,
+/// `team` the workspace in which they acted, and `organization` that workspace's organization. Only members of the
+/// organization have the same id in all of its workspaces; for a guest, the id in `team` would be another account.
 fn accounts(
     user: String,
     own: Option<String>,
@@ -265,8 +266,8 @@ fn account(team: String, user: String) -> Option<Account> {
 }
 
 fn slack_id(id: String) -> Option<String> {
-    let holds = (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    holds.then_some(id)
+    let is_valid = (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_valid.then_some(id)
 }
 
 fn text(text: String) -> Option<String> {
@@ -284,7 +285,7 @@ mod tests {
             .into_bytes()
     }
 
-    fn clicked(action: &serde_json::Value) -> Option<Came> {
+    fn clicked(action: &serde_json::Value) -> Option<Incoming> {
         interaction(&body(&serde_json::json!({
             "type": "block_actions", "team": {"id": "T1"}, "user": {"id": "U1", "team_id": "T2", "username": "dana"},
             "channel": {"id": "C1"}, "response_url": "https://hooks.slack.com/x", "trigger_id": "1.2", "actions": [action],
@@ -293,15 +294,18 @@ mod tests {
 
     #[test]
     fn clicks_are_told_apart_and_members_are_of_their_own_team() {
-        let Some(Came::Work(work)) = clicked(&serde_json::json!({"action_id": "approve:0", "value": "tok"})) else {
+        let Some(Incoming::Work(work)) = clicked(&serde_json::json!({"action_id": "approve:0", "value": "tok"})) else {
             panic!("work");
         };
         assert_eq!((work.member.account.team.as_str(), work.member.account.user.as_str()), ("T2", "U1"));
-        assert_eq!(work.deed, Deed::Approve { token: "tok".to_owned() });
+        assert_eq!(work.action, SlackAction::Approve { token: "tok".to_owned() });
         let text = serde_json::to_string(&work).expect("JSON");
         assert_eq!(serde_json::from_str::<Work>(&text).expect("a work"), work);
-        assert_eq!(clicked(&serde_json::json!({"action_id": "Xyz", "url": "https://x.example"})), Some(Came::Nothing));
-        assert_eq!(clicked(&serde_json::json!({"action_id": "approve:0"})), Some(Came::Nothing));
+        assert_eq!(
+            clicked(&serde_json::json!({"action_id": "Xyz", "url": "https://x.example"})),
+            Some(Incoming::Nothing)
+        );
+        assert_eq!(clicked(&serde_json::json!({"action_id": "approve:0"})), Some(Incoming::Nothing));
     }
 
     #[test]
@@ -310,7 +314,7 @@ mod tests {
             let payload = serde_json::json!({
                 "type": "block_actions", "team": team, "user": user, "actions": [{"action_id": "open:0", "value": "tok"}],
             });
-            let Some(Came::Work(work)) = interaction(&body(&payload)) else { panic!("work") };
+            let Some(Incoming::Work(work)) = interaction(&body(&payload)) else { panic!("work") };
             work.member.accounts(None).map(|account| account.team.clone()).collect::<Vec<_>>()
         };
         let grid = serde_json::json!({"id": "T1", "enterprise_id": "E1"});
@@ -324,7 +328,7 @@ mod tests {
         assert_eq!(names(grid.clone(), user("T2")), ["T2"]);
         assert_eq!(names(grid, user("E2")), ["E2"]);
         let typed = |fields: &str| {
-            let Some(Came::Work(work)) = command(fields.as_bytes()) else { panic!("work") };
+            let Some(Incoming::Work(work)) = command(fields.as_bytes()) else { panic!("work") };
             work.member.accounts(None).map(|account| account.team.clone()).collect::<Vec<_>>()
         };
         assert_eq!(typed("team_id=T1&enterprise_id=E1&user_id=U1"), ["E1", "T1"]);
@@ -338,7 +342,7 @@ mod tests {
         }
         assert_eq!(command(b"team_id=T1&text=x"), None);
         assert_eq!(command(b"team_id=T%271&user_id=U1"), None);
-        assert_eq!(command(b"ssl_check=1"), Some(Came::Nothing));
+        assert_eq!(command(b"ssl_check=1"), Some(Incoming::Nothing));
         let long = format!("team_id=T1&user_id=U1&text={}", "x".repeat(MAX_TEXT + 1));
         assert_eq!(command(long.as_bytes()), None);
     }
@@ -346,19 +350,19 @@ mod tests {
     #[test]
     fn a_reason_that_has_to_be_given_is_given() {
         let submitted = |reason: &str, required| {
-            let memory = Memory { token: "tok".to_owned(), channel: Some("C1".to_owned()), required };
+            let metadata = ModalMetadata { token: "tok".to_owned(), channel: Some("C1".to_owned()), required };
             interaction(&body(&serde_json::json!({
                 "type": "view_submission", "team": {"id": "T1"}, "user": {"id": "U1"},
                 "view": {
-                    "callback_id": "reject", "private_metadata": serde_json::to_string(&memory).expect("JSON"),
+                    "callback_id": "reject", "private_metadata": serde_json::to_string(&metadata).expect("JSON"),
                     "state": {"values": {"reason": {"reason": {"type": "plain_text_input", "value": reason}}}},
                 },
             })))
         };
-        assert_eq!(submitted(" ", true), Some(Came::NoReason));
-        assert!(matches!(submitted("", false), Some(Came::Work(_))));
-        let Some(Came::Work(Work { member, deed })) = submitted("no", true) else { panic!("work") };
+        assert_eq!(submitted(" ", true), Some(Incoming::NoReason));
+        assert!(matches!(submitted("", false), Some(Incoming::Work(_))));
+        let Some(Incoming::Work(Work { member, action })) = submitted("no", true) else { panic!("work") };
         assert_eq!(member.channel.as_deref(), Some("C1"));
-        assert_eq!(deed, Deed::Reject { token: "tok".to_owned(), reason: "no".to_owned() });
+        assert_eq!(action, SlackAction::Reject { token: "tok".to_owned(), reason: "no".to_owned() });
     }
 }

@@ -1,4 +1,4 @@
-//! What is to be done about a click or a command, before anything is changed; and the changes that commands make.
+//! The plan of a click or command, made before anything changes, and the changes that commands make.
 
 use std::time::Duration;
 
@@ -15,50 +15,34 @@ use crate::store::Tx;
 use crate::store::chat_identities::{self, Account};
 use crate::store::slack::subscriptions::{self, Subscription};
 
-/// How long a code is good for.
+/// How long a code is valid.
 const CODE_LIFE: Duration = Duration::from_secs(600);
-/// Most channels and groups that subscribe to one endpoint.
+/// Most subscriptions of one endpoint.
 const MAX_SUBSCRIPTIONS: usize = 200;
 
-/// What is to be done, and who does it.
-pub(super) struct Plan {
+/// A step to run, and the actor for the audit trail.
+pub(super) struct PlannedStep {
     pub(super) step: Step,
     pub(super) actor: Actor,
 }
 
-/// What is to be done.
+/// The step that a click or command leads to.
 pub(super) enum Step {
-    /// Nothing but to say that.
-    Say(Reply),
-    /// A vote.
+    /// Only a reply.
+    Reply(Reply),
     Vote(RequestId, Box<Command>),
-    /// What a command changes.
-    Change(Change),
+    Change(CommandChange),
 }
 
-/// What a command changes.
-pub(super) enum Change {
-    /// A code is made for an account.
-    Code {
-        /// Whose.
-        account: Account,
-        /// What they are called there.
-        name: String,
-        /// The code.
-        code: String,
-    },
-    /// A channel subscribes, or no longer does.
-    Subscription {
-        /// Which.
-        subscription: Subscription,
-        /// By whom.
-        person: Email,
-        /// Whether it does.
-        wanted: bool,
-    },
+/// A change by a slash command.
+pub(super) enum CommandChange {
+    /// Issues a code that links the account to a person.
+    Code { account: Account, name: String, code: String },
+    /// Adds a subscription, or removes it if it is not `wanted`.
+    Subscription { subscription: Subscription, person: Email, wanted: bool },
 }
 
-impl Change {
+impl CommandChange {
     pub(super) async fn carry_out(self, tx: &mut Tx, scene: &Scene) -> Result<Reply, HubError> {
         let now = scene.clock.now();
         match self {
@@ -66,8 +50,8 @@ impl Change {
                 let digest = Digest::of(code.as_bytes());
                 chat_identities::put_code(tx.session(), &digest, &account, &name, (now, now + CODE_LIFE)).await?;
                 Ok(Reply::Text(format!(
-                    "Whoever confirms this code says that this account of Slack is theirs. Give it to nobody. Within 10 \
-                     minutes, with your own token:\n```countersign slack link {code}```"
+                    "Confirm this code with your own token within 10 minutes:\n```countersign slack link {code}```\nThis links \
+                     your Slack account to the person who confirms it, so keep the code to yourself."
                 )))
             }
             Self::Subscription { subscription, person, wanted } => {
@@ -88,7 +72,10 @@ async fn subscribe(
     let group = subscription.group.clone();
     let known = tx.subscriptions().await?.iter().filter(|known| known.endpoint == subscription.endpoint).count();
     if wanted && known >= MAX_SUBSCRIPTIONS {
-        return Err(HubError::conflict(Code::TooMany, format!("{MAX_SUBSCRIPTIONS} subscriptions are the most")));
+        return Err(HubError::conflict(
+            Code::TooMany,
+            format!("the limit is {MAX_SUBSCRIPTIONS} subscriptions: remove one first"),
+        ));
     }
     let changed = if wanted {
         subscriptions::add(tx.session(), &subscription, &person, now).await?
@@ -102,9 +89,11 @@ async fn subscribe(
         tx.record(&Entry { person: Some(person), details, ..Entry::new(now, action, scene.actor.clone()) })?;
     }
     Ok(Reply::plain(&match (wanted, changed) {
-        (true, true) => format!("This channel hears of requests to {group} from now on. Invite me if I am not in it."),
-        (true, false) => format!("This channel hears of requests to {group} already."),
-        (false, true) => format!("This channel hears of requests to {group} no longer."),
-        (false, false) => format!("This channel does not subscribe to {group}."),
+        (true, true) => {
+            format!("This channel now receives requests to {group}. Invite me to it if I am not a member yet.")
+        }
+        (true, false) => format!("This channel already receives requests to {group}."),
+        (false, true) => format!("This channel no longer receives requests to {group}."),
+        (false, false) => format!("This channel is not subscribed to {group}."),
     }))
 }

@@ -1,9 +1,9 @@
-//! What is said to whoever did something in Slack: to them alone.
+//! Replies to a member's action, which only that member sees.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::payload::{Member, Memory, REASON, REJECT};
+use super::payload::{Member, ModalMetadata, REASON, REJECT};
 use crate::approval::Request;
 use crate::channels::text::cut;
 use crate::channels::{slack_code, slack_text};
@@ -12,37 +12,36 @@ use crate::hub::Hub;
 use crate::store::chat_identities::Account;
 use crate::store::endpoints::Endpoint;
 
-/// Bytes of the command that the form shows.
+/// Most bytes of the command that the form shows.
 const COMMAND: usize = 500;
-/// Longest text that Slack's field takes.
+/// Longest text that Slack's field accepts.
 const MAX_REASON: usize = 3_000;
 
-/// What is to be said.
+/// A reply. The serialized form is stored in jobs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Reply {
-    /// Nothing: the message itself shows it.
+    /// No reply: the message itself shows the result.
     Nothing,
     /// A text in Slack's markup.
     Text(String),
-    /// A form, and what to say when it cannot be opened.
+    /// A form.
     Form {
-        /// Opens it, for 3 seconds.
+        /// Slack's trigger id, valid for 3 seconds.
         trigger: String,
-        /// The form.
         view: Value,
-        /// What to say otherwise.
+        /// The text to send if the form cannot be opened.
         otherwise: String,
     },
 }
 
 impl Reply {
-    /// What somebody else wrote, or may have.
+    /// A text that may contain user input, escaped.
     pub(super) fn plain(text: &str) -> Self {
         Self::Text(slack_text(text))
     }
 
-    /// Why it is not done, in plain words.
+    /// The error as a sentence.
     pub(super) fn refusal(error: &dyn std::error::Error) -> Self {
         let text = error.to_string();
         let mut letters = text.chars();
@@ -51,42 +50,42 @@ impl Reply {
     }
 }
 
-/// What somebody is told whom the hub does not know.
-pub(super) fn stranger(account: &Account) -> Reply {
+/// The reply to a member whose account is not linked to a person.
+pub(super) fn unknown_member(account: &Account) -> Reply {
     Reply::Text(format!(
-        "Countersign does not know who you are. Type `/countersign link`, and confirm the code that you get with your own \
-         token; or have an admin bind member {} of workspace {} to you.",
+        "Your Slack account is not linked to Countersign. Type `/countersign link` and confirm the code with your own token, \
+         or ask an admin to link member {} of workspace {} to you.",
         account.user, account.team
     ))
 }
 
-/// What somebody is told whose workspace no endpoint of the app listens to. Which ones it does listen to is not told.
-pub(super) fn unheard(member: &Member) -> Reply {
+/// The reply to a member of a workspace that no endpoint of the app accepts. It does not reveal the accepted ones.
+pub(super) fn no_endpoint_listens(member: &Member) -> Reply {
     let Account { team, user, .. } = &member.account;
     let also: Vec<&str> = member.also.iter().map(|account| &*account.team).collect();
     let also = if also.is_empty() { String::new() } else { format!(" ({})", also.join(", ")) };
     Reply::Text(format!(
-        "This does nothing: Countersign does not listen to members of {team}{also} here. Your account is {user}. Whoever runs \
-         Countersign sets which workspace it listens to, as `slack.team` of its endpoint: in Enterprise Grid that may be the \
+        "This had no effect: Countersign does not accept members of {team}{also} here. Your account is {user}. The operator of \
+         Countersign sets the accepted workspace in `slack.team` of the endpoint; in Enterprise Grid that may be the \
          organization (E…)."
     ))
 }
 
-/// The form that asks why.
-pub(super) fn form(request: &Request, memory: &Memory) -> Value {
+/// The rejection form, which asks for the reason.
+pub(super) fn form(request: &Request, metadata: &ModalMetadata) -> Value {
     let (command, more) = cut(&request.payload.command, COMMAND);
     let rest = if more > 0 { format!("\n✂ {more} bytes more") } else { String::new() };
-    let asked = format!("*{}* on *{}*", slack_text(&request.requester.who()), request.resource);
+    let heading = format!("*{}* on *{}*", slack_text(&request.requester.who()), request.resource);
     let command = if command.is_empty() { String::new() } else { format!("\n```{}```{rest}", slack_code(command)) };
     json!({
-        "type": "modal", "callback_id": REJECT, "private_metadata": json!(memory).to_string(),
+        "type": "modal", "callback_id": REJECT, "private_metadata": json!(metadata).to_string(),
         "title": {"type": "plain_text", "text": "Reject"}, "submit": {"type": "plain_text", "text": "Reject"},
         "close": {"type": "plain_text", "text": "Cancel"},
         "blocks": [
-            {"type": "section", "text": {"type": "mrkdwn", "text": format!("{asked}{command}")}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": format!("{heading}{command}")}},
             {
-                "type": "input", "block_id": REASON, "optional": !memory.required,
-                "label": {"type": "plain_text", "text": "Why?"},
+                "type": "input", "block_id": REASON, "optional": !metadata.required,
+                "label": {"type": "plain_text", "text": "Reason"},
                 "element": {"type": "plain_text_input", "action_id": REASON, "multiline": true, "max_length": MAX_REASON},
             },
         ],
@@ -94,26 +93,31 @@ pub(super) fn form(request: &Request, memory: &Memory) -> Value {
 }
 
 impl Hub {
-    /// Says it.
-    pub(super) async fn say(&self, endpoint: &Endpoint, member: &Member, reply: &Reply) -> Result<(), CallError> {
+    /// Sends a reply to the member.
+    pub(super) async fn send_reply(
+        &self,
+        endpoint: &Endpoint,
+        member: &Member,
+        reply: &Reply,
+    ) -> Result<(), CallError> {
         match reply {
             Reply::Nothing => Ok(()),
-            Reply::Text(text) => self.tell(endpoint, member, text).await,
+            Reply::Text(text) => self.send_text(endpoint, member, text).await,
             Reply::Form { trigger, view, otherwise } => {
                 let body = json!({"trigger_id": trigger, "view": view});
                 match self.launcher.context().call_chat(endpoint, "views.open", &body).await {
                     Ok(()) => Ok(()),
-                    // Its time is over, or will be.
+                    // The trigger has expired, or will have before a retry.
                     Err(error) => {
                         tracing::info!(endpoint = %endpoint.name, %error, "cannot open a form");
-                        self.tell(endpoint, member, otherwise).await
+                        self.send_text(endpoint, member, otherwise).await
                     }
                 }
             }
         }
     }
 
-    async fn tell(&self, endpoint: &Endpoint, member: &Member, text: &str) -> Result<(), CallError> {
+    async fn send_text(&self, endpoint: &Endpoint, member: &Member, text: &str) -> Result<(), CallError> {
         let user = &member.account.user;
         match (&member.response_url, &member.channel) {
             (Some(url), _) => {

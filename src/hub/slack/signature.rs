@@ -1,4 +1,4 @@
-//! Whether something comes from Slack: the HMAC that each app's signing secret makes, young enough.
+//! Slack's signature of a call: a recent HMAC with the app's signing secret.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -6,22 +6,22 @@ use sha2::Sha256;
 use crate::approval::Digest;
 use crate::time::Timestamp;
 
-/// How far its time may lie from ours, in seconds.
+/// Most seconds between the call's timestamp and the hub's clock.
 const WINDOW: i64 = 5 * 60;
 const TAG: usize = 32;
 
-/// A call as it came.
+/// A call with its signature, not verified yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Signed<'c> {
     /// `X-Slack-Request-Timestamp`.
     pub timestamp: &'c str,
     /// `X-Slack-Signature`.
     pub signature: &'c str,
-    /// The body, to the byte.
+    /// The raw body.
     pub body: &'c [u8],
 }
 
-/// A call whose signature can be held against secrets.
+/// A call with a recent, well-formed signature, to verify with the secrets.
 pub(super) struct Checked<'c> {
     timestamp: i64,
     tag: [u8; TAG],
@@ -29,7 +29,7 @@ pub(super) struct Checked<'c> {
 }
 
 impl<'c> Signed<'c> {
-    /// Reads it; none when it is no signature, or not of these minutes.
+    /// Parses the signature; `None` if it is malformed or not recent.
     pub(super) fn check(&self, now: Timestamp) -> Option<Checked<'c>> {
         let is_number =
             (1..=12).contains(&self.timestamp.len()) && self.timestamp.bytes().all(|byte| byte.is_ascii_digit());
@@ -37,14 +37,14 @@ impl<'c> Signed<'c> {
         if (now.as_seconds() - timestamp).abs() > WINDOW {
             return None;
         }
-        // A digest is the same 32 bytes in the same letters.
+        // A digest has the same form: 32 bytes in hexadecimal.
         let tag: Digest = self.signature.strip_prefix("v0=")?.parse().ok()?;
         Some(Checked { timestamp, tag: *tag.as_bytes(), body: self.body })
     }
 }
 
 impl Checked<'_> {
-    /// Whether that secret made it, in constant time.
+    /// Whether the secret made the signature, in constant time.
     pub(super) fn is_by(&self, secret: &str) -> bool {
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return false };
         mac.update(format!("v0:{}:", self.timestamp).as_bytes());
@@ -52,7 +52,7 @@ impl Checked<'_> {
         mac.verify_slice(&self.tag).is_ok()
     }
 
-    /// What tells it from every other call: the same call has it again.
+    /// Identifies the call: a repeat of it has the same id.
     pub(super) fn id(&self) -> Digest {
         Digest::of(&self.tag)
     }
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn slacks_own_example_holds_and_nothing_near_it() {
+    fn only_the_exact_example_of_slack_is_accepted() {
         let sent = 1_531_420_618;
         assert!(is_genuine("1531420618", SIGNATURE, BODY, sent));
         assert!(

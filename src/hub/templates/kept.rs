@@ -1,10 +1,10 @@
-//! Templates put, restored and deleted; every version stays.
+//! Saves, restores and deletes templates. Every version is kept.
 
 use serde::Deserialize;
 use serde_json::json;
 
 use super::named::{TemplateFor, check_name, check_text};
-use super::trial::Wanted;
+use super::trial::Candidate;
 use super::view::TemplateView;
 use crate::audit::{Actor, Entry};
 use crate::codes::Code;
@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 /// Most templates in use.
 const MOST: u64 = 200;
 
-/// A template as given.
+/// The body that sets a template.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateInput {
@@ -26,19 +26,19 @@ pub struct TemplateInput {
     pub template: String,
 }
 
-/// A version to go back to.
+/// The version to restore.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreInput {
-    /// Which.
     pub version: u32,
 }
 
 impl Hub {
-    /// Saves a template, which from then on makes its messages. One that fails with any sample is not saved.
+    /// Saves a template, which takes effect at once. A template that fails with any sample is not saved. Its resource
+    /// need not exist yet.
     ///
     /// # Errors
-    /// When the caller may not, there is no such endpoint, the template fails, or there are too many. A resource may come later.
+    /// When the caller may not, there is no such endpoint, the template fails, or there are too many.
     pub async fn put_template(
         &self,
         caller: &Principal,
@@ -50,18 +50,18 @@ impl Hub {
         require(caller, &[Scope::Admin])?;
         check_name("", channel, &name)?;
         check_text("/template", &input.template)?;
-        let places = self.places().await?;
-        let key = TemplateKey { channel, name, reach: places.reach(channel, "", &what)? };
-        let wanted = Wanted { pointer: "/template".to_owned(), key: key.clone(), text: input.template.into() };
-        self.try_templates(&places, std::slice::from_ref(&wanted)).await?;
+        let targets = self.template_targets().await?;
+        let key = TemplateKey { channel, name, reach: targets.reach(channel, "", &what)? };
+        let wanted = Candidate { pointer: "/template".to_owned(), key: key.clone(), text: input.template.into() };
+        self.try_templates(&targets, std::slice::from_ref(&wanted)).await?;
         let stored = self.save(caller, wanted, None).await?;
-        Ok(TemplateView::of_stored(&places, &stored))
+        Ok(TemplateView::of_stored(&targets, &stored))
     }
 
-    /// Makes an earlier version of a template the newest.
+    /// Saves an earlier version of a template as the newest.
     ///
     /// # Errors
-    /// When the caller may not, there is no such version, or it fails by now.
+    /// When the caller may not, there is no such version, or it no longer renders.
     pub async fn restore_template(
         &self,
         caller: &Principal,
@@ -71,28 +71,28 @@ impl Hub {
         input: RestoreInput,
     ) -> Result<TemplateView, HubError> {
         require(caller, &[Scope::Admin])?;
-        let places = self.places().await?;
-        let key = TemplateKey { channel, name, reach: places.reach(channel, "", &what)? };
+        let targets = self.template_targets().await?;
+        let key = TemplateKey { channel, name, reach: targets.reach(channel, "", &what)? };
         let versions = templates::versions(&mut self.store.read().await?, &key).await?;
         let wanted = versions.into_iter().find(|known| known.version == input.version);
         let text = wanted.and_then(|known| known.text).ok_or(HubError::NotFound("version with a text"))?;
-        let wanted = Wanted { pointer: "/version".to_owned(), key, text };
-        self.try_templates(&places, std::slice::from_ref(&wanted)).await?;
+        let wanted = Candidate { pointer: "/version".to_owned(), key, text };
+        self.try_templates(&targets, std::slice::from_ref(&wanted)).await?;
         let stored = self.save(caller, wanted, Some(input.version)).await?;
-        Ok(TemplateView::of_stored(&places, &stored))
+        Ok(TemplateView::of_stored(&targets, &stored))
     }
 
     async fn save(
         &self,
         caller: &Principal,
-        wanted: Wanted,
+        wanted: Candidate,
         restored: Option<u32>,
     ) -> Result<StoredTemplate, HubError> {
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store.write(move |tx| Box::pin(async move { save(tx, wanted, restored, now, &actor).await })).await
     }
 
-    /// Takes a template away: the one below it makes the messages again. Its versions are kept.
+    /// Deletes a template: the one that it overrides takes effect again. Its versions are kept.
     ///
     /// # Errors
     /// When the caller may not, or there is none.
@@ -104,16 +104,16 @@ impl Hub {
         what: TemplateFor,
     ) -> Result<(), HubError> {
         require(caller, &[Scope::Admin])?;
-        let reach = self.places().await?.reach(channel, "", &what)?;
+        let reach = self.template_targets().await?.reach(channel, "", &what)?;
         let key = TemplateKey { channel, name, reach };
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {
                 Box::pin(async move {
                     templates::get(tx.session(), &key).await?.ok_or(HubError::NotFound("template in the database"))?;
-                    let gone = templates::put(tx.session(), key, None, actor_name(&actor), now).await?;
-                    template_problems::clear_of(tx.session(), channel.as_str(), &gone.key.name).await?;
-                    let details = details(&gone, None);
+                    let deletion = templates::put(tx.session(), key, None, actor_name(&actor), now).await?;
+                    template_problems::clear_of(tx.session(), channel.as_str(), &deletion.key.name).await?;
+                    let details = details(&deletion, None);
                     tx.record(&Entry { details, ..Entry::new(now, "template.deleted", actor) })?;
                     Ok(())
                 })
@@ -122,10 +122,10 @@ impl Hub {
     }
 }
 
-/// Saves one that was tried. One that says what it said before stays the version that it is.
+/// Saves a template that was tested. An unchanged template keeps its version.
 pub(super) async fn save(
     tx: &mut Tx,
-    wanted: Wanted,
+    wanted: Candidate,
     restored: Option<u32>,
     now: Timestamp,
     actor: &Actor,
@@ -135,7 +135,7 @@ pub(super) async fn save(
         return Ok(known.clone());
     }
     if known.is_none() && templates::count(tx.session()).await? >= MOST {
-        let detail = format!("there are {MOST} templates in use already: take some away");
+        let detail = format!("there are already {MOST} templates, which is the limit: delete some");
         return Err(HubError::invalid(Code::TooMany, wanted.pointer, detail));
     }
     let channel = wanted.key.channel;

@@ -1,51 +1,50 @@
-//! Templates of a manifest.
+//! The templates of a manifest: tests them together, and saves them.
 
 use serde::Deserialize;
 
 use super::kept::save;
 use super::named::{TemplateFor, check_name, check_text};
-use super::trial::{Places, Wanted};
+use super::trial::{Candidate, TemplateTargets};
 use crate::approval::{EndpointName, ResourceName};
 use crate::audit::Actor;
 use crate::codes::Code;
-use crate::hub::config::plan::{Change, Verb};
+use crate::hub::apply_plan::{ConfigChange, Verb};
 use crate::hub::{EndpointInput, Hub, HubError};
 use crate::store::endpoints::Channel;
 use crate::store::templates::{self, Reach, TemplateKey};
 use crate::store::{Tx, endpoints};
 use crate::time::Timestamp;
 
-/// A template that should be.
+/// A template in a manifest.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateManifest {
-    /// Of which channel.
     pub channel: Channel,
     /// An event, `default`, or a part.
     pub event: String,
-    /// The endpoint that it is for, by name.
+    /// Limits it to an endpoint.
     #[serde(default)]
     pub endpoint: Option<EndpointName>,
-    /// The resource that it is for.
+    /// Limits it to a resource.
     #[serde(default)]
     pub resource: Option<ResourceName>,
-    /// What it says.
+    /// Its text.
     #[serde(default)]
     pub template: Option<String>,
-    /// The file that holds what it says. Whoever sends the manifest reads it: a hub reads none.
+    /// The file with its text. The client reads it and sends `template`; the hub reads no files.
     #[serde(default)]
     pub file: Option<String>,
 }
 
-/// One that was tried. Its endpoint may be made by the same manifest, so it is known by its name.
+/// A template that was tested. The same manifest may create its endpoint, so the endpoint is identified by name.
 #[derive(Debug, Clone)]
 pub(in crate::hub) struct Checked {
     endpoint: Option<EndpointName>,
-    wanted: Wanted,
+    wanted: Candidate,
 }
 
 impl Hub {
-    /// Tries all templates of a manifest, in place together, for its endpoints too.
+    /// Tests all templates of a manifest together, also for the endpoints that the manifest creates.
     pub(in crate::hub) async fn check_templates(
         &self,
         templates: &[TemplateManifest],
@@ -54,34 +53,34 @@ impl Hub {
         if templates.is_empty() {
             return Ok(Vec::new());
         }
-        let mut places = self.places().await?;
+        let mut targets = self.template_targets().await?;
         for endpoint in endpoints {
-            places.expect(None, &endpoint.name, endpoint.channel, self.clock.now());
+            targets.expect(None, &endpoint.name, endpoint.channel, self.clock.now());
         }
-        let checked = templates.iter().enumerate().map(|(place, given)| check(&places, place, given));
+        let checked = templates.iter().enumerate().map(|(place, given)| check(&targets, place, given));
         let checked = checked.collect::<Result<Vec<_>, _>>()?;
-        let wanted: Vec<Wanted> = checked.iter().map(|checked| checked.wanted.clone()).collect();
+        let wanted: Vec<Candidate> = checked.iter().map(|checked| checked.wanted.clone()).collect();
         for (place, one) in wanted.iter().enumerate() {
             if wanted.iter().take(place).any(|other| other.key == one.key) {
                 return Err(HubError::invalid(
                     Code::NameTaken,
                     one.pointer.clone(),
-                    "this template is in the manifest twice",
+                    "the manifest contains this template twice",
                 ));
             }
         }
-        self.try_templates(&places, &wanted).await?;
+        self.try_templates(&targets, &wanted).await?;
         Ok(checked)
     }
 }
 
-fn check(places: &Places, place: usize, given: &TemplateManifest) -> Result<Checked, HubError> {
+fn check(targets: &TemplateTargets, place: usize, given: &TemplateManifest) -> Result<Checked, HubError> {
     let pointer = format!("/templates/{place}");
     check_name(&format!("{pointer}/event"), given.channel, &given.event)?;
     let Some(text) = &given.template else {
         let detail = match given.file {
-            Some(_) => "a hub reads no files: send the text as `template`, as `countersign apply` does",
-            None => "the text is missing: give `template`, or `file` to `countersign apply`",
+            Some(_) => "the hub reads no files: send the text as `template`, as `countersign apply` does",
+            None => "the text is missing: set `template`, or `file` for `countersign apply`",
         };
         return Err(HubError::invalid(Code::InvalidTemplate, pointer, detail));
     };
@@ -89,21 +88,21 @@ fn check(places: &Places, place: usize, given: &TemplateManifest) -> Result<Chec
     check_text(&text_pointer, text)?;
     let endpoint = given.endpoint.as_ref().map(ToString::to_string);
     let what = TemplateFor { endpoint, resource: given.resource.clone() };
-    let reach = places.reach(given.channel, &pointer, &what)?;
+    let reach = targets.reach(given.channel, &pointer, &what)?;
     let key = TemplateKey { channel: given.channel, name: given.event.clone(), reach };
     Ok(Checked {
         endpoint: given.endpoint.clone(),
-        wanted: Wanted { pointer: text_pointer, key, text: text.as_str().into() },
+        wanted: Candidate { pointer: text_pointer, key, text: text.as_str().into() },
     })
 }
 
-/// Makes it so.
+/// Saves a tested template, and returns the line of the plan.
 pub(in crate::hub) async fn put_checked(
     tx: &mut Tx,
     checked: Checked,
     now: Timestamp,
     actor: &Actor,
-) -> Result<Change, HubError> {
+) -> Result<ConfigChange, HubError> {
     let Checked { endpoint, mut wanted } = checked;
     let mut reach = wanted.key.reach.to_string();
     if let Some(name) = endpoint {
@@ -120,5 +119,5 @@ pub(in crate::hub) async fn put_checked(
         Some(_) => Verb::Update,
     };
     save(tx, wanted, None, now, actor).await?;
-    Ok(Change { verb, kind: "template", name, secret: None })
+    Ok(ConfigChange { verb, kind: "template", name, secret: None })
 }

@@ -1,4 +1,4 @@
-//! Operators' templates: kept in versions, tried with samples before they are saved.
+//! Operators' message templates: versioned, and rendered with samples before they are saved.
 
 mod kept;
 mod manifest;

@@ -1,4 +1,4 @@
-//! How a template is named: its channel, its event or part, and what it is for.
+//! The identity of a template: its channel, its event or part, and the endpoint or resource that it is limited to.
 
 use serde::Deserialize;
 
@@ -9,14 +9,13 @@ use crate::hub::{HubError, input};
 use crate::store::endpoints::Channel;
 use crate::store::templates::Reach;
 
-/// Which template is meant, within its channel.
+/// The endpoint or resource that a template is limited to; neither for all messages.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateFor {
-    /// An endpoint, by its id or its name.
+    /// Id or name.
     #[serde(default)]
     pub endpoint: Option<String>,
-    /// A resource.
     #[serde(default)]
     pub resource: Option<ResourceName>,
 }
@@ -31,13 +30,14 @@ impl TemplateFor {
     }
 }
 
-/// Refuses names that no event and no part has. Chat channels have a template for every event, so none would use `default`.
+/// Rejects names that are neither an event nor a part. `default` is invalid for chat channels: they have a built-in
+/// template for every event, so it would never be used.
 pub(super) fn check_name(pointer: &str, channel: Channel, name: &str) -> Result<(), HubError> {
     if is_name(name) && (name != DEFAULT || !Declaration::of(channel).is_chat()) {
         return Ok(());
     }
     let detail =
-        "a template is called after an event, or, for a part of several, _ and small letters; custom has default too";
+        "a template is named after an event, or a shared part: _ and lower-case letters; custom also has default";
     Err(HubError::invalid(Code::UnknownEvent, pointer, detail))
 }
 

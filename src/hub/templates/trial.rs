@@ -1,4 +1,4 @@
-//! Templates tried with samples, before anything real is made with them.
+//! Renders templates with samples: to test them before they are saved, and for previews.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,61 +19,60 @@ use crate::store::events::KINDS;
 use crate::store::templates::{Reach, StoredTemplate, TemplateKey};
 use crate::time::Timestamp;
 
-/// Failures that are told.
-const TOLD: usize = 10;
+/// Most failures that an error includes.
+const MAX_PROBLEMS: usize = 10;
 
-/// What is to be tried.
+/// The body of a preview.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreviewInput {
-    /// Of which channel.
     pub channel: Channel,
     /// The template's name: an event, `default`, or a part.
     pub event: String,
-    /// Its text; what is in use when absent.
+    /// Its text; defaults to the current one.
     #[serde(default)]
     pub template: Option<String>,
-    /// For an endpoint, by its id or its name.
+    /// Id or name of the endpoint that it is limited to.
     #[serde(default)]
     pub endpoint: Option<String>,
-    /// For a resource.
+    /// The resource that it is limited to.
     #[serde(default)]
     pub resource: Option<ResourceName>,
-    /// Kinds of events; all that the template has a part in when absent.
+    /// Kinds of events; defaults to all that use the template.
     #[serde(default)]
     pub events: Option<Vec<String>>,
-    /// Sorts of samples; all when absent.
+    /// Kinds of samples; defaults to all.
     #[serde(default)]
     pub samples: Option<Vec<Sample>>,
 }
 
-/// What a template makes of samples.
+/// The messages that a template renders from samples.
 #[derive(Debug, Clone, Serialize)]
 pub struct Previews {
-    /// Whether it can be saved.
+    /// Whether all samples succeeded, so that the template can be saved.
     pub ok: bool,
-    /// Sample by sample.
+    /// One for each sample.
     pub previews: Vec<Preview>,
 }
 
-/// A template that is to be saved.
+/// A template to test or save.
 #[derive(Debug, Clone)]
-pub(in crate::hub) struct Wanted {
-    /// Where in the input it stands.
+pub(in crate::hub) struct Candidate {
+    /// Its place in the input, as a JSON Pointer.
     pub(in crate::hub) pointer: String,
     pub(in crate::hub) key: TemplateKey,
     pub(in crate::hub) text: Arc<str>,
 }
 
-/// What templates may be for, and those that there are.
-pub(in crate::hub) struct Places {
+/// The endpoints that templates may be limited to, and the current templates.
+pub(in crate::hub) struct TemplateTargets {
     endpoints: HashMap<EndpointId, (EndpointName, Channel)>,
     by_name: BTreeMap<String, EndpointId>,
     pub(super) current: Vec<StoredTemplate>,
 }
 
-impl Places {
-    /// Adds an endpoint; one that is only about to be made has no id yet.
+impl TemplateTargets {
+    /// Adds an endpoint; one that does not exist yet gets a temporary id.
     pub(super) fn expect(&mut self, id: Option<EndpointId>, name: &EndpointName, channel: Channel, now: Timestamp) {
         let known = self.by_name.get(name.as_str()).copied();
         let id = id.or(known).unwrap_or_else(|| EndpointId::mint(now));
@@ -81,17 +80,17 @@ impl Places {
         self.endpoints.insert(id, (name.clone(), channel));
     }
 
-    /// Where a template of that key shows.
+    /// A message in which a template of that key is used.
     fn occasion<'o>(&'o self, key: &'o TemplateKey) -> Occasion<'o> {
-        let nowhere = Occasion { channel: key.channel, endpoint: None, resource: None };
+        let unlimited = Occasion { channel: key.channel, endpoint: None, resource: None };
         match &key.reach {
-            Reach::All => nowhere,
-            Reach::Endpoint(id) => Occasion { endpoint: self.name_of(*id).map(|name| (*id, name)), ..nowhere },
-            Reach::Resource(name) => Occasion { resource: Some(name.as_str()), ..nowhere },
+            Reach::All => unlimited,
+            Reach::Endpoint(id) => Occasion { endpoint: self.name_of(*id).map(|name| (*id, name)), ..unlimited },
+            Reach::Resource(name) => Occasion { resource: Some(name.as_str()), ..unlimited },
         }
     }
 
-    /// The operator's file that is for the same.
+    /// The operator's template file with the same key.
     pub(super) fn file<'f>(&self, files: &'f [FileTemplate], key: &TemplateKey) -> Option<&'f FileTemplate> {
         files.iter().filter(|file| file.channel == key.channel && file.template.name == key.name).find(|file| {
             match (&file.reach, &key.reach) {
@@ -106,56 +105,60 @@ impl Places {
         self.endpoints.get(&id).map(|(name, _)| name)
     }
 
-    /// What a template is for, if there is such a thing.
+    /// Resolves the endpoint or resource that a template is limited to.
     pub(in crate::hub) fn reach(&self, channel: Channel, pointer: &str, what: &TemplateFor) -> Result<Reach, HubError> {
         let invalid = |detail| Err(HubError::invalid(Code::InvalidParameter, pointer, detail));
         if let Some(reach) = what.as_reach() {
             return Ok(reach);
         }
         let Some(name) = what.endpoint.as_ref().filter(|_| what.resource.is_none()) else {
-            return invalid("a template is for an endpoint or for a resource, not for both");
+            return invalid("a template can be for an endpoint or for a resource, not for both");
         };
         let id =
             name.parse().ok().filter(|id| self.endpoints.contains_key(id)).or_else(|| self.by_name.get(name).copied());
         let known = id.and_then(|id| Some((id, self.endpoints.get(&id)?.1)));
         let (id, of_channel) = known.ok_or(HubError::NotFound("endpoint"))?;
         if of_channel != channel {
-            return invalid("the endpoint is of another channel");
+            return invalid("the endpoint has another channel");
         }
         Ok(Reach::Endpoint(id))
     }
 }
 
 impl Hub {
-    /// What there is now.
-    pub(in crate::hub) async fn places(&self) -> Result<Places, StoreError> {
+    /// The current endpoints and templates.
+    pub(in crate::hub) async fn template_targets(&self) -> Result<TemplateTargets, StoreError> {
         let lookup = self.store.lookup();
         let endpoints = lookup.endpoints().await?;
         let current = lookup.templates().await?.to_vec();
-        let mut places = Places { endpoints: HashMap::new(), by_name: BTreeMap::new(), current };
+        let mut targets = TemplateTargets { endpoints: HashMap::new(), by_name: BTreeMap::new(), current };
         let now = self.clock.now();
-        endpoints.iter().for_each(|one| places.expect(Some(one.id), &one.name, one.channel, now));
-        Ok(places)
+        endpoints.iter().for_each(|one| targets.expect(Some(one.id), &one.name, one.channel, now));
+        Ok(targets)
     }
 
-    /// Tries templates with all samples that they have a part in, all of them in place.
-    pub(in crate::hub) async fn try_templates(&self, places: &Places, wanted: &[Wanted]) -> Result<(), HubError> {
+    /// Tests the templates together, each with all samples that use it.
+    pub(in crate::hub) async fn try_templates(
+        &self,
+        targets: &TemplateTargets,
+        wanted: &[Candidate],
+    ) -> Result<(), HubError> {
         for one in wanted {
             let failed = |preview: &Preview| preview.problem.is_some();
-            let mut problems = self.preview_with(places, &one.key, wanted, Samples::of(&one.key.name)).await?;
+            let mut problems = self.preview_with(targets, &one.key, wanted, Samples::of(&one.key.name)).await?;
             problems.retain(failed);
             if !problems.is_empty() && one.key.name.starts_with('_') {
-                // A part may be kept beside a template that fails for a reason of its own.
-                let before = self.preview_with(places, &one.key, &[], Samples::of(&one.key.name)).await?;
+                // A part may be saved although another template that uses it already failed before.
+                let before = self.preview_with(targets, &one.key, &[], Samples::of(&one.key.name)).await?;
                 let is_new = |found: &Preview| {
                     let same = |known: &&Preview| (known.event, known.sample) == (found.event, found.sample);
                     before.iter().find(same).is_none_or(|known| known.problem != found.problem)
                 };
                 problems.retain(is_new);
             }
-            problems.truncate(TOLD);
+            problems.truncate(MAX_PROBLEMS);
             if !problems.is_empty() {
-                // What failed is not sent back: it may be long.
+                // The rendered bodies may be long, so they are left out.
                 problems.iter_mut().for_each(|preview| preview.body = None);
                 return Err(HubError::Template { pointer: one.pointer.clone(), problems });
             }
@@ -165,14 +168,14 @@ impl Hub {
 
     async fn preview_with(
         &self,
-        places: &Places,
+        targets: &TemplateTargets,
         key: &TemplateKey,
-        wanted: &[Wanted],
+        wanted: &[Candidate],
         samples: Samples,
     ) -> Result<Vec<Preview>, HubError> {
         let now = self.clock.now();
         let stays = |known: &&StoredTemplate| wanted.iter().all(|one| one.key != known.key);
-        let new = |one: &Wanted| StoredTemplate {
+        let new = |one: &Candidate| StoredTemplate {
             id: TemplateId::mint(now),
             key: one.key.clone(),
             version: 0,
@@ -181,17 +184,17 @@ impl Hub {
             created_at: now,
         };
         let all: Vec<StoredTemplate> =
-            places.current.iter().filter(stays).cloned().chain(wanted.iter().map(new)).collect();
+            targets.current.iter().filter(stays).cloned().chain(wanted.iter().map(new)).collect();
         let channels = Arc::clone(self.launcher.channels());
         let channel = key.channel;
-        let overrides = applying(&all, channels.files(), places.occasion(key));
-        // It may take as long as many messages, so few are under way at once.
-        let _place = self.trials.acquire().await.map_err(|_| StoreError::Busy)?;
+        let overrides = applying(&all, channels.files(), targets.occasion(key));
+        // Rendering all samples takes as long as many messages, so few run concurrently.
+        let _permit = self.trials.acquire().await.map_err(|_| StoreError::Busy)?;
         let tried = tokio::task::spawn_blocking(move || channels.preview(channel, &overrides, &samples)).await;
         tried.map_err(|_| StoreError::Panicked.into())
     }
 
-    /// What a template makes, or would make, of samples.
+    /// Renders a current or proposed template with samples.
     ///
     /// # Errors
     /// When the caller may not, or there is no such endpoint, event or sample.
@@ -210,19 +213,19 @@ impl Hub {
             input::count("/samples", sorts.len(), Sample::ALL.len())?;
             samples.sorts = sorts;
         }
-        let places = self.places().await?;
+        let targets = self.template_targets().await?;
         let what = TemplateFor { endpoint: input.endpoint, resource: input.resource };
         let key = TemplateKey {
             channel: input.channel,
             name: input.event,
-            reach: places.reach(input.channel, "/endpoint", &what)?,
+            reach: targets.reach(input.channel, "/endpoint", &what)?,
         };
         let wanted = input.template.map(|text| {
             check_text("/template", &text)?;
-            Ok::<_, HubError>(Wanted { pointer: "/template".to_owned(), key: key.clone(), text: text.into() })
+            Ok::<_, HubError>(Candidate { pointer: "/template".to_owned(), key: key.clone(), text: text.into() })
         });
-        let wanted: Vec<Wanted> = wanted.transpose()?.into_iter().collect();
-        let previews = self.preview_with(&places, &key, &wanted, samples).await?;
+        let wanted: Vec<Candidate> = wanted.transpose()?.into_iter().collect();
+        let previews = self.preview_with(&targets, &key, &wanted, samples).await?;
         Ok(Previews { ok: previews.iter().all(|preview| preview.problem.is_none()), previews })
     }
 }

@@ -1,9 +1,9 @@
-//! Templates as they are shown.
+//! The public form of templates, and reading them.
 
 use serde::Serialize;
 
 use super::named::{TemplateFor, check_name};
-use super::trial::Places;
+use super::trial::TemplateTargets;
 use crate::approval::{EndpointName, ResourceName};
 use crate::hub::{Hub, HubError, require};
 use crate::identity::{Principal, Scope};
@@ -16,40 +16,36 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// It came with the hub.
     BuiltIn,
-    /// From the operator's folder.
+    /// The operator's template folder.
     File,
-    /// It is kept in the database.
+    /// The database.
     Stored,
 }
 
-/// A template, shown.
+/// The public form of a template.
 #[derive(Debug, Clone, Serialize)]
 pub struct TemplateView {
-    /// Of which channel.
     pub channel: Channel,
     /// An event, `default`, or a part.
     pub event: String,
-    /// The endpoint that it is for.
-    pub endpoint: Option<EndpointView>,
-    /// The resource that it is for.
+    /// The endpoint that it is limited to.
+    pub endpoint: Option<EndpointRef>,
+    /// The resource that it is limited to.
     pub resource: Option<ResourceName>,
-    /// Where the text comes from.
     pub source: Source,
-    /// Which version; none of what is not kept in the database.
+    /// `None` unless it is stored in the database.
     pub version: Option<TemplateVersion>,
-    /// What it says; absent in lists.
+    /// Its text; left out in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
 }
 
-/// An endpoint, named.
+/// A reference to an endpoint.
 #[derive(Debug, Clone, Serialize)]
-pub struct EndpointView {
-    /// Its id.
+pub struct EndpointRef {
     pub id: EndpointId,
-    /// What it is called; none once it is deleted.
+    /// `None` once the endpoint is deleted.
     pub name: Option<EndpointName>,
 }
 
@@ -58,25 +54,22 @@ pub struct EndpointView {
 pub struct TemplateVersion {
     /// From 1.
     pub number: u32,
-    /// Who made it.
     pub author: String,
-    /// When.
     pub created_at: Timestamp,
-    /// Whether the template was taken away by it.
+    /// Whether this version deleted the template.
     pub is_deletion: bool,
-    /// Its size in bytes.
+    /// Size of its text.
     pub bytes: usize,
-    /// What it says; absent in lists of templates.
+    /// Its text; left out in lists of templates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
 }
 
-/// All of something.
+/// A complete list, in the form of a page.
 #[derive(Debug, Clone, Serialize)]
 pub struct TemplateList<T> {
-    /// In order.
     pub items: Vec<T>,
-    /// There is never more.
+    /// Always `None`.
     pub next_cursor: Option<String>,
 }
 
@@ -101,16 +94,16 @@ impl TemplateVersion {
 }
 
 impl TemplateView {
-    pub(super) fn of_stored(places: &Places, template: &StoredTemplate) -> Self {
+    pub(super) fn of_stored(targets: &TemplateTargets, template: &StoredTemplate) -> Self {
         let text = template.text.as_deref().map(str::to_owned);
         let version = Some(TemplateVersion::of(template));
-        Self { version, template: text, ..Self::new(places, &template.key, Source::Stored) }
+        Self { version, template: text, ..Self::new(targets, &template.key, Source::Stored) }
     }
 
-    fn new(places: &Places, key: &TemplateKey, source: Source) -> Self {
+    fn new(targets: &TemplateTargets, key: &TemplateKey, source: Source) -> Self {
         let (endpoint, resource) = match &key.reach {
             Reach::All => (None, None),
-            Reach::Endpoint(id) => (Some(EndpointView { id: *id, name: places.name_of(*id).cloned() }), None),
+            Reach::Endpoint(id) => (Some(EndpointRef { id: *id, name: targets.name_of(*id).cloned() }), None),
             Reach::Resource(name) => (None, Some(name.clone())),
         };
         Self {
@@ -126,18 +119,18 @@ impl TemplateView {
 }
 
 impl Hub {
-    /// All templates that are kept in the database and in use, without their texts.
+    /// Lists the current templates in the database, without their texts.
     ///
     /// # Errors
     /// When the caller may not see them.
     pub async fn templates(&self, caller: &Principal) -> Result<TemplateList<TemplateView>, HubError> {
         require(caller, &[Scope::Auditor])?;
-        let places = self.places().await?;
-        let shown = |template| TemplateView { template: None, ..TemplateView::of_stored(&places, template) };
-        Ok(TemplateList::of(places.current.iter().map(shown).collect()))
+        let targets = self.template_targets().await?;
+        let shown = |template| TemplateView { template: None, ..TemplateView::of_stored(&targets, template) };
+        Ok(TemplateList::of(targets.current.iter().map(shown).collect()))
     }
 
-    /// A template: the one in the database, or else the one that is used in its place.
+    /// Returns a template: the one in the database, or else the file or built-in one that is used instead.
     ///
     /// # Errors
     /// When the caller may not see it, or there is no such event or endpoint.
@@ -150,20 +143,20 @@ impl Hub {
     ) -> Result<TemplateView, HubError> {
         require(caller, &[Scope::Auditor])?;
         check_name("", channel, &name)?;
-        let places = self.places().await?;
-        let key = TemplateKey { channel, name, reach: places.reach(channel, "", &what)? };
-        if let Some(stored) = places.current.iter().find(|known| known.key == key) {
-            return Ok(TemplateView::of_stored(&places, stored));
+        let targets = self.template_targets().await?;
+        let key = TemplateKey { channel, name, reach: targets.reach(channel, "", &what)? };
+        if let Some(stored) = targets.current.iter().find(|known| known.key == key) {
+            return Ok(TemplateView::of_stored(&targets, stored));
         }
         let channels = self.launcher.channels();
-        let file = places.file(channels.files(), &key).map(|file| (file.template.text.to_string(), false));
+        let file = targets.file(channels.files(), &key).map(|file| (file.template.text.to_string(), false));
         let below = file.or_else(|| channels.below(channel, &key.name));
         let (text, is_built_in) = below.ok_or(HubError::NotFound("template"))?;
         let source = if is_built_in { Source::BuiltIn } else { Source::File };
-        Ok(TemplateView { template: Some(text), ..TemplateView::new(&places, &key, source) })
+        Ok(TemplateView { template: Some(text), ..TemplateView::new(&targets, &key, source) })
     }
 
-    /// The versions of a template that are kept, newest first.
+    /// Lists the versions of a template, newest first.
     ///
     /// # Errors
     /// When the caller may not see them, or there is no such endpoint.
@@ -175,7 +168,7 @@ impl Hub {
         what: TemplateFor,
     ) -> Result<TemplateList<TemplateVersion>, HubError> {
         require(caller, &[Scope::Auditor])?;
-        let key = TemplateKey { channel, name, reach: self.places().await?.reach(channel, "", &what)? };
+        let key = TemplateKey { channel, name, reach: self.template_targets().await?.reach(channel, "", &what)? };
         let versions = templates::versions(&mut self.store.read().await?, &key).await?;
         let shown = |template: &StoredTemplate| {
             let text = template.text.as_deref().map(str::to_owned);

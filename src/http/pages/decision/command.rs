@@ -1,25 +1,25 @@
-//! What would run, and what of it was changed.
+//! The command of a request, and how it was changed.
 
 use crate::approval::{ChangeRole, PayloadChange};
 use crate::channels::is_language;
 use crate::channels::text::{Listing, duration};
 use crate::hub::RequestView;
 
-/// Lines and bytes of a command that fits on a desktop's screen.
+/// Most lines and bytes of a command that fits on a desktop screen.
 const SHORT: (usize, usize) = (24, 1_500);
-/// Lines named that hold what is not seen.
+/// Most line numbers in the warning about invisible characters.
 const NAMED: usize = 10;
 
-/// A command in full.
+/// The complete command.
 pub(super) struct CommandShown {
     pub(super) listing: Listing,
-    /// Its language, where that says nothing but a language.
+    /// Its language, if the value is a plain language name.
     pub(super) language: Option<String>,
-    /// Says where characters stand that show nothing.
+    /// Says which lines contain invisible characters.
     pub(super) warning: Option<String>,
 }
 
-/// A change that was made to it.
+/// The change of the last revision.
 pub(super) struct ChangeShown {
     pub(super) by: String,
     pub(super) reason: Option<Listing>,
@@ -31,11 +31,11 @@ impl CommandShown {
         let listing = Some(Listing::of(&request.command)).filter(|_| !request.command.is_empty())?;
         let (lines, count) = listing.hidden();
         let warning = (count > 0).then(|| {
-            let characters = if count == 1 { "1 character".to_owned() } else { format!("{count} characters") };
+            let characters = if count == 1 { "character" } else { "characters" };
             let more = if lines.len() > NAMED { " and more" } else { "" };
             let named = lines.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
             let on = if lines.len() == 1 { "line" } else { "lines" };
-            format!("{characters} of this command would not be seen. Marked on {on} {named}{more}.")
+            format!("This command contains {count} invisible {characters}, marked on {on} {named}{more}.")
         });
         Some(Self { listing, language: language(request).map(str::to_owned), warning })
     }
@@ -50,9 +50,9 @@ impl ChangeShown {
         let by = change.by.as_ref().map_or_else(|| "a system".to_owned(), ToString::to_string);
         Self {
             by: match change.role {
-                ChangeRole::Approver => format!("{by}, who approved it so"),
-                ChangeRole::Requester => format!("{by}, who asks"),
-                ChangeRole::Operator => format!("{by}, who runs this hub and did not ask"),
+                ChangeRole::Approver => format!("{by}, who approved the changed command"),
+                ChangeRole::Requester => format!("{by}, for the requester"),
+                ChangeRole::Operator => format!("{by}, an operator of this hub"),
             },
             reason: change.reason.as_deref().map(Listing::of),
             listing: Listing::of_diff(&change.diff),
@@ -60,7 +60,7 @@ impl ChangeShown {
     }
 }
 
-/// What is asked for, before the command itself.
+/// The heading above the command.
 pub(super) fn asks(request: &RequestView) -> String {
     match request.duration_seconds {
         Some(seconds) => format!("Access for {}", duration(u64::from(seconds))),
@@ -68,7 +68,7 @@ pub(super) fn asks(request: &RequestView) -> String {
     }
 }
 
-/// The language, where the hub's own words may hold it: a requester writes it, and could write anything.
+/// The language, if the hub may repeat it as its own text: the requester sets it, and could set any text.
 fn language(request: &RequestView) -> Option<&str> {
     request.language.as_deref().filter(|language| is_language(language))
 }

@@ -1,15 +1,15 @@
-//! What a requester gave beside the command. None of it was checked, and all of it stands under a heading that says so.
+//! Further information from the requester. None of it is verified, and the page shows it under a heading that says so.
 
 use crate::channels::is_language;
 use crate::channels::text::Listing;
 use crate::hub::RequestView;
 
-/// In the words of whoever asks.
+/// The unverified information from the requester.
 pub(super) struct Given {
-    /// Names and values: what they are called, the groups that a system says they are in, labels.
+    /// Names and values: the requester's name, the groups that a system claims for them, labels.
     pub(super) rows: Vec<(Listing, Listing)>,
     pub(super) reason: Option<Listing>,
-    /// As JSON.
+    /// Formatted JSON.
     pub(super) context: Option<Listing>,
 }
 

@@ -1,17 +1,17 @@
-//! The page behind a link: what is asked, by whom and why, and the form to decide. What shows nothing is written out by the escape of
-//! all pages, and what a requester wrote stands apart from what the hub says.
+//! The decision page behind a link: what is requested, by whom and why, and the form to decide. The escaper of all
+//! pages makes invisible characters visible. Text from the requester is separate from the hub's own text.
 
 mod command;
 mod given;
-mod moment;
-mod standing;
+mod status;
+mod time;
 
 use askama::Template;
 
 use self::command::{ChangeShown, CommandShown, asks};
 use self::given::Given;
-use self::moment::Moment;
-use self::standing::{Outcome, SlotLine, VoteLine, headline};
+use self::status::{DecisionSummary, SlotLine, VoteLine, headline};
+use self::time::PageTime;
 use crate::approval::Detail;
 use crate::channels::redact;
 use crate::channels::text::{Part, duration, visible};
@@ -19,64 +19,63 @@ use crate::http::assets::style_path;
 use crate::hub::{CallbackPage, RequestView};
 use crate::links::Intent;
 
-/// A request, and the form when there is something to decide.
+/// A request, with the form if there is something to decide.
 #[derive(Template)]
 #[template(path = "pages/decision.html")]
 pub(in crate::http) struct DecisionPage {
     style: String,
     token: String,
-    /// What went wrong with the last try.
+    /// The error of the last submission.
     error: Option<String>,
     heading: &'static str,
-    /// A class of the style sheet.
+    /// A CSS class.
     mood: &'static str,
     resource: String,
-    outcome: Option<Outcome>,
-    /// The address of the person who asks; none for a system.
+    outcome: Option<DecisionSummary>,
+    /// E-mail address of the requester; `None` for a system.
     requester: Option<String>,
-    /// In whose name they ask.
     acting_for: Option<String>,
-    /// Who gets the access, when it is not the requester.
+    /// Who gets the access, if it is not the requester.
     beneficiary: Option<String>,
-    /// What is asked for, before the command.
+    /// The heading above the command.
     asks: String,
     command: Option<CommandShown>,
-    /// Who changed it, and what is different.
     change: Option<ChangeShown>,
-    /// What rules want people to look at: their names, and what they say.
+    /// Names and reasons of the rules that require approval.
     findings: Vec<(String, Option<String>)>,
-    /// What messages about the request do not hold.
+    /// Descriptions of what is redacted in messages about the request.
     hidden: Vec<String>,
     given: Given,
     form: Option<Form>,
     slots: Vec<SlotLine>,
     votes: Vec<VoteLine>,
     used_by: Option<String>,
-    /// The one person that the link is for, when they may not decide.
+    /// The one person that the link is for, if they may not decide.
     wrong_person: Option<String>,
     id: String,
     revision: u32,
     digest: String,
-    created_at: Moment,
-    expires_at: Moment,
+    created_at: PageTime,
+    expires_at: PageTime,
     time_left: String,
 }
 
-/// What is filled in to decide.
+/// The form to decide.
 struct Form {
     nonce: String,
     group: String,
-    /// Addresses and names of who may decide; without any, there is no form to fill in.
+    /// Addresses and names of the people who may decide; if there are none, the page says so instead of showing the
+    /// form.
     members: Vec<(String, String)>,
     reject_first: bool,
-    /// The command as it may be edited; none where editing would hide something.
+    /// The command for the text field; `None` if a text field would hide characters of it.
     editable: Option<String>,
     /// Length of the access window, in seconds.
     duration: Option<u32>,
 }
 
 impl DecisionPage {
-    /// Shows what a link leads to; `error` when the form has just been refused.
+    /// Makes the page of a link; `error` says why the form was just refused.
     pub(in crate::http) fn new(token: &str, page: CallbackPage, error: Option<String>) -> Self {
         let CallbackPage { request, group, intent, members, recipient, used_by, nonce, detail, now } = page;
         let (heading, mood) = headline(request.status);
@@ -87,7 +86,7 @@ impl DecisionPage {
             group,
             members: members.into_iter().map(|member| (member.email.to_string(), member.name)).collect(),
             reject_first: intent == Intent::Reject,
-            // What a text field does not show, nobody can edit.
+            // Nobody can edit characters that a text field does not show.
             editable: Some(request.command.clone()).filter(|text| !text.is_empty() && visible(text) == *text),
             duration: request.duration_seconds,
         });
@@ -97,7 +96,7 @@ impl DecisionPage {
             error,
             heading,
             mood,
-            outcome: request.decision.as_ref().map(|decision| Outcome::new(heading, decision)),
+            outcome: request.decision.as_ref().map(|decision| DecisionSummary::new(heading, decision)),
             resource: request.resource.to_string(),
             requester: request.requester.email.as_ref().map(ToString::to_string),
             acting_for: request.requester.acting_for.as_ref().map(ToString::to_string),
@@ -126,13 +125,14 @@ impl DecisionPage {
         }
     }
 
-    /// Whether the form may stand beside the command: only where all of it is on the screen then, so that nobody decides above its end.
+    /// Whether the form may be beside the command: only if the whole command fits on the screen, so that nobody decides
+    /// before its end.
     fn is_short(&self) -> bool {
         self.change.is_none() && self.command.as_ref().is_none_or(CommandShown::is_short)
     }
 }
 
-/// What was hidden in messages, each as what it looks like and where it stands.
+/// Descriptions of what is redacted in messages: kind and place.
 fn hidden(request: &RequestView) -> Vec<String> {
     let found = serde_json::to_value(request).map(redact::findings).unwrap_or_default();
     found.into_iter().map(|found| format!("{} ({})", found.kind.label(), found.place)).collect()

@@ -1,8 +1,8 @@
-//! The decision page in all its states, against snapshots.
+//! The decision page in its states, with snapshots.
 
 use super::*;
 use crate::approval::{Assurance, ChangeRole, Choice, Decision, Email, Kind, Method, PayloadChange, Requester, Status};
-use crate::hub::SlotView;
+use crate::hub::{SlotView, VoteView};
 use crate::ids::{RequestId, VoteId};
 use crate::store::groups::NamedMember;
 use crate::time::Timestamp;
@@ -11,17 +11,37 @@ fn email(text: &str) -> Email {
     text.parse().expect("an address")
 }
 
-/// A page whose every text tries to be more than text.
+/// Text that tries to break out of its place on the page.
+const HOSTILE: &str = "<script>alert(1)</script> \u{202e}& \"quoted\"";
+
+fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().expect("a time")
+}
+
+/// A page with hostile text in every field that takes text.
 fn page(status: Status) -> CallbackPage {
-    let now: Timestamp = "2026-11-21T12:00:00Z".parse().expect("a time");
-    let hostile = "<script>alert(1)</script> \u{202e}& \"quoted\"".to_owned();
+    CallbackPage {
+        request: request(status),
+        group: "dba".to_owned(),
+        intent: Intent::Approve,
+        members: vec![NamedMember { email: email("erik@example.com"), name: HOSTILE.to_owned() }],
+        recipient: None,
+        used_by: None,
+        nonce: (status == Status::Pending).then(|| "NONCE".to_owned()),
+        detail: Detail::Full,
+        now: now(),
+    }
+}
+
+fn request(status: Status) -> RequestView {
+    let (now, hostile) = (now(), HOSTILE.to_owned());
     let digest = crate::approval::Digest::of(b"x");
     let decision = (status != Status::Pending).then(|| Decision {
         reason: Some(hostile.clone()),
         by: vec![email("dana@example.com")],
         ..Decision::new(status, Method::Votes)
     });
-    let request = RequestView {
+    RequestView {
         id: RequestId::from_bytes([1; 16]),
         revision: 1,
         kind: Kind::Action,
@@ -54,21 +74,7 @@ fn page(status: Status) -> CallbackPage {
         }],
         excluded: Vec::new(),
         asking_rules: Vec::new(),
-        votes: vec![crate::hub::VoteView {
-            id: VoteId::from_bytes([2; 16]),
-            person: email("dana@example.com"),
-            decision: Choice::Approve,
-            group: None,
-            reason: Some(hostile.clone()),
-            assurance: Assurance::Link,
-            channel: "teams".to_owned(),
-            at: now,
-            revision: 1,
-            digest,
-            on_behalf_of: None,
-            narrowing: None,
-            voided: false,
-        }],
+        votes: vec![vote()],
         modified_by: None,
         change: None,
         execution: None,
@@ -78,17 +84,24 @@ fn page(status: Status) -> CallbackPage {
         supersedes: None,
         superseded_by: None,
         url: "https://hub.example.com/v1/requests/x".to_owned(),
-    };
-    CallbackPage {
-        request,
-        group: "dba".to_owned(),
-        intent: Intent::Approve,
-        members: vec![NamedMember { email: email("erik@example.com"), name: hostile }],
-        recipient: None,
-        used_by: None,
-        nonce: (status == Status::Pending).then(|| "NONCE".to_owned()),
-        detail: Detail::Full,
-        now,
+    }
+}
+
+fn vote() -> VoteView {
+    VoteView {
+        id: VoteId::from_bytes([2; 16]),
+        person: email("dana@example.com"),
+        decision: Choice::Approve,
+        group: None,
+        reason: Some(HOSTILE.to_owned()),
+        assurance: Assurance::Link,
+        channel: "teams".to_owned(),
+        at: now(),
+        revision: 1,
+        digest: crate::approval::Digest::of(b"x"),
+        on_behalf_of: None,
+        narrowing: None,
+        voided: false,
     }
 }
 
@@ -125,27 +138,28 @@ fn a_change_shows_what_is_different() {
 }
 
 #[test]
-fn what_messages_hide_is_told_here() {
-    for (detail, is_told) in [(Detail::Redacted, true), (Detail::Full, false), (Detail::LinkOnly, false)] {
+fn the_page_lists_what_messages_hide() {
+    for (detail, is_listed) in [(Detail::Redacted, true), (Detail::Full, false), (Detail::LinkOnly, false)] {
         let mut page = page(Status::Pending);
         page.request.command = "PGPASSWORD=hunter2 psql".to_owned();
         page.detail = detail;
         let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
         assert!(html.contains("hunter2"));
-        assert_eq!(html.contains("password or other named secret (command)"), is_told, "{detail:?}");
+        assert_eq!(html.contains("password or other named secret (command)"), is_listed, "{detail:?}");
     }
 }
 
-/// What stands under the heading that says that a requester gave it.
+/// Splits the page into the part before, and the section with the requester's information.
 fn given(html: &str) -> (&str, &str) {
-    let (before, rest) = html.split_once("<section class=\"given\"").expect("a part for what the requester gave");
+    let (before, rest) =
+        html.split_once("<section class=\"given\"").expect("a section for the requester's information");
     let (inside, after) = rest.split_once("</section>").expect("an end of it");
     assert!(after.contains("<h2 id=\"approvals\">"), "the votes follow");
     (before, inside)
 }
 
 #[test]
-fn the_hubs_rows_hold_no_word_of_the_requester() {
+fn the_hubs_own_rows_contain_no_text_of_the_requester() {
     let mut page = page(Status::Pending);
     page.request.requester = Requester {
         email: Some(email("bot@example.com")),
@@ -160,7 +174,7 @@ fn the_hubs_rows_hold_no_word_of_the_requester() {
     page.request.reason = Some("because of OPS-1".to_owned());
     let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
     let (before, inside) = given(&html);
-    for (row, person) in [("Asked by", "bot"), ("Acting for", "nora"), ("For the use of", "olga")] {
+    for (row, person) in [("Asked by", "bot"), ("Acting for", "nora"), ("Beneficiary", "olga")] {
         assert!(before.contains(&format!("<dt>{row}</dt><dd><b>{person}@example.com</b></dd>")), "{row}: {before}");
     }
     for given in
@@ -171,7 +185,7 @@ fn the_hubs_rows_hold_no_word_of_the_requester() {
 }
 
 #[test]
-fn blanks_push_nothing_out_of_sight() {
+fn blanks_do_not_push_text_out_of_sight() {
     let mut page = page(Status::Pending);
     page.request.command = format!("line1\n{}touch marker{}; touch other", "\n".repeat(200), " ".repeat(400));
     page.request.reason = Some(format!("a{}b", "\n".repeat(60)));
@@ -190,20 +204,20 @@ fn blanks_push_nothing_out_of_sight() {
         assert!(html.contains(&format!("{mark}</span>")), "{mark}: {html}");
     }
     for size in
-        ["202 lines, 631 bytes, all of it", "JSON, 3 lines, 103 bytes, all of it", "111 lines, 222 bytes, all of it"]
+        ["202 lines, 631 bytes, complete", "JSON, 3 lines, 103 bytes, complete", "111 lines, 222 bytes, complete"]
     {
         assert!(html.contains(size), "{size}: {html}");
     }
     let (approve, end) = (html.find("value=\"approve\""), html.find("touch other"));
-    assert!(approve > end && end.is_some(), "who decides has passed the end of the command");
+    assert!(approve > end && end.is_some(), "the form is after the end of the command");
 }
 
 #[test]
-fn what_a_page_says_itself_is_not_written_out() {
+fn the_pages_own_marks_are_not_escaped() {
     let mut page = page(Status::Pending);
     page.request.command = "a\u{200b}b\nc\u{202e}\u{202e}".to_owned();
     let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
-    assert!(html.contains("3 characters of this command would not be seen. Marked on lines 1, 2."), "{html}");
+    assert!(html.contains("This command contains 3 invisible characters, marked on lines 1, 2."), "{html}");
     assert!(html.contains("⟨U+202E⟩×2") && !html.contains("U+27E8"), "{html}");
 }
 

@@ -1,4 +1,4 @@
-//! How a replay ends.
+//! The end of a replay.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::store::Tx;
 use crate::store::replays::{self, Replay, ReplayState};
 use crate::time::Timestamp;
 
-/// Ends a replay and records it, with the reason when nobody asked for the end.
+/// Ends a replay and records it in the audit trail; `reason` is given when the hub itself cancels it.
 pub(super) async fn end(
     tx: &mut Tx,
     replay: &mut Replay,

@@ -1,4 +1,5 @@
-//! Replays: many deliveries of an endpoint are made anew, at a pace. A replay is a row, so it goes on after a restart.
+//! Replays: sending many ended deliveries of an endpoint again, at a limited rate. A replay is a row, so it continues
+//! after a restart.
 
 mod end;
 mod worker;
@@ -10,12 +11,12 @@ use serde_json::json;
 
 use self::end::end;
 pub use self::worker::run_replayer;
-use super::deliveries::{ever_known, must_be_on};
+use super::deliveries::{endpoint_in_any_state, require_enabled};
 use super::input::check_events;
-use super::keyed::{remember, replayed};
 use crate::approval::Digest;
 use crate::audit::{Actor, Entry};
 use crate::codes::Code;
+use crate::hub::keyed_calls::{earlier_subject, remember};
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, KeyedCall, Page, require};
 use crate::identity::{Principal, Scope};
@@ -28,41 +29,40 @@ use crate::store::replays::{self, Replay, ReplayState};
 use crate::time::Timestamp;
 
 const OPERATION: &str = "replay";
-/// Deliveries a second, unless said otherwise.
+/// Default rate, in deliveries a second.
 const RATE: u32 = 50;
-/// Most deliveries a second.
+/// Highest rate.
 const MAX_RATE: u32 = 1_000;
 
-/// What to send again.
+/// The body of a replay: which deliveries to send again.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReplayInput {
-    /// How they ended; `failed` alone when empty.
+    /// States in which they ended; `failed` when empty.
     pub states: BTreeSet<DeliveryState>,
-    /// What they tell of; empty for all.
+    /// Kinds of events; empty for all.
     pub events: BTreeSet<String>,
-    /// Made at or after.
+    /// Created at or after.
     pub from: Option<Timestamp>,
-    /// Made before.
+    /// Created before.
     pub to: Option<Timestamp>,
-    /// Only say how many that are.
+    /// Only count them.
     pub dry_run: bool,
-    /// How many a second.
     pub rate_per_second: Option<u32>,
 }
 
-/// What became of the wish.
+/// The answer to a replay call.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Replayed {
-    /// Nothing: it was a dry run.
+pub enum ReplayAnswer {
+    /// The result of a dry run.
     Counted {
-        /// How many deliveries match.
+        /// Matching deliveries.
         matched: u64,
-        /// Yes.
+        /// Always `true`.
         dry_run: bool,
     },
-    /// A replay, which goes on by itself.
+    /// The replay, which continues in the background.
     Started(Box<Replay>),
 }
 
@@ -74,20 +74,16 @@ impl ReplayInput {
         }
         if states.iter().any(|state| matches!(state, DeliveryState::Pending | DeliveryState::Leased)) {
             let detail =
-                "only what has ended can be sent again: failed, expired, superseded, discarded, delivered, accepted";
+                "only ended deliveries can be replayed: failed, expired, superseded, discarded, delivered, accepted";
             return Err(HubError::invalid(Code::InvalidState, "/states", detail));
         }
         check_events("/events", &events)?;
         if from.is_some_and(|from| to.is_some_and(|to| to <= from)) {
-            return Err(HubError::invalid(
-                Code::InvalidPeriod,
-                "/to",
-                "to lies before from: nothing lies between them",
-            ));
+            return Err(HubError::invalid(Code::InvalidPeriod, "/to", "to must be after from"));
         }
         let rate = rate_per_second.unwrap_or(RATE);
         if !(1..=MAX_RATE).contains(&rate) {
-            let detail = format!("1 to {MAX_RATE} deliveries a second can be made anew");
+            let detail = format!("rate_per_second must be between 1 and {MAX_RATE}");
             return Err(HubError::invalid(Code::InvalidRate, "/rate_per_second", detail));
         }
         Ok((Filter { states, events, from, to }, rate))
@@ -95,30 +91,30 @@ impl ReplayInput {
 }
 
 impl Hub {
-    /// Sends again what an endpoint was to be sent; or, in a dry run, says how much that would be.
+    /// Starts a replay of an endpoint's deliveries; in a dry run, only counts them.
     ///
     /// # Errors
-    /// When the caller may not, there is no such endpoint, it can be sent nothing, or another replay of it goes on.
+    /// When the caller may not, there is no such endpoint, it is not active, or another replay of it is running.
     pub async fn replay(
         &self,
         caller: &Principal,
         endpoint: EndpointId,
         input: ReplayInput,
         key: Option<KeyedCall>,
-    ) -> Result<Replayed, HubError> {
+    ) -> Result<ReplayAnswer, HubError> {
         require(caller, &[Scope::Admin])?;
         let dry_run = input.dry_run;
         let (filter, rate_per_second) = input.check()?;
         let now = self.clock.now();
-        // Whatever is made from now on comes behind it.
+        // Deliveries created from now on have later ids, and are not part of the replay.
         let until = DeliveryId::mint(now);
         let matched = {
             let session = &mut self.store.read().await?;
-            must_be_on(&ever_known(session, endpoint).await?)?;
+            require_enabled(&endpoint_in_any_state(session, endpoint).await?)?;
             delivery_log::count(session, endpoint, &filter, until).await?
         };
         if dry_run {
-            return Ok(Replayed::Counted { matched, dry_run });
+            return Ok(ReplayAnswer::Counted { matched, dry_run });
         }
         let replay = Replay {
             id: ReplayId::mint(now),
@@ -136,7 +132,7 @@ impl Hub {
             ended_at: None,
         };
         let key = key.map(|call| call.of(caller, OPERATION, &endpoint.to_string()));
-        self.start(replay, caller.actor(), key).await.map(|replay| Replayed::Started(Box::new(replay)))
+        self.start(replay, caller.actor(), key).await.map(|replay| ReplayAnswer::Started(Box::new(replay)))
     }
 
     async fn start(&self, replay: Replay, actor: Actor, key: Option<(Key, Digest)>) -> Result<Replay, HubError> {
@@ -144,15 +140,16 @@ impl Hub {
             .write(move |tx| {
                 Box::pin(async move {
                     let session = tx.session();
-                    if let Some(earlier) = replayed(session, key.as_ref()).await? {
+                    if let Some(earlier) = earlier_subject(session, key.as_ref()).await? {
                         let id = earlier.parse().map_err(|_| HubError::Missing("the replay of an idempotency key"))?;
                         return replays::get(session, id)
                             .await?
                             .ok_or(HubError::Missing("the replay of an idempotency key"));
                     }
-                    must_be_on(&ever_known(session, replay.endpoint_id).await?)?;
+                    require_enabled(&endpoint_in_any_state(session, replay.endpoint_id).await?)?;
                     if let Some(other) = replays::running(session, replay.endpoint_id).await? {
-                        let detail = format!("{} of this endpoint goes on: wait for its end, or cancel it", other.id);
+                        let detail =
+                            format!("replay {} of this endpoint is running: wait for its end, or cancel it", other.id);
                         return Err(HubError::conflict(Code::ReplayRunning, detail));
                     }
                     replays::insert(session, &replay).await?;
@@ -166,7 +163,7 @@ impl Hub {
             .await
     }
 
-    /// One replay.
+    /// Returns one replay.
     ///
     /// # Errors
     /// When the caller may not see it or there is none.
@@ -175,10 +172,10 @@ impl Hub {
         replays::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("replay"))
     }
 
-    /// The replays of an endpoint, newest first.
+    /// Lists the replays of an endpoint, newest first.
     ///
     /// # Errors
-    /// When the caller may not see them, there is no such endpoint, or the cursor is none of ours.
+    /// When the caller may not see them, there is no such endpoint, or the cursor is invalid.
     pub async fn replays(
         &self,
         caller: &Principal,
@@ -189,12 +186,12 @@ impl Hub {
         require(caller, &[Scope::Auditor])?;
         let before = cursor.map(parse_cursor).transpose()?;
         let session = &mut self.store.read().await?;
-        ever_known(session, endpoint).await?;
+        endpoint_in_any_state(session, endpoint).await?;
         let found = replays::of_endpoint(session, endpoint, before, limit + 1).await?;
         Ok(Page::cut(found, limit, |replay| replay.id.to_string()))
     }
 
-    /// Ends a replay before it has come to its end. What it has made anew is sent all the same; one that has ended stays as it is.
+    /// Cancels a running replay. Deliveries that it has reopened are still sent; an ended replay stays unchanged.
     ///
     /// # Errors
     /// When the caller may not, or there is none.

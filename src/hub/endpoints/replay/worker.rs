@@ -1,12 +1,12 @@
-//! Carries replays on: a bounded step at a time, each judged anew inside the writer. So a replay is the same however often the hub
-//! is restarted, and whichever replica takes its next step.
+//! Runs replays in bounded steps. Every step reads its replay again inside the writer, so the result does not depend on
+//! restarts, nor on which replica runs a step.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::deliveries::{ever_known, why_off};
+use super::super::deliveries::{endpoint_in_any_state, why_disabled};
 use super::end::end;
 use crate::audit::Actor;
 use crate::hub::{Hub, HubError};
@@ -16,37 +16,37 @@ use crate::store::replays::{self, Replay, ReplayState};
 use crate::store::{Signal, Tx, delivery_log};
 use crate::time::{CLOCK_SLACK, SharedClock, Timestamp};
 
-/// Deliveries that one step makes anew, at most.
+/// Most deliveries that one step reopens.
 const BATCH: u32 = 200;
-/// Deliveries that one step looks at.
+/// Deliveries that one step reads.
 const PART: u32 = 1_000;
-/// Replays carried on before looking for more.
+/// Most replays per poll.
 const MANY: u32 = 64;
-/// How often the worker looks for itself: another replica may have left something.
-const LOOK: Duration = Duration::from_secs(5);
-/// As far ahead as a step may lie: a part at the slowest rate. What lies further was put there before the clock was put back.
+/// Longest pause between polls: another replica may have stopped in the middle of a replay.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
+/// Longest time until the next step: a batch at the slowest rate. A later time is from before the clock was set back.
 const FARTHEST: Duration = Duration::from_secs(BATCH as u64).saturating_add(CLOCK_SLACK);
 /// Pause after a failure.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Carries replays on until told to stop.
+/// Runs replays until `stop`.
 pub async fn run_replayer(hub: Arc<Hub>, stop: CancellationToken) {
     loop {
-        let wake = hub.carry_replays_on().await.unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot carry replays on");
+        let wake = hub.run_due_replays().await.unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the replay worker failed and will retry");
             hub.clock.now() + RETRY
         });
         tokio::select! {
             () = stop.cancelled() => return,
-            () = hub.clock.sleep_until(wake, LOOK) => {}
+            () = hub.clock.sleep_until(wake, POLL_INTERVAL) => {}
             () = hub.store.signals().replays() => {}
         }
     }
 }
 
 impl Hub {
-    /// Takes the steps that are due; answers when the next ones are.
-    async fn carry_replays_on(&self) -> Result<Timestamp, HubError> {
+    /// Runs the steps that are due, and returns the time of the next poll.
+    async fn run_due_replays(&self) -> Result<Timestamp, HubError> {
         let due = {
             let now = self.clock.now();
             replays::due(&mut self.store.read().await?, now, now + FARTHEST, MANY).await?
@@ -57,16 +57,16 @@ impl Hub {
             match stepped {
                 Ok(()) => self.replay_retries.worked(&id),
                 Err(error) if error.is_transient() => return Err(error),
-                // One that cannot go on must not keep the others from it.
-                Err(error) => self.put_replay_off(id, &error).await?,
+                // A failing replay must not block the others.
+                Err(error) => self.postpone_replay(id, &error).await?,
             }
         }
-        let look = self.clock.now() + LOOK;
+        let latest = self.clock.now() + POLL_INTERVAL;
         let next = replays::next(&mut self.store.read().await?).await?;
-        Ok(next.map_or(look, |next| next.min(look)))
+        Ok(next.map_or(latest, |next| next.min(latest)))
     }
 
-    async fn put_replay_off(&self, id: ReplayId, error: &HubError) -> Result<(), HubError> {
+    async fn postpone_replay(&self, id: ReplayId, error: &HubError) -> Result<(), HubError> {
         let noted = self.replay_retries.failed(id, self.clock.now());
         if noted.is_logged {
             let (times, next, error) = (noted.times, noted.next, error as &dyn std::error::Error);
@@ -78,14 +78,14 @@ impl Hub {
     }
 }
 
-/// Takes the next step, unless another replica was faster or the replay has ended meanwhile.
+/// Runs the next step, unless another replica was faster or the replay has ended meanwhile.
 async fn step(tx: &mut Tx, id: ReplayId, clock: &SharedClock) -> Result<(), HubError> {
     let now = clock.now();
     let Some(mut replay) = replays::get(tx.session(), id).await? else { return Ok(()) };
     if replay.step_at.is_none_or(|at| at > now && at <= now + FARTHEST) {
         return Ok(());
     }
-    if let Some(why) = why_off(&ever_known(tx.session(), replay.endpoint_id).await?) {
+    if let Some(why) = why_disabled(&endpoint_in_any_state(tx.session(), replay.endpoint_id).await?) {
         return end(tx, &mut replay, ReplayState::Cancelled, Some(why), Actor::Hub, now).await;
     }
     let Replay { endpoint_id, filter, after, until, .. } = &replay;
@@ -107,7 +107,7 @@ async fn step(tx: &mut Tx, id: ReplayId, clock: &SharedClock) -> Result<(), HubE
     Ok(())
 }
 
-/// The next ones that match, no more than one step may make anew; and the last that was looked at for them.
+/// The next matching deliveries, at most a batch, and the last delivery that was examined.
 fn choose(replay: &Replay, part: &[Delivery]) -> (Vec<DeliveryId>, Option<DeliveryId>) {
     let most = replay.rate_per_second.min(BATCH) as usize;
     let (mut chosen, mut last) = (Vec::new(), None);
@@ -123,7 +123,7 @@ fn choose(replay: &Replay, part: &[Delivery]) -> (Vec<DeliveryId>, Option<Delive
     (chosen, last)
 }
 
-/// How long to wait after so many.
+/// The pause after a step that reopened `made` deliveries, by the replay's rate.
 fn pace(replay: &Replay, made: u64) -> Duration {
     Duration::from_secs(made) / replay.rate_per_second.max(1)
 }

@@ -3,13 +3,13 @@
 use crate::channels::text::{utc, whole_seconds};
 use crate::time::Timestamp;
 
-/// A time for people, and for programs: HTML knows no more than three digits behind a second.
-pub(super) struct Moment {
+/// A time as text and as the value of a `datetime` attribute, which allows at most three digits of a second.
+pub(super) struct PageTime {
     pub(super) shown: String,
     pub(super) exact: String,
 }
 
-impl From<Timestamp> for Moment {
+impl From<Timestamp> for PageTime {
     fn from(at: Timestamp) -> Self {
         Self { shown: utc(at), exact: whole_seconds(at) }
     }

@@ -1,19 +1,19 @@
-//! How it stands: who has voted, how far the slots are filled, what was decided.
+//! The status of a request on the page: votes, slots and decision.
 
-use super::moment::Moment;
+use super::time::PageTime;
 use crate::approval::{Assurance, Choice, Decision, Status};
 use crate::channels::text::Listing;
 use crate::hub::{SlotView, VoteView};
 
-/// What was decided.
-pub(super) struct Outcome {
-    /// What, and by whom.
-    pub(super) said: String,
-    /// Why, in the words of whoever decided.
+/// The decision.
+pub(super) struct DecisionSummary {
+    /// What was decided, and by whom.
+    pub(super) text: String,
+    /// The reason that the decider gave.
     pub(super) reason: Option<Listing>,
 }
 
-/// How far a slot is filled.
+/// A slot with its number of approvals.
 pub(super) struct SlotLine {
     pub(super) group: String,
     pub(super) also: String,
@@ -28,7 +28,7 @@ pub(super) struct VoteLine {
     pub(super) group: Option<String>,
     pub(super) reason: Option<Listing>,
     pub(super) how: &'static str,
-    pub(super) at: Moment,
+    pub(super) at: PageTime,
     pub(super) voided: bool,
 }
 
@@ -53,10 +53,10 @@ impl VoteLine {
             group: vote.group.as_ref().map(ToString::to_string),
             reason: vote.reason.as_deref().map(Listing::of),
             how: match vote.assurance {
-                Assurance::Link => "by a link, named themselves",
-                Assurance::Recipient => "by a link that was sent to them alone",
+                Assurance::Link => "through a link, by the name that they chose",
+                Assurance::Recipient => "through a link that was sent only to them",
                 Assurance::Delegated => "through a trusted system",
-                Assurance::Chat => "in their chat, by an account of theirs",
+                Assurance::Chat => "in a chat, with their linked account",
                 Assurance::Token => "with their own token",
             },
             at: vote.at.into(),
@@ -76,10 +76,10 @@ pub(super) const fn headline(status: Status) -> (&'static str, &'static str) {
     }
 }
 
-impl Outcome {
+impl DecisionSummary {
     pub(super) fn new(heading: &str, decision: &Decision) -> Self {
         let by: Vec<&str> = decision.by.iter().map(|person| person.as_str()).collect();
         let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
-        Self { said: format!("{heading}{by}"), reason: decision.reason.as_deref().map(Listing::of) }
+        Self { text: format!("{heading}{by}"), reason: decision.reason.as_deref().map(Listing::of) }
     }
 }

@@ -1,0 +1,20 @@
+//! The home page: says that the hub is running, and where to go.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::layout::page_response;
+use crate::http::assets::style_path;
+
+#[derive(Template)]
+#[template(path = "pages/home.html")]
+struct HomePage {
+    style: String,
+    version: &'static str,
+}
+
+/// `GET /`
+pub(in crate::http) async fn home() -> Response {
+    page_response(StatusCode::OK, &HomePage { style: style_path(), version: env!("CARGO_PKG_VERSION") })
+}
