@@ -1,4 +1,4 @@
-//! The stable codes of errors, each with its HTTP status. They are contract, and `docs/errors.md` says what to do about each.
+//! The stable error codes, each with its HTTP status. They are part of the API: `docs/errors.md` explains each.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use serde::{Serialize, Serializer};
 
 macro_rules! codes {
     ($($name:ident = $text:literal, $status:literal;)*) => {
-        /// What programs look at in a problem document (RFC 9457).
+        /// The code in a problem document (RFC 9457), for programs.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code {
             $(#[doc = concat!("`", $text, "`, ", stringify!($status), ".")] $name,)*
         }
 
         impl Code {
-            /// All of them, by their text.
+            /// All codes, sorted by text.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// As problem documents have it.
+            /// The code in problem documents.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*
                 }
             }
 
-            /// The HTTP status that a call is answered with.
+            /// The HTTP status of the response.
             pub const fn status(self) -> u16 {
                 match self {
                     $(Self::$name => $status,)*
@@ -140,7 +140,7 @@ mod tests {
     use super::Code;
 
     #[test]
-    fn codes_are_sorted_single_and_documented() {
+    fn codes_are_sorted_unique_and_documented() {
         assert!(Code::ALL.is_sorted_by_key(|code| code.as_str()));
         let docs = include_str!("../docs/errors.md");
         for code in Code::ALL {

@@ -1,23 +1,23 @@
-//! File descriptors: the process may open so many, and every connection, database file and send needs one.
+//! The limit of open files: every connection, database file and send needs a file descriptor.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// As many as the hub can ever use: connections of callers, sends and idle connections to targets, the database.
+/// More than the hub can ever use: connections of callers, sends, idle connections to targets, and the database.
 const WANTED: u64 = 65_536;
-/// Set aside for the database, for targets and for files, where the limit allows.
+/// Reserved for the database, targets and files, where the limit allows.
 const RESERVE: usize = 768;
-/// Connections of callers at once, where the limit allows.
+/// The maximum of callers' connections, where the limit allows.
 const CONNECTIONS: usize = 4_096;
-/// Sends to targets at once, where the limit allows.
+/// The maximum of concurrent sends, where the limit allows.
 const SENDS: usize = 512;
-/// What the database, the listener and the runtime have open, with some to spare.
+/// Descriptors of the database, the listener and the runtime, with a margin.
 const OWN: usize = 64;
 
-/// Raises this process's soft limit as far as its hard limit and the hub's needs go (`setrlimit(2)`, `RLIMIT_NOFILE`). Answers
-/// the limit that applies now.
+/// Raises the soft limit up to the hard limit, or to what the hub needs (`setrlimit(2)`, `RLIMIT_NOFILE`). Returns the
+/// limit that applies now.
 pub fn raise_limit() -> usize {
     let limit = getrlimit(Resource::Nofile);
-    // None is "unlimited".
+    // None means unlimited.
     let current = limit.current.unwrap_or(WANTED);
     let wanted = limit.maximum.map_or(WANTED, |most| most.min(WANTED));
     if wanted <= current {
@@ -30,12 +30,13 @@ pub fn raise_limit() -> usize {
     usize::try_from(if raised.is_ok() { wanted } else { current }).unwrap_or(usize::MAX)
 }
 
-/// How many connections of callers a limit has room for: what is left beside the reserve, and half of it at least.
+/// The number of callers' connections that a limit allows: all but the reserve, and at least half of the limit.
 pub fn connections(limit: usize) -> usize {
     limit.saturating_sub(RESERVE).max(limit / 2).clamp(1, CONNECTIONS)
 }
 
-/// How many sends a limit has room for beside the connections of callers, so that neither keeps the database from its files.
+/// The number of concurrent sends that a limit allows besides callers' connections, so that the database can always
+/// open its files.
 pub fn sends(limit: usize) -> usize {
     limit.saturating_sub(connections(limit)).saturating_sub(OWN).clamp(4, SENDS)
 }
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sends_leave_the_database_its_files() {
+    fn sends_leave_descriptors_for_the_database() {
         let cases = [(usize::MAX, 512), (65_536, 512), (4_096, 512), (1_024, 448), (256, 64), (64, 4)];
         for (limit, most) in cases {
             assert_eq!(sends(limit), most, "of {limit}");

@@ -1,19 +1,19 @@
-//! Whose the files are that the program writes for a hub. A command may be run by root for a hub that runs as another user: what root
-//! leaves behind must be the hub's, or it cannot read its own keys at the next start.
+//! The owner of files that the program writes for a hub. Root may run a command for a hub that runs as another user.
+//! Files that root writes must belong to the hub's user; otherwise the hub cannot read its own keys at the next start.
 
 use std::fs::{self, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
-/// Of a file that nobody else may read.
+/// The mode of a file that only its owner may read.
 const PRIVATE: u32 = 0o600;
 
-/// Makes `file`, which is about to take the place of `path`, like what is there: the same owner, group and mode. Where nothing is
-/// there, see [`give_to_folder`].
+/// Gives `file`, which is going to replace `path`, the owner, group and mode of `path`. If `path` does not exist, does
+/// the same as [`give_to_folder`].
 ///
 /// # Errors
-/// When the file belongs to somebody else and this process may not give its successor to them: then `path` must not be replaced.
+/// When `path` belongs to another user and this process may not give files to them: then `path` must not be replaced.
 pub(crate) fn inherit(file: &File, path: &Path) -> io::Result<()> {
     let known = match fs::metadata(path) {
         Ok(known) => known,
@@ -23,7 +23,7 @@ pub(crate) fn inherit(file: &File, path: &Path) -> io::Result<()> {
     give(file, &known).map_err(|error| {
         let (uid, gid) = (known.uid(), known.gid());
         let detail = format!(
-            "it belongs to user {uid} and group {gid}, and this process may not leave its successor to them ({error}): \
+            "it belongs to user {uid} and group {gid}, and this process may not give its replacement to them ({error}): \
              run this as that user or as root. Nothing was changed"
         );
         io::Error::new(error.kind(), detail)
@@ -31,14 +31,14 @@ pub(crate) fn inherit(file: &File, path: &Path) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(known.mode() & 0o777))
 }
 
-/// Makes the new `file` at `path` private, and its folder's owner's where this process may give files away.
+/// Makes the new `file` at `path` private, and gives it the owner of its folder where this process may do so.
 ///
 /// # Errors
-/// When the folder or the file cannot be looked at.
+/// When the metadata of the folder or the file cannot be read or changed.
 pub(crate) fn give_to_folder(file: &File, path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match give(file, &fs::metadata(folder)?) {
-        // Who may write in somebody else's folder without being root keeps what they write there.
+        // A process that is not root but may write to the folder keeps the files that it creates there.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
         given => given?,
     }

@@ -1,8 +1,8 @@
-//! Typed identifiers. Each kind of thing has its own type, so that they cannot be mixed up, and its own prefix, so that a
-//! person reading a log can tell them apart.
+//! Typed ids. Each kind of object has its own type, so that ids cannot be mixed up, and its own prefix, so that people
+//! can distinguish them in a log.
 //!
-//! An id is a UUID version 7 (RFC 9562 §5.7) written as 32 lower-case hex digits behind the prefix: text order is time
-//! order, which keyset paging relies on.
+//! An id is a UUID version 7 (RFC 9562 §5.7), written as 32 lower-case hex digits after the prefix. Text order is time
+//! order, which keyset pages rely on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,9 +13,9 @@ use uuid::{ContextV7, Uuid};
 
 use crate::time::Timestamp;
 
-/// The text given is not an id of the expected kind.
+/// The text is not an id of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected an id that looks like {prefix}0190…, 32 hex digits behind the prefix")]
+#[error("expected an id such as {prefix}0190…, with 32 hex digits after the prefix")]
 pub struct InvalidId {
     prefix: &'static str,
 }
@@ -27,23 +27,23 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id; `now` gives its place in time order, the rest is random.
+            /// A new id: `now` determines its position in time order, the rest is random.
             pub fn mint(now: Timestamp) -> Self {
                 Self(mint(now))
             }
 
-            /// Less than every id that was minted at that moment or later, and greater than those of earlier milliseconds, which
-            /// is how finely ids tell time.
-            pub fn least(moment: Timestamp) -> Self {
-                Self(least(moment))
+            /// An id that is less than every id that was minted at this time or later, and greater than those of
+            /// earlier milliseconds. Ids have a resolution of a millisecond.
+            pub fn least(time: Timestamp) -> Self {
+                Self(least(time))
             }
 
-            /// The 16 bytes behind the prefix.
+            /// The 16 bytes of the UUID.
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
 
-            /// Back from [`Self::as_bytes`].
+            /// The reverse of [`Self::as_bytes`].
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
@@ -89,27 +89,27 @@ id!(
     "req_"
 );
 id!(
-    /// Something that happened, as told to endpoints.
+    /// An event, as sent to endpoints.
     EventId,
     "evt_"
 );
 id!(
-    /// A configured target of notifications.
+    /// An endpoint: a configured target of notifications.
     EndpointId,
     "ep_"
 );
 id!(
-    /// One event on its way to one endpoint.
+    /// A delivery: one event for one endpoint.
     DeliveryId,
     "dlv_"
 );
 id!(
-    /// One version of an operator's template.
+    /// A version of an operator's template.
     TemplateId,
     "tpl_"
 );
 id!(
-    /// One person's approve or reject.
+    /// A vote.
     VoteId,
     "vot_"
 );
@@ -119,17 +119,17 @@ id!(
     "tok_"
 );
 id!(
-    /// Access for a while, as approved.
+    /// A grant: access for a limited time.
     GrantId,
     "grt_"
 );
 id!(
-    /// Deliveries of an endpoint that are made again.
+    /// A replay of an endpoint's deliveries.
     ReplayId,
     "rpl_"
 );
 
-/// Counts within a millisecond, so that ids minted one after the other sort in that order. A std mutex: held for the count.
+/// The counter within a millisecond, so that ids sort in the order of minting. A std mutex: locked for one increment.
 static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
 
 fn mint(now: Timestamp) -> Uuid {
@@ -138,15 +138,15 @@ fn mint(now: Timestamp) -> Uuid {
     Uuid::new_v7(uuid::Timestamp::from_unix(&CONTEXT, micros / 1_000_000, nanos))
 }
 
-fn least(moment: Timestamp) -> Uuid {
+fn least(time: Timestamp) -> Uuid {
     // The first 48 bits are the milliseconds (RFC 9562 §5.7).
-    let millis = u64::try_from(moment.as_micros() / 1_000).unwrap_or(0).min((1 << 48) - 1);
+    let millis = u64::try_from(time.as_micros() / 1_000).unwrap_or(0).min((1 << 48) - 1);
     Uuid::from_u128(u128::from(millis) << 80)
 }
 
 fn parse(prefix: &str, text: &str) -> Option<Uuid> {
     let digits = text.strip_prefix(prefix)?;
-    // `Uuid` would also take braces, hyphens and capitals: one thing must have one spelling.
+    // `Uuid` also accepts braces, hyphens and capitals, but an id must have one spelling only.
     let canonical = digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     canonical.then(|| Uuid::try_parse(digits).ok()).flatten()
 }
@@ -171,14 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn text_order_is_the_order_of_minting_also_within_a_moment() {
+    fn text_order_is_the_order_of_minting_also_within_a_millisecond() {
         let ids: Vec<String> =
             (1..600).map(|n| EventId::mint(Timestamp::from_micros(n / 3 * 1_000)).to_string()).collect();
         assert!(ids.is_sorted());
     }
 
     #[test]
-    fn a_moment_lies_before_its_own_ids_and_behind_earlier_ones() {
+    fn the_least_id_of_a_time_sorts_before_its_ids_and_after_earlier_ones() {
         let at = |millis: i64| Timestamp::from_micros(1_700_000_000_000_000 + millis * 1_000);
         let earlier = DeliveryId::mint(at(0));
         assert!(earlier < DeliveryId::least(at(1)) && DeliveryId::least(at(0)) < earlier);

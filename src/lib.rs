@@ -1,7 +1,8 @@
-//! Countersign: an approval hub. A system that is about to do something risky asks first; the people who may decide are told
-//! where they already are; their decision is told to the system, proven, and counted.
+//! Countersign: an approval hub. A system that is about to do something risky asks first. The people who may decide are
+//! notified in the channels that they use. Their decision is returned to the system, recorded in an audit trail, and
+//! counted.
 //!
-//! `ARCHITECTURE.md` draws the map; each module says what it must not know.
+//! `ARCHITECTURE.md` shows which module does what, and which modules it must not depend on.
 
 pub mod analytics;
 pub mod approval;

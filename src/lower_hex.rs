@@ -1,11 +1,12 @@
-//! Bytes as lower-case hex digits.
+//! Bytes as lower-case hexadecimal digits.
 
 use std::fmt;
 
-/// Bytes that are written at a time.
+/// Bytes that are formatted at a time.
 const PART: usize = 32;
 
-/// Writes them, two digits each. Digests are written some times for each request, so in one go instead of a formatter's call a byte.
+/// Writes bytes, two digits each. Each request writes several digests, so this writes a chunk at a time and not a byte
+/// at a time.
 ///
 /// # Errors
 /// When the formatter fails.

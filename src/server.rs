@@ -1,4 +1,7 @@
-//! Puts the parts together into a running hub, and takes it down again without losing anything.
+//! Starts a hub from its parts, and shuts it down without losing anything.
+//!
+//! The shut-down has two stages. Tasks that create work (HTTP, timer, replays, Slack jobs) end before tasks that do
+//! work (dispatcher, link log). So work that was accepted can still be finished or given back. The store closes last.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channels::{Channels, TemplatesError};
 use crate::config::Settings;
-use crate::data_dir::{DataDir, DataDirError, watch_keys};
+use crate::data_dir::{DataDir, DataDirError, KeyStamp, watch_keys};
 use crate::delivery::{Dispatcher, Egress, EgressError, RetrySchedule, SendContext, TargetPolicy, run_discarder};
 use crate::descriptors;
 use crate::http::{App, router, serve};
@@ -22,87 +25,84 @@ use crate::hub::{Hub, HubSettings, run_key_check, run_link_log, run_replayer, ru
 use crate::identity::BootstrapToken;
 use crate::links::KeyRing;
 use crate::store::{Found, OpenError, Store, run_checkpoints};
-use crate::time::SharedClock;
+use crate::time::{SharedClock, Timestamp};
 
-/// How long open calls and jobs may go on after the hub was told to stop.
+/// How long open calls and jobs may take to end after a shut-down has begun.
 const CALLS: Duration = Duration::from_secs(10);
-/// How long sends and their records may go on after that, beyond one attempt's own deadline.
+/// How long sends and their records may take after that, in addition to the deadline of one attempt.
 const RECORDS: Duration = Duration::from_secs(5);
 
-/// Bodies read at once of whom nobody knows yet: 16 MiB of them.
+/// Bodies of unauthenticated calls that are read at the same time: 16 MiB in total.
 const UNPROVEN: usize = 64;
+
+type KeyFileState = (Option<KeyStamp>, Option<Timestamp>);
 
 /// A running hub.
 pub struct Server {
-    /// What links begin with.
+    /// The URL that links begin with.
     pub public_url: String,
-    /// The admin token, and the file that holds it when the hub keeps it itself.
+    /// The admin token, and its file if the hub has created it.
     pub admin_token: (SecretString, Option<PathBuf>),
     hub: Arc<Hub>,
     store: Arc<Store>,
-    /// In the order in which they end: what makes work comes before what does it.
+    /// In the order in which they end: tasks that create work, then tasks that do work.
     stages: [Stage; 2],
 }
 
-/// Tasks that are told to end together.
+/// Tasks that end together.
 struct Stage {
     stop: CancellationToken,
     tasks: Vec<(&'static str, JoinHandle<()>)>,
-    /// How long they may take.
+    /// How long the tasks may take to end.
     patience: Duration,
 }
 
-/// Why a hub does not start.
+/// Why a hub cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The address cannot be listened on.
     #[error("cannot listen on {address} (--listen, COUNTERSIGN_LISTEN): {}", listening(cause))]
     Listen {
-        /// Which.
         address: SocketAddr,
-        /// Why.
         #[source]
         cause: io::Error,
     },
-    /// The data folder.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The database.
     #[error(transparent)]
     Database(#[from] OpenError),
-    /// There are keys, and nothing that was asked under them.
+    /// There are keys, but no database.
     #[error(
-        "{} is there, and the database that belongs to it is not: was it moved, or does COUNTERSIGN_DATABASE_URL or \
-         --data-dir name another place? Put it back; or start once with --init to begin with an empty one", .0.display()
+        "{} exists, but the database that belongs to it does not: was it moved, or does COUNTERSIGN_DATABASE_URL or \
+         --data-dir name another place? Put it back; or start once with --init to create an empty one", .0.display()
     )]
     NoDatabase(PathBuf),
-    /// There is a database with a history, and no keys.
+    /// There is a database with an audit trail, but no keys.
     #[error(
-        "the database has a history, and there is no {}: all links that are out would be dead. Put that file back from a \
-         backup (on a replica: copy it from the others); or start once with --init to make new keys", .0.display()
+        "the database has been used, but there is no {}: without it, no link that was sent works. Restore that file from a \
+         backup (on a replica: copy it from the others); or start once with --init to create new keys", .0.display()
     )]
     NoKeys(PathBuf),
-    /// A template.
     #[error(transparent)]
     Templates(#[from] TemplatesError),
-    /// The HTTP client.
     #[error(transparent)]
     Egress(#[from] EgressError),
 }
 
-/// What to do about an address that cannot be listened on.
+/// What to do when the hub cannot listen on an address.
 fn listening(cause: &io::Error) -> &'static str {
     match cause.kind() {
         io::ErrorKind::AddrInUse => "another program uses it: stop that one, or choose another port",
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address: 0.0.0.0 or [::] stands for all it has",
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: use 0.0.0.0 or [::] for all of its addresses"
+        }
         io::ErrorKind::PermissionDenied => "this user may not use it: choose a port above 1023",
-        _ => "choose another",
+        _ => "choose another address",
     }
 }
 
-/// Whether keys and database are of one hub, as far as that can be seen: half of what there was is missing as a rule because it lies
-/// elsewhere, and whoever made the other half anew would notice much later.
-fn belong_together(data: &DataDir, found: Found, init: bool) -> Result<(), StartError> {
+/// Checks that neither the keys nor the database is missing while the other exists. Usually the missing one is in
+/// another place. If it were created silently, the operator would notice much later.
+fn check_both_exist(data: &DataDir, found: Found, init: bool) -> Result<(), StartError> {
     let problem = match (data.has_keys(), found) {
         (true, Found::Nothing) => StartError::NoDatabase(data.keys_path()),
         (false, Found::Used) => StartError::NoKeys(data.keys_path()),
@@ -111,7 +111,7 @@ fn belong_together(data: &DataDir, found: Found, init: bool) -> Result<(), Start
     if !init {
         return Err(problem);
     }
-    tracing::warn!("--init: beginning anew although {problem}");
+    tracing::warn!("--init: creating what is missing, although {problem}");
     Ok(())
 }
 
@@ -123,29 +123,17 @@ impl Server {
     pub async fn start(settings: &Settings, clock: SharedClock, schedule: RetrySchedule) -> Result<Self, StartError> {
         let data = DataDir::open(&settings.data_dir)?;
         let channels = Arc::new(Channels::new(settings.templates_dir.as_deref())?);
-        let admin_token = match &settings.admin_token {
-            Some(token) => (token.clone(), None),
-            None => data.admin_token().map(|(token, file)| (token, Some(file)))?,
-        };
+        let admin_token = admin_token(settings, &data)?;
         let targets = Arc::new(TargetPolicy::new(settings.allow_targets.clone()));
         let attempt = Duration::from_secs(settings.delivery_timeout_sec.into());
         let egress = Egress::new(Arc::clone(&targets), attempt)?;
         let files = descriptors::raise_limit();
         let connections = descriptors::connections(files);
-        let address = settings.listen;
-        let listener = TcpListener::bind(address).await.map_err(|cause| StartError::Listen { address, cause })?;
-        let address = listener.local_addr().map_err(|cause| StartError::Listen { address, cause })?;
+        let (listener, address) = listen(settings.listen).await?;
         let public_url = settings.public_url.clone().unwrap_or_else(|| default_public_url(address));
-        let database = settings.database_url.as_ref().map(|url| url.expose_secret().to_owned());
-        let database = database.unwrap_or_else(|| data.database_url());
-        belong_together(&data, Store::found(&database).await?, settings.init)?;
-        let store = Arc::new(Store::open(&database).await?);
-        // Only now: keys without a database would look as if it had been lost.
-        let seen = data.key_stamp();
-        let (live, next) = data.keys(clock.now())?;
-        // There was none before the first start made it.
-        let seen = seen.or_else(|| data.key_stamp());
-        let keys = Arc::new(KeyRing::new(live));
+        let store = open_store(settings, &data).await?;
+        // Keys come after the database: if the database cannot be created, keys alone would make it look lost.
+        let (keys, key_file) = open_keys(&data, clock.now())?;
 
         let hub_settings =
             HubSettings { public_url: public_url.clone(), default_timeout_seconds: settings.review_timeout_sec };
@@ -162,7 +150,7 @@ impl Server {
         };
         let (intake, sending) = (CancellationToken::new(), CancellationToken::new());
         let (launcher, dispatching) = Dispatcher::start(context, sending.clone()).await;
-        let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), (seen, next), sending.clone());
+        let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), key_file, sending.clone());
         let checkpointing = run_checkpoints(Arc::clone(&store), clock.clone(), sending.clone());
         let discarding = run_discarder(Arc::clone(&store), clock.clone(), intake.clone());
         let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, launcher, bootstrap);
@@ -170,7 +158,7 @@ impl Server {
         let waits = Arc::new(Semaphore::new((connections / 2).max(1)));
         let unproven = Arc::new(Semaphore::new(UNPROVEN));
         let app = App { hub: Arc::clone(&hub), stop: intake.clone(), waits, unproven };
-        let makes_work = vec![
+        let intake_tasks = vec![
             ("http", tokio::spawn(serve(listener, router(app), connections, intake.clone()))),
             ("timer", tokio::spawn(run_timer(Arc::clone(&hub), intake.clone()))),
             ("replayer", tokio::spawn(run_replayer(Arc::clone(&hub), intake.clone()))),
@@ -178,32 +166,32 @@ impl Server {
             ("key check", tokio::spawn(run_key_check(Arc::clone(&hub), intake.clone()))),
             ("slack", tokio::spawn(run_slack_jobs(Arc::clone(&hub), intake.clone()))),
         ];
-        let does_it = vec![
+        let sending_tasks = vec![
             ("dispatcher", tokio::spawn(dispatching)),
             ("link log", tokio::spawn(run_link_log(Arc::clone(&hub), sending.clone()))),
             ("keys", tokio::spawn(watching)),
             ("checkpoints", tokio::spawn(checkpointing)),
         ];
         let stages = [
-            Stage { stop: intake, tasks: makes_work, patience: CALLS },
-            Stage { stop: sending, tasks: does_it, patience: attempt + RECORDS },
+            Stage { stop: intake, tasks: intake_tasks, patience: CALLS },
+            Stage { stop: sending, tasks: sending_tasks, patience: attempt + RECORDS },
         ];
         Ok(Self { public_url, admin_token, hub, store, stages })
     }
 
-    /// The services, for who runs in the same process.
+    /// The services, for code in the same process.
     pub const fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }
 
-    /// The database, for who runs in the same process.
+    /// The database, for code in the same process.
     pub const fn store(&self) -> &Arc<Store> {
         &self.store
     }
 
-    /// Stops, stage by stage: takes no new calls, answers the waiting ones, lets open calls and jobs end; then sends nothing more,
-    /// lets running sends end, gives back what waits, and writes down what came of them; then closes the database, once all that
-    /// was handed to the writer is committed.
+    /// Shuts down gracefully. First it accepts no new calls, answers those that wait for a decision, and lets open
+    /// calls and jobs end. Then it starts no more sends, lets running ones end, records their results, and gives back
+    /// the leases of deliveries that wait. Last it drains the writer's queue and closes the database.
     pub async fn shut_down(self) {
         for stage in self.stages {
             stage.end().await;
@@ -218,15 +206,45 @@ impl Stage {
         let end = tokio::time::Instant::now() + self.patience;
         for (name, mut task) in self.tasks {
             if tokio::time::timeout_at(end, &mut task).await.is_err() {
-                tracing::warn!(task = name, "still at work after the time to drain; ending it");
+                tracing::warn!(task = name, "the task has not ended in time and is aborted");
                 task.abort();
             }
         }
     }
 }
 
-/// What links begin with where nobody said. An address that stands for all of a machine's is none that anybody can open, so links
-/// name this machine itself: wrong for everybody else, but plainly so.
+fn admin_token(settings: &Settings, data: &DataDir) -> Result<(SecretString, Option<PathBuf>), StartError> {
+    match &settings.admin_token {
+        Some(token) => Ok((token.clone(), None)),
+        None => Ok(data.admin_token().map(|(token, file)| (token, Some(file)))?),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |cause| StartError::Listen { address, cause };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+async fn open_store(settings: &Settings, data: &DataDir) -> Result<Arc<Store>, StartError> {
+    let url = settings.database_url.as_ref().map(|url| url.expose_secret().to_owned());
+    let url = url.unwrap_or_else(|| data.database_url());
+    check_both_exist(data, Store::found(&url).await?, settings.init)?;
+    Ok(Arc::new(Store::open(&url).await?))
+}
+
+/// The keys, and what [`watch_keys`] needs to know: the state of their file, and when the next key expires.
+fn open_keys(data: &DataDir, now: Timestamp) -> Result<(Arc<KeyRing>, KeyFileState), StartError> {
+    let before = data.key_stamp();
+    let (live, next) = data.keys(now)?;
+    // At the first start there is no file before `keys` creates it.
+    let stamp = before.or_else(|| data.key_stamp());
+    Ok((Arc::new(KeyRing::new(live)), (stamp, next)))
+}
+
+/// The URL that links begin with by default. An unspecified address such as 0.0.0.0 cannot be opened, so links then
+/// begin with localhost: wrong for all other machines, but obviously so.
 fn default_public_url(address: SocketAddr) -> String {
     if !address.ip().is_unspecified() {
         return format!("http://{address}");
@@ -236,8 +254,8 @@ fn default_public_url(address: SocketAddr) -> String {
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
     };
     tracing::warn!(
-        "links begin with http://{here}, which works on this machine alone, while the hub listens on all of its addresses: set \
-         COUNTERSIGN_PUBLIC_URL to the URL that approvers reach it by"
+        "links begin with http://{here}, which works on this machine only, while the hub listens on all of its addresses: set \
+         COUNTERSIGN_PUBLIC_URL to the URL at which approvers reach it"
     );
     format!("http://{here}")
 }
@@ -247,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_link_begins_with_an_address_that_nobody_can_open() {
+    fn links_begin_with_an_address_that_can_be_opened() {
         for (listening, links) in [
             ("127.0.0.1:8080", "http://127.0.0.1:8080"),
             ("10.0.0.7:80", "http://10.0.0.7:80"),

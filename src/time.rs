@@ -1,6 +1,5 @@
-//! Time as the hub keeps it, and the clock that is handed to whoever needs one.
-//!
-//! Nothing but [`SystemClock`] reads the machine's time: tests inject [`ManualClock`] and never sleep.
+//! Timestamps and clocks. Only [`SystemClock`] reads the machine's time. Tests inject a [`ManualClock`] and never
+//! sleep.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -14,28 +13,26 @@ use tokio::sync::watch;
 
 use crate::unicode::unwrapped;
 
-/// A moment: microseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 in UTC with exactly six digits of a second on the wire,
-/// as an integer in the databases. With as many digits as the moment needs, texts would not sort by time, and readers that expect one
-/// form (Java's patterns, Python before 3.11, data frames that infer a column's type) would fail on some of them.
+/// Microseconds since 1970-01-01T00:00:00Z. In JSON it is RFC 3339 in UTC with exactly six fractional digits; in the
+/// databases an integer. With a variable number of digits, texts would not sort by time, and some readers would fail:
+/// Java's patterns, Python before 3.11, data frames that infer a column's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
-/// The first moment that has an RFC 3339 form which all programs read: the start of the year 1.
+/// The start of the year 1, the first time whose RFC 3339 form all programs read.
 const FIRST: jiff::Timestamp = jiff::Timestamp::constant(-62_135_596_800, 0);
 
-/// Not a moment as RFC 3339 writes it.
+/// The text is not an RFC 3339 time.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum InvalidTime {
-    /// It cannot be read.
     #[error("not a time such as 2026-11-21T22:00:00Z: {0}")]
     Form(jiff::Error),
-    /// It lies before the year 1.
-    #[error("a time lies between the years 1 and 9999")]
+    #[error("a time must be between the years 1 and 9999")]
     Year,
 }
 
 impl Timestamp {
-    /// The moment `micros` microseconds after the epoch.
+    /// The time `micros` microseconds after the epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
@@ -50,7 +47,7 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// Time passed since `earlier`; zero when `earlier` lies ahead.
+    /// The time since `earlier`; zero when `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -85,11 +82,11 @@ impl fmt::Display for Timestamp {
 impl FromStr for Timestamp {
     type Err = InvalidTime;
 
-    /// Reads RFC 3339, with any offset. What is finer than a microsecond is dropped.
+    /// Reads RFC 3339, with any offset. Digits beyond microseconds are dropped.
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
-        let moment: jiff::Timestamp = unwrapped(text).parse().map_err(InvalidTime::Form)?;
-        // RFC 3339 has years of four digits, and calendars of other languages begin with year 1.
-        if moment < FIRST { Err(InvalidTime::Year) } else { Ok(Self(moment.as_microsecond())) }
+        let time: jiff::Timestamp = unwrapped(text).parse().map_err(InvalidTime::Form)?;
+        // RFC 3339 has years of four digits, and the calendars of some languages begin with year 1.
+        if time < FIRST { Err(InvalidTime::Year) } else { Ok(Self(time.as_microsecond())) }
     }
 }
 
@@ -105,17 +102,17 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// How far the clocks of replicas may differ before what one of them wrote looks wrong to another. A moment that lies further ahead
-/// than whoever set it could have put it, and this much, was set before the clock was put back.
+/// How far the clocks of replicas may differ. A stored time is wrong if it is more than this beyond the latest time
+/// that a correct clock could have set: then it was set before a clock was put back.
 pub const CLOCK_SLACK: Duration = Duration::from_secs(300);
 
-/// Where the time comes from.
+/// A source of time.
 pub trait Clock: Send + Sync + 'static {
-    /// The present moment.
+    /// The current time.
     fn now(&self) -> Timestamp;
 
-    /// Resolves once [`Clock::now`] has reached `deadline`, after `most` at the latest, or sooner when the clock is put back: whoever
-    /// waits looks again. A deadline may have been worked out before the clock was put back, and lie further ahead than it was meant.
+    /// Resolves once [`Clock::now`] has reached `deadline`, after `most` at the latest, or sooner when the clock is put
+    /// back. The caller then checks again: a deadline from before the clock was put back may be too far ahead.
     fn sleep_until(&self, deadline: Timestamp, most: Duration) -> BoxFuture<'static, ()>;
 }
 
@@ -138,19 +135,19 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told to move.
+/// A clock for tests, which moves only on demand.
 #[derive(Debug, Clone)]
 pub struct ManualClock {
     now: watch::Sender<Timestamp>,
 }
 
 impl ManualClock {
-    /// A clock standing at `start`.
+    /// A clock that shows `start`.
     pub fn starting_at(start: Timestamp) -> Self {
         Self { now: watch::Sender::new(start) }
     }
 
-    /// Moves the clock on by `duration` and wakes whoever waited for a moment that has come.
+    /// Moves the clock forward and wakes the tasks whose deadline has passed.
     pub fn advance(&self, duration: Duration) {
         self.now.send_modify(|now| *now = *now + duration);
     }
@@ -171,7 +168,7 @@ impl Clock for ManualClock {
         let since = *now.borrow();
         let end = deadline.min(since + most);
         Box::pin(async move {
-            // An error means that the clock is gone: time will never come, which is what pending means.
+            // An error means that the clock was dropped: the deadline never comes.
             if now.wait_for(|now| *now >= end || *now < since).await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -200,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn every_moment_is_written_with_six_digits() {
+    fn every_time_is_written_with_six_digits() {
         for micros in [0, 1, 120_000, 999_999, 1_000_000, 1_764_369_850_120_000, 1_764_369_850_000_000, i64::MAX, -1] {
             let text = Timestamp::from_micros(micros).to_string();
             assert!(text.len() == 27 && text.ends_with('Z') && text.as_bytes().get(19) == Some(&b'.'), "{text}");
@@ -209,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn manual_clock_wakes_sleepers_at_the_moment_and_not_before() {
+    async fn manual_clock_wakes_sleepers_at_the_deadline_and_not_before() {
         let clock = ManualClock::starting_at(Timestamp::from_micros(0));
         let sleeper = tokio::spawn(clock.sleep_until(Timestamp::from_micros(2_000_000), Duration::from_secs(9)));
         clock.advance(Duration::from_secs(1));
@@ -220,15 +217,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_sleeps_until_a_moment_of_before_the_clock_was_put_back() {
+    async fn a_deadline_from_before_the_clock_was_put_back_ends_no_later_than_its_bound() {
         let start = Timestamp::from_micros(1_000_000_000_000);
         let clock = ManualClock::starting_at(start);
         let (soon, most) = (start + Duration::from_secs(1), Duration::from_secs(1));
         let asleep = tokio::spawn(clock.sleep_until(soon, most));
         clock.put_back(Duration::from_secs(1_000));
-        asleep.await.expect("who sleeps is woken");
+        asleep.await.expect("the sleeper is woken");
         let late = tokio::spawn(clock.sleep_until(soon, most));
         clock.advance(most);
-        late.await.expect("who has worked the moment out before sleeps no longer than was meant");
+        late.await.expect("a sleeper with an old deadline sleeps no longer than its bound");
     }
 }

@@ -1,4 +1,4 @@
-//! Which call something belongs to, from the request that asked to the attempt that tells of it (W3C Trace Context,
+//! Trace contexts, from the call that creates a request to the attempts that deliver its events (W3C Trace Context,
 //! <https://www.w3.org/TR/trace-context/>).
 
 use std::fmt;
@@ -9,36 +9,35 @@ use crate::random;
 
 /// The most entries of a `tracestate` (section 3.3.1.1).
 const MOST_ENTRIES: usize = 32;
-/// Characters of a `tracestate` that are carried at least, by section 3.3.1.5, and here at most too: events keep it.
+/// The maximum length of a stored `tracestate`; section 3.3.1.5 requires to propagate at least this much.
 const MOST_STATE: usize = 512;
-/// Entries longer than this are the first to go when it is too long (section 3.3.1.5).
+/// Entries longer than this are dropped first when the state is too long (section 3.3.1.5).
 const LONG_ENTRY: usize = 128;
-/// The flags with a meaning: sampled (level 1), and that the trace's id is random (level 2). Others have to be sent as zero.
+/// The defined flags: sampled (level 1), and random trace id (level 2). Others have to be sent as zero.
 const KNOWN_FLAGS: u8 = 0b11;
-/// Of a trace that begins here: nobody has decided against recording it.
+/// The flags of a trace that begins here.
 const SAMPLED: u8 = 0b01;
 
 tokio::task_local! {
     static CURRENT: TraceContext;
 }
 
-/// The 16 bytes of a trace.
+/// The id of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceId([u8; 16]);
 
-/// What a call says about its trace and is passed on with it. Its text, in which events keep it, is the trace and the flags in hex,
-/// and behind a space the state: `4bf92f3577b34da6a3ce929d0e0e4736-01 congo=t61rcWkgMzE`.
+/// The trace context of a call, which is propagated with its events. Events store it as text: the trace id and the
+/// flags in hex, then a space and the state: `4bf92f3577b34da6a3ce929d0e0e4736-01 congo=t61rcWkgMzE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceContext {
-    /// Which trace.
     pub id: TraceId,
-    /// Whether the caller records it, and whether its id is random.
+    /// Whether the caller records the trace, and whether its id is random.
     flags: u8,
-    /// The caller's `tracestate`, where it sent one.
+    /// The caller's `tracestate`, if it sent one.
     state: Option<Arc<str>>,
 }
 
-/// Not a `traceparent` header.
+/// The text is not a `traceparent` header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a traceparent header")]
 pub struct InvalidTrace;
@@ -49,26 +48,26 @@ impl TraceContext {
         Self { id: TraceId(random::bytes()), flags: SAMPLED, state: None }
     }
 
-    /// The trace of the call that this task works for.
+    /// The trace of the call that the current task belongs to.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Self::clone).ok()
     }
 
-    /// Works as part of this trace.
+    /// Runs a future as part of this trace.
     pub async fn scope<F: Future>(self, work: F) -> F::Output {
         CURRENT.scope(self, work).await
     }
 
-    /// What the headers `traceparent` (version, trace, parent and flags in lower-case hex) and `tracestate` (in the order in which
-    /// they came) say. A `tracestate` that is none is dropped; the trace is carried on without it.
+    /// Reads the headers `traceparent` (version, trace, parent and flags in lower-case hex) and `tracestate` (in the
+    /// order of receipt). An invalid `tracestate` is dropped; the trace is propagated without it.
     ///
     /// # Errors
-    /// When `parent` is no `traceparent`, or the trace or the parent is all zero.
+    /// When `parent` is not a `traceparent`, or the trace or the parent is all zero.
     pub fn from_headers<'h>(parent: &str, states: impl Iterator<Item = &'h str>) -> Result<Self, InvalidTrace> {
         let mut parts = parent.split('-');
         let mut part = || parts.next().ok_or(InvalidTrace);
         let (version, id, span, flags) = (part()?, part()?, part()?, part()?);
-        // A later version may have more parts, and is read as far as this one goes.
+        // A later version may have more parts, which are ignored.
         let is_known = is_hex(version, 2) && version != "ff" && (version != "00" || parts.next().is_none());
         if !is_known || !is_hex(span, 16) || span.bytes().all(|byte| byte == b'0') {
             return Err(InvalidTrace);
@@ -76,12 +75,12 @@ impl TraceContext {
         Ok(Self { id: id.parse()?, flags: read_flags(flags)?, state: read_state(states) })
     }
 
-    /// The `traceparent` of a call that is made as part of this trace: a span of its own in it.
+    /// The `traceparent` of an outgoing call: a new span of this trace.
     pub fn parent(&self) -> String {
         format!("00-{}-{:016x}-{:02x}", self.id, u64::from_ne_bytes(random::bytes()) | 1, self.flags)
     }
 
-    /// The `tracestate` to send with it.
+    /// The `tracestate` of an outgoing call.
     pub fn state(&self) -> Option<&str> {
         self.state.as_deref()
     }
@@ -99,7 +98,7 @@ impl FromStr for TraceContext {
 
     fn from_str(text: &str) -> Result<Self, InvalidTrace> {
         let (head, state) = text.split_once(' ').map_or((text, None), |(head, state)| (head, Some(state)));
-        // Events of earlier versions kept the id alone.
+        // Events of earlier versions have the id only.
         let (id, flags) = head.split_once('-').map_or((head, Ok(SAMPLED)), |(id, flags)| (id, read_flags(flags)));
         Ok(Self { id: id.parse()?, flags: flags?, state: state.map(Arc::from) })
     }
@@ -129,10 +128,11 @@ fn read_flags(text: &str) -> Result<u8, InvalidTrace> {
     flags.map(|flags| flags & KNOWN_FLAGS).ok_or(InvalidTrace)
 }
 
-/// The entries of all headers as one, without empty ones and those for which there is no room; none when one of them is no entry.
+/// Joins the entries of all headers, without empty ones and those that exceed the maximum length. None when an entry is
+/// invalid.
 fn read_state<'h>(headers: impl Iterator<Item = &'h str>) -> Option<Arc<str>> {
     let entries = headers.flat_map(|header| header.split(',')).map(|entry| entry.trim_matches([' ', '\t']));
-    // One more than may be, so that too many are noticed without all of them being kept.
+    // One more than allowed, to detect too many without collecting all of them.
     let mut entries: Vec<&str> = entries.filter(|entry| !entry.is_empty()).take(MOST_ENTRIES + 1).collect();
     if entries.is_empty() || entries.len() > MOST_ENTRIES || !entries.iter().all(|entry| is_entry(entry)) {
         return None;
@@ -147,7 +147,8 @@ fn read_state<'h>(headers: impl Iterator<Item = &'h str>) -> Option<Arc<str>> {
     (!entries.is_empty()).then(|| entries.join(",").into())
 }
 
-/// A `list-member`: a key of lower-case letters, digits and `_-*/@`, `=`, and a value of printable ASCII without `,` and `=`.
+/// A `list-member`: a key of lower-case letters, digits and `_-*/@`, `=`, and a value of printable ASCII without `,`
+/// and `=`.
 fn is_entry(entry: &str) -> bool {
     let Some((key, value)) = entry.split_once('=') else { return false };
     let first = key.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_specifications_example_and_what_is_none() {
+    fn the_specifications_example_is_read_and_invalid_headers_are_refused() {
         let trace = TraceContext::from_headers(PARENT, std::iter::empty()).expect("valid");
         assert_eq!(trace.id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
         let later = "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes-later";
@@ -190,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_the_callers_as_far_as_they_are_known() {
+    fn only_defined_flags_of_the_caller_are_propagated() {
         for (flags, carried) in [("00", "-00"), ("01", "-01"), ("02", "-02"), ("03", "-03"), ("ff", "-03")] {
             let header = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
             let trace = TraceContext::from_headers(&header, std::iter::empty()).expect("valid");
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_state_is_carried_whole_or_without_its_longest_and_last() {
+    fn a_state_that_is_too_long_loses_its_longest_and_last_entries() {
         assert_eq!(state(&[]), None);
         assert_eq!(
             state(&["rojo=00f067aa0ba902b7,\tcongo=t61rcWkgMzE "]).as_deref(),
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_read_again() {
+    fn the_stored_text_is_read_back() {
         for state in [vec![], vec!["rojo=00f067aa0ba902b7,congo=t61 rcWkgMzE"]] {
             let trace = TraceContext::from_headers(PARENT, state.into_iter()).expect("valid");
             assert_eq!(trace.to_string().parse(), Ok(trace));

@@ -154,7 +154,7 @@ mod tests {
             ("\nendpoints = 5", "line 2", "expected an array, not a number"),
             ("[groups]\ndba = [\"dana@example.com\"]", "line 2", "expected an object, not an array"),
             ("[[endpoints]]\nchannel = \"fax\"", "line 2", "unknown variant `fax`"),
-            ("[resources.a]\nslots = []\ncontext_schema = { const = nan }", "line 3", "nan and inf are none"),
+            ("[resources.a]\nslots = []\ncontext_schema = { const = nan }", "line 3", "nan and inf are not allowed"),
             (
                 "[people]\n\"a@b.example\" = { name = \"A\" }\n\"A@B.example\" = { name = \"B\" }",
                 "line 1",

@@ -1,11 +1,11 @@
-//! Environment variables that begin with our prefix: which are settings, and which others are not to be taken for misspelt ones.
+//! Environment variables with the hub's prefix: which are settings, and which others are not misspelt settings.
 
 use super::error::SettingsError;
 use crate::unicode::unwrapped;
 
-/// What the names of all settings begin with, but for `REVIEW_TIMEOUT_SEC`.
+/// The prefix of all settings except `REVIEW_TIMEOUT_SEC`.
 const PREFIX: &str = "COUNTERSIGN_";
-/// Every variable of ours, so that a misspelt one is noticed.
+/// All variables with the prefix, so that a misspelt one is detected.
 const VARIABLES: [&str; 13] = [
     "COUNTERSIGN_ADMIN_TOKEN",
     "COUNTERSIGN_ALLOW_TARGETS",
@@ -24,20 +24,21 @@ const VARIABLES: [&str; 13] = [
 /// The protocols of Kubernetes Services.
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
-/// Refuses a variable that is meant as a setting and is none. One that is set but blank is absent, so its name does not matter.
+/// Refuses a misspelt variable. A blank variable counts as absent, so its name does not matter.
 pub(super) fn check(variables: impl Iterator<Item = (String, String)>) -> Result<(), SettingsError> {
     for (name, value) in variables {
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
         if !VARIABLES.contains(&name.as_str()) && !unwrapped(&value).is_empty() && !is_service_variable(rest, &value) {
-            let hint = format!("; there are {}", VARIABLES.join(", "));
+            let hint = format!("; the variables are {}", VARIABLES.join(", "));
             return Err(SettingsError::Variable { name, hint });
         }
     }
     Ok(())
 }
 
-/// Whether Kubernetes sets this in every container of a namespace with a Service called `countersign`, or `countersign-…`
-/// (Kubernetes documentation, "Service", "Environment variables"; the latter half is Docker's older links).
+/// Whether Kubernetes sets this variable in every container of a namespace with a Service called `countersign` or
+/// `countersign-…` (Kubernetes documentation, "Service", "Environment variables"; this includes variables of the form
+/// of Docker's legacy links).
 fn is_service_variable(name: &str, value: &str) -> bool {
     let named = |suffix: &str| name == suffix || name.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('_'));
     if named("SERVICE_HOST") || named("SERVICE_PORT") {
@@ -51,7 +52,7 @@ fn is_service_variable(name: &str, value: &str) -> bool {
         Some(rest) => Some(rest),
         None => name.rsplit_once(&format!("_{part}")).map(|(_, rest)| rest),
     };
-    // SERVICE_PORT_HTTP: a port with a name.
+    // SERVICE_PORT_HTTP: a named port.
     if after("SERVICE_PORT_").is_some_and(|port| !port.is_empty()) {
         return unwrapped(value).parse::<u16>().is_ok();
     }
@@ -75,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_variable_is_noticed() {
+    fn a_misspelt_variable_is_refused() {
         assert_eq!(checked("PATH", "x"), Ok(()));
         for (name, value) in [
             ("COUNTERSIGN_LISTN", "x"),
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubernetes_injects_is_no_setting() {
+    fn variables_that_kubernetes_sets_are_ignored() {
         for (name, value) in [
             ("COUNTERSIGN_PORT", "tcp://10.96.0.7:8080"),
             ("COUNTERSIGN_SERVICE_HOST", "10.96.0.7"),

@@ -5,34 +5,29 @@ use std::path::PathBuf;
 /// Settings that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The file cannot be read.
     #[error("cannot read the settings file {path}")]
     Read {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         cause: std::io::Error,
     },
-    /// The file holds what is no setting.
+    /// The file has an unknown or invalid setting.
     #[error("{path}: {detail}")]
     File {
-        /// Which.
         path: PathBuf,
         /// Line, column and what is wrong.
         detail: String,
     },
-    /// The admin token could be guessed, or could not be sent.
+    /// The admin token could be guessed, or cannot be sent in a header.
     #[error(
-        "COUNTERSIGN_ADMIN_TOKEN (or --admin-token): an admin token has at least 8 visible ASCII characters and no space"
+        "COUNTERSIGN_ADMIN_TOKEN (or --admin-token): an admin token must have at least 8 visible ASCII characters, without spaces"
     )]
     AdminToken,
-    /// A variable with our prefix that is no setting.
-    #[error("the environment variable {name} is no setting of countersign{hint}")]
+    /// An unknown variable with the hub's prefix.
+    #[error("the environment variable {name} is not a setting of countersign{hint}")]
     Variable {
-        /// Which.
         name: String,
-        /// What may have been meant.
+        /// The known variables.
         hint: String,
     },
 }

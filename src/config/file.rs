@@ -1,4 +1,4 @@
-//! Settings as `countersign.toml` gives them.
+//! Settings from `countersign.toml`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::approval::MAX_TIMEOUT_SECONDS;
 use crate::delivery::AllowTarget;
 use crate::shape::{Shaped, without_mark};
 
-/// The settings of a file; each is read as the flag of its name is.
+/// The settings of a file; each is parsed like the flag of the same name.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SettingsFile {
@@ -58,7 +58,7 @@ impl SettingsFile {
     }
 }
 
-/// Reads a text as a setting.
+/// Parses a string as a setting.
 fn setting<'de, D: Deserializer<'de>, T>(
     deserializer: D,
     read: impl Fn(&str) -> Result<T, String>,
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wrapping_is_no_part_of_a_value_in_a_file_either() {
+    fn values_in_a_file_are_trimmed() {
         let text = "data_dir = \"data\\n\"\ntemplates_dir = \" t \"\nlog_format = \"\\uFEFFjson\\n\"\ndatabase_url = \"sqlite://x.db\\n\"";
         let file = SettingsFile::parse(text).expect("settings");
         assert_eq!(file.data_dir.as_deref(), Some(Path::new("data")));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_kind_is_told_with_its_line() {
+    fn values_of_another_kind_are_refused_with_their_line() {
         for (text, says) in [
             ("\nallow_targets = \"10.0.0.0/8\"", "expected an array, not a string"),
             ("\nreview_timeout_sec = \"60\"", "expected a whole number from 0 to 4294967295, not a string"),

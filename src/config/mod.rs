@@ -1,5 +1,5 @@
-//! Settings: flags over environment over `countersign.toml`. What is unknown or cannot be meant is refused with the place where
-//! it stands.
+//! Settings: flags override the environment, which overrides `countersign.toml`. Unknown and invalid settings are
+//! refused, with their place.
 
 mod args;
 mod environment;
@@ -20,43 +20,39 @@ pub use self::args::{ADMIN_TOKEN_VARIABLE, SettingsArgs};
 pub use self::error::SettingsError;
 pub use self::values::{LogFormat, unknown_log_targets};
 
-/// The settings file looked for where the hub is started.
+/// The settings file, in the working directory.
 const FILE: &str = "countersign.toml";
 
-/// Settings, settled.
+/// The resolved settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where to listen.
     pub listen: SocketAddr,
-    /// What links begin with, without a slash at the end; from `listen` when absent.
+    /// The URL that links begin with, without a slash at the end; derived from `listen` when absent.
     pub public_url: Option<String>,
-    /// Which database; the data folder's own when absent.
+    /// The data folder's own database when absent.
     pub database_url: Option<SecretString>,
-    /// The data folder.
     pub data_dir: PathBuf,
-    /// The operator's admin token; one is kept in the data folder when absent.
+    /// The admin token that the operator chose; when absent, one is created in the data folder.
     pub admin_token: Option<SecretString>,
-    /// Deadline of requests whose resource names none.
+    /// The timeout of requests whose resource has none.
     pub review_timeout_sec: u32,
-    /// What may be posted to inside the network.
+    /// The targets inside the network that are allowed.
     pub allow_targets: Vec<AllowTarget>,
-    /// Longest time of one attempt.
+    /// The deadline of one attempt.
     pub delivery_timeout_sec: u32,
-    /// Templates that take the place of the built-in ones.
+    /// Templates that override the built-in ones.
     pub templates_dir: Option<PathBuf>,
-    /// Whether a database may be made beside old keys, and keys beside an old database.
+    /// Whether to create a database for existing keys, or keys for an existing database.
     pub init: bool,
-    /// What to log.
     pub log: String,
-    /// How.
     pub log_format: LogFormat,
 }
 
 impl Settings {
-    /// Settles flags, environment and file.
+    /// Resolves flags, environment and file.
     ///
     /// # Errors
-    /// When the file cannot be read, or something unknown stands in it or in the environment.
+    /// When the file cannot be read, or it or the environment has an unknown or invalid setting.
     pub fn resolve(args: SettingsArgs) -> Result<Self, SettingsError> {
         environment::check(
             std::env::vars_os()
@@ -100,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_stronger_than_the_file() {
+    fn flags_override_the_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("settings.toml");
         std::fs::write(&path, "listen = \"127.0.0.1:1\"\nreview_timeout_sec = 60\nallow_targets = [\"10.0.0.0/8\"]")
             .expect("writes");
         let listen = Some(SocketAddr::from(([127, 0, 0, 1], 2)));
         let args = SettingsArgs { config: Some(path), listen, ..SettingsArgs::default() };
-        let settings = Settings::resolve(args).expect("settles");
+        let settings = Settings::resolve(args).expect("resolves");
         assert_eq!(settings.listen.port(), 2);
         assert_eq!(settings.review_timeout_sec, 60);
         assert_eq!(settings.allow_targets.len(), 1);
@@ -115,11 +111,11 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_is_no_part_of_the_file() {
-        assert_eq!(file("\u{feff}review_timeout_sec = 60").expect("settles").review_timeout_sec, 60);
+        assert_eq!(file("\u{feff}review_timeout_sec = 60").expect("resolves").review_timeout_sec, 60);
     }
 
     #[test]
-    fn trouble_is_refused_with_its_place() {
+    fn invalid_settings_are_refused_with_their_place() {
         for (text, place) in [
             ("listen = \"127.0.0.1:1\"\nlisten_on = 3", "line 2"),
             ("\nlisten = \"nowhere\"", "line 2"),

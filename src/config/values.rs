@@ -1,6 +1,6 @@
-//! What single settings mean. Flags, environment and file share these readers, and what they return is what is used: a value is
-//! never checked in one form and used in another. What stands unseen around a value (blanks, line breaks, a byte order mark) is no
-//! part of it, since files and deployment templates leave it behind.
+//! Parsers of single settings, shared by flags, environment and file. They return the value that is used, so that a
+//! value is never checked in one form and used in another. Invisible characters around a value (blanks, line breaks, a
+//! byte order mark) are trimmed, since files and deployment templates often add them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,31 +11,31 @@ use url::{Host, Url};
 use crate::delivery::{AllowTarget, is_host_name};
 use crate::unicode::unwrapped;
 
-/// Least length of an admin token that an operator chooses.
+/// The minimum length of an admin token that an operator chooses.
 const TOKEN_BYTES: usize = 8;
 /// The levels of log filters.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-/// The crates of this program that log anything.
+/// The crates of this program that write log lines.
 const LOGGING_CRATES: [&str; 9] =
     ["countersign", "axum", "hyper", "hyper_util", "reqwest", "rustls", "sqlx", "tokio", "tower_http"];
 
-/// The targets of one `--allow-targets`.
+/// The targets in one `--allow-targets`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetList(pub Vec<AllowTarget>);
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// For programs: an object a line.
+    /// For programs: a JSON object in each line.
     Json,
 }
 
 type Read<T> = Result<T, String>;
 
-/// Any text.
+/// A text that is not blank.
 pub(super) fn text(text: &str) -> Read<String> {
     match unwrapped(text) {
         "" => Err("it is empty".to_owned()),
@@ -48,30 +48,29 @@ pub(super) fn path(text: &str) -> Read<PathBuf> {
     self::text(text).map(PathBuf::from)
 }
 
-/// Where to listen.
+/// The address to listen on.
 pub(super) fn listen(text: &str) -> Read<SocketAddr> {
     let text = unwrapped(text);
     text.parse().map_err(|_| {
         let port = text.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).unwrap_or(8080);
         format!(
             "expected an IP address and a port, not a name or a URL: 127.0.0.1:{port} for this machine alone, \
-             0.0.0.0:{port} or [::]:{port} for every network it is in"
+             0.0.0.0:{port} or [::]:{port} for all networks"
         )
     })
 }
 
-/// The origin that links begin with: scheme, host and port, without a slash at the end (RFC 6454 §6.2). It is made of what was
-/// parsed, so nothing that a parser forgives gets into links.
+/// The origin that links begin with: scheme, host and port, without a slash at the end (RFC 6454 §6.2). It is built
+/// from the parsed URL, so errors that the parser tolerates do not get into links.
 pub(super) fn public_url(text: &str) -> Read<String> {
-    let expected =
-        "expected the scheme and the host that people reach the hub by, such as https://approvals.example.com";
+    let expected = "expected the scheme and host at which people reach the hub, such as https://approvals.example.com";
     let url = Url::parse(unwrapped(text)).map_err(|error| format!("not a URL ({error}): {expected}"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("a user name or password would stand in every link: {expected}"));
+        return Err(format!("a user name or password would appear in every link: {expected}"));
     }
     let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     if !matches!(url.scheme(), "http" | "https") || !is_origin {
-        return Err(format!("it holds more than an origin: {expected}"));
+        return Err(format!("it has more than a scheme, a host and a port: {expected}"));
     }
     let is_reachable = match url.host() {
         Some(Host::Ipv4(address)) => !address.is_unspecified(),
@@ -80,7 +79,7 @@ pub(super) fn public_url(text: &str) -> Read<String> {
         None => false,
     };
     if !is_reachable || url.port() == Some(0) {
-        return Err(format!("nobody can open a link to it, since no host has this name, address or port: {expected}"));
+        return Err(format!("links to it cannot be opened, since no host has this name, address or port: {expected}"));
     }
     Ok(url.origin().ascii_serialization())
 }
@@ -91,7 +90,7 @@ pub(super) fn seconds(text: &str, max: u32) -> Read<u32> {
     seconds.ok_or_else(|| format!("expected a whole number of seconds between 1 and {max}"))
 }
 
-/// Targets, separated by commas; a comma at the end is no further target.
+/// Targets, separated by commas; a comma at the end is allowed.
 pub(super) fn targets(text: &str) -> Read<TargetList> {
     text.split(',').map(unwrapped).filter(|item| !item.is_empty()).map(target).collect::<Read<_>>().map(TargetList)
 }
@@ -101,7 +100,7 @@ pub(super) fn target(text: &str) -> Read<AllowTarget> {
     unwrapped(text).parse().map_err(|_| format!("{text:?} is neither a CIDR such as 10.1.0.0/16 nor a host name"))
 }
 
-/// How log lines look.
+/// The format of log lines.
 pub(super) fn log_format(text: &str) -> Read<LogFormat> {
     match unwrapped(text) {
         "text" => Ok(LogFormat::Text),
@@ -110,18 +109,19 @@ pub(super) fn log_format(text: &str) -> Read<LogFormat> {
     }
 }
 
-/// A filter of `tracing_subscriber::EnvFilter`, which takes a misspelt level for the name of a crate, and then logs nothing.
+/// A filter for `tracing_subscriber::EnvFilter`. That reads a misspelt level as the name of a crate and logs nothing,
+/// so levels are checked here.
 pub(super) fn log_filter(text: &str) -> Read<String> {
     let text = self::text(text)?;
     for directive in directives(&text) {
-        let is_level = |word: &str| LEVELS.contains(&word.to_ascii_lowercase().as_str());
+        let is_level = |text: &str| LEVELS.contains(&text.to_ascii_lowercase().as_str());
         let (target, level) = directive.rsplit_once('=').unwrap_or((directive, directive));
         if target.contains(['[', '{']) || level.contains(']') {
-            continue; // Spans and their fields: `EnvFilter` itself refuses what it cannot read.
+            continue; // Spans and their fields: `EnvFilter` itself refuses invalid ones.
         }
         if !is_level(level) {
             return Err(format!(
-                "{level:?} is no level: expected one of {}, alone or for a part, as in countersign=debug",
+                "{level:?} is not a log level: expected one of {}, alone or for a crate, as in countersign=debug",
                 LEVELS.join(", ")
             ));
         }
@@ -129,7 +129,7 @@ pub(super) fn log_filter(text: &str) -> Read<String> {
     Ok(text)
 }
 
-/// Names in a log filter under which nothing of this program logs: most likely misspelt.
+/// Names in a log filter under which this program logs nothing: probably misspelt.
 pub fn unknown_log_targets(filter: &str) -> Vec<&str> {
     let targets = directives(filter).filter_map(|directive| directive.split_once('=').map(|(target, _)| target));
     let named = targets.filter(|target| !target.starts_with(['[', '{']) && !target.is_empty());
@@ -140,7 +140,8 @@ fn directives(filter: &str) -> impl Iterator<Item = &str> {
     filter.split(',').map(unwrapped).filter(|directive| !directive.is_empty())
 }
 
-/// An admin token that an operator chose. Not read by the command line's own parser, which would print what it refuses.
+/// An admin token that an operator chose. The command line's own parser must not read it: it would print a token that
+/// it refuses.
 pub(super) fn admin_token(token: &SecretString) -> Option<SecretString> {
     let text = unwrapped(token.expose_secret());
     let is_token = text.len() >= TOKEN_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -152,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_begin_with_the_origin_that_was_parsed() {
+    fn links_begin_with_the_parsed_origin() {
         for (given, origin) in [
             ("https://approvals.example.com", "https://approvals.example.com"),
             (" https://approvals.example.com/\n", "https://approvals.example.com"),
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused_with_an_example() {
+    fn a_url_that_is_not_an_origin_is_refused_with_an_example() {
         for wrong in [
             "",
             "approvals.example.com",
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn links_begin_with_an_origin_that_can_be_reached() {
+    fn an_origin_that_cannot_be_reached_is_refused() {
         for wrong in [
             "https://*.example.com",
             "https://a..b",
@@ -199,13 +200,13 @@ mod tests {
             "https://approvals.example.com:0",
             "http://0.0.0.0",
         ] {
-            assert!(public_url(wrong).expect_err(wrong).contains("nobody can open a link to it"), "{wrong}");
+            assert!(public_url(wrong).expect_err(wrong).contains("links to it cannot be opened"), "{wrong}");
         }
         assert_eq!(public_url("https://a.example.com.").as_deref(), Ok("https://a.example.com."));
     }
 
     #[test]
-    fn wrapping_is_no_part_of_a_value() {
+    fn values_are_trimmed() {
         assert_eq!(public_url("\u{feff}https://a.example.com\u{200b}").as_deref(), Ok("https://a.example.com"));
         assert_eq!(log_filter("\u{feff}info").as_deref(), Ok("info"));
         assert_eq!(targets("\u{feff}10.0.0.0/8").map(|list| list.0.len()), Ok(1));
@@ -232,9 +233,9 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_log_filter_is_noticed() {
+    fn a_misspelt_log_filter_is_refused() {
         for wrong in ["inof", "info,wran", "countersign=inof", "countersign", "hyper::proto"] {
-            assert!(log_filter(wrong).expect_err(wrong).contains("is no level"), "{wrong}");
+            assert!(log_filter(wrong).expect_err(wrong).contains("is not a log level"), "{wrong}");
         }
         for right in
             ["info", "INFO,sqlx=warn", "off", "countersign::store=trace,[request]=debug", "warn,[request{id=3}]=trace"]

@@ -1,4 +1,5 @@
-//! The key file: keys that links are signed with. The first signs, the others are honoured until their time is over.
+//! The key file: the keys of links. The first key signs new links. Links under the others are accepted until those keys
+//! expire.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -29,7 +30,7 @@ struct KeyEntry {
     secret: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     made_at: Option<Timestamp>,
-    /// Links under it are honoured before this moment; without one, for ever.
+    /// When the key expires: links under it are refused from then on. None: it does not expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<Timestamp>,
 }
@@ -37,17 +38,17 @@ struct KeyEntry {
 /// A key, without its secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct KeyView {
-    /// Stands in every link under it.
+    /// Part of every link under it.
     pub id: u32,
-    /// Whether it signs.
+    /// Whether it signs new links.
     pub signs: bool,
-    /// When it was made, when that is known.
+    /// When it was created; unknown for keys of earlier versions.
     pub made_at: Option<Timestamp>,
-    /// Links under it are honoured before this moment.
+    /// When the key expires.
     pub until: Option<Timestamp>,
 }
 
-/// What tells one state of the key file from another.
+/// Identifies a state of the key file, to detect a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyStamp {
     inode: u64,
@@ -56,7 +57,7 @@ pub struct KeyStamp {
 }
 
 impl DataDir {
-    /// The keys that are live at `now`, made at the first start; and when the next of them is over.
+    /// The keys that are live at `now`, created at the first start; and when the next of them expires.
     ///
     /// # Errors
     /// When they cannot be read or written.
@@ -76,7 +77,7 @@ impl DataDir {
             let secret = bytes.ok_or_else(|| self.bad_keys(detail()))?;
             Ok(LinkKey { id: entry.id, secret: Box::new(secret).into() })
         });
-        let signing = keys.next().ok_or_else(|| self.bad_keys("it holds no live key".to_owned()))??;
+        let signing = keys.next().ok_or_else(|| self.bad_keys("it has no live key".to_owned()))??;
         Ok((LiveKeys::new(signing, keys.collect::<Result<_, _>>()?), next))
     }
 
@@ -89,18 +90,18 @@ impl DataDir {
         Ok(views(&file, now))
     }
 
-    /// Lets a new key sign, and honours the others for `overlap` from now on, or for as long as they were to be honoured anyway,
-    /// if that is less. Those whose time is over are taken out.
+    /// Adds a new signing key. The other keys expire after `overlap`, or at the time at which they were going to
+    /// expire, if that is earlier. Expired keys are removed.
     ///
     /// # Errors
     /// When there are none, or the file cannot be read or written.
     pub fn rotate_keys(&self, overlap: Duration, now: Timestamp) -> Result<Vec<KeyView>, DataDirError> {
-        // Two at once would lose one's key, which may have signed by then.
+        // Of two concurrent rotations, one would lose its key, which may have signed links by then.
         let folder = File::open(self.path()).and_then(|folder| folder.lock().map(|()| folder));
         let _locked = folder.map_err(|cause| DataDirError::Io { path: self.path().to_owned(), cause })?;
         let mut file = self.key_file()?.ok_or_else(|| self.no_keys())?;
         let newest = file.links.iter().map(|entry| entry.id).max().unwrap_or(0);
-        let id = newest.checked_add(1).ok_or_else(|| self.bad_keys("there is no number left".to_owned()))?;
+        let id = newest.checked_add(1).ok_or_else(|| self.bad_keys("no key number is left".to_owned()))?;
         for entry in &mut file.links {
             let until = now + overlap;
             entry.until = Some(entry.until.map_or(until, |known| known.min(until)));
@@ -111,20 +112,20 @@ impl DataDir {
         Ok(views(&file, now))
     }
 
-    /// Where the key file is, or would be.
+    /// The path of the key file, whether it exists or not.
     pub fn keys_path(&self) -> PathBuf {
         self.path().join(KEYS)
     }
 
-    /// Whether there is a key file.
+    /// Whether the key file exists.
     pub fn has_keys(&self) -> bool {
         self.keys_path().exists()
     }
 
-    /// Copies the key file to `to`, which must not be there yet and which nobody else may read.
+    /// Copies the key file to `to`, which must not exist, and which only its owner may read.
     ///
     /// # Errors
-    /// When there is none, or it cannot be copied.
+    /// When there is no key file, or it cannot be copied.
     pub fn copy_keys(&self, to: &Path) -> Result<(), DataDirError> {
         let text = self.read(KEYS)?.ok_or_else(|| self.no_keys())?;
         let write = || {
@@ -135,7 +136,7 @@ impl DataDir {
         write().map_err(|cause| DataDirError::Io { path: to.to_owned(), cause })
     }
 
-    /// Which state the key file is in; none when there is no file.
+    /// The state of the key file; none when it does not exist.
     pub fn key_stamp(&self) -> Option<KeyStamp> {
         let found = fs::metadata(self.path().join(KEYS)).ok()?;
         Some(KeyStamp { inode: found.ino(), changed: (found.mtime(), found.mtime_nsec()), size: found.len() })
@@ -172,7 +173,7 @@ fn new_key(id: u32, now: Timestamp) -> KeyEntry {
 
 fn views(file: &KeyFile, now: Timestamp) -> Vec<KeyView> {
     let live = file.links.iter().filter(|entry| entry.is_live(now)).enumerate();
-    live.map(|(place, entry)| KeyView { id: entry.id, signs: place == 0, made_at: entry.made_at, until: entry.until })
+    live.map(|(index, entry)| KeyView { id: entry.id, signs: index == 0, made_at: entry.made_at, until: entry.until })
         .collect()
 }
 
@@ -185,7 +186,7 @@ mod tests {
     const DAY: Duration = Duration::from_secs(86_400);
 
     #[test]
-    fn a_new_key_signs_and_the_old_one_is_honoured_for_a_while() {
+    fn a_new_key_signs_and_the_old_one_is_accepted_until_it_expires() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(folder.path()).expect("opens");
         let now = Timestamp::from_micros(1_700_000_000_000_000);
@@ -197,10 +198,10 @@ mod tests {
         assert_eq!(rotated.last().and_then(|key| key.until), Some(now + DAY));
         assert_eq!(ids(rotated), [(2, true), (1, false)]);
         assert_ne!(data.key_stamp(), before);
-        assert_eq!(data.keys(now).expect("read").1, Some(now + DAY), "when to look again");
+        assert_eq!(data.keys(now).expect("read").1, Some(now + DAY), "when the next key expires");
         let path = folder.path().join(KEYS);
         assert_eq!(fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600);
-        // An overlap is never prolonged, and what is over goes.
+        // A later rotation does not extend an earlier overlap, and removes expired keys.
         assert_eq!(
             ids(data.rotate_keys(DAY * 9, now + DAY / 2).expect("rotated")),
             [(3, true), (2, false), (1, false)]

@@ -1,4 +1,4 @@
-//! The data folder: the SQLite database, the signing keys, the admin token. Nobody but the hub's own user may read it.
+//! The data folder: the SQLite database, the signing keys and the admin token. Only the hub's own user may read it.
 
 mod keys;
 mod watch;
@@ -22,48 +22,39 @@ const KEYS: &str = "keys.json";
 const ADMIN_TOKEN: &str = "admin-token";
 const DATABASE: &str = "countersign.db";
 
-/// The folder.
+/// A data folder.
 #[derive(Debug, Clone)]
 pub struct DataDir {
     path: PathBuf,
 }
 
-/// A file of the folder that cannot be used.
+/// Why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// The file system says no.
     #[error("cannot use {path}")]
     Io {
-        /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         cause: io::Error,
     },
-    /// There are no keys: a hub makes them when it starts first.
-    #[error("there is no {path}: name the data folder of a hub that has run, with --data-dir or COUNTERSIGN_DATA_DIR")]
-    NoKeys {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The key file is not one.
+    /// There are no keys: a hub creates them at its first start.
+    #[error(
+        "{path} does not exist: name the data folder of a hub that has been started, with --data-dir or COUNTERSIGN_DATA_DIR"
+    )]
+    NoKeys { path: PathBuf },
+    /// The key file is invalid.
     #[error(
         "{path} is not a key file of countersign ({detail}): restore it from a backup, or remove it to have new keys \
-             made, which voids all links that are out"
+             created, which makes all links that were sent invalid"
     )]
-    Keys {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        detail: String,
-    },
+    Keys { path: PathBuf, detail: String },
 }
 
 impl DataDir {
-    /// Makes the folder if there is none.
+    /// Opens the folder, and creates it if it does not exist.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// When it cannot be created.
     pub fn open(path: &Path) -> Result<Self, DataDirError> {
         let path = std::path::absolute(path).map_err(|cause| DataDirError::Io { path: path.to_owned(), cause })?;
         fs::DirBuilder::new()
@@ -74,10 +65,10 @@ impl DataDir {
         Ok(Self { path })
     }
 
-    /// A folder that is there already.
+    /// Opens an existing folder.
     ///
     /// # Errors
-    /// When it is not.
+    /// When it does not exist.
     pub fn existing(path: &Path) -> Result<Self, DataDirError> {
         if !path.is_dir() {
             return Err(DataDirError::NoKeys { path: path.join(KEYS) });
@@ -85,20 +76,20 @@ impl DataDir {
         Self::open(path)
     }
 
-    /// Where it is.
+    /// The absolute path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The URL of the folder's own database.
     pub fn database_url(&self) -> String {
-        // Characters that mean something in a URL may stand in a path.
+        // A path may contain characters that are special in a URL.
         let path: String =
             url::form_urlencoded::byte_serialize(self.path.join(DATABASE).as_os_str().as_encoded_bytes()).collect();
         format!("sqlite://{}", path.replace("%2F", "/").replace('+', "%20"))
     }
 
-    /// The admin token kept in the folder, made at the first start; and the file that holds it.
+    /// The admin token and its file; created at the first start.
     ///
     /// # Errors
     /// When it cannot be read or written.
@@ -123,22 +114,22 @@ impl DataDir {
         }
     }
 
-    /// Writes a file whole or not at all: beside it first, then in its place. It keeps the owner and the mode of the one that it
-    /// replaces; a new one is its folder's owner's, and nobody else reads it.
+    /// Writes a file atomically: to a temporary file beside it, then by a rename. A replaced file keeps its owner and
+    /// mode. A new file belongs to its folder's owner, and only the owner may read it.
     fn write_secret(&self, name: &str, text: &str) -> Result<(), DataDirError> {
         let path = self.path.join(name);
-        let beside = self.path.join(format!("{name}.new"));
+        let temporary = self.path.join(format!("{name}.new"));
         let write = || {
-            let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
             file_owner::inherit(&file, &path)?;
             writeln!(file, "{text}")?;
             file.sync_all()?;
-            fs::rename(&beside, &path)?;
+            fs::rename(&temporary, &path)?;
             File::open(&self.path)?.sync_all()
         };
         write().map_err(|cause| {
-            // Nobody needs half a secret; that it was not there is no news.
-            let _removed = fs::remove_file(&beside);
+            // The temporary file may be incomplete, or may not exist.
+            let _removed = fs::remove_file(&temporary);
             DataDirError::Io { path: path.clone(), cause }
         })
     }
@@ -154,7 +145,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_micros(0);
 
     #[test]
-    fn secrets_are_made_once_and_only_the_owner_reads_them() {
+    fn secrets_are_created_once_and_only_their_owner_may_read_them() {
         let folder = tempfile::tempdir().expect("a folder");
         let data = DataDir::open(&folder.path().join("a b/data")).expect("opens");
         let (first, file) = data.admin_token().expect("made");

@@ -1,4 +1,4 @@
-//! Takes keys over that were changed while the hub runs.
+//! Reloads the keys of links when their file changes while the hub is running.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,11 @@ use super::keys::KeyStamp;
 use crate::links::KeyRing;
 use crate::time::{SharedClock, Timestamp};
 
-/// How often the file is looked at: links under a new key may be out that long before this replica knows it.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often to check the file. Until then, this replica does not know a new key that another replica may already sign
+/// with.
+const INTERVAL: Duration = Duration::from_secs(5);
 
-/// Looks at the key file every few seconds until told to stop. What cannot be read changes nothing.
+/// Checks the key file every few seconds, until stopped. An unreadable file changes nothing.
 pub async fn watch_keys(
     data: DataDir,
     keys: Arc<KeyRing>,
@@ -24,7 +25,7 @@ pub async fn watch_keys(
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = clock.sleep_until(clock.now() + LOOK, LOOK) => {}
+            () = clock.sleep_until(clock.now() + INTERVAL, INTERVAL) => {}
         }
         let (stamp, now) = (data.key_stamp(), clock.now());
         if stamp == seen && next.is_none_or(|next| now < next) {
@@ -36,8 +37,8 @@ pub async fn watch_keys(
             let file = data.keys_path();
             tracing::error!(
                 file = %file.display(),
-                "the key file of links was taken away: going on with the keys there were, but without it the hub does not \
-                 start again: put it back from a backup"
+                "the key file of links was removed: the hub keeps the keys that it has read, but cannot start again without \
+                 the file: restore it from a backup"
             );
             continue;
         }
@@ -45,13 +46,13 @@ pub async fn watch_keys(
             Ok((live, until)) => {
                 keys.replace(live);
                 next = until;
-                tracing::info!("the keys of links were read anew");
+                tracing::info!("the keys of links were reloaded");
             }
             Err(error) => {
                 next = None;
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    "the keys of links were changed and cannot be used: going on with those there were"
+                    "the key file of links was changed and cannot be used: the hub keeps the keys that it has read"
                 );
             }
         }

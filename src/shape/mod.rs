@@ -1,10 +1,10 @@
-//! Reads what comes from outside into types, and holds each value to its kind.
+//! Strict deserialization of input: each value must have the kind that is expected.
 //!
-//! What serde derives would take an array for an object, field by field, and says in Rust's words what it misses. Here an object is
-//! an object at every depth, its members have names of their own (RFC 8259 §4 leaves open what a name that comes twice means, and
-//! readers differ), and errors say in JSON's words what belongs there.
+//! Serde's derived code accepts an array for a struct, field by field, and its errors name Rust's types. Here an object
+//! must be an object at every depth. Its member names must be unique: RFC 8259 §4 does not define duplicate names, and
+//! readers differ. Unknown fields are refused. Errors name what is expected in JSON's terms.
 
-mod wanted;
+mod expected;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,31 +12,31 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use self::wanted::{Kind, Wanted};
+use self::expected::{Expected, Kind};
 
-/// Some editors and exports begin a text with a byte order mark, which is no part of what it says.
+/// Removes a byte order mark, which some editors and exports write at the beginning of a text.
 pub fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-/// The same of a text that has not been decoded.
+/// Like [`without_mark`], for a text that is not decoded yet.
 pub fn without_mark_bytes(text: &[u8]) -> &[u8] {
     text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
 }
 
-/// A source of data whose values are held to their kinds; also its parts, on their way.
+/// Wraps a deserializer, and its parts, so that the kinds of values are checked.
 pub struct Shaped<T>(pub T);
 
-/// A reader who is handed nothing but what is wanted.
-struct Reader<V> {
+/// A visitor that gets a value only if it has the expected kind.
+struct Checked<V> {
     visitor: V,
-    wanted: Wanted,
+    expected: Expected,
 }
 
-macro_rules! wants {
-    ($($method:ident => $wanted:expr,)*) => {$(
+macro_rules! expects {
+    ($($method:ident => $expected:expr,)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-            self.0.deserialize_any(Reader { visitor, wanted: $wanted })
+            self.0.deserialize_any(Checked { visitor, expected: $expected })
         }
     )*};
 }
@@ -44,20 +44,20 @@ macro_rules! wants {
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Shaped<D> {
     type Error = D::Error;
 
-    wants! {
-        deserialize_any => Wanted::Anything,
-        deserialize_bool => Wanted::Only(Kind::Boolean),
-        deserialize_str => Wanted::Only(Kind::Text),
-        deserialize_string => Wanted::Only(Kind::Text),
-        deserialize_seq => Wanted::Only(Kind::Array),
-        deserialize_map => Wanted::Only(Kind::Object),
-        deserialize_f64 => Wanted::Only(Kind::Number),
-        deserialize_u8 => Wanted::Whole(0, u8::MAX.into()),
-        deserialize_u16 => Wanted::Whole(0, u16::MAX.into()),
-        deserialize_u32 => Wanted::Whole(0, u32::MAX.into()),
-        deserialize_u64 => Wanted::Whole(0, u64::MAX),
-        deserialize_i32 => Wanted::Whole(i32::MIN.into(), i32::MAX.unsigned_abs().into()),
-        deserialize_i64 => Wanted::Whole(i64::MIN, i64::MAX.unsigned_abs()),
+    expects! {
+        deserialize_any => Expected::Anything,
+        deserialize_bool => Expected::Only(Kind::Boolean),
+        deserialize_str => Expected::Only(Kind::Text),
+        deserialize_string => Expected::Only(Kind::Text),
+        deserialize_seq => Expected::Only(Kind::Array),
+        deserialize_map => Expected::Only(Kind::Object),
+        deserialize_f64 => Expected::Only(Kind::Number),
+        deserialize_u8 => Expected::Whole(0, u8::MAX.into()),
+        deserialize_u16 => Expected::Whole(0, u16::MAX.into()),
+        deserialize_u32 => Expected::Whole(0, u32::MAX.into()),
+        deserialize_u64 => Expected::Whole(0, u64::MAX),
+        deserialize_i32 => Expected::Whole(i32::MIN.into(), i32::MAX.unsigned_abs().into()),
+        deserialize_i64 => Expected::Whole(i64::MIN, i64::MAX.unsigned_abs()),
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -66,21 +66,21 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Shaped<D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(Reader { visitor, wanted: Wanted::Fields(fields) })
+        self.0.deserialize_any(Checked { visitor, expected: Expected::Fields(fields) })
     }
 
-    /// Of a name alone: no value from outside is an enum that holds more.
+    /// From a name alone: no enum in input has data.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_any(Reader { visitor, wanted: Wanted::OneOf(variants) })
+        self.0.deserialize_any(Checked { visitor, expected: Expected::OneOf(variants) })
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.0.deserialize_option(Reader { visitor, wanted: Wanted::Anything })
+        self.0.deserialize_option(Checked { visitor, expected: Expected::Anything })
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, D::Error> {
@@ -92,47 +92,47 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Shaped<D> {
     }
 }
 
-macro_rules! takes {
+macro_rules! accepts {
     ($($method:ident($value:ty) is $kind:ident,)*) => {$(
         fn $method<E: de::Error>(self, value: $value) -> Result<V::Value, E> {
-            self.wanted.check(Kind::$kind)?;
-            self.visitor.$method(value).map_err(|error| self.wanted.explain(error))
+            self.expected.check(Kind::$kind)?;
+            self.visitor.$method(value).map_err(|error| self.expected.explain(error))
         }
     )*};
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Reader<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for Checked<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.visitor.expecting(f)
     }
 
-    takes! {
+    accepts! {
         visit_bool(bool) is Boolean,
         visit_i64(i64) is Number,
         visit_u64(u64) is Number,
     }
 
-    /// TOML has numbers that JSON has not, and that would become `null` there.
+    /// TOML has numbers that JSON does not have: they would become `null`.
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<V::Value, E> {
-        self.wanted.check(Kind::Number)?;
+        self.expected.check(Kind::Number)?;
         if !value.is_finite() {
-            return Err(E::custom("expected a number, and nan and inf are none"));
+            return Err(E::custom("expected a number; nan and inf are not allowed"));
         }
-        self.visitor.visit_f64(value).map_err(|error| self.wanted.explain(error))
+        self.visitor.visit_f64(value).map_err(|error| self.expected.explain(error))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<V::Value, E> {
-        self.wanted.check(Kind::Text)?;
-        match self.wanted {
-            Wanted::OneOf(_) => self.visitor.visit_enum(text.into_deserializer()),
+        self.expected.check(Kind::Text)?;
+        match self.expected {
+            Expected::OneOf(_) => self.visitor.visit_enum(text.into_deserializer()),
             _ => self.visitor.visit_str(text),
         }
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
-        self.wanted.check(Kind::Null)?;
+        self.expected.check(Kind::Null)?;
         self.visitor.visit_unit()
     }
 
@@ -145,14 +145,14 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Reader<V> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        self.wanted.check(Kind::Array)?;
+        self.expected.check(Kind::Array)?;
         self.visitor.visit_seq(Shaped(items))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<V::Value, A::Error> {
-        self.wanted.check(Kind::Object)?;
-        let known = match self.wanted {
-            Wanted::Fields(known) => Some(known),
+        self.expected.check(Kind::Object)?;
+        let known = match self.expected {
+            Expected::Fields(known) => Some(known),
             _ => None,
         };
         self.visitor.visit_map(Members { fields, known, names: Names::default() })
@@ -174,13 +174,13 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Shaped<A> {
 /// The members of an object.
 struct Members<A> {
     fields: A,
-    /// The names that there are, where no others may come. What the hub itself has stored is read without this: a newer version may
+    /// The known fields of a struct; others are refused. Stored JSON is read without this check: a newer version may
     /// have written it.
     known: Option<&'static [&'static str]>,
     names: Names,
 }
 
-/// The names that came.
+/// The names that were read.
 #[derive(Default)]
 struct Names {
     known: Vec<&'static str>,
@@ -188,9 +188,9 @@ struct Names {
 }
 
 impl Names {
-    /// Notes a name; answers whether it came for the first time.
-    fn note(&mut self, name: &str, known: Option<&'static [&'static str]>) -> bool {
-        // An object's own fields are few, and cost no copy each.
+    /// Adds a name; returns whether it is new.
+    fn add(&mut self, name: &str, known: Option<&'static [&'static str]>) -> bool {
+        // Known fields are few, and need no copy.
         match known.and_then(|known| known.iter().find(|field| **field == name)) {
             Some(_) if self.known.contains(&name) => false,
             Some(field) => {
@@ -202,7 +202,7 @@ impl Names {
     }
 }
 
-/// Takes a member's name, and notes it.
+/// Reads a member's name, and adds it to the names.
 struct Name<'n, T> {
     inner: T,
     known: Option<&'static [&'static str]>,
@@ -250,8 +250,8 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Name<'_, D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        let wanted = Wanted::OneOf(variants);
-        self.inner.deserialize_any(Name { inner: Reader { visitor, wanted }, known: self.known, names: self.names })
+        let expected = Expected::OneOf(variants);
+        self.inner.deserialize_any(Name { inner: Checked { visitor, expected }, known: self.known, names: self.names })
     }
 
     forward_to_deserialize_any! {
@@ -268,10 +268,10 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Name<'_, V> {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<V::Value, E> {
-        if !self.names.note(name, self.known) {
+        if !self.names.add(name, self.known) {
             return Err(E::custom(format_args!("duplicate field `{name}`")));
         }
-        // The reader first: one around it may note which field it is.
+        // The visitor first: an outer one may record which field it is.
         let read = self.inner.visit_str(name)?;
         match self.known {
             Some(known) if !known.contains(&name) => Err(E::unknown_field(name, known)),
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_its_shape_is_read_as_ever() {
+    fn valid_input_is_read_as_serde_reads_it() {
         let text = r#"{"name": "a\u00e9", "kind": "pear", "count": 3, "share": 1, "inner": {"kind": null}, "list": [{}, {"count": 1}],
             "map": {"x": {"name": "y"}}, "free": [1, {"a": [null, 1.5]}]}"#;
         assert_eq!(read(text), serde_json::from_str(text).map_err(|error| error.to_string()));
@@ -333,7 +333,7 @@ mod tests {
         "unknown field `nam`, expected one of `name`, `kind`, `count`, `share`, `inner`, `list`, `map`, `free`";
 
     #[test]
-    fn what_has_another_is_refused_in_plain_words_at_every_depth() {
+    fn values_of_another_kind_are_refused_at_every_depth() {
         for (text, why) in [
             (r#"["a", null, 3]"#, "expected an object, not an array"),
             (r#"{"inner": ["a"]}"#, "expected an object, not an array"),

@@ -115,7 +115,7 @@ async fn starts_empty_only_with_init(settings: &[&str], forget_database: impl As
 
     forget_database(folder.path()).await;
     let refused = failure(serve(folder.path(), settings)).await;
-    assert!(refused.contains("the database that belongs to it is not") && refused.contains("--init"), "{refused}");
+    assert!(refused.contains("the database that belongs to it does not") && refused.contains("--init"), "{refused}");
     assert!(!folder.path().join("countersign-data/countersign.db").exists(), "nothing was created");
     HubProcess::ready(serve(folder.path(), &[settings, &["--init"]].concat())).await.unwrap().kill().await;
     // From then on both exist.

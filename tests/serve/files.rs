@@ -116,10 +116,11 @@ async fn missing_keys_are_logged_once() {
     let lines = |says: &str| hub.log.lock().unwrap().iter().filter(|line| line.contains(says)).count();
     std::fs::remove_file(&keys).unwrap();
     eventually("it says so", || async { (lines("keys.json") > 0).then_some(()) }).await;
-    assert!(hub.log.lock().unwrap().iter().any(|line| line.contains("put it back from a backup")));
-    let before = lines("read anew");
+    assert!(hub.log.lock().unwrap().iter().any(|line| line.contains("restore it from a backup")));
+    let before = lines("keys of links were reloaded");
     std::fs::write(&keys, kept).unwrap();
-    eventually("and that they are back", || async { (lines("read anew") > before).then_some(()) }).await;
-    assert_eq!(lines("taken away"), 1, "once");
+    eventually("and that they are back", || async { (lines("keys of links were reloaded") > before).then_some(()) })
+        .await;
+    assert_eq!(lines("was removed"), 1, "once");
     assert!(keys.exists(), "and no other file was created in its place");
 }

@@ -17,7 +17,7 @@ async fn invalid_settings_are_refused_with_their_place() {
     let error = failure(serve(&["--listen", "localhost:8081"])).await;
     assert!(error.contains("127.0.0.1:8081 for this machine alone"), "{error}");
     let error = failure(serve(&["--log", "inof"])).await;
-    assert!(error.contains("--log") && error.contains("\"inof\" is no level"), "{error}");
+    assert!(error.contains("--log") && error.contains("\"inof\" is not a log level"), "{error}");
     let mut command = serve(&[]);
     command.env("COUNTERSIGN_ALLOW_TARGETS", "10.0.0.0/99 oops");
     assert!(failure(command).await.contains("--allow-targets"));

@@ -1,10 +1,10 @@
-//! What belongs in a place, and how it is said in JSON's words.
+//! The expected kind of a value, and its name in JSON's terms.
 
 use std::fmt;
 
 use serde::de;
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Null,
@@ -15,15 +15,15 @@ pub(super) enum Kind {
     Object,
 }
 
-/// What belongs in a place.
+/// What value is expected.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Wanted {
-    /// Whatever its reader takes.
+pub(super) enum Expected {
+    /// Any value that the visitor accepts.
     Anything,
     Only(Kind),
     /// An object with these fields, and no others.
     Fields(&'static [&'static str]),
-    /// A whole number between these.
+    /// A whole number in this range.
     Whole(i64, u64),
     OneOf(&'static [&'static str]),
 }
@@ -41,7 +41,7 @@ impl fmt::Display for Kind {
     }
 }
 
-impl fmt::Display for Wanted {
+impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anything => f.write_str("something else"),
@@ -53,20 +53,20 @@ impl fmt::Display for Wanted {
     }
 }
 
-impl Wanted {
-    /// Whether a value of that kind may stand there.
+impl Expected {
+    /// Checks the kind of a value.
     pub(super) fn check<E: de::Error>(self, found: Kind) -> Result<(), E> {
-        let is_wanted = match self {
+        let is_expected = match self {
             Self::Anything => true,
             Self::Only(kind) => kind == found,
             Self::Fields(_) => found == Kind::Object,
             Self::Whole(..) => found == Kind::Number,
             Self::OneOf(_) => found == Kind::Text,
         };
-        if is_wanted { Ok(()) } else { Err(E::custom(format!("expected {self}, not {found}"))) }
+        if is_expected { Ok(()) } else { Err(E::custom(format!("expected {self}, not {found}"))) }
     }
 
-    /// What a reader finds wrong with a value of the right kind.
+    /// Explains the visitor's error about a value of the right kind.
     pub(super) fn explain<E: de::Error>(self, error: E) -> E {
         match self {
             Self::Whole(..) => E::custom(format!("expected {self}")),
