@@ -1,5 +1,5 @@
-//! Processes that help the benchmark: the same program under another command, told what to do by lines of JSON and answering the
-//! same way. They end when their standard input ends, so none of them outlives the benchmark.
+//! Helper processes of the benchmark: the same program with a hidden command. They read orders as lines of JSON, and
+//! answer in the same way. They end when their standard input ends, so none of them outlives the benchmark.
 
 use std::process::Stdio;
 
@@ -33,33 +33,33 @@ impl Helper {
         Ok(Self { name, child, input: input.context("no standard input")?, output })
     }
 
-    /// Tells it something.
-    pub(super) async fn say(&mut self, order: &impl Serialize) -> anyhow::Result<()> {
+    /// Sends an order.
+    pub(super) async fn write(&mut self, order: &impl Serialize) -> anyhow::Result<()> {
         let line = format!("{}\n", serde_json::to_string(order)?);
         self.input.write_all(line.as_bytes()).await.with_context(|| format!("{} has ended", self.name))
     }
 
-    /// Its next answer.
-    pub(super) async fn hear<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
+    /// Reads the next answer.
+    pub(super) async fn read<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
         let line = self.output.next_line().await?.with_context(|| format!("{} has ended", self.name))?;
         serde_json::from_str(&line).with_context(|| format!("{} answered {line:?}", self.name))
     }
 
-    /// Tells it something and waits for the answer.
-    pub(super) async fn ask<T: DeserializeOwned>(&mut self, order: &impl Serialize) -> anyhow::Result<T> {
-        self.say(order).await?;
-        self.hear().await
+    /// Sends an order, and waits for the answer.
+    pub(super) async fn call<T: DeserializeOwned>(&mut self, order: &impl Serialize) -> anyhow::Result<T> {
+        self.write(order).await?;
+        self.read().await
     }
 
-    /// The number of its process.
+    /// Its process id.
     pub(super) fn process(&self) -> anyhow::Result<u32> {
         self.child.id().with_context(|| format!("{} has ended", self.name))
     }
 }
 
-/// This program, without the settings that whoever runs the benchmark has for another hub.
+/// Returns a command for this program, without the environment's settings for other hubs.
 pub(super) fn program() -> anyhow::Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("cannot tell where this program is")?);
+    let mut command = Command::new(std::env::current_exe().context("cannot find this program's file")?);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("COUNTERSIGN_") || text == "REVIEW_TIMEOUT_SEC" {
@@ -70,23 +70,23 @@ pub(super) fn program() -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// What a helper is told, as the helper sees it.
+/// The orders that a helper process reads.
 pub(super) struct Orders(Lines<BufReader<Stdin>>);
 
 impl Orders {
-    /// From standard input.
+    /// Reads orders from standard input.
     pub(super) fn from_stdin() -> Self {
         Self(BufReader::new(tokio::io::stdin()).lines())
     }
 
-    /// The next one; none when there will be no more.
+    /// Returns the next order, or `None` at the end.
     pub(super) async fn next<T: DeserializeOwned>(&mut self) -> anyhow::Result<Option<T>> {
         let line = self.0.next_line().await?;
-        line.map(|line| serde_json::from_str(&line).with_context(|| format!("no order: {line:?}"))).transpose()
+        line.map(|line| serde_json::from_str(&line).with_context(|| format!("invalid order: {line:?}"))).transpose()
     }
 }
 
-/// Answers whoever gives the orders.
+/// Writes an answer to standard output.
 pub(super) fn answer(answer: &impl Serialize) -> anyhow::Result<()> {
     output::print_exact(format!("{}\n", serde_json::to_string(answer)?).as_bytes())
 }

@@ -15,7 +15,7 @@ use tokio::process::{Child, ChildStderr};
 use super::super::output;
 use super::helper::program;
 
-/// How long it may take to start, and to stop.
+/// Timeout of its start, its stop and each call.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running hub.
@@ -29,13 +29,13 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    /// Starts one on what is in the folder and in the database; the folder holds a SQLite database when none is named.
+    /// Starts a hub with the data of the folder and the database. Without a database, it uses SQLite in the folder.
     pub(super) async fn start(folder: &Path, database: Option<&SecretString>) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let token = crate::identity::new_token_secret();
         let mut command = program()?;
         command
-            // With a folder of its own for each scenario, and one PostgreSQL database for all.
+            // `--init`: each scenario has a new folder, while all share one PostgreSQL database.
             .args(["serve", "--init", "--listen", "127.0.0.1:0", "--data-dir", "."])
             .current_dir(folder)
             .env("COUNTERSIGN_ADMIN_TOKEN", &token)
@@ -50,17 +50,19 @@ impl Hub {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
         let began = Instant::now();
         let mut child = command.spawn().context("cannot start the hub")?;
-        let process = child.id().context("the hub has ended")?;
+        let process = child.id().context("the hub exited")?;
         let mut lines = BufReader::new(child.stdout.take().context("no standard output")?).lines();
         let warnings = child.stderr.take().context("no standard error")?;
         let passing = tokio::spawn(pass_on(warnings));
-        let first = tokio::time::timeout(PATIENCE, lines.next_line()).await.context("the hub does not start")??;
+        let first =
+            tokio::time::timeout(PATIENCE, lines.next_line()).await.context("the hub did not start in time")??;
         let Some(first) = first else {
             passing.await?;
-            anyhow::bail!("the hub did not start: see above");
+            anyhow::bail!("the hub did not start: see its messages above");
         };
-        let (_, url) = first.split_once(" ready at ").with_context(|| format!("the hub said {first:?}"))?;
-        // Read on, so that the pipe neither fills nor breaks.
+        let (_, url) =
+            first.split_once(" ready at ").with_context(|| format!("unexpected output of the hub: {first:?}"))?;
+        // Keep reading, so that the pipe neither fills nor breaks.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let mut hub = Self { child, process, http, token, url: url.to_owned(), started_in: Duration::ZERO };
         hub.call(Method::GET, "/healthz", None).await?;
@@ -68,25 +70,24 @@ impl Hub {
         Ok(hub)
     }
 
-    /// From starting its process to its first answer.
+    /// Time from the start of the process to the first answer.
     pub(super) const fn started_in(&self) -> Duration {
         self.started_in
     }
 
-    /// The number of its process.
+    /// Its process id.
     pub(super) const fn process(&self) -> u32 {
         self.process
     }
 
-    /// The token that may do everything.
+    /// The admin token.
     pub(super) fn token(&self) -> &str {
         &self.token
     }
 
-    /// Where it listens.
     pub(super) fn address(&self) -> anyhow::Result<SocketAddr> {
         let address = self.url.trim_start_matches("http://");
-        address.parse().with_context(|| format!("the hub is at {}, which is no address", self.url))
+        address.parse().with_context(|| format!("the hub's URL {} contains no IP address", self.url))
     }
 
     /// Makes a call that must succeed.
@@ -105,13 +106,14 @@ impl Hub {
     pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         let process = i32::try_from(self.process).ok().and_then(rustix::process::Pid::from_raw);
         rustix::process::kill_process(process.context("no process")?, rustix::process::Signal::TERM)?;
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.context("the hub does not stop")??;
+        let ended =
+            tokio::time::timeout(PATIENCE, self.child.wait()).await.context("the hub did not stop in time")??;
         anyhow::ensure!(ended.success(), "the hub ended with {ended}");
         Ok(())
     }
 }
 
-/// Passes on what the hub warns of, but not that it is told to stop.
+/// Prints the hub's warnings, except its message about the stop.
 async fn pass_on(warnings: ChildStderr) {
     let mut lines = BufReader::new(warnings).lines();
     while let Ok(Some(line)) = lines.next_line().await {

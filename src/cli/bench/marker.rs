@@ -1,21 +1,20 @@
-//! What tells one ask from the others: a mark in its command, which comes back in the messages about it.
+//! A mark in each request's command, which identifies the request in the messages about it.
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What every mark begins with.
+/// Prefix of every mark.
 const START: &str = "bench:";
 /// Digits of the number.
 const NUMBER: usize = 8;
-/// Digits of the moment: what a `u64` may need.
-const MOMENT: usize = 20;
+/// Digits of the time: enough for any `u64`.
+const TIME: usize = 20;
 
-/// Asks that are counted together: those of one phase of a scenario. One ASCII letter.
+/// The phase of a scenario, whose requests are counted together. One ASCII letter.
 pub(super) type Kind = char;
 
-/// One ask, as its command names it.
+/// The mark of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Marker {
-    /// What it is counted with.
     pub(super) kind: Kind,
     /// Counts from 0 within its kind.
     pub(super) number: u32,
@@ -23,7 +22,7 @@ pub(super) struct Marker {
     pub(super) sent: u64,
 }
 
-/// Nanoseconds on the clock that all processes of one machine share and nobody sets.
+/// Nanoseconds of the monotonic clock, which all processes of a machine share.
 pub(super) fn now() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
     let (seconds, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
@@ -31,16 +30,16 @@ pub(super) fn now() -> u64 {
 }
 
 impl Marker {
-    /// As text, which always has the same length.
+    /// Returns its text, which always has the same length.
     pub(super) fn text(self) -> String {
-        format!("{START}{}:{:0NUMBER$}:{:0MOMENT$}", self.kind, self.number, self.sent)
+        format!("{START}{}:{:0NUMBER$}:{:0TIME$}", self.kind, self.number, self.sent)
     }
 
-    /// The first mark in a message. Looks at nothing else, so that reading costs little.
+    /// Finds the first mark in a message. The message is not parsed, which would cost CPU time.
     pub(super) fn find(message: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(message).ok()?;
         let (_, after) = text.split_once(START)?;
-        let mut parts = after.get(..NUMBER + MOMENT + 3)?.split(':');
+        let mut parts = after.get(..NUMBER + TIME + 3)?.split(':');
         let kind = parts.next()?.chars().next()?;
         Some(Self { kind, number: parts.next()?.parse().ok()?, sent: parts.next()?.parse().ok()? })
     }

@@ -1,18 +1,18 @@
-//! What all scenarios do with what they measure.
+//! Functions that all scenarios share.
 
 use crate::cli::output;
 
-/// Tells how far it is.
-pub(super) fn say(text: &str) {
+/// Prints progress to standard error.
+pub(super) fn progress(text: &str) {
     output::eprint(&format!("bench: {text}"));
 }
 
-/// So many in that time, in nanoseconds, as a rate.
+/// Returns a rate per second; times are in nanoseconds.
 pub(super) fn per_second(count: u32, start: u64, end: u64) -> f64 {
     f64::from(count) * 1e9 / end.saturating_sub(start).max(1) as f64
 }
 
-/// The middle one, or the mean of the two in the middle.
+/// Returns the median.
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_counts_seconds() {
+    fn a_rate_is_per_second() {
         assert_eq!(per_second(10, 0, 2_000_000_000), 5.0);
     }
 }

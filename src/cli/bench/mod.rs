@@ -1,5 +1,7 @@
-//! `countersign bench`: what a hub does on this machine. Hub, sink and load are processes of their own, so that what each of them
-//! uses can be told apart; the hub is the one that `countersign serve` starts, and is spoken to over HTTP alone.
+//! `countersign bench`: measures a hub on this machine.
+//!
+//! The hub, the sink (which receives messages) and the load (which creates requests) are separate processes, so that
+//! the CPU and memory of each can be measured. The hub is a normal `countersign serve`, and is used over HTTP only.
 
 mod body;
 mod helper;
@@ -24,7 +26,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 pub(super) use self::load::BenchLoad;
-use self::measure::say;
+use self::measure::progress;
 use self::scenarios::{drain, fanout, idle, latency, rate, render};
 use self::sheet::Sheet;
 pub(super) use self::sink::BenchSink;
@@ -34,56 +36,56 @@ use super::output;
 use super::signals::Signals;
 use crate::store::Store;
 
-/// Measure what a hub does on this machine.
+/// Measure the performance of a hub on this machine.
 #[derive(Debug, Args)]
 pub(super) struct Bench {
-    /// An empty PostgreSQL database to use; what the run makes stays in it [default: SQLite in a temporary folder]
+    /// An empty PostgreSQL database to use; the run leaves its data there [default: SQLite in a temporary folder]
     #[arg(long, value_name = "URL")]
     database: Option<SecretString>,
-    /// Do little of everything: checks that nothing is lost, and measures nothing worth knowing
+    /// Run small versions of all scenarios: checks that no message is lost; the figures are not meaningful
     #[arg(long)]
     short: bool,
-    /// Only these, comma-separated [default: all]
+    /// Run only these scenarios, comma-separated [default: all]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<Scenario>,
-    /// Clients that ask at once where there is no pause [default: 128]
+    /// Concurrent clients that create requests without a pause [default: 128]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     clients: Option<u32>,
-    /// Seconds of one measurement; some take three times as long [default: 10]
+    /// Duration of one measurement in seconds; some take three times as long [default: 10]
     #[arg(long, value_name = "N", conflicts_with = "short", value_parser = clap::value_parser!(u32).range(1..=3_600))]
     seconds: Option<u32>,
-    /// Asks during the outage of `drain` [default: 100000]
+    /// Requests created during the outage of `drain` [default: 100000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     backlog: Option<u32>,
-    /// Requests in the database that `idle` starts the hub on [default: 20000]
+    /// Requests in the database of `idle` [default: 20000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     fill: Option<u32>,
-    /// Write the figures as JSON to a file; with `-` to standard output in place of the table
+    /// Write the figures as JSON to a file, or with `-` to standard output instead of the table
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// What can be measured.
+/// The scenarios.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Scenario {
-    /// How much it takes and tells
+    /// Maximum throughput of requests and messages
     Rate,
-    /// How long until somebody is told
+    /// Time from a request to the arrival of its message
     Latency,
-    /// What one bad target does to the others
+    /// Effect of one bad target on the others
     Fanout,
-    /// What follows an outage
+    /// Recovery after an outage of the target
     Drain,
-    /// What it costs while nothing happens
+    /// Start time and memory of a hub without load
     Idle,
-    /// How long it takes to make a message
+    /// Time to render a message
     Render,
 }
 
 impl Bench {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::listen()?;
-        // Dropped half-way, all processes and the folder go with it.
+        // Dropping the future ends all processes and deletes the folder.
         let sheets = tokio::select! {
             sheets = self.sheets() => sheets?,
             _ = signals.next() => anyhow::bail!("stopped; nothing was measured"),
@@ -107,7 +109,7 @@ impl Bench {
 
     async fn sheets(&self) -> anyhow::Result<Vec<Sheet>> {
         if cfg!(debug_assertions) && !self.short {
-            say("this is a debug build, which is many times slower than a release build");
+            progress("this is a debug build, which is many times slower than a release build");
         }
         self.check_database().await?;
         let site = Site::new(self.database.clone(), self.sizes())?;
@@ -118,7 +120,7 @@ impl Bench {
         };
         let mut sheets = Vec::new();
         for scenario in <Scenario as clap::ValueEnum>::value_variants().iter().filter(|scenario| wanted(scenario)) {
-            say(&format!("{scenario:?}").to_lowercase());
+            progress(&format!("{scenario:?}").to_lowercase());
             let sheet = match (scenario, &empty) {
                 (Scenario::Rate, _) => rate::run(&site).await?,
                 (Scenario::Latency, _) => latency::run(&site).await?,
@@ -133,14 +135,14 @@ impl Bench {
         Ok(sheets)
     }
 
-    /// A run overwrites policies and deletes endpoints, so it is refused where there could be any.
+    /// Refuses a database with tables: a run overwrites policies and deletes endpoints.
     async fn check_database(&self) -> anyhow::Result<()> {
         let Some(url) = self.database.as_ref().map(ExposeSecret::expose_secret) else { return Ok(()) };
         anyhow::ensure!(
             url.starts_with("postgres://") || url.starts_with("postgresql://"),
-            "--database: begins with postgres://; without it, SQLite is measured"
+            "--database: the URL must begin with postgres://; without this option, SQLite is measured"
         );
-        anyhow::ensure!(Store::is_unused(url).await?, "--database: there are tables in it; give a new, empty database");
+        anyhow::ensure!(Store::is_unused(url).await?, "--database: it contains tables; use a new, empty database");
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! What the benchmark's hub is configured with and asked: two groups must approve, rules judge every command.
+//! The configuration of the benchmark's hub, and the request that clients create: two groups must approve, and rules
+//! check every command.
 
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ pub(super) fn manifest(endpoints: &[Value]) -> Value {
             "orders-db": {
                 "description": "Orders, production",
                 "slots": [{"group": "dba"}, {"group": "security"}],
-                // Nobody decides here, and nothing is to expire during a run.
+                // No request is decided, and none may expire during a run.
                 "timeout_seconds": 86_400,
                 "reject_reason_required": true,
                 "guardrails": [
@@ -31,13 +32,13 @@ pub(super) fn manifest(endpoints: &[Value]) -> Value {
     })
 }
 
-/// An endpoint of the sink's: a system that is told of everything.
+/// Returns an endpoint that receives all events.
 pub(super) fn endpoint(name: &str, url: &str) -> Value {
     json!({"name": name, "channel": "custom", "url": url})
 }
 
-/// An ask whose command holds the mark.
-pub(super) fn ask(mark: &str) -> Value {
+/// Returns a request whose command contains the mark.
+pub(super) fn request(mark: &str) -> Value {
     json!({
         "resource": "orders-db",
         "language": "sql",

@@ -1,26 +1,26 @@
-//! What a scenario found out: the same figures for people and for programs.
+//! The figures of a scenario: the same for the table and for JSON.
 
 use serde_json::{Map, Value, json};
 
-use super::stage::Outcome;
+use super::stage::LoadOutcome;
 
-/// How wide the column of names is.
+/// Width of the column of names.
 const NAMES: usize = 50;
-/// How wide the column of values is.
+/// Width of the column of values.
 const VALUES: usize = 12;
 
-/// Asks and messages of a scenario, counted.
+/// Counts of requests and messages.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Count {
-    /// Asks answered 201.
+    /// Requests answered 201.
     asked: u64,
-    /// Of those, whose messages arrived at every healthy endpoint.
+    /// Of those, the ones whose messages arrived at every healthy endpoint.
     delivered: u64,
     /// Messages that did not arrive.
     lost: u64,
-    /// Messages that came more than once.
+    /// Messages that arrived again.
     duplicates: u64,
-    /// Asks answered otherwise, or not at all.
+    /// Requests with another answer, or none.
     refused: u64,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Count {
 #[derive(Debug)]
 pub(super) struct Sheet {
     name: &'static str,
-    /// None when nothing was asked.
+    /// None when no requests were created.
     count: Option<Count>,
     trouble: Option<String>,
     lines: Vec<Line>,
@@ -42,13 +42,13 @@ struct Line {
 }
 
 impl Sheet {
-    /// An empty one.
+    /// Returns an empty sheet.
     pub(super) const fn new(name: &'static str) -> Self {
         Self { name, count: None, trouble: None, lines: Vec::new() }
     }
 
-    /// Counts what came of some asks.
-    pub(super) fn count(&mut self, outcome: &Outcome) {
+    /// Adds the counts of an outcome.
+    pub(super) fn count(&mut self, outcome: &LoadOutcome) {
         let count = self.count.get_or_insert_default();
         count.asked += u64::from(outcome.asked.accepted());
         count.delivered += u64::from(outcome.report.delivered);
@@ -63,31 +63,31 @@ impl Sheet {
         self.lines.push(Line { key: key.into(), text: text.into(), value: json!(value) });
     }
 
-    /// Adds a measurement, or that there is none; a thousandth is more than it is good for.
+    /// Adds a measurement, or that there is none. Rounded to thousandths, which is beyond its precision.
     pub(super) fn measured(&mut self, key: impl Into<String>, text: impl Into<String>, value: impl Into<Option<f64>>) {
         let value = value.into().filter(|value| value.is_finite());
         let value = value.map(|value| (value * 1_000.0).round() / 1_000.0);
         self.lines.push(Line { key: key.into(), text: text.into(), value: json!(value) });
     }
 
-    /// What went wrong, if anything did.
+    /// The failure of the scenario, if there was one.
     pub(super) fn fault(&self) -> Option<String> {
         let Count { lost, refused, .. } = self.count?;
         if lost > 0 {
             return Some(format!("{}: {lost} messages were lost", self.name));
         }
         let trouble = self.trouble.as_deref().unwrap_or_default();
-        (refused > 0).then(|| format!("{}: {refused} asks were not answered 201: {trouble}", self.name))
+        (refused > 0).then(|| format!("{}: {refused} requests were not answered 201: {trouble}", self.name))
     }
 
-    /// Its name and its figures as JSON.
+    /// Returns its name, and its figures as JSON.
     pub(super) fn json(&self) -> (String, Value) {
         let lines = self.lines.iter().map(|line| (line.key.clone(), line.value.clone()));
         let counts = self.counts().map(|(key, _, value)| (key.to_owned(), json!(value)));
         (self.name.to_owned(), Value::Object(Map::from_iter(counts.chain(lines))))
     }
 
-    /// As a table.
+    /// Returns its figures as a table.
     pub(super) fn table(&self) -> String {
         let row = |text: &str, value: &Value| format!("  {text:NAMES$}{:>VALUES$}\n", shown(value));
         let counts: String = self.counts().map(|(_, text, value)| row(text, &json!(value))).collect();
@@ -98,18 +98,18 @@ impl Sheet {
     fn counts(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         let counts = |Count { asked, delivered, lost, duplicates, refused }| {
             [
-                ("asked", "asks answered 201", asked),
-                ("delivered", "of these, told everywhere", delivered),
+                ("asked", "requests answered 201", asked),
+                ("delivered", "of these, delivered everywhere", delivered),
                 ("lost", "messages lost", lost),
-                ("duplicates", "messages told again", duplicates),
-                ("refused", "asks not answered 201", refused),
+                ("duplicates", "messages delivered again", duplicates),
+                ("refused", "requests not answered 201", refused),
             ]
         };
         self.count.map(counts).into_iter().flatten()
     }
 }
 
-/// A number as people read it.
+/// Formats a number for the table.
 fn shown(value: &Value) -> String {
     match (value.as_u64(), value.as_f64()) {
         (Some(whole), _) => grouped(&whole.to_string()),
@@ -120,7 +120,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Digits with a comma between the thousands.
+/// Adds commas between the thousands.
 fn grouped(digits: &str) -> String {
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
     let comma = |(place, digit): (usize, char)| {
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_shown_as_precisely_as_they_are_read() {
+    fn numbers_are_rounded_and_grouped_for_the_table() {
         for (value, text) in [
             (json!(0), "0"),
             (json!(1_234_567), "1,234,567"),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_and_the_json_hold_the_same() {
+    fn the_table_and_the_json_have_the_same_figures() {
         let mut sheet = Sheet::new("rate");
         sheet.measured("a", "how fast", 1.234_12);
         sheet.measured("b", "nothing", None);
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_loss_is_a_fault() {
-        let mut outcome = Outcome::default();
+        let mut outcome = LoadOutcome::default();
         outcome.asked.sent = 3;
         outcome.report.missing = 1;
         let mut sheet = Sheet::new("rate");

@@ -1,12 +1,12 @@
-//! How much each scenario does.
+//! The size of each scenario.
 
 use std::time::Duration;
 
 use super::load::Extent;
 
-/// Asks a second where their number is fixed.
+/// Requests per second of the open loops.
 pub(super) const STEADY: u32 = 50;
-/// Fresh asks a second beside a backlog.
+/// New requests per second while a backlog drains.
 pub(super) const FRESH: u32 = 20;
 
 /// The sizes of one run.
@@ -14,34 +14,34 @@ pub(super) const FRESH: u32 = 20;
 pub(super) struct Sizes {
     /// Clients of a closed loop.
     pub(super) clients: u32,
-    /// Until caches and connections are there.
+    /// Fills caches and opens connections before a measurement.
     pub(super) warm_up: Extent,
     /// A closed loop that measures a rate.
     pub(super) busy: Extent,
-    /// The closed loops of `fanout`, of which there are many, each with four messages an ask to wait for.
+    /// The closed loops of `fanout`. They are short, since there are many, and each request has four messages.
     pub(super) burst: Extent,
     /// The open loop of `latency`.
     pub(super) latency: Extent,
-    /// The open loops of `fanout` and `drain`, of which there are more.
+    /// The open loops of `fanout` and `drain`.
     pub(super) steady: Extent,
-    /// How often `fanout` measures each way of misbehaving.
+    /// Repetitions of each bad mode in `fanout`.
     pub(super) rounds: u32,
-    /// Asks made during the outage of `drain`.
+    /// Requests created during the outage of `drain`.
     pub(super) backlog: u32,
-    /// Requests that `idle` makes.
+    /// Requests that `idle` creates.
     pub(super) fill: u32,
     /// How often `idle` starts the hub on the same database.
     pub(super) starts: u32,
-    /// How many messages of each sort `render` makes.
+    /// Messages of each kind that `render` makes.
     pub(super) renders: u32,
-    /// How long the hub is left alone until it is idle.
+    /// Time after which a hub without load counts as idle.
     pub(super) settle: Duration,
-    /// How long nothing may arrive until what is missing counts as lost.
+    /// Time without an arrival after which missing messages count as lost.
     pub(super) patience: Duration,
 }
 
 impl Sizes {
-    /// Those that measure.
+    /// The sizes of a measurement.
     pub(super) const fn full(seconds: u32) -> Self {
         Self {
             clients: 128,
@@ -56,12 +56,12 @@ impl Sizes {
             starts: 3,
             renders: 5_000,
             settle: Duration::from_secs(3),
-            // Back-off after a long outage may make single messages wait for minutes.
+            // After a long outage, back-off can delay single messages for minutes.
             patience: Duration::from_secs(900),
         }
     }
 
-    /// Those that check that nothing is lost and measure nothing worth knowing.
+    /// Small sizes, which only check that no message is lost.
     pub(super) const fn short() -> Self {
         Self {
             clients: 16,

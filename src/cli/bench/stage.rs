@@ -1,4 +1,4 @@
-//! The three processes of a scenario: a hub, a sink that takes its messages, a load that asks it.
+//! The three processes of a scenario: a hub, a sink that receives its messages, and a load that creates requests.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,25 +16,24 @@ use super::load::{self, Asked, Extent, Job, Pace};
 use super::sizes::Sizes;
 use super::{policy, sink, usage};
 
-/// How often the sink is asked whether everything has arrived.
-const LOOK: Duration = Duration::from_millis(50);
+/// Interval at which the sink is polled for missing messages.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Where scenarios take place.
+/// The folder, database and sizes of a run.
 pub(super) struct Site {
     root: TempDir,
     database: Option<SecretString>,
-    /// How much they do.
     pub(super) sizes: Sizes,
 }
 
 impl Site {
-    /// A new folder, and the database if one is named.
+    /// Creates a temporary folder, and uses the database if one is given.
     pub(super) fn new(database: Option<SecretString>, sizes: Sizes) -> anyhow::Result<Self> {
         let root = tempfile::Builder::new().prefix("countersign-bench-").tempdir().context("cannot make a folder")?;
         Ok(Self { root, database, sizes })
     }
 
-    /// Starts a hub. Those of the same name share a data folder, and SQLite's file in it.
+    /// Starts a hub. Hubs with the same name share a data folder, and the SQLite file in it.
     pub(super) async fn hub(&self, name: &str) -> anyhow::Result<Hub> {
         Hub::start(&self.folder(name), self.database.as_ref()).await
     }
@@ -44,27 +43,27 @@ impl Site {
     }
 }
 
-/// What came of some asks: of the asking, and of the messages.
+/// The outcome of some requests: their answers, and their messages.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outcome {
+pub(super) struct LoadOutcome {
     pub(super) asked: Asked,
     pub(super) report: sink::Report,
 }
 
-impl Outcome {
-    /// Messages that arrived, a second: until the last one had.
+impl LoadOutcome {
+    /// Arrived messages per second, until the last one.
     pub(super) fn rate(&self) -> f64 {
         super::measure::per_second(self.report.delivered, self.asked.started, self.report.last)
     }
 }
 
-/// Processor time that was used, in seconds.
+/// CPU time, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cpu {
     pub(super) hub: f64,
     pub(super) sink: f64,
     pub(super) load: f64,
-    /// Of all PostgreSQL processes of the machine; none without any, and none when another database is used.
+    /// Of all PostgreSQL processes of the machine. None if there are none, or the database is SQLite.
     pub(super) postgres: Option<f64>,
 }
 
@@ -79,30 +78,30 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts all three, and configures the hub to tell the sink at these paths.
-    pub(super) async fn set(site: &Site, name: &str, paths: &[&str]) -> anyhow::Result<Self> {
+    /// Starts all three, and configures the hub with endpoints for these paths of the sink.
+    pub(super) async fn start(site: &Site, name: &str, paths: &[&str]) -> anyhow::Result<Self> {
         let hub = site.hub(name).await?;
         let mut sink = Helper::start("bench-sink", &[], None)?;
-        let sink::Place { address: target } = sink.hear().await?;
+        let sink::SinkAddress { address: target } = sink.read().await?;
         let arguments = ["--hub".to_owned(), hub.address()?.to_string()];
         let load = Helper::start("bench-load", &arguments, Some(hub.token()))?;
         let postgres = site.database.is_some();
         let mut stage = Self { hub, sizes: site.sizes, sink, load, target, postgres };
         stage.open().await?;
-        stage.forget_endpoints().await?;
+        stage.delete_endpoints().await?;
         let endpoints: Vec<_> = paths.iter().map(|path| stage.endpoint(path)).collect();
         stage.hub.call(Method::POST, "/v1/apply", Some(&policy::manifest(&endpoints))).await?;
         Ok(stage)
     }
 
-    /// An endpoint for a path of the sink.
+    /// Returns an endpoint for a path of the sink.
     pub(super) fn endpoint(&self, path: &str) -> Value {
         let name = path.trim_matches('/').replace('/', "-");
         policy::endpoint(&name, &format!("http://{}{path}", self.target))
     }
 
-    /// A database that is used again has those of the scenario before, whose sink is gone.
-    async fn forget_endpoints(&self) -> anyhow::Result<()> {
+    /// Deletes the endpoints of an earlier scenario, whose sink has ended, from a shared database.
+    async fn delete_endpoints(&self) -> anyhow::Result<()> {
         let list = self.hub.call(Method::GET, "/v1/endpoints?limit=500", None).await?;
         let items = list.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for id in items.iter().filter_map(|item| item.get("id").and_then(Value::as_str)) {
@@ -111,39 +110,39 @@ impl Stage {
         Ok(())
     }
 
-    /// Opens the sink; answers when that was.
+    /// Opens the sink; returns the time of that.
     pub(super) async fn open(&mut self) -> anyhow::Result<u64> {
-        self.sink.ask(&sink::Order::Open).await
+        self.sink.call(&sink::Order::Open).await
     }
 
     /// Closes the sink.
     pub(super) async fn close(&mut self) -> anyhow::Result<()> {
-        self.sink.ask(&sink::Order::Close).await
+        self.sink.call(&sink::Order::Close).await
     }
 
-    /// Has the sink forget what arrived, and let go of what it holds up.
+    /// Makes the sink forget all messages, and end answers that hang.
     pub(super) async fn reset(&mut self) -> anyhow::Result<()> {
-        self.sink.ask(&sink::Order::Reset).await
+        self.sink.call(&sink::Order::Reset).await
     }
 
-    /// Asks, waits for all answers.
-    pub(super) async fn ask(&mut self, job: Job) -> anyhow::Result<Asked> {
+    /// Creates requests, and waits for all answers.
+    pub(super) async fn run(&mut self, job: Job) -> anyhow::Result<Asked> {
         self.begin(job).await?;
-        self.load.hear().await
+        self.load.read().await
     }
 
-    /// Begins to ask.
+    /// Begins to create requests.
     pub(super) async fn begin(&mut self, job: Job) -> anyhow::Result<()> {
-        self.load.say(&load::Order::Start(job)).await
+        self.load.write(&load::Order::Start(job)).await
     }
 
-    /// Stops what [`Stage::begin`] began that would not end by itself.
+    /// Stops a job without an end that [`Stage::begin`] started.
     pub(super) async fn end(&mut self) -> anyhow::Result<Asked> {
-        self.load.ask(&load::Order::Stop).await
+        self.load.call(&load::Order::Stop).await
     }
 
-    /// Waits until everything has arrived, or nothing more does.
-    pub(super) async fn arrival(&mut self, kind: char, asked: Asked, paths: &[&str]) -> anyhow::Result<Outcome> {
+    /// Waits until all messages have arrived, or none has for too long.
+    pub(super) async fn arrival(&mut self, kind: char, asked: Asked, paths: &[&str]) -> anyhow::Result<LoadOutcome> {
         let expect = sink::Expect {
             kind,
             paths: paths.iter().map(|path| (*path).to_owned()).collect(),
@@ -152,38 +151,38 @@ impl Stage {
         };
         let (mut least, mut since) = (u32::MAX, Instant::now());
         loop {
-            let missing: u32 = self.sink.ask(&sink::Order::Missing(expect.clone())).await?;
+            let missing: u32 = self.sink.call(&sink::Order::Missing(expect.clone())).await?;
             if missing < least {
                 (least, since) = (missing, Instant::now());
             }
             if missing == 0 || since.elapsed() > self.sizes.patience {
                 break;
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
-        let report = self.sink.ask(&sink::Order::Report(expect)).await?;
-        Ok(Outcome { asked, report })
+        let report = self.sink.call(&sink::Order::Report(expect)).await?;
+        Ok(LoadOutcome { asked, report })
     }
 
-    /// A closed loop, until all its messages have arrived.
-    pub(super) async fn busy(&mut self, kind: char, extent: Extent, paths: &[&str]) -> anyhow::Result<Outcome> {
-        let asked = self.ask(Job { kind, pace: Pace::Clients(self.sizes.clients), extent }).await?;
+    /// Runs a closed loop until all its messages have arrived.
+    pub(super) async fn busy(&mut self, kind: char, extent: Extent, paths: &[&str]) -> anyhow::Result<LoadOutcome> {
+        let asked = self.run(Job { kind, pace: Pace::Clients(self.sizes.clients), extent }).await?;
         self.arrival(kind, asked, paths).await
     }
 
-    /// An open loop, until all its messages have arrived.
+    /// Runs an open loop until all its messages have arrived.
     pub(super) async fn steady(
         &mut self,
         kind: char,
         rate: u32,
         extent: Extent,
         paths: &[&str],
-    ) -> anyhow::Result<Outcome> {
-        let asked = self.ask(Job { kind, pace: Pace::PerSecond(rate), extent }).await?;
+    ) -> anyhow::Result<LoadOutcome> {
+        let asked = self.run(Job { kind, pace: Pace::PerSecond(rate), extent }).await?;
         self.arrival(kind, asked, paths).await
     }
 
-    /// Processor time used so far.
+    /// CPU time used so far.
     pub(super) fn cpu(&self) -> anyhow::Result<Cpu> {
         Ok(Cpu {
             hub: usage::cpu_seconds(self.hub.process())?,
@@ -193,8 +192,8 @@ impl Stage {
         })
     }
 
-    /// Stops the hub as an operator would; the others end with their input.
-    pub(super) async fn clear(mut self) -> anyhow::Result<()> {
+    /// Stops the hub as an operator would. The others end with their standard input.
+    pub(super) async fn stop(mut self) -> anyhow::Result<()> {
         self.reset().await?;
         self.hub.stop().await
     }

@@ -1,4 +1,4 @@
-//! What processes use of the machine, as `/proc` tells.
+//! Memory and CPU time of processes, from `/proc`.
 
 use std::fs;
 
@@ -7,13 +7,13 @@ use anyhow::Context;
 /// Memory of one process, in KiB.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Memory {
-    /// Resident now.
+    /// Current resident memory.
     pub(super) now: u64,
-    /// The most since the process began, or since [`forget_peak`].
+    /// Peak since the process started, or since [`reset_peak`].
     pub(super) peak: u64,
 }
 
-/// What a process has resident.
+/// Returns the resident memory of a process.
 pub(super) fn memory(process: u32) -> anyhow::Result<Memory> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
@@ -25,34 +25,35 @@ pub(super) fn memory(process: u32) -> anyhow::Result<Memory> {
     Ok(Memory { now, peak: field("VmHWM").unwrap_or(now) })
 }
 
-/// Lets the peak begin anew. Where the kernel does not let us, it stays the one since the process began.
-pub(super) fn forget_peak(process: u32) {
+/// Resets the peak. Where the kernel does not permit this, the peak stays that since the start of the process.
+pub(super) fn reset_peak(process: u32) {
     let _kept = fs::write(format!("/proc/{process}/clear_refs"), "5");
 }
 
-/// Seconds of processor time that a process has used, in user and in kernel mode.
+/// Returns the CPU time of a process in seconds, in user and kernel mode.
 pub(super) fn cpu_seconds(process: u32) -> anyhow::Result<f64> {
     let path = format!("/proc/{process}/stat");
     let stat = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    let (_, [user, kernel, ..]) = fields(&stat).with_context(|| format!("{path} cannot be understood"))?;
+    let (_, [user, kernel, ..]) = fields(&stat).with_context(|| format!("{path} has an unknown format"))?;
     Ok(seconds(user + kernel))
 }
 
-/// The same of all PostgreSQL processes of this machine together, those that have ended included; none when there are none.
+/// Returns the CPU time of all PostgreSQL processes of this machine in seconds, including those that have ended; `None`
+/// if there are none.
 pub(super) fn postgres_cpu_seconds() -> Option<f64> {
     let stats = fs::read_dir("/proc").ok()?.filter_map(|entry| {
         let stat = fs::read_to_string(entry.ok()?.path().join("stat")).ok()?;
         let (name, ticks) = fields(&stat)?;
-        // A server process that ended counts as its parent's child.
+        // The time of a server process that has ended is in its parent's time of children.
         (name == "postgres").then(|| ticks.iter().sum::<u64>())
     });
     let ticks: Vec<_> = stats.collect();
     (!ticks.is_empty()).then(|| seconds(ticks.iter().sum()))
 }
 
-/// The name, and the ticks: user and kernel, then those of children that ended (`proc_pid_stat(5)`).
+/// Parses the name, and the ticks: user and kernel, then those of children that have ended (`proc_pid_stat(5)`).
 fn fields(stat: &str) -> Option<(&str, [u64; 4])> {
-    // The name may hold blanks and brackets itself.
+    // The name may contain spaces and brackets.
     let (head, tail) = stat.rsplit_once(')')?;
     let (_, name) = head.split_once('(')?;
     let mut ticks = tail.split_whitespace().skip(11).map_while(|field| field.parse().ok());
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_uses_something() {
+    fn this_process_uses_memory_and_cpu() {
         let own = std::process::id();
         let memory = memory(own).unwrap();
         assert!(memory.now > 0 && memory.peak >= memory.now / 2, "{memory:?}");
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_hold_anything() {
+    fn a_name_may_contain_spaces_and_brackets() {
         let stat = "7 (a) b (c) S 1 7 7 0 -1 4194560 1 2 3 4 10 20 30 40 20 0 1 0 5";
         assert_eq!(fields(stat), Some(("a) b (c", [10, 20, 30, 40])));
     }

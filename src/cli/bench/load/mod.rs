@@ -1,7 +1,7 @@
-//! The load: asks the hub as many clients do. Told what to do by lines on standard input, so that it ends when whoever started it
-//! ends.
+//! The load: creates requests as many clients do. It reads orders from standard input, so that it ends with the process
+//! that started it.
 
-mod asker;
+mod client;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use self::asker::{Asker, Target};
+use self::client::{Client, Target};
 use super::helper::{Orders, answer};
 use super::marker::{Kind, now};
 
-/// Ask for a benchmark.
+/// Create requests for a benchmark.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BenchLoad {
     /// Where the hub listens
@@ -29,68 +29,65 @@ pub(in crate::cli) struct BenchLoad {
     token: SecretString,
 }
 
-/// What a load can be told.
+/// An order to the load.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Order {
-    /// Ask like this; answered with [`Asked`] when all asks are answered.
+    /// Creates requests; answered with [`Asked`] when all requests are answered.
     Start(Job),
-    /// Start no more asks.
+    /// Starts no more requests.
     Stop,
 }
 
-/// Asks to make.
+/// The requests to create.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Job {
-    /// Their kind.
     pub(super) kind: Kind,
-    /// How they follow one another.
     pub(super) pace: Pace,
-    /// How many.
     pub(super) extent: Extent,
 }
 
-/// How asks follow one another.
+/// The pace of requests.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Pace {
-    /// So many clients, each of which asks anew as soon as it is answered.
+    /// A closed loop: this many clients, each of which sends its next request once the last is answered.
     Clients(u32),
-    /// So many a second, on schedule, however long answers take.
+    /// An open loop: this many requests per second on schedule, however long the answers take.
     PerSecond(u32),
 }
 
-/// When it is enough; an order to stop ends it earlier.
+/// When a job ends. An order to stop ends it earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Extent {
     Count(u32),
     Seconds(u32),
-    UntilTold,
+    UntilStopped,
 }
 
-/// What came of a job.
+/// The result of a job.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Asked {
-    /// Asks made, numbered from 0.
+    /// Number of requests sent, numbered from 0.
     pub(super) sent: u32,
-    /// Those that were not answered 201.
+    /// Numbers of the requests that were not answered 201.
     pub(super) failed: Vec<u32>,
-    /// What the first of those met with.
+    /// The first failure.
     pub(super) trouble: Option<String>,
-    /// When the first ask was made.
+    /// Start of the first request.
     pub(super) started: u64,
-    /// When the last was answered.
+    /// Time of the last answer.
     pub(super) ended: u64,
 }
 
 impl Asked {
-    /// Asks that were answered 201.
+    /// Number of requests that were answered 201.
     pub(super) fn accepted(&self) -> u32 {
         self.sent.saturating_sub(self.failed.len() as u32)
     }
 
-    /// Those a second.
+    /// Requests answered 201 per second.
     pub(super) fn rate(&self) -> f64 {
         super::measure::per_second(self.accepted(), self.started, self.ended)
     }
@@ -101,7 +98,7 @@ struct Run {
     target: Target,
     extent: Extent,
     until: Option<Instant>,
-    /// A std mutex: held for a step, never across an await.
+    /// A std mutex: locked for a step, never across an await.
     asked: Mutex<Asked>,
     stopped: tokio_util::sync::CancellationToken,
 }
@@ -110,19 +107,19 @@ impl BenchLoad {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         let mut orders = Orders::from_stdin();
         while let Some(order) = orders.next().await? {
-            // One to stop what has ended by itself comes late, and means nothing.
+            // A stop order for a job that has already ended is ignored.
             let Order::Start(job) = order else { continue };
             let run = Arc::new(Run::new(Target::new(self.hub, &self.token, job.kind)?, job.extent));
             let mut work = tokio::spawn(Arc::clone(&run).work(job.pace));
             let ended = tokio::select! {
                 ended = &mut work => ended,
-                told = orders.next::<Order>() => {
-                    told?;
+                order = orders.next::<Order>() => {
+                    order?;
                     run.stopped.cancel();
                     work.await
                 }
             };
-            ended.context("the load broke off")?;
+            ended.context("the load panicked")?;
             answer(&*run.asked())?;
         }
         Ok(())
@@ -133,7 +130,7 @@ impl Run {
     fn new(target: Target, extent: Extent) -> Self {
         let until = match extent {
             Extent::Seconds(seconds) => Some(Instant::now() + Duration::from_secs(seconds.into())),
-            Extent::Count(_) | Extent::UntilTold => None,
+            Extent::Count(_) | Extent::UntilStopped => None,
         };
         let asked = Mutex::new(Asked { started: now(), ..Asked::default() });
         Self { target, extent, until, asked, stopped: tokio_util::sync::CancellationToken::new() }
@@ -156,18 +153,18 @@ impl Run {
         for _ in 0..clients {
             let run = Arc::clone(&self);
             busy.spawn(async move {
-                let mut asker = Asker::default();
+                let mut client = Client::default();
                 while let Some(number) = run.next() {
-                    run.ask(&mut asker, number).await;
+                    run.create(&mut client, number).await;
                 }
             });
         }
         busy.join_all().await;
     }
 
-    /// An open loop: whoever is not answered yet does not hold up the next.
+    /// An open loop: a request that is not answered yet does not delay the next.
     async fn open(self: Arc<Self>, rate: u32) {
-        let idle = Arc::new(Mutex::new(Vec::<Asker>::new()));
+        let idle = Arc::new(Mutex::new(Vec::<Client>::new()));
         let mut ticks = tokio::time::interval(Duration::from_secs(1) / rate.max(1));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         let mut busy = JoinSet::new();
@@ -176,22 +173,22 @@ impl Run {
             let (run, idle) = (Arc::clone(&self), Arc::clone(&idle));
             busy.spawn(async move {
                 let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-                let mut asker = kept.unwrap_or_default();
-                run.ask(&mut asker, number).await;
-                idle.lock().unwrap_or_else(PoisonError::into_inner).push(asker);
+                let mut client = kept.unwrap_or_default();
+                run.create(&mut client, number).await;
+                idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
             });
-            // Keeps the set as small as what is under way.
+            // Removes the tasks that have ended.
             while busy.try_join_next().is_some() {}
         }
         busy.join_all().await;
     }
 
-    /// The number of the next ask, unless it is enough.
+    /// The number of the next request, unless the job has reached its extent.
     fn next(&self) -> Option<u32> {
         let mut asked = self.asked();
         let enough = match self.extent {
             Extent::Count(count) => asked.sent >= count,
-            Extent::Seconds(_) | Extent::UntilTold => self.until.is_some_and(|until| Instant::now() >= until),
+            Extent::Seconds(_) | Extent::UntilStopped => self.until.is_some_and(|until| Instant::now() >= until),
         };
         if enough || self.stopped.is_cancelled() {
             return None;
@@ -200,8 +197,8 @@ impl Run {
         Some(asked.sent - 1)
     }
 
-    async fn ask(&self, asker: &mut Asker, number: u32) {
-        let answered = asker.ask(&self.target, number).await;
+    async fn create(&self, client: &mut Client, number: u32) {
+        let answered = client.create(&self.target, number).await;
         let mut asked = self.asked();
         asked.ended = now();
         if let Err(trouble) = answered {

@@ -1,4 +1,4 @@
-//! What one endpoint that misbehaves does to four that are well.
+//! The effect of one misbehaving endpoint on four healthy ones.
 
 use anyhow::Context;
 use reqwest::Method;
@@ -7,28 +7,32 @@ use serde_json::Value;
 use super::super::sheet::Sheet;
 use super::super::sink::Mode;
 use super::super::sizes::STEADY;
-use super::super::stage::{Outcome, Site, Stage};
+use super::super::stage::{LoadOutcome, Site, Stage};
 use super::super::usage;
 
 const HEALTHY: [&str; 4] = ["/healthy/1", "/healthy/2", "/healthy/3", "/healthy/4"];
 
 /// One measurement, with the fifth endpoint in one mode.
 struct Round {
-    steady: Outcome,
-    busy: Outcome,
+    steady: LoadOutcome,
+    busy: LoadOutcome,
     peak_kib: f64,
 }
 
-/// Measures it. All well and one bad take turns, so that what changes with time (the size of the database, other programs)
-/// meets both.
+/// Runs the scenario. Rounds with and without the bad endpoint alternate, so that changes over time (the size of the
+/// database, other programs) affect both.
 pub(in crate::cli::bench) async fn run(site: &Site) -> anyhow::Result<Sheet> {
-    let mut stage = Stage::set(site, "fanout", &HEALTHY).await?;
+    let mut stage = Stage::start(site, "fanout", &HEALTHY).await?;
     stage.busy('w', site.sizes.warm_up, &HEALTHY).await?;
     let mut sheet = Sheet::new("fanout");
     for mode in Mode::BAD {
         let (mut well, mut bad) = (Vec::new(), Vec::new());
         for number in 1..=site.sizes.rounds {
-            super::super::measure::say(&format!("fanout: {}, round {number} of {}", mode.name(), site.sizes.rounds));
+            super::super::measure::progress(&format!(
+                "fanout: {}, round {number} of {}",
+                mode.name(),
+                site.sizes.rounds
+            ));
             well.push(round(&mut stage, Mode::Healthy).await?);
             bad.push(round(&mut stage, mode).await?);
         }
@@ -38,7 +42,7 @@ pub(in crate::cli::bench) async fn run(site: &Site) -> anyhow::Result<Sheet> {
         }
         compare(&mut sheet, mode.name(), &well, &bad);
     }
-    stage.clear().await?;
+    stage.stop().await?;
     Ok(sheet)
 }
 
@@ -46,11 +50,11 @@ async fn round(stage: &mut Stage, mode: Mode) -> anyhow::Result<Round> {
     let input = stage.endpoint(&format!("/{}/fifth", mode.name()));
     let made = stage.hub.call(Method::POST, "/v1/endpoints", Some(&input)).await?;
     let id = made.get("id").and_then(Value::as_str).context("the endpoint has no id")?;
-    usage::forget_peak(stage.hub.process());
+    usage::reset_peak(stage.hub.process());
     let steady = stage.steady('a', STEADY, stage.sizes.steady, &HEALTHY).await?;
     let busy = stage.busy('b', stage.sizes.burst, &HEALTHY).await?;
     let peak_kib = usage::memory(stage.hub.process())?.peak as f64;
-    // What waits for it goes with it, and what it holds up is let go: the next round begins afresh.
+    // Its waiting deliveries are discarded, and its answers that hang are ended, before the next round.
     stage.hub.call(Method::DELETE, &format!("/v1/endpoints/{id}"), None).await?;
     stage.reset().await?;
     Ok(Round { steady, busy, peak_kib })
@@ -64,13 +68,13 @@ fn compare(sheet: &mut Sheet, mode: &str, well: &[Round], bad: &[Round]) {
     let mut add = |key: &str, text: &str, value: f64| {
         sheet.measured(format!("{mode}_{key}"), format!("{mode}: {text}"), value);
     };
-    add("p99_healthy_ms", "ms p99 at the four, all well", p99_well);
+    add("p99_healthy_ms", "ms p99 at the four, all healthy", p99_well);
     add("p99_ms", "ms p99 at the four, one bad", p99_bad);
-    add("p99_ratio", "p99, bad over well", p99_bad / p99_well);
-    add("rate_healthy", "asks told per second, all well", rate_well);
-    add("rate", "asks told per second, one bad", rate_bad);
-    add("rate_ratio", "rate, bad over well", rate_bad / rate_well);
-    add("peak_rss_difference_kib", "KiB resident at most, more than well", peak_bad - peak_well);
+    add("p99_ratio", "p99, bad over healthy", p99_bad / p99_well);
+    add("rate_healthy", "requests delivered per second, all healthy", rate_well);
+    add("rate", "requests delivered per second, one bad", rate_bad);
+    add("rate_ratio", "rate, bad over healthy", rate_bad / rate_well);
+    add("peak_rss_difference_kib", "KiB peak memory, more than healthy", peak_bad - peak_well);
 }
 
 fn median(rounds: &[Round], of: impl Fn(&Round) -> f64) -> f64 {

@@ -1,9 +1,9 @@
-//! What a hub costs that does nothing: how soon it answers, and what it has resident; on an empty database and on a used one.
+//! The cost of a hub without load: its start time and memory, on an empty database and on a filled one.
 
 use serde_json::Value;
 
 use super::super::load::Extent;
-use super::super::measure::{median, say};
+use super::super::measure::{median, progress};
 use super::super::sheet::Sheet;
 use super::super::stage::{Site, Stage};
 use super::super::usage;
@@ -11,22 +11,22 @@ use super::super::usage;
 const PATHS: [&str; 1] = ["/healthy/1"];
 const NAME: &str = "idle";
 
-/// A hub that was started and left alone.
+/// Measurements of a hub without load.
 pub(in crate::cli::bench) struct Start {
-    /// Until it answered, on a database that an earlier start has made.
+    /// Time to the first answer, on an existing database.
     start_ms: f64,
-    /// The same of the very first start.
+    /// Time to the first answer of the first start, which creates the database.
     first_ms: f64,
     rss_kib: u64,
-    /// Requests that wait.
+    /// Pending requests.
     requests: u64,
 }
 
-/// Starts a hub on what is there, more than once, and stops it.
+/// Starts and stops a hub on the present data, several times.
 pub(in crate::cli::bench) async fn start(site: &Site) -> anyhow::Result<Start> {
     let first = site.hub(NAME).await?;
     let first_ms = first.started_in().as_secs_f64() * 1_000.0;
-    // A hub that has only just begun to answer does not listen to signals yet.
+    // A hub that has just started to answer does not handle signals yet.
     tokio::time::sleep(site.sizes.settle).await;
     first.stop().await?;
     let mut times = Vec::new();
@@ -43,12 +43,13 @@ pub(in crate::cli::bench) async fn start(site: &Site) -> anyhow::Result<Start> {
     Ok(Start { start_ms: median(times), first_ms, rss_kib, requests })
 }
 
-/// Fills the database and starts the hub again. `empty` was measured before any other scenario, since they may share the database.
+/// Fills the database and starts the hub again. `empty` was measured before any other scenario, since they can share a
+/// database.
 pub(in crate::cli::bench) async fn run(site: &Site, empty: &Start) -> anyhow::Result<Sheet> {
-    let mut stage = Stage::set(site, NAME, &PATHS).await?;
-    say(&format!("idle: {} asks are made", site.sizes.fill));
+    let mut stage = Stage::start(site, NAME, &PATHS).await?;
+    progress(&format!("idle: creating {} requests", site.sizes.fill));
     let filled = stage.busy('a', Extent::Count(site.sizes.fill), &PATHS).await?;
-    stage.clear().await?;
+    stage.stop().await?;
     let used = start(site).await?;
 
     let mut sheet = Sheet::new(NAME);

@@ -1,4 +1,4 @@
-//! How much a hub takes and tells when many clients ask without a pause.
+//! The maximum throughput: many clients create requests without a pause.
 
 use super::super::sheet::Sheet;
 use super::super::stage::{Site, Stage};
@@ -6,20 +6,20 @@ use super::super::usage;
 
 const PATHS: [&str; 1] = ["/healthy/1"];
 
-/// Measures it.
+/// Runs the scenario.
 pub(in crate::cli::bench) async fn run(site: &Site) -> anyhow::Result<Sheet> {
-    let mut stage = Stage::set(site, "rate", &PATHS).await?;
+    let mut stage = Stage::start(site, "rate", &PATHS).await?;
     stage.busy('w', site.sizes.warm_up, &PATHS).await?;
-    usage::forget_peak(stage.hub.process());
+    usage::reset_peak(stage.hub.process());
     let before = stage.cpu()?;
     let outcome = stage.busy('a', site.sizes.busy, &PATHS).await?;
     let after = stage.cpu()?;
     let memory = usage::memory(stage.hub.process())?;
-    stage.clear().await?;
+    stage.stop().await?;
 
     let mut sheet = Sheet::new("rate");
     sheet.whole("clients", "clients", site.sizes.clients.into());
-    sheet.measured("asks_per_second", "asks answered per second", outcome.asked.rate());
+    sheet.measured("asks_per_second", "requests answered per second", outcome.asked.rate());
     sheet.measured("deliveries_per_second", "messages arrived per second", outcome.rate());
     sheet.whole("body_bytes", "bytes of a message", outcome.report.body_bytes);
     let thousands = f64::from(outcome.report.delivered) / 1_000.0;
@@ -33,7 +33,7 @@ pub(in crate::cli::bench) async fn run(site: &Site) -> anyhow::Result<Sheet> {
         sheet.measured(format!("cpu_seconds_per_1000_{name}"), text, used.map(|used| used / thousands));
     }
     sheet.whole("hub_rss_kib", "KiB resident, hub", memory.now);
-    sheet.whole("hub_peak_rss_kib", "KiB resident at most, hub", memory.peak);
+    sheet.whole("hub_peak_rss_kib", "KiB peak memory, hub", memory.peak);
     sheet.count(&outcome);
     Ok(sheet)
 }

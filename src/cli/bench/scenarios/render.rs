@@ -1,4 +1,4 @@
-//! How long it takes to make a message: the template, the check against the channel's schema, and the size.
+//! The time to render a message: the template, the check against the channel's schema, and the size.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::store::endpoints::Channel;
 
 const KIND: &str = "request.created";
 
-/// Renders the message that asks, for each channel, here and one after the other.
+/// Renders the message that asks for a decision, for each channel, in this process and one after the other.
 pub(in crate::cli::bench) fn run(site: &Site) -> anyhow::Result<Sheet> {
     let channels = Channels::new(None)?;
     let mut sheet = Sheet::new("render");
@@ -28,7 +28,7 @@ pub(in crate::cli::bench) fn run(site: &Site) -> anyhow::Result<Sheet> {
             let (name, sort) = (channel.as_str(), sample.as_str());
             sheet.measured(
                 format!("{name}_{sort}_us"),
-                format!("µs for a message that asks, {name}, {sort}"),
+                format!("µs to render a message, {name}, {sort}"),
                 median(took),
             );
         }

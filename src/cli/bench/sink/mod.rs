@@ -1,5 +1,5 @@
-//! The sink: a small HTTP server that takes what the hub sends, counts it, and behaves as each path says. Told what to do by lines
-//! on standard input, so that it ends when whoever started it ends.
+//! The sink: a small HTTP server that receives and counts the hub's messages, and behaves as each path says. It reads
+//! orders from standard input, so that it ends with the process that started it.
 
 mod mode;
 mod port;
@@ -28,45 +28,45 @@ use super::body;
 use super::helper::{Orders, answer};
 use super::marker::{self, Marker};
 
-/// Take messages for a benchmark.
+/// Receive messages for a benchmark.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BenchSink {}
 
-/// What a sink can be told to do. Each is answered by a line.
+/// An order to the sink. Each is answered by a line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Order {
-    /// Take connections from now on; answers when that was, by the shared clock.
+    /// Accepts connections from now on; answered with the time of that, by the shared clock.
     Open,
-    /// Refuse connections, and break those that are open.
+    /// Refuses connections, and closes open ones.
     Close,
-    /// Forget what has arrived, and let go of messages that are held up.
+    /// Forgets all messages, and ends answers that hang.
     Reset,
-    /// How many messages are missing.
+    /// Answered with the number of missing messages.
     Missing(Expect),
-    /// All about the messages of some asks: a [`Report`].
+    /// Answered with a [`Report`] on the messages of some requests.
     Report(Expect),
 }
 
-/// The first line of a sink: where it listens once it is open.
+/// The first line of a sink: the address where it listens once it is open.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Place {
+pub(super) struct SinkAddress {
     pub(super) address: SocketAddr,
 }
 
 #[derive(Default)]
 struct State {
-    /// A std mutex: held to count, never across an await.
+    /// A std mutex: locked to count, never across an await.
     tallies: Mutex<Tallies>,
-    /// Cancelled to let go of what is held up.
+    /// Cancelled to end answers that hang.
     release: Mutex<CancellationToken>,
 }
 
 impl BenchSink {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         let state = Arc::new(State::default());
-        let mut port = Port::hold()?;
-        answer(&Place { address: port.address() })?;
+        let mut port = Port::reserve()?;
+        answer(&SinkAddress { address: port.address() })?;
         let mut orders = Orders::from_stdin();
         while let Some(order) = orders.next().await? {
             match order {
@@ -105,7 +105,7 @@ impl State {
         self.release.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn take(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
+    async fn receive(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
         let (head, incoming) = request.into_parts();
         let message = body::read(incoming).await.map_err(io::Error::other)?;
         let now = marker::now();
@@ -116,18 +116,18 @@ impl State {
     }
 }
 
-/// Serves until told to stop; then breaks all connections.
+/// Serves until `stop`, then closes all connections.
 async fn serve(listener: TcpListener, state: Arc<State>, stop: CancellationToken) {
-    while let Some(taken) = stop.run_until_cancelled(listener.accept()).await {
-        // A connection that broke before it was taken is the hub's to make again.
-        let Ok((stream, _)) = taken else { continue };
+    while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
+        // The hub repeats a connection that broke before it was accepted.
+        let Ok((stream, _)) = accepted else { continue };
         tokio::spawn(stop.clone().run_until_cancelled_owned(converse(stream, Arc::clone(&state))));
     }
 }
 
 async fn converse(stream: TcpStream, state: Arc<State>) {
-    let service = service_fn(|request| state.take(request));
-    let _slow_at_worst = stream.set_nodelay(true);
-    // Connections end as modes want it, and when the hub has enough of an answer.
+    let service = service_fn(|request| state.receive(request));
+    let _slower_without = stream.set_nodelay(true);
+    // An error is normal: some modes break the connection, and the hub closes it after a long answer.
     let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,4 +1,4 @@
-//! How a target behaves: the first part of its path says so.
+//! The behaviour of a target, chosen by the first segment of its path.
 
 use std::convert::Infallible;
 use std::io;
@@ -11,11 +11,11 @@ use futures_util::stream;
 use hyper::Response;
 use tokio_util::sync::CancellationToken;
 
-/// How large an answer can be that nobody wants: 256 MiB.
+/// Size of a huge answer: 256 MiB.
 const HUGE: usize = 256 * 1024 * 1024;
-/// A part of it.
+/// Size of one chunk of it.
 const PART: usize = 64 * 1024;
-/// How long a target that drips takes for each byte.
+/// Time per byte of a target that drips.
 const DRIP: Duration = Duration::from_secs(1);
 
 /// A behaviour.
@@ -23,19 +23,19 @@ const DRIP: Duration = Duration::from_secs(1);
 pub(in crate::cli::bench) enum Mode {
     /// Answers at once.
     Healthy,
-    /// Takes the message and says nothing.
+    /// Accepts the message and never answers.
     Hang,
-    /// Answers a byte a second.
+    /// Answers one byte per second.
     Drip,
-    /// Answers far too much.
+    /// Answers with a huge body.
     Huge,
 }
 
 impl Mode {
-    /// Those that are no good.
+    /// The misbehaving modes.
     pub(in crate::cli::bench) const BAD: [Self; 3] = [Self::Hang, Self::Drip, Self::Huge];
 
-    /// What a path begins with.
+    /// First segment of the path.
     pub(in crate::cli::bench) const fn name(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",
@@ -51,7 +51,7 @@ impl Mode {
         Self::BAD.into_iter().find(|mode| mode.name() == first).unwrap_or(Self::Healthy)
     }
 
-    /// The answer, or none, once `release` says that it is enough.
+    /// Answers. `release` ends an answer that hangs or drips.
     pub(super) async fn answer(self, release: CancellationToken) -> io::Result<Response<Body>> {
         match self {
             Self::Healthy => Ok(Response::new(Body::empty())),
@@ -77,7 +77,7 @@ impl Mode {
     }
 }
 
-/// An answer that says that it will be huge.
+/// An answer with the `Content-Length` of a huge one.
 fn long(body: Body) -> Response<Body> {
     let mut answer = Response::new(body);
     answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(HUGE));

@@ -1,4 +1,4 @@
-//! The sink's port, which can be closed without being lost to another program.
+//! The sink's port, which stays reserved while it is closed.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,35 +8,35 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Connections that may wait to be taken.
+/// Backlog of connections that wait to be accepted.
 const WAITING: u32 = 1_024;
 
-/// A port of this machine, held all the time.
+/// A port of this machine, reserved all the time.
 pub(super) struct Port {
     address: SocketAddr,
     state: State,
 }
 
 enum State {
-    /// Bound, so that nobody else gets it, the hub's own outgoing connections included; connecting to it is refused.
+    /// Bound but not listening: connections are refused, and neither another program nor the hub's outgoing connections
+    /// get it.
     Closed(TcpSocket),
-    /// Somebody serves it until told to stop.
+    /// A task serves it until the token is cancelled.
     Open(CancellationToken, JoinHandle<()>),
 }
 
 impl Port {
-    /// A free port, closed.
-    pub(super) fn hold() -> anyhow::Result<Self> {
+    /// Reserves a free port, closed.
+    pub(super) fn reserve() -> anyhow::Result<Self> {
         let socket = bound(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         Ok(Self { address: socket.local_addr()?, state: State::Closed(socket) })
     }
 
-    /// Where it is.
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Takes connections from now on, and gives them to `serve`.
+    /// Starts to listen, and passes the listener to `serve`.
     pub(super) fn open<F: Future<Output = ()> + Send + 'static>(
         self,
         serve: impl FnOnce(TcpListener, CancellationToken) -> F,
@@ -51,9 +51,9 @@ impl Port {
     pub(super) async fn close(self) -> anyhow::Result<Self> {
         let State::Open(stop, task) = self.state else { return Ok(self) };
         stop.cancel();
-        task.await.context("the sink broke off")?;
+        task.await.context("the sink panicked")?;
         let mut socket = bound(self.address);
-        // The kernel may need a moment to let go of the port.
+        // The kernel may release the port only after some milliseconds.
         for _ in 0..100 {
             if socket.is_ok() {
                 break;
@@ -67,8 +67,8 @@ impl Port {
 
 fn bound(address: SocketAddr) -> anyhow::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    // Old connections of the same port linger for a minute.
+    // Old connections of the port stay in TIME_WAIT for a minute.
     socket.set_reuseaddr(true)?;
-    socket.bind(address).with_context(|| format!("cannot have {address}"))?;
+    socket.bind(address).with_context(|| format!("cannot bind {address}"))?;
     Ok(socket)
 }

@@ -1,4 +1,5 @@
-//! What has arrived: no message is kept, only its number, how long it took, and when the first and the last came.
+//! Counts of the messages that arrived. Messages are not kept, only their numbers, their latencies, and the times of
+//! the first and the last.
 
 use std::collections::HashMap;
 
@@ -6,39 +7,38 @@ use serde::{Deserialize, Serialize};
 
 use super::super::marker::{Kind, Marker};
 
-/// Asks of which something is wanted, and where their messages should have arrived.
+/// The messages that should have arrived: of which requests, and at which paths.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in crate::cli::bench) struct Expect {
-    /// Which asks.
     pub(in crate::cli::bench) kind: Kind,
     /// Paths of the endpoints that must have every message.
     pub(in crate::cli::bench) paths: Vec<String>,
-    /// How many were sent: those numbered from 0.
+    /// Number of requests sent, numbered from 0.
     pub(in crate::cli::bench) sent: u32,
-    /// Those among them that were not answered 201: whether they arrive does not matter.
+    /// Numbers of the requests that were not answered 201. Their messages may arrive or not.
     pub(in crate::cli::bench) failed: Vec<u32>,
 }
 
-/// What became of the messages of some asks.
+/// What arrived of the messages of some requests.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(in crate::cli::bench) struct Report {
-    /// Messages that should have arrived and have not, over all paths.
+    /// Missing messages, over all paths.
     pub(in crate::cli::bench) missing: u32,
-    /// Asks whose messages arrived at every path.
+    /// Requests whose messages arrived at every path.
     pub(in crate::cli::bench) delivered: u32,
-    /// Messages that came again.
+    /// Messages that arrived again.
     pub(in crate::cli::bench) duplicates: u32,
     /// Mean size of a body.
     pub(in crate::cli::bench) body_bytes: u64,
-    /// When the first arrived.
+    /// Time of the first arrival.
     pub(in crate::cli::bench) first: u64,
-    /// When the last arrived.
+    /// Time of the last arrival.
     pub(in crate::cli::bench) last: u64,
-    /// From sending an ask to the arrival of its message.
+    /// Time from sending a request to the arrival of its message.
     pub(in crate::cli::bench) took: Spread,
 }
 
-/// How long something took, in milliseconds.
+/// Percentiles of a duration, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(in crate::cli::bench) struct Spread {
     pub(in crate::cli::bench) p50: f64,
@@ -51,10 +51,10 @@ pub(in crate::cli::bench) struct Spread {
 #[derive(Debug, Default)]
 pub(super) struct Tallies(HashMap<(String, Kind), Tally>);
 
-/// One stream.
+/// One stream of messages.
 #[derive(Debug, Default)]
 struct Tally {
-    /// A bit for each number.
+    /// One bit per number.
     seen: Vec<u64>,
     duplicates: u32,
     bytes: u64,
@@ -80,12 +80,12 @@ impl Tallies {
         tally.took.push(u32::try_from(now.saturating_sub(marker.sent) / 1_000).unwrap_or(u32::MAX));
     }
 
-    /// How many messages should have arrived and have not.
+    /// Number of missing messages.
     pub(super) fn missing(&self, expect: &Expect) -> u32 {
         expect.paths.iter().map(|path| self.missing_at(path, expect)).sum()
     }
 
-    /// All about the messages of some asks.
+    /// Reports on the messages of some requests.
     pub(super) fn report(&self, expect: &Expect) -> Report {
         let tallies: Vec<_> = expect.paths.iter().filter_map(|path| self.0.get(&(path.clone(), expect.kind))).collect();
         let mut took: Vec<u32> = tallies.iter().flat_map(|tally| tally.took.iter().copied()).collect();
@@ -112,9 +112,9 @@ impl Tallies {
 }
 
 impl Tally {
-    /// Whether it comes for the first time.
+    /// Notes a number; returns whether it is new.
     fn see(&mut self, number: u32) -> bool {
-        let (word, bit) = place(number);
+        let (word, bit) = position(number);
         if self.seen.len() <= word {
             self.seen.resize(word + 1, 0);
         }
@@ -125,26 +125,26 @@ impl Tally {
     }
 
     fn has(&self, number: u32) -> bool {
-        let (word, bit) = place(number);
+        let (word, bit) = position(number);
         self.seen.get(word).is_some_and(|word| word & bit != 0)
     }
 
     fn seen_below(&self, end: u32) -> u32 {
-        let (word, bit) = place(end);
+        let (word, bit) = position(end);
         let whole: u32 = self.seen.iter().take(word).map(|word| word.count_ones()).sum();
         whole + self.seen.get(word).map_or(0, |word| (word & (bit - 1)).count_ones())
     }
 }
 
 /// Word and bit of a number.
-const fn place(number: u32) -> (usize, u64) {
+const fn position(number: u32) -> (usize, u64) {
     (number as usize / 64, 1 << (number % 64))
 }
 
 impl Spread {
     fn of(micros: &mut [u32]) -> Self {
         micros.sort_unstable();
-        // The nearest rank: a value that was measured, none in between.
+        // Nearest rank: always a measured value, never an interpolated one.
         let at = |percent: usize| {
             let rank = (micros.len() * percent).div_ceil(100);
             micros.get(rank.saturating_sub(1)).map_or(0.0, |micros| f64::from(*micros) / 1_000.0)
@@ -179,8 +179,8 @@ mod tests {
         note(&mut tallies, "/2", 5);
         let report = tallies.report(&expect(130, &[]));
         assert_eq!((report.missing, report.delivered, report.duplicates, report.body_bytes), (1, 129, 1, 10));
-        assert_eq!(tallies.missing(&expect(130, &[70])), 0, "what was refused need not arrive");
-        assert_eq!(tallies.missing(&expect(131, &[5])), 3, "what was refused may arrive");
+        assert_eq!(tallies.missing(&expect(130, &[70])), 0, "a failed request's message need not arrive");
+        assert_eq!(tallies.missing(&expect(131, &[5])), 3, "a failed request's message may arrive");
     }
 
     #[test]

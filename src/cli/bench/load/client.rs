@@ -1,4 +1,4 @@
-//! One client: a connection that is kept, and asks that differ in their mark alone.
+//! One client: a kept connection, and requests that differ only in their mark.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,27 +13,27 @@ use tokio::net::TcpStream;
 use super::super::body;
 use super::super::marker::{Kind, Marker, now};
 
-/// How long one ask may take.
+/// Timeout of one request.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Bytes of a refusal that are shown.
+/// Bytes of an error response that are shown.
 const SHOWN: usize = 300;
 
-/// The hub to ask, and what to ask it: the same for all clients.
+/// The hub, and the request to create. The same for all clients.
 pub(super) struct Target {
     hub: SocketAddr,
     authority: String,
     authorization: String,
     kind: Kind,
-    /// The body before and behind the mark.
+    /// The body before and after the mark.
     body: (String, String),
 }
 
 impl Target {
-    /// Asks of one kind for a hub.
+    /// Returns requests of one kind for a hub.
     pub(super) fn new(hub: SocketAddr, token: &SecretString, kind: Kind) -> anyhow::Result<Self> {
         let mark = Marker { kind, number: 0, sent: 0 }.text();
-        let body = super::super::policy::ask(&mark).to_string();
-        let (before, after) = body.split_once(&mark).ok_or_else(|| anyhow::anyhow!("the ask has no mark"))?;
+        let body = super::super::policy::request(&mark).to_string();
+        let (before, after) = body.split_once(&mark).ok_or_else(|| anyhow::anyhow!("the request has no mark"))?;
         Ok(Self {
             hub,
             authority: hub.to_string(),
@@ -55,13 +55,13 @@ impl Target {
 
 /// A client.
 #[derive(Default)]
-pub(super) struct Asker {
+pub(super) struct Client {
     connection: Option<SendRequest<String>>,
 }
 
-impl Asker {
-    /// Asks once; when that fails, says why, and takes a new connection for the next ask.
-    pub(super) async fn ask(&mut self, target: &Target, number: u32) -> Result<(), String> {
+impl Client {
+    /// Creates one request. After a failure, returns the reason; the next request uses a new connection.
+    pub(super) async fn create(&mut self, target: &Target, number: u32) -> Result<(), String> {
         match tokio::time::timeout(PATIENCE, self.try_once(target, number)).await {
             Ok(Ok((StatusCode::CREATED, _))) => Ok(()),
             Ok(Ok((status, answer))) => {
@@ -95,7 +95,7 @@ async fn connect(hub: SocketAddr) -> anyhow::Result<SendRequest<String>> {
     let stream = TcpStream::connect(hub).await?;
     stream.set_nodelay(true)?;
     let (connection, driver) = handshake(TokioIo::new(stream)).await?;
-    // It ends with the connection; whoever uses that hears of any trouble.
+    // It ends with the connection, whose user gets any error.
     tokio::spawn(driver);
     Ok(connection)
 }
