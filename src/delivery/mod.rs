@@ -6,7 +6,7 @@
 //! 1. **Outbox.** [`publish`] writes the event, and one delivery per endpoint that wants it, in the transaction of the
 //!    change itself. The event is committed if and only if the change is.
 //! 2. **Born leased.** Where the endpoint's queue has room, the delivery is inserted with a lease of this process,
-//!    under a place reserved in the scheduler (`scheduler`). Otherwise it is inserted as `pending`, and waits in the
+//!    under a place reserved in `scheduler`. Otherwise it is inserted as `pending`, and waits in the
 //!    database.
 //! 3. **Launch.** After the commit, the [`Launcher`] passes the leased delivery to the scheduler, and starts the sends
 //!    that the scheduler allows. No second transaction is needed. The [`Dispatcher`] polls the database once a second,

@@ -1,4 +1,4 @@
-//! The dispatcher: one task a process, which claims due deliveries from the database, and keeps the leases of those in
+//! The dispatcher: one task per process, which claims due deliveries from the database, and keeps the leases of those in
 //! memory.
 //!
 //! The database is the queue, and the only truth. A new delivery normally bypasses the loop: it is born leased, and the

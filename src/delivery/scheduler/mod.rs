@@ -9,7 +9,7 @@
 //! database, so a burst costs disk rather than memory. Each endpoint is guaranteed two deliveries and two sends beyond
 //! the global limits. A crowd of dead endpoints can therefore not block a healthy one.
 //!
-//! **Life of a place.** A place is one delivery's share of the limits on memory. It is
+//! **Life of a place.** A place is one delivery's share of the limits on memory. It is:
 //!
 //! 1. *reserved* ([`Scheduler::reserve`]) before the delivery is inserted, or acquired with a claim
 //!    ([`Scheduler::add_claimed`]),
