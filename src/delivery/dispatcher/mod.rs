@@ -1,5 +1,5 @@
-//! The dispatcher: one task per process, which claims due deliveries from the database, and keeps the leases of those in
-//! memory.
+//! The dispatcher: one task per process, which claims due deliveries from the database, and keeps the leases of those
+//! in memory.
 //!
 //! The database is the queue, and the only truth. A new delivery normally bypasses the loop: it is born leased, and the
 //! [`Launcher`] sends it after its commit. The loop finds the rest, and has four parts:
