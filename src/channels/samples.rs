@@ -240,11 +240,12 @@ fn is_break_glass(kind: &str) -> bool {
 
 /// Approvals that a group must give: one; two for a single group, or its first approval would decide the request.
 fn needed(sample: Sample, group: &str) -> usize {
-    let seats = seats(sample);
-    seats.iter().filter(|seat| *seat == group).count()
+    let required = required(sample);
+    required.iter().filter(|name| *name == group).count()
 }
 
-fn seats(sample: Sample) -> Vec<String> {
+/// The groups whose approvals are required, once per approval.
+fn required(sample: Sample) -> Vec<String> {
     let groups = sample.groups();
     if let [only] = groups.as_slice() { vec![only.clone(); 2] } else { groups }
 }
@@ -252,19 +253,19 @@ fn seats(sample: Sample) -> Vec<String> {
 fn approved(kind: &str, sample: Sample, group: &str) -> usize {
     // A revision voids earlier votes.
     let approvals = if kind == "request.revised" { Vec::new() } else { approvals(kind, sample) };
-    approvals.iter().filter(|seat| *seat == group).count()
+    approvals.iter().filter(|name| *name == group).count()
 }
 
 /// The groups that have approved, once per approval.
 fn approvals(kind: &str, sample: Sample) -> Vec<String> {
-    let seats = seats(sample);
+    let required = required(sample);
     let count = match (kind, status(kind)) {
         _ if is_break_glass(kind) => 0,
         ("request.voted" | "request.revised", _) | (_, "expired" | "rejected") => 1,
-        (_, "approved") => seats.len(),
+        (_, "approved") => required.len(),
         _ => 0,
     };
-    seats.into_iter().take(count).collect()
+    required.into_iter().take(count).collect()
 }
 
 fn slots(kind: &str, sample: Sample) -> Vec<Value> {
@@ -303,7 +304,7 @@ fn votes(kind: &str, sample: Sample) -> Vec<Value> {
     };
     let mut votes: Vec<Value> = approvals(kind, sample).into_iter().enumerate().map(approval).collect();
     if kind == "request.rejected" {
-        let group = seats(sample).pop().unwrap_or_default();
+        let group = required(sample).pop().unwrap_or_default();
         votes.push(vote(2, "erik@example.com", "reject", &group, None));
     }
     votes

@@ -12,7 +12,7 @@ use handlebars::RenderErrorReason;
 
 /// Fuel of a rendering: iterations of all loops times elements of the template.
 const WORK: usize = 2_000_000;
-/// Least iterations, for a template of any size.
+/// Iterations that a template of any size may use.
 const LEAST: usize = 500;
 /// Most bytes of output. No channel accepts more.
 const MAX_OUTPUT: usize = 2 * 1024 * 1024;
