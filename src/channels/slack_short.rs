@@ -20,29 +20,29 @@ fn is_wanted(answer: &str) -> bool {
         error: String,
     }
     let refusal = serde_json::from_str::<Refusal>(answer).ok();
-    let word = refusal.as_ref().map_or(answer.trim(), |refusal| &refusal.error);
-    matches!(word, "invalid_blocks" | "invalid_blocks_format" | "msg_blocks_too_long" | "msg_too_long")
+    let code = refusal.as_ref().map_or(answer.trim(), |refusal| &refusal.error);
+    matches!(code, "invalid_blocks" | "invalid_blocks_format" | "msg_blocks_too_long" | "msg_too_long")
 }
 
 /// The title, the requester or the deciders, and links to the full request.
 fn text(data: &Value, shows_links: bool) -> String {
     let of = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default();
-    let said = |name: &str| text_for_people(&shortened(of(name), MOST));
-    let title = [said("word"), said("about")];
+    let value = |name: &str| text_for_people(&shortened(of(name), MOST));
+    let title = [value("word"), value("about")];
     let title = title.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(": ");
     let mut lines = vec![format!("*{title}*")];
     let mut push = |line: String| lines.push(line);
     match (of("said"), of("decided_by")) {
         ("", _) => {}
-        (_, "") => push(format!("{}.", said("said"))),
-        _ => push(format!("{} {}.", said("said"), said("decided_by"))),
+        (_, "") => push(format!("{}.", value("said"))),
+        _ => push(format!("{} {}.", value("said"), value("decided_by"))),
     }
     if !of("asks").is_empty() {
-        push(format!("{} {}.", said("requester"), said("asks")));
+        push(format!("{} {}.", value("requester"), value("asks")));
     }
     for name in ["note", "reason"] {
         if !of(name).is_empty() {
-            push(format!("{}: {}", if name == "note" { "Note" } else { "Reason" }, said(name)));
+            push(format!("{}: {}", if name == "note" { "Note" } else { "Reason" }, value(name)));
         }
     }
     push(rest(data, shows_links));
