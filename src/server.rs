@@ -24,7 +24,7 @@ use crate::http::{App, router, serve};
 use crate::hub::{Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_slack_jobs, run_timer};
 use crate::identity::BootstrapToken;
 use crate::links::KeyRing;
-use crate::store::{Found, OpenError, Store, run_checkpoints};
+use crate::store::{DatabaseState, OpenError, Store, run_checkpoints};
 use crate::time::{SharedClock, Timestamp};
 
 /// How long open calls and jobs may take to end after a shut-down has begun.
@@ -102,10 +102,10 @@ fn listening(cause: &io::Error) -> &'static str {
 
 /// Checks that neither the keys nor the database is missing while the other exists. Usually the missing one is in
 /// another place. If it were created silently, the operator would notice much later.
-fn check_both_exist(data: &DataDir, found: Found, init: bool) -> Result<(), StartError> {
-    let problem = match (data.has_keys(), found) {
-        (true, Found::Nothing) => StartError::NoDatabase(data.keys_path()),
-        (false, Found::Used) => StartError::NoKeys(data.keys_path()),
+fn check_both_exist(data: &DataDir, database: DatabaseState, init: bool) -> Result<(), StartError> {
+    let problem = match (data.has_keys(), database) {
+        (true, DatabaseState::Missing) => StartError::NoDatabase(data.keys_path()),
+        (false, DatabaseState::Used) => StartError::NoKeys(data.keys_path()),
         _ => return Ok(()),
     };
     if !init {
@@ -230,7 +230,7 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 async fn open_store(settings: &Settings, data: &DataDir) -> Result<Arc<Store>, StartError> {
     let url = settings.database_url.as_ref().map(|url| url.expose_secret().to_owned());
     let url = url.unwrap_or_else(|| data.database_url());
-    check_both_exist(data, Store::found(&url).await?, settings.init)?;
+    check_both_exist(data, Store::inspect(&url).await?, settings.init)?;
     Ok(Arc::new(Store::open(&url).await?))
 }
 

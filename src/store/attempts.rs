@@ -67,7 +67,7 @@ pub struct AttemptPosition {
 
 /// A page of the log.
 #[derive(Debug)]
-pub struct Found {
+pub struct Page {
     pub attempts: Vec<Logged>,
     /// The cursor of the next page, when there may be more.
     pub next: Option<AttemptPosition>,
@@ -135,7 +135,7 @@ pub async fn page(
     filter: &Filter,
     before: Option<AttemptPosition>,
     limit: u32,
-) -> Result<Found, StoreError> {
+) -> Result<Page, StoreError> {
     let (mut found, mut next) = (Vec::new(), before);
     let all = filter.class.is_none() && filter.status.is_none();
     let round = if all { limit + 1 } else { ROUND };
@@ -146,15 +146,15 @@ pub async fn page(
         for logged in part.into_iter().filter(|logged| filter.matches(logged)) {
             if found.len() == limit as usize {
                 let next = found.last().map(Logged::position);
-                return Ok(Found { attempts: found, next });
+                return Ok(Page { attempts: found, next });
             }
             found.push(logged);
         }
         if is_last {
-            return Ok(Found { attempts: found, next: None });
+            return Ok(Page { attempts: found, next: None });
         }
     }
-    Ok(Found { attempts: found, next })
+    Ok(Page { attempts: found, next })
 }
 
 async fn part(

@@ -66,7 +66,7 @@ pub(super) async fn seal(session: &mut Session, entries: Vec<NewEntry>) -> Resul
 pub async fn of_request(session: &mut Session, id: RequestId) -> Result<Vec<Sealed>, StoreError> {
     let sql = "SELECT seq, entry, hash FROM audit_entries WHERE request_id = $1 ORDER BY seq";
     let rows: Vec<Row> = session.fetch_all(sql, args![&id]).await?;
-    Ok(session.unreadable().some(rows, Row::into_sealed))
+    Ok(session.unreadable().convert_some(rows, Row::into_sealed))
 }
 
 /// Up to `limit` entries after `after`, oldest first. An entry that cannot be read leaves a gap in the numbers.

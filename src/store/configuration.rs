@@ -13,7 +13,7 @@
 //!
 //! How a process learns of a newer version: on SQLite it makes every change itself, so the cache is never stale. On
 //! PostgreSQL another replica may have committed a change. This process then learns of it by a notification
-//! ([`bell`](super::bell)), by the version that each write transaction reads, and by a poll once a second
+//! ([`notify`](super::notify)), by the version that each write transaction reads, and by a poll once a second
 //! (`Store::refresh_configuration`).
 //!
 //! So what is read here may be stale by a second. That is acceptable for a reader, such as the check of a token. It is

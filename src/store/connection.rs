@@ -160,7 +160,8 @@ impl Session {
     /// operation is rolled back, and the error returned.
     ///
     /// # Errors
-    /// When the transaction cannot be committed: the database has ended it, or earlier operations' rows could not be written.
+    /// When the transaction cannot be committed: the database has ended it, or rows of earlier operations could not be
+    /// written.
     pub(super) async fn end_operation(&mut self, keep: bool) -> Result<Option<StoreError>, StoreError> {
         if !keep {
             self.gathered.forget_own();
@@ -179,9 +180,9 @@ impl Session {
                         Ok(None)
                     }
                     Err(error) if error.is_transient() => Err(error),
-                    undone => {
-                        self.undo("ROLLBACK TO SAVEPOINT operation; RELEASE SAVEPOINT operation").await?;
-                        Ok(undone.err())
+                    not_kept => {
+                        self.roll_back("ROLLBACK TO SAVEPOINT operation; RELEASE SAVEPOINT operation").await?;
+                        Ok(not_kept.err())
                     }
                 }
             }
@@ -190,7 +191,7 @@ impl Session {
 
     /// Rolls back to a savepoint. Fails when the database has ended the transaction itself, as SQLite does on a full
     /// disk: then every operation in it is lost, and every caller must get an error.
-    async fn undo(&mut self, sql: &'static str) -> Result<(), StoreError> {
+    async fn roll_back(&mut self, sql: &'static str) -> Result<(), StoreError> {
         self.command(sql).await.map_err(StoreError::of_ended_transaction)
     }
 
@@ -221,14 +222,14 @@ impl Session {
             Err(error) if !error.is_transient() => {}
             written => return written,
         }
-        self.undo("ROLLBACK TO SAVEPOINT written").await?;
+        self.roll_back("ROLLBACK TO SAVEPOINT written").await?;
         for owner in rows.owners() {
             self.command("SAVEPOINT alone").await?;
             match self.run_all(&rows.of(owner)).await {
                 Ok(()) => self.command("RELEASE SAVEPOINT alone").await?,
                 Err(error) if owner == WRITER || error.is_transient() => return Err(error),
                 Err(error) => {
-                    self.undo("ROLLBACK TO SAVEPOINT alone; RELEASE SAVEPOINT alone").await?;
+                    self.roll_back("ROLLBACK TO SAVEPOINT alone; RELEASE SAVEPOINT alone").await?;
                     self.refused.push((owner, error));
                 }
             }

@@ -236,7 +236,7 @@ pub async fn get(session: &mut Session, id: DeliveryId) -> Result<Option<Deliver
 pub async fn of_request(session: &mut Session, request: RequestId, limit: u32) -> Result<Vec<Delivery>, StoreError> {
     let sql = AssertSqlSafe(format!("{SELECT} WHERE e.request_id = $1 ORDER BY d.id DESC LIMIT $2"));
     let rows: Vec<Row> = session.fetch_all(sql, args![&request, limit]).await?;
-    Ok(session.unreadable().some(rows, Row::into_delivery))
+    Ok(session.unreadable().convert_some(rows, Row::into_delivery))
 }
 
 /// The attempts of a delivery, in order.

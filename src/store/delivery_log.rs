@@ -36,7 +36,7 @@ pub struct Filter {
 
 /// A page of a list.
 #[derive(Debug)]
-pub struct Found {
+pub struct Page {
     pub deliveries: Vec<Delivery>,
     /// The cursor of the next page, when there may be more.
     pub next: Option<DeliveryId>,
@@ -97,7 +97,7 @@ pub async fn page(
     filter: &Filter,
     before: Option<DeliveryId>,
     limit: u32,
-) -> Result<Found, StoreError> {
+) -> Result<Page, StoreError> {
     let (mut found, mut next) = (Vec::new(), before);
     let begin = filter.begin();
     let round = if filter.matches_all() { limit + 1 } else { ROUND };
@@ -108,15 +108,15 @@ pub async fn page(
         for delivery in part.into_iter().filter(|delivery| filter.matches(delivery)) {
             if found.len() == limit as usize {
                 let next = found.last().map(|last: &Delivery| last.id);
-                return Ok(Found { deliveries: found, next });
+                return Ok(Page { deliveries: found, next });
             }
             found.push(delivery);
         }
         if is_last {
-            return Ok(Found { deliveries: found, next: None });
+            return Ok(Page { deliveries: found, next: None });
         }
     }
-    Ok(Found { deliveries: found, next })
+    Ok(Page { deliveries: found, next })
 }
 
 /// The next `limit` deliveries of an endpoint after `after` and before `until`, oldest first. Not all of them match the

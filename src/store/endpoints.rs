@@ -261,7 +261,7 @@ pub async fn page(session: &mut Session, after: Option<EndpointId>, limit: u32) 
 /// When the database fails.
 pub async fn all(session: &mut Session) -> Result<Vec<Endpoint>, StoreError> {
     let rows = session.fetch_all::<Row>(select!("WHERE state <> 'deleted' ORDER BY id"), args![]).await?;
-    Ok(session.unreadable().all("endpoints", rows, Row::into_endpoint))
+    Ok(session.unreadable().convert_all("endpoints", rows, Row::into_endpoint))
 }
 
 /// The endpoint in any state: a delivery under way needs it.

@@ -96,7 +96,7 @@ pub async fn of_requests(
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn standing(
+pub async fn current(
     session: &mut Session,
     resource: &ResourceName,
     requester: &Email,

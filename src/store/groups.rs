@@ -120,7 +120,7 @@ pub async fn named_members(
     );
     let rows: Vec<NamedRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
     let read = |row: NamedRow| Ok(NamedMember { email: parse_email(&row.email)?, name: row.name });
-    Ok(session.unreadable().some(rows, read))
+    Ok(session.unreadable().convert_some(rows, read))
 }
 
 /// The members of the given groups.
@@ -150,7 +150,7 @@ pub async fn roster_of(
 pub async fn of_person(session: &mut Session, person: &Email) -> Result<BTreeSet<GroupName>, StoreError> {
     let sql = "SELECT group_name, email FROM group_members WHERE email = $1";
     let rows: Vec<MemberRow> = session.fetch_all(sql, args![person]).await?;
-    Ok(session.unreadable().some(rows, |row| parse_group(&row.group_name)).into_iter().collect())
+    Ok(session.unreadable().convert_some(rows, |row| parse_group(&row.group_name)).into_iter().collect())
 }
 
 async fn memberships(
@@ -172,7 +172,7 @@ async fn memberships(
     let rows: Vec<MemberRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
     // A member who cannot be read cannot vote either.
     let read = |row: MemberRow| Ok((parse_group(&row.group_name)?, parse_email(&row.email)?));
-    Ok(session.unreadable().some(rows, read).into_iter().collect())
+    Ok(session.unreadable().convert_some(rows, read).into_iter().collect())
 }
 
 /// `count` placeholders, from `$from` on.

@@ -25,7 +25,7 @@ struct MomentRow {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn follow(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> Result<(), StoreError> {
+pub async fn update(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> Result<(), StoreError> {
     let wanted = endpoint.heartbeat_seconds.filter(|_| endpoint.state != EndpointState::Deleted);
     let Some(seconds) = wanted else { return forget(session, endpoint.id).await };
     // A shorter interval applies at once. A longer one is found by the check at the old time.

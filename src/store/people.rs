@@ -91,7 +91,7 @@ pub async fn delegators(session: &mut Session, delegate: &Email, now: Timestamp)
     let sql =
         "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE delegate = $1 ORDER BY email";
     let rows: Vec<Row> = session.fetch_all(sql, args![delegate]).await?;
-    let people = session.unreadable().some(rows, Row::into_person);
+    let people = session.unreadable().convert_some(rows, Row::into_person);
     let is_away = |person: &Person| person.absence.as_ref().is_some_and(|absence| absence.covers(now));
     Ok(people.into_iter().filter(is_away).map(|person| person.email).collect())
 }
@@ -111,7 +111,7 @@ pub async fn known(session: &mut Session, people: &BTreeSet<&Email>) -> Result<V
         );
         let values = chunk.iter().map(|email| Arg::from(*email)).collect();
         let rows: Vec<Row> = session.fetch_all(AssertSqlSafe(sql), values).await?;
-        found.extend(session.unreadable().some(rows, Row::into_person));
+        found.extend(session.unreadable().convert_some(rows, Row::into_person));
     }
     Ok(found)
 }

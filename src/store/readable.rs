@@ -38,7 +38,7 @@ where
         let rows: Vec<R> = session.fetch_all(sql.clone(), (listing.values)(&after, left)).await?;
         let Some(last) = rows.last().map(listing.position) else { return Ok(page) };
         let is_last = rows.len() < left as usize;
-        page.extend(session.unreadable().some(rows, listing.read));
+        page.extend(session.unreadable().convert_some(rows, listing.read));
         if is_last || page.len() >= limit as usize {
             return Ok(page);
         }

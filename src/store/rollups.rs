@@ -86,7 +86,7 @@ pub async fn counts(session: &mut Session, period: &Period) -> Result<Vec<Outcom
         let (outcome, method) = ended("outcome_rollups", row.outcome, row.method)?;
         Ok(OutcomeCount { outcome, method, count: u64::try_from(row.count).unwrap_or(0), total_us: row.total_us })
     };
-    Ok(session.unreadable().some(rows, read))
+    Ok(session.unreadable().convert_some(rows, read))
 }
 
 /// Latency buckets by outcome and method, in the order of the buckets.
@@ -112,7 +112,7 @@ pub async fn buckets(session: &mut Session, period: &Period) -> Result<Vec<Bucke
         let (bucket, count) = (Bucket::from_index(row.bucket), u64::try_from(row.count).unwrap_or(0));
         Ok(BucketCount { outcome, method, bucket, count })
     };
-    Ok(session.unreadable().some(rows, read))
+    Ok(session.unreadable().convert_some(rows, read))
 }
 
 /// Working times by outcome and method: totals, and buckets.
@@ -143,7 +143,7 @@ pub async fn working(
         let total = OutcomeCount { outcome, method, count, total_us: row.total_us };
         Ok((total, BucketCount { outcome, method, bucket, count }))
     };
-    Ok(session.unreadable().some(rows, read).into_iter().unzip())
+    Ok(session.unreadable().convert_some(rows, read).into_iter().unzip())
 }
 
 /// The outcome and method of a row. Rows with values that only a newer version knows are left out of all sums.

@@ -73,7 +73,7 @@ macro_rules! columns {
 pub async fn current(session: &mut Session) -> Result<Vec<StoredTemplate>, StoreError> {
     let sql = columns!("WHERE is_current = 1 AND body IS NOT NULL ORDER BY channel, name, scope");
     let rows: Vec<Row> = session.fetch_all(sql, args![]).await?;
-    Ok(session.unreadable().all("templates", rows, Row::into_template))
+    Ok(session.unreadable().convert_all("templates", rows, Row::into_template))
 }
 
 /// The current version of a template.
@@ -108,7 +108,7 @@ pub async fn count(session: &mut Session) -> Result<u64, StoreError> {
 pub async fn versions(session: &mut Session, key: &TemplateKey) -> Result<Vec<StoredTemplate>, StoreError> {
     let sql = columns!("WHERE channel = $1 AND name = $2 AND scope = $3 ORDER BY version DESC");
     let rows: Vec<Row> = session.fetch_all(sql, args![key.channel.as_str(), &key.name, key.reach.to_string()]).await?;
-    Ok(session.unreadable().some(rows, Row::into_template))
+    Ok(session.unreadable().convert_some(rows, Row::into_template))
 }
 
 /// Adds a version of a template; without a text, the template is deleted. The oldest versions beyond the limit are

@@ -18,7 +18,7 @@ pub struct Tx {
     pub(super) audit: Vec<audit::NewEntry>,
     pub(super) signals: Vec<Signal>,
     /// Functions to call once the transaction has committed.
-    pub(super) followers: Vec<Box<dyn FnOnce() + Send>>,
+    pub(super) after_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Tx {
@@ -39,8 +39,8 @@ impl Tx {
 
     /// Calls a short function once the transaction has committed, before its callers are answered; never if it does not
     /// commit.
-    pub fn after_commit(&mut self, follower: impl FnOnce() + Send + 'static) {
-        self.followers.push(Box::new(follower));
+    pub fn after_commit(&mut self, function: impl FnOnce() + Send + 'static) {
+        self.after_commit.push(Box::new(function));
     }
 
     /// Adds an entry to the audit trail. It is written with the transaction, and dropped if the operation is rolled
@@ -64,7 +64,7 @@ impl Tx {
 pub(super) struct Effects {
     audit: Vec<audit::NewEntry>,
     signals: Vec<Signal>,
-    followers: Vec<Box<dyn FnOnce() + Send>>,
+    after_commit: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Tx {
@@ -73,7 +73,7 @@ impl Tx {
         Effects {
             audit: std::mem::take(&mut self.audit),
             signals: std::mem::take(&mut self.signals),
-            followers: std::mem::take(&mut self.followers),
+            after_commit: std::mem::take(&mut self.after_commit),
         }
     }
 
@@ -81,6 +81,6 @@ impl Tx {
     pub(super) fn add_effects(&mut self, effects: Effects) {
         self.audit.extend(effects.audit);
         self.signals.extend(effects.signals);
-        self.followers.extend(effects.followers);
+        self.after_commit.extend(effects.after_commit);
     }
 }

@@ -29,13 +29,13 @@ struct Noted {
 
 impl Unreadable {
     /// Converts some rows of a table; registers those that cannot be read, and leaves them out.
-    pub(super) fn some<R, T>(&self, rows: Vec<R>, read: impl Fn(R) -> Result<T, StoreError>) -> Vec<T> {
+    pub(super) fn convert_some<R, T>(&self, rows: Vec<R>, read: impl Fn(R) -> Result<T, StoreError>) -> Vec<T> {
         let until = Some(Instant::now() + REPORTED);
         rows.into_iter().filter_map(|row| read(row).map_err(|error| self.note(&error, until)).ok()).collect()
     }
 
     /// Converts all rows of `table`: no other rows of it are unreadable now.
-    pub(super) fn all<R, T>(
+    pub(super) fn convert_all<R, T>(
         &self,
         table: &'static str,
         rows: Vec<R>,
@@ -72,7 +72,7 @@ impl Unreadable {
     }
 
     /// The errors of the rows that are unreadable now, by table.
-    pub(super) fn now(&self) -> BTreeMap<&'static str, Vec<String>> {
+    pub(super) fn current(&self) -> BTreeMap<&'static str, Vec<String>> {
         let now = Instant::now();
         let mut known = self.lock();
         known.retain(|_, noted| noted.until.is_none_or(|until| now < until));
@@ -100,14 +100,14 @@ mod tests {
     #[test]
     fn bad_rows_are_set_apart_and_named_until_the_whole_table_is_read_without_them() {
         let unreadable = Unreadable::default();
-        assert_eq!(unreadable.all("things", vec![1, 5, 2, 4], read), [1, 2]);
+        assert_eq!(unreadable.convert_all("things", vec![1, 5, 2, 4], read), [1, 2]);
         let named = "things.shape of 4 cannot be read".to_owned();
-        assert_eq!(unreadable.now()["things"], [named.clone(), "things.shape of 5 cannot be read".to_owned()]);
-        assert_eq!(unreadable.all("things", vec![1, 4], read), [1]);
-        assert_eq!(unreadable.now()["things"], [named]);
-        unreadable.all("things", vec![1], read);
-        assert!(unreadable.now().is_empty());
-        assert_eq!(unreadable.some(vec![3, 0], read), [0]);
-        assert_eq!(unreadable.now()["things"].len(), 1);
+        assert_eq!(unreadable.current()["things"], [named.clone(), "things.shape of 5 cannot be read".to_owned()]);
+        assert_eq!(unreadable.convert_all("things", vec![1, 4], read), [1]);
+        assert_eq!(unreadable.current()["things"], [named]);
+        unreadable.convert_all("things", vec![1], read);
+        assert!(unreadable.current().is_empty());
+        assert_eq!(unreadable.convert_some(vec![3, 0], read), [0]);
+        assert_eq!(unreadable.current()["things"].len(), 1);
     }
 }

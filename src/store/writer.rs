@@ -49,7 +49,7 @@ use super::connection::Session;
 use super::dialect::Dialect;
 use super::lock::Files;
 use super::tx::{Effects, Tx};
-use super::{Operation, Signal, Signals, StoreError, audit, bell};
+use super::{Operation, Signal, Signals, StoreError, audit, notify};
 use crate::trace::TraceContext;
 
 /// Capacity of the queue; when it is full, callers wait up to [`PATIENCE`].
@@ -176,7 +176,7 @@ async fn run<A, S>(
                     configuration: Arc::clone(&configuration),
                     audit: Vec::new(),
                     signals: Vec::new(),
-                    followers: Vec::new(),
+                    after_commit: Vec::new(),
                 };
                 let committed = transact(dialect, &mut tx, &mut batch).await;
                 if committed.is_ok() {
@@ -186,7 +186,7 @@ async fn run<A, S>(
                     if configuration.observe(tx.version) {
                         tx.signals.push(Signal::Configuration);
                     }
-                    tx.followers.drain(..).for_each(|follower| follower());
+                    tx.after_commit.drain(..).for_each(|function| function());
                     tx.signals.drain(..).for_each(|signal| signals.raise(signal));
                     idle = Some(tx.session);
                 } else {
@@ -268,7 +268,7 @@ async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> 
         tx.signals.push(Signal::Configuration);
     }
     if dialect == Dialect::Postgres {
-        bell::ring(&mut tx.session, &tx.signals).await?;
+        notify::send(&mut tx.session, &tx.signals).await?;
     }
     tx.session.command("COMMIT").await
 }

@@ -95,7 +95,7 @@ on_both! {
         let session = &mut store.read().await.unwrap();
         let all = Filter::default();
         let page = delivery_log::page(session, endpoint, &all, None, 4).await.unwrap();
-        let found = |page: &delivery_log::Found| page.deliveries.iter().map(|delivery| delivery.id).collect::<Vec<_>>();
+        let found = |page: &delivery_log::Page| page.deliveries.iter().map(|delivery| delivery.id).collect::<Vec<_>>();
         assert_eq!((found(&page), page.next), (vec![ids[5], ids[4], ids[3], ids[2]], Some(ids[2])));
         let page = delivery_log::page(session, endpoint, &all, page.next, 4).await.unwrap();
         assert_eq!((found(&page), page.next), (vec![ids[1], ids[0]], None));

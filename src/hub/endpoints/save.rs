@@ -52,7 +52,7 @@ pub(in crate::hub) async fn save(
 ) -> Result<Endpoint, HubError> {
     endpoint.retiring.retain(|old| old.until > now);
     endpoints::put(tx.session(), &endpoint, now).await?;
-    heartbeats::follow(tx.session(), &endpoint, now).await?;
+    heartbeats::update(tx.session(), &endpoint, now).await?;
     let details = json!(EndpointView::new(&endpoint));
     tx.record(&Entry { details, ..Entry::new(now, action, actor) })?;
     Ok(endpoint)

@@ -42,7 +42,7 @@ impl Hub {
     ) -> Result<Access, HubError> {
         check_person(caller, Some(&requester))?;
         let now = self.clock.now();
-        let grant = grants::standing(&mut self.store.read().await?, &resource, &requester, now).await?;
+        let grant = grants::current(&mut self.store.read().await?, &resource, &requester, now).await?;
         let allowed = grant.as_ref().is_some_and(|grant| grant.allows(now));
         let reason = match &grant {
             Some(grant) if allowed => format!("granted until {}", grant.ends_at),

@@ -2,9 +2,9 @@
 
 mod address;
 mod error;
-mod found;
 mod postgres;
 mod sqlite;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use sqlx::postgres::PgPool;
 use tokio::task::{AbortHandle, JoinHandle};
 
 pub use error::OpenError;
-pub use found::Found;
+pub use state::DatabaseState;
 
 use super::configuration::{self, Configuration};
 use super::connection::Session;
@@ -22,7 +22,7 @@ use super::dialect::Dialect;
 use super::lock::{FileLock, Files};
 use super::pools::Pools;
 use super::writer::Writer;
-use super::{Operation, Signals, StoreError, Tx, bell};
+use super::{Operation, Signals, StoreError, Tx, notify};
 
 /// How long the result of a probe is reused: anyone may call it, and each probe is a commit.
 const PROBED: Duration = Duration::from_secs(1);
@@ -65,10 +65,10 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn found(url: &str) -> Result<Found, OpenError> {
+    pub async fn inspect(url: &str) -> Result<DatabaseState, OpenError> {
         match dialect(url)? {
-            Dialect::Sqlite => sqlite::found(url).await,
-            Dialect::Postgres => postgres::found(url).await,
+            Dialect::Sqlite => sqlite::inspect(url).await,
+            Dialect::Postgres => postgres::inspect(url).await,
         }
     }
 
@@ -90,7 +90,7 @@ impl Store {
         let (writer, task) =
             Writer::start(dialect, Arc::clone(&signals), Arc::clone(&configuration), files.clone(), connect);
         let writer_task = Mutex::new(Some(tokio::spawn(task)));
-        let listen = |pool: &PgPool| tokio::spawn(bell::listen(pool.clone(), Arc::clone(&signals))).abort_handle();
+        let listen = |pool: &PgPool| tokio::spawn(notify::listen(pool.clone(), Arc::clone(&signals))).abort_handle();
         let listener = pools.to_listen().map(listen);
         Self {
             pools,
@@ -154,7 +154,7 @@ impl Store {
 
     /// The errors of rows that this process cannot read, by table.
     pub fn unreadable(&self) -> BTreeMap<&'static str, Vec<String>> {
-        self.pools.unreadable().now()
+        self.pools.unreadable().current()
     }
 
     /// Whether this process has locked the database file, so that no other process can use the database.

@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection as _};
 
 use super::error::newest;
-use super::{Found, OpenError, address};
+use super::{DatabaseState, OpenError, address};
 use crate::store::dialect::{Dialect, POSTGRES_MIGRATIONS};
 use crate::store::fault::Fault;
 use crate::store::pools::{ACQUIRE, Connections, READERS};
@@ -49,16 +49,16 @@ pub(super) async fn is_unused(url: &str) -> Result<bool, OpenError> {
 }
 
 /// What exists of the hub's database.
-pub(super) async fn found(url: &str) -> Result<Found, OpenError> {
+pub(super) async fn inspect(url: &str) -> Result<DatabaseState, OpenError> {
     let mut connection = reach(&options(url)?).await?;
     let sql = "SELECT to_regclass('audit_entries') IS NOT NULL";
     let is_there: bool = sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(OpenError::Connect)?;
     if !is_there {
-        return Ok(Found::Nothing);
+        return Ok(DatabaseState::Missing);
     }
     let sql = "SELECT EXISTS (SELECT FROM audit_entries)";
     let has_entries = sqlx::query_scalar(sql).fetch_one(&mut connection).await.map_err(OpenError::Connect)?;
-    Ok(Found::of_trail(is_there, has_entries))
+    Ok(DatabaseState::of_trail(is_there, has_entries))
 }
 
 fn options(url: &str) -> Result<PgConnectOptions, OpenError> {

@@ -9,7 +9,7 @@ use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::error::newest;
-use super::{Found, OpenError, address};
+use super::{DatabaseState, OpenError, address};
 use crate::store::StoreError;
 use crate::store::dialect::SQLITE_MIGRATIONS;
 use crate::store::fault::Fault;
@@ -65,10 +65,10 @@ pub(super) async fn open(url: &str) -> Result<(Connections, FileLock, Files), Op
 }
 
 /// What exists of the hub's database.
-pub(super) async fn found(url: &str) -> Result<Found, OpenError> {
+pub(super) async fn inspect(url: &str) -> Result<DatabaseState, OpenError> {
     let options = SqliteConnectOptions::from_str(url).map_err(OpenError::Connect)?.read_only(true);
     if !options.get_filename().metadata().is_ok_and(|found| found.len() > 0) {
-        return Ok(Found::Nothing);
+        return Ok(DatabaseState::Missing);
     }
     let path = options.get_filename();
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(|error| explain(error, path))?;
@@ -82,7 +82,7 @@ pub(super) async fn found(url: &str) -> Result<Found, OpenError> {
         false
     };
     connection.close().await.map_err(OpenError::Connect)?;
-    Ok(Found::of_trail(is_there, has_entries))
+    Ok(DatabaseState::of_trail(is_there, has_entries))
 }
 
 fn explain(error: sqlx::Error, path: &Path) -> OpenError {

@@ -128,7 +128,7 @@ async fn load(session: &mut Session, ids: &[DeliveryId], now: Timestamp) -> Resu
         );
         let rows: Vec<ClaimedRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
         // The lease of an unreadable delivery runs out, and a version that can read it sends it.
-        claimed.extend(session.unreadable().some(rows, |row: ClaimedRow| row.into_claimed(now)));
+        claimed.extend(session.unreadable().convert_some(rows, |row: ClaimedRow| row.into_claimed(now)));
     }
     claimed.sort_by_key(|claimed| (claimed.tier, claimed.id));
     Ok(claimed)

@@ -54,7 +54,7 @@ pub enum Source {
 
 /// A page of a list.
 #[derive(Debug)]
-pub struct Found {
+pub struct Page {
     pub requests: Vec<Request>,
     /// The cursor of the next page, when there may be more.
     pub next: Option<RequestId>,
@@ -102,14 +102,14 @@ pub async fn page(
     filter: &Filter,
     before: Option<RequestId>,
     limit: u32,
-) -> Result<Found, StoreError> {
+) -> Result<Page, StoreError> {
     let Some(source) = &filter.source else {
         return newest(session, filter, before, limit).await;
     };
     let (mut found, mut next) = (Vec::new(), before);
     for _ in 0..ROUNDS {
         let ids = candidates(session, source, next.as_ref()).await?;
-        let Some(last) = ids.last().copied() else { return Ok(Found { requests: found, next: None }) };
+        let Some(last) = ids.last().copied() else { return Ok(Page { requests: found, next: None }) };
         next = Some(last);
         let mut conditions = filter.conditions(session.dialect());
         conditions.add_list("id IN", ids.iter().map(Arg::from));
@@ -119,15 +119,15 @@ pub async fn page(
             }
             if found.len() == limit as usize {
                 let next = found.last().map(|last: &Request| last.id);
-                return Ok(Found { requests: found, next });
+                return Ok(Page { requests: found, next });
             }
             found.push(request);
         }
         if ids.len() < ROUND as usize {
-            return Ok(Found { requests: found, next: None });
+            return Ok(Page { requests: found, next: None });
         }
     }
-    Ok(Found { requests: found, next })
+    Ok(Page { requests: found, next })
 }
 
 /// A page of all requests that match.
@@ -136,7 +136,7 @@ async fn newest(
     filter: &Filter,
     mut before: Option<RequestId>,
     limit: u32,
-) -> Result<Found, StoreError> {
+) -> Result<Page, StoreError> {
     let mut found = Vec::new();
     for _ in 0..ROUNDS {
         let mut conditions = filter.conditions(session.dialect());
@@ -145,17 +145,17 @@ async fn newest(
         found.extend(requests);
         let (is_last, is_full) = (rows <= limit as usize, found.len() > limit as usize);
         if is_last && !is_full {
-            return Ok(Found { requests: found, next: None });
+            return Ok(Page { requests: found, next: None });
         }
         if is_full {
             found.truncate(limit as usize);
             let next = found.last().map(|last| last.id);
-            return Ok(Found { requests: found, next });
+            return Ok(Page { requests: found, next });
         }
         // Some rows were unreadable: the page is filled with the next ones.
         before = last.map(|last| parse(&last.id)).transpose()?;
     }
-    Ok(Found { requests: found, next: before })
+    Ok(Page { requests: found, next: before })
 }
 
 /// The next ids in an index, newest first: each look-up reads at most [`ROUND`] entries.
@@ -292,7 +292,7 @@ async fn select(
     let position =
         |row: &Row| KeysetPosition { id: row.id.clone(), expires_at: row.expires_at, decided_at: row.decided_at };
     let last = found.last().map(position);
-    let mut requests = session.unreadable().some(found, Row::into_request);
+    let mut requests = session.unreadable().convert_some(found, Row::into_request);
     match complete(session, &mut requests).await {
         Err(StoreError::Inconsistent { .. }) => {}
         completed => return completed.map(|()| Selected { requests, rows, last }),

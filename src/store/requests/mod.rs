@@ -4,7 +4,7 @@ mod change;
 mod list;
 
 pub use change::{end, notice, revise, set_successor, set_undecidable};
-pub use list::{Filter, Found, Source, backlog, ended, page, waiting};
+pub use list::{Filter, Page, Source, backlog, ended, page, waiting};
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -29,7 +29,7 @@ pub async fn all(session: &mut Session) -> Result<Vec<Subscription>, StoreError>
     let sql =
         "SELECT endpoint_id, channel, group_name FROM slack_subscriptions ORDER BY endpoint_id, channel, group_name";
     let rows: Vec<Row> = session.fetch_all(sql, args![]).await?;
-    Ok(session.unreadable().all("slack_subscriptions", rows, Row::into_subscription))
+    Ok(session.unreadable().convert_all("slack_subscriptions", rows, Row::into_subscription))
 }
 
 /// Adds a subscription; returns whether it is new.

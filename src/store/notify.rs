@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Notifies the other replicas of what the transaction changed, once it commits. Deliveries, replays and jobs need no
 /// notification: the replica that commits them also processes them.
-pub(super) async fn ring(session: &mut Session, signals: &[Signal]) -> Result<(), StoreError> {
+pub(super) async fn send(session: &mut Session, signals: &[Signal]) -> Result<(), StoreError> {
     let mut names: Vec<String> = signals
         .iter()
         .filter_map(|signal| match signal {
