@@ -25,33 +25,33 @@ use super::extract::CUT_AFTER;
 /// Timeout for the head of a request, and for idle connections.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 /// Pause after a failed accept, for example when the process is out of file descriptors.
-const BREATH: Duration = Duration::from_millis(100);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Shortest time between two log lines about failed accepts.
-const QUIET: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Serves up to `most` concurrent connections until `stop`; further ones queue in the kernel. Then it accepts no more,
 /// lets active calls finish, and closes connections with an incomplete call. If it is dropped earlier, it closes all of
 /// them.
 pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(most));
+    let permits = Arc::new(Semaphore::new(most));
     let over = CancellationToken::new();
     let _cut_all = over.clone().drop_guard();
     let mut failures = Failures::default();
     loop {
-        let taken = tokio::select! {
+        let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            taken = take(&listener, &places) => taken,
+            accepted = accept(&listener, &permits) => accepted,
         };
-        let (stream, place) = match taken {
-            Ok(taken) => taken,
+        let (stream, permit) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 if let Some(times) = failures.count(Instant::now()) {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, times, "cannot accept connections: they wait in the kernel's queue");
                 }
-                tokio::time::sleep(BREATH).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
@@ -70,7 +70,7 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: Can
                 },
                 () = cut(&calls, &stop, &over) => tracing::debug!("a connection was closed: its call was incomplete"),
             }
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
@@ -114,7 +114,7 @@ impl Failures {
     /// Counts a failure. If a log line is due, returns the number of failures since the last line.
     fn count(&mut self, now: Instant) -> Option<u64> {
         self.since_logged += 1;
-        if self.logged.is_some_and(|logged| now < logged + QUIET) {
+        if self.logged.is_some_and(|logged| now < logged + LOG_INTERVAL) {
             return None;
         }
         self.logged = Some(now);
@@ -122,12 +122,15 @@ impl Failures {
     }
 }
 
-async fn take(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     // Responses are small and should be sent at once.
     stream.set_nodelay(true)?;
-    Ok((stream, place))
+    Ok((stream, permit))
 }
 
 #[cfg(test)]
@@ -137,7 +140,7 @@ mod tests {
     #[test]
     fn continuing_failures_are_logged_rarely() {
         let (mut failures, start) = (Failures::default(), Instant::now());
-        let lines: Vec<u64> = (0..250).filter_map(|number| failures.count(start + BREATH * number)).collect();
+        let lines: Vec<u64> = (0..250).filter_map(|number| failures.count(start + ACCEPT_PAUSE * number)).collect();
         assert_eq!(lines, [1, 100, 100], "one at once, then one in ten seconds, with how many there were");
     }
 }

@@ -8,6 +8,7 @@
 mod access;
 mod analytics;
 mod apply_plan;
+mod change_context;
 mod config;
 mod endpoints;
 mod error;
@@ -19,7 +20,6 @@ mod page;
 mod replicas;
 mod requests;
 mod retries;
-mod scene;
 mod services;
 mod slack;
 mod templates;

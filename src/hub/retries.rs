@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// Besides the first failure, every tenth is logged.
 const LOGGED: u32 = 10;
 /// Most tasks that are remembered. Tasks beyond this are retried at every poll.
-const MOST: usize = 10_000;
+const MAX_TASKS: usize = 10_000;
 
 /// Failed tasks, with the time of each one's next retry.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl<K: Ord> Retries<K> {
         let times = known.get(&what).map_or(0, |failed| failed.times) + 1;
         let wait = FIRST.saturating_mul(1 << (times - 1).min(16)).min(LONGEST);
         let next = now + wait;
-        if known.len() < MOST || known.contains_key(&what) {
+        if known.len() < MAX_TASKS || known.contains_key(&what) {
             known.insert(what, Failed { times, next });
         }
         Noted { times, next, is_logged: times == 1 || times.is_multiple_of(LOGGED) }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_works_or_is_gone_is_forgotten() {
+    fn tasks_that_succeed_or_disappear_are_forgotten() {
         let (retries, now) = (Retries::default(), Timestamp::from_micros(0));
         retries.failed(1, now);
         retries.failed(2, now);

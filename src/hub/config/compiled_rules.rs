@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn long_commands_are_judged_beside_the_runtime_and_short_ones_on_the_spot() {
+    async fn long_commands_are_judged_on_a_blocking_thread_and_short_ones_directly() {
         let (books, rules) = (RuleBooks::default(), rules());
         let long = payload(format!("{}drop table x", "select 'a';\n".repeat(5_000)));
         let scripted = Payload {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn few_long_commands_are_judged_at_once_and_all_in_the_end() {
+    async fn few_long_commands_are_judged_concurrently_and_all_in_the_end() {
         let (books, rules) = (RuleBooks::default(), rules());
         let long = || books.judge(&rules, payload("select 'a';\n".repeat(5_000)));
         let mut waiting: Vec<_> = (0..LONG_AT_ONCE + 2).map(|_| Box::pin(long())).collect();

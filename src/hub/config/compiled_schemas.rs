@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_named_with_its_place() {
+    fn errors_name_the_construct_and_its_place() {
         for (pattern, named) in [
             ("^(?=a)b$", "look-around"),
             ("^(?!a)b$", "look-around"),

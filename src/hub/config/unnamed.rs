@@ -13,7 +13,7 @@ use crate::store::names::{self, Table};
 use crate::store::templates::{self, Reach};
 
 /// Most objects of one kind that are listed.
-const MOST: usize = 200;
+const MAX_LISTED: usize = 200;
 
 /// Returns warnings about endpoints with the same target, and the objects that the manifest does not name.
 pub(super) async fn unnamed_and_duplicates(
@@ -24,12 +24,12 @@ pub(super) async fn unnamed_and_duplicates(
     let is_named = |kind: &'static str, name: &str| named.contains(&(kind, name));
     let mut unnamed = Vec::new();
     let mut list = |kind: &'static str, names: Vec<String>| {
-        let others = names.into_iter().filter(|name| !is_named(kind, name)).take(MOST);
+        let others = names.into_iter().filter(|name| !is_named(kind, name)).take(MAX_LISTED);
         unnamed.extend(others.map(|name| Unnamed { kind, name }));
     };
-    let most = MOST + named.len();
+    let limit = MAX_LISTED + named.len();
     for (kind, table) in [("group", Table::Groups), ("person", Table::People), ("resource", Table::Resources)] {
-        list(kind, names::first(session, table, most).await?);
+        list(kind, names::first(session, table, limit).await?);
     }
     let endpoints = endpoints::all(session).await?;
     list("endpoint", endpoints.iter().map(|endpoint| endpoint.name.to_string()).collect());

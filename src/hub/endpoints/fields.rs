@@ -14,7 +14,7 @@ pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer
 }
 
 /// The new value of a required field, or else the old one; `null` is rejected.
-pub(super) fn needed<T>(given: Option<Option<T>>, was: T, pointer: &str) -> Result<T, HubError> {
+pub(super) fn required<T>(given: Option<Option<T>>, was: T, pointer: &str) -> Result<T, HubError> {
     let detail = "this field is required and cannot be null: omit it to keep its value";
     given.map_or(Ok(was), |given| given.ok_or_else(|| HubError::invalid(Code::InvalidJson, pointer, detail)))
 }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::fields::{given, needed};
+use super::fields::{given, required};
 use super::slack::{SlackInput, SlackPatch, changed_target, target};
 use super::wrapping::{unwrap_transport, unwrapped};
 use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName, limits};
@@ -200,13 +200,13 @@ impl EndpointInput {
 impl EndpointPatch {
     /// Returns the validated endpoint with the changes.
     pub(super) fn check(self, known: Endpoint, targets: &TargetPolicy) -> Result<Endpoint, HubError> {
-        let name = needed(self.name, known.name.clone(), "/name")?;
+        let name = required(self.name, known.name.clone(), "/name")?;
         if name != known.name {
             check_name(&name)?;
         }
         let was = known.transport;
-        let url = needed(self.url.map(|url| url.map(Some)), None, "/url")?;
-        let patch = needed(self.slack.map(|slack| slack.map(Some)), None, "/slack")?;
+        let url = required(self.url.map(|url| url.map(Some)), None, "/url")?;
+        let patch = required(self.slack.map(|slack| slack.map(Some)), None, "/slack")?;
         let (url, slack) = changed_target(url, patch, (known.url, was.slack))?;
         let url = unwrapped(url);
         let mut transport = Transport {
@@ -222,7 +222,7 @@ impl EndpointPatch {
             slack,
         };
         unwrap_transport(&mut transport);
-        let (state, disabled_reason) = match needed(self.state.map(|state| state.map(Some)), None, "/state")? {
+        let (state, disabled_reason) = match required(self.state.map(|state| state.map(Some)), None, "/state")? {
             Some(_) => (EndpointState::Active, None),
             None => (known.state, known.disabled_reason),
         };

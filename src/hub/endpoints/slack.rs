@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{MASK, given, needed};
+use super::fields::{MASK, given, required};
 use crate::codes::Code;
 use crate::hub::HubError;
 use crate::store::endpoints::Channel;
@@ -132,12 +132,12 @@ pub(super) fn changed_target(
         ((_, None), _, Some(_)) => Err(no_slack()),
         ((was, app), url, None) => Ok((url.unwrap_or(was), app)),
         ((was, Some(app)), None, Some(patch)) => {
-            let team = needed(patch.team, app.team.unwrap_or_default(), "/slack/team")?;
+            let team = required(patch.team, app.team.unwrap_or_default(), "/slack/team")?;
             let team = Some(team).filter(|team| !team.is_empty()).ok_or_else(no_team)?;
             let changed = SlackApp {
-                bot_token: needed(patch.bot_token, app.bot_token, "/slack/bot_token")?,
-                signing_secret: needed(patch.signing_secret, app.signing_secret, "/slack/signing_secret")?,
-                channel: needed(patch.channel, app.channel, "/slack/channel")?,
+                bot_token: required(patch.bot_token, app.bot_token, "/slack/bot_token")?,
+                signing_secret: required(patch.signing_secret, app.signing_secret, "/slack/signing_secret")?,
+                channel: required(patch.channel, app.channel, "/slack/channel")?,
                 team: Some(team),
                 direct_messages: patch.direct_messages.map_or(app.direct_messages, |given| given.unwrap_or_else(yes)),
             };

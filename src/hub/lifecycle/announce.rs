@@ -4,7 +4,7 @@ use super::audience::wants;
 use super::extra_recipients::extra_addresses;
 use crate::approval::{Request, Roster};
 use crate::delivery::{NewEvent, publish};
-use crate::hub::scene::Scene;
+use crate::hub::change_context::ChangeContext;
 use crate::hub::{HubError, RequestView};
 use crate::store::{Signal, Tx};
 use crate::time::Timestamp;
@@ -13,25 +13,25 @@ use crate::time::Timestamp;
 /// the request.
 pub(super) async fn announce(
     tx: &mut Tx,
-    scene: &Scene,
+    context: &ChangeContext,
     kind: &str,
     request: &Request,
     roster: &Roster,
     now: Timestamp,
 ) -> Result<(), HubError> {
-    let shown = shown(scene, request, roster)?;
-    announce_shown(tx, scene, kind, request, shown, now).await
+    let shown = shown(context, request, roster)?;
+    announce_shown(tx, context, kind, request, shown, now).await
 }
 
 /// The JSON of a request that an event stores.
-pub(in crate::hub) fn shown(scene: &Scene, request: &Request, roster: &Roster) -> Result<String, HubError> {
-    Ok(RequestView::new(request, &scene.public_url, Some(roster)).to_json()?)
+pub(in crate::hub) fn shown(context: &ChangeContext, request: &Request, roster: &Roster) -> Result<String, HubError> {
+    Ok(RequestView::new(request, &context.public_url, Some(roster)).to_json()?)
 }
 
 /// [`announce`] with the request's JSON from [`shown`].
 pub(in crate::hub) async fn announce_shown(
     tx: &mut Tx,
-    scene: &Scene,
+    context: &ChangeContext,
     kind: &str,
     request: &Request,
     shown: String,
@@ -40,7 +40,7 @@ pub(in crate::hub) async fn announce_shown(
     let detail = request.terms.procedure.detail;
     let news = NewEvent { kind, request_id: Some(request.id), subject: shown, detail, at: now };
     let extra = extra_addresses(tx, kind, request).await?;
-    publish(tx, &scene.launcher, news, &extra, |endpoint| wants(endpoint, kind, request)).await?;
+    publish(tx, &context.launcher, news, &extra, |endpoint| wants(endpoint, kind, request)).await?;
     tx.signal(Signal::Request(request.id));
     Ok(())
 }

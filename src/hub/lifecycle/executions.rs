@@ -12,7 +12,7 @@ use crate::approval::{
 use crate::audit::Entry;
 use crate::codes::Code;
 use crate::hub::access::is_own;
-use crate::hub::scene::Scene;
+use crate::hub::change_context::ChangeContext;
 use crate::hub::{Hub, HubError, IdempotencyKey, RequestView, input, require};
 use crate::identity::{Principal, Scope};
 use crate::ids::RequestId;
@@ -169,14 +169,14 @@ impl Hub {
             return Err(HubError::NotFound("request"));
         }
         let (by, kind) = (caller.person().cloned(), request.kind);
-        let scene = self.scene(caller.actor());
+        let context = self.change_context(caller.actor());
         let request = self
             .store
             .write(move |tx| {
                 Box::pin(async move {
                     match kind {
-                        Kind::Action => use_once(tx, id, Use::Revoke { by, reason }, &scene).await,
-                        Kind::Jit => advance_access(tx, id, GrantCommand::Revoke { by, reason }, &scene).await,
+                        Kind::Action => use_once(tx, id, Use::Revoke { by, reason }, &context).await,
+                        Kind::Jit => advance_access(tx, id, GrantCommand::Revoke { by, reason }, &context).await,
                     }
                 })
             })
@@ -193,8 +193,9 @@ impl Hub {
     async fn put_to_use(&self, caller: &Principal, id: RequestId, command: Use) -> Result<Request, HubError> {
         require(caller, &[Scope::Requester])?;
         self.own(caller, id).await?;
-        let scene = self.scene(caller.actor());
-        let used = self.store.write(move |tx| Box::pin(async move { use_once(tx, id, command, &scene).await })).await?;
+        let context = self.change_context(caller.actor());
+        let used =
+            self.store.write(move |tx| Box::pin(async move { use_once(tx, id, command, &context).await })).await?;
         used.into_result()
     }
 }
@@ -211,9 +212,14 @@ impl UseOutcome {
 }
 
 /// Applies a use command to an execution. The clock is read inside the writer, where no other operation can intervene.
-pub(super) async fn use_once(tx: &mut Tx, id: RequestId, command: Use, scene: &Scene) -> Result<UseOutcome, HubError> {
+pub(super) async fn use_once(
+    tx: &mut Tx,
+    id: RequestId,
+    command: Use,
+    context: &ChangeContext,
+) -> Result<UseOutcome, HubError> {
     let mut request = requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))?;
-    let now = scene.clock.now();
+    let now = context.clock.now();
     let Some(before) = request.execution.clone() else { return Err(not_usable(&request)) };
     let late_report = match &command {
         Use::Report { report, .. } => {
@@ -227,7 +233,7 @@ pub(super) async fn use_once(tx: &mut Tx, id: RequestId, command: Use, scene: &S
         let moved = after.status != before.status;
         request.execution = Some(*after);
         if moved {
-            record_and_announce(tx, &request, before.status, scene, now).await?;
+            record_and_announce(tx, &request, before.status, context, now).await?;
         }
         tx.signal(Signal::Deadline);
     }
@@ -237,7 +243,7 @@ pub(super) async fn use_once(tx: &mut Tx, id: RequestId, command: Use, scene: &S
             request: Some(id),
             digest: Some(request.digest),
             details,
-            ..Entry::new(now, "execution.reported_late", scene.actor.clone())
+            ..Entry::new(now, "execution.reported_late", context.actor.clone())
         })?;
     }
     Ok(UseOutcome(request, answer))
@@ -247,7 +253,7 @@ async fn record_and_announce(
     tx: &mut Tx,
     request: &Request,
     from: ExecutionStatus,
-    scene: &Scene,
+    context: &ChangeContext,
     now: Timestamp,
 ) -> Result<(), HubError> {
     let Some(execution) = &request.execution else { return Ok(()) };
@@ -260,9 +266,9 @@ async fn record_and_announce(
             "from": from, "to": execution.status, "exit_code": execution.exit_code, "output": execution.output,
             "output_truncated": execution.output_truncated, "output_digest": execution.output_digest, "reason": execution.reason,
         }),
-        ..Entry::new(now, kind, scene.actor.clone())
+        ..Entry::new(now, kind, context.actor.clone())
     })?;
-    announce(tx, scene, kind, request, &Roster::default(), now).await
+    announce(tx, context, kind, request, &Roster::default(), now).await
 }
 
 /// Applies a grant command to the access of a request.
@@ -270,14 +276,14 @@ pub(super) async fn advance_access(
     tx: &mut Tx,
     id: RequestId,
     command: GrantCommand,
-    scene: &Scene,
+    context: &ChangeContext,
 ) -> Result<UseOutcome, HubError> {
     let mut request = requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))?;
     if request.grant.is_none() {
         return Err(not_usable(&request));
     }
-    let now = scene.clock.now();
-    let answer = follow_up::advance_grant(tx, &mut request, command, scene, now).await?;
+    let now = context.clock.now();
+    let answer = follow_up::advance_grant(tx, &mut request, command, context, now).await?;
     Ok(UseOutcome(request, answer.map_err(|_| UseRefusal::AlreadyFinished)))
 }
 

@@ -11,7 +11,7 @@ use crate::approval::{
 };
 use crate::audit::Entry;
 use crate::hub::HubError;
-use crate::hub::scene::Scene;
+use crate::hub::change_context::ChangeContext;
 use crate::ids::GrantId;
 use crate::store::{Signal, Tx, executions, grants, reviews};
 use crate::time::Timestamp;
@@ -67,7 +67,7 @@ pub(super) async fn advance_grant(
     tx: &mut Tx,
     request: &mut Request,
     command: GrantCommand,
-    scene: &Scene,
+    context: &ChangeContext,
     now: Timestamp,
 ) -> Result<Result<(), crate::approval::GrantRefusal>, HubError> {
     let Some(grant) = &request.grant else { return Err(HubError::Missing("the grant of a request for access")) };
@@ -88,10 +88,10 @@ pub(super) async fn advance_grant(
                 "grant": grant.id, "requester": grant.requester, "starts_at": grant.starts_at, "ends_at": grant.ends_at,
                 "reason": grant.reason,
             }),
-            ..Entry::new(now, kind, scene.actor.clone())
+            ..Entry::new(now, kind, context.actor.clone())
         })?;
         request.grant = Some(grant);
-        announce(tx, scene, kind, request, &Roster::default(), now).await?;
+        announce(tx, context, kind, request, &Roster::default(), now).await?;
     }
     tx.signal(Signal::Deadline);
     Ok(answer)

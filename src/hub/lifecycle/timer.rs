@@ -15,8 +15,8 @@ use super::executions::{advance_access, use_once};
 use super::transition::carry_out;
 use crate::approval::{Command, GrantCommand, Roster, Use};
 use crate::audit::{Actor, Entry};
+use crate::hub::change_context::ChangeContext;
 use crate::hub::retries::Task;
-use crate::hub::scene::Scene;
 use crate::hub::{Hub, HubError};
 use crate::ids::RequestId;
 use crate::store::membership_checks::Check;
@@ -97,12 +97,12 @@ impl Hub {
     }
 
     async fn take_together(&self, timer: Timer, due: Vec<RequestId>) -> Result<(), HubError> {
-        let scene = self.scene(Actor::Hub);
+        let context = self.change_context(Actor::Hub);
         self.store
             .write::<_, (), HubError>(move |tx| {
                 Box::pin(async move {
                     for id in due {
-                        step(tx, timer, id, &scene).await?;
+                        step(tx, timer, id, &context).await?;
                     }
                     Ok(())
                 })
@@ -120,10 +120,10 @@ impl Hub {
         loop {
             let next = membership_checks::next(&mut self.store.read().await?).await?;
             let Some(check) = next else { return Ok(checked) };
-            let scene = self.scene(Actor::Hub);
+            let context = self.change_context(Actor::Hub);
             let part = self
                 .store
-                .write::<_, usize, HubError>(move |tx| Box::pin(async move { recheck_part(tx, &scene).await }))
+                .write::<_, usize, HubError>(move |tx| Box::pin(async move { recheck_part(tx, &context).await }))
                 .await;
             checked += match part {
                 Err(error) if !error.is_transient() => self.recheck_each(check).await?,
@@ -137,11 +137,11 @@ impl Hub {
     async fn recheck_each(&self, check: Check) -> Result<usize, HubError> {
         let part = membership_checks::part(&mut self.store.read().await?, &check, BATCH).await?;
         for id in &part {
-            let (id, scene) = (*id, self.scene(Actor::Hub));
+            let (id, context) = (*id, self.change_context(Actor::Hub));
             let alone = self
                 .store
                 .write::<_, (), HubError>(move |tx| {
-                    Box::pin(async move { carry_out(tx, id, Command::Recheck, &scene).await.map(drop) })
+                    Box::pin(async move { carry_out(tx, id, Command::Recheck, &context).await.map(drop) })
                 })
                 .await;
             self.note(Task::Recheck(id), alone)?;
@@ -165,33 +165,33 @@ impl Hub {
     }
 }
 
-async fn step(tx: &mut Tx, timer: Timer, id: RequestId, scene: &Scene) -> Result<(), HubError> {
+async fn step(tx: &mut Tx, timer: Timer, id: RequestId, context: &ChangeContext) -> Result<(), HubError> {
     match timer {
-        Timer::Deadline => carry_out(tx, id, Command::Expire, scene).await.map(drop),
-        Timer::Notice => carry_out(tx, id, Command::Advance, scene).await.map(drop),
-        Timer::Execution => use_once(tx, id, Use::Tick, scene).await.map(drop),
-        Timer::Grant => advance_access(tx, id, GrantCommand::Tick, scene).await.map(drop),
-        Timer::Review => announce_overdue_review(tx, id, scene).await,
+        Timer::Deadline => carry_out(tx, id, Command::Expire, context).await.map(drop),
+        Timer::Notice => carry_out(tx, id, Command::Advance, context).await.map(drop),
+        Timer::Execution => use_once(tx, id, Use::Tick, context).await.map(drop),
+        Timer::Grant => advance_access(tx, id, GrantCommand::Tick, context).await.map(drop),
+        Timer::Review => announce_overdue_review(tx, id, context).await,
     }
 }
 
 /// Announces, once, that the review of a break-glass is overdue.
-async fn announce_overdue_review(tx: &mut Tx, id: RequestId, scene: &Scene) -> Result<(), HubError> {
+async fn announce_overdue_review(tx: &mut Tx, id: RequestId, context: &ChangeContext) -> Result<(), HubError> {
     let request = requests::get(tx.session(), id).await?.ok_or(HubError::Missing("the request of a review"))?;
-    let now = scene.clock.now();
+    let now = context.clock.now();
     if !reviews::set_announced(tx.session(), id).await? {
         return Ok(());
     }
-    tx.record(&Entry { request: Some(id), ..Entry::new(now, "request.review_due", scene.actor.clone()) })?;
-    announce(tx, scene, "request.review_due", &request, &Roster::default(), now).await
+    tx.record(&Entry { request: Some(id), ..Entry::new(now, "request.review_due", context.actor.clone()) })?;
+    announce(tx, context, "request.review_due", &request, &Roster::default(), now).await
 }
 
 /// Rechecks the next batch of the oldest membership check, from where any replica has left it.
-async fn recheck_part(tx: &mut Tx, scene: &Scene) -> Result<usize, HubError> {
+async fn recheck_part(tx: &mut Tx, context: &ChangeContext) -> Result<usize, HubError> {
     let Some(check) = membership_checks::next(tx.session()).await? else { return Ok(0) };
     let part = membership_checks::part(tx.session(), &check, BATCH).await?;
     for id in &part {
-        carry_out(tx, *id, Command::Recheck, scene).await.map(drop)?;
+        carry_out(tx, *id, Command::Recheck, context).await.map(drop)?;
     }
     membership_checks::advance(tx.session(), &check, part.last().copied()).await?;
     Ok(part.len())

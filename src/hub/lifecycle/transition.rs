@@ -13,7 +13,7 @@ use crate::approval::{
     Verdict, Void, Vote, decide,
 };
 use crate::audit::{Actor, Entry};
-use crate::hub::scene::Scene;
+use crate::hub::change_context::ChangeContext;
 use crate::hub::{Hub, HubError};
 use crate::ids::RequestId;
 use crate::store::rollups::Ended;
@@ -34,8 +34,8 @@ impl Hub {
         command: Command,
         actor: Actor,
     ) -> Result<CommandResult, HubError> {
-        let scene = self.scene(actor);
-        self.store.write(move |tx| Box::pin(async move { carry_out(tx, id, command, &scene).await })).await
+        let context = self.change_context(actor);
+        self.store.write(move |tx| Box::pin(async move { carry_out(tx, id, command, &context).await })).await
     }
 }
 
@@ -45,25 +45,25 @@ pub(in crate::hub) async fn carry_out(
     tx: &mut Tx,
     id: RequestId,
     mut command: Command,
-    scene: &Scene,
+    context: &ChangeContext,
 ) -> Result<CommandResult, HubError> {
     let mut request = requests::get(tx.session(), id).await?.ok_or(HubError::NotFound("request"))?;
     if let Command::BreakGlass { by, recent, .. } = &mut command {
-        *recent = reviews::recent(tx.session(), by, scene.clock.now() - GLASS_PERIOD).await?;
+        *recent = reviews::recent(tx.session(), by, context.clock.now() - GLASS_PERIOD).await?;
     }
-    let roster = roster_for(tx.session(), &request, &command, scene.clock.now()).await?;
+    let roster = roster_for(tx.session(), &request, &command, context.clock.now()).await?;
     // Recorded times never go backwards, even if the clock was set back.
-    let now = request.never_before(scene.clock.now());
+    let now = request.never_before(context.clock.now());
     let Verdict { transition, answer } = decide(&request, command, &roster, now);
     let rejected = transition.vote.as_ref().is_some_and(|vote| vote.choice == Choice::Reject);
     let escalated = transition.notice.as_ref().is_some_and(|notice| !notice.added.is_empty());
     let still_pending = transition.decision.is_none();
-    write(tx, &mut request, transition, &roster, now, scene).await?;
+    write(tx, &mut request, transition, &roster, now, context).await?;
     if (rejected || escalated) && still_pending {
         // After a rejection too few people may be left to approve; after an escalation there may be enough again.
         let roster = roster_for(tx.session(), &request, &Command::Recheck, now).await?;
         let verdict = decide(&request, Command::Recheck, &roster, now);
-        write(tx, &mut request, verdict.transition, &roster, now, scene).await?;
+        write(tx, &mut request, verdict.transition, &roster, now, context).await?;
     }
     Ok((request, answer))
 }
@@ -116,43 +116,43 @@ async fn write(
     transition: Transition,
     roster: &Roster,
     now: Timestamp,
-    scene: &Scene,
+    context: &ChangeContext,
 ) -> Result<(), HubError> {
     let before = (request.payload.clone(), request.digest, request.status);
     request.apply(&transition, now);
     if transition.revision.is_some() {
         requests::revise(tx.session(), request, &before.0, &before.1.to_string()).await?;
-        record_revision(tx, request, scene, now)?;
+        record_revision(tx, request, context, now)?;
     }
-    void(tx, request, &transition.voids, scene, now).await?;
+    void(tx, request, &transition.voids, context, now).await?;
     if let Some(vote) = &transition.vote {
-        add_vote(tx, request, vote, scene).await?;
+        add_vote(tx, request, vote, context).await?;
     }
     if let Some(notice) = &transition.notice {
         requests::notice(tx.session(), request).await?;
         tx.signal(crate::store::Signal::Deadline);
         if !notice.added.is_empty() {
-            record_escalation(tx, request, &notice.added, scene, now)?;
-            announce(tx, scene, "request.escalated", request, roster, now).await?;
+            record_escalation(tx, request, &notice.added, context, now)?;
+            announce(tx, context, "request.escalated", request, roster, now).await?;
         } else if notice.remind {
-            announce(tx, scene, "request.reminded", request, roster, now).await?;
+            announce(tx, context, "request.reminded", request, roster, now).await?;
         }
     }
     if let Some(undecidable) = transition.undecidable {
         requests::set_undecidable(tx.session(), request.id, undecidable).await?;
         let action = if undecidable { "request.undecidable" } else { "request.decidable" };
-        tx.record(&Entry { request: Some(request.id), ..Entry::new(now, action, scene.actor.clone()) })?;
+        tx.record(&Entry { request: Some(request.id), ..Entry::new(now, action, context.actor.clone()) })?;
         if undecidable {
-            announce(tx, scene, "request.undecidable", request, roster, now).await?;
+            announce(tx, context, "request.undecidable", request, roster, now).await?;
         }
     }
     if let Some(successor) = transition.successor {
         requests::set_successor(tx.session(), request.id, successor).await?;
     }
     if transition.revision.is_some() {
-        announce(tx, scene, "request.revised", request, roster, now).await?;
+        announce(tx, context, "request.revised", request, roster, now).await?;
     } else if transition.vote.is_some() && transition.decision.is_none() {
-        announce(tx, scene, "request.voted", request, roster, now).await?;
+        announce(tx, context, "request.voted", request, roster, now).await?;
     }
     if let Some(vote) = transition.vote.filter(|vote| vote.choice == Choice::Approve && request.is_asker(&vote.voter)) {
         let details = json!({"by": vote.voter});
@@ -160,24 +160,24 @@ async fn write(
             person: Some(vote.voter),
             request: Some(request.id),
             details,
-            ..Entry::new(now, "request.self_approved", scene.actor.clone())
+            ..Entry::new(now, "request.self_approved", context.actor.clone())
         })?;
-        announce(tx, scene, "request.self_approved", request, roster, now).await?;
+        announce(tx, context, "request.self_approved", request, roster, now).await?;
     }
     match transition.decision {
-        Some(decision) => end(tx, request, before.2, decision, scene, now).await,
+        Some(decision) => end(tx, request, before.2, decision, context, now).await,
         None => Ok(()),
     }
 }
 
-fn record_revision(tx: &mut Tx, request: &Request, scene: &Scene, now: Timestamp) -> Result<(), HubError> {
+fn record_revision(tx: &mut Tx, request: &Request, context: &ChangeContext, now: Timestamp) -> Result<(), HubError> {
     let change = request.change.as_ref();
     tx.record(&Entry {
         person: change.and_then(|change| change.by.clone()),
         request: Some(request.id),
         digest: Some(request.digest),
         details: json!({"revision": request.revision, "change": change}),
-        ..Entry::new(now, "request.revised", scene.actor.clone())
+        ..Entry::new(now, "request.revised", context.actor.clone())
     })?;
     Ok(())
 }
@@ -186,19 +186,19 @@ fn record_escalation(
     tx: &mut Tx,
     request: &Request,
     added: &[(GroupName, GroupName)],
-    scene: &Scene,
+    context: &ChangeContext,
     now: Timestamp,
 ) -> Result<(), HubError> {
     let steps: Vec<_> = added.iter().map(|(slot, group)| json!({"slot": slot, "added": group})).collect();
     tx.record(&Entry {
         request: Some(request.id),
         details: json!({"steps": steps}),
-        ..Entry::new(now, "request.escalated", scene.actor.clone())
+        ..Entry::new(now, "request.escalated", context.actor.clone())
     })?;
     Ok(())
 }
 
-async fn add_vote(tx: &mut Tx, request: &Request, vote: &Vote, scene: &Scene) -> Result<(), HubError> {
+async fn add_vote(tx: &mut Tx, request: &Request, vote: &Vote, context: &ChangeContext) -> Result<(), HubError> {
     votes::insert(tx.session(), request.id, vote).await?;
     tx.record(&Entry {
         person: Some(vote.voter.clone()),
@@ -209,12 +209,18 @@ async fn add_vote(tx: &mut Tx, request: &Request, vote: &Vote, scene: &Scene) ->
             "decision": vote.choice, "groups": vote.groups, "reason": vote.reason, "channel": vote.channel,
             "revision": vote.revision, "on_behalf_of": vote.on_behalf_of, "narrowing": vote.narrowing,
         }),
-        ..Entry::new(vote.at, "request.voted", scene.actor.clone())
+        ..Entry::new(vote.at, "request.voted", context.actor.clone())
     })?;
     Ok(())
 }
 
-async fn void(tx: &mut Tx, request: &Request, voids: &[Void], scene: &Scene, now: Timestamp) -> Result<(), HubError> {
+async fn void(
+    tx: &mut Tx,
+    request: &Request,
+    voids: &[Void],
+    context: &ChangeContext,
+    now: Timestamp,
+) -> Result<(), HubError> {
     for void in voids {
         votes::void(tx.session(), void.vote).await?;
         let voter = request.votes.iter().find(|vote| vote.id == void.vote).map(|vote| vote.voter.clone());
@@ -222,7 +228,7 @@ async fn void(tx: &mut Tx, request: &Request, voids: &[Void], scene: &Scene, now
             person: voter,
             request: Some(request.id),
             details: json!({"vote": void.vote, "why": void.why}),
-            ..Entry::new(now, "vote.voided", scene.actor.clone())
+            ..Entry::new(now, "vote.voided", context.actor.clone())
         })?;
     }
     Ok(())
@@ -234,14 +240,14 @@ async fn end(
     request: &mut Request,
     from: crate::approval::Status,
     decision: Decision,
-    scene: &Scene,
+    context: &ChangeContext,
     now: Timestamp,
 ) -> Result<(), HubError> {
     if !requests::end(tx.session(), request.id, &decision, now).await? {
         // No other operation runs in the writer, so the row cannot have changed since it was read.
         return Err(HubError::Missing("the pending request that was just read"));
     }
-    conclude(tx, request, Some(from), scene, now).await
+    conclude(tx, request, Some(from), context, now).await
 }
 
 /// Completes every decision: rollups, audit entry, execution or grant, announcements.
@@ -249,7 +255,7 @@ pub(in crate::hub) async fn conclude(
     tx: &mut Tx,
     request: &mut Request,
     from: Option<crate::approval::Status>,
-    scene: &Scene,
+    context: &ChangeContext,
     now: Timestamp,
 ) -> Result<(), HubError> {
     let Some(decision) = request.decision.clone() else { return Ok(()) };
@@ -272,18 +278,18 @@ pub(in crate::hub) async fn conclude(
             "from": from, "to": decision.outcome, "method": decision.method, "by": decision.by, "rule": decision.rule,
             "group": decision.group, "reason": decision.reason,
         }),
-        ..Entry::new(now, kind.as_str(), scene.actor.clone())
+        ..Entry::new(now, kind.as_str(), context.actor.clone())
     })?;
     // `now` may be ahead of a clock that was set back; executions and grants start by the clock.
-    follow_up::open(tx, request, now.min(scene.clock.now())).await?;
+    follow_up::open(tx, request, now.min(context.clock.now())).await?;
     let no_roster = Roster::default();
     if decision.method == Method::BreakGlass {
-        announce(tx, scene, "request.glass_broken", request, &no_roster, now).await?;
+        announce(tx, context, "request.glass_broken", request, &no_roster, now).await?;
     }
-    announce(tx, scene, &kind, request, &no_roster, now).await?;
+    announce(tx, context, &kind, request, &no_roster, now).await?;
     if request.grant.is_some() {
         // Access that starts at once starts here, not at the timer's next poll.
-        let _always_ok = follow_up::advance_grant(tx, request, GrantCommand::Tick, scene, now).await?;
+        let _always_ok = follow_up::advance_grant(tx, request, GrantCommand::Tick, context, now).await?;
     }
     Ok(())
 }

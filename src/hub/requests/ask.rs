@@ -105,8 +105,8 @@ impl Hub {
             if !satisfiable {
                 return Err(HubError::Unsatisfiable { resource: request.resource.to_string() });
             }
-            let (scene, by, key) = (self.scene(caller.actor()), caller.person().cloned(), key.clone());
-            let prepared = Prepared::new(&request, &scene)?;
+            let (context, by, key) = (self.change_context(caller.actor()), caller.person().cloned(), key.clone());
+            let prepared = Prepared::new(&request, &context)?;
             let shown = (request.status == Status::Pending).then(|| prepared.shown().to_owned());
             let made = self
                 .store
@@ -115,7 +115,7 @@ impl Hub {
                         if tx.configuration_version() != Some(version) {
                             return Ok(None);
                         }
-                        create(tx, request, prepared, by, key, &scene).await.map(Some)
+                        create(tx, request, prepared, by, key, &context).await.map(Some)
                     })
                 })
                 .await?;

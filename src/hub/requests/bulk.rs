@@ -120,7 +120,7 @@ impl Hub {
         let waiting_for = voter.clone().filter(|_| group.is_none());
         let status = Some(Status::Pending);
         let filter = ListFilter { status, resource, requester, from, to, kind, group, approver: None, waiting_for };
-        let (found, more) = self.found(&filter, MAX_REJECTS).await?;
+        let (found, more) = self.matching(&filter, MAX_REJECTS).await?;
         let groups_of_voter = match &voter {
             Some(voter) => self.voting_groups(voter).await?,
             None => BTreeSet::new(),

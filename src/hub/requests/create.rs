@@ -5,10 +5,10 @@ use serde_json::json;
 use crate::approval::{Command, Digest, Email, Request, Roster, Status};
 use crate::audit::Entry;
 use crate::hub::HubError;
+use crate::hub::change_context::ChangeContext;
 use crate::hub::keyed_calls::{earlier_subject, remember};
 use crate::hub::lifecycle::transition::{carry_out, conclude};
 use crate::hub::lifecycle::{announce_shown, shown};
-use crate::hub::scene::Scene;
 use crate::ids::RequestId;
 use crate::store::audit::NewEntry;
 use crate::store::idempotency::Key;
@@ -31,7 +31,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn new(request: &Request, scene: &Scene) -> Result<Self, HubError> {
+    pub(super) fn new(request: &Request, context: &ChangeContext) -> Result<Self, HubError> {
         let entry = Entry {
             person: request.requester.email.clone(),
             request: Some(request.id),
@@ -41,12 +41,12 @@ impl Prepared {
                 "acting_for": request.requester.acting_for, "beneficiary": request.beneficiary,
                 "supersedes": request.supersedes,
             }),
-            ..Entry::new(request.created_at, "request.created", scene.actor.clone())
+            ..Entry::new(request.created_at, "request.created", context.actor.clone())
         };
         Ok(Self {
             row: NewRequest::of(request)?,
             entry: NewEntry::of(&entry)?,
-            shown: shown(scene, request, &Roster::default())?,
+            shown: shown(context, request, &Roster::default())?,
         })
     }
 
@@ -63,7 +63,7 @@ pub(super) async fn create(
     prepared: Prepared,
     by: Option<Email>,
     key: Option<(Key, Digest)>,
-    scene: &Scene,
+    context: &ChangeContext,
 ) -> Result<(Request, bool), HubError> {
     // Again inside the writer: two calls with one key may run concurrently.
     if let Some(key) = &key
@@ -75,13 +75,13 @@ pub(super) async fn create(
     requests::add(tx.session(), prepared.row);
     remember(tx.session(), key, request.id.to_string(), now);
     if let Some(earlier) = request.supersedes {
-        replace(tx, earlier, by, request.id, scene).await?;
+        replace(tx, earlier, by, request.id, context).await?;
     }
     tx.add_entry(prepared.entry);
     if request.status == Status::Pending {
-        announce_shown(tx, scene, "request.created", &request, prepared.shown, now).await?;
+        announce_shown(tx, context, "request.created", &request, prepared.shown, now).await?;
     } else {
-        conclude(tx, &mut request, None, scene, now).await?;
+        conclude(tx, &mut request, None, context, now).await?;
     }
     let deadline = request.next_notice().map_or(request.expires_at, |notice| notice.min(request.expires_at));
     tx.signal(Signal::DeadlineAt(deadline));
@@ -94,9 +94,9 @@ async fn replace(
     earlier: RequestId,
     by: Option<Email>,
     successor: RequestId,
-    scene: &Scene,
+    context: &ChangeContext,
 ) -> Result<(), HubError> {
-    let (_request, _always_ok) = carry_out(tx, earlier, Command::Expire, scene).await?;
-    let (request, answer) = carry_out(tx, earlier, Command::Supersede { by, successor }, scene).await?;
+    let (_request, _always_ok) = carry_out(tx, earlier, Command::Expire, context).await?;
+    let (request, answer) = carry_out(tx, earlier, Command::Supersede { by, successor }, context).await?;
     answer.map_err(|refusal| HubError::Refused { refusal, status: request.status, request: None })
 }

@@ -8,19 +8,19 @@ use crate::store::link_events::{LinkEvent, LinkEventKey, Tally};
 use crate::time::Timestamp;
 
 /// Most rows that are collected; further ones are dropped, and their number is logged.
-const MOST: usize = 10_000;
+const MAX_ROWS: usize = 10_000;
 
 /// The counts since they were last written.
 #[derive(Default)]
 pub(in crate::hub) struct LinkLog {
     /// A std mutex: locked for a look-up, never across an await.
-    gathered: Mutex<Gathered>,
+    collected: Mutex<Collected>,
 }
 
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(super) struct Collected {
     pub(super) tallies: BTreeMap<LinkEventKey, Tally>,
-    pub(super) left_out: u64,
+    pub(super) dropped: u64,
 }
 
 impl LinkLog {
@@ -31,21 +31,21 @@ impl LinkLog {
     }
 
     pub(super) fn add(&self, key: LinkEventKey, tally: Tally) {
-        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_full = gathered.tallies.len() >= MOST;
-        match gathered.tallies.get_mut(&key) {
+        let mut collected = self.collected.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = collected.tallies.len() >= MAX_ROWS;
+        match collected.tallies.get_mut(&key) {
             Some(known) => {
                 known.count = known.count.saturating_add(tally.count);
                 known.first_at = known.first_at.min(tally.first_at);
                 known.last_at = known.last_at.max(tally.last_at);
             }
-            None if is_full => gathered.left_out += 1,
-            None => drop(gathered.tallies.insert(key, tally)),
+            None if is_full => collected.dropped += 1,
+            None => drop(collected.tallies.insert(key, tally)),
         }
     }
 
-    pub(super) fn take(&self) -> Gathered {
-        std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(super) fn take(&self) -> Collected {
+        std::mem::take(&mut *self.collected.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -56,7 +56,7 @@ mod tests {
     use crate::ids::{DeliveryId, RequestId};
 
     #[test]
-    fn what_is_gathered_is_bounded_and_counted() {
+    fn collected_counts_are_bounded() {
         let (log, at) = (LinkLog::default(), Timestamp::from_micros);
         let (slot, request) = ("dba".parse::<GroupName>().expect("a name"), RequestId::mint(at(0)));
         let tally = |second| Tally { request, count: 1, first_at: at(second), last_at: at(second) };
@@ -64,12 +64,12 @@ mod tests {
         let first = key(DeliveryId::mint(at(0)));
         log.add(first.clone(), tally(5));
         log.add(first.clone(), tally(3));
-        for _ in 0..MOST + 2 {
+        for _ in 0..MAX_ROWS + 2 {
             log.add(key(DeliveryId::mint(at(1))), tally(4));
         }
         log.add(first.clone(), tally(9));
-        let Gathered { tallies, left_out } = log.take();
-        assert_eq!((tallies.len(), left_out), (MOST, 3));
+        let Collected { tallies, dropped } = log.take();
+        assert_eq!((tallies.len(), dropped), (MAX_ROWS, 3));
         assert_eq!(tallies.get(&first), Some(&Tally { request, count: 3, first_at: at(3), last_at: at(9) }));
         assert!(log.take().tallies.is_empty());
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::link_log::Gathered;
+use super::link_log::Collected;
 use crate::approval::GroupName;
 use crate::hub::{Hub, HubError};
 use crate::ids::{DeliveryId, RequestId};
@@ -24,9 +24,9 @@ const PERIOD: Duration = Duration::from_secs(5);
 impl Hub {
     /// Writes the collected counts; if that fails, keeps them for the next write.
     async fn write_link_log(&self) -> Result<(), HubError> {
-        let Gathered { tallies, left_out } = self.link_log.take();
-        if left_out > 0 {
-            tracing::warn!(left_out, "too many links were used at once: some uses are not counted");
+        let Collected { tallies, dropped } = self.link_log.take();
+        if dropped > 0 {
+            tracing::warn!(dropped, "too many links were used at once: some uses are not counted");
         }
         if tallies.is_empty() {
             return Ok(());

@@ -79,7 +79,7 @@ impl Hub {
     }
 
     /// Returns the first `limit` matching requests, and whether there may be more.
-    pub(in crate::hub) async fn found(
+    pub(in crate::hub) async fn matching(
         &self,
         filter: &ListFilter,
         limit: u32,

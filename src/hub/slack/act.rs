@@ -2,7 +2,7 @@
 
 use super::payload::{Member, ModalMetadata, SlackAction, Work, team_of};
 use super::plan::{PlannedStep, Step};
-use super::reply::{Reply, form, no_endpoint_listens, unknown_member};
+use super::reply::{Reply, form, not_accepted, unknown_member};
 use crate::approval::{Assurance, Ballot, Choice, Command, Email, Request};
 use crate::audit::Actor;
 use crate::hub::requests::link::ResolvedLink;
@@ -16,7 +16,7 @@ impl Hub {
     /// Plans the work, without changing anything.
     pub(super) async fn plan(&self, endpoint: &Endpoint, work: &Work) -> Result<PlannedStep, HubError> {
         if matches!(work.action, SlackAction::NoEndpoint) {
-            return Ok(PlannedStep { step: Step::Reply(no_endpoint_listens(&work.member)), actor: Actor::Hub });
+            return Ok(PlannedStep { step: Step::Reply(not_accepted(&work.member)), actor: Actor::Hub });
         }
         let (account, person) = self.identify(endpoint, &work.member).await?;
         let actor =

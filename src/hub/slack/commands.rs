@@ -26,7 +26,7 @@ const HELP: &str = "\
 `/countersign show ID`: show one request
 `/countersign subscribe [GROUP]`: post the requests to a group in this channel
 `/countersign unsubscribe [GROUP]`: stop posting them
-`/countersign link`: link your Slack account to your Countersign account";
+`/countersign link`: link this Slack account to your Countersign identity";
 
 impl Hub {
     pub(super) async fn plan_command(
@@ -52,7 +52,7 @@ impl Hub {
                 reply(unknown_member(member.accounts(team_of(endpoint)).next().unwrap_or(&member.account)))
             }
             ("pending", Some(person)) => reply(self.pending(person).await?),
-            ("show", Some(person)) => reply(self.shown(&person, rest).await?),
+            ("show", Some(person)) => reply(self.show_request(&person, rest).await?),
             ("subscribe", Some(person)) => self.subscribe(endpoint, member, person, rest, true).await,
             ("unsubscribe", Some(person)) => self.subscribe(endpoint, member, person, rest, false).await,
             _ => reply(Reply::Text(format!("There is no such command. Use one of these:\n{HELP}"))),
@@ -61,7 +61,7 @@ impl Hub {
 
     async fn pending(&self, person: Email) -> Result<Reply, HubError> {
         let filter = ListFilter { waiting_for: Some(person), status: Some(Status::Pending), ..ListFilter::default() };
-        let (found, more) = self.found(&filter, LISTED).await?;
+        let (found, more) = self.matching(&filter, LISTED).await?;
         let now = self.clock.now();
         let mut lines: Vec<String> =
             found.iter().filter(|request| !request.is_overdue(now)).map(|request| line(request, now)).collect();
@@ -74,7 +74,7 @@ impl Hub {
         Ok(Reply::Text(lines.join("\n")))
     }
 
-    async fn shown(&self, person: &Email, id: Option<&str>) -> Result<Reply, HubError> {
+    async fn show_request(&self, person: &Email, id: Option<&str>) -> Result<Reply, HubError> {
         let id: RequestId = id.and_then(|id| id.parse().ok()).ok_or_else(|| {
             HubError::invalid(Code::InvalidParameter, "", "the request's id is missing: use /countersign show ID")
         })?;

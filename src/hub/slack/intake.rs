@@ -60,8 +60,8 @@ impl Hub {
         if apps.is_empty() {
             return Err(forged());
         }
-        let unread = || HubError::invalid(Code::InvalidPayload, "", "the body is not a Slack interaction or command");
-        match read(signed.body).ok_or_else(unread)? {
+        let invalid = || HubError::invalid(Code::InvalidPayload, "", "the body is not a Slack interaction or command");
+        match read(signed.body).ok_or_else(invalid)? {
             Incoming::Nothing => Ok(SlackAnswer::Acknowledged),
             Incoming::NoReason => {
                 let errors = json!({REASON: "A reason is required."});
@@ -92,8 +92,8 @@ impl Hub {
     /// Returns the endpoint for the work. If no endpoint of the app accepts the member, the work becomes a reply that
     /// says so: otherwise the member would not know why the click has no effect. This needs a response URL.
     fn route<'a>(&self, apps: &'a [Arc<Endpoint>], work: Work) -> Result<(&'a Arc<Endpoint>, Work), HubError> {
-        let is_known = apps.iter().any(|endpoint| listens_to(endpoint, &work.member));
-        if let (false, Some(any), Some(_)) = (is_known, apps.first(), &work.member.response_url) {
+        let is_accepted = apps.iter().any(|endpoint| accepts(endpoint, &work.member));
+        if let (false, Some(any), Some(_)) = (is_accepted, apps.first(), &work.member.response_url) {
             return Ok((any, Work { action: SlackAction::NoEndpoint, ..work }));
         }
         self.addressee(apps, &work).map(|endpoint| (endpoint, work))
@@ -101,7 +101,7 @@ impl Hub {
 
     /// Returns the endpoint of the app whose message was clicked, or whose channel the command was typed in.
     fn addressee<'a>(&self, apps: &'a [Arc<Endpoint>], work: &Work) -> Result<&'a Arc<Endpoint>, HubError> {
-        let mut accepting = apps.iter().filter(|endpoint| listens_to(endpoint, &work.member));
+        let mut accepting = apps.iter().filter(|endpoint| accepts(endpoint, &work.member));
         let is_addressed = |endpoint: &&Arc<Endpoint>| match &work.action {
             SlackAction::Approve { token }
             | SlackAction::AskWhy { token, .. }
@@ -138,7 +138,7 @@ impl Hub {
 }
 
 /// Whether an endpoint's app accepts a member, by any id of their account.
-fn listens_to(endpoint: &Endpoint, member: &Member) -> bool {
+fn accepts(endpoint: &Endpoint, member: &Member) -> bool {
     endpoint.transport.slack.as_ref().is_some_and(|app| member.accounts(app.team.as_deref()).next().is_some())
 }
 

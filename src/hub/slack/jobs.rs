@@ -14,8 +14,8 @@ use super::payload::Work;
 use super::plan::{PlannedStep, Step};
 use super::reply::Reply;
 use crate::audit::Actor;
+use crate::hub::change_context::ChangeContext;
 use crate::hub::lifecycle::transition::carry_out;
-use crate::hub::scene::Scene;
 use crate::hub::{Hub, HubError};
 use crate::store::endpoints::{self, Endpoint};
 use crate::store::slack::jobs::{self, Job};
@@ -167,11 +167,11 @@ impl Hub {
 
     /// Runs the step and marks the job as done, in one transaction.
     async fn run_step(&self, job: &Job, step: Step, actor: Actor) -> Result<Reply, Stopped> {
-        let (job, scene) = (job.clone(), self.scene(actor));
+        let (job, context) = (job.clone(), self.change_context(actor));
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let reply = take_step(tx, step, &scene).await?;
+                    let reply = take_step(tx, step, &context).await?;
                     let is_ours = jobs::done(tx.session(), &job, &json!(reply).to_string()).await?;
                     if is_ours { Ok(reply) } else { Err(Stopped::Lost) }
                 })
@@ -193,12 +193,12 @@ impl Hub {
     }
 }
 
-async fn take_step(tx: &mut Tx, step: Step, scene: &Scene) -> Result<Reply, HubError> {
+async fn take_step(tx: &mut Tx, step: Step, context: &ChangeContext) -> Result<Reply, HubError> {
     match step {
         Step::Reply(reply) => Ok(reply),
-        Step::Change(change) => change.carry_out(tx, scene).await,
+        Step::Change(change) => change.carry_out(tx, context).await,
         Step::Vote(id, command) => {
-            let (_, answer) = carry_out(tx, id, *command, scene).await?;
+            let (_, answer) = carry_out(tx, id, *command, context).await?;
             Ok(answer.map_or_else(|refusal| Reply::refusal(&refusal), |()| Reply::Nothing))
         }
     }

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn clicks_are_told_apart_and_members_are_of_their_own_team() {
+    fn clicks_differ_and_members_belong_to_their_own_team() {
         let Some(Incoming::Work(work)) = clicked(&serde_json::json!({"action_id": "approve:0", "value": "tok"})) else {
             panic!("work");
         };
@@ -336,9 +336,9 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_nothing_that_slack_sends() {
-        for nonsense in ["", "payload=", "payload=%7B%7D", "x=1", "payload=[1]", "payload=%ff"] {
-            assert_eq!(interaction(nonsense.as_bytes()), None, "{nonsense}");
+    fn invalid_bodies_are_rejected() {
+        for invalid in ["", "payload=", "payload=%7B%7D", "x=1", "payload=[1]", "payload=%ff"] {
+            assert_eq!(interaction(invalid.as_bytes()), None, "{invalid}");
         }
         assert_eq!(command(b"team_id=T1&text=x"), None);
         assert_eq!(command(b"team_id=T%271&user_id=U1"), None);
@@ -348,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_has_to_be_given_is_given() {
+    fn a_required_reason_is_enforced() {
         let submitted = |reason: &str, required| {
             let metadata = ModalMetadata { token: "tok".to_owned(), channel: Some("C1".to_owned()), required };
             interaction(&body(&serde_json::json!({

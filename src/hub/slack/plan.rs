@@ -9,7 +9,7 @@ use crate::approval::{Command, Digest, Email};
 use crate::audit::{Actor, Entry};
 use crate::codes::Code;
 use crate::hub::HubError;
-use crate::hub::scene::Scene;
+use crate::hub::change_context::ChangeContext;
 use crate::ids::RequestId;
 use crate::store::Tx;
 use crate::store::chat_identities::{self, Account};
@@ -43,8 +43,8 @@ pub(super) enum CommandChange {
 }
 
 impl CommandChange {
-    pub(super) async fn carry_out(self, tx: &mut Tx, scene: &Scene) -> Result<Reply, HubError> {
-        let now = scene.clock.now();
+    pub(super) async fn carry_out(self, tx: &mut Tx, context: &ChangeContext) -> Result<Reply, HubError> {
+        let now = context.clock.now();
         match self {
             Self::Code { account, name, code } => {
                 let digest = Digest::of(code.as_bytes());
@@ -55,7 +55,7 @@ impl CommandChange {
                 )))
             }
             Self::Subscription { subscription, person, wanted } => {
-                subscribe(tx, subscription, person, wanted, scene).await
+                subscribe(tx, subscription, person, wanted, context).await
             }
         }
     }
@@ -66,9 +66,9 @@ async fn subscribe(
     subscription: Subscription,
     person: Email,
     wanted: bool,
-    scene: &Scene,
+    context: &ChangeContext,
 ) -> Result<Reply, HubError> {
-    let now = scene.clock.now();
+    let now = context.clock.now();
     let group = subscription.group.clone();
     let known = tx.subscriptions().await?.iter().filter(|known| known.endpoint == subscription.endpoint).count();
     if wanted && known >= MAX_SUBSCRIPTIONS {
@@ -86,7 +86,7 @@ async fn subscribe(
         let action = if wanted { "slack.subscribed" } else { "slack.unsubscribed" };
         let details =
             json!({"endpoint": subscription.endpoint, "channel": subscription.channel, "group": subscription.group});
-        tx.record(&Entry { person: Some(person), details, ..Entry::new(now, action, scene.actor.clone()) })?;
+        tx.record(&Entry { person: Some(person), details, ..Entry::new(now, action, context.actor.clone()) })?;
     }
     Ok(Reply::plain(&match (wanted, changed) {
         (true, true) => {

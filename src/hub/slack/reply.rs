@@ -60,7 +60,7 @@ pub(super) fn unknown_member(account: &Account) -> Reply {
 }
 
 /// The reply to a member of a workspace that no endpoint of the app accepts. It does not reveal the accepted ones.
-pub(super) fn no_endpoint_listens(member: &Member) -> Reply {
+pub(super) fn not_accepted(member: &Member) -> Reply {
     let Account { team, user, .. } = &member.account;
     let also: Vec<&str> = member.also.iter().map(|account| &*account.team).collect();
     let also = if also.is_empty() { String::new() } else { format!(" ({})", also.join(", ")) };

@@ -16,7 +16,7 @@ use crate::store::{Tx, template_problems};
 use crate::time::Timestamp;
 
 /// Most templates in use.
-const MOST: u64 = 200;
+const MAX_TEMPLATES: u64 = 200;
 
 /// The body that sets a template.
 #[derive(Debug, Clone, Deserialize)]
@@ -134,8 +134,8 @@ pub(super) async fn save(
     if let Some(known) = known.as_ref().filter(|known| known.text.as_ref() == Some(&wanted.text)) {
         return Ok(known.clone());
     }
-    if known.is_none() && templates::count(tx.session()).await? >= MOST {
-        let detail = format!("there are already {MOST} templates, which is the limit: delete some");
+    if known.is_none() && templates::count(tx.session()).await? >= MAX_TEMPLATES {
+        let detail = format!("there are already {MAX_TEMPLATES} templates, which is the limit: delete some");
         return Err(HubError::invalid(Code::TooMany, wanted.pointer, detail));
     }
     let channel = wanted.key.channel;

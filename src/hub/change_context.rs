@@ -1,4 +1,4 @@
-//! The scene of a change: everything that a transition needs besides the request.
+//! The context of a change: everything that a transition needs besides the request.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::time::SharedClock;
 
 /// Clock, URLs, outbox access and actor of one change. It is owned, so that it can move into a write transaction.
 #[derive(Clone)]
-pub(super) struct Scene {
+pub(super) struct ChangeContext {
     pub(super) clock: SharedClock,
     pub(super) public_url: String,
     /// Starts the deliveries of the announced events.
@@ -19,9 +19,9 @@ pub(super) struct Scene {
 }
 
 impl Hub {
-    /// A scene with the hub's own parts.
-    pub(super) fn scene(&self, actor: Actor) -> Scene {
-        Scene {
+    /// A context with the hub's own parts.
+    pub(super) fn change_context(&self, actor: Actor) -> ChangeContext {
+        ChangeContext {
             clock: self.clock.clone(),
             public_url: self.settings.public_url.clone(),
             launcher: Arc::clone(&self.launcher),
