@@ -22,8 +22,8 @@ use reqwest::{Client, Method, Request};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-pub(super) use self::cache::Line;
-use self::cache::Lines;
+pub(super) use self::cache::EndpointClient;
+use self::cache::EndpointClients;
 pub(super) use self::client::{added, with_authorities, with_identity};
 pub use self::dns::{Lookup, SystemLookup};
 use self::dns::{NameError, Names};
@@ -52,7 +52,7 @@ pub struct Egress {
     deadline: Duration,
     /// Shared by all endpoints without a certificate or proxy of their own.
     client: Client,
-    lines: Lines,
+    clients: EndpointClients,
 }
 
 impl Egress {
@@ -75,7 +75,7 @@ impl Egress {
     ) -> Result<Self, EgressError> {
         let names = Names::new(policy, lookup);
         let client = client::build(&names, deadline, &Transport::default()).map_err(unbuilt)?;
-        Ok(Self { names, deadline, client, lines: Lines::default() })
+        Ok(Self { names, deadline, client, clients: EndpointClients::default() })
     }
 
     /// Longest duration of one send.
@@ -84,28 +84,28 @@ impl Egress {
     }
 
     /// Returns the endpoint's prepared client, which is rebuilt when its configuration has changed.
-    pub(super) fn line(&self, endpoint: &Endpoint) -> Result<Arc<Line>, EgressError> {
-        let earlier = self.lines.get(endpoint.id);
-        if let Some(line) = &earlier
-            && line.route.is_of(endpoint)
+    pub(super) fn prepare(&self, endpoint: &Endpoint) -> Result<Arc<EndpointClient>, EgressError> {
+        let earlier = self.clients.get(endpoint.id);
+        if let Some(prepared) = &earlier
+            && prepared.route.is_of(endpoint)
         {
-            return Ok(Arc::clone(line));
+            return Ok(Arc::clone(prepared));
         }
         let route = Route::prepare(endpoint, self.names.policy())?;
         let transport = route.transport();
         // Unchanged parts are kept: open connections, and a valid token.
-        let same_client = earlier.as_ref().filter(|line| client::is_same(line.route.transport(), transport));
+        let same_client = earlier.as_ref().filter(|prepared| client::is_same(prepared.route.transport(), transport));
         let client = match same_client {
             _ if client::is_same(transport, &Transport::default()) => self.client.clone(),
-            Some(line) => line.client.clone(),
+            Some(prepared) => prepared.client.clone(),
             None => client::build(&self.names, self.deadline, transport).map_err(unbuilt)?,
         };
-        let same_tokens = earlier.as_ref().filter(|line| line.route.transport().auth == transport.auth);
+        let same_tokens = earlier.as_ref().filter(|prepared| prepared.route.transport().auth == transport.auth);
         let tokens = match same_tokens {
-            Some(line) => line.tokens.clone(),
+            Some(prepared) => prepared.tokens.clone(),
             None => Tokens::of(transport.auth.as_ref(), self.names.policy())?.map(Arc::new),
         };
-        Ok(self.lines.put(endpoint, Arc::new(Line { route, client, tokens })))
+        Ok(self.clients.put(endpoint, Arc::new(EndpointClient { route, client, tokens })))
     }
 
     /// Posts a message.
@@ -114,24 +114,24 @@ impl Egress {
     /// When there is no complete answer. An answer with an error status is not an error here.
     pub(super) async fn post(
         &self,
-        line: &Line,
+        prepared: &EndpointClient,
         mut headers: HeaderMap,
         message: Composed,
         now: Timestamp,
     ) -> Result<Answer, EgressError> {
         let end = Instant::now() + self.deadline;
-        let token = match &line.tokens {
-            Some(tokens) => Some((tokens, self.token(line, tokens, end, now).await?)),
+        let token = match &prepared.tokens {
+            Some(tokens) => Some((tokens, self.token(prepared, tokens, end, now).await?)),
             None => None,
         };
         if let Some((_, token)) = &token {
             headers.insert(AUTHORIZATION, token.header.clone());
         }
         let limit = if message.method.is_some() { API_ANSWER } else { ANSWER };
-        let mut request = Request::new(Method::POST, line.route.url_of(message.method));
+        let mut request = Request::new(Method::POST, prepared.route.url_of(message.method));
         *request.headers_mut() = headers;
         *request.body_mut() = Some(message.body.into());
-        let answer = self.exchange(line, request, limit, end, now).await?;
+        let answer = self.exchange(prepared, request, limit, end, now).await?;
         if let Some((tokens, token)) = &token {
             tokens.note_status(token, answer.status)?;
         }
@@ -145,7 +145,7 @@ impl Egress {
     /// As [`Self::post`], and when the URL is not allowed.
     pub(super) async fn post_to(
         &self,
-        line: &Line,
+        prepared: &EndpointClient,
         url: &str,
         body: String,
         now: Timestamp,
@@ -154,30 +154,30 @@ impl Egress {
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         *request.body_mut() = Some(body.into());
-        self.exchange(line, request, ANSWER, Instant::now() + self.deadline, now).await
+        self.exchange(prepared, request, ANSWER, Instant::now() + self.deadline, now).await
     }
 
     async fn token(
         &self,
-        line: &Line,
+        prepared: &EndpointClient,
         tokens: &Tokens,
         end: Instant,
         now: Timestamp,
     ) -> Result<Arc<Token>, EgressError> {
-        let token = tokens.get(now, |request| self.exchange(line, request, TOKEN_ANSWER, end, now));
+        let token = tokens.get(now, |request| self.exchange(prepared, request, TOKEN_ANSWER, end, now));
         let late = |_| Err(tokens.failure(&EgressError::Timeout(self.deadline).to_string()));
         timeout_at(end, token).await.unwrap_or_else(late)
     }
 
     async fn exchange(
         &self,
-        line: &Line,
+        prepared: &EndpointClient,
         request: Request,
         limit: usize,
         end: Instant,
         now: Timestamp,
     ) -> Result<Answer, EgressError> {
-        let proxy = line.route.transport().proxy.as_ref();
+        let proxy = prepared.route.transport().proxy.as_ref();
         let way = match (proxy, request.url().scheme()) {
             (None, _) => Way::Direct,
             (Some(_), "https") => Way::Tunnelled,
@@ -193,7 +193,7 @@ impl Egress {
             if let (Some(name), true) = (&name, way != Way::Direct) {
                 self.check_behind_proxy(name).await?;
             }
-            let response = line.client.execute(request).await.map_err(fault)?;
+            let response = prepared.client.execute(request).await.map_err(fault)?;
             Answer::read(response, limit, now).await.map_err(fault)
         };
         let Ok(message) = timeout_at(end, talk).await else {

@@ -74,8 +74,8 @@ async fn post(
     trace: Option<&TraceContext>,
     now: Timestamp,
 ) -> PostResult {
-    let line = egress.line(endpoint)?;
-    let mut headers = line.route.signed(id, now, &message.body)?;
+    let prepared = egress.prepare(endpoint)?;
+    let mut headers = prepared.route.signed(id, now, &message.body)?;
     // A trace header that the endpoint configures has precedence, and the two are not mixed.
     if let Some(trace) = trace.filter(|_| !headers.contains_key("traceparent")) {
         let fields = [("traceparent", Some(trace.parent())), ("tracestate", trace.state().map(str::to_owned))];
@@ -85,7 +85,7 @@ async fn post(
             }
         }
     }
-    egress.post(&line, headers, message, now).await
+    egress.post(&prepared, headers, message, now).await
 }
 
 /// Classifies the answer of a target.

@@ -40,8 +40,8 @@ impl SendContext {
         let egress = &self.egress;
         let failed = |may_be_tried_again, text: String| Err(CallError { may_be_tried_again, text });
         let sent = async {
-            let line = egress.line(endpoint)?;
-            egress.post_to(&line, url, body.to_string(), self.clock.now()).await
+            let prepared = egress.prepare(endpoint)?;
+            egress.post_to(&prepared, url, body.to_string(), self.clock.now()).await
         };
         match sent.await {
             Ok(answer) if answer.status == 200 => Ok(()),

@@ -114,9 +114,9 @@ fn posted(
     body: &str,
     now: Timestamp,
 ) -> Result<Posted, EgressError> {
-    let line = egress.line(endpoint)?;
-    let mut sent = added(&line.route.url, body);
-    sent.extend(line.route.signed(&claimed.event.id.to_string(), now, body)?);
+    let prepared = egress.prepare(endpoint)?;
+    let mut sent = added(&prepared.route.url, body);
+    sent.extend(prepared.route.signed(&claimed.event.id.to_string(), now, body)?);
     let shown = |(name, value): (&HeaderName, &HeaderValue)| {
         let is_own = endpoint.transport.headers.contains_key(name.as_str());
         let hidden = is_own || value.is_sensitive();
