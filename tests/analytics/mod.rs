@@ -31,17 +31,17 @@ pub(crate) fn assert_agrees(summary: &Value, rows: &[BTreeMap<String, String>]) 
         let human = rows.iter().filter(|row| row["method"] == "votes" && outcomes.contains(&row["status"].as_str()));
         let mut seconds: Vec<f64> = human.map(|row| row["approval_seconds"].parse().unwrap()).collect();
         seconds.sort_by(f64::total_cmp);
-        let told = &summary["approval_time"][name];
-        assert_eq!(told["count"], seconds.len());
+        let shown = &summary["approval_time"][name];
+        assert_eq!(shown["count"], seconds.len());
         if seconds.is_empty() {
             continue;
         }
         let mean = seconds.iter().sum::<f64>() / seconds.len() as f64;
-        assert!((told["mean_seconds"].as_f64().unwrap() - mean).abs() < 1e-6, "{name}: {told} and {mean}");
+        assert!((shown["mean_seconds"].as_f64().unwrap() - mean).abs() < 1e-6, "{name}: {shown} and {mean}");
         for (figure, q) in [("p50_seconds", 0.5), ("p90_seconds", 0.9), ("p99_seconds", 0.99)] {
             let exact = seconds[((q * seconds.len() as f64).ceil() as usize).max(1) - 1];
-            let told = told[figure].as_f64().unwrap();
-            assert!((told - exact).abs() <= exact * 0.0101 + 1e-6, "{name} {figure}: {told} for {exact}");
+            let shown = shown[figure].as_f64().unwrap();
+            assert!((shown - exact).abs() <= exact * 0.0101 + 1e-6, "{name} {figure}: {shown} for {exact}");
         }
     }
 }

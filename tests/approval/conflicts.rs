@@ -28,13 +28,13 @@ fn people_in_conflict_never_approve_even_as_members_but_may_reject() {
         assert_eq!(
             (desk.status(), desk.by()),
             (Status::Rejected, vec![email(person)]),
-            "whom the asker names is not kept from saying no"
+            "a person named by the requester may still reject"
         );
     }
     assert_eq!(
         desk.refuse(reject("stranger")),
         Refusal::NotEligible(email("stranger")),
-        "who decides nothing rejects nothing"
+        "a person without a slot may not reject"
     );
     assert_eq!(desk.verdict(approve("dana")).answer, Ok(()));
 }

@@ -5,6 +5,7 @@ mod changes;
 mod conflicts;
 mod endings;
 mod execution;
+mod memberships;
 mod model;
 mod notices;
 mod protocol;
@@ -196,4 +197,9 @@ impl Desk {
     fn by(&self) -> Vec<Email> {
         self.request.decision.as_ref().expect("it ended").by.clone()
     }
+}
+
+/// A request that `needed` of dba decide: Dana, Erik, Fay, and the requester Nora.
+fn dba(needed: u32) -> Desk {
+    Desk::new(&[("dba", needed)], &[("dba", &["dana", "erik", "fay", "nora"])])
 }

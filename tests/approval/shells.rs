@@ -11,6 +11,57 @@ use serde_json::json;
 /// The shells that are tried: bash is always there, and dash is `sh` unless it has a name of its own.
 const SHELLS: [&str; 5] = ["bash", "dash", "sh", "zsh", "ksh"];
 
+/// Pieces of command lines, some of which leave a mark.
+const PIECES: [&str; 47] = [
+    "touch m",
+    " touch m ",
+    "touch m;",
+    "a",
+    "b c",
+    " ",
+    " ",
+    "'",
+    "'",
+    "\"",
+    "\"",
+    "\\",
+    "$",
+    "(",
+    ")",
+    "`",
+    "{",
+    "}",
+    "|",
+    "&",
+    ";",
+    "\n",
+    ">",
+    "<",
+    "#",
+    " # ",
+    "m",
+    "=",
+    "!",
+    "[",
+    "]",
+    "@P",
+    "x:=",
+    "$(",
+    "<(",
+    "&& ",
+    "|| ",
+    "; ",
+    "echo ",
+    "$'",
+    "$\"",
+    "*",
+    "~",
+    "%",
+    "^",
+    "-",
+    "eval ",
+];
+
 fn allows(rules: &Guardrails, command: &str, language: Option<&str>) -> bool {
     let language = language.map(str::to_owned);
     let payload = Payload { command: command.to_owned(), language, context: None, duration_seconds: None };
@@ -44,56 +95,8 @@ fn an_allowed_command_does_nothing_else_in_any_shell() {
     let rules = rules();
     let shells: Vec<_> = SHELLS.into_iter().filter(|shell| leaves_a_mark(shell, "touch mark") == Some(true)).collect();
     assert!(shells.contains(&"bash") && shells.contains(&"sh"), "{shells:?}");
-    let bit = prop::sample::select(vec![
-        "touch m",
-        " touch m ",
-        "touch m;",
-        "a",
-        "b c",
-        " ",
-        " ",
-        "'",
-        "'",
-        "\"",
-        "\"",
-        "\\",
-        "$",
-        "(",
-        ")",
-        "`",
-        "{",
-        "}",
-        "|",
-        "&",
-        ";",
-        "\n",
-        ">",
-        "<",
-        "#",
-        " # ",
-        "m",
-        "=",
-        "!",
-        "[",
-        "]",
-        "@P",
-        "x:=",
-        "$(",
-        "<(",
-        "&& ",
-        "|| ",
-        "; ",
-        "echo ",
-        "$'",
-        "$\"",
-        "*",
-        "~",
-        "%",
-        "^",
-        "-",
-        "eval ",
-    ]);
-    let lines = prop::collection::vec(bit, 1..12).prop_map(|bits| format!("echo {}", bits.concat()));
+    let lines = prop::collection::vec(prop::sample::select(&PIECES[..]), 1..12)
+        .prop_map(|pieces| format!("echo {}", pieces.concat()));
     let language = prop::sample::select(vec![None, Some("bash"), Some("sql"), Some("python")]);
     let mut runner = TestRunner::new(Config { cases: 6_000, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&(lines, language), |(line, language)| {

@@ -12,7 +12,7 @@ fn answer(status: u16, body: &str) -> Behaviour {
 on_both! {
     async fn each_services_answers_are_understood(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
-        for (name, channel, said, state, told) in [
+        for (name, channel, behaviour, state, expected) in [
             ("slack-ok", "slack", answer(200, "ok"), "delivered", ""),
             ("slack-refuses", "slack", answer(400, "invalid_payload"), "failed", "Slack: invalid_payload"),
             ("slack-gone", "slack", answer(404, "no_service"), "failed", "Slack: no_service"),
@@ -23,12 +23,12 @@ on_both! {
             ("google-refuses", "google_chat", answer(400, r#"{"error": {"status": "INVALID_ARGUMENT", "message": "no card"}}"#), "failed", "INVALID_ARGUMENT: no card"),
         ] {
             let receiver = Receiver::start().await;
-            receiver.script([said]);
+            receiver.script([behaviour]);
             let (endpoint, secret) = hub.endpoint(name, channel, &receiver.url, &["dba"]).await;
             assert_eq!(secret, "", "{name}: its URL is the secret");
             hub.ask("orders", "select 1").await;
             let delivery = hub.delivery(&endpoint, "request.created", state).await;
-            assert!(delivery["attempt_log"].to_string().contains(told), "{name}: {delivery}");
+            assert!(delivery["attempt_log"].to_string().contains(expected), "{name}: {delivery}");
             let shown = hub.get(&format!("/v1/endpoints/{endpoint}")).await.expect(200);
             assert_eq!(shown["state"] == "disabled", name.ends_with("-gone"), "{name}: {shown}");
             let sent = receiver.received()[0].clone();

@@ -119,16 +119,16 @@ fn excluded_people_are_shown_with_the_source_of_the_exclusion() {
     for channel in chat_channels() {
         let all = read(channel, &rendered(channel, "request.created", vec![slot("dba", false)]));
         let (why, row) = (place(&all, "Why, as the requester gave it"), place(&all, "omar@example.com"));
-        let said = all[row].1.replace(['\\', '\u{2060}'], "");
+        let shown = all[row].1.replace(['\\', '\u{2060}'], "");
         for one in [
             "omar@example.com (on whose behalf it is requested, as the requester gave it)",
             "olga@example.com (beneficiary, as the requester gave it)",
             "tom@example.com (owner of the requesting token)",
             "lea@example.com (listed in the policy)",
         ] {
-            assert!(said.contains(one), "{} does not say {one:?}: {said}", channel.as_str());
+            assert!(shown.contains(one), "{} does not say {one:?}: {shown}", channel.as_str());
         }
-        assert!(!said.contains("nora@example.com"), "the requester has a row of their own: {said}");
+        assert!(!shown.contains("nora@example.com"), "the requester has a row of their own: {shown}");
         assert!(why < row && row < place(&all, "Approved so far"), "{}: {all:?}", channel.as_str());
         let forged = &all[place(&all, "because")].1;
         assert!(!forged.contains("because\n") && !forged.contains("because<br>"), "{}: {forged}", channel.as_str());
@@ -140,7 +140,7 @@ fn excluded_people_are_shown_with_the_source_of_the_exclusion() {
 fn a_context_that_is_not_shown_is_counted() {
     let nested = json!({"a": {"b": 1}, "c": null});
     for channel in chat_channels() {
-        for (context, said) in [
+        for (context, shown) in [
             (json!("rm -rf /"), "1 not shown here"),
             (json!(["rm", "-rf", "/"]), "1 not shown here"),
             (json!(7), "1 not shown here"),
@@ -148,7 +148,7 @@ fn a_context_that_is_not_shown_is_counted() {
             (nested.clone(), "2 not shown here"),
         ] {
             let message = rendered_with(channel, "request.created", vec![slot("dba", false)], &context).to_string();
-            assert!(message.contains(&format!("Context, as the requester gave it: {said}")), "{context}: {message}");
+            assert!(message.contains(&format!("Context, as the requester gave it: {shown}")), "{context}: {message}");
         }
         for nothing in [json!(null), json!({})] {
             let message = rendered_with(channel, "request.created", vec![slot("dba", false)], &nothing).to_string();
@@ -189,9 +189,9 @@ fn a_filled_slot_offers_a_reject_button_only() {
         let both = rendered(channel, "request.voted", vec![slot("dba", true), slot("ops", false)]);
         let all = read(channel, &both);
         place(&all, "fully approved");
-        let told = both.to_string();
-        assert!(!told.contains("/c/approve-dba") && told.contains("/c/reject-dba") && told.contains("/c/review-dba"));
-        assert!(told.contains("/c/approve-ops") && told.contains("/c/reject-ops"), "{told}");
+        let text = both.to_string();
+        assert!(!text.contains("/c/approve-dba") && text.contains("/c/reject-dba") && text.contains("/c/review-dba"));
+        assert!(text.contains("/c/approve-ops") && text.contains("/c/reject-ops"), "{text}");
         let one = rendered(channel, "request.voted", vec![slot("dba", true)]).to_string();
         assert!(!one.contains("Approve\"") && one.contains("/c/reject-dba") && one.contains("/c/review-dba"), "{one}");
     }

@@ -101,9 +101,9 @@ fn cut_text_is_marked_as_cut() {
             assert!(long.contains("cut here: "), "{} {kind}", channel.as_str());
         }
         let many = message(&channels, channel, "request.created", Sample::ManyGroups).to_string();
-        for said in ["more groups are asked", "group-01: 0 of 1", " more"] {
+        for expected in ["more groups are asked", "group-01: 0 of 1", " more"] {
             let shown = many.replace('\\', "").replace('\u{a0}', " ");
-            assert!(shown.contains(said), "{} does not say {said:?}: {many}", channel.as_str());
+            assert!(shown.contains(expected), "{} does not say {expected:?}: {many}", channel.as_str());
         }
     }
 }

@@ -53,11 +53,11 @@ fn made(channels: &Channels, channel: Channel, request: &Value) -> Result<Value,
     let mut example = example.notice();
     let text = request.to_string();
     example.subject = Subject::Request(&text);
-    let said =
+    let body =
         channels.render_message(channel, MessageFormat::Body, &example, &[]).map_err(|error| error.to_string())?;
-    match said.problem {
+    match body.problem {
         Some(problem) => Err(problem.to_string()),
-        None => Ok(serde_json::from_str(&said.body).unwrap()),
+        None => Ok(serde_json::from_str(&body.body).unwrap()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Receivers and machines that misbehave while nobody kills the hub: lost and cut answers, resets, slow, huge and
+//! Receivers and machines that misbehave while the hub is not killed: lost and cut answers, resets, slow, huge and
 //! compressed answers, names that do not resolve, full disks, and flushes that fail.
 
 use std::sync::Mutex;

@@ -162,6 +162,22 @@ fn write_for_peers(name: &str, secret: &str, messages: &[Received]) {
     std::fs::write(folder.join(format!("{name}.ndjson")), messages.iter().map(line).collect::<String>()).unwrap();
 }
 
+/// Makes and decides `count` requests with several clients at once; returns their ids and outcomes.
+async fn ask_concurrently(client: &Client, receiver: &Receiver, count: usize) -> BTreeMap<String, &'static str> {
+    let mut clients = tokio::task::JoinSet::new();
+    for first in 0..CLIENTS {
+        let (client, receiver) = (client.clone(), receiver.clone());
+        clients.spawn(async move {
+            let mut decided = Vec::new();
+            for number in (first..count).step_by(CLIENTS) {
+                decided.push(client.ask_and_decide(number, &receiver).await);
+            }
+            decided
+        });
+    }
+    clients.join_all().await.concat().into_iter().collect()
+}
+
 async fn run(database: Database, name: &str, count: usize, kills: usize) {
     let folder = database.folder.path().to_owned();
     let settings = [("COUNTERSIGN_DATABASE_URL", database.url.as_str()), ("COUNTERSIGN_DELIVERY_TIMEOUT_SEC", "2")];
@@ -176,21 +192,7 @@ async fn run(database: Database, name: &str, count: usize, kills: usize) {
 
     let hub = Arc::new(Mutex::new(Some(hub)));
     let killing = kill_and_start(Arc::clone(&hub), &folder, port, &settings, kills);
-    let asking = async {
-        let mut clients = tokio::task::JoinSet::new();
-        for first in 0..CLIENTS {
-            let (client, dba) = (client.clone(), dba.clone());
-            clients.spawn(async move {
-                let mut decided = Vec::new();
-                for number in (first..count).step_by(CLIENTS) {
-                    decided.push(client.ask_and_decide(number, &dba).await);
-                }
-                decided
-            });
-        }
-        clients.join_all().await.concat().into_iter().collect::<BTreeMap<_, _>>()
-    };
-    let ((), decided) = tokio::join!(killing, asking);
+    let ((), decided) = tokio::join!(killing, ask_concurrently(&client, &dba, count));
     assert_eq!(decided.len(), count, "each ask made one request");
 
     let mut superseded: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();

@@ -129,19 +129,19 @@ async fn pass<S: AsyncRead + AsyncWrite + Unpin>(
     loop {
         tokio::select! {
             count = hub.read(&mut asked) => {
-                let said = &asked[..count?];
-                commits = said.windows(COMMIT.len()).any(|window| window == COMMIT);
-                if said.is_empty() || commits && trigger.at(Moment::Committing) {
+                let bytes = &asked[..count?];
+                commits = bytes.windows(COMMIT.len()).any(|window| window == COMMIT);
+                if bytes.is_empty() || commits && trigger.at(Moment::Committing) {
                     return Ok(());
                 }
-                server.write_all(said).await?;
+                server.write_all(bytes).await?;
             }
             count = server.read(&mut answered) => {
-                let said = &answered[..count?];
-                if said.is_empty() || std::mem::take(&mut commits) && trigger.at(Moment::Committed) {
+                let bytes = &answered[..count?];
+                if bytes.is_empty() || std::mem::take(&mut commits) && trigger.at(Moment::Committed) {
                     return Ok(());
                 }
-                hub.write_all(said).await?;
+                hub.write_all(bytes).await?;
             }
         }
     }

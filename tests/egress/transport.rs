@@ -31,11 +31,19 @@ fn a_usable_transport_is_accepted() {
     }
 }
 
+/// Checks that each transport is refused at its JSON pointer.
+#[track_caller]
+fn assert_refused<const N: usize>(cases: [(Value, &str); N]) {
+    for (transport, pointer) in cases {
+        assert_eq!(error_pointer(transport.clone()), Err(pointer.to_owned()), "{transport}");
+    }
+}
+
 #[test]
-fn an_unusable_transport_is_refused_with_its_json_pointer() {
+fn unusable_headers_are_refused_with_their_json_pointer() {
     let many: serde_json::Map<String, Value> = (0..21).map(|number| (format!("x-{number}"), json!("v"))).collect();
     let bearer = json!({"type": "bearer", "token": "t"});
-    for (transport, pointer) in [
+    assert_refused([
         (json!({"headers": many}), "/headers"),
         (json!({"headers": {"host": "x"}}), "/headers/host"),
         (json!({"headers": {"content-length": "1"}}), "/headers/content-length"),
@@ -55,6 +63,12 @@ fn an_unusable_transport_is_refused_with_its_json_pointer() {
         (json!({"headers": {"x": "ä"}}), "/headers/x"),
         (json!({"headers": {"x": " a"}}), "/headers/x"),
         (json!({"headers": {"x": "a".repeat(4_097)}}), "/headers/x"),
+    ]);
+}
+
+#[test]
+fn unusable_credentials_are_refused_with_their_json_pointer() {
+    assert_refused([
         (json!({"auth": {"type": "basic", "username": "a:b", "password": "p"}}), "/auth/username"),
         (json!({"auth": {"type": "basic", "username": "a", "password": ""}}), "/auth/password"),
         (json!({"auth": {"type": "bearer", "token": "a b"}}), "/auth/token"),
@@ -75,6 +89,12 @@ fn an_unusable_transport_is_refused_with_its_json_pointer() {
             json!({"auth": {"type": "oauth2", "token_url": "https://x.example", "client_id": "i", "client_secret": "s", "scope": ""}}),
             "/auth/scope",
         ),
+    ]);
+}
+
+#[test]
+fn unusable_certificates_proxies_and_limits_are_refused_with_their_json_pointer() {
+    assert_refused([
         (json!({"ca_certificate": "x"}), "/ca_certificate"),
         (json!({"ca_certificate": CLIENT.1}), "/ca_certificate"),
         (
@@ -95,9 +115,7 @@ fn an_unusable_transport_is_refused_with_its_json_pointer() {
         (json!({"rate_per_second": 10_001.0}), "/rate_per_second"),
         (json!({"concurrency": 0}), "/concurrency"),
         (json!({"concurrency": 257}), "/concurrency"),
-    ] {
-        assert_eq!(error_pointer(transport.clone()), Err(pointer.to_owned()), "{transport}");
-    }
+    ]);
 }
 
 #[test]

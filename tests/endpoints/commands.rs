@@ -73,13 +73,13 @@ on_both! {
 async fn a_busy_hub_is_not_reported_as_unreachable() {
     let (busy, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
     let id = "ep_00000000000000000000000000000000";
-    for (status, said, out) in [
+    for (status, body, out) in [
         (429, r#"{"code": "busy", "detail": "4 tests are under way"}"#, "4 tests are under way [busy]"),
         (503, r#"{"code": "storage_unavailable", "detail": "try again"}"#, "try again [storage_unavailable]"),
         (502, "bad gateway", "the answer was 502"),
     ] {
-        let length = said.len();
-        busy.script([Behaviour::Raw(format!("HTTP/1.1 {status} No\r\ncontent-length: {length}\r\n\r\n{said}"))]);
+        let length = body.len();
+        busy.script([Behaviour::Raw(format!("HTTP/1.1 {status} No\r\ncontent-length: {length}\r\n\r\n{body}"))]);
         let mut program = HubProcess::command(folder.path());
         program.args(["endpoint", "test", id]).env("COUNTERSIGN_TOKEN", "cs_x");
         let output = program.env("COUNTERSIGN_URL", busy.url.trim_end_matches("/hook")).output().await.unwrap();

@@ -78,8 +78,8 @@ on_both! {
         receiver.wait_for(2).await;
         assert_eq!(hub.post(&path, &json!({})).await.problem(409), "not_ended");
         hub.advance(60);
-        let told = hub.delivery(&endpoint, "request.created", "delivered").await;
-        assert_eq!((&told["attempts"], &told["attempt_log"][2]["class"]), (&json!(3), &json!("success")));
+        let delivery = hub.delivery(&endpoint, "request.created", "delivered").await;
+        assert_eq!((&delivery["attempts"], &delivery["attempt_log"][2]["class"]), (&json!(3), &json!("success")));
         let messages = receiver.wait_for(3).await;
         assert!(messages.iter().all(|message| message.body == messages[0].body), "a retry sends the same");
         assert_eq!(hub.audited("delivery.").await, ["delivery.retried"]);

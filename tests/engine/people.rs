@@ -128,11 +128,11 @@ on_both! {
     async fn a_person_who_may_not_ask_sees_no_resource(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"requester_groups": ["dev"]})).await;
         assert_eq!(hub.ask_with(json!({})).await.problem(404), "not_found");
-        let said = json!({"requester": {"email": "nora@example.com", "groups": ["dev"]}});
-        hub.ask_with(said.clone()).await.expect(201);
+        let with_groups = json!({"requester": {"email": "nora@example.com", "groups": ["dev"]}});
+        hub.ask_with(with_groups.clone()).await.expect(201);
         // A person's own token proves nothing about their groups.
         let nora = hub.token("requester", Some("nora")).await;
-        let mut own = said;
+        let mut own = with_groups;
         own.as_object_mut().unwrap().extend(json!({"resource": "orders", "command": "x"}).as_object().unwrap().clone());
         assert_eq!(hub.post_as(&nora, "/v1/requests", &own).await.problem(404), "not_found");
         hub.group("dev", &["nora"]).await;

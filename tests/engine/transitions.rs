@@ -113,8 +113,8 @@ on_both! {
         let stranger = hub.token("requester", Some("mary")).await;
         assert_eq!(hub.post_as(&stranger, &path(&request, "/cancel"), &json!({})).await.problem(404), "not_found");
         let nora = hub.token("requester", Some("nora")).await;
-        let taken = hub.post_as(&nora, &path(&request, "/cancel"), &json!({"reason": "typo"})).await.expect(200);
-        assert_eq!((&taken["status"], &taken["decision"]["reason"]), (&json!("cancelled"), &json!("typo")));
+        let cancelled = hub.post_as(&nora, &path(&request, "/cancel"), &json!({"reason": "typo"})).await.expect(200);
+        assert_eq!((&cancelled["status"], &cancelled["decision"]["reason"]), (&json!("cancelled"), &json!("typo")));
         hub.post_as(&nora, &path(&request, "/cancel"), &json!({})).await.expect(200);
         assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.problem(409), "already_decided");
     }

@@ -88,9 +88,9 @@ async fn proxies_from_the_environment_are_used_except_for_this_machine() {
     let mut command = by_proxy("http://hub.invalid:8080");
     command.env("NO_PROXY", "hub.invalid").env("no_proxy", "hub.invalid");
     assert_ne!(end(command).await.code, 0);
-    let (hub, heard) = server().await;
+    let (hub, received) = server().await;
     end(by_proxy(&hub)).await.expect(0);
-    assert_eq!((asked.lock().unwrap().len(), heard.lock().unwrap().len()), (0, 1));
+    assert_eq!((asked.lock().unwrap().len(), received.lock().unwrap().len()), (0, 1));
 }
 
 #[tokio::test]

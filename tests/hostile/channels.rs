@@ -152,7 +152,7 @@ fn no_channel_lets_anything_live_through() {
             }
             assert_eq!((dates(channel, &sent), marked), own[&(kind, channel)], "{about}: dates or markup of its own");
             let is_whole = visible(&text).lines().all(|line| shown.contains(line));
-            assert!(is_whole || shown.contains("bytes more"), "{about}: left out unsaid");
+            assert!(is_whole || shown.contains("bytes more"), "{about}: left out without a mark");
         }
     }
 }

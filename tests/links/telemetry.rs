@@ -12,9 +12,13 @@ async fn known(hub: &TestHub, request: &Value, event: &str, wanted: u64) -> Valu
     let what = format!("{event} is {wanted}");
     eventually(&what, || async {
         hub.advance(5);
-        let told = hub.get(&path).await.expect(200)["told"].clone();
-        let links =
-            told.as_array().unwrap().iter().flat_map(|told| told["links"].as_array().unwrap().clone()).next()?;
+        let notified = hub.get(&path).await.expect(200)["told"].clone();
+        let links = notified
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|notified| notified["links"].as_array().unwrap().clone())
+            .next()?;
         (links[event]["count"] == wanted).then_some(links)
     })
     .await
@@ -76,13 +80,13 @@ async fn no_token_of_a_link_reaches_a_log() {
         }
         http.post(&link).json(&json!({})).send().await.unwrap();
         hub.signal("TERM");
-        let (_, said) = hub.ended().await;
-        assert!(said.contains("stopping"), "{said}");
+        let (_, stderr) = hub.ended().await;
+        assert!(stderr.contains("stopping"), "{stderr}");
         let token = link.rsplit('/').next().unwrap();
         // Not even the part that is the signature.
         let part = token.get(token.len() - 30..).unwrap();
-        assert!(said.lines().count() > 10, "{said}");
-        assert!(!said.contains(part), "a token is in the log");
-        assert!(!said.contains('\u{1b}'));
+        assert!(stderr.lines().count() > 10, "{stderr}");
+        assert!(!stderr.contains(part), "a token is in the log");
+        assert!(!stderr.contains('\u{1b}'));
     }
 }

@@ -1,4 +1,4 @@
-// A headless Chromium that talks to this machine and to nobody else.
+// A headless Chromium that can reach only this machine.
 
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
@@ -15,7 +15,7 @@ const FLAGS = [
   '--disable-sync',
   '--no-proxy-server',
   // The lock behind the route in `openPage`, which does not see everything: redirects,
-  // WebSockets and what Chromium asks for by itself cannot look up another host either.
+  // WebSockets and Chromium's own requests cannot resolve another host either.
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]',
 ];
 

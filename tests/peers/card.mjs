@@ -1,25 +1,25 @@
-// Draws a Teams notification as Teams would, and tells what a person sees.
+// Draws a Teams notification as Teams would, and reports what a person sees.
 //
 //   node card.mjs CARD.json OUT [--theme light|dark]… [--width 360]… [--scale 2]
 //
 // CARD.json is the whole message for a Teams Workflow. Microsoft's own renderer
 // draws its Adaptive Card with Microsoft's host config for Teams, in Chromium:
-// in each theme and at each width that is asked for, which are both themes, and
-// a phone's width and a desktop's, when nothing is. OUT-THEME-WIDTH.png shows it;
-// standard output has, as JSON, a list with one object for each picture:
+// in each requested theme and at each requested width; by default both themes, and
+// the widths of a phone and of a desktop. OUT-THEME-WIDTH.png shows it;
+// standard output has, as JSON, a list with one object per picture:
 //
 //   theme, width
-//   warnings  what the parser, the validator or one of the checks below objects to
-//   text      the visible text, what is clipped included
-//   clipped   texts of which a part is cut off ("…") or sticks out of the card
-//   links     every <a href>: text that became a link shows up here
+//   warnings  objections of the parser, the validator or one of the checks below
+//   text      the visible text, including clipped parts
+//   clipped   texts of which a part is cut off ("…") or overflows the card
+//   links     every <a href>: text that became a link appears here
 //   images    every image that the card would load
-//   actions   what each button says, and what a click on it opens (null: only something in the card)
+//   actions   the title of each button, and the URL that a click opens (null: only something in the card)
 //   blocked   requests to other hosts that the card caused (they were aborted)
 //
 // Exit code: 0, or 1 when there are warnings or the card cannot be read, or 2 for
-// a wrong command line. The rest of the report is for the caller to judge: which
-// links are meant to be there, this script cannot know.
+// a wrong command line. The caller judges the rest of the report: this script
+// cannot know which links belong in the card.
 
 import { readFile } from 'node:fs/promises';
 import { oneOf, pixels, readArguments, withBrowser } from './browser.mjs';
@@ -39,7 +39,7 @@ const { positionals: [cardFile, out], values } = readArguments(
   },
 );
 
-/** What a Workflow demands of the message around the card; it drops a wrong one without a word. */
+/** The message format that a Workflow requires around the card; it drops an invalid one silently. */
 function checkEnvelope(message) {
   const attachment = message?.attachments?.[0];
   const wrong = [
@@ -52,7 +52,7 @@ function checkEnvelope(message) {
   return wrong.map(([, problem]) => `envelope: ${problem}`);
 }
 
-/** No bot stands behind a card that a Workflow posted, so nobody hears of any action but these. */
+/** A card posted by a Workflow has no bot, so only these actions have an effect. */
 function checkActions(actions) {
   const working = ['Action.OpenUrl', 'Action.ShowCard', 'Action.ToggleVisibility', null];
   return actions.filter(({ type }) => !working.includes(type))
@@ -72,7 +72,7 @@ function collect() {
   };
 }
 
-/** Draws the message once, and tells what there is to see. */
+/** Draws the message once, and reports what is visible. */
 async function inspect(browser, message, { theme, width }) {
   const { context, page, blocked, warnings } = await drawCard(browser, message, { theme, width, scale: values.scale });
   await page.screenshot({ path: `${out}-${theme}-${width}.png`, fullPage: true });

@@ -1,11 +1,13 @@
-// Holds the demo's page against Microsoft's renderer: of each card, both show the same text, in the same order, with the same buttons.
+// Compares the demo's page with Microsoft's renderer: both show the same text of each card, in the same order, with the
+// same buttons.
 //
 //   node demo.mjs RECEIVER CARD.json…
 //
-// RECEIVER is the URL of a running demo's receiver, CARD.json a whole message for a Teams Workflow. Each is posted to the receiver as
-// a Workflow would be sent it, and read from the page without JavaScript. Lines are compared, blanks that a browser folds aside.
+// RECEIVER is the URL of a running demo's receiver, CARD.json a whole message for a Teams Workflow. Each is posted to the
+// receiver as the hub posts it to a Workflow, and read from the page without JavaScript. Lines are compared, except for
+// blanks that a browser collapses.
 //
-// Exit code: 0, or 1 when something differs, which standard error has; or 2 for a wrong command line.
+// Exit code: 0, or 1 when something differs, which standard error shows; or 2 for a wrong command line.
 
 import { readFile } from 'node:fs/promises';
 import { isLoopback, openPage, withBrowser } from './browser.mjs';
@@ -30,7 +32,7 @@ async function official(browser, message) {
   return { lines: lines(text), buttons: actions.map(({ title, style, url }) => ({ title, style, url })) };
 }
 
-/** Runs in the page: the newest card. A moment is put as this browser puts it, since that differs between versions of it. */
+/** Runs in the page: the newest card. Times are formatted as this browser does, since versions of it differ. */
 function read() {
   const card = document.querySelector('article .card');
   for (const time of card.querySelectorAll('time')) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Draws the cards that docs/channels.md shows into docs/cards, from what the tests have left in target/peers.
-# Nobody calls it but people: fonts differ from machine to machine, so nothing compares pictures. Needs pngquant.
+# Draws the cards of docs/channels.md into docs/cards, from the files that the tests wrote to target/peers.
+# It is run by hand only: fonts differ between machines, so nothing compares the pictures. Needs pngquant.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 root=$(cd ../.. && pwd)
@@ -11,7 +11,7 @@ out=$root/docs/cards
 type -P pngquant >/dev/null || { echo "pngquant is missing. As root: apt-get install pngquant" >&2 && exit 1; }
 ./install.sh
 
-# The fewer colours, the smaller the file; where there is little but text, it needs fewer.
+# Fewer colours make a smaller file; pictures with little but text need fewer.
 picture() {
   local name=$1 theme=$2 width=$3 colours=$4
   node card.mjs "$cards/$name.json" "$out/$name" --theme "$theme" --width "$width" --scale 1 >/dev/null

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the programs that the scripts in this folder use. Run it as often as
-# you like: what is there already is left alone, and that takes a second.
+# you like: installed programs are left alone, and that takes a second.
 # Needs Node 20 or newer and Python 3.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -25,10 +25,10 @@ node_install() (
 
 missing=()
 [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || missing+=(chromium fonts-dejavu-core)
-# Without it an emoji is a box, and 👍 and 👎 are the same.
+# Without this font an emoji is a box, and 👍 and 👎 look the same.
 [ -n "$(fc-list :lang=und-zsye 2>/dev/null)" ] || missing+=(fontconfig fonts-noto-color-emoji)
 python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
-# Programs only: nothing starts them but the scripts here.
+# Programs only: just the scripts here start them.
 [ -n "$(PATH="$PATH:/usr/sbin" type -P mariadbd)" ] || missing+=(mariadb-server-core)
 type -P mariadb >/dev/null || missing+=(mariadb-client-core)
 type -P sqlite3 >/dev/null || missing+=(sqlite3)

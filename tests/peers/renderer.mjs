@@ -8,7 +8,7 @@ const here = createRequire(import.meta.url);
 const teams = createRequire(new URL('teams-host-config/package.json', import.meta.url));
 const RENDERER = here.resolve('adaptivecards/dist/adaptivecards.js');
 const RENDERER_CSS = here.resolve('adaptivecards/dist/adaptivecards.css');
-// The renderer takes up the global `markdownit` by itself, with its defaults: no raw HTML.
+// The renderer uses the global `markdownit`, with its defaults: no raw HTML.
 const MARKDOWN = here.resolve('markdown-it/dist/markdown-it.js');
 const hostConfigOf = (theme) => teams.resolve(`adaptivecards-designer/lib/hostConfigs/microsoft-teams-${theme}.json`);
 const teamsCssOf = (theme) => teams.resolve(`adaptivecards-designer/dist/containers/teams-container-${theme}.css`);
@@ -22,7 +22,7 @@ function draw({ content, hostConfig }) {
 
   const card = new AdaptiveCard();
   card.hostConfig = new HostConfig(hostConfig);
-  // Nothing is really opened: a click leaves a note, which the loop below picks up.
+  // Nothing is really opened: a click is recorded, and the loop below reads the record.
   card.onExecuteAction = (action) => {
     globalThis.executed = { type: action.getJsonTypeName(), url: action.url ?? null };
   };
@@ -45,7 +45,7 @@ function draw({ content, hostConfig }) {
 export function look() {
   const card = document.getElementById('card');
   const edge = card.getBoundingClientRect().right + 1;
-  // Rounding makes for a pixel, and large letters stick some out of their line; a hidden line is more.
+  // Rounding adds up to a pixel, and large letters overflow their line a little; a hidden line is more.
   const isCutOff = (element) => getComputedStyle(element).overflow === 'hidden'
     && (element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 10);
   const sticksOut = (element) => [...element.childNodes].some((node) => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds what the tests have left in target/peers, and the pages of a running demo, against the peers.
+# Checks the files that the tests wrote to target/peers, and the pages of a running demo, with the peers.
 # `scripts/test.sh` calls it after the tests.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -21,10 +21,10 @@ done
 
 drawn=("$cards"/*.json)
 [ ${#drawn[@]} -gt 0 ] || { echo "no cards in $cards: run the tests with CARDS_DIR set" >&2 && exit 1; }
-# Whatever a requester writes, nothing of it may become a link or an image, or stick out, and every button leads to the hub.
+# A requester's text must not become a link or an image, or overflow, and every button must lead to the hub.
 judge='
 const reports = JSON.parse(require("node:fs").readFileSync(0));
-// An endpoint in trouble has no page, and a ping is about nothing.
+// Endpoint events have no page, and a ping has no subject.
 const hasButtons = !/^(endpoint[.]|ping)/.test(process.argv[1]);
 const isWrong = (report) => {
   const wrong = ["warnings", "clipped", "links", "images", "blocked"].filter((kind) => report[kind].length > 0);
@@ -44,9 +44,9 @@ done
 
 slack=$("$PWD/.venv/bin/python" slack_blocks.py "$cards/slack")
 echo "Slack: $slack"
-said=("${SLACK_DIR:-$root/target/peers/slack}"/*.ndjson)
-[ ${#said[@]} -gt 0 ] || { echo "no calls of Slack's API: run the tests with SLACK_DIR set" >&2 && exit 1; }
-echo "Slack: $(.venv/bin/python slack.py blocks "${said[@]}")"
+calls=("${SLACK_DIR:-$root/target/peers/slack}"/*.ndjson)
+[ ${#calls[@]} -gt 0 ] || { echo "no calls of Slack's API: run the tests with SLACK_DIR set" >&2 && exit 1; }
+echo "Slack: $(.venv/bin/python slack.py blocks "${calls[@]}")"
 
 rm -f "$shots/demo.json" # of an earlier run
 "$root/target/debug/countersign" demo --json --every 1 --listen 127.0.0.1:0 --receiver 127.0.0.1:0 >"$shots/demo.json" &
@@ -69,19 +69,19 @@ for _ in {1..100}; do
   [ -z "$link" ] || break
   sleep 0.1
 done
-[ -n "$link" ] || { echo "the demo's receiver was sent no link" >&2 && exit 1; }
-look() { node shot.mjs "$@" --axe >/dev/null || { echo "page $2: see above" >&2 && node shot.mjs "$@" --axe && exit 1; }; }
+[ -n "$link" ] || { echo "the demo's receiver received no link" >&2 && exit 1; }
+check_page() { node shot.mjs "$@" --axe >/dev/null || { echo "page $2: see above" >&2 && node shot.mjs "$@" --axe && exit 1; }; }
 echo "demo: $(node demo.mjs "$receiver" "${drawn[@]}")"
-# The page looks again by itself, but not while somebody stays at an anchor.
-look "$receiver/#still" "$shots/receiver.png" --width 1280
-look "$receiver/#still" "$shots/receiver-phone.png" --width 360 --dark --no-js
-look "$hub/" "$shots/home.png" --width 390
-look "$link" "$shots/decision.png" --width 390 --no-js
-look "$link" "$shots/decision-dark.png" --width 390 --dark
+# The page reloads itself, but not at an anchor.
+check_page "$receiver/#still" "$shots/receiver.png" --width 1280
+check_page "$receiver/#still" "$shots/receiver-phone.png" --width 360 --dark --no-js
+check_page "$hub/" "$shots/home.png" --width 390
+check_page "$link" "$shots/decision.png" --width 390 --no-js
+check_page "$link" "$shots/decision-dark.png" --width 390 --dark
 curl -fsS -o /dev/null -H 'Content-Type: application/json' -d '{"decision": "approve", "approver": "dana@example.com"}' "$link"
-look "$link" "$shots/decided.png" --width 390
-look "${link}x" "$shots/forged.png" --width 390
-# A command that tries to stand out of sight: behind blank lines, and behind blanks.
+check_page "$link" "$shots/decided.png" --width 390
+check_page "${link}x" "$shots/forged.png" --width 390
+# A command that tries to hide parts of itself behind blank lines and blanks.
 # shellcheck disable=SC2016
 hostile=$(node -p 'JSON.stringify({
   resource: "orders-db", requester: { email: "ivo@example.com" }, context: { note: "x".repeat(9000), blanks: " ".repeat(400) },
@@ -96,8 +96,8 @@ for _ in {1..100}; do
   [ -z "$link" ] || break
   sleep 0.1
 done
-[ -n "$link" ] || { echo "the demo's receiver was sent no link of $id" >&2 && exit 1; }
-look "$link" "$shots/hostile.png" --width 360 --no-js
-look "$link" "$shots/hostile-desktop.png" --width 1280 --dark
-look "$receiver/?channel=pipeline#still" "$shots/receiver-hostile.png" --width 360
-echo "pages: ten looked at, nothing cut off, no accessibility violation"
+[ -n "$link" ] || { echo "the demo's receiver received no link for $id" >&2 && exit 1; }
+check_page "$link" "$shots/hostile.png" --width 360 --no-js
+check_page "$link" "$shots/hostile-desktop.png" --width 1280 --dark
+check_page "$receiver/?channel=pipeline#still" "$shots/receiver-hostile.png" --width 360
+echo "pages: ten checked, nothing cut off, no accessibility violation"

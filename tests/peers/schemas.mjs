@@ -1,11 +1,11 @@
-// Holds the schemas that a running hub serves against the programs that its receivers use them with.
+// Checks the schemas that a running hub serves with the programs that receivers use them with.
 //
 //   node schemas.mjs HUB DELIVERIES.ndjson...
 //
-// Each schema is fetched from the hub and must compile with Ajv in its strictest mode, which fetches what it refers to
-// by itself. Every body that the hub sent (see verify.mjs for the lines of the files) must be valid by event.json or
+// Each schema is fetched from the hub and must compile with Ajv in its strictest mode, which fetches referenced schemas.
+// Every body that the hub sent (see verify.mjs for the lines of the files) must be valid by event.json or
 // cloudevent.json. From what receivers parse, json-schema-to-typescript must make types without `unknown`.
-// Prints a line of what was looked at; exit code 0 only when all of it holds.
+// Prints a summary line; exit code 0 only when every check passes.
 
 import { readFile } from 'node:fs/promises';
 import Ajv from 'ajv/dist/2020.js';
@@ -34,7 +34,7 @@ for (const name of [...parsed, ...messages]) {
 for (const name of parsed) {
   const options = { additionalProperties: false, cwd: `${hub}/schemas/` };
   const types = await compile(await load(`${hub}/schemas/${name}.json`), name, options);
-  // A status is called so too.
+  // A status has the same name.
   const vague = types.split('\n').filter((line) => /\b(unknown|any)\b/.test(line.replace(/"[^"]*"/g, '').replace(/^\s*(\*|\/\/).*/, '')));
   if (vague.length > 0) throw new Error(`${name}.json says too little: ${vague.join('\n')}`);
 }

@@ -1,11 +1,11 @@
-"""Holds the schemas that a running hub serves, and the bodies that it sent, against Python's programs.
+"""Checks the schemas that a running hub serves, and the bodies that it sent, with Python programs.
 
     .venv/bin/python schemas.py HUB DELIVERIES.ndjson...
 
-The bodies (see verify.py for the lines of the files) must be valid by `check-jsonschema --schemafile HUB/schemas/event.json`
-(or cloudevent.json), with nothing else given. `datamodel-codegen` must make of each schema a module without `Any`, and
-those that receivers parse must read the bodies. And `rfc8785` must work out the digest that stands in each request that was sent whole.
-Prints a line of what was looked at; exit code 0 only when all of it holds.
+The bodies (see verify.py for the lines of the files) must be valid by `check-jsonschema --schemafile
+HUB/schemas/event.json` (or cloudevent.json), without further options. `datamodel-codegen` must generate from each
+schema a module without `Any`, and the modules for receivers must parse the bodies. `rfc8785` must compute the digest
+of each request that was sent completely. Prints a summary line; exit code 0 only when every check passes.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ import rfc8785
 
 BIN = pathlib.Path(sys.executable).parent
 PARSED = {"request": "Request", "event": "Event", "cloudevent": "CloudEvent"}
-# What programs that make messages of their own can use; nothing reads bodies by them here.
+# Schemas for programs that create messages of their own; no body is validated against them here.
 MESSAGES = ["discord-message", "google-chat-message", "slack-message", "teams-message"]
 
 
@@ -32,7 +32,7 @@ def run(*command):
 
 def bodies(files):
     for file in files:
-        # Only "\n" ends a line: a body may hold the other characters that Python would split at.
+        # Only "\n" ends a line: a body may contain the other characters at which Python splits.
         with open(file, encoding="utf-8", newline="\n") as lines:
             yield from (json.loads(line)["body"] for line in lines if line.strip())
 
@@ -42,7 +42,7 @@ def schema_of(body):
 
 
 def checked(hub, texts, folder):
-    """By check-jsonschema, a call for each schema."""
+    """Validates by check-jsonschema, with one call for each schema."""
     files = {}
     for number, text in enumerate(texts):
         file = folder / f"{number}.json"
@@ -53,7 +53,7 @@ def checked(hub, texts, folder):
 
 
 def generated(hub, name, folder):
-    """The module that datamodel-codegen makes."""
+    """The module that datamodel-codegen generates."""
     file = folder / f"{name}.py"
     run(BIN / "datamodel-codegen", "--url", f"{hub}/schemas/{name}.json", "--allow-private-network", "--input-file-type",
         "jsonschema", "--output-model-type", "pydantic_v2.BaseModel", "--formatters", "builtin", "--output", file)

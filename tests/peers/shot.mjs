@@ -1,13 +1,13 @@
-// Takes a picture of a page of the hub, and lets axe-core look for barriers.
+// Takes a picture of a page of the hub, and checks its accessibility with axe-core.
 //
 //   node shot.mjs URL OUT.png [--width 1280] [--dark] [--axe] [--no-js] [--cookie NAME=VALUE]…
 //
-// The whole page is in OUT.png, however long. Standard output has, as JSON:
+// OUT.png shows the whole page, however long. Standard output has, as JSON:
 //
 //   url, status, title   of the page that the URL led to
-//   console              errors, among them what the Content-Security-Policy refused
-//   blocked              requests to other hosts, aborted here, that the policy let pass
-//   cut                  elements of which a part is not on the page, or only after scrolling inside of them
+//   console              errors, including refusals by the Content-Security-Policy
+//   blocked              requests to other hosts that the policy allowed; they were aborted
+//   cut                  elements of which a part is outside of the page, or visible only after scrolling inside them
 //   violations           with --axe: the rules of WCAG 2.2 A and AA that the page breaks, and where
 //
 // Exit code: 0, or 1 when something is cut, there are violations, or the page cannot be loaded, or
@@ -60,7 +60,7 @@ async function findViolations(page) {
   }));
 }
 
-/** Runs in the page. What one types into may scroll; what is for screen readers alone is a point. */
+/** Runs in the page. Input fields may scroll; elements for screen readers only are a point. */
 function findCut() {
   const isCut = (element) => {
     const { overflowX, overflowY } = getComputedStyle(element);

@@ -1,17 +1,16 @@
-"""Holds the hub against Slack's own Python SDK.
+"""Checks the hub with Slack's own Python SDK.
 
     .venv/bin/python slack.py blocks CALLS.ndjson...
     .venv/bin/python slack.py sign HUB_URL ADMIN_TOKEN
 
-`blocks` reads calls of Slack's Web API, one a line, {"method", "body"}, as the tests' own
-Slack was sent them, and has the SDK validate every block and element of their messages and
-forms. It checks besides what the SDK does not: lengths, how many there are, and where text
-is marked up.
+`blocks` reads calls of Slack's Web API, {"method", "body"} per line, as the tests' fake Slack
+received them. The SDK validates every block and element of their messages and forms. The
+script also checks what the SDK does not: lengths, numbers of blocks, and marked-up text.
 
-`sign` makes an endpoint of a running hub, signs calls with the SDK, and looks whether the
-hub takes them; and whether it refuses those that were tampered with, are late, or came before.
+`sign` creates an endpoint on a running hub, signs calls with the SDK, and checks that the
+hub accepts them, and refuses calls that were tampered with, are late, or are repeated.
 
-Prints a summary. Exit code 0 only when all was as it should be.
+Prints a summary. Exit code 0 only when every check passes.
 """
 
 import json
@@ -26,13 +25,13 @@ from slack_sdk.models.views import View
 from slack_sdk.signature import SignatureVerifier
 
 SIGNING_SECRET = "a-signing-secret-of-peers"
-# Of a button's text, its value and its URL; of texts by the type of their block.
+# Limits of a button's text, value and URL; limits of texts by the type of their block.
 BUTTON, VALUE, URL = 75, 2000, 3000
 TEXT = {"header": 150, "section": 3000, "context": 2000}
 
 
 def faults_of_block(block):
-    """What is wrong with a block that the SDK lets pass."""
+    """The faults of a block that the SDK does not detect."""
     kind = block["type"]
     texts = [block.get("text"), *block.get("fields", [])] if kind != "context" else block["elements"]
     for text in filter(None, texts):

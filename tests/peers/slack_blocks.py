@@ -1,13 +1,13 @@
-"""Are these Slack messages what Slack takes?
+"""Does Slack accept these messages?
 
     slack_blocks.py FOLDER
 
-FOLDER holds one message a file, as the hub posts it. Each block is parsed and
-validated by Slack's own `slack_sdk`, and so is each element in it. Besides, the
-limits that the library does not know are looked at: of texts in `fields`, of
-headers, of the number of blocks and of all of them together, and that nothing is unfolded or looked for.
+FOLDER holds one message per file, as the hub posts it. Each block and each element
+in it is parsed and validated by Slack's own `slack_sdk`. The script also checks the
+limits that the library does not know: of texts in `fields`, of headers, of the number
+of blocks and of their total size, and that links are not unfurled and names not linked.
 
-Prints how many messages hold; each fault goes to standard error.
+Prints how many messages pass; each fault goes to standard error.
 Exit code: 0, or 1 when there is a fault or no message, or 2 for a wrong command line.
 """
 
@@ -19,7 +19,7 @@ from slack_sdk.errors import SlackObjectFormationError
 from slack_sdk.models.blocks import Block, BlockElement
 
 MOST_BLOCKS = 50
-# Undocumented: beyond some 13,200 characters Slack answers msg_blocks_too_long.
+# Undocumented: beyond about 13,200 characters Slack answers msg_blocks_too_long.
 BLOCKS = 13_000
 HEADER = 150
 SECTION = 3000
@@ -29,7 +29,7 @@ URL = 3000
 
 
 def parts(block):
-    """The parts of a block that the library validates only by themselves."""
+    """The parts of a block that the library validates only separately."""
     yield from getattr(block, "elements", None) or []
     if getattr(block, "accessory", None):
         yield block.accessory

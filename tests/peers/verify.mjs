@@ -1,8 +1,8 @@
-// Verifies what the hub sent with the official JavaScript library of Standard Webhooks.
+// Verifies the hub's messages with the official JavaScript library of Standard Webhooks.
 //
 //   node verify.mjs DELIVERIES.ndjson
 //
-// One delivery a line, as the receiver got it:
+// One delivery per line, as received:
 //
 //   {"secret": "whsec_…",
 //    "headers": {"webhook-id": "…", "webhook-timestamp": "…", "webhook-signature": "…"},
@@ -23,7 +23,7 @@ function verify({ secret, headers, body }) {
   new Webhook(secret).verify(body, headers);
 }
 
-/** The delivery, changed in one place each. The body stays JSON, so that only the signature can tell. */
+/** The delivery, changed in one place each. The body stays JSON, so that only the signature detects it. */
 function tamperings({ secret, headers, body }) {
   const change = (name, value) => ({ secret, headers: { ...headers, [name]: value }, body });
   return {

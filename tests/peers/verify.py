@@ -1,8 +1,8 @@
-"""Verifies what the hub sent with the official Python library of Standard Webhooks.
+"""Verifies the hub's messages with the official Python library of Standard Webhooks.
 
     .venv/bin/python verify.py DELIVERIES.ndjson
 
-One delivery a line, as the receiver got it:
+One delivery per line, as received:
 
     {"secret": "whsec_…",
      "headers": {"webhook-id": "…", "webhook-timestamp": "…", "webhook-signature": "…"},
@@ -21,7 +21,7 @@ from standardwebhooks import Webhook, WebhookVerificationError, webhooks
 
 
 class SentTime(datetime):
-    """A clock that stands at the moment when a delivery was sent.
+    """A clock that stands still at the time when a delivery was sent.
 
     The library refuses timestamps more than 5 minutes away from now. The test that
     recorded them may have taken longer, so the library gets this clock instead.
@@ -45,7 +45,7 @@ def verify(delivery):
 
 
 def tamperings(delivery):
-    """The delivery, changed in one place each. The body stays JSON, so that only the signature can tell."""
+    """The delivery, changed in one place each. The body stays JSON, so that only the signature detects it."""
     headers = delivery["headers"]
 
     def change(name, value):
@@ -72,7 +72,7 @@ def main(file):
         failed += 1
         print(f"{where}: {problem}", file=sys.stderr)
 
-    # Only "\n" ends a line: a body may hold the other characters that Python would split at.
+    # Only "\n" ends a line: a body may contain the other characters at which Python splits.
     with open(file, encoding="utf-8", newline="\n") as lines:
         for number, line in enumerate(filter(str.strip, lines), start=1):
             where = f"delivery {number}"

@@ -22,6 +22,35 @@ fn names(list: &Value) -> Vec<&str> {
     list["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect()
 }
 
+/// Makes one row of each list unreadable, and two requests.
+async fn make_rows_unreadable(hub: &TestHub, fine: &str, first: &str, second: &str) {
+    // A newer version may write these values; the constraints are those of this version.
+    let (before, after) = if hub.database.url.starts_with("sqlite") {
+        ("PRAGMA ignore_check_constraints = 1;", "PRAGMA ignore_check_constraints = 0;")
+    } else {
+        ("ALTER TABLE tokens DROP CONSTRAINT tokens_scope_check; ALTER TABLE deliveries DROP CONSTRAINT deliveries_state_check;
+          ALTER TABLE grants DROP CONSTRAINT grants_status_check; ALTER TABLE grants DROP CONSTRAINT grant_due_iff_open;", "")
+    };
+    let sql = format!(
+        "{before}
+        UPDATE audit_entries SET entry = '{{\"actor\":{{\"kind\":\"oracle\"}}}}' WHERE seq = 1;
+        UPDATE audit_entries SET entry = '7' WHERE request_id = '{fine}' AND action = 'request.created';
+        UPDATE tokens SET scope = 'oracle' WHERE name = 'one';
+        UPDATE people SET delegate = 'nobody' WHERE email = 'one@example.com';
+        INSERT INTO groups (name, updated_at) VALUES ('(', 1);
+        INSERT INTO people (email, name, updated_at) VALUES ('jürgen', 'Jürgen', 1);
+        INSERT INTO group_members (group_name, email) VALUES ('dba', 'jürgen');
+        UPDATE outcome_rollups SET method = 'oracle' WHERE outcome = 'approved';
+        UPDATE latency_rollups SET method = 'oracle' WHERE outcome = 'approved';
+        UPDATE grants SET status = 'frozen';
+        UPDATE deliveries SET state = 'frozen', next_attempt_at = NULL, ended_at = 1 WHERE id IN (
+            SELECT id FROM deliveries ORDER BY id DESC LIMIT 1);
+        UPDATE requests SET terms = '7' WHERE id IN ('{first}', '{second}');
+        {after}"
+    );
+    change(hub, &sql).await;
+}
+
 on_both! {
     async fn unknown_fields_of_a_newer_version_are_ignored(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
@@ -67,7 +96,7 @@ on_both! {
         for number in 2..4 {
             let request = hub.ask("orders", &format!("select {number}")).await;
             let id = request["id"].as_str().unwrap();
-            eventually("the other endpoint gets its message", || async { receiver.find(|told| told.body.contains(id).then_some(())) }).await;
+            eventually("the other endpoint gets its message", || async { receiver.find(|message| message.body.contains(id).then_some(())) }).await;
         }
         let waits = format!("SELECT state, count(*) FROM deliveries WHERE endpoint_id = '{odd}' GROUP BY state");
         assert_eq!(Database::tally(&hub.database.url, waits).await, [("pending".to_owned(), 1)].into(), "until the row is readable again");
@@ -154,30 +183,7 @@ on_both! {
         hub.vote(&access, "approve", "dana@example.com").await.expect(200);
         let fine = fine["id"].as_str().unwrap();
         let (first, second) = (&odd[0], &odd[1]);
-        // A newer version may write these values; the constraints are those of this version.
-        let (before, after) = if hub.database.url.starts_with("sqlite") {
-            ("PRAGMA ignore_check_constraints = 1;", "PRAGMA ignore_check_constraints = 0;")
-        } else {
-            ("ALTER TABLE tokens DROP CONSTRAINT tokens_scope_check; ALTER TABLE deliveries DROP CONSTRAINT deliveries_state_check;
-              ALTER TABLE grants DROP CONSTRAINT grants_status_check; ALTER TABLE grants DROP CONSTRAINT grant_due_iff_open;", "")
-        };
-        change(&hub, &format!(
-            "{before}
-            UPDATE audit_entries SET entry = '{{\"actor\":{{\"kind\":\"oracle\"}}}}' WHERE seq = 1;
-            UPDATE audit_entries SET entry = '7' WHERE request_id = '{fine}' AND action = 'request.created';
-            UPDATE tokens SET scope = 'oracle' WHERE name = 'one';
-            UPDATE people SET delegate = 'nobody' WHERE email = 'one@example.com';
-            INSERT INTO groups (name, updated_at) VALUES ('(', 1);
-            INSERT INTO people (email, name, updated_at) VALUES ('jürgen', 'Jürgen', 1);
-            INSERT INTO group_members (group_name, email) VALUES ('dba', 'jürgen');
-            UPDATE outcome_rollups SET method = 'oracle' WHERE outcome = 'approved';
-            UPDATE latency_rollups SET method = 'oracle' WHERE outcome = 'approved';
-            UPDATE grants SET status = 'frozen';
-            UPDATE deliveries SET state = 'frozen', next_attempt_at = NULL, ended_at = 1 WHERE id IN (
-                SELECT id FROM deliveries ORDER BY id DESC LIMIT 1);
-            UPDATE requests SET terms = '7' WHERE id IN ('{first}', '{second}');
-            {after}"
-        )).await;
+        make_rows_unreadable(&hub, fine, first, second).await;
         let items = async |path: &str| hub.get(path).await.expect(200)["items"].as_array().unwrap().len();
         let trail = hub.get(&format!("/v1/requests/{fine}/audit")).await.expect(200);
         assert!(trail["items"].as_array().unwrap_or_else(|| trail.as_array().unwrap()).len() > 1, "{trail}");

@@ -19,13 +19,13 @@ async fn state(hub: &HubProcess) -> ((u16, String), (u16, String)) {
 }
 
 /// A hub whose database file with this suffix is removed by `remove`.
-async fn without(ending: &str, take: impl Fn(&Path)) -> (tempfile::TempDir, HubProcess) {
+async fn without(ending: &str, remove: impl Fn(&Path)) -> (tempfile::TempDir, HubProcess) {
     let folder = tempfile::tempdir().unwrap();
     let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     with_policy(&hub).await;
     assert_eq!(call(&hub, "POST", "/v1/requests", &ask()).await.0, 201);
     let file = folder.path().join(format!("countersign-data/countersign.db{ending}"));
-    take(&file);
+    remove(&file);
     let ((asked, why), (ready, not_ready)) = state(&hub).await;
     let name = file.file_name().unwrap().to_str().unwrap();
     for (status, detail) in [(asked, why), (ready, not_ready)] {

@@ -67,10 +67,10 @@ async fn sighup_stops_the_hub_like_sigterm() {
     for signal in ["HUP", "INT", "TERM"] {
         let hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
         hub.signal(signal);
-        let (ended, said) = hub.ended().await;
+        let (ended, stderr) = hub.ended().await;
         assert!(ended.success(), "{signal}: {ended}");
-        assert!(said.contains("stopping: waiting for open calls"), "{signal}: {said}");
-        assert_eq!(said.contains("SIGHUP stops the hub"), signal == "HUP");
+        assert!(stderr.contains("stopping: waiting for open calls"), "{signal}: {stderr}");
+        assert_eq!(stderr.contains("SIGHUP stops the hub"), signal == "HUP");
     }
 }
 
@@ -87,6 +87,6 @@ async fn a_signal_during_startup_is_a_clean_exit() {
     let id = child.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     let output = tokio::time::timeout(Duration::from_secs(20), child.wait_with_output()).await.unwrap().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("stopped before it was ready"), "{}: {said}", output.status);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && stderr.contains("stopped before it was ready"), "{}: {stderr}", output.status);
 }

@@ -26,7 +26,7 @@ on_both! {
         assert!(button(&own, "Review")["url"].is_string());
         assert!(!other.to_string().contains("/c/"), "a subscribed channel gets no link: {other}");
         hub.click(&slack, DANA, &button(&other, "Review"), "dana").await.expect(200);
-        assert!(slack.answers("dana").await.contains("/c/"));
+        assert!(slack.reply_text("dana").await.contains("/c/"));
         hub.click(&slack, DANA, &button(&other, "Approve"), "dana-2").await.expect(200);
         slack.shows("C2", &["One more approval", "security: 1 of 1"]).await;
         slack.shows("C1", &["One more approval", "security: 1 of 1"]).await;

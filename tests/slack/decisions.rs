@@ -40,7 +40,7 @@ on_both! {
         let direct = slack.shows("DNORA", &["✅ Approved"]).await;
         assert!(!direct.to_string().contains("/c/"), "no links go there");
         assert_eq!(slack.calls("conversations.open")[0].body["users"], NORA);
-        assert!(slack.said("dana").is_empty(), "the message shows it");
+        assert!(slack.replies("dana").is_empty(), "the message shows it");
     }
 
     async fn a_reject_button_asks_for_a_reason_first(database: Database) {
@@ -57,8 +57,8 @@ on_both! {
         assert_eq!(hub.show(&request).await["status"], "pending");
         let refused = hub.submit(DANA, &view, " ").await.expect(200);
         assert_eq!(refused["response_action"], "errors");
-        let taken = hub.submit(DANA, &view, "not on a Friday").await;
-        assert_eq!((taken.status, taken.text.as_str()), (200, ""), "the form closes");
+        let submitted = hub.submit(DANA, &view, "not on a Friday").await;
+        assert_eq!((submitted.status, submitted.text.as_str()), (200, ""), "the form closes");
         slack.shows("C1", &["⛔ Rejected", "not on a Friday"]).await;
         assert_eq!(hub.show(&request).await["decision"]["reason"], "not on a Friday");
     }
@@ -72,8 +72,8 @@ on_both! {
         let asked = slack.shows("C1", &["Approval needed"]).await;
         slack.fail("views.open", [Fault::Refused("expired_trigger_id")]);
         hub.click(&slack, DANA, &button(&asked, "Reject"), "dana").await.expect(200);
-        let said = slack.answers("dana").await;
-        let link = said.split_once('<').unwrap().1.split_once('|').unwrap().0.to_owned();
+        let reply = slack.reply_text("dana").await;
+        let link = reply.split_once('<').unwrap().1.split_once('|').unwrap().0.to_owned();
         assert_eq!(hub.get(&link).await.status, 200);
     }
 
@@ -101,7 +101,7 @@ on_both! {
         // An approve button that was sent before the resource became high-risk decides nothing either.
         let token = button(&last, "Approve")["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
         hub.click(&slack, DANA, &json!({"action_id": "approve:0", "value": token}), "dana").await.expect(200);
-        assert!(slack.answers("dana").await.contains("/c/"));
+        assert!(slack.reply_text("dana").await.contains("/c/"));
         hub.delivery(&endpoint, "request.created", "delivered").await;
         assert_eq!(hub.get("/v1/requests?status=pending").await.expect(200)["items"].as_array().unwrap().len(), 2);
     }
@@ -115,22 +115,22 @@ on_both! {
         let approve = button(&asked, "Approve");
         // The account belongs to no known person.
         hub.click(&slack, "UMALLORY", &approve, "mallory").await.expect(200);
-        assert!(slack.answers("mallory").await.contains("/countersign link"));
+        assert!(slack.reply_text("mallory").await.contains("/countersign link"));
         // The person is known, and may not decide.
         hub.bind("nora@example.com", NORA).await;
         hub.click(&slack, NORA, &approve, "nora").await.expect(200);
-        assert!(slack.answers("nora").await.contains("it is their own"));
+        assert!(slack.reply_text("nora").await.contains("it is their own"));
         hub.bind("eve@example.com", "UEVE").await;
         hub.click(&slack, "UEVE", &approve, "eve").await.expect(200);
-        assert!(slack.answers("eve").await.contains("none of the groups"));
+        assert!(slack.reply_text("eve").await.contains("none of the groups"));
         hub.click(&slack, "UEVE", &button(&asked, "Reject"), "eve-2").await.expect(200);
-        assert!(slack.answers("eve-2").await.contains("none of the groups"));
+        assert!(slack.reply_text("eve-2").await.contains("none of the groups"));
         // The request was revised since they saw it.
         let id = request["id"].as_str().unwrap();
         hub.post(&format!("/v1/requests/{id}/revise"), &json!({"command": "y"})).await.expect(200);
         hub.bind("dana@example.com", DANA).await;
         hub.click(&slack, DANA, &approve, "dana").await.expect(200);
-        assert!(slack.answers("dana").await.contains("was changed"));
+        assert!(slack.reply_text("dana").await.contains("was changed"));
         assert_eq!(hub.show(&request).await["votes"], json!([]));
         // The button belongs to another endpoint's app, or has no valid link.
         let nonsense = json!({"action_id": "approve:0", "value": "AQAA"});
@@ -149,7 +149,7 @@ on_both! {
         let url = hub.database.url.clone();
         // As if the hub had died after its answer and before the work.
         hub.click(&slack, "UNOBODY", &button(&asked, "Approve"), "nobody").await.expect(200);
-        slack.answers("nobody").await;
+        slack.reply_text("nobody").await;
         eventually("the job is over", || async {
             let sql = "SELECT 'open', COUNT(*) FROM slack_jobs WHERE run_at IS NOT NULL".to_owned();
             (Database::tally(&url, sql).await["open"] == 0).then_some(())
@@ -190,13 +190,13 @@ on_both! {
         let asked = slack.shows("C1", &["Approval needed"]).await;
         slack.fail("respond", [Fault::Status(500), Fault::Status(429)]);
         hub.click(&slack, NORA, &button(&asked, "Approve"), "nora").await.expect(200);
-        let said = eventually("a reply arrives", || async {
+        let reply = eventually("a reply arrives", || async {
             hub.advance(5);
             tokio::time::sleep(Duration::from_millis(10)).await;
-            slack.said("nora").first().cloned()
+            slack.replies("nora").first().cloned()
         })
         .await;
-        assert!(said["text"].as_str().unwrap().contains("may not approve"), "{said}");
+        assert!(reply["text"].as_str().unwrap().contains("may not approve"), "{reply}");
     }
 
     async fn a_slow_slack_delays_no_other_call(database: Database) {

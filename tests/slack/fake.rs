@@ -127,7 +127,7 @@ impl FakeSlack {
     }
 
     /// The ephemeral replies sent to this response URL.
-    pub(super) fn said(&self, id: &str) -> Vec<Value> {
+    pub(super) fn replies(&self, id: &str) -> Vec<Value> {
         let workspace = self.workspace.lock().unwrap();
         workspace.responses.iter().filter(|(to, _)| to == id).map(|(_, body)| body.clone()).collect()
     }
@@ -145,11 +145,11 @@ impl FakeSlack {
     }
 
     /// The text of the first ephemeral reply to this response URL.
-    pub(super) async fn answers(&self, id: &str) -> String {
-        let said = eventually(&format!("{id} is answered"), || async { self.said(id).first().cloned() }).await;
-        assert_eq!(said["response_type"], "ephemeral");
-        assert_ne!(said["replace_original"], true);
-        said["text"].as_str().expect("a text").to_owned()
+    pub(super) async fn reply_text(&self, id: &str) -> String {
+        let reply = eventually(&format!("{id} is answered"), || async { self.replies(id).first().cloned() }).await;
+        assert_eq!(reply["response_type"], "ephemeral");
+        assert_ne!(reply["replace_original"], true);
+        reply["text"].as_str().expect("a text").to_owned()
     }
 }
 

@@ -31,7 +31,7 @@ impl TestHub {
             ("response_url", &slack.response_url(&trigger)),
         ]);
         self.slack_sends("/v1/slack/commands", body).await.expect_empty();
-        slack.answers(&trigger).await
+        slack.reply_text(&trigger).await
     }
 
     async fn bind_to(&self, person: &str, team: &str) -> Answer {
@@ -73,8 +73,8 @@ on_both! {
         let slack = FakeSlack::start().await;
         let (_, asked) = with_team(&hub, &slack, &json!("E1")).await;
         hub.put("/v1/people/dana@example.com/chat-identities", &json!({"identities": []})).await.expect(200);
-        let said = hub.typed_from(&slack, "T2", "link").await;
-        let code = said.rsplit_once("link ").unwrap().1.trim_end_matches('`').to_owned();
+        let reply = hub.typed_from(&slack, "T2", "link").await;
+        let code = reply.rsplit_once("link ").unwrap().1.trim_end_matches('`').to_owned();
         let own = hub.post("/v1/tokens", &json!({"name": "dana", "scope": "approver", "person": "dana@example.com"})).await.expect(201);
         let token = own["secret"].as_str().or_else(|| own["token"].as_str()).unwrap().to_owned();
         let confirm = hub.call(reqwest::Method::POST, "/v1/me/chat-identities").bearer_auth(&token);
@@ -92,8 +92,8 @@ on_both! {
         // A guest: the same user id in this workspace is another account.
         for (own, answer) in [("T9", "guest"), ("E9", "other-organization")] {
             hub.click_from(&slack, &approve, (&workspace(), own), answer).await.expect_empty();
-            let said = slack.answers(answer).await;
-            assert!(said.contains(own) && said.contains(DANA) && said.contains("slack.team"), "{said}");
+            let reply = slack.reply_text(answer).await;
+            assert!(reply.contains(own) && reply.contains(DANA) && reply.contains("slack.team"), "{reply}");
         }
         assert!(hub.typed_from(&slack, "T8", "pending").await.contains("does not accept members of E1 (T8)"));
         assert_eq!(hub.get("/v1/requests?status=approved").await.expect(200)["items"], json!([]));
@@ -109,7 +109,7 @@ on_both! {
         hub.bind_to("dana@example.com", "T1").await.expect(200);
         hub.bind_to("erik@example.com", "E1").await.expect(200);
         hub.click_from(&slack, &button(&asked, "Approve"), (&workspace(), "E1"), "two").await.expect_empty();
-        assert!(slack.answers("two").await.contains("linked to two people"));
+        assert!(slack.reply_text("two").await.contains("linked to two people"));
         assert_eq!(hub.get("/v1/requests?status=approved").await.expect(200)["items"], json!([]));
     }
 

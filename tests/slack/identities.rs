@@ -24,8 +24,8 @@ impl TestHub {
     }
 }
 
-fn code_in(said: &str) -> String {
-    said.rsplit_once("link ").unwrap().1.trim_end_matches('`').to_owned()
+fn code_in(reply: &str) -> String {
+    reply.rsplit_once("link ").unwrap().1.trim_end_matches('`').to_owned()
 }
 
 on_both! {

@@ -94,7 +94,7 @@ impl TestHub {
         ]);
         let answer = self.slack_sends("/v1/slack/commands", body).await;
         assert_eq!((answer.status, answer.text.as_str()), (200, ""));
-        slack.answers(&trigger).await
+        slack.reply_text(&trigger).await
     }
 }
 

@@ -11,7 +11,7 @@ use countersign::store::events::{self, Event};
 use countersign::store::queue::{self, ClaimQuota, Next, Room, Settlement};
 use countersign::store::replays::{self, Replay, ReplayState};
 use countersign::store::requests::NewRequest;
-use countersign::store::{Store, StoreError, Tx, endpoints, requests};
+use countersign::store::{Store, endpoints, requests};
 
 use super::{at, endpoint, request};
 use crate::support::{Database, on_both};

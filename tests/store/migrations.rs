@@ -1,5 +1,6 @@
 //! Rows of an older version are still there after a migration.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use countersign::ids::EndpointId;
@@ -30,42 +31,51 @@ async fn migrate(database: &Database, count: usize) {
     }
 }
 
+/// An endpoint with a delivery and a health record, as the third migration stores them.
+async fn add_old_endpoint(database: &Database, id: EndpointId) {
+    Database::run(
+        &database.url,
+        format!(
+            "INSERT INTO endpoints (id, name, channel, url, secret, events, resources, groups, state, disabled_reason,
+                transport, retiring, paused_at, created_at, updated_at)
+            VALUES ('{id}', 'ops', 'teams', 'https://x.example', NULL, '[\"ping\"]', '[]', '[\"dba\"]', 'active', NULL,
+                '{{\"concurrency\":2}}', '[]', 7, 1, 1);
+            INSERT INTO events (id, type, at, subject, fanout) VALUES ('evt_1', 'ping', 1, '{{}}', 1);
+            INSERT INTO deliveries (id, event_id, endpoint_id, state, attempts, lost, next_attempt_at, fence, created_at)
+            VALUES ('dlv_1', 'evt_1', '{id}', 'pending', 0, 0, 1, 0, 1);
+            INSERT INTO endpoint_health (endpoint_id, failing_since, warned, updated_at) VALUES ('{id}', 1, 0, 1);"
+        ),
+    )
+    .await;
+}
+
+async fn add_endpoint(store: &Store, channel: Channel) {
+    let now = Timestamp::from_micros(1);
+    let url = "https://x.example".to_owned().into();
+    let new = Endpoint {
+        secret: (channel == Channel::Custom).then(|| "whsec_x".to_owned().into()),
+        ..Endpoint::new(channel.as_str().replace('_', "-").parse().unwrap(), channel, url, now)
+    };
+    store
+        .write::<_, (), countersign::store::StoreError>(move |tx| {
+            Box::pin(async move { endpoints::put(tx.session(), &new, now).await })
+        })
+        .await
+        .unwrap();
+}
+
 on_both! {
     async fn endpoints_survive_the_migration_for_new_channels(database: Database) {
         migrate(&database, 3).await;
-        let (id, now) = (EndpointId::mint(Timestamp::from_micros(0)), 1);
-        Database::run(
-            &database.url,
-            format!(
-                "INSERT INTO endpoints (id, name, channel, url, secret, events, resources, groups, state, disabled_reason,
-                    transport, retiring, paused_at, created_at, updated_at)
-                VALUES ('{id}', 'ops', 'teams', 'https://x.example', NULL, '[\"ping\"]', '[]', '[\"dba\"]', 'active', NULL,
-                    '{{\"concurrency\":2}}', '[]', 7, {now}, {now});
-                INSERT INTO events (id, type, at, subject, fanout) VALUES ('evt_1', 'ping', 1, '{{}}', 1);
-                INSERT INTO deliveries (id, event_id, endpoint_id, state, attempts, lost, next_attempt_at, fence, created_at)
-                VALUES ('dlv_1', 'evt_1', '{id}', 'pending', 0, 0, 1, 0, 1);
-                INSERT INTO endpoint_health (endpoint_id, failing_since, warned, updated_at) VALUES ('{id}', 1, 0, 1);"
-            ),
-        )
-        .await;
+        let id = EndpointId::mint(Timestamp::from_micros(0));
+        add_old_endpoint(&database, id).await;
 
         let store = Store::open(&database.url).await.unwrap();
         let kept = endpoints::get(&mut store.read().await.unwrap(), id).await.unwrap().unwrap();
         assert_eq!((kept.channel, kept.paused_at), (Channel::Teams, Some(Timestamp::from_micros(7))));
         assert_eq!((kept.transport.concurrency, kept.groups.len(), kept.events.len()), (Some(2), 1, 1));
         for channel in Channel::ALL {
-            let now = Timestamp::from_micros(1);
-            let url = "https://x.example".to_owned().into();
-            let new = Endpoint {
-                secret: (channel == Channel::Custom).then(|| "whsec_x".to_owned().into()),
-                ..Endpoint::new(channel.as_str().replace('_', "-").parse().unwrap(), channel, url, now)
-            };
-            store
-                .write::<_, (), countersign::store::StoreError>(move |tx| {
-                    Box::pin(async move { endpoints::put(tx.session(), &new, now).await })
-                })
-                .await
-                .unwrap();
+            add_endpoint(&store, channel).await;
         }
         store.close().await;
         // Rows that refer to the endpoint still do.
@@ -75,7 +85,7 @@ on_both! {
             let broken = "SELECT \"table\", COUNT(*) FROM pragma_foreign_key_check GROUP BY 1".to_owned();
             assert!(Database::tally(&database.url, broken).await.is_empty());
         }
-}
+    }
 }
 
 /// Another replica's long migration is waited for, longer than any ordinary statement may wait.
@@ -100,4 +110,14 @@ async fn a_replica_waits_for_another_ones_migration() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("it did not get as far as the lock in a minute");
+}
+
+/// Every migration exists for both dialects.
+#[test]
+fn both_dialects_have_the_same_migrations() {
+    let names = |dialect: &str| {
+        let folder = std::fs::read_dir(format!("{}/migrations/{dialect}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        folder.map(|entry| entry.unwrap().file_name()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign::ids::EndpointId;
 use countersign::store::membership_checks::{self, Check};
 use countersign::store::queue::{self, ClaimQuota, Next, Room, Settlement};
-use countersign::store::{Store, StoreError, Tx, endpoints, health, heartbeats, replays, slack, timers};
+use countersign::store::{Store, StoreError, endpoints, health, heartbeats, replays, slack, timers};
 use serde_json::json;
 
 use super::crowd;
@@ -183,9 +183,9 @@ on_both! {
 /// The statements of a vote about people and groups, with the rows that each returned or read.
 fn weigh(statements: &[Statement]) -> Vec<(String, u64)> {
     let asks = |statement: &&Statement| ["group_members", " people "].iter().any(|table| statement.sql.contains(table));
-    let looked = |statement: &Statement| statement.steps.iter().filter_map(|step| step.rows).sum();
+    let rows_read = |statement: &Statement| statement.steps.iter().filter_map(|step| step.rows).sum();
     let weighed =
-        statements.iter().filter(asks).map(|one| (one.sql.clone(), one.returned.unwrap_or_else(|| looked(one))));
+        statements.iter().filter(asks).map(|one| (one.sql.clone(), one.returned.unwrap_or_else(|| rows_read(one))));
     weighed.collect()
 }
 

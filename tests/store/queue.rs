@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use countersign::ids::{DeliveryId, EndpointId, EventId};
+use countersign::store::Store;
 use countersign::store::deliveries::{self, Attempt, DeliveryState, FIRST_FENCE, NewDelivery};
-use countersign::store::endpoints::{self, Endpoint};
+use countersign::store::endpoints::{self, Endpoint, EndpointState};
 use countersign::store::events::{self, Event};
 use countersign::store::queue::{self, ClaimQuota, ClaimedDelivery, DueTimes, Next, Room, Settlement, Tier};
-use countersign::store::{Store, StoreError, Tx};
 use countersign::time::Timestamp;
 
 use super::{at, one_delivery};
@@ -256,5 +256,33 @@ on_both! {
             Database::run(&database.url, spoil).await;
             assert!(lost().await.iter().any(|why| why == found), "{found}");
         }
+    }
+
+    async fn deliveries_of_a_disabled_endpoint_are_discarded_in_steps(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let (endpoint, new) = one_delivery(&store).await;
+        let off = Endpoint { state: EndpointState::Disabled, disabled_reason: Some("gone".to_owned()), ..endpoint.clone() };
+        let more: Vec<NewDelivery> = (0..5)
+            .map(|number| NewDelivery { id: DeliveryId::mint(at(2)), address: format!("C{number}"), ..new.clone() })
+            .collect();
+        write!(store, |session| {
+            more.iter().for_each(|new| deliveries::insert(session, new));
+            Ok(())
+        }).unwrap();
+        let id = endpoint.id;
+        assert_eq!(deliveries::unwanted(&mut store.read().await.unwrap()).await.unwrap(), None);
+        let still_on = write!(store, |session| deliveries::discard_some(session, id, "x", at(3), 4).await);
+        assert_eq!(still_on.unwrap(), 0, "it is enabled");
+        write!(store, |session| endpoints::put(session, &off, at(2)).await).unwrap();
+        let unwanted = deliveries::unwanted(&mut store.read().await.unwrap()).await.unwrap();
+        assert_eq!(unwanted, Some((id, "the endpoint was switched off: gone".to_owned())));
+        for count in [4, 2, 0] {
+            let discarded = write!(store, |session| deliveries::discard_some(session, id, "gone", at(3), 4).await);
+            assert_eq!(discarded.unwrap(), count);
+        }
+        let mut session = store.read().await.unwrap();
+        let shown = deliveries::get(&mut session, new.id).await.unwrap().unwrap();
+        assert_eq!((shown.state, shown.end_reason.as_deref()), (DeliveryState::Discarded, Some("gone")));
+        assert_eq!(deliveries::unwanted(&mut session).await.unwrap(), None);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use countersign::store::people;
+use countersign::store::{Store, people};
 
-use super::*;
+use crate::support::{Database, on_both};
 
 on_both! {
     async fn a_second_connection_panics_while_a_reader_is_held(database: Database) {

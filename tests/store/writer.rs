@@ -7,7 +7,7 @@ use countersign::ids::{DeliveryId, EventId, RequestId};
 use countersign::store::deliveries::{self, NewDelivery};
 use countersign::store::people::{self, Person};
 use countersign::store::requests::NewRequest;
-use countersign::store::{Store, StoreError, Tx, audit, requests};
+use countersign::store::{Store, StoreError, audit, requests};
 
 use super::{at, one_delivery, request};
 use crate::support::{Database, on_both};

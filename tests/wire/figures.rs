@@ -41,6 +41,6 @@ async fn promtool_finds_no_fault() {
     let mut child = check.spawn().expect("promtool is installed: scripts/test.sh sees to it");
     child.stdin.take().unwrap().write_all(plain.as_bytes()).await.unwrap();
     let output = child.wait_with_output().await.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && said.trim().is_empty(), "{said}\n{plain}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && stderr.trim().is_empty(), "{stderr}\n{plain}");
 }

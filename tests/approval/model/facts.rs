@@ -88,7 +88,7 @@ impl Facts {
     }
 
     /// Applies a step and returns the expected answer.
-    pub(super) fn take(&mut self, step: &Step) -> &'static str {
+    pub(super) fn apply(&mut self, step: &Step) -> &'static str {
         match *step {
             Step::Wait(seconds) => self.now += seconds,
             Step::Join { person, group } => self.world.members[group] |= bit(person),

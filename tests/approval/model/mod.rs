@@ -36,7 +36,7 @@ const SEEN: [&str; 36] = [
     "approved by votes",
     "cancelled by cancellation",
     "changed by an approver",
-    "changed by who asks",
+    "changed by the requester",
     "conflict",
     "decided",
     "decidable again",
@@ -88,7 +88,7 @@ fn agree() {
 fn walk(world: &World, steps: &[Step], seen: &RefCell<BTreeSet<String>>) -> Result<(), TestCaseError> {
     let (mut facts, mut replay) = (Facts::new(world), Replay::new(world));
     for step in steps {
-        let (expected, found) = (facts.take(step), replay.take(step));
+        let (expected, found) = (facts.apply(step), replay.apply(step));
         prop_assert_eq!(found, expected, "after {:?}", step);
         prop_assert_eq!(replay.picture(), facts.picture(), "after {:?}", step);
         let mut seen = seen.borrow_mut();
@@ -130,8 +130,8 @@ proptest! {
         let (mut facts, mut replay) = (Facts::new(&world), Replay::new(&world));
         if escalated {
             for step in [Step::Wait(99), Step::Advance] {
-                facts.take(&step);
-                replay.take(&step);
+                facts.apply(&step);
+                replay.apply(&step);
             }
         }
         let request = replay.request();

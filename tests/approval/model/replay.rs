@@ -108,7 +108,7 @@ impl Replay {
     }
 
     /// Applies a step and returns the core's answer.
-    pub(super) fn take(&mut self, step: &Step) -> &'static str {
+    pub(super) fn apply(&mut self, step: &Step) -> &'static str {
         self.happened.clear();
         let command = match *step {
             Step::Wait(seconds) => {
@@ -172,7 +172,7 @@ impl Replay {
             happened.extend(same.any(|known| known.narrowing != vote.narrowing).then(|| "another window".to_owned()));
         }
         if transition.revision.is_some() {
-            let by = if transition.vote.is_some() { "an approver" } else { "who asks" };
+            let by = if transition.vote.is_some() { "an approver" } else { "the requester" };
             happened.push(format!("changed by {by}"));
         }
         if let Some(undecidable) = transition.undecidable {

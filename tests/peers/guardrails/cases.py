@@ -1,16 +1,16 @@
-"""What databases run that others read as something else, and what only reads.
+"""Statements that databases run and others read differently, and statements that only read.
 
-`{}` stands for the statement that is hidden.
+`{}` is the hidden statement.
 """
 
 EVERY = ("PostgreSQL", "MariaDB", "SQLite", "DuckDB")
 
-# By the engines that run what is hidden.
+# By the engines that run the hidden statement.
 HIDDEN = [
     # Tags of dollar quotes are words in any letters.
     *(((engine,), f"select ${tag}$ ' ${tag}$; {{}}; -- '")
       for engine in ("PostgreSQL", "DuckDB") for tag in ("", "a", "→", "€", "é", "e\u0301", "_→1", "中", "🙂")),
-    # Variables of SQLite with whatever is in the parentheses.
+    # Variables of SQLite with any text in the parentheses.
     *((("SQLite",), f"select {sign}({held}); {{}}; -- ' \" ` ] */ '")
       for sign in ("$x", "@x", ":x", "#x", "$a::b", "$é") for held in ("'", "\"", "`", "[", "--", "/*")),
     # MariaDB's executable comments: comments in them run to the end of the line, and some run while others do not.
@@ -41,13 +41,13 @@ HIDDEN = [
     (("MariaDB",), "execute immediate '{}'"),
     (("PostgreSQL",), "do U&'begin {}\\003b end'"),
     (("PostgreSQL",), "create function f() returns void language sql as U&'{}'; select f()"),
-    # Functions under another spelling, and where an alias could stand.
+    # Functions in another spelling, and in places where an alias is allowed.
     (("PostgreSQL",), "select \"run_text\"('{}')"),
     (("PostgreSQL",), "select U&\"run\\005ftext\"('{}')"),
     (("PostgreSQL",), "select \"public\" . \"run_text\"/**/('{}')"),
     (("PostgreSQL",), "select distinct on (1) run_text('{}')"),
     (("PostgreSQL",), "select 1 operator(pg_catalog.||) run_text('{}')::text"),
-    # What psql and MySQL's client make of a text.
+    # How psql and MySQL's client interpret a text.
     (("PostgreSQL",), "select '{}' \\gexec"),
     (("PostgreSQL",), "select '{}' as a \\gset\n:a;"),
     (("PostgreSQL",), "select \"x\"\"; {}; --\"; select :LAST_ERROR_MESSAGE;"),
@@ -57,7 +57,7 @@ HIDDEN = [
     (("a shell",), "declare -r X=1\npsql -c '{}'"),
     (("a shell",), "truncate -s 0 log\npsql -c '{}'"),
     (("a shell",), "update() { true; }\nupdate && psql -c '{}'"),
-    # Nothing at all.
+    # Empty statements.
     (EVERY, "{}"),
     (EVERY, "select 1; {}"),
     (EVERY, "select 'a;b'; /* x */ {}; select 2"),
@@ -83,13 +83,13 @@ ACTING = [
     "echo 'a\\'; touch marker; ''", "echo a 1>&2 2> marker",
 ]
 
-# Those that make nothing.
+# Lines that do not make it.
 QUIET = [
     "echo a", "echo 'a > marker'", "echo \"a | tee marker\"", "echo '$(touch marker)'",
     "echo a && echo b; echo c",
 ]
 
-# Statements that change nothing, by an engine that takes them.
+# Statements that change nothing, by an engine that accepts them.
 READING = [
     ("PostgreSQL", "select $$it's$$"),
     ("PostgreSQL", "select E'it\\'s'"),
@@ -109,7 +109,7 @@ READING = [
     ("DuckDB", "select $$it's$$, [1, 2], {'a': 1}"),
 ]
 
-# What psql asks the server for by these is a query of its own.
+# For these commands psql sends queries of its own to the server.
 PSQL = [
     "\\d", "\\d pg_class", "\\da", "\\dA", "\\db", "\\dc", "\\dC", "\\dd", "\\dD", "\\ddp", "\\des", "\\df", "\\dF",
     "\\dg", "\\di", "\\dl", "\\dL", "\\dn", "\\do", "\\dO", "\\dp", "\\drds", "\\dT", "\\du", "\\dv", "\\dx", "\\dy",

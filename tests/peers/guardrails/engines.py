@@ -1,6 +1,6 @@
-"""Throwaway databases: each runs a text as its own client or library does, and tells what became of the marker.
+"""Throwaway databases: each runs a text as its own client or library does, and reports the effect on the marker.
 
-A server listens on a socket in a folder of its own and on nothing else, and ends with the folder.
+A server listens only on a socket in its own folder, and ends with the folder.
 """
 
 import contextlib
@@ -18,12 +18,12 @@ import duckdb
 SECONDS = 60
 MARKER = "create table marker (a int); insert into marker values (0)"
 SEQUENCE = "create sequence numbers"
-# A function that runs what it is given.
+# A function that runs its argument as SQL.
 RUN_TEXT = "create function run_text(text) returns bool language plpgsql as 'begin execute $1; return true; end'"
 
 
 class Effects:
-    """What a text did: the table `marker` held one row before, and there was no other."""
+    """The effect of a text: before it, the table `marker` had one row, and there was no other table."""
 
     def __init__(self, shown):
         """`shown` is the number of its rows, unless it is gone, and the names of all tables, one a line."""
@@ -54,7 +54,7 @@ class Postgres:
         self.clean = False
 
     def close(self):
-        # A checkpoint is part of it, which may write much that others left.
+        # It includes a checkpoint, which may write much data of earlier statements.
         self.query(f"drop database if exists {self.database} with (force)", self.admin, 10 * SECONDS)
 
     def environment(self):
@@ -87,7 +87,7 @@ class Postgres:
         return json.loads(self.query(f"select json_agg({view}) from pg_views where schemaname in {schemas}"))
 
     def own_queries(self, commands):
-        """What psql itself asks the server to carry out a backslash command."""
+        """The queries that psql itself sends for a backslash command."""
         line = "*" * 26
         for command in commands:
             shown = call("psql", "-XE", self.url, "-c", command)
@@ -96,7 +96,7 @@ class Postgres:
 
 
 class MariaDb:
-    """A server of our own, by its client, which keeps comments and goes on after an error."""
+    """A separate server, used through its client, which keeps comments and continues after an error."""
 
     name = "MariaDB"
 
@@ -231,7 +231,7 @@ class Shell:
 
 @contextlib.contextmanager
 def all_engines():
-    """All of them by name, ended whatever happens."""
+    """All engines by name; each is ended in any case."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="countersign-guardrails."))
         engines = {}

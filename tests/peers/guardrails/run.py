@@ -1,12 +1,12 @@
-"""Holds guardrails against the databases that they read for.
+"""Compares guardrails with the databases whose statements they read.
 
     .venv/bin/python guardrails/run.py HUB_URL ADMIN_TOKEN
 
-Gives a running hub a resource that denies `drop table` and allows `select`, asks it about texts, and has PostgreSQL,
-MariaDB, SQLite, DuckDB and shells run them. What any of them runs must be denied when a rule names it, and must not pass
-when none does. The queries of the databases' own views and of psql must pass.
+Creates a resource on a running hub that denies `drop table` and allows `select`, evaluates texts with it, and runs them
+with PostgreSQL, MariaDB, SQLite, DuckDB and shells. A statement that any of them runs must be denied if a rule names
+it, and must not be allowed otherwise. The queries of the databases' own views and of psql must be allowed.
 
-Prints a summary. Exit code 0 only when all was as it should be.
+Prints a summary. Exit code 0 only when every check passes.
 """
 
 import http.client
@@ -25,8 +25,8 @@ RULES = [
     {"name": "reading", "effect": "allow", "statements": ["select", "show", "with", "values"]},
 ]
 ECHO = [{"name": "echo", "effect": "allow", "pattern": "echo .*"}]
-# Of generated texts: what they are made of, and how many there are; the same ones each time. The hub sees what is
-# hidden in most, and the databases run the others.
+# The pieces of generated texts, and the number of texts; they are the same each time. The hub detects the hidden
+# statement in most, and the databases run the others.
 MARKS = [
     "'", "'", "\"", "`", "[", "]", "\\", "$$", "$a$", "$→$", "$1", "/*", "*/", "--", "-- ", "#", "\n", ";",
     "/*!", "/*!50000 ", "/*M!", "/*!99999 ", "E'", "x'", "N'", " ", "@@", "@x(", ":x(", "$x(", "#x(", ")", "::",
@@ -43,10 +43,10 @@ class Hub:
     def call(self, method, path, body):
         self.connection.request(method, path, json.dumps(body), self.headers)
         answer = self.connection.getresponse()
-        said = answer.read()
+        text = answer.read()
         if answer.status >= 300:
-            raise SystemExit(f"{method} {path}: {answer.status} {said.decode()}")
-        return json.loads(said)
+            raise SystemExit(f"{method} {path}: {answer.status} {text.decode()}")
+        return json.loads(text)
 
     def outcome(self, command, language="sql", resource="guarded"):
         ask = {"resource": resource, "command": command, "language": language}
@@ -62,7 +62,7 @@ class Report:
     def __init__(self):
         self.faults, self.counts = [], {}
 
-    def hold(self, what, good, text):
+    def expect(self, what, good, text):
         self.counts[what] = self.counts.get(what, 0) + 1
         if not good:
             self.faults.append(f"{what}: {text!r}")
@@ -73,41 +73,41 @@ def hidden(hub, engines, report):
         for name in names:
             for effect, wrong in ((DENIED, ("direct", "needs_approval")), (OTHER, ("direct",))):
                 filled = text.replace("{}", effect)
-                report.hold(f"{name} runs it", engines[name].run(filled).changed, filled)
-                report.hold("seen", hub.outcome(filled) not in wrong, filled)
+                report.expect(f"{name} runs it", engines[name].run(filled).changed, filled)
+                report.expect("seen", hub.outcome(filled) not in wrong, filled)
     for names, text in WRITING:
         for name in names:
-            report.hold(f"{name} runs it", engines[name].run(text).changed, text)
-            report.hold("seen", hub.outcome(text) != "direct", text)
+            report.expect(f"{name} runs it", engines[name].run(text).changed, text)
+            report.expect("seen", hub.outcome(text) != "direct", text)
 
 
 def reading(hub, engines, report):
     for name, text in READING:
-        report.hold(f"{name} only reads", not engines[name].run(text).changed, text)
-        report.hold("passes", hub.outcome(text) == "direct", text)
+        report.expect(f"{name} only reads", not engines[name].run(text).changed, text)
+        report.expect("passes", hub.outcome(text) == "direct", text)
     for name, refused in (("PostgreSQL", 0), ("MariaDB", 1)):
         views = engines[name].views()
         passed = [hub.outcome(definition) == "direct" for _, definition in views]
-        report.hold(f"{name} has views", len(views) >= 100, len(views))
-        report.hold(f"{name}'s {len(views)} views", passed.count(False) <= refused,
+        report.expect(f"{name} has views", len(views) >= 100, len(views))
+        report.expect(f"{name}'s {len(views)} views", passed.count(False) <= refused,
                     [view for (view, _), passes in zip(views, passed) if not passes])
     queries = list(engines["PostgreSQL"].own_queries(PSQL))
-    report.hold("psql has queries", len(queries) >= len(PSQL), len(queries))
+    report.expect("psql has queries", len(queries) >= len(PSQL), len(queries))
     for command, query in queries:
-        report.hold("psql's queries", hub.outcome(query) == "direct", (command, query))
+        report.expect("psql's queries", hub.outcome(query) == "direct", (command, query))
 
 
 def shells(hub, engines, report):
     for texts, acts in ((ACTING, True), (QUIET, False)):
         for text in texts:
-            report.hold("a shell acts" if acts else "a shell is quiet", engines["a shell"].lines(text) == acts, text)
+            report.expect("a shell acts" if acts else "a shell is quiet", engines["a shell"].lines(text) == acts, text)
             for language in ("sh", "bash"):
                 direct = hub.outcome(text, language, "shell") == "direct"
-                report.hold("asked about" if acts else "passes", direct != acts, text)
+                report.expect("asked about" if acts else "passes", direct != acts, text)
 
 
 def generated(hub, engines, report):
-    """Whatever surrounds it, no engine may run what the hub has not seen."""
+    """In any surrounding text, no engine may run a statement that the hub has not detected."""
     chance = random.Random(1)
     for _ in range(TEXTS):
         before, after = ("".join(chance.choices(MARKS, k=chance.randrange(10))) for _ in range(2))
@@ -120,11 +120,11 @@ def generated(hub, engines, report):
             continue
         for name in EVERY:
             engine = engines[name]
-            report.hold("generated", not engine.run(unseen).changed, f"{name}: {unseen}")
+            report.expect("generated", not engine.run(unseen).changed, f"{name}: {unseen}")
 
 
 def main():
-    # So that the databases are ended too.
+    # This also ends the databases.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     hub, report = Hub(*sys.argv[1:3]), Report()
     hub.set_up()
