@@ -18,8 +18,8 @@ use crate::shape::{Shaped, without_mark};
 /// The most names of each kind that are listed as not in the file.
 const SHOWN: usize = 20;
 
-/// Apply a file of groups, people, resources, endpoints and templates to a running hub. Entries that are not in the file are kept.
-/// Either all changes are made, or none.
+/// Apply a file of groups, people, resources, endpoints and templates to a running hub. Entries that are not in the
+/// file are kept. Either all changes are made, or none.
 #[derive(Debug, Args)]
 pub(super) struct Apply {
     /// The TOML file; see examples/hub.toml

@@ -37,7 +37,8 @@ impl Client {
         Connection::new(self.url.clone(), self.token()?, Pace::default())
     }
 
-    /// Returns the token without surrounding white space. It is validated here and not by clap, which would print it in its error.
+    /// Returns the token without surrounding white space. It is validated here and not by clap, which would print it in
+    /// its error.
     fn token(&self) -> anyhow::Result<SecretString> {
         let given = self.token.as_ref().context(
             "no token: set COUNTERSIGN_TOKEN, for example export COUNTERSIGN_TOKEN=$(cat countersign-data/admin-token)",

@@ -1,5 +1,5 @@
-//! The exit codes of commands that wait for an approval. They are below 126, where the shells' own codes begin, and above the
-//! codes that programs commonly use.
+//! The exit codes of commands that wait for an approval. They are below 126, where the shells' own codes begin, and
+//! above the codes that programs commonly use.
 
 use super::connection::CallError;
 use super::shown::{RequestStatus, Shown};

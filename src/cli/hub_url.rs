@@ -44,8 +44,9 @@ impl fmt::Display for HubUrl {
 }
 
 impl HubUrl {
-    /// An HTTP client for calls to this hub. It follows no redirects: these would turn a POST into a GET and send the token to
-    /// another host. It uses the proxy of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, except for loopback addresses.
+    /// An HTTP client for calls to this hub. It follows no redirects: these would turn a POST into a GET and send the
+    /// token to another host. It uses the proxy of `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, except for loopback
+    /// addresses.
     pub(super) fn http(&self) -> ClientBuilder {
         let builder = reqwest::Client::builder().redirect(Policy::none());
         if self.is_this_machine() { builder.no_proxy() } else { builder }
@@ -83,8 +84,8 @@ impl HubUrl {
     }
 }
 
-/// Returns an error text for a redirect, which says what to set; `None` for other answers. It leaves out the target's query,
-/// which may be a secret.
+/// Returns an error text for a redirect, which says what to set; `None` for other answers. It leaves out the target's
+/// query, which may be a secret.
 pub(super) fn redirect(answer: &Response) -> Option<String> {
     if !answer.status().is_redirection() {
         return None;

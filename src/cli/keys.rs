@@ -32,7 +32,7 @@ enum What {
     #[command(after_help = "\
 Examples:
   countersign keys rotate
-  countersign keys rotate --overlap-days 0       after a leak: invalidates all existing links at once
+  countersign keys rotate --overlap-days 0       after a leak: invalidates all links at once
 
 Hubs that share a database share the keys: copy keys.json to the other hubs at once.")]
     Rotate {

@@ -1,4 +1,5 @@
-//! The command line: one file or folder a command. Commands that call a running hub read `COUNTERSIGN_URL` and `COUNTERSIGN_TOKEN`.
+//! The command line: one file or folder a command. Commands that call a running hub read `COUNTERSIGN_URL` and
+//! `COUNTERSIGN_TOKEN`.
 
 mod analytics;
 mod apply;
@@ -32,7 +33,8 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// An approval hub: systems request approval, people decide in their own chat, and every step is delivered, audited and counted.
+/// An approval hub: systems request approval, people decide in their own chat, and every step is delivered, audited and
+/// counted.
 #[derive(Debug, Parser)]
 #[command(
     name = "countersign",
@@ -91,7 +93,8 @@ enum Command {
 }
 
 impl Command {
-    /// The runtime. The helper processes of a benchmark need one thread only; more would add overhead to the measurement.
+    /// The runtime. The helper processes of a benchmark need one thread only; more would add overhead to the
+    /// measurement.
     fn runtime(&self) -> tokio::runtime::Builder {
         match self {
             Self::BenchSink(_) | Self::BenchLoad(_) => tokio::runtime::Builder::new_current_thread(),
@@ -133,7 +136,8 @@ pub fn main() -> ExitCode {
     result.unwrap_or_else(|error| output::failed(&error))
 }
 
-/// Treats a variable that is set but blank as absent: deployment templates leave a blank variable for a value that was not given.
+/// Treats a variable that is set but blank as absent: deployment templates leave a blank variable for a value that was
+/// not given.
 fn without_blank_variables(command: clap::Command) -> clap::Command {
     let is_blank = |name: &OsStr| std::env::var(name).is_ok_and(|value| crate::unicode::unwrapped(&value).is_empty());
     let command = command.mut_args(|argument| match argument.get_env() {
@@ -148,7 +152,8 @@ fn done(result: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
     result.map(|()| ExitCode::SUCCESS)
 }
 
-/// Prints what is wrong with the command line and exits. If the invalid value came from the environment, it names the variable.
+/// Prints what is wrong with the command line and exits. If the invalid value came from the environment, it names the
+/// variable.
 fn exit_with(error: &clap::Error) -> ! {
     if let (Some(ContextValue::String(argument)), true) = (error.get(ContextKind::InvalidArg), error.use_stderr()) {
         let flag = argument.split(' ').next().unwrap_or_default();

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::channels::text::visible;
 
-/// Prints a result for a person, with control characters made visible: much of it was written by others, and must not control
-/// the terminal. A closed pipe (`| head`) is not an error.
+/// Prints a result for a person, with control characters made visible: much of it was written by others, and must not
+/// control the terminal. A closed pipe (`| head`) is not an error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     write(visible(text).as_bytes())
 }

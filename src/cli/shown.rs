@@ -185,8 +185,8 @@ impl Shown {
         Some(shell_words::join(argv.iter().filter_map(Value::as_str)))
     }
 
-    /// Reads a request from the hub's answer, and checks its digest. Approvals refer to the digest, so a payload with another
-    /// digest must be neither shown nor run.
+    /// Reads a request from the hub's answer, and checks its digest. Approvals refer to the digest, so a payload with
+    /// another digest must be neither shown nor run.
     pub(super) fn read(answer: Value, expected: Option<RequestId>) -> Result<Self, CallError> {
         let request: Self = serde_path_to_error::deserialize(answer)
             .map_err(|error| CallError::InvalidAnswer(format!("not a request: {error}")))?;

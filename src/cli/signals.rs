@@ -1,5 +1,5 @@
-//! SIGINT (Ctrl-C), SIGTERM and SIGHUP as requests for a graceful shutdown. A command that has something to clean up or to
-//! cancel listens from its start; without that, a signal ends the process at once.
+//! SIGINT (Ctrl-C), SIGTERM and SIGHUP as requests for a graceful shutdown. A command that has something to clean up or
+//! to cancel listens from its start; without that, a signal ends the process at once.
 
 use std::future::Future;
 use std::time::Duration;

@@ -29,8 +29,8 @@ pub(super) fn start(settings: &Settings) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
 }
 
-/// Writes log lines to standard error, with control characters made visible: much of what is logged was written by others.
-/// Hence no colours: their escape sequences would look like those in the logged text.
+/// Writes log lines to standard error, with control characters made visible: much of what is logged was written by
+/// others. Hence no colours: their escape sequences would look like those in the logged text.
 struct Lines(fn(&str) -> String);
 
 impl Write for Lines {

@@ -12,11 +12,12 @@ use super::shown::{RequestStatus, Shown};
 use crate::channels::text::{indented, one_line};
 use crate::ids::RequestId;
 
-/// Seconds of a long poll while several approvals are missing. The hub answers a long poll only when the request is decided,
-/// so shorter polls report the votes before that.
+/// Seconds of a long poll while several approvals are missing. The hub answers early only when the request is decided,
+/// so votes before that are seen at the end of a poll.
 const POLL_BETWEEN_VOTES: u64 = 10;
 
-/// An answer `pending` within this time did not wait: the hub is stopping, or a proxy answered. The next poll is delayed.
+/// An answer `pending` within this time did not wait: the hub is stopping, or a proxy answered. The next poll is
+/// delayed.
 const TOO_SOON: Duration = Duration::from_millis(500);
 
 /// Upper bound of a deadline, so that adding it to the clock cannot overflow; requests have 30 days at most.
@@ -94,8 +95,8 @@ pub(super) fn path(id: RequestId, action: &str) -> String {
     format!("/v1/requests/{id}{action}")
 }
 
-/// Reports that a request was created, its page, and who can decide it. `explained` is the hub's explanation, which names the
-/// people; without it, only the groups are shown.
+/// Reports that a request was created, its page, and who can decide it. `explained` is the hub's explanation, which
+/// names the people; without it, only the groups are shown.
 pub(super) fn report_asked(request: &Shown, explained: Option<&Value>, progress: &Progress) {
     let facts = json!({
         "request": request.id, "resource": request.resource, "status": request.status.as_str(), "digest": request.digest,

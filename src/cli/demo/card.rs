@@ -1,5 +1,5 @@
-//! An Adaptive Card as Teams draws it, limited to the elements that the built-in templates use. Any other element is replaced by
-//! its name, so that nothing is left out silently.
+//! An Adaptive Card as Teams draws it, limited to the elements that the built-in templates use. Any other element is
+//! replaced by its name, so that nothing is left out silently.
 
 use serde_json::Value;
 
@@ -117,7 +117,8 @@ fn text_classes(element: &Value) -> String {
     format!("{}{}", classes(element, &properties), if subtle { " subtle" } else { "" })
 }
 
-/// A CSS class for each property with a known value. Other values are ignored, so that no text of a card becomes markup.
+/// A CSS class for each property with a known value. Other values are ignored, so that no text of a card becomes
+/// markup.
 fn classes(element: &Value, properties: &[(&str, &[&str])]) -> String {
     let class = |(property, known): &(&str, &[&str])| {
         let value = known.iter().find(|known| known.eq_ignore_ascii_case(text(element, property)))?;

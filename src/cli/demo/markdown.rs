@@ -1,5 +1,5 @@
-//! The Markdown of a `TextBlock`, limited to what the built-in templates use: strong emphasis, escaped punctuation (`CommonMark`
-//! 0.31 §2.4, §6.2), and Adaptive Cards' `{{DATE(…)}}` and `{{TIME(…)}}`. Other text is unchanged.
+//! The Markdown of a `TextBlock`, limited to what the built-in templates use: strong emphasis, escaped punctuation
+//! (`CommonMark` 0.31 §2.4, §6.2), and Adaptive Cards' `{{DATE(…)}}` and `{{TIME(…)}}`. Other text is unchanged.
 
 /// Text with one format.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,8 +37,8 @@ pub(super) fn pieces(markdown: &str) -> Vec<Piece> {
     pieces
 }
 
-/// Parses a date or time function at the start of `text`. It is shown in UTC and British English; a chat client uses the reader's
-/// own time zone and language.
+/// Parses a date or time function at the start of `text`. It is shown in UTC and British English; a chat client uses
+/// the reader's own time zone and language.
 fn timestamp(text: &str) -> Option<(Piece, &str)> {
     let (inside, after) = text.strip_prefix("{{")?.split_once(")}}")?;
     let (instant, format) = if let Some(arguments) = inside.strip_prefix("DATE(") {

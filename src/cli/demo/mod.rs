@@ -1,17 +1,16 @@
 //! `countersign demo`: the whole flow on one machine, without any account.
 //!
-//! The demo runs two servers in one process. The first is a normal hub ([`Server`]) with a SQLite database in a temporary folder.
-//! The second is the [`Receiver`], which takes the place of Teams and of a custom system.
+//! The demo runs two servers in one process. The first is a normal hub ([`Server`]) with a SQLite database in a
+//! temporary folder. The second is the [`Receiver`], which takes the place of Teams and of a custom system.
 //!
-//! 1. [`samples::configure`] applies a manifest: groups, people, three resources, two Teams endpoints and a custom one, which all
-//!    post to the receiver. Only the receiver's address is an allowed target, so nothing is sent from this machine.
+//! 1. [`samples::configure`] applies a manifest: groups, people, three resources, two Teams endpoints and a custom one,
+//!    which all post to the receiver. Only the receiver's address is an allowed target, so nothing is sent from this
+//!    machine.
 //! 2. Every `--every` seconds, the next of [`samples::requests`] is created, in rotation.
-//! 3. The receiver keeps the last messages in memory and shows them on its page. [`card`] draws Adaptive Cards as Teams would,
-//!    with [`markdown`] for their text. Custom events are verified by the endpoint's signing secret.
+//! 3. The receiver keeps the last messages in memory and shows them on its page. [`card`] draws Adaptive Cards as Teams
+//!    would, with [`markdown`] for their text. It verifies the signatures of custom events.
 //! 4. The buttons on the page are the links of the messages: they open the hub's own pages, where a decision is made.
 //! 5. A signal stops the requests, then the hub, then the receiver. The folder is deleted, so nothing remains.
-//!
-//! The demo uses the hub's public parts only; a real hub has no code for it.
 
 mod card;
 mod markdown;

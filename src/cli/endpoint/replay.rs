@@ -19,7 +19,8 @@ const POLL: Duration = Duration::from_secs(1);
 /// The final states of a delivery.
 const FINAL_STATES: [&str; 6] = ["failed", "expired", "superseded", "discarded", "delivered", "accepted"];
 
-/// Send an endpoint's earlier deliveries again, at a limited rate. The hub does this in the background, also across restarts.
+/// Send an endpoint's earlier deliveries again, at a limited rate. The hub does this in the background, also across
+/// restarts.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit code:

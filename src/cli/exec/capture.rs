@@ -1,4 +1,5 @@
-//! A bounded copy of a command's output: the beginning, the end, the number of bytes left out in between, and a digest of all bytes.
+//! A bounded copy of a command's output: the beginning, the end, the number of bytes left out in between, and a digest
+//! of all bytes.
 
 use std::collections::VecDeque;
 
@@ -6,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::channels::text::cut;
 
-/// Bytes kept of the beginning, and as many of the end. With the mark in between they fit into the hub's limit of 64 KiB.
+/// Bytes kept of the beginning, and as many of the end. With the mark in between, they fit into the hub's 64 KiB.
 const KEPT: usize = 32 * 1024 - 64;
 
 /// A copy that output is appended to.

@@ -176,8 +176,9 @@ async fn write_stdin(to: Option<ChildStdin>, text: Option<String>) {
     }
 }
 
-/// Forwards the remaining output of a command that has ended, until the pipes close or stay silent. A signal only shortens
-/// the wait: the signal that ended the command may arrive here late, and the command's last output must not be lost.
+/// Forwards the remaining output of a command that has ended, until the pipes close or stay silent. A signal only
+/// shortens the wait: the signal that ended the command may arrive here late, and the command's last output must not be
+/// lost.
 async fn drain<T>(
     mut streams: std::pin::Pin<&mut impl Future<Output = T>>,
     state: &Mutex<StreamState>,

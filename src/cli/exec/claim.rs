@@ -110,13 +110,13 @@ impl Claim {
         }
     }
 
-    /// Reports the result, and checks what the hub recorded. If the hub refuses the output (413 or 422), the report is sent again
-    /// without it, so that at least the outcome is recorded.
+    /// Reports the result, and checks what the hub recorded. If the hub refuses the output (413 or 422), the report is
+    /// sent again without it, so that at least the outcome is recorded.
     pub(super) async fn report(
         &self,
         hub: &Connection,
         report: &RunReport<'_>,
-        patience: Duration,
+        timeout: Duration,
         progress: &Progress,
     ) -> Result<(), CallError> {
         let RunReport { exit_code, output } = report;
@@ -125,18 +125,18 @@ impl Claim {
             "output": output.text, "output_digest": output.digest, "output_truncated": output.truncated,
         });
         let to = path(self.id, "/result");
-        let first = hub.send_with_retries(&Call::post(to.clone(), body.clone()), patience, progress).await;
+        let first = hub.send_with_retries(&Call::post(to.clone(), body.clone()), timeout, progress).await;
         let answer = match first {
             Err(CallError::Refused(problem)) if matches!(problem.status, 413 | 422) => {
                 if let Value::Object(members) = &mut body {
                     members.insert("output".to_owned(), Value::Null);
                     members.insert("output_truncated".to_owned(), Value::Bool(true));
                 }
-                hub.send_with_retries(&Call::post(to, body), patience, progress).await
+                hub.send_with_retries(&Call::post(to, body), timeout, progress).await
             }
             // The answer to an earlier attempt was lost, or another process has reported.
             Err(CallError::Refused(problem)) if problem.code == "already_finished" => {
-                hub.send_with_retries(&Call::get(path(self.id, "")), patience, progress).await
+                hub.send_with_retries(&Call::get(path(self.id, "")), timeout, progress).await
             }
             other => other,
         };

@@ -2,9 +2,9 @@
 //! command, and reports the result.
 //!
 //! # Types
-//! [`ExecPlan`] is the payload that is asked for. [`Run`] carries one call through all steps. [`Claim`] is the right to run,
-//! with its fencing token; [`plan::Runnable`] is the program and arguments from the claimed payload. [`RunReport`] is
-//! the result. [`Stopped`] says why nothing was run, and has the exit code.
+//! [`ExecPlan`] is the payload that is asked for. [`Run`] carries one call through all steps. [`Claim`] is the right to
+//! run, with its fencing token; [`plan::Runnable`] is the program and arguments from the claimed payload. [`RunReport`]
+//! is the result. [`Stopped`] says why nothing was run, and has the exit code.
 //!
 //! # Steps, and what happens when the hub is away
 //! 1. **Ask.** Creates the request with an `Idempotency-Key`, and retries for a minute. The key makes repeated calls
@@ -15,7 +15,7 @@
 //!    The hub grants a request's claim once; a repeated call with the same key returns that same claim. If no answer
 //!    arrives, nothing runs (123). A claim that the hub granted meanwhile becomes `unknown` when its lease ends.
 //! 4. **Verify.** Computes the digest of the claimed payload here. If it is not the approved digest, nothing runs, and
-//!    the run is reported as failed. So a hub, or a proxy before it, cannot substitute the command.
+//!    the run is reported as failed. So the claim cannot bring another command than the one that was shown as approved.
 //! 5. **Run.** Starts the program without a shell, passes its output through, and keeps a bounded copy. A heartbeat a
 //!    minute extends the lease of 15 minutes. Neither an absent hub nor a refused heartbeat stops the command.
 //! 6. **Report.** Sends exit code, output and its digest with the fencing token, and retries for five minutes. Then
@@ -25,9 +25,10 @@
 //! The command runs at most once: it starts only after a verified claim, and nothing after the start repeats it.
 //!
 //! # Signals and exit codes
-//! A signal during steps 1 and 2 cancels the request, or revokes it when it was approved at the same time. Between claim
-//! and start, it reports the run as failed. Later, it goes to the command. The exit code is the command's own, 128+n
-//! when signal n ended it, 126 or 127 when it cannot start, or [`Stopped::code`].
+//! A signal during steps 1 and 2 cancels the request, or revokes it when it was approved at the same time. Between
+//! claim and start, it reports the run as failed. While the command runs, it goes to the command; afterwards, it ends the
+//! report. The exit code is the command's own, 128+n when signal n ended it, 126 or 127 when it cannot start, or
+//! [`Stopped::code`].
 
 mod capture;
 mod child;
@@ -64,7 +65,7 @@ Approvers see the command and its arguments, and exactly these are run: no shell
 If an approver changes the command, the change is shown, and then the changed command is run. \
 With --stdin, the approvers approve the text on standard input, and the command reads that text.
 
-Ctrl-C while waiting cancels the request. If the hub restarts, the command waits for it.
+Ctrl-C while waiting cancels the request. If the hub is away, for example during a restart, exec waits for it.
 
 Exit code: the command's own, 128+n when signal n ended it, or
   120  rejected
@@ -222,7 +223,8 @@ impl Run<'_> {
             let text = format!("{}: the hub recorded another command than the one that was asked for", asked.id);
             return Err(Stopped::NoAnswer(text));
         }
-        // Who can decide is useful, but not required: an older hub may not know it, and a token may not be allowed to see it.
+        // Who can decide is useful, but not required: an older hub may not know it, and a token may not be allowed to
+        // see it.
         let explained = match asked.status {
             RequestStatus::Pending => self.hub.send(&Call::get(waiting::path(asked.id, "/explain"))).await.ok(),
             _ => None,

@@ -1,4 +1,5 @@
-//! The payload that `exec` asks for, and the program it runs from the approved payload: words, never a shell command line.
+//! The payload that `exec` asks for, and the program it runs from the approved payload: words, never a shell command
+//! line.
 
 use std::ffi::OsString;
 
@@ -39,7 +40,8 @@ impl ExecPlan {
         Self { payload: payload(command, language, "argv", context), script: false }.checked()
     }
 
-    /// Plans a script: its text is approved. The command that reads it goes into the context, so that the digest covers it too.
+    /// Plans a script: its text is approved. The command that reads it goes into the context, so that the digest covers
+    /// it too.
     pub(super) fn of_script(
         script: &[u8],
         argv: Vec<OsString>,
@@ -104,7 +106,8 @@ fn words(argv: Vec<OsString>) -> Result<Vec<String>, Stopped> {
 /// Returns the program to run from an approved payload.
 ///
 /// # Errors
-/// [`Stopped::NotRunnable`] when the payload is not a command, for example because an approver changed it to text without words.
+/// [`Stopped::NotRunnable`] when the payload is not a command, for example because an approver changed it to text
+/// without words.
 pub(super) fn runnable(approved: &Payload, script: bool) -> Result<Runnable, Stopped> {
     let refused = |why: &str| Stopped::NotRunnable(format!("the approved command cannot be run: {why}"));
     let (words, stdin) = if script {

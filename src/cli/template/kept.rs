@@ -1,4 +1,5 @@
-//! `countersign template list`, `show`, `set`, `delete`, `versions` and `restore`: the templates stored in a running hub.
+//! `countersign template list`, `show`, `set`, `delete`, `versions` and `restore`: the templates stored in a running
+//! hub.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

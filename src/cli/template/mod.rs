@@ -20,7 +20,9 @@ Change a message:
   countersign template preview teams request.created mine.hbs    render one sample
   countersign template check teams request.created mine.hbs      try all samples
   countersign template set teams request.created mine.hbs        store it in the hub
-  countersign template restore teams request.created 1           restore a version")]
+  countersign template restore teams request.created 1           restore a version
+
+With --endpoint or --resource, a template is used only for that endpoint or resource.")]
 pub(super) struct Template {
     #[command(subcommand)]
     what: What,
