@@ -158,7 +158,7 @@ mod tests {
             (
                 "[people]\n\"a@b.example\" = { name = \"A\" }\n\"A@B.example\" = { name = \"B\" }",
                 "line 1",
-                "a@b.example stands here twice",
+                "a@b.example is listed twice",
             ),
         ] {
             let error = read::<Manifest>(text).expect_err(text).to_string();
