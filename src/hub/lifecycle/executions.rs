@@ -79,7 +79,7 @@ pub struct ResultInput {
     pub status: ReportStatus,
     #[serde(default)]
     pub exit_code: Option<i32>,
-    /// The program's output, at most [`MAX_OUTPUT`] bytes.
+    /// The program's output, at most 64 KiB.
     #[serde(default)]
     pub output: Option<String>,
     #[serde(default)]
