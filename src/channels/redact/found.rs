@@ -5,7 +5,6 @@ pub(super) const HIDDEN: &str = "[hidden]";
 
 /// The kind of a secret, by its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is named by `label`")]
 pub enum SecretKind {
     PrivateKey,
     AwsKey,

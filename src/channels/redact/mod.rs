@@ -38,7 +38,7 @@ impl Withheld {
 /// Redacts a request, given as the API's JSON text. The digest stays, because it identifies what is decided on.
 ///
 /// # Errors
-/// When the text is not JSON.
+/// The text is not JSON.
 pub fn request(text: &str, detail: Detail) -> Result<(String, Withheld), serde_json::Error> {
     let mut request: Value = serde_json::from_str(text)?;
     let hidden = match detail {
@@ -55,7 +55,7 @@ pub fn request(text: &str, detail: Detail) -> Result<(String, Withheld), serde_j
 /// Redacts the subject of an endpoint event: its reason may quote a target that echoes what it received.
 ///
 /// # Errors
-/// When the text is not JSON.
+/// The text is not JSON.
 pub fn endpoint(text: &str) -> Result<String, serde_json::Error> {
     let mut endpoint: Value = serde_json::from_str(text)?;
     if let Some(Value::String(reason)) = endpoint.get_mut("reason") {
