@@ -46,7 +46,8 @@ impl Histogram {
         *self.buckets.entry(bucket).or_default() += count;
     }
 
-    /// Returns the smallest value that at least the fraction `q` of all values do not exceed, in microseconds; `None` if empty.
+    /// Returns the smallest value that at least the fraction `q` of all values do not exceed, in microseconds; `None`
+    /// if empty.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let total: u64 = self.buckets.values().sum();
         let rank = ((q * total as f64).ceil() as u64).max(1);

@@ -68,7 +68,8 @@ pub struct ApprovalTime {
     pub rejected: Latency,
 }
 
-/// A distribution of durations, in seconds. Percentiles are within one percent of the exact value, and absent if there are none.
+/// A distribution of durations, in seconds. Percentiles are within one percent of the exact value, and absent if there
+/// are none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Latency {
     pub count: u64,

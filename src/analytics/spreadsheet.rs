@@ -4,8 +4,8 @@ use unicode_segmentation::GraphemeCursor;
 
 use crate::unicode::is_hidden;
 
-/// Maximum length of a cell in UTF-16 units. Excel accepts 32,767 and reports a longer one as damage; other programs cut at 65,535
-/// without notice.
+/// Maximum length of a cell in UTF-16 units. Excel accepts 32,767 and reports a longer one as damage; other programs
+/// cut at 65,535 without notice.
 pub(super) const MOST: usize = 32_000;
 /// Units reserved for the mark at the cut and the guard against formulas.
 const RESERVED: usize = 64;
@@ -15,9 +15,9 @@ pub(super) fn cell(text: &str) -> String {
     defused(&shortened(text))
 }
 
-/// Guards a text against being read as a formula: one that begins like a formula gets an apostrophe and a space in front (OWASP,
-/// "CSV Injection"), also after white space and invisible characters, which some programs skip. The apostrophe alone is not
-/// enough: Gnumeric removes it on opening, so a file that it saves contains the formula again.
+/// Guards a text against being read as a formula: one that begins like a formula gets an apostrophe and a space in
+/// front (OWASP, "CSV Injection"), also after white space and invisible characters, which some programs skip. The
+/// apostrophe alone is not enough: Gnumeric removes it on opening, so a file that it saves contains the formula again.
 fn defused(text: &str) -> String {
     let skipped = |c: char| c.is_whitespace() || is_hidden(c);
     let begins = text

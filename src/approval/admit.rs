@@ -22,17 +22,17 @@ pub enum Admission {
 
 /// The requester's groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Belonging {
+pub struct RequesterGroups {
     /// Groups in which the hub lists the requester.
     pub known: BTreeSet<GroupName>,
     /// Groups that a trusted system claims for the requester. They make a resource visible, but never exempt.
-    pub said: BTreeSet<GroupName>,
+    pub claimed: BTreeSet<GroupName>,
 }
 
 /// Judges a new request. A deny wins over everything, also over an exemption.
-pub fn admit(policy: &Policy, ruling: &Ruling, belonging: &Belonging) -> Admission {
-    let is_one = |group: &&GroupName| belonging.known.contains(*group) || belonging.said.contains(*group);
-    if !policy.requester_groups.is_empty() && !policy.requester_groups.iter().any(|group| is_one(&group)) {
+pub fn admit(policy: &Policy, ruling: &Ruling, groups: &RequesterGroups) -> Admission {
+    let is_in = |group: &&GroupName| groups.known.contains(*group) || groups.claimed.contains(*group);
+    if !policy.requester_groups.is_empty() && !policy.requester_groups.iter().any(|group| is_in(&group)) {
         return Admission::NotVisible;
     }
     let by_rule = |outcome, rule: &RuleName, reason: Option<&String>| {
@@ -41,7 +41,7 @@ pub fn admit(policy: &Policy, ruling: &Ruling, belonging: &Belonging) -> Admissi
             Decision { reason: Some(reason), rule: Some(rule.clone()), ..Decision::new(outcome, Method::Rule) };
         Admission::Decided(decision)
     };
-    let exempt = policy.exempt_groups.iter().find(|group| belonging.known.contains(*group));
+    let exempt = policy.exempt_groups.iter().find(|group| groups.known.contains(*group));
     match (ruling, exempt) {
         (Ruling::Denied { rule, reason }, _) => by_rule(Status::Rejected, rule, reason.as_ref()),
         (_, Some(group)) => {

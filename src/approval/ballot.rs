@@ -104,8 +104,8 @@ fn is_same(request: &Request, ballot: &Ballot, vote: &Vote) -> bool {
     is_seen && is_seat && is_slot && is_choice && adds_nothing(ballot, vote)
 }
 
-/// Whether the ballot contains nothing new compared with the vote. The window is part of what is approved: no narrowing means the
-/// whole requested window. A missing reason does not remove an earlier one.
+/// Whether the ballot contains nothing new compared with the vote. The window is part of what is approved: no
+/// narrowing means the whole requested window. A missing reason does not remove an earlier one.
 fn adds_nothing(ballot: &Ballot, vote: &Vote) -> bool {
     let has_reason = ballot.reason.as_deref().is_some_and(|reason| !is_blank(reason));
     ballot.narrowing == vote.narrowing && (!has_reason || ballot.reason == vote.reason)
@@ -125,14 +125,14 @@ fn check_seen(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
     }
     match request.terms.procedure.min_assurance {
         Some(needed) if ballot.assurance < needed => Err(Refusal::AssuranceTooLow { given: ballot.assurance, needed }),
-        _ if may_not(request, ballot, &ballot.voter) => Err(Refusal::Conflict(ballot.voter.clone())),
+        _ if is_barred(request, ballot, &ballot.voter) => Err(Refusal::Conflict(ballot.voter.clone())),
         _ => Ok(()),
     }
 }
 
-/// Whether a conflict of interest forbids this vote. It never forbids a reject: the requester chooses the beneficiary, for example,
-/// and must not be able to exclude a person who would reject.
-fn may_not(request: &Request, ballot: &Ballot, person: &Email) -> bool {
+/// Whether a conflict of interest forbids this vote. It never forbids a reject: the requester chooses the beneficiary,
+/// for example, and must not be able to exclude a person who would reject.
+fn is_barred(request: &Request, ballot: &Ballot, person: &Email) -> bool {
     ballot.choice == Choice::Approve && request.is_in_conflict(person)
 }
 
@@ -149,7 +149,7 @@ fn absent(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Option<
             vote.seat() == absent && vote.voter != ballot.voter && !is_lapsed(vote, &request.terms.slots, roster)
         };
         // A member with a conflict of interest cannot approve through a stand-in either.
-        if may_not(request, ballot, absent) {
+        if is_barred(request, ballot, absent) {
             refusal = Refusal::Conflict(absent.clone());
         } else if let Some(taken) = request.live_votes().find(holds_seat) {
             refusal = Refusal::SeatTaken(taken.voter.clone());

@@ -1,17 +1,22 @@
 //! Whether people fill slots: a maximum bipartite matching between distinct people and the places of slots.
 //!
-//! A slot that needs *k* approvals has *k* places. A person fills at most one place, even if they are in the groups of several
-//! slots. So with slots `dba` and `security`, one approval of a member of both groups fills only one of them, and *which* one may
-//! change when the next approval arrives. Counting each slot separately would accept one person as two; assigning each vote to
-//! the first free slot would leave a slot open that another assignment fills. Hence a matching.
+//! A slot that needs *k* approvals has *k* places. A person fills at most one place, even if they are in the groups of
+//! several slots. So with slots `dba` and `security`, one approval of a member of both groups fills only one of them,
+//! and *which* one may change when the next approval arrives. Counting each slot separately would accept one person as
+//! two; assigning each vote to the first free slot would leave a slot open that another assignment fills. Hence a
+//! matching.
 //!
-//! - [`fill`] walks the slots in order and adds their places to a [`Matching`] one by one, with the people who may fill each.
-//! - [`Matching::augment`] (Kuhn's algorithm) finds a person for a new place. If everyone eligible is assigned already, it tries
-//!   to move one of them from their place by finding somebody else for it, recursively. A filled place never becomes empty again.
-//! - A slot marked `shared` is not part of the matching: any eligible person counts there, whichever place they fill elsewhere.
+//! - [`fill`] walks the slots in order and adds their places to a [`Matching`] one by one, with the people who may
+//!   fill each.
+//! - [`Matching::augment`] (Kuhn's algorithm) finds a person for a new place. If everyone eligible is assigned
+//!   already, it tries to move one of them from their place by finding somebody else for it, recursively. A filled
+//!   place never becomes empty again.
+//! - A slot marked `shared` is not part of the matching: any eligible person counts there, whichever place they fill
+//!   elsewhere.
 //!
-//! The same code answers three questions, which differ only in who counts as eligible: [`cover`] (do the approvals so far fill
-//! the slots?), [`satisfiable`] (could the members of the groups?) and [`indispensable`] (whose absence would make it impossible?).
+//! The same code answers three questions, which differ only in who counts as eligible: [`cover`] (do the approvals so
+//! far fill the slots?), [`satisfiable`] (could the members of the groups?) and [`indispensable`] (whose absence would
+//! make it impossible?).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +24,8 @@ use super::{Email, Roster, TermsSlot, Vote};
 
 /// How many places of each slot the approvals fill at best, in the order of the slots.
 ///
-/// An approval counts for a slot if it was cast for that slot and the member whose seat it uses is still in one of its groups.
+/// An approval counts for a slot if it was cast for that slot and the member whose seat it uses is still in one of its
+/// groups.
 pub fn cover(slots: &[TermsSlot], approvals: &[&Vote], roster: &Roster) -> Vec<u32> {
     let fills =
         |slot: &TermsSlot, vote: &Vote| vote.groups.contains(&slot.slot.group) && slot.admits(vote.seat(), roster);
@@ -33,8 +39,8 @@ pub fn satisfiable(slots: &[TermsSlot], roster: &Roster, excluded: impl Fn(&Emai
 
 /// People without whom not every slot could be filled. Empty if the slots cannot be filled at all.
 ///
-/// Only the people of one complete matching need a check: the slots are full without anybody else. So the cost does not depend
-/// on the size of the groups.
+/// Only the people of one complete matching need a check: the slots are full without anybody else. So the cost does
+/// not depend on the size of the groups.
 pub fn indispensable<'r>(
     slots: &[TermsSlot],
     roster: &'r Roster,
@@ -103,8 +109,8 @@ impl<'p> Matching<'p> {
         self.augment(self.places.len() - 1, &mut BTreeSet::new())
     }
 
-    /// Finds a person for the place, moving others to another place if needed. The recursion depth is at most the number of
-    /// places, which is at most `MAX_PLACES`.
+    /// Finds a person for the place, moving others to another place if needed. The recursion depth is at most the
+    /// number of places, which is at most `MAX_PLACES`.
     fn augment(&mut self, place: usize, visited: &mut BTreeSet<&'p Email>) -> bool {
         for person in self.places.get(place).cloned().unwrap_or_default() {
             if !visited.insert(person) {

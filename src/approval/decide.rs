@@ -1,36 +1,43 @@
 //! The single entry point through which a request changes: [`decide`].
 //!
 //! # Types
-//! - [`Request`]: the request as the store read it, with its terms (the policy as it was at creation) and all its votes.
+//! - [`Request`]: the request as the store read it, with its terms (the policy as it was at creation) and all its
+//!   votes.
 //! - [`Command`]: one step that a person or the timer wants, such as a vote, a cancellation, or "expire if overdue".
 //! - [`Roster`]: the memberships that the step needs, and who stands in for whom.
 //! - [`Transition`]: what changes, as optional parts: a revision, voided votes, a new vote, a notice, a decision.
-//! - [`Verdict`]: a transition, and the answer to the caller. Both are needed: a vote after the deadline is refused *and* ends
-//!   the request as expired.
+//! - [`Verdict`]: a transition, and the answer to the caller. Both are needed: a vote after the deadline is refused
+//!   *and* ends the request as expired.
 //!
 //! # Flow
-//! 1. The caller opens a write transaction, in which no other writer can change the request, and reads the request and the roster.
+//! 1. The caller opens a write transaction, in which no other writer can change the request, and reads the request and
+//!    the roster.
 //! 2. It reads the time, and calls [`decide`].
-//! 3. An overdue request expires first, whatever the command is. So no answer depends on whether the timer was on time.
-//! 4. A vote goes to `ballot`, another payload to `revision`, reminders and escalation to `schedule`; the rest is in this file.
-//! 5. The caller applies the transition to the request ([`Request::apply`]) and writes the same parts to the store: the request's
-//!    row, added and voided votes, an audit entry for each change, the rollups of an end, the event with its deliveries, and the
-//!    execution or grant that an approval opens. All of this is one transaction: either all parts are written or none is.
+//! 3. An overdue request expires first, whatever the command is. So no answer depends on whether the timer was on
+//!    time.
+//! 4. A vote goes to `ballot`, another payload to `revision`, reminders and escalation to `schedule`; the rest is in
+//!    this file.
+//! 5. The caller applies the transition to the request ([`Request::apply`]) and writes the same parts to the store:
+//!    the request's row, added and voided votes, an audit entry for each change, the rollups of an end, the event with
+//!    its deliveries, and the execution or grant that an approval opens. All of this is one transaction: either all
+//!    parts are written or none is.
 //!
 //! # Invariants
-//! - A final status never changes: a request that has ended gets no vote, no revision and no second decision. Only the link to
-//!   its successor may still be added, and only if it was not approved.
-//! - Repeating a command that was carried out gives an empty transition, not an error: callers may retry after a lost answer.
+//! - A final status never changes: a request that has ended gets no vote, no revision and no second decision. Only the
+//!   link to its successor may still be added, and only if it was not approved.
+//! - Repeating a vote or a cancellation that was carried out gives an empty transition, not an error: callers may retry
+//!   after a lost answer.
 //! - Only an expiry changes the request and refuses the command. Every other refusal comes with an empty transition.
 //! - At the deadline it is too late: all intervals are half-open.
 //! - Votes are never edited or deleted. A vote that no longer counts is voided, with the reason.
-//! - Nobody fills two places of slots that are not shared, and nobody with a conflict of interest approves, themselves or
-//!   through a stand-in.
+//! - Nobody fills two places of slots that are not shared, and nobody with a conflict of interest approves, themselves
+//!   or through a stand-in.
 //!
 //! # Why the core knows no clock
-//! The time is an argument, as people and ids are. It must come from inside the transaction: a time that was read before waiting
-//! for the lock could be earlier than a vote that was written meanwhile. And with all inputs as arguments, the same inputs always
-//! give the same verdict: tests need no waiting, and property tests compare any sequence of commands with a simple model.
+//! The time is an argument, as people and ids are. It must come from inside the transaction: a time that was read
+//! before waiting for the lock could be earlier than a vote that was written meanwhile. And with all inputs as
+//! arguments, the same inputs always give the same verdict: tests need no waiting, and property tests compare any
+//! sequence of commands with a simple model.
 
 use super::ballot::judge;
 use super::cover::satisfiable;
@@ -91,10 +98,10 @@ pub enum Command {
 
 /// Decides what `command` does to `request`, given the memberships and the time.
 ///
-/// `roster` must contain the memberships, in the request's groups, of the voter, of those the voter stands in for, and of everyone
-/// who has voted or whose seat was used. For [`Command::Recheck`], [`Command::Revise`] and votes with a proposal it must contain all
-/// members of those groups; for [`Command::BreakGlass`], whether `by` is in a group with that right. `now` must be read in the
-/// transaction in which `request` was read.
+/// `roster` must contain the memberships, in the request's groups, of the voter, of those the voter stands in for, and
+/// of everyone who has voted or whose seat was used. For [`Command::Recheck`], [`Command::Revise`] and votes with a
+/// proposal it must contain all members of those groups; for [`Command::BreakGlass`], whether `by` is in a group with
+/// that right. `now` must be read in the transaction in which `request` was read.
 pub fn decide(request: &Request, command: Command, roster: &Roster, now: Timestamp) -> Verdict {
     let is_automatic = matches!(command, Command::Expire | Command::Recheck | Command::Advance);
     if request.is_overdue(now) {

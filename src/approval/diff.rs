@@ -15,8 +15,9 @@ const MAX_MATCHED: usize = 4_000;
 /// Bytes shown before a change in a line that is too long to be shown whole. Both sides have them in common.
 const LEAD: usize = 80;
 
-/// Returns the unified diff from `before` to `after`: hunks with three lines of context; empty when nothing changed. If both are
-/// one line, it is just `-old` and `+new`. Lines end only at `\n`, so a lost final line end shows as a lost empty line.
+/// Returns the unified diff from `before` to `after`: hunks with three lines of context; empty when nothing changed.
+/// If both are one line, it is just `-old` and `+new`. Lines end only at `\n`, so a lost final line end shows as a
+/// lost empty line.
 ///
 /// A diff has at most 16 KiB. A longer one is cut, and its last line says so.
 pub fn unified(before: &str, after: &str) -> String {
@@ -46,8 +47,8 @@ impl DiffWriter {
             self.line("+", new);
             return;
         }
-        // Each side gets half of the space, from shortly before the first difference on. Cut from the start, the new line
-        // might not be visible at all.
+        // Each side gets half of the space, from shortly before the first difference on. Cut from the start, the new
+        // line might not be visible at all.
         let shared = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
         let from = old.floor_char_boundary(shared.saturating_sub(LEAD));
         let room = MAX_DIFF / 2 - NOTE;

@@ -1,4 +1,5 @@
-//! Who may not approve a request, and who said so. Approvers must see this, since the requester chooses some of these people.
+//! Who may not approve a request, and who said so. Approvers must see this, since the requester chooses some of these
+//! people.
 
 use serde::Serialize;
 
@@ -75,7 +76,8 @@ impl ExcludedAs {
 }
 
 impl Request {
-    /// Returns who may not approve the request. Each person is listed once, with the first source of request, token and policy.
+    /// Returns who may not approve the request. Each person is listed once, with the first source of request, token
+    /// and policy.
     pub fn excluded(&self) -> Vec<Excluded> {
         let Terms { askers, conflicted, procedure, .. } = &self.terms;
         let named = [

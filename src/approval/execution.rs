@@ -1,8 +1,8 @@
 //! The execution of an approved action: one claim, heartbeats while it runs, and one report of the result.
 //!
-//! This is a second state machine beside the request's status. An execution can be claimed once; the claim has a lease and a
-//! fencing token. If the lease expires without a report, nobody knows whether the command ran. That state is `unknown`, and it is
-//! final, since running the command again might do its work twice.
+//! This is a second state machine beside the request's status. An execution can be claimed once; the claim has a lease
+//! and a fencing token. If the lease expires without a report, nobody knows whether the command ran. That state is
+//! `unknown`, and it is final, since running the command again might do its work twice.
 
 use std::time::Duration;
 
@@ -112,7 +112,8 @@ pub enum Use {
         digest: Digest,
         /// Key of the calling principal.
         by: String,
-        /// Idempotency key of this claim: repeating the call with it returns the same claim, in case the first answer was lost.
+        /// Idempotency key of this claim: repeating the call with it returns the same claim, in case the first answer
+        /// was lost.
         key: Option<String>,
         /// Fencing token for the claim, if it succeeds: a number that cannot be guessed, and not 0.
         fence: u64,
@@ -152,7 +153,8 @@ pub enum UseChange {
     Becomes(Box<Execution>),
 }
 
-/// The effect of a command, and the answer to the caller. A call that comes too late is refused *and* ends the execution.
+/// The effect of a command, and the answer to the caller. A call that comes too late is refused *and* ends the
+/// execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UseVerdict {
     /// What to write.
@@ -302,8 +304,8 @@ impl Execution {
         self.check_claimant(fence, by)?;
         match self.status {
             ExecutionStatus::Claimed => {
-                // A heartbeat never shortens the lease: a later one may have arrived first. But a lease that ends later than two in
-                // a row was given before the clock was set back.
+                // A heartbeat never shortens the lease: a later one may have arrived first. But a lease that ends
+                // later than two in a row was given before the clock was set back.
                 let (end, longest) =
                     (lease_end(now, self.lease_seconds), lease_end(now, self.lease_seconds.saturating_mul(2)));
                 let end = Some(end).max(self.lease_expires_at.filter(|known| *known <= longest));

@@ -114,9 +114,9 @@ pub enum GrantRefusal {
 }
 
 impl Grant {
-    /// Creates the grant of an approval at `now`. It lasts as long as requested, or the shortest time that any approver allows, and
-    /// begins at the latest start that any of them set. It is scheduled at first, even if it starts at once: [`GrantCommand::Tick`]
-    /// activates it, so that every start is announced in the same way.
+    /// Creates the grant of an approval at `now`. It lasts as long as requested, or the shortest time that any
+    /// approver allows, and begins at the latest start that any of them set. It is scheduled at first, even if it
+    /// starts at once: [`GrantCommand::Tick`] activates it, so that every start is announced in the same way.
     pub fn new(
         id: GrantId,
         request: RequestId,

@@ -1,7 +1,7 @@
 //! The pure core: what a request is, who may decide it, and what a command does to it.
 //!
-//! Nothing here reads a clock, touches a database or awaits. Time, people and ids are arguments; what must be written is a
-//! return value. Every way to decide (page, link, API, timer) goes through [`decide()`].
+//! Nothing here reads a clock, touches a database or awaits. Time, people and ids are arguments; what must be written
+//! is a return value. Every way to decide (page, link, API, timer) goes through [`decide()`].
 
 mod admit;
 mod ballot;
@@ -31,7 +31,7 @@ mod transition;
 mod vote;
 mod working_hours;
 
-pub use admit::{Admission, Belonging, admit};
+pub use admit::{Admission, RequesterGroups, admit};
 pub use ballot::Ballot;
 pub use cover::{cover, indispensable, satisfiable};
 pub use decide::{Command, decide};

@@ -86,8 +86,8 @@ impl Payload {
         text
     }
 
-    /// SHA-256 over the canonical JSON (RFC 8785) of the object with the four members `command`, `language`, `context` and
-    /// `duration_seconds`, `null` where one is absent.
+    /// SHA-256 over the canonical JSON (RFC 8785) of the object with the four members `command`, `language`, `context`
+    /// and `duration_seconds`, `null` where one is absent.
     ///
     /// # Errors
     /// Returns an error if the context has no canonical form.

@@ -18,7 +18,8 @@ const MAX_EMAIL: usize = 254;
 #[error("expected an e-mail address such as dana@example.com, of at most 254 characters")]
 pub struct InvalidEmail;
 
-/// A person's identity: an e-mail address in lower case, so that `Dana@Example.com` and `dana@example.com` are one person.
+/// A person's identity: an e-mail address in lower case, so that `Dana@Example.com` and `dana@example.com` are one
+/// person.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Email(String);
 
@@ -114,9 +115,9 @@ impl Requester {
     }
 }
 
-/// Returns a requester as every view shows it. An address is a verified identity; a name is the requester's own statement. So a
-/// name with unusual characters, which might contain somebody else's address or imitate the hub's text, is marked as a name, and a
-/// requester without an address is marked as a system.
+/// Returns a requester as every view shows it. An address is an identity; a name is the requester's own statement.
+/// So a name with unusual characters, which might contain somebody else's address or imitate the hub's
+/// text, is marked as a name, and a requester without an address is marked as a system.
 pub fn who_asks(name: Option<&str>, email: Option<&str>, acting_for: Option<&str>) -> String {
     let given = |text: Option<&str>| text.filter(|text| !is_blank(text)).map(str::to_owned);
     let who = match (given(name), given(email)) {
@@ -133,8 +134,8 @@ pub fn who_asks(name: Option<&str>, email: Option<&str>, acting_for: Option<&str
     }
 }
 
-/// Whether a text has only the characters that names have: letters, digits, spaces and a few marks. Zero-width joiners and direction
-/// marks belong to names in some scripts; views write them out.
+/// Whether a text has only the characters that names have: letters, digits, spaces and a few marks. Zero-width joiners
+/// and direction marks belong to names in some scripts; views write them out.
 fn is_plain_name(name: &str) -> bool {
     let is_mark = |char| matches!(char, ' ' | '.' | '-' | '_' | '\'' | '\u{2019}' | '\u{200c}'..='\u{200f}');
     name.chars().all(|char| char.is_alphanumeric() || is_mark(char))

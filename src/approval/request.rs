@@ -125,7 +125,7 @@ impl PayloadChange {
     }
 }
 
-/// The reminders and escalation steps that a request has behind it.
+/// The reminders and escalation steps of a request so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Reminders that were due so far.
@@ -210,7 +210,8 @@ impl Request {
         self.votes.iter().filter(|vote| !vote.voided && vote.revision == self.revision)
     }
 
-    /// Returns who has used the link for a vote on this revision, even if the vote was voided: a channel's link casts one vote.
+    /// Returns who has used the link for a vote on this revision, even if the vote was voided: a channel's link casts
+    /// one vote.
     pub fn link_spent_by(&self, link: &LinkUse) -> Option<&Email> {
         let cast = self.votes.iter().find(|vote| vote.revision == self.revision && vote.link.as_ref() == Some(link));
         cast.map(|vote| &vote.voter)
@@ -226,8 +227,8 @@ impl Request {
         self.requester.is(person) || self.beneficiary.as_ref() == Some(person) || self.terms.askers.contains(person)
     }
 
-    /// Returns `now`, but not a time before the request or any of its votes, in case the clock was set back. Those times are before the
-    /// deadline, so this cannot make the request expire.
+    /// Returns `now`, but not a time before the request or any of its votes, in case the clock was set back. Those
+    /// times are before the deadline, so this cannot make the request expire.
     pub fn never_before(&self, now: Timestamp) -> Timestamp {
         self.votes.iter().map(|vote| vote.at).fold(now.max(self.created_at), Timestamp::max)
     }

@@ -58,7 +58,7 @@ fn reminder_at(request: &Request, after: u32) -> Timestamp {
     hours.map_or(request.created_at + after, |hours| hours.add(request.created_at, after))
 }
 
-/// Escalation counts all time: it is meant for when nobody works.
+/// Escalation counts all time: it must also happen when nobody works.
 fn escalation_at(request: &Request, step: &Escalation) -> Timestamp {
     request.created_at + Duration::from_secs(step.after_seconds.into())
 }

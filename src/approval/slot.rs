@@ -22,7 +22,8 @@ pub struct Slot {
     pub shared: bool,
 }
 
-/// Returns the slots with those of a rule. Two slots of a group become one: with the higher `needed`, and shared only if both are.
+/// Returns the slots with those of a rule. Two slots of a group become one: with the higher `needed`, and shared only
+/// if both are.
 pub fn with_added(slots: &[Slot], added: &[Slot]) -> Vec<Slot> {
     let mut all = slots.to_vec();
     for more in added {

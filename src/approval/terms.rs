@@ -70,7 +70,8 @@ impl Terms {
         self.conflicted.contains(person) || (self.askers.contains(person) && !self.procedure.allow_self_approval)
     }
 
-    /// Returns the slots with those that rules add, with `eligible` counted again, and with the groups that escalation has added.
+    /// Returns the slots with those that rules add, with `eligible` counted again, and with the groups that escalation
+    /// has added.
     pub fn slots_with(&self, added: &[Slot], roster: &Roster) -> Vec<TermsSlot> {
         let also = |group: &GroupName| {
             let known = self.slots.iter().find(|known| known.slot.group == *group);

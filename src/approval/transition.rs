@@ -1,4 +1,5 @@
-//! The result of a command: what [`super::decide()`] returns, and how it changes a request. See [`super::decide`](mod@super::decide).
+//! The result of a command: what [`super::decide()`] returns, and how it changes a request. See
+//! [`super::decide`](mod@super::decide).
 
 use super::{Decision, Digest, Payload, PayloadChange, Refusal, Request, RuleName, ScheduledNotice, TermsSlot, Vote};
 use crate::ids::{RequestId, VoteId};
@@ -55,7 +56,8 @@ pub enum VoidReason {
     Revised,
 }
 
-/// The effect of a command, and the answer to the caller. A vote that comes too late is refused *and* ends the request as expired.
+/// The effect of a command, and the answer to the caller. A vote that comes too late is refused *and* ends the request
+/// as expired.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// What to apply and write.

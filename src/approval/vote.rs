@@ -43,8 +43,8 @@ impl Assurance {
     }
 }
 
-/// The link that a vote used. A channel's link casts at most one vote for each request; links are distinguished by the message that
-/// carried them and the slot they serve.
+/// The link that a vote used. A channel's link casts at most one vote for each request; links are distinguished by the
+/// message that carried them and the slot they serve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkUse {
     /// The delivery that carried the link.

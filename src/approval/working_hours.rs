@@ -1,7 +1,8 @@
 //! Working hours: spans of each weekday in one time zone, without the holidays.
 //!
-//! A time is within working hours if a wall clock in that zone shows a time within a span. So an hour that the clocks skip is no
-//! working time, and one that they repeat counts twice. The zones are built in: no file of the machine is read.
+//! A time is within working hours if a wall clock in that zone shows a time within a span. So an hour that the clocks
+//! skip is no working time, and one that they repeat counts twice. The zones are built in: no file of the machine is
+//! read.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -113,15 +114,15 @@ impl WorkingHours {
         self.open(at.as_micros(), at.as_micros().saturating_add(1)).next().is_some()
     }
 
-    /// Returns the first working time from `at` on, which is `at` itself during working hours; `None` if there is none within
-    /// [`Self::HORIZON`].
+    /// Returns the first working time from `at` on, which is `at` itself during working hours; `None` if there is none
+    /// within [`Self::HORIZON`].
     pub fn next_open(&self, at: Timestamp) -> Option<Timestamp> {
         let horizon = at + Self::HORIZON;
         self.open(at.as_micros(), horizon.as_micros()).next().map(|(start, _)| Timestamp::from_micros(start))
     }
 
-    /// Returns the earliest time by which that much working time has passed since `from`; the end of [`Self::HORIZON`] if there is
-    /// less.
+    /// Returns the earliest time by which that much working time has passed since `from`; the end of [`Self::HORIZON`]
+    /// if there is less.
     pub fn add(&self, from: Timestamp, working: Duration) -> Timestamp {
         let mut left = i64::try_from(working.as_micros()).unwrap_or(i64::MAX);
         if left == 0 {
@@ -138,7 +139,8 @@ impl WorkingHours {
         horizon
     }
 
-    /// Returns the working time between two times, as far as it is within [`Self::HORIZON`] of the first; zero if `to` is not later.
+    /// Returns the working time between two times, as far as it is within [`Self::HORIZON`] of the first; zero if `to`
+    /// is not later.
     pub fn between(&self, from: Timestamp, to: Timestamp) -> Duration {
         let to = to.min(from + Self::HORIZON);
         let micros = self.open(from.as_micros(), to.as_micros()).map(|(start, end)| end.abs_diff(start)).sum();

@@ -1,7 +1,7 @@
 //! The audit trail: the contents of an entry, and the hash chain over all entries.
 //!
-//! Each entry's hash covers the previous entry's hash. So a changed entry, or one removed from the middle, is detected. This
-//! module knows no database: the store keeps the entries and asks for the hashes.
+//! Each entry's hash covers the previous entry's hash. So a changed entry, or one removed from the middle, is
+//! detected. This module knows no database: the store keeps the entries and asks for the hashes.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -87,8 +87,8 @@ pub struct Sealed {
     pub hash: Digest,
 }
 
-/// Returns the hash of entry number `seq`, whose exact JSON text is `entry`: SHA-256 over three lines, the previous entry's hash in
-/// hex (empty for the first), the number, and the text.
+/// Returns the hash of entry number `seq`, whose exact JSON text is `entry`: SHA-256 over three lines, the previous
+/// entry's hash in hex (empty for the first), the number, and the text.
 pub fn link(previous: Option<&Digest>, seq: i64, entry: &str) -> Digest {
     let previous = previous.map(ToString::to_string).unwrap_or_default();
     Digest::of(format!("{previous}\n{seq}\n{entry}").as_bytes())

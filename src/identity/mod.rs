@@ -53,7 +53,8 @@ pub fn new_token_secret() -> String {
     format!("cs_{}", random::secret_text())
 }
 
-/// Returns the form in which the hub keeps a token's secret. A plain digest is enough, since the secret is random and long.
+/// Returns the form in which the hub keeps a token's secret. A plain digest is enough, since the secret is random and
+/// long.
 pub fn digest_of_secret(secret: &str) -> Digest {
     Digest::of(secret.as_bytes())
 }

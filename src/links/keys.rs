@@ -48,13 +48,15 @@ impl KeyRing {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// Returns a fingerprint of each key, the signing key first: its id and a part of an HMAC, which reveals nothing of the secret.
+    /// Returns a fingerprint of each key, the signing key first: its id and a part of an HMAC, which reveals nothing
+    /// of the secret.
     pub fn fingerprints(&self) -> Vec<String> {
         let live = self.live();
         std::iter::once(&live.signing).chain(&live.older).map(LinkKey::fingerprint).collect()
     }
 
-    /// Returns the current keys. A signer reads the id and signs with the same copy, even if the ring changes meanwhile.
+    /// Returns the current keys. A signer reads the id and signs with the same copy, even if the ring changes
+    /// meanwhile.
     pub(super) fn live(&self) -> Arc<LiveKeys> {
         Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,6 +1,6 @@
 //! Admission: the outcome of a request before anyone is asked.
 
-use countersign::approval::{Admission, Belonging, Decision, Method, Ruling, Slot, Status, admit};
+use countersign::approval::{Admission, Decision, Method, RequesterGroups, Ruling, Slot, Status, admit};
 
 use super::{Policy, allows, asks_for, denies, group, no_rule, slot};
 
@@ -14,9 +14,9 @@ fn policy() -> Policy {
     }
 }
 
-fn belonging(known: &[&str], said: &[&str]) -> Belonging {
+fn belonging(known: &[&str], said: &[&str]) -> RequesterGroups {
     let all = |names: &[&str]| names.iter().map(|name| group(name)).collect();
-    Belonging { known: all(known), said: all(said) }
+    RequesterGroups { known: all(known), claimed: all(said) }
 }
 
 /// The outcome as a short text.
@@ -62,7 +62,7 @@ fn every_row_of_the_admission_table() {
 #[test]
 fn without_requester_groups_everybody_may_ask() {
     let open = Policy { requester_groups: Default::default(), ..policy() };
-    assert_eq!(outcome(&admit(&open, &no_rule(), &Belonging::default())), "ask 1 dba, 2 ops");
+    assert_eq!(outcome(&admit(&open, &no_rule(), &RequesterGroups::default())), "ask 1 dba, 2 ops");
     let nobody_exempt = Policy { exempt_groups: Default::default(), ..policy() };
     assert_eq!(outcome(&admit(&nobody_exempt, &no_rule(), &belonging(&["staff", "admins"], &[]))), "ask 1 dba, 2 ops");
 }
@@ -70,7 +70,7 @@ fn without_requester_groups_everybody_may_ask() {
 #[test]
 fn decisions_say_what_made_them() {
     let staff = belonging(&["staff"], &[]);
-    let decided = |ruling: Ruling, belonging: &Belonging| match admit(&policy(), &ruling, belonging) {
+    let decided = |ruling: Ruling, belonging: &RequesterGroups| match admit(&policy(), &ruling, belonging) {
         Admission::Decided(decision) => decision,
         other => panic!("{other:?}"),
     };

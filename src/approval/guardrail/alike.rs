@@ -1,8 +1,10 @@
 //! Whether a text means the same in all dialects, so that reading it once is enough. Most commands do.
 //!
-//! This module only knows what all dialects have in common, not how they differ: anything not on its list counts as a difference.
+//! This module only knows what all dialects have in common, not how they differ: anything not on its list counts as a
+//! difference.
 
-/// Whether the text means the same in all dialects; with `runs_strings`, also if its strings are executed, alone or concatenated.
+/// Whether the text means the same in all dialects; with `runs_strings`, also if its strings are executed, alone or
+/// concatenated.
 pub(super) fn in_all_dialects(text: &str, runs_strings: bool) -> bool {
     let Some(strings) = plain(text) else { return false };
     !runs_strings
@@ -21,7 +23,8 @@ fn plain(text: &str) -> Option<Vec<&str>> {
     let mut rest = text;
     while let Some((code, from)) = rest.split_once('\'') {
         let (inside, after) = from.split_once('\'')?;
-        // A letter before it changes the kind of string, a backslash may hide its end, and a quote after it belongs to it.
+        // A letter before it changes the kind of string, a backslash may hide its end, and a quote after it belongs to
+        // it.
         if !is_plain_code(code)
             || inside.contains('\\')
             || code.ends_with(is_of_word)

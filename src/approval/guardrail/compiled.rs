@@ -64,7 +64,8 @@ pub enum Ruling {
     Ask {
         /// The rules of effect `require` that matched.
         rules: Vec<RuleName>,
-        /// The slots needed in addition to the policy's, one for each group. Both together may exceed the limits of a policy.
+        /// The slots needed in addition to the policy's, one for each group. Both together may exceed the limits of a
+        /// policy.
         slots: Vec<Slot>,
     },
 }
@@ -87,7 +88,7 @@ pub struct Finding {
 pub(super) struct CommandFacts {
     pub(super) parsed: ParsedCommand,
     /// For each rule, whether its conditions on language and context are met.
-    holds: Vec<bool>,
+    conditions_met: Vec<bool>,
     /// For each rule, whether its pattern matches the raw command; for `allow`, all of it as shells read it.
     raw: Vec<bool>,
     /// The commands that a shell finds in it, without white space.
@@ -138,7 +139,8 @@ impl Guardrails {
         self.rules.is_empty()
     }
 
-    /// Returns how many bytes of a payload are read to judge it: its command, and the arguments of the program that runs it.
+    /// Returns how many bytes of a payload are read to judge it: its command, and the arguments of the program that
+    /// runs it.
     pub fn length(payload: &Payload) -> usize {
         payload.command.len() + argv(payload).iter().map(|word| word.len()).sum::<usize>()
     }
@@ -172,11 +174,11 @@ impl Guardrails {
     pub(super) fn facts(&self, payload: &Payload) -> CommandFacts {
         let language = payload.language.as_deref().map(str::to_lowercase);
         let context = payload.context.as_ref();
-        let holds = |rule: &Rule| {
+        let conditions_met = |rule: &Rule| {
             let spec = &rule.spec;
             let given = language.as_ref();
             (spec.languages.is_empty() || spec.languages.iter().any(|one| Some(&one.to_lowercase()) == given))
-                && spec.context.iter().all(|(pointer, wanted)| rule::holds(context, pointer, wanted))
+                && spec.context.iter().all(|(pointer, wanted)| rule::has_value(context, pointer, wanted))
         };
         let parsed = sql::read(&payload.command, payload.language.as_deref(), &argv(payload));
         let command = payload.command.trim();
@@ -198,15 +200,16 @@ impl Guardrails {
         };
         let raw = self.rules.iter().map(raw).collect();
         let shell_commands = scripts.iter().flat_map(MarkedScript::commands).map(without_space).collect();
-        CommandFacts { parsed, holds: self.rules.iter().map(holds).collect(), raw, shell_commands }
+        CommandFacts { parsed, conditions_met: self.rules.iter().map(conditions_met).collect(), raw, shell_commands }
     }
 
-    /// The rules that decide a statement: the first that matches. For rough words: the first that denies, or all that match.
+    /// The rules that decide a statement: the first that matches. For rough words: the first that denies, or all that
+    /// match.
     pub(super) fn deciding(&self, facts: &CommandFacts, statement: &Statement, among: Range<usize>) -> Vec<usize> {
         let named = self.named(statement);
         let matches = |number: &usize| {
             let Some(rule) = self.rules.get(*number) else { return false };
-            facts.holds.get(*number) == Some(&true) && self.matches(facts, statement, *number, rule, named)
+            facts.conditions_met.get(*number) == Some(&true) && self.matches(facts, statement, *number, rule, named)
         };
         let mut matching = among.filter(matches);
         if !statement.rough {
@@ -270,7 +273,8 @@ impl Guardrails {
                 || self.entries_at(&statement.words, word).any(|(owner, _)| *owner == number)
         };
         if facts.parsed.foreign {
-            // In other languages white space and comments may have a meaning, so words are not enough: the raw command must match.
+            // In other languages white space and comments may have a meaning, so words are not enough: the raw command
+            // must match.
             if !in_raw || statement.hidden {
                 return in_raw;
             }

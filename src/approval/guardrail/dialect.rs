@@ -1,7 +1,8 @@
 //! The dialects of SQL, as far as they read the same text as different tokens.
 //!
-//! The requester states the language of a command, and may be wrong or lying. A quote that one database skips opens a string in
-//! another. So a command is read in every dialect that could differ for it, and the statements of all of them count.
+//! The requester states the language of a command, and may be wrong or lying. A quote that one database skips opens a
+//! string in another. So a command is read in every dialect that could differ for it, and the statements of all of
+//! them count.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,8 @@ const MAX_VERSIONS: usize = 8;
 /// One dialect: the differences that change where strings, comments and words begin and end.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SqlDialect {
-    /// Text (in lower case) without which this dialect reads like an earlier one in the list; empty if it always differs.
+    /// Text (in lower case) without which this dialect reads like an earlier one in the list; empty if it always
+    /// differs.
     only_with: &'static str,
     /// A backslash escapes a quote.
     pub backslash: bool,
@@ -182,8 +184,8 @@ pub(super) fn version(inside: &str) -> Option<u32> {
     inside.get(..version_length(inside)).filter(|digits| !digits.is_empty())?.parse().ok()
 }
 
-/// Splits the inside of an executable comment into the letter of its database, if any, and the text after its mark. In `TiDB`, brackets
-/// may name the features that the code needs.
+/// Splits the inside of an executable comment into the letter of its database, if any, and the text after its mark. In
+/// `TiDB`, brackets may name the features that the code needs.
 pub(super) fn executable(inside: &str) -> Option<(Option<char>, &str)> {
     if let Some(code) = inside.strip_prefix("T!") {
         let features = code.strip_prefix('[').and_then(|rest| rest.split_once(']'));
@@ -229,7 +231,8 @@ impl Hints {
 }
 
 impl SqlDialect {
-    /// Whether a word may begin with this character. All of non-ASCII counts as letters: PostgreSQL, `MySQL` and SQLite read bytes.
+    /// Whether a word may begin with this character. All of non-ASCII counts as letters: PostgreSQL, `MySQL` and
+    /// SQLite read bytes.
     pub(super) const fn begins_word(&self, c: char) -> bool {
         c.is_ascii_alphabetic() || c == '_' || !c.is_ascii()
     }

@@ -1,4 +1,5 @@
-//! Checks of rules on their own examples: whether each does what its author expects, and whether it can ever decide anything.
+//! Checks of rules on their own examples: whether each does what its author expects, and whether it can ever decide
+//! anything.
 
 use std::fmt;
 
@@ -103,8 +104,8 @@ impl Guardrails {
         })
     }
 
-    /// Returns rules that can never decide, as far as this can be found out: an earlier rule decides everything, or everything that
-    /// the rule matches in its own examples.
+    /// Returns rules that can never decide, as far as this can be found out: an earlier rule decides everything, or
+    /// everything that the rule matches in its own examples.
     pub fn dead(&self) -> Vec<DeadRule> {
         let dead = |(number, rule): (usize, &Rule)| {
             let because = self.shadowed(number, rule)?;

@@ -1,7 +1,7 @@
 //! Finds calls of functions that are not known to be harmless.
 //!
-//! A list of dangerous functions is never complete: extensions and users add new ones, and a quoted name hides a known one. So the
-//! list contains the harmless ones. Any other function may write, or execute a text that it is given.
+//! A list of dangerous functions is never complete: extensions and users add new ones, and a quoted name hides a known
+//! one. So the list contains the harmless ones. Any other function may write, or execute a text that it is given.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -41,7 +41,8 @@ const BEFORE_NAMES: [&str; 18] = [
     "view",
 ];
 
-/// Words before parentheses that an expression may follow: `distinct on (a) f(b)`, `top (1) f(b)`, `operator(x.+) f(b)`.
+/// Words before parentheses that an expression may follow: `distinct on (a) f(b)`, `top (1) f(b)`, `operator(x.+)
+/// f(b)`.
 const BEFORE_EXPRESSIONS: [&str; 4] = ["on", "operator", "options", "top"];
 
 /// A call of a function that is not known to be harmless.
@@ -61,8 +62,8 @@ impl UnknownCall {
     }
 }
 
-/// Finds the calls of functions that are not known to be harmless. `quoted` contains the quoted words, which are empty in `words`, by
-/// the number of the word.
+/// Finds the calls of functions that are not known to be harmless. `quoted` contains the quoted words, which are empty
+/// in `words`, by the number of the word.
 pub(super) fn calls(words: &[String], quoted: &[(usize, String)]) -> Vec<UnknownCall> {
     let mut calls: Vec<UnknownCall> = Vec::new();
     // The open parentheses: their position, and the call that each belongs to.
@@ -113,7 +114,8 @@ fn is_name(word: &str) -> bool {
     word.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '@' || c == '#' || !c.is_ascii())
 }
 
-/// Returns the full name that ends at a word, and the number of its first word. A name with Unicode escapes is returned empty.
+/// Returns the full name that ends at a word, and the number of its first word. A name with Unicode escapes is
+/// returned empty.
 fn name(words: &[String], quoted: &[(usize, String)], end: usize) -> (String, usize) {
     let word = |at: usize| words.get(at).map_or("", String::as_str);
     let mut first = end;
@@ -170,7 +172,8 @@ fn is_declared(words: &[String], first: usize, NameContext { inside, aliased }: 
         || matches!(before, "with" | ",") && head == "with" && !inside
 }
 
-/// Whether `using` before a word names the method of an index: `create index … using gin (…)`, `exclude using gist (…)`.
+/// Whether `using` before a word names the method of an index: `create index … using gin (…)`, `exclude using gist
+/// (…)`.
 fn uses_method(words: &[String], first: usize) -> bool {
     words.iter().find(|word| *word != "(").is_some_and(|head| head == "create")
         || first.checked_sub(2).and_then(|at| words.get(at)).is_some_and(|word| word == "exclude")

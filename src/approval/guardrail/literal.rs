@@ -113,7 +113,8 @@ pub(super) fn unicode_unescaped(inside: &str, escape: char) -> String {
     value
 }
 
-/// Returns the length of a comment after its mark, including the mark that ends it. Comments may nest up to the depth `most`.
+/// Returns the length of a comment after its mark, including the mark that ends it. Comments may nest up to the depth
+/// `most`.
 pub(super) fn comment_end(text: &str, most: usize) -> Option<usize> {
     let (mut at, mut depth) = (0, 0);
     loop {

@@ -1,5 +1,5 @@
-//! Finds the parts of a statement that an allowing rule must cover separately: another statement, since SQL Server needs no semicolon,
-//! or a clause that makes a query do more than read.
+//! Finds the parts of a statement that an allowing rule must cover separately: another statement, since SQL Server
+//! needs no semicolon, or a clause that makes a query do more than read.
 
 use super::words;
 
@@ -112,8 +112,8 @@ fn takes_number(words: &[String], at: usize) -> bool {
     }
 }
 
-/// Whether a word can only be a name, because of its neighbours: after a dot, a comma or the `as` of a query, or before a word that
-/// cannot follow in a statement.
+/// Whether a word can only be a name, because of its neighbours: after a dot, a comma or the `as` of a query, or
+/// before a word that cannot follow in a statement.
 fn is_name(words: &[String], at: usize) -> bool {
     // A client's line, which ends a batch.
     if word(words, at) == "go" {
@@ -134,7 +134,8 @@ fn is_name(words: &[String], at: usize) -> bool {
     }
 }
 
-/// Whether a word that needs an argument as a statement has none: `where enable = true`, `select copy from t`, `order by kill`.
+/// Whether a word that needs an argument as a statement has none: `where enable = true`, `select copy from t`, `order
+/// by kill`.
 fn is_column(words: &[String], at: usize) -> bool {
     let is_complete = matches!(word(words, at), "commit" | "revert" | "rollback" | "setuser");
     let needs_more = matches!(
@@ -188,8 +189,8 @@ fn is_column(words: &[String], at: usize) -> bool {
         )
 }
 
-/// Whether the whole statement is `show create table a.b`. Only kinds whose creation needs more than a name are listed: to SQL Server
-/// `show` may be a procedure, but then it refuses the rest.
+/// Whether the whole statement is `show create table a.b`. Only kinds whose creation needs more than a name are
+/// listed: to SQL Server `show` may be a procedure, but then it refuses the rest.
 fn shows_definition(words: &[String], at: usize) -> bool {
     let kind = word(words, at + 1);
     // In dialects without these quotes they are separate tokens, and the statement is refused.

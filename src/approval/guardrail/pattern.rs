@@ -36,8 +36,8 @@ impl Pattern {
             builder.size_limit(SIZE).dfa_size_limit(SIZE).nest_limit(NESTING);
             builder.build().map_err(|error| refused(error.to_string()))
         };
-        // The pattern is parsed alone and printed again. Otherwise a pattern that closes a group it has not opened, or ends in a
-        // comment, could escape from the anchors.
+        // The pattern is parsed alone and printed again. Otherwise a pattern that closes a group it has not opened, or
+        // ends in a comment, could escape from the anchors.
         let parsed = ParserBuilder::new().case_insensitive(true).build().parse(pattern);
         let parsed = parsed.map_err(|error| refused(error.to_string()))?;
         if spec.effect != Effect::Allow {

@@ -40,13 +40,15 @@ pub struct Guardrail {
     /// A regular expression, which ignores case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
-    /// Functions that allowed statements may call, in addition to the harmless ones: `net_total`, `app.net_total`, `*` for all.
+    /// Functions that allowed statements may call, in addition to the harmless ones: `net_total`, `app.net_total`, `*`
+    /// for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub functions: Vec<String>,
     /// Restricts the rule to commands of these languages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub languages: Vec<String>,
-    /// Restricts the rule to a context with these values: JSON Pointer to value; a list for one of several, `null` for absent.
+    /// Restricts the rule to a context with these values: JSON Pointer to value; a list for one of several, `null` for
+    /// absent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, Value>,
     /// Approvals needed in addition to the policy's.
@@ -149,7 +151,7 @@ impl Guardrail {
             return Err(InvalidGuardrail::Pointer { rule: self.name.clone(), pointer: pointer.clone() });
         }
         let sample = self.sample_context();
-        match self.context.iter().find(|(pointer, wanted)| !holds(sample.as_ref(), pointer, wanted)) {
+        match self.context.iter().find(|(pointer, wanted)| !has_value(sample.as_ref(), pointer, wanted)) {
             Some((pointer, _)) => Err(InvalidGuardrail::Context { rule: self.name.clone(), pointer: pointer.clone() }),
             None => Ok(()),
         }
@@ -252,7 +254,7 @@ fn put(root: &mut Value, pointer: &str, value: Value) {
 }
 
 /// Whether a context has the expected value at a pointer. A missing member counts as `null`.
-pub(super) fn holds(context: Option<&Value>, pointer: &str, wanted: &Value) -> bool {
+pub(super) fn has_value(context: Option<&Value>, pointer: &str, wanted: &Value) -> bool {
     let found = context.and_then(|context| context.pointer(pointer)).unwrap_or(&Value::Null);
     match wanted {
         Value::Array(any) => any.contains(found),
@@ -306,7 +308,7 @@ mod tests {
     #[test]
     fn conditions_on_the_context() {
         let context = json!({"env": "prod", "tables": {"a/b": [1, 2]}});
-        for (pointer, wanted, held) in [
+        for (pointer, wanted, expected) in [
             ("/env", json!("prod"), true),
             ("/env", json!("Prod"), false),
             ("/env", json!(["dev", "prod"]), true),
@@ -315,9 +317,9 @@ mod tests {
             ("/ticket", json!([null, "none"]), true),
             ("/tables/a~1b/1", json!(2), true),
         ] {
-            assert_eq!(holds(Some(&context), pointer, &wanted), held, "{pointer} {wanted}");
+            assert_eq!(has_value(Some(&context), pointer, &wanted), expected, "{pointer} {wanted}");
         }
-        assert!(holds(None, "/env", &json!(null)));
+        assert!(has_value(None, "/env", &json!(null)));
         let meets = json!({"name": "a", "effect": "deny",
             "context": {"/a/b~1c": [null, 7], "/a/d/f": 2, "/g": null}});
         assert_eq!(rule(meets.clone()).check(), Ok(()));

@@ -44,8 +44,8 @@ pub(super) struct ScannedText {
     pub unclear_from: Option<usize>,
     /// Where an unterminated quote or comment begins. A database refuses that statement.
     pub unterminated_from: Option<usize>,
-    /// There is a backslash outside of quotes: a command of `psql` or `mysql`, which may execute the result of a query, or pass it to a
-    /// program.
+    /// There is a backslash outside of quotes: a command of `psql` or `mysql`, which may execute the result of a
+    /// query, or pass it to a program.
     pub client_command: bool,
 }
 
@@ -262,7 +262,8 @@ impl<'a> SqlScanner<'a> {
         Ok(())
     }
 
-    /// Scans a SQLite variable with a suffix in parentheses, which may contain anything but white space. Other variables are ordinary words.
+    /// Scans a SQLite variable with a suffix in parentheses, which may contain anything but white space. Other
+    /// variables are ordinary words.
     fn variable(&mut self, rest: &str) -> bool {
         let before = self.text.get(..self.at).unwrap_or_default();
         // SQLite refuses `::` where no variable begins.
@@ -373,8 +374,8 @@ impl<'a> SqlScanner<'a> {
     }
 
     fn operator(&mut self, c: char, rest: &str) {
-        // Commands of psql and of MySQL's client; a shell's escapes. And the text of the last error, which psql inserts for this
-        // variable, and which contains words of the failed statement.
+        // Commands of psql and of MySQL's client; a shell's escapes. And the text of the last error, which psql
+        // inserts for this variable, and which contains words of the failed statement.
         let failed = || rest.trim_start_matches([':', '"', '\'']).starts_with("LAST_ERROR_MESSAGE");
         if c == '\\' || c == ':' && failed() {
             self.client_command = true;

@@ -1,8 +1,9 @@
-//! Whether a text that begins with a word of SQL is a script in another language: `set -e`, and `psql -c '…'` on the next line.
+//! Whether a text that begins with a word of SQL is a script in another language: `set -e`, and `psql -c '…'` on the
+//! next line.
 //!
-//! Some words of SQL also begin commands of shells, build files or other languages. The text after such a word must look like SQL:
-//! no options, no shell operators, and no later line that begins like the call of a program. After other words of SQL such a
-//! line must also have an option or an operator to count as a script.
+//! Some words of SQL also begin commands of shells, build files or other languages. The text after such a word must
+//! look like SQL: no options, no shell operators, and no later line that begins like the call of a program. After
+//! other words of SQL such a line must also have an option or an operator to count as a script.
 
 use super::words;
 
@@ -209,8 +210,8 @@ fn is_called(following: &[ScriptToken<'_>]) -> bool {
     }
 }
 
-/// Splits a text into words, marks and quoted texts, without comments. This is only an approximation: a quote that is unknown here
-/// looks like words, and so rather like a script.
+/// Splits a text into words, marks and quoted texts, without comments. This is only an approximation: a quote that is
+/// unknown here looks like words, and so rather like a script.
 fn tokens(text: &str) -> Vec<ScriptToken<'_>> {
     let mut tokens = Vec::new();
     let (mut rest, mut begins_line, mut spaced, mut depth) = (text, true, true, 0_u32);

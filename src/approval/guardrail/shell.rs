@@ -1,12 +1,12 @@
 //! A command as shells read it: where each command begins and ends, and which characters are operators.
 //!
-//! As with SQL, the requester states the language and may be wrong, and shells differ in the meaning of a backslash in quotes. So a
-//! command is read in each way that can differ for it, and a pattern must match in all of them.
+//! As with SQL, the requester states the language and may be wrong, and shells differ in the meaning of a backslash in
+//! quotes. So a command is read in each way that can differ for it, and a pattern must match in all of them.
 
 use std::ops::Range;
 
-/// An operator is shown to patterns as the character this far up, in a private plane of Unicode. A command that contains such a
-/// character itself is unclear before it gets here.
+/// An operator is shown to patterns as the character this far up, in a private plane of Unicode. A command that
+/// contains such a character itself is unclear before it gets here.
 const MARKED: u32 = 0xF_0000;
 /// Characters that are operators outside of quotes; `$` and `#` only in some places.
 pub(super) const OPERATORS: [char; 11] = ['|', '&', ';', '<', '>', '(', ')', '`', '\n', '$', '#'];
@@ -53,11 +53,12 @@ struct Shell {
 const POSIX: Shell = Shell { quotes: true, single_escapes: false, double_escapes: true };
 const FISH: Shell = Shell { single_escapes: true, ..POSIX };
 const CSH: Shell = Shell { double_escapes: false, ..POSIX };
-/// Other programs that may execute commands, with quotes and escapes of their own: cmd.exe, PowerShell, other languages.
+/// Other programs that may execute commands, with quotes and escapes of their own: cmd.exe, PowerShell, other
+/// languages.
 const OTHER: Shell = Shell { quotes: false, single_escapes: false, double_escapes: false };
 
-/// Reads a command as each kind of shell that can differ for it. Returns `None` if one of them finds it unterminated. `posix` says that
-/// only Unix shells may execute it.
+/// Reads a command as each kind of shell that can differ for it. Returns `None` if one of them finds it unterminated.
+/// `posix` says that only Unix shells may execute it.
 pub(super) fn read(command: &str, posix: bool) -> Option<Vec<MarkedScript>> {
     let escapes = command.contains('\\').then_some([&FISH, &CSH]);
     let others = (!posix).then_some(&OTHER);

@@ -123,8 +123,9 @@ impl Collector {
         self.statements.entry(statement).or_insert(place);
     }
 
-    /// Handles unterminated quotes and comments, after all dialects. A database refuses a text that is unterminated in its dialect,
-    /// so that does not matter if another dialect reads all of it. For programs other than databases nothing is known.
+    /// Handles unterminated quotes and comments, after all dialects. A database refuses a text that is unterminated in
+    /// its dialect, so that does not matter if another dialect reads all of it. For programs other than databases
+    /// nothing is known.
     fn close(&mut self, text: &str) {
         let Some(from) = self.unterminated_from.filter(|_| self.foreign || !self.ended) else { return };
         self.unclear = true;

@@ -4,8 +4,8 @@ use super::dialect::executable;
 use super::words;
 use crate::unicode::is_hidden;
 
-/// Replaces white space that not every database knows, and returns whether there was none. Databases differ in other white space,
-/// control characters and invisible characters.
+/// Replaces white space that not every database knows, and returns whether there was none. Databases differ in other
+/// white space, control characters and invisible characters.
 pub(super) fn plain(text: &str) -> (String, bool) {
     // True for most commands.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t' | b'\n')) {
@@ -28,9 +28,9 @@ pub(super) fn plain(text: &str) -> (String, bool) {
     (plain, clean)
 }
 
-/// Whether a later line may be a command of a database client, which executes it before any database sees it: a line that begins like
-/// such a command, or like one of Oracle's client after an empty line, which ends a statement there. Comments between statements do
-/// not end anything.
+/// Whether a later line may be a command of a database client, which executes it before any database sees it: a line
+/// that begins like such a command, or like one of Oracle's client after an empty line, which ends a statement there.
+/// Comments between statements do not end anything.
 pub(super) fn has_client_lines(text: &str) -> bool {
     let (mut begun, mut after_gap, mut first, mut comment) = (false, false, true, false);
     for line in text.lines() {
@@ -57,8 +57,8 @@ pub(super) fn has_client_lines(text: &str) -> bool {
     false
 }
 
-/// Whether a line is a command of `mysql` that executes or writes something. With `--named-commands` the client accepts it in the
-/// middle of a statement, too.
+/// Whether a line is a command of `mysql` that executes or writes something. With `--named-commands` the client
+/// accepts it in the middle of a statement, too.
 fn is_named_command(line: &str) -> bool {
     let Some((name, argument)) = line.split_once([' ', '\t']) else { return false };
     let named = ["delimiter", "pager", "source", "system", "tee"].iter().any(|known| name.eq_ignore_ascii_case(known));
@@ -68,9 +68,9 @@ fn is_named_command(line: &str) -> bool {
     named && !column
 }
 
-/// Commands of SQL*Plus that affect more than its own display, and the shortest abbreviation of each in letters (SQL*Plus User's Guide
-/// and Reference, "SQL*Plus Command Reference"). Commands that only edit the statement run nothing without one of these. The list
-/// also has statements that only Oracle knows.
+/// Commands of SQL*Plus that affect more than its own display, and the shortest abbreviation of each in letters
+/// (SQL*Plus User's Guide and Reference, "SQL*Plus Command Reference"). Commands that only edit the statement run
+/// nothing without one of these. The list also has statements that only Oracle knows.
 const ORACLE_COMMANDS: [(&str, usize); 29] = [
     ("administer", 10),
     ("archive", 4),
@@ -103,7 +103,8 @@ const ORACLE_COMMANDS: [(&str, usize); 29] = [
     ("whenever", 5),
 ];
 
-/// Whether a line is a command of SQL*Plus, or begins a statement other than a query, and is not the name of a column or table.
+/// Whether a line is a command of SQL*Plus, or begins a statement other than a query, and is not the name of a column
+/// or table.
 fn is_oracle_command(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
     let (word, after) = line.split_at(line.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(line.len()));
@@ -113,8 +114,8 @@ fn is_oracle_command(line: &str) -> bool {
     !is_name && (begins || ORACLE_COMMANDS.iter().any(is_command))
 }
 
-/// Returns the words of a text that cannot be read, in four ways: all of them, those outside of comments (with and without nesting),
-/// and those with comments as code.
+/// Returns the words of a text that cannot be read, in four ways: all of them, those outside of comments (with and
+/// without nesting), and those with comments as code.
 pub(super) fn rough_words(text: &str) -> [Vec<String>; 4] {
     let words = |text: &str| {
         let words = text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '$')));

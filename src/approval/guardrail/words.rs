@@ -76,7 +76,8 @@ pub(super) fn runs_text(word: &str) -> bool {
     RUNS_TEXT.contains(&word)
 }
 
-/// Whether SQL statements begin with a word. A text that begins with another word may be a shell command, with SQL in its strings.
+/// Whether SQL statements begin with a word. A text that begins with another word may be a shell command, with SQL in
+/// its strings.
 pub(super) fn begins_sql(word: &str) -> bool {
     BEGINS_SQL.contains(&word)
 }
@@ -91,7 +92,8 @@ pub(super) fn has_code(word: &str) -> bool {
     HAS_CODE.contains(&word)
 }
 
-/// Whether a language is SQL, in any dialect, version (`mysql8`, `PostgreSQL 15`) and case. An empty language may be SQL, too.
+/// Whether a language is SQL, in any dialect, version (`mysql8`, `PostgreSQL 15`) and case. An empty language may be
+/// SQL, too.
 pub(super) fn is_sql(language: &str) -> bool {
     let name = language.to_lowercase();
     let name = name.trim_matches(|c: char| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '.' | '-' | '_'));

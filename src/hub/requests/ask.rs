@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::create::{Prepared, create, earlier_request};
 use crate::approval::{
-    Admission, Belonging, Decision, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure,
-    Progress, Request, Requester, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
+    Admission, Decision, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
+    Request, Requester, RequesterGroups, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
 };
 use crate::codes::Code;
 use crate::hub::access::is_own;
@@ -315,7 +315,7 @@ async fn belonging(
     caller: &Principal,
     requester: &Requester,
     beneficiary: Option<&Email>,
-) -> Result<Belonging, HubError> {
+) -> Result<RequesterGroups, HubError> {
     let mut known = match &requester.email {
         Some(email) => lookup.groups_of(email).await?,
         None => BTreeSet::new(),
@@ -333,7 +333,7 @@ async fn belonging(
         let theirs = lookup.groups_of(other).await?;
         known.retain(|group| theirs.contains(group));
     }
-    Ok(Belonging { known, said: claimed })
+    Ok(RequesterGroups { known, claimed })
 }
 
 /// Returns the terms (a snapshot of the policy), the members of the deciding groups, and whether they can fill the

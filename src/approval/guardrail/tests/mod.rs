@@ -1,4 +1,5 @@
-//! Which commands are allowed and which are not, with every trick by which a text means different things to different readers.
+//! Which commands are allowed and which are not, with every trick by which a text means different things to different
+//! readers.
 
 mod dialects;
 mod functions;

@@ -1,5 +1,5 @@
-//! A second, slower scanner of SQL, written from the databases' manuals: code that a database runs must never be hidden from the
-//! rules.
+//! A second, slower scanner of SQL, written from the databases' manuals: code that a database runs must never be
+//! hidden from the rules.
 
 use proptest::prelude::*;
 
@@ -65,8 +65,8 @@ const NONE: Database = Database {
     snowflake: false,
 };
 
-/// Returns the code in a text, with `?` for each quoted text. If a quote or comment is unterminated, a database runs the statements
-/// before it.
+/// Returns the code in a text, with `?` for each quoted text. If a quote or comment is unterminated, a database runs
+/// the statements before it.
 fn code(text: &str, db: Database) -> String {
     let mut code = String::new();
     let ended = read(text, db, &mut code);
