@@ -60,7 +60,7 @@ fn every_row_of_the_admission_table() {
 }
 
 #[test]
-fn without_requester_groups_everybody_may_ask() {
+fn without_requester_groups_anyone_may_ask() {
     let open = Policy { requester_groups: Default::default(), ..policy() };
     assert_eq!(outcome(&admit(&open, &no_rule(), &RequesterGroups::default())), "ask 1 dba, 2 ops");
     let nobody_exempt = Policy { exempt_groups: Default::default(), ..policy() };

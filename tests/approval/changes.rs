@@ -35,7 +35,7 @@ fn unchanged(desk: &Desk, ruling: Ruling) -> Proposal {
 }
 
 #[test]
-fn an_approver_changes_the_command_and_their_approval_stands() {
+fn an_approver_changes_the_command_and_their_approval_counts() {
     let mut desk = desk();
     desk.accept(approve("erik"));
     let cast = Ballot {

@@ -98,7 +98,7 @@ fn a_multi_line_text_stays_whole_and_any_text_is_cut_to_fit() {
 
 /// Writes the messages that `tests/peers` draws with the official renderer, or checks with the official library.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn messages_as_they_are_sent() {
+async fn messages_are_written_for_the_peers() {
     let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
     let receiver = Receiver::start().await;
     let (endpoint, _) = hub.endpoint("dba", "teams", &receiver.url, &["dba"]).await;

@@ -145,7 +145,7 @@ on_both! {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_line_keeps_its_leases() {
+async fn a_long_queue_keeps_its_leases() {
     let receiver = Receiver::start().await;
     receiver.choose(|_, _| Behaviour::Late(Duration::from_millis(500)));
     let plan = Plan { concurrency: Some(1), ..Plan::new("slow", receiver) };

@@ -62,7 +62,7 @@ on_both! {
         assert!(hub.now().since(began) >= Duration::from_secs(15), "a living owner has had the time of a lease");
     }
 
-    async fn a_decision_is_never_earlier_than_its_request(database: Database) {
+    async fn a_decision_is_never_earlier_than_its_request_or_votes(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let request = hub.ask("customers", "x").await;
         hub.advance(60);

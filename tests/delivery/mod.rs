@@ -89,7 +89,7 @@ on_both! {
         assert_eq!(delivery, expected.map(|(name, count)| (name.to_owned(), count)));
     }
 
-    async fn failures_are_tried_again_with_the_same_id_and_body(database: Database) {
+    async fn failures_are_retried_with_the_same_id_and_body(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         let busy = "HTTP/1.1 503 Busy\r\nretry-after: 120\r\ncontent-length: 0\r\n\r\n".to_owned();

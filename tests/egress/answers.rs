@@ -132,7 +132,7 @@ async fn all_live_secrets_sign_the_message() {
 }
 
 #[tokio::test]
-async fn headers_and_credentials_go_along() {
+async fn headers_and_credentials_are_sent() {
     let peer = Peer::answering(ok).await;
     let headers =
         [("x-api-key".to_owned(), "k".to_owned().into()), ("user-agent".to_owned(), "ours/1".to_owned().into())];

@@ -164,7 +164,7 @@ async fn connections_are_kept_and_shared() {
 
 /// An unreachable name server does not delay other endpoints.
 #[tokio::test]
-async fn a_silent_name_server_delays_nobody_else() {
+async fn a_silent_name_server_delays_no_other_endpoint() {
     let (peer, egress) = (Peer::answering(ok).await, egress());
     let (silent, healthy) =
         (endpoint("http://silent.test:8009/", Transport::default()), endpoint(&peer.url(), Transport::default()));

@@ -108,7 +108,7 @@ on_both! {
         assert_eq!(hub.post_as(&requester, bulk, &reject(json!({}))).await.problem(403), "forbidden");
     }
 
-    async fn a_few_are_approved_at_once_each_with_its_revision_and_digest(database: Database) {
+    async fn a_few_are_approved_at_once_each_with_its_digest(database: Database) {
         let hub = TestHub::start(database).await.with_orders(json!({"high_risk": true})).await;
         hub.put("/v1/resources/plain", &json!({"slots": [{"group": "dba"}]})).await.expect(200);
         let (risky, fine, stale) = (hub.ask("orders", "a").await, hub.ask("plain", "b").await, hub.ask("plain", "c").await);

@@ -108,7 +108,7 @@ fn as_read(channel: Channel, text: &str) -> String {
 }
 
 #[test]
-fn no_channel_lets_anything_live_through() {
+fn no_channel_lets_active_markup_through() {
     let channels = Channels::new(None).unwrap();
     let tame = request("x").to_string();
     let of_tame = |kind, channel| {

@@ -52,7 +52,7 @@ fn named(text: &str) -> String {
 }
 
 #[test]
-fn each_escape_leaves_nothing_alive() {
+fn each_escape_leaves_no_active_markup() {
     for text in corpus() {
         let (about, shown) = (named(&text), visible(&text));
         assert_nothing_hides(&shown, &['\n'], &about);

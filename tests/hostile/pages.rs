@@ -74,7 +74,7 @@ async fn ask(hub: &TestHub, text: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_page_lets_anything_live_through() {
+async fn no_page_lets_active_markup_through() {
     let hub = TestHub::start(Database::sqlite()).await.with_policy().await;
     let receiver = Receiver::start().await;
     hub.endpoint("dba", "custom", &receiver.url, &["dba"]).await;

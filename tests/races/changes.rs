@@ -70,7 +70,7 @@ on_both! {
         arena.close().await;
     }
 
-    async fn two_would_take_one_place(database: Database) {
+    async fn two_requests_replace_the_same_one(database: Database) {
         let arena = Arena::start(database).await;
         for round in 0..ROUNDS {
             let request = arena.hub().ask("one", "x").await;

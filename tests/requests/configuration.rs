@@ -11,7 +11,7 @@ fn example() -> Value {
 }
 
 on_both! {
-    async fn the_example_applies_once_and_then_keeps(database: Database) {
+    async fn the_example_is_applied_once_and_then_kept(database: Database) {
         let hub = TestHub::start(database).await;
         let planned = hub.post("/v1/apply?dry_run=true", &example()).await.expect(200);
         assert_eq!(planned["applied"], false);

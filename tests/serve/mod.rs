@@ -121,7 +121,7 @@ async fn shutdown_lets_a_running_send_finish_and_answers_waiting_callers() {
 
 /// A full disk, simulated by the kernel's limit on file sizes.
 #[tokio::test]
-async fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
+async fn on_a_full_disk_acknowledged_requests_are_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut hub = HubProcess::start(folder.path(), free_port(), &[]).await.unwrap();
     with_policy(&hub).await;

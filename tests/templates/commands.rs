@@ -62,7 +62,7 @@ async fn files_are_checked_and_previewed_without_a_hub() {
 }
 
 on_both! {
-    async fn a_hubs_templates_are_kept_shown_and_restored(database: Database) {
+    async fn a_hubs_templates_are_stored_shown_and_restored(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let receiver = Receiver::start().await;
         hub.endpoint("feed", "custom", &receiver.url, &[]).await;
