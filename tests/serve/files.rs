@@ -29,7 +29,10 @@ async fn without(ending: &str, remove: impl Fn(&Path)) -> (tempfile::TempDir, Hu
     let ((asked, why), (ready, not_ready)) = state(&hub).await;
     let name = file.file_name().unwrap().to_str().unwrap();
     for (status, detail) in [(asked, why), (ready, not_ready)] {
-        assert!(status == 503 && detail.contains(&format!("{name} was taken away")), "{status}, {ending}: {detail}");
+        assert!(
+            status == 503 && detail.contains(&format!("{name} was removed or replaced")),
+            "{status}, {ending}: {detail}"
+        );
     }
     (folder, hub)
 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::fake::FakeSlack;
+use super::identities::code_in;
 use super::member::{DANA, button, form};
 use crate::support::{Answer, Database, TestHub, on_both};
 
@@ -74,7 +75,7 @@ on_both! {
         let (_, asked) = with_team(&hub, &slack, &json!("E1")).await;
         hub.put("/v1/people/dana@example.com/chat-identities", &json!({"identities": []})).await.expect(200);
         let reply = hub.typed_from(&slack, "T2", "link").await;
-        let code = reply.rsplit_once("link ").unwrap().1.trim_end_matches('`').to_owned();
+        let code = code_in(&reply);
         let own = hub.post("/v1/tokens", &json!({"name": "dana", "scope": "approver", "person": "dana@example.com"})).await.expect(201);
         let token = own["secret"].as_str().or_else(|| own["token"].as_str()).unwrap().to_owned();
         let confirm = hub.call(reqwest::Method::POST, "/v1/me/chat-identities").bearer_auth(&token);

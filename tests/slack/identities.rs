@@ -24,8 +24,8 @@ impl TestHub {
     }
 }
 
-fn code_in(reply: &str) -> String {
-    reply.rsplit_once("link ").unwrap().1.trim_end_matches('`').to_owned()
+pub(super) fn code_in(reply: &str) -> String {
+    reply.split_once("slack link ").unwrap().1.split('`').next().unwrap().to_owned()
 }
 
 on_both! {

@@ -84,7 +84,7 @@ on_both! {
             ("teams/request.created", "{{{command}}}", "unescaped"),
             ("teams/request.created", "{\n\"type\": \"message\",\n\"attachments\": []}", "teams-message.json"),
             ("teams/_ask", "{{#> _card}}\n{{requester}}\n{{/_card}}", "line 2"),
-            ("teams/_card", "{{> _ask}}", "part of itself"),
+            ("teams/_card", "{{> _ask}}", "contains itself"),
             ("custom/default", "{\"type\": \"x\", \"timestamp\": \"{{event.at}}\", \"data\": {}}", "event.json"),
             // Fails with one sample only: some requesters have no name.
             ("custom/request.created", "{\"type\": \"{{event.type}}\", \"timestamp\": \"{{event.at}}\", \"data\": {\"request\": {{json request}}, \"links\": {}, \"n\": \"x\"{{#unless request.requester.name}}oops{{/unless}}}}", "empty"),
