@@ -34,6 +34,7 @@ macro_rules! codes {
 }
 
 codes! {
+    ActingForRequired = "acting_for_required", 422;
     AlreadyClaimed = "already_claimed", 409;
     AlreadyDecided = "already_decided", 409;
     AlreadyFinished = "already_finished", 409;
@@ -81,6 +82,7 @@ codes! {
     InvalidTemplate = "invalid_template", 422;
     InvalidText = "invalid_text", 422;
     InvalidTimeout = "invalid_timeout", 422;
+    InvalidToken = "invalid_token", 422;
     InvalidTransport = "invalid_transport", 422;
     InvalidUrl = "invalid_url", 422;
     LeaseOver = "lease_over", 409;
@@ -109,6 +111,7 @@ codes! {
     SignatureUsed = "signature_used", 409;
     Stopping = "stopping", 503;
     StorageUnavailable = "storage_unavailable", 503;
+    TokenExpired = "token_expired", 409;
     TooLong = "too_long", 422;
     TooMany = "too_many", 422;
     TooManySecrets = "too_many_secrets", 409;

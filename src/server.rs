@@ -21,7 +21,9 @@ use crate::data_dir::{DataDir, DataDirError, KeyStamp, watch_keys};
 use crate::delivery::{Dispatcher, Egress, EgressError, RetrySchedule, SendContext, TargetPolicy, run_discarder};
 use crate::descriptors;
 use crate::http::{App, router, serve};
-use crate::hub::{Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_slack_jobs, run_timer};
+use crate::hub::{
+    Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_slack_jobs, run_timer, run_token_uses,
+};
 use crate::identity::BootstrapToken;
 use crate::links::KeyRing;
 use crate::store::{DatabaseState, OpenError, Store, run_checkpoints};
@@ -168,6 +170,7 @@ impl Server {
         ];
         let sending_tasks = vec![
             ("dispatcher", tokio::spawn(dispatching)),
+            ("token uses", tokio::spawn(run_token_uses(Arc::clone(&hub), sending.clone()))),
             ("link log", tokio::spawn(run_link_log(Arc::clone(&hub), sending.clone()))),
             ("keys", tokio::spawn(watching)),
             ("checkpoints", tokio::spawn(checkpointing)),

@@ -20,6 +20,7 @@ mod endpoints;
 mod engine;
 mod exec;
 mod hostile;
+mod identity;
 mod links;
 mod races;
 mod redaction;

@@ -1,6 +1,7 @@
 //! The HTTP layer. A handler parses its input, calls one service, and writes the response. It contains no rules of
 //! approval and no SQL.
 
+mod access;
 mod api;
 mod assets;
 mod callbacks;
@@ -17,9 +18,10 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use access::Access;
 pub use listener::serve;
 pub use problem::Problem;
-pub use router::router;
+pub use router::{Route, router, routes};
 
 use crate::hub::Hub;
 

@@ -1,32 +1,53 @@
-//! All routes of the hub.
+//! Every route with who may call it, in one table.
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::Next;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::access::{Access, Guard, guard};
 use super::problem::INTERNAL;
 use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, pages};
 use crate::codes::Code;
+use crate::identity::Right;
 use crate::trace::TraceContext;
 
-/// Returns the router with all routes.
+/// A route, and who may call it.
+pub struct Route {
+    pub method: Method,
+    /// With parameters in braces.
+    pub path: &'static str,
+    pub access: Access,
+    handler: MethodRouter<App>,
+}
+
+/// Every route of the hub.
+pub fn routes() -> Vec<Route> {
+    [public(), requests(), access(), configuration(), templates(), endpoints(), deliveries(), administration()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The hub's whole surface, made from [`routes`].
 pub fn router(app: App) -> Router {
-    Router::new()
-        .route("/", get(pages::home))
-        .route("/assets/{file}", get(assets::asset))
-        .route("/schemas/{file}", get(assets::schema))
-        .route("/c/{token}", get(callbacks::show).post(callbacks::decide).options(callbacks::options))
-        .route("/c/{token}/seen", get(callbacks::seen))
-        .route("/healthz", get(api::health::alive))
-        .route("/readyz", get(api::health::ready))
-        .route("/metrics", get(api::health::metrics))
-        .nest("/v1", request_routes().merge(configuration_routes()).merge(endpoint_routes()))
-        .fallback(no_such_route)
+    let made = routes().into_iter().fold(Router::new(), |router, route| {
+        let handler = match route.access {
+            Access::Right(right) => {
+                let guarded = Guard { app: app.clone(), right };
+                route.handler.route_layer(from_fn_with_state(guarded, guard))
+            }
+            Access::Open | Access::Link | Access::Signature => route.handler,
+        };
+        router.route(route.path, handler)
+    });
+    made.fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
-        .layer(axum::middleware::from_fn(traced))
+        .layer(from_fn(traced))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(|_| {
             // The panic itself is printed to standard error; the caller sees no internals.
@@ -35,85 +56,184 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// Requests, access, analytics and the audit trail.
-fn request_routes() -> Router<App> {
-    use api::{analytics, audit, bulk, grants, requests, slack};
-
-    Router::new()
-        .route("/requests", get(requests::list).post(requests::create))
-        .route("/requests/bulk-reject", post(bulk::reject))
-        .route("/requests/bulk-approve", post(bulk::approve))
-        .route("/requests/{id}", get(requests::show))
-        .route("/requests/{id}/approve", post(requests::approve))
-        .route("/requests/{id}/reject", post(requests::reject))
-        .route("/requests/{id}/cancel", post(requests::cancel))
-        .route("/requests/{id}/revise", post(requests::revise))
-        .route("/requests/{id}/break-glass", post(requests::break_glass))
-        .route("/requests/{id}/review", post(requests::review))
-        .route("/requests/{id}/claim", post(requests::claim))
-        .route("/requests/{id}/heartbeat", post(requests::heartbeat))
-        .route("/requests/{id}/result", post(requests::report))
-        .route("/requests/{id}/revoke", post(requests::revoke))
-        .route("/requests/{id}/audit", get(requests::trail))
-        .route("/requests/{id}/explain", get(requests::explain))
-        .route("/evaluate", post(requests::evaluate))
-        .route("/access", get(grants::access))
-        .route("/grants", get(grants::list))
-        .route("/grants/{id}", get(grants::show))
-        .route("/grants/{id}/revoke", post(grants::revoke))
-        .route("/slack/interactions", post(slack::interactions))
-        .route("/slack/commands", post(slack::commands))
-        .route("/analytics/summary", get(analytics::summary))
-        .route("/analytics/export", get(analytics::export))
-        .route("/audit", get(audit::list))
+fn route<H: Handler<T, App>, T: 'static>(
+    filter: MethodFilter,
+    path: &'static str,
+    access: Access,
+    handler: H,
+) -> Route {
+    let method = [
+        (MethodFilter::POST, Method::POST),
+        (MethodFilter::PUT, Method::PUT),
+        (MethodFilter::PATCH, Method::PATCH),
+        (MethodFilter::DELETE, Method::DELETE),
+        (MethodFilter::OPTIONS, Method::OPTIONS),
+    ];
+    let method = method.into_iter().find(|(known, _)| *known == filter).map_or(Method::GET, |(_, method)| method);
+    Route { method, path, access, handler: on(filter, handler) }
 }
 
-/// People, groups, resources, templates, tokens and manifests.
-fn configuration_routes() -> Router<App> {
-    use api::{apply, groups, identities, people, resources, templates, tokens};
-
-    Router::new()
-        .route("/groups", get(groups::list))
-        .route("/groups/{name}", put(groups::put).get(groups::show).delete(groups::delete))
-        .route("/people", get(people::list))
-        .route("/people/{email}", put(people::put).get(people::show).delete(people::delete))
-        .route("/people/{email}/chat-identities", put(identities::put).get(identities::show))
-        .route("/me/chat-identities", post(identities::confirm))
-        .route("/templates", get(templates::list))
-        .route("/templates/preview", post(templates::preview))
-        .route("/templates/{channel}/{event}", put(templates::put).get(templates::show).delete(templates::delete))
-        .route("/templates/{channel}/{event}/versions", get(templates::versions))
-        .route("/templates/{channel}/{event}/restore", post(templates::restore))
-        .route("/resources", get(resources::list))
-        .route("/resources/{name}", put(resources::put).get(resources::show).delete(resources::delete))
-        .route("/tokens", get(tokens::list).post(tokens::create))
-        .route("/tokens/{id}", delete(tokens::revoke))
-        .route("/apply", post(apply::apply).layer(DefaultBodyLimit::max(MAX_MANIFEST)))
+fn get<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler: H) -> Route {
+    route(MethodFilter::GET, path, Access::Right(right), handler)
 }
 
-/// Endpoints, their deliveries and replays.
-fn endpoint_routes() -> Router<App> {
-    use api::{deliveries, endpoints, replays};
-
-    Router::new()
-        .route("/endpoints", get(endpoints::list).post(endpoints::create))
-        .route("/endpoints/{id}", get(endpoints::show).patch(endpoints::patch).delete(endpoints::delete))
-        .route("/endpoints/{id}/test", post(endpoints::test))
-        .route("/endpoints/{id}/pause", post(endpoints::pause))
-        .route("/endpoints/{id}/resume", post(endpoints::resume))
-        .route("/endpoints/{id}/rotate-secret", post(endpoints::rotate_secret))
-        .route("/endpoints/{id}/rotate-links", post(endpoints::rotate_links))
-        .route("/endpoints/{id}/deliveries", get(deliveries::list))
-        .route("/endpoints/{id}/attempts", get(deliveries::log))
-        .route("/endpoints/{id}/replay", post(replays::create))
-        .route("/endpoints/{id}/replays", get(replays::list))
-        .route("/deliveries/{id}", get(deliveries::show))
-        .route("/deliveries/{id}/retry", post(deliveries::retry))
-        .route("/replays/{id}", get(replays::show))
-        .route("/replays/{id}/cancel", post(replays::cancel))
+fn post<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler: H) -> Route {
+    route(MethodFilter::POST, path, Access::Right(right), handler)
 }
 
-/// Runs the call in the trace that the caller names, or in a new one.
+fn put<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler: H) -> Route {
+    route(MethodFilter::PUT, path, Access::Right(right), handler)
+}
+
+fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler: H) -> Route {
+    route(MethodFilter::DELETE, path, Access::Right(right), handler)
+}
+
+/// What is open, and what a signature opens.
+fn public() -> Vec<Route> {
+    let open = |path, handler: MethodRouter<App>| Route { method: Method::GET, path, access: Access::Open, handler };
+    let get = MethodFilter::GET;
+    let post = MethodFilter::POST;
+    vec![
+        open("/", on(get, pages::home)),
+        open("/assets/{file}", on(get, assets::asset)),
+        open("/schemas/{file}", on(get, assets::schema)),
+        open("/healthz", on(get, api::health::alive)),
+        open("/readyz", on(get, api::health::ready)),
+        open("/metrics", on(get, api::health::metrics)),
+        route(get, "/c/{token}", Access::Link, callbacks::show),
+        route(post, "/c/{token}", Access::Link, callbacks::decide),
+        route(MethodFilter::OPTIONS, "/c/{token}", Access::Link, callbacks::options),
+        route(get, "/c/{token}/seen", Access::Link, callbacks::seen),
+        route(post, "/v1/slack/interactions", Access::Signature, api::slack::interactions),
+        route(post, "/v1/slack/commands", Access::Signature, api::slack::commands),
+    ]
+}
+
+fn requests() -> Vec<Route> {
+    use api::{bulk, requests};
+
+    vec![
+        // A person's token may list what waits for that person.
+        get("/v1/requests", Right::Participate, requests::list),
+        post("/v1/requests", Right::Ask, requests::create),
+        post("/v1/requests/bulk-reject", Right::Vote, bulk::reject),
+        post("/v1/requests/bulk-approve", Right::Vote, bulk::approve),
+        get("/v1/requests/{id}", Right::Participate, requests::show),
+        get("/v1/requests/{id}/audit", Right::Participate, requests::trail),
+        get("/v1/requests/{id}/explain", Right::Participate, requests::explain),
+        post("/v1/requests/{id}/approve", Right::Vote, requests::approve),
+        post("/v1/requests/{id}/reject", Right::Vote, requests::reject),
+        post("/v1/requests/{id}/cancel", Right::Ask, requests::cancel),
+        post("/v1/requests/{id}/revise", Right::Ask, requests::revise),
+        post("/v1/requests/{id}/break-glass", Right::BreakGlass, requests::break_glass),
+        post("/v1/requests/{id}/review", Right::ReviewEmergency, requests::review),
+        post("/v1/requests/{id}/claim", Right::Ask, requests::claim),
+        post("/v1/requests/{id}/heartbeat", Right::Ask, requests::heartbeat),
+        post("/v1/requests/{id}/result", Right::Ask, requests::report),
+        post("/v1/requests/{id}/revoke", Right::Revoke, requests::revoke),
+        post("/v1/evaluate", Right::Evaluate, requests::evaluate),
+    ]
+}
+
+/// Access for a time, and the accounts by which a person decides in a chat.
+fn access() -> Vec<Route> {
+    use api::{grants, identities};
+
+    vec![
+        // A person's token may ask about that person.
+        get("/v1/access", Right::Participate, grants::access),
+        get("/v1/grants", Right::Participate, grants::list),
+        get("/v1/grants/{id}", Right::Participate, grants::show),
+        post("/v1/grants/{id}/revoke", Right::Revoke, grants::revoke),
+        put("/v1/people/{email}/chat-identities", Right::Configure, identities::put),
+        get("/v1/people/{email}/chat-identities", Right::Participate, identities::show),
+        post("/v1/me/chat-identities", Right::Participate, identities::confirm),
+    ]
+}
+
+fn configuration() -> Vec<Route> {
+    use api::{apply, groups, people, resources};
+
+    let manifest = post("/v1/apply", Right::Configure, apply::apply);
+    vec![
+        get("/v1/groups", Right::ReadConfiguration, groups::list),
+        put("/v1/groups/{name}", Right::Configure, groups::put),
+        get("/v1/groups/{name}", Right::ReadConfiguration, groups::show),
+        delete("/v1/groups/{name}", Right::Configure, groups::delete),
+        get("/v1/people", Right::ReadConfiguration, people::list),
+        put("/v1/people/{email}", Right::Configure, people::put),
+        get("/v1/people/{email}", Right::ReadConfiguration, people::show),
+        delete("/v1/people/{email}", Right::Configure, people::delete),
+        get("/v1/resources", Right::ReadConfiguration, resources::list),
+        put("/v1/resources/{name}", Right::Configure, resources::put),
+        get("/v1/resources/{name}", Right::ReadConfiguration, resources::show),
+        delete("/v1/resources/{name}", Right::Configure, resources::delete),
+        Route { handler: manifest.handler.layer(DefaultBodyLimit::max(MAX_MANIFEST)), ..manifest },
+    ]
+}
+
+fn templates() -> Vec<Route> {
+    use api::templates;
+
+    vec![
+        get("/v1/templates", Right::ReadConfiguration, templates::list),
+        post("/v1/templates/preview", Right::Configure, templates::preview),
+        put("/v1/templates/{channel}/{event}", Right::Configure, templates::put),
+        get("/v1/templates/{channel}/{event}", Right::ReadConfiguration, templates::show),
+        delete("/v1/templates/{channel}/{event}", Right::Configure, templates::delete),
+        get("/v1/templates/{channel}/{event}/versions", Right::ReadConfiguration, templates::versions),
+        post("/v1/templates/{channel}/{event}/restore", Right::Configure, templates::restore),
+    ]
+}
+
+fn endpoints() -> Vec<Route> {
+    use api::endpoints;
+
+    vec![
+        get("/v1/endpoints", Right::ReadConfiguration, endpoints::list),
+        post("/v1/endpoints", Right::Configure, endpoints::create),
+        get("/v1/endpoints/{id}", Right::ReadConfiguration, endpoints::show),
+        route(MethodFilter::PATCH, "/v1/endpoints/{id}", Access::Right(Right::Configure), endpoints::patch),
+        delete("/v1/endpoints/{id}", Right::Configure, endpoints::delete),
+        post("/v1/endpoints/{id}/test", Right::Configure, endpoints::test),
+        post("/v1/endpoints/{id}/pause", Right::Configure, endpoints::pause),
+        post("/v1/endpoints/{id}/resume", Right::Configure, endpoints::resume),
+        post("/v1/endpoints/{id}/rotate-secret", Right::Configure, endpoints::rotate_secret),
+        post("/v1/endpoints/{id}/rotate-links", Right::Configure, endpoints::rotate_links),
+    ]
+}
+
+fn deliveries() -> Vec<Route> {
+    use api::{deliveries, replays};
+
+    vec![
+        get("/v1/endpoints/{id}/deliveries", Right::ReadConfiguration, deliveries::list),
+        get("/v1/endpoints/{id}/attempts", Right::ReadConfiguration, deliveries::log),
+        post("/v1/endpoints/{id}/replay", Right::Configure, replays::create),
+        get("/v1/endpoints/{id}/replays", Right::ReadConfiguration, replays::list),
+        get("/v1/deliveries/{id}", Right::ReadConfiguration, deliveries::show),
+        post("/v1/deliveries/{id}/retry", Right::Configure, deliveries::retry),
+        get("/v1/replays/{id}", Right::ReadConfiguration, replays::show),
+        post("/v1/replays/{id}/cancel", Right::Configure, replays::cancel),
+    ]
+}
+
+fn administration() -> Vec<Route> {
+    use api::{analytics, audit, tokens};
+
+    vec![
+        get("/v1/tokens", Right::ManageTokens, tokens::list),
+        post("/v1/tokens", Right::ManageTokens, tokens::create),
+        delete("/v1/tokens/{id}", Right::ManageTokens, tokens::revoke),
+        post("/v1/tokens/{id}/rotate", Right::ManageTokens, tokens::rotate),
+        get("/v1/analytics/summary", Right::ReadAnalytics, analytics::summary),
+        get("/v1/analytics/export", Right::ReadAnalytics, analytics::export),
+        get("/v1/audit", Right::ReadAudit, audit::list),
+    ]
+}
+
+/// Works as part of the trace that the caller names, or of a new one.
 async fn traced(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let mut parents = headers.get_all("traceparent").iter();

@@ -4,27 +4,45 @@ use std::collections::BTreeSet;
 
 use super::lifecycle::transition::CommandResult;
 use super::{Hub, HubError, RequestView};
-use crate::approval::{Command, Email, Request, Status};
+use crate::approval::{Command, Email, Request, ResourceName, Status};
 use crate::audit::Actor;
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right, Scope};
 use crate::ids::RequestId;
 use crate::store::{groups, people, requests};
 
-/// Rejects a caller that has none of the scopes.
-pub(super) fn require(caller: &Principal, scopes: &[Scope]) -> Result<(), HubError> {
-    if scopes.iter().any(|scope| caller.has(*scope)) {
+/// Rejects a caller whose scope does not give the right.
+pub(crate) fn require(caller: &Principal, right: Right) -> Result<(), HubError> {
+    if caller.may(right) {
         return Ok(());
     }
-    Err(HubError::Forbidden(format!(
-        "this needs a token with scope {}",
-        scopes.iter().map(|scope| format!("{scope:?}").to_lowercase()).collect::<Vec<_>>().join(" or ")
-    )))
+    let scopes: Vec<&str> = right.scopes().iter().map(|scope| scope.as_str()).collect();
+    let needed = if scopes.is_empty() { Scope::Admin.as_str().to_owned() } else { scopes.join(" or ") };
+    Err(HubError::Forbidden(format!("this needs a token with scope {needed}")))
+}
+
+/// Rejects a caller whose token is limited to other resources.
+pub(super) fn require_resource(caller: &Principal, resource: &ResourceName) -> Result<(), HubError> {
+    if caller.covers(resource) {
+        return Ok(());
+    }
+    Err(HubError::Forbidden(format!("this token is not for the resource {resource}")))
+}
+
+/// Rejects a list of all resources for a caller whose token is limited to some.
+pub(super) fn require_filter(caller: &Principal, resource: Option<&ResourceName>) -> Result<(), HubError> {
+    match resource {
+        Some(resource) => require_resource(caller, resource),
+        None if caller.is_limited() => {
+            Err(HubError::Forbidden("this token is for some resources only: name one of them in resource".to_owned()))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whether the caller's scope or ownership alone lets them see a request.
 fn may_see(caller: &Principal, request: &Request) -> bool {
     let everything = [Scope::Decider, Scope::Analyst, Scope::Auditor].iter().any(|scope| caller.has(*scope));
-    everything || is_own(caller, request)
+    caller.covers(&request.resource) && (everything || is_own(caller, request))
 }
 
 /// Whether the caller created the request, or is its requester or beneficiary. Admins own every request.
@@ -32,7 +50,8 @@ pub(super) fn is_own(caller: &Principal, request: &Request) -> bool {
     let person = caller.person();
     let for_them =
         || person.is_some_and(|person| request.requester.is(person) || request.beneficiary.as_ref() == Some(person));
-    caller.has(Scope::Admin) || request.asked_by == caller.key() || for_them()
+    let owns = caller.has(Scope::Admin) || request.asked_by == caller.key() || for_them();
+    owns && caller.covers(&request.resource)
 }
 
 impl Hub {
@@ -56,7 +75,7 @@ impl Hub {
         if may_see(caller, request) {
             return Ok(true);
         }
-        match caller.person() {
+        match caller.person().filter(|_| caller.covers(&request.resource)) {
             Some(person) => self.person_decides(person, request).await,
             None => Ok(false),
         }

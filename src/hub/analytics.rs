@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Hub, HubError, input, require};
 use crate::analytics::{PendingBacklog, Summary, summarise, times};
 use crate::approval::{Request, ResourceName};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::RequestId;
 use crate::store::rollups::{self, Period};
 use crate::store::{Store, StoreError, requests};
@@ -61,7 +61,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not see it, or the period ends before it begins.
     pub async fn summary(&self, caller: &Principal, filter: &ReportFilter) -> Result<Summary, HubError> {
-        require(caller, &[Scope::Analyst, Scope::Auditor])?;
+        require(caller, Right::ReadAnalytics)?;
         input::period_of_list(filter.from, filter.to)?;
         let mut session = self.store.read().await?;
         let period = filter.period();
@@ -86,7 +86,7 @@ impl Hub {
         caller: &Principal,
         filter: ReportFilter,
     ) -> Result<impl Stream<Item = Result<Vec<Request>, StoreError>> + Send + use<>, HubError> {
-        require(caller, &[Scope::Analyst, Scope::Auditor])?;
+        require(caller, Right::ReadAnalytics)?;
         input::period_of_list(filter.from, filter.to)?;
         let as_of = self.clock.now();
         let cursor = Cursor { store: self.store.clone(), filter, as_of, waiting: false, after: None };

@@ -1,5 +1,6 @@
 //! Checks of input that several services share: idempotency keys, lengths, counts, periods.
 
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::HubError;
@@ -61,6 +62,11 @@ impl KeyedCall {
         let body = Digest::of(format!("{about} {}", self.body).as_bytes());
         (Key { principal: caller.key(), operation, key: self.key }, body)
     }
+}
+
+/// Deserializes `null` as `Some(None)`, so that it differs from an absent field.
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Rejects text longer than `max` bytes, and NUL, which PostgreSQL cannot store.

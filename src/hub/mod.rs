@@ -8,6 +8,7 @@
 mod access;
 mod analytics;
 mod apply_plan;
+mod authentication;
 mod change_context;
 mod config;
 mod endpoints;
@@ -23,15 +24,17 @@ mod retries;
 mod services;
 mod slack;
 mod templates;
+mod token_uses;
 mod view;
 
 pub use crate::store::link_events::LinkEvent;
-use access::require;
+pub(crate) use access::require;
 pub use analytics::ReportFilter;
 pub use apply_plan::{ApplyPlan, ConfigChange, Unnamed, Verb};
+pub use authentication::{Authentication, run_token_uses};
 pub use config::{
     BoundAccount, ChatIdentities, GroupInput, LinkCode, Manifest, NewToken, PersonInput, ResourceInput, ResourceView,
-    TokenInput,
+    RotateTokenInput, TokenInput, TokenView,
 };
 pub use endpoints::{
     AuthView, CertificateView, DeliveryDetail, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView,

@@ -9,8 +9,9 @@ use super::config::compiled_schemas::ContextSchemas;
 use super::key_check::KeyCheck;
 use super::requests::link_log::LinkLog;
 use super::retries::{Retries, Task};
+use super::token_uses::TokenUses;
 use crate::delivery::{Launcher, TargetPolicy};
-use crate::identity::{BootstrapToken, Principal, digest_of_secret};
+use crate::identity::BootstrapToken;
 use crate::ids::ReplayId;
 use crate::links::KeyRing;
 use crate::store::{Store, StoreError};
@@ -51,6 +52,7 @@ pub struct Hub {
     pub(super) rules: RuleBooks,
     pub(super) trials: Semaphore,
     pub(super) link_log: LinkLog,
+    pub(super) token_uses: TokenUses,
     pub(super) key_check: KeyCheck,
     pub(super) retries: Retries<Task>,
     pub(super) replay_retries: Retries<ReplayId>,
@@ -79,6 +81,7 @@ impl Hub {
             rules: RuleBooks::default(),
             trials: Semaphore::new(TRIALS_AT_ONCE),
             link_log: LinkLog::default(),
+            token_uses: TokenUses::default(),
             key_check: KeyCheck::default(),
             retries: Retries::default(),
             replay_retries: Retries::default(),
@@ -88,19 +91,6 @@ impl Hub {
     /// The current time by the hub's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    /// Returns the principal of the token `secret`; `None` when the token is unknown or expired.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn authenticate(&self, secret: &str) -> Result<Option<Principal>, StoreError> {
-        let digest = digest_of_secret(secret);
-        if self.bootstrap.matches(&digest) {
-            return Ok(Some(Principal::Operator));
-        }
-        let token = self.store.lookup().token(&digest).await?;
-        Ok(token.filter(|token| !token.is_expired(self.clock.now())).map(Principal::Token))
     }
 
     /// The URL that links begin with.

@@ -37,9 +37,9 @@ use super::endpoints::Endpoint;
 use super::resources::Resource;
 use super::slack::subscriptions::Subscription;
 use super::templates::StoredTemplate;
+use super::tokens::Credential;
 use super::{Session, StoreError};
 use crate::approval::{Digest, Email, GroupName, ResourceName};
-use crate::identity::Token;
 
 /// Most entries of the cache; a group counts as its members.
 const MOST: usize = 50_000;
@@ -66,7 +66,7 @@ pub(super) struct Cached {
     size: usize,
     /// None for a resource that does not exist.
     pub(super) resources: HashMap<ResourceName, Option<Arc<Resource>>>,
-    pub(super) tokens: HashMap<Digest, Token>,
+    pub(super) tokens: HashMap<Digest, Credential>,
     pub(super) groups_of: HashMap<Email, Arc<BTreeSet<GroupName>>>,
     pub(super) members: HashMap<GroupName, Arc<BTreeSet<Email>>>,
     pub(super) endpoints: Option<Endpoints>,

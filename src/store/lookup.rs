@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::configuration::{Cached, Endpoints, StoredTemplates, Subscriptions};
 use super::resources::{self, Resource};
 use super::slack::subscriptions;
+use super::tokens::Credential;
 use super::{Session, Store, StoreError, Tx, endpoints, groups, templates, tokens};
 use crate::approval::{Digest, Email, GroupName, ResourceName, Roster};
-use crate::identity::Token;
 
 /// The configuration, as of one version or a newer one.
 pub struct Lookup<'s> {
@@ -42,17 +42,17 @@ impl Lookup<'_> {
         Ok(read)
     }
 
-    /// The token with this secret's digest.
+    /// What a token's secret stands for.
     ///
     /// # Errors
     /// When the database fails or a row cannot be read.
-    pub async fn token(&self, secret: &Digest) -> Result<Option<Token>, StoreError> {
+    pub async fn credential(&self, secret: &Digest) -> Result<Option<Credential>, StoreError> {
         if let Some(known) = self.known(|cached| cached.tokens.get(secret).cloned()) {
             return Ok(Some(known));
         }
         let read = tokens::by_secret(&mut self.store.read().await?, secret).await?;
-        if let Some(token) = &read {
-            self.keep(1, |cached| drop(cached.tokens.insert(*secret, token.clone())));
+        if let Some(credential) = &read {
+            self.keep(1, |cached| drop(cached.tokens.insert(*secret, credential.clone())));
         }
         Ok(read)
     }

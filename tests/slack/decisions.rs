@@ -122,9 +122,9 @@ on_both! {
         assert!(slack.reply_text("nora").await.contains("it is their own"));
         hub.bind("eve@example.com", "UEVE").await;
         hub.click(&slack, "UEVE", &approve, "eve").await.expect(200);
-        assert!(slack.reply_text("eve").await.contains("is not in a group"));
+        assert!(slack.reply_text("eve").await.contains("not in a group"));
         hub.click(&slack, "UEVE", &button(&asked, "Reject"), "eve-2").await.expect(200);
-        assert!(slack.reply_text("eve-2").await.contains("is not in a group"));
+        assert!(slack.reply_text("eve-2").await.contains("not in a group"));
         // The request was revised since they saw it.
         let id = request["id"].as_str().unwrap();
         hub.post(&format!("/v1/requests/{id}/revise"), &json!({"command": "y"})).await.expect(200);

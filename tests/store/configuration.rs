@@ -99,6 +99,8 @@ on_both! {
             name: "t".to_owned(),
             scope: Scope::Approver,
             person: Some("dana@example.com".parse().unwrap()),
+            resources: ["orders".parse().unwrap()].into(),
+            agent: true,
             created_at: at(1),
             expires_at: Some(at(9)),
         };
@@ -119,8 +121,10 @@ on_both! {
             assert_eq!(format!("{:?}", found.unwrap()), format!("{one:?}"));
         }
         assert_eq!(idempotency::find(&mut session, &key).await.unwrap(), Some(used));
-        assert_eq!(tokens::by_secret(&mut session, &Digest::of(b"secret")).await.unwrap(), Some(token.clone()));
-        assert_eq!(tokens::page(&mut session, None, 9).await.unwrap(), std::slice::from_ref(&token));
+        let found = tokens::by_secret(&mut session, &Digest::of(b"secret")).await.unwrap().unwrap();
+        assert_eq!((&*found.token, found.retires_at), (&token, None));
+        let page = tokens::page(&mut session, None, 9).await.unwrap();
+        assert_eq!((page.len(), &page[0].token, page[0].last_used_at), (1, &token, None));
         drop(session);
         assert!(write!(store, |session| tokens::delete(session, token.id).await).unwrap());
         let gone = Endpoint { state: EndpointState::Deleted, ..one.clone() };

@@ -7,18 +7,17 @@ use axum::response::IntoResponse;
 
 use super::{Answer, Paging};
 use crate::http::App;
-use crate::http::extract::{Body, Caller, Params, Segment};
-use crate::hub::{Page, TokenInput};
-use crate::identity::Token;
+use crate::http::extract::{Caller, KeyedBody, Params, Segment};
+use crate::hub::{NewToken, Page, RotateTokenInput, TokenInput, TokenView};
 use crate::ids::TokenId;
 
 /// `POST /v1/tokens`
 pub(in crate::http) async fn create(
     State(app): State<App>,
     Caller(caller): Caller,
-    Body(input): Body<TokenInput>,
+    KeyedBody(input, key): KeyedBody<TokenInput>,
 ) -> Answer<impl IntoResponse> {
-    Ok((StatusCode::CREATED, Json(app.hub.create_token(&caller, input).await?)))
+    Ok((StatusCode::CREATED, Json(app.hub.create_token(&caller, input, key).await?)))
 }
 
 /// `GET /v1/tokens`
@@ -26,8 +25,18 @@ pub(in crate::http) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
     Params(paging): Params<Paging>,
-) -> Answer<Json<Page<Token>>> {
+) -> Answer<Json<Page<TokenView>>> {
     Ok(Json(app.hub.tokens(&caller, paging.limit()?, paging.cursor.as_deref()).await?))
+}
+
+/// `POST /v1/tokens/{id}/rotate`
+pub(in crate::http) async fn rotate(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<TokenId>,
+    KeyedBody(input, key): KeyedBody<RotateTokenInput>,
+) -> Answer<Json<NewToken>> {
+    Ok(Json(app.hub.rotate_token(&caller, id, input, key).await?))
 }
 
 /// `DELETE /v1/tokens/{id}`

@@ -22,7 +22,7 @@ use crate::hub::{
     EndpointInput, GroupInput, Hub, HubError, PersonInput, ResourceInput, endpoints as services, input, require,
     templates,
 };
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::store::endpoints::Endpoint;
 use crate::store::groups::Group;
 use crate::store::people::Person;
@@ -93,7 +93,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, or the manifest is invalid; then nothing changes.
     pub async fn apply(&self, caller: &Principal, manifest: Manifest, dry_run: bool) -> Result<ApplyPlan, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         input::count("/templates", manifest.templates.len(), MAX_ITEMS)?;
         let templates = self.check_templates(&manifest.templates, &manifest.endpoints).await?;
         // The rules are checked against all of their examples, which may take a while.

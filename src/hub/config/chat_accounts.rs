@@ -10,7 +10,7 @@ use crate::approval::{Digest, Email, limits};
 use crate::audit::{Actor, Entry};
 use crate::codes::Code;
 use crate::hub::{Hub, HubError, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::store::chat_identities::{self, Account};
 use crate::store::{Session, Tx};
 use crate::time::Timestamp;
@@ -59,7 +59,7 @@ impl Hub {
         person: Email,
         input: ChatIdentities,
     ) -> Result<ChatIdentities, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let input = ChatIdentities { identities: input.identities.into_iter().map(unwrapped_account).collect() };
         input::count("/identities", input.identities.len(), limits::ITEMS)?;
         for (place, account) in input.identities.iter().enumerate() {
@@ -96,7 +96,7 @@ impl Hub {
     /// When the caller may not see them.
     pub async fn chat_identities(&self, caller: &Principal, person: &Email) -> Result<ChatIdentities, HubError> {
         if caller.person() != Some(person) {
-            require(caller, &[Scope::Auditor])?;
+            require(caller, Right::ReadConfiguration)?;
         }
         let found = chat_identities::of_person(&mut self.store.read().await?, person).await?;
         Ok(ChatIdentities { identities: found.into_iter().collect() })

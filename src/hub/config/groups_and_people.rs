@@ -9,7 +9,7 @@ use crate::approval::{Absence, Email, GroupName, limits};
 use crate::audit::Entry;
 use crate::codes::Code;
 use crate::hub::{Hub, HubError, Page, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::store::groups::Group;
 use crate::store::people::Person;
 use crate::store::{Signal, groups, in_use, membership_checks, people, resources};
@@ -77,7 +77,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, or the input is invalid.
     pub async fn put_group(&self, caller: &Principal, name: GroupName, input: GroupInput) -> Result<Group, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let group = input.check(name)?;
         let (now, actor, stored) = (self.clock.now(), caller.actor(), group.clone());
         self.store
@@ -100,7 +100,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not see it or there is none.
     pub async fn group(&self, caller: &Principal, name: &GroupName) -> Result<Group, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         groups::get(&mut self.store.read().await?, name).await?.ok_or(HubError::NotFound("group"))
     }
 
@@ -109,7 +109,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not see them.
     pub async fn groups(&self, caller: &Principal, limit: u32, after: &str) -> Result<Page<Group>, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         let found = groups::page(&mut self.store.read().await?, after, limit + 1).await?;
         Ok(Page::cut(found, limit, |group| group.name.to_string()))
     }
@@ -120,7 +120,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, there is none, or it is in use.
     pub async fn delete_group(&self, caller: &Principal, name: GroupName) -> Result<(), HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         loop {
             let version = self.store.lookup().version();
             refuse_waiting(&name, in_use::named_in_terms(&mut self.store.read().await?, &name).await?)?;
@@ -164,7 +164,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, or the input is invalid.
     pub async fn put_person(&self, caller: &Principal, email: Email, input: PersonInput) -> Result<Person, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let person = input.check(email)?;
         let (now, actor, stored) = (self.clock.now(), caller.actor(), person.clone());
         self.store
@@ -185,7 +185,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not see them or there is no such person.
     pub async fn person(&self, caller: &Principal, email: &Email) -> Result<Person, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         people::get(&mut self.store.read().await?, email).await?.ok_or(HubError::NotFound("person"))
     }
 
@@ -194,7 +194,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not see them.
     pub async fn people(&self, caller: &Principal, limit: u32, after: &str) -> Result<Page<Person>, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         let found = people::page(&mut self.store.read().await?, after, limit + 1).await?;
         Ok(Page::cut(found, limit, |person| person.email.to_string()))
     }
@@ -204,7 +204,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, or there is no such person.
     pub async fn delete_person(&self, caller: &Principal, email: Email) -> Result<(), HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {

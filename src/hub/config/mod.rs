@@ -15,4 +15,4 @@ pub use self::apply::Manifest;
 pub use self::chat_accounts::{BoundAccount, ChatIdentities, LinkCode};
 pub use self::groups_and_people::{GroupInput, PersonInput};
 pub use self::resources::{ResourceInput, ResourceView};
-pub use self::tokens::{NewToken, TokenInput};
+pub use self::tokens::{NewToken, RotateTokenInput, TokenInput, TokenView};

@@ -15,7 +15,7 @@ use crate::approval::{
 use crate::audit::Entry;
 use crate::codes::Code;
 use crate::hub::{Hub, HubError, Page, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::store::StoreError;
 use crate::store::in_use;
 use crate::store::resources::{self, Resource};
@@ -178,7 +178,7 @@ impl Hub {
         name: ResourceName,
         input: ResourceInput,
     ) -> Result<ResourceView, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         // The rules are checked against all of their examples, which may take a while.
         let checking = tokio::task::spawn_blocking(move || input.check(name));
         let resource = checking.await.map_err(|_| StoreError::Panicked)??;
@@ -202,7 +202,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not see it or there is none.
     pub async fn resource(&self, caller: &Principal, name: &ResourceName) -> Result<ResourceView, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         let mut session = self.store.read().await?;
         let resource = resources::get(&mut session, name).await?.ok_or(HubError::NotFound("resource"))?;
         let warnings = policy_warnings(&mut session, &resource, self.clock.now()).await?;
@@ -214,7 +214,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not see them.
     pub async fn resources(&self, caller: &Principal, limit: u32, after: &str) -> Result<Page<ResourceView>, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         let found = resources::page(&mut self.store.read().await?, after, limit + 1).await?;
         let page = Page::cut(found, limit, |resource| resource.name.to_string());
         Ok(page.map(|resource| ResourceView::new(resource, Vec::new())))
@@ -226,7 +226,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, there is none, or it is in use.
     pub async fn delete_resource(&self, caller: &Principal, name: ResourceName) -> Result<(), HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {

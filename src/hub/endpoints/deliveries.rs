@@ -7,7 +7,7 @@ use crate::audit::Entry;
 use crate::codes::Code;
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, Page, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::{DeliveryId, EndpointId};
 use crate::store::attempts::{self, CLASSES, Logged};
 use crate::store::deliveries::{self, Attempt, Delivery};
@@ -67,7 +67,7 @@ impl Hub {
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page<Delivery>, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         filter.events.iter().try_for_each(|event| input::parameter("event", Some(event), &EVENTS))?;
         input::period_of_list(filter.from, filter.to)?;
         let before = cursor.map(parse_cursor).transpose()?;
@@ -89,7 +89,7 @@ impl Hub {
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page<Logged>, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         input::parameter("class", filter.class.as_ref(), &CLASSES)?;
         if filter.status.is_some_and(|status| !STATUSES.contains(&status)) {
             let detail = "status must be an HTTP status, 100 to 599";
@@ -108,7 +108,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not read it or there is none.
     pub async fn delivery(&self, caller: &Principal, id: DeliveryId) -> Result<DeliveryDetail, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         detail(&mut self.store.read().await?, id).await
     }
 
@@ -117,7 +117,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, there is none, it has not ended, or its endpoint is not active.
     pub async fn retry_delivery(&self, caller: &Principal, id: DeliveryId) -> Result<DeliveryDetail, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {

@@ -7,13 +7,14 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::fields::{given, required};
+use super::fields::required;
 use super::slack::{SlackInput, SlackPatch, changed_target, target};
 use super::wrapping::{unwrap_transport, unwrapped};
 use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName, limits};
 use crate::channels::Declaration;
 use crate::codes::Code;
 use crate::delivery::{TargetPolicy, check_transport};
+use crate::hub::input::given;
 use crate::hub::{HubError, input};
 use crate::ids::EndpointId;
 use crate::random;

@@ -11,7 +11,7 @@ use super::view::{EndpointView, WithSecret};
 use crate::codes::Code;
 use crate::hub::keyed_calls::{earlier_subject, remember};
 use crate::hub::{Hub, HubError, KeyedCall, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{self, Endpoint, RetiringSecret};
 use crate::store::{Session, Signal};
@@ -53,7 +53,7 @@ impl Hub {
     }
 
     async fn set_paused(&self, caller: &Principal, id: EndpointId, paused: bool) -> Result<EndpointView, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {
@@ -84,7 +84,7 @@ impl Hub {
         RotateLinksInput {}: RotateLinksInput,
         key: Option<KeyedCall>,
     ) -> Result<EndpointView, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let key = key.map(|call| call.of(caller, "rotate-links", &id.to_string()));
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
@@ -115,7 +115,7 @@ impl Hub {
         input: RotateInput,
         key: Option<KeyedCall>,
     ) -> Result<WithSecret, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let key = key.map(|call| call.of(caller, OPERATION, &id.to_string()));
         let RotateInput { secret, overlap_seconds } = input;
         let overlap = overlap_seconds.unwrap_or(OVERLAP);

@@ -9,7 +9,7 @@ use crate::codes::Code;
 use crate::hub::keyed_calls::{earlier_subject, remember};
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, KeyedCall, Page, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Endpoint, EndpointState};
 use crate::store::{Session, endpoints, health, template_problems, templates};
@@ -27,7 +27,7 @@ impl Hub {
         input: EndpointInput,
         key: Option<KeyedCall>,
     ) -> Result<WithSecret, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let key = key.map(|call| call.of(caller, OPERATION, ""));
         let (now, actor) = (self.clock.now(), caller.actor());
         let endpoint = input.check(None, &self.targets, now)?;
@@ -54,7 +54,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not see it or there is none.
     pub async fn endpoint(&self, caller: &Principal, id: EndpointId) -> Result<EndpointStatus, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         let session = &mut self.store.read().await?;
         let endpoint = endpoints::get(session, id).await?;
         self.with_status(session, endpoint.as_slice()).await?.pop().ok_or(HubError::NotFound("endpoint"))
@@ -70,7 +70,7 @@ impl Hub {
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page<EndpointStatus>, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         let after = cursor.map(parse_cursor).transpose()?;
         let session = &mut self.store.read().await?;
         let found = endpoints::page(session, after, limit + 1).await?;
@@ -111,7 +111,7 @@ impl Hub {
         id: EndpointId,
         patch: EndpointPatch,
     ) -> Result<EndpointView, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         if patch.state.flatten().is_some_and(|state| state != EndpointState::Active) {
             let detail = "state can only be set to active: delete an endpoint to stop sending to it";
             return Err(HubError::invalid(Code::InvalidState, "/state", detail));
@@ -137,7 +137,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, or there is none.
     pub async fn delete_endpoint(&self, caller: &Principal, id: EndpointId) -> Result<(), HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {

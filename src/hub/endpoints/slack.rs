@@ -3,9 +3,10 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{MASK, given, required};
+use super::fields::{MASK, required};
 use crate::codes::Code;
 use crate::hub::HubError;
+use crate::hub::input::given;
 use crate::store::endpoints::Channel;
 use crate::store::transport::{Secret, SlackApp};
 

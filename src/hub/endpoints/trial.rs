@@ -10,7 +10,7 @@ use crate::codes::Code;
 use crate::delivery::Trial;
 use crate::hub::services::TRIALS_AT_ONCE;
 use crate::hub::{Hub, HubError, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::EndpointId;
 use crate::store::endpoints;
 
@@ -28,7 +28,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, there is no such endpoint or event, or too many tests are running.
     pub async fn test_endpoint(&self, caller: &Principal, id: EndpointId, input: TestInput) -> Result<Trial, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         check_events("/event", input.event.as_ref())?;
         let kind = input.event.unwrap_or_else(|| "request.created".to_owned());
         let endpoint =

@@ -11,10 +11,9 @@ use crate::approval::{
 };
 use crate::audit::Entry;
 use crate::codes::Code;
-use crate::hub::access::is_own;
 use crate::hub::change_context::ChangeContext;
 use crate::hub::{Hub, HubError, IdempotencyKey, RequestView, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::RequestId;
 use crate::random;
 use crate::store::{Signal, Tx, executions, requests};
@@ -163,9 +162,10 @@ impl Hub {
         id: RequestId,
         reason: Option<String>,
     ) -> Result<RequestView, HubError> {
+        require(caller, Right::Revoke)?;
         input::optional("/reason", reason.as_ref(), limits::REASON)?;
         let request = requests::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("request"))?;
-        if !self.may_revoke(caller, &request).await? {
+        if !self.sees(caller, &request).await? {
             return Err(HubError::NotFound("request"));
         }
         let (by, kind) = (caller.person().cloned(), request.kind);
@@ -185,13 +185,8 @@ impl Hub {
         Ok(self.view(request))
     }
 
-    async fn may_revoke(&self, caller: &Principal, request: &Request) -> Result<bool, HubError> {
-        let acts = [Scope::Requester, Scope::Approver, Scope::Decider].iter().any(|scope| caller.has(*scope));
-        Ok(acts && (is_own(caller, request) || caller.has(Scope::Decider) || self.sees(caller, request).await?))
-    }
-
     async fn put_to_use(&self, caller: &Principal, id: RequestId, command: Use) -> Result<Request, HubError> {
-        require(caller, &[Scope::Requester])?;
+        require(caller, Right::Ask)?;
         self.own(caller, id).await?;
         let context = self.change_context(caller.actor());
         let used =

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::approval::{Email, GrantStatus, ResourceName};
+use crate::hub::access::{require_filter, require_resource};
 use crate::hub::page::parse_cursor;
 use crate::hub::view::GrantView;
 use crate::hub::{Hub, HubError, Page, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right, Scope};
 use crate::ids::GrantId;
 use crate::store::grants;
 
@@ -41,6 +42,7 @@ impl Hub {
         requester: Email,
     ) -> Result<Access, HubError> {
         check_person(caller, Some(&requester))?;
+        require_resource(caller, &resource)?;
         let now = self.clock.now();
         let grant = grants::current(&mut self.store.read().await?, &resource, &requester, now).await?;
         let allowed = grant.as_ref().is_some_and(|grant| grant.allows(now));
@@ -64,6 +66,7 @@ impl Hub {
         cursor: Option<&str>,
     ) -> Result<Page<GrantView>, HubError> {
         check_person(caller, filter.requester.as_ref())?;
+        require_filter(caller, filter.resource.as_ref())?;
         let before = cursor.map(parse_cursor).transpose()?;
         let GrantFilter { resource, requester, status } = filter;
         let filter = grants::Filter { resource, requester, status };
@@ -106,7 +109,7 @@ fn check_person(caller: &Principal, person: Option<&Email>) -> Result<(), HubErr
         return Err(HubError::Forbidden(format!("this token asks about {own} only")));
     }
     if caller.person().is_none() {
-        require(caller, &[Scope::Requester, Scope::Decider, Scope::Auditor])?;
+        require(caller, Right::ReadAccess)?;
     }
     Ok(())
 }

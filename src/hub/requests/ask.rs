@@ -13,10 +13,10 @@ use crate::approval::{
     Request, Requester, RequesterGroups, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
 };
 use crate::codes::Code;
-use crate::hub::access::is_own;
+use crate::hub::access::{is_own, require_resource};
 use crate::hub::config::compiled_rules::digest;
 use crate::hub::{Hub, HubError, IdempotencyKey, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right, Scope};
 use crate::ids::RequestId;
 use crate::store::idempotency::Key;
 use crate::store::resources::Resource;
@@ -75,7 +75,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not ask, the input is invalid, the resource is unknown, or too few people could approve.
     pub async fn ask(&self, caller: &Principal, ask: Ask, key: Option<IdempotencyKey>) -> Result<Asked, HubError> {
-        require(caller, &[Scope::Requester])?;
+        require(caller, Right::Ask)?;
         let key = match key {
             Some(key) => {
                 let key = Key { principal: caller.key(), operation: OPERATION, key: key.0 };
@@ -134,13 +134,14 @@ impl Hub {
     /// Rejects a caller whose token was revoked meanwhile.
     async fn check_not_revoked(&self, caller: &Principal) -> Result<(), HubError> {
         let Principal::Token(token) = caller else { return Ok(()) };
-        let known = tokens::exists(&mut self.store.read().await?, token.id).await?;
+        let known = tokens::get(&mut self.store.read().await?, token.id).await?.is_some();
         known.then_some(()).ok_or_else(|| HubError::Forbidden("this token has been revoked".to_owned()))
     }
 
     /// Drafts the request of an ask, with all checks, and the admission that decides whether people are asked.
     pub(super) async fn draft(&self, lookup: &Lookup<'_>, caller: &Principal, ask: Ask) -> Result<Draft, HubError> {
         check_bounds(&ask)?;
+        require_resource(caller, &ask.resource)?;
         let resource = lookup.resource(&ask.resource).await?.ok_or(HubError::NotFound("resource"))?;
         let requester = requester(caller, ask.requester)?;
         let belonging = belonging(lookup, caller, &requester, ask.beneficiary.as_ref()).await?;
@@ -281,6 +282,10 @@ fn check_bounds(ask: &Ask) -> Result<(), HubError> {
 
 /// The requester. A person's token asks for that person; a system's token names the requester, or asks for itself.
 fn requester(caller: &Principal, given: Option<Requester>) -> Result<Requester, HubError> {
+    if caller.is_agent() && given.as_ref().is_none_or(|given| given.acting_for.is_none()) {
+        let detail = "an agent asks for a person: name that person";
+        return Err(HubError::invalid(Code::ActingForRequired, "/requester/acting_for", detail));
+    }
     let owner = caller.person();
     match (given, owner) {
         (Some(given), Some(owner))

@@ -7,7 +7,7 @@ use crate::approval::{Command, limits};
 use crate::audit::Entry;
 use crate::codes::Code;
 use crate::hub::{Hub, HubError, RequestView, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::RequestId;
 use crate::store::{groups, requests, reviews};
 
@@ -39,7 +39,10 @@ impl Hub {
         input: GlassInput,
     ) -> Result<RequestView, HubError> {
         input::text("/reason", &input.reason, limits::REASON)?;
-        require(caller, &[Scope::Requester, Scope::Approver])?;
+        require(caller, Right::BreakGlass)?;
+        if caller.is_agent() {
+            return Err(HubError::Forbidden("an agent cannot break the glass: a person has to".to_owned()));
+        }
         let Some(by) = caller.person().cloned() else {
             return Err(HubError::Forbidden("this requires a token that belongs to a person".to_owned()));
         };
@@ -61,7 +64,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, there is nothing to review, or it has been reviewed.
     pub async fn review(&self, caller: &Principal, id: RequestId, input: ReviewInput) -> Result<RequestView, HubError> {
-        require(caller, &[Scope::Approver])?;
+        require(caller, Right::ReviewEmergency)?;
         input::optional("/note", input.note.as_ref(), limits::REASON)?;
         let request = requests::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("request"))?;
         if !self.sees(caller, &request).await? {

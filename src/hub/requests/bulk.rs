@@ -12,7 +12,7 @@ use crate::approval::{
 use crate::codes::Code;
 use crate::hub::lifecycle::transition::CommandResult;
 use crate::hub::{Hub, HubError, ListFilter, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::RequestId;
 use crate::store::{groups, people, requests};
 use crate::time::Timestamp;
@@ -104,7 +104,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not vote, gives no reason, or the filter is invalid.
     pub async fn bulk_reject(&self, caller: &Principal, input: BulkReject) -> Result<BulkAnswer, HubError> {
-        require(caller, &[Scope::Approver, Scope::Decider])?;
+        require(caller, Right::Vote)?;
         input::text("/reason", &input.reason, limits::REASON)?;
         if is_blank(&input.reason) {
             return Err(HubError::invalid(
@@ -173,7 +173,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not vote, or names too many.
     pub async fn bulk_approve(&self, caller: &Principal, input: BulkApprove) -> Result<BulkAnswer, HubError> {
-        require(caller, &[Scope::Approver, Scope::Decider])?;
+        require(caller, Right::Vote)?;
         input::optional("/reason", input.reason.as_ref(), limits::REASON)?;
         input::count("/requests", input.requests.len(), MAX_APPROVALS)?;
         let mut items = Vec::new();

@@ -11,7 +11,7 @@ use crate::approval::{
     satisfiable,
 };
 use crate::hub::{Hub, HubError, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::{DeliveryId, EndpointId, RequestId};
 use crate::store::deliveries::{self, DeliveryState};
 use crate::store::people::Person;
@@ -137,7 +137,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not ask, the input is invalid, or the resource is unknown.
     pub async fn evaluate(&self, caller: &Principal, ask: Ask) -> Result<Evaluation, HubError> {
-        require(caller, &[Scope::Requester, Scope::Auditor])?;
+        require(caller, Right::Evaluate)?;
         let Draft { request, admission, roster, satisfiable, judgement } =
             self.draft(&self.store.lookup(), caller, ask).await?;
         // Acquired only now: the draft acquires a reader for what is not in memory, and one task may hold only one.

@@ -3,9 +3,10 @@
 use crate::approval::{Email, GroupName, Kind, Request, ResourceName, Status};
 use crate::audit::Sealed;
 use crate::codes::Code;
+use crate::hub::access::require_filter;
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, Page, RequestView, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right, Scope};
 use crate::ids::RequestId;
 use crate::store::requests::Source;
 use crate::store::{Session, audit, groups, people, requests};
@@ -57,8 +58,9 @@ impl Hub {
     ) -> Result<Page<RequestView>, HubError> {
         let own_queue = filter.waiting_for.is_some() && filter.waiting_for.as_ref() == caller.person();
         if !own_queue {
-            require(caller, &[Scope::Requester, Scope::Decider, Scope::Analyst, Scope::Auditor])?;
+            require(caller, Right::ListRequests)?;
         }
+        require_filter(caller, filter.resource.as_ref())?;
         input::period_of_list(filter.from, filter.to)?;
         let session = &mut self.store.read().await?;
         let filter = requests::Filter {
@@ -113,7 +115,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not read it, or the cursor is invalid.
     pub async fn audit(&self, caller: &Principal, limit: u32, cursor: Option<&str>) -> Result<Page<Sealed>, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadAudit)?;
         let after = cursor.map(parse_cursor).transpose()?.unwrap_or(0);
         let found = audit::page(&mut self.store.read().await?, after, limit + 1).await?;
         Ok(Page::cut(found, limit, |sealed| sealed.seq.to_string()))

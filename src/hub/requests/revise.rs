@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::ask::check_payload;
 use crate::approval::{ChangeRole, Command, Email, Payload, Request, limits};
 use crate::hub::{Hub, HubError, RequestView, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::RequestId;
 use crate::store::resources;
 
@@ -49,7 +49,7 @@ impl Hub {
     /// # Errors
     /// When the request is not the caller's, has ended, or the new payload is invalid.
     pub async fn revise(&self, caller: &Principal, id: RequestId, input: ReviseInput) -> Result<RequestView, HubError> {
-        require(caller, &[Scope::Requester])?;
+        require(caller, Right::Ask)?;
         input::optional("/command", input.command.as_ref(), limits::COMMAND)?;
         input::optional("/language", input.language.as_ref(), limits::SHORT)?;
         input::optional("/reason", input.reason.as_ref(), limits::REASON)?;

@@ -11,7 +11,7 @@ use crate::approval::{
 use crate::codes::Code;
 use crate::hub::lifecycle::transition::CommandResult;
 use crate::hub::{Hub, HubError, RequestView, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right, Scope};
 use crate::ids::{RequestId, VoteId};
 use crate::store::requests;
 use crate::time::Timestamp;
@@ -65,7 +65,10 @@ impl Hub {
         choice: Choice,
         input: VoteInput,
     ) -> Result<RequestView, HubError> {
-        require(caller, &[Scope::Approver, Scope::Decider])?;
+        require(caller, Right::Vote)?;
+        if caller.is_limited() && !self.knows_of(caller, id).await? {
+            return Err(HubError::NotFound("request"));
+        }
         let voted = self.cast(caller, id, choice, input).await;
         // No error may reveal a request that the caller may not see.
         if !matches!(voted, Ok((_, Ok(())))) && !self.knows_of(caller, id).await? {
@@ -102,7 +105,7 @@ impl Hub {
         choice: Choice,
         input: VoteInput,
     ) -> Result<Ballot, HubError> {
-        require(caller, &[Scope::Approver, Scope::Decider])?;
+        require(caller, Right::Vote)?;
         input::optional("/reason", input.reason.as_ref(), limits::REASON)?;
         let now = self.clock.now();
         let narrowing = Narrowing { duration_seconds: input.duration_seconds, starts_at: input.starts_at };
@@ -149,7 +152,7 @@ impl Hub {
     /// # Errors
     /// When it is not the caller's, or has ended.
     pub async fn cancel(&self, caller: &Principal, id: RequestId, input: CancelInput) -> Result<RequestView, HubError> {
-        require(caller, &[Scope::Requester])?;
+        require(caller, Right::Ask)?;
         input::optional("/reason", input.reason.as_ref(), limits::REASON)?;
         self.own(caller, id).await?;
         let command = Command::Cancel { by: caller.person().cloned(), reason: input.reason };

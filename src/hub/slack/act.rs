@@ -138,5 +138,5 @@ impl Hub {
 }
 
 fn not_theirs() -> HubError {
-    HubError::Forbidden("you are in none of the groups that decide this request".to_owned())
+    HubError::Forbidden("you are not in a group that may decide this request".to_owned())
 }

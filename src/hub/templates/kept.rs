@@ -9,7 +9,7 @@ use super::view::TemplateView;
 use crate::audit::{Actor, Entry};
 use crate::codes::Code;
 use crate::hub::{Hub, HubError, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::store::endpoints::Channel;
 use crate::store::templates::{self, StoredTemplate, TemplateKey};
 use crate::store::{Tx, template_problems};
@@ -47,7 +47,7 @@ impl Hub {
         what: TemplateFor,
         input: TemplateInput,
     ) -> Result<TemplateView, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         check_name("", channel, &name)?;
         check_text("/template", &input.template)?;
         let targets = self.template_targets().await?;
@@ -70,7 +70,7 @@ impl Hub {
         what: TemplateFor,
         input: RestoreInput,
     ) -> Result<TemplateView, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let targets = self.template_targets().await?;
         let key = TemplateKey { channel, name, reach: targets.reach(channel, "", &what)? };
         let versions = templates::versions(&mut self.store.read().await?, &key).await?;
@@ -103,7 +103,7 @@ impl Hub {
         name: String,
         what: TemplateFor,
     ) -> Result<(), HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let reach = self.template_targets().await?.reach(channel, "", &what)?;
         let key = TemplateKey { channel, name, reach };
         let (now, actor) = (self.clock.now(), caller.actor());

@@ -11,7 +11,7 @@ use crate::channels::samples::Sample;
 use crate::channels::{FileReach, FileTemplate, Occasion, Preview, Samples, applying};
 use crate::codes::Code;
 use crate::hub::{Hub, HubError, input, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::{EndpointId, TemplateId};
 use crate::store::StoreError;
 use crate::store::endpoints::Channel;
@@ -199,7 +199,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, or there is no such endpoint, event or sample.
     pub async fn preview_template(&self, caller: &Principal, input: PreviewInput) -> Result<Previews, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         check_name("/event", input.channel, &input.event)?;
         let mut samples = Samples::of(&input.event);
         if let Some(events) = &input.events {

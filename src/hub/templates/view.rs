@@ -6,7 +6,7 @@ use super::named::{TemplateFor, check_name};
 use super::trial::TemplateTargets;
 use crate::approval::{EndpointName, ResourceName};
 use crate::hub::{Hub, HubError, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::EndpointId;
 use crate::store::endpoints::Channel;
 use crate::store::templates::{self, Reach, StoredTemplate, TemplateKey};
@@ -124,7 +124,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not see them.
     pub async fn templates(&self, caller: &Principal) -> Result<TemplateList<TemplateView>, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         let targets = self.template_targets().await?;
         let shown = |template| TemplateView { template: None, ..TemplateView::of_stored(&targets, template) };
         Ok(TemplateList::of(targets.current.iter().map(shown).collect()))
@@ -141,7 +141,7 @@ impl Hub {
         name: String,
         what: TemplateFor,
     ) -> Result<TemplateView, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         check_name("", channel, &name)?;
         let targets = self.template_targets().await?;
         let key = TemplateKey { channel, name, reach: targets.reach(channel, "", &what)? };
@@ -167,7 +167,7 @@ impl Hub {
         name: String,
         what: TemplateFor,
     ) -> Result<TemplateList<TemplateVersion>, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         let key = TemplateKey { channel, name, reach: self.template_targets().await?.reach(channel, "", &what)? };
         let versions = templates::versions(&mut self.store.read().await?, &key).await?;
         let shown = |template: &StoredTemplate| {

@@ -19,7 +19,7 @@ use crate::codes::Code;
 use crate::hub::keyed_calls::{earlier_subject, remember};
 use crate::hub::page::parse_cursor;
 use crate::hub::{Hub, HubError, KeyedCall, Page, require};
-use crate::identity::{Principal, Scope};
+use crate::identity::{Principal, Right};
 use crate::ids::{DeliveryId, EndpointId, ReplayId};
 use crate::store::Signal;
 use crate::store::deliveries::DeliveryState;
@@ -102,7 +102,7 @@ impl Hub {
         input: ReplayInput,
         key: Option<KeyedCall>,
     ) -> Result<ReplayAnswer, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let dry_run = input.dry_run;
         let (filter, rate_per_second) = input.check()?;
         let now = self.clock.now();
@@ -168,7 +168,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not see it or there is none.
     pub async fn show_replay(&self, caller: &Principal, id: ReplayId) -> Result<Replay, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         replays::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("replay"))
     }
 
@@ -183,7 +183,7 @@ impl Hub {
         limit: u32,
         cursor: Option<&str>,
     ) -> Result<Page<Replay>, HubError> {
-        require(caller, &[Scope::Auditor])?;
+        require(caller, Right::ReadConfiguration)?;
         let before = cursor.map(parse_cursor).transpose()?;
         let session = &mut self.store.read().await?;
         endpoint_in_any_state(session, endpoint).await?;
@@ -196,7 +196,7 @@ impl Hub {
     /// # Errors
     /// When the caller may not, or there is none.
     pub async fn cancel_replay(&self, caller: &Principal, id: ReplayId) -> Result<Replay, HubError> {
-        require(caller, &[Scope::Admin])?;
+        require(caller, Right::Configure)?;
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {

@@ -1,0 +1,157 @@
+//! API tokens and their secrets. The hub keeps a digest of a secret and nothing else of it.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use subtle::ConstantTimeEq;
+
+use super::Scope;
+use crate::approval::{Digest, Email, ResourceName};
+use crate::ids::TokenId;
+use crate::random;
+use crate::time::Timestamp;
+
+/// What every secret begins with.
+const PREFIX: &str = "cs_";
+/// Characters of the random part: 256 bits in base64url (RFC 4648 §5).
+const RANDOM: usize = 43;
+/// Characters of the checksum: a CRC-32 in base 62.
+const CHECKSUM: usize = 6;
+const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// The CRC-32 of Ethernet and zip.
+const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
+
+/// An API token as kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Token {
+    pub id: TokenId,
+    /// What people call it.
+    pub name: String,
+    pub scope: Scope,
+    /// Whose it is, when it is a person's.
+    pub person: Option<Email>,
+    /// The resources that it is limited to; empty for no limit.
+    pub resources: BTreeSet<ResourceName>,
+    /// Held by a program that acts for people: it names one with each request, and never goes ahead by itself.
+    pub agent: bool,
+    pub created_at: Timestamp,
+    /// From when on it is void; `None` for never.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Token {
+    /// Whether it is void at `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| now >= end)
+    }
+
+    /// Whether it may be used for that resource.
+    pub fn covers(&self, resource: &ResourceName) -> bool {
+        self.resources.is_empty() || self.resources.contains(resource)
+    }
+}
+
+/// A new token's secret: prefix, 256 random bits, and a checksum of both, so that a scanner recognises a leaked secret without asking
+/// the hub, and the hub recognises a mistyped one without asking the database.
+pub fn new_token_secret() -> String {
+    let text = format!("{PREFIX}{}", random::secret_text());
+    let checksum = checksum(&text);
+    text + &checksum
+}
+
+/// What a text can be, by its form alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretForm {
+    /// It has a checksum, and the right one.
+    Checked,
+    /// It has the length of a secret with a checksum, and another checksum than it should.
+    Mistyped,
+    /// Anything else: secrets made before there were checksums, and those that an operator chose.
+    Other,
+}
+
+/// What `secret` can be, by its form alone.
+pub fn form_of_secret(secret: &str) -> SecretForm {
+    let is_ours = secret.len() == PREFIX.len() + RANDOM + CHECKSUM && secret.starts_with(PREFIX) && secret.is_ascii();
+    match secret.split_at_checked(PREFIX.len() + RANDOM) {
+        Some((text, sum)) if is_ours && sum == checksum(text) => SecretForm::Checked,
+        Some(_) if is_ours => SecretForm::Mistyped,
+        _ => SecretForm::Other,
+    }
+}
+
+/// The CRC-32 of a text in base 62, the highest digit first.
+fn checksum(text: &str) -> String {
+    let mut rest = CRC.checksum(text.as_bytes());
+    let mut digits = [b'0'; CHECKSUM];
+    for digit in digits.iter_mut().rev() {
+        *digit = BASE62.get((rest % 62) as usize).copied().unwrap_or(b'0');
+        rest /= 62;
+    }
+    digits.into_iter().map(char::from).collect()
+}
+
+/// The one form in which the hub keeps a token's secret. A plain digest serves, since the secret is random and long.
+pub fn digest_of_secret(secret: &str) -> Digest {
+    Digest::of(secret.as_bytes())
+}
+
+/// The admin token that the operator chose, or that the first start made.
+#[derive(Debug, Clone)]
+pub struct BootstrapToken(Digest);
+
+impl BootstrapToken {
+    /// From its text.
+    pub fn new(secret: &str) -> Self {
+        Self(digest_of_secret(secret))
+    }
+
+    /// Whether `secret` is it, in constant time.
+    pub fn matches(&self, secret: &Digest) -> bool {
+        self.0.as_bytes().ct_eq(secret.as_bytes()).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_long_and_never_the_same() {
+        let (one, two) = (new_token_secret(), new_token_secret());
+        assert_ne!(one, two);
+        assert_eq!(one.len(), PREFIX.len() + RANDOM + CHECKSUM);
+    }
+
+    #[test]
+    fn a_checksum_is_the_crc_of_what_stands_before_it() {
+        // CRC-32 of "123456789" is cbf43926 (the check value of the algorithm's catalogue), which is 3421780262.
+        assert_eq!(checksum("123456789"), "3jZRME");
+        assert_eq!(form_of_secret(&new_token_secret()), SecretForm::Checked);
+    }
+
+    #[test]
+    fn each_wrong_character_is_noticed() {
+        let secret = new_token_secret();
+        for at in PREFIX.len()..secret.len() {
+            let mut wrong = secret.clone();
+            let other = if secret.as_bytes()[at] == b'x' { "y" } else { "x" };
+            wrong.replace_range(at..=at, other);
+            assert_eq!(form_of_secret(&wrong), SecretForm::Mistyped, "{at}");
+        }
+    }
+
+    #[test]
+    fn what_has_another_length_may_be_a_secret_of_before_or_a_chosen_one() {
+        for text in ["", "cs_", "a chosen one", "cs_\u{e9}", &format!("cs_{}", random::secret_text())] {
+            assert_eq!(form_of_secret(text), SecretForm::Other, "{text}");
+        }
+    }
+
+    #[test]
+    fn bootstrap_token_matches_only_itself() {
+        let token = BootstrapToken::new("cs_one");
+        assert!(token.matches(&digest_of_secret("cs_one")));
+        assert!(!token.matches(&digest_of_secret("cs_two")));
+    }
+}
