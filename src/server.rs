@@ -20,7 +20,7 @@ use crate::config::Settings;
 use crate::data_dir::{DataDir, DataDirError, KeyStamp, watch_keys};
 use crate::delivery::{Dispatcher, Egress, EgressError, RetrySchedule, SendContext, TargetPolicy, run_discarder};
 use crate::descriptors;
-use crate::http::{App, router, serve};
+use crate::http::{App, TrustedProxies, router, serve};
 use crate::hub::{
     Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_slack_jobs, run_timer, run_token_uses,
 };
@@ -160,8 +160,9 @@ impl Server {
         let waits = Arc::new(Semaphore::new((connections / 2).max(1)));
         let unproven = Arc::new(Semaphore::new(UNPROVEN));
         let app = App { hub: Arc::clone(&hub), stop: intake.clone(), waits, unproven };
+        let proxies = Arc::new(TrustedProxies::new(settings.network.trusted_proxies.clone()));
         let intake_tasks = vec![
-            ("http", tokio::spawn(serve(listener, router(app), connections, intake.clone()))),
+            ("http", tokio::spawn(serve(listener, router(app), proxies, connections, intake.clone()))),
             ("timer", tokio::spawn(run_timer(Arc::clone(&hub), intake.clone()))),
             ("replayer", tokio::spawn(run_replayer(Arc::clone(&hub), intake.clone()))),
             ("discarder", tokio::spawn(discarding)),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::SecretString;
 
+use super::network::NetworkArgs;
 use super::values::{self, LogFormat, TargetList};
 use crate::approval::MAX_TIMEOUT_SECONDS;
 
@@ -51,6 +52,8 @@ pub struct SettingsArgs {
     /// Format of log lines: text or json [default: text]
     #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", value_name = "FORMAT", value_parser = values::log_format)]
     pub log_format: Option<LogFormat>,
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 /// The environment variable of the admin token.

@@ -6,7 +6,7 @@ use crate::unicode::unwrapped;
 /// The prefix of all settings except `REVIEW_TIMEOUT_SEC`.
 const PREFIX: &str = "COUNTERSIGN_";
 /// All variables with the prefix, so that a misspelt one is detected.
-const VARIABLES: [&str; 13] = [
+const VARIABLES: [&str; 14] = [
     "COUNTERSIGN_ADMIN_TOKEN",
     "COUNTERSIGN_ALLOW_TARGETS",
     "COUNTERSIGN_CONFIG",
@@ -19,6 +19,7 @@ const VARIABLES: [&str; 13] = [
     "COUNTERSIGN_PUBLIC_URL",
     "COUNTERSIGN_TEMPLATES_DIR",
     "COUNTERSIGN_TOKEN",
+    "COUNTERSIGN_TRUSTED_PROXIES",
     "COUNTERSIGN_URL",
 ];
 /// The protocols of Kubernetes Services.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
 use super::args::MAX_DELIVERY_SECONDS;
@@ -37,6 +38,8 @@ pub(super) struct SettingsFile {
     pub(super) log: Option<String>,
     #[serde(deserialize_with = "log_format")]
     pub(super) log_format: Option<LogFormat>,
+    #[serde(deserialize_with = "proxies")]
+    pub(super) trusted_proxies: Option<Vec<IpNet>>,
 }
 
 impl SettingsFile {
@@ -108,6 +111,12 @@ fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Allo
     let texts = Vec::<String>::deserialize(deserializer)?;
     let targets = texts.iter().map(|text| values::target(text)).collect::<Result<_, _>>();
     targets.map(Some).map_err(serde::de::Error::custom)
+}
+
+fn proxies<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<IpNet>>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let nets = texts.iter().map(|text| values::proxy(text)).collect::<Result<_, _>>();
+    nets.map(Some).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

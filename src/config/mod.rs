@@ -5,6 +5,7 @@ mod args;
 mod environment;
 mod error;
 mod file;
+mod network;
 mod values;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use crate::delivery::AllowTarget;
 
 pub use self::args::{ADMIN_TOKEN_VARIABLE, SettingsArgs};
 pub use self::error::SettingsError;
+pub use self::network::{NetworkArgs, NetworkSettings};
 pub use self::values::{LogFormat, unknown_log_targets};
 
 /// The settings file, in the working directory.
@@ -46,6 +48,7 @@ pub struct Settings {
     pub init: bool,
     pub log: String,
     pub log_format: LogFormat,
+    pub network: NetworkSettings,
 }
 
 impl Settings {
@@ -80,6 +83,7 @@ impl Settings {
             init: args.init,
             log: args.log.or(file.log).unwrap_or_else(|| "info,sqlx=warn".to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
+            network: NetworkSettings::resolve(args.network, file.trusted_proxies),
         })
     }
 }
@@ -125,6 +129,7 @@ mod tests {
             ("delivery_timeout_sec = 500", "line 1"),
             ("review_timeout_sec = -1", "line 1"),
             ("log = \"inof\"", "line 1"),
+            ("\ntrusted_proxies = [\"proxy.example.com\"]", "line 2"),
         ] {
             let error = file(text).expect_err(text).to_string();
             assert!(error.contains(place) && error.contains("settings.toml"), "{error}");

@@ -2,9 +2,10 @@
 //! value is never checked in one form and used in another. Invisible characters around a value (blanks, line breaks, a
 //! byte order mark) are trimmed, since files and deployment templates often add them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
@@ -22,6 +23,10 @@ const LOGGING_CRATES: [&str; 9] =
 /// The targets in one `--allow-targets`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetList(pub Vec<AllowTarget>);
+
+/// The networks in one `--trusted-proxies`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetList(pub Vec<IpNet>);
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -100,6 +105,24 @@ pub(super) fn target(text: &str) -> Read<AllowTarget> {
     unwrapped(text).parse().map_err(|_| format!("{text:?} is neither a CIDR such as 10.1.0.0/16 nor a host name"))
 }
 
+/// Trusted proxies, separated by commas; a comma at the end is allowed.
+pub(super) fn proxies(text: &str) -> Read<NetList> {
+    text.split(',').map(unwrapped).filter(|item| !item.is_empty()).map(proxy).collect::<Read<_>>().map(NetList)
+}
+
+/// A trusted proxy: an address, or a CIDR. One that holds every address would let each caller choose its own.
+pub(super) fn proxy(text: &str) -> Read<IpNet> {
+    let text = unwrapped(text);
+    let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+    match address.or_else(|_| text.parse::<IpNet>()) {
+        Ok(net) if net.prefix_len() == 0 => {
+            Err(format!("{text} is every address: name the addresses of your own proxies"))
+        }
+        Ok(net) => Ok(net.trunc()),
+        Err(_) => Err(format!("{text:?} is neither an address such as 10.1.0.5 nor a CIDR such as 10.1.0.0/16")),
+    }
+}
+
 /// The format of log lines.
 pub(super) fn log_format(text: &str) -> Read<LogFormat> {
     match unwrapped(text) {
@@ -151,6 +174,10 @@ pub(super) fn admin_token(token: &SecretString) -> Option<SecretString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn net(text: &str) -> IpNet {
+        text.parse().expect("a net")
+    }
 
     #[test]
     fn links_begin_with_the_parsed_origin() {
@@ -216,6 +243,10 @@ mod tests {
         assert_eq!(log_format("json\n"), Ok(LogFormat::Json));
         assert_eq!(targets("10.0.0.0/8, hooks.example.com,\n").map(|list| list.0.len()), Ok(2));
         assert_eq!(targets(" , "), Ok(TargetList(Vec::new())));
+        assert_eq!(
+            proxies(" 10.0.0.7/8, ::ffff:10.0.0.1,\n"),
+            Ok(NetList(vec![net("10.0.0.0/8"), net("10.0.0.1/32")]))
+        );
         let token = admin_token(&SecretString::from("\u{feff} 12345678\n")).expect("a token");
         assert_eq!(token.expose_secret(), "12345678");
         for wrong in ["1234567", "  1234567  ", "1234 5678", "12345678é"] {
@@ -230,6 +261,13 @@ mod tests {
             assert!(error.contains("127.0.0.1:8081") && error.contains("0.0.0.0:8081"), "{error}");
         }
         assert!(listen("0.0.0.0").expect_err("no port").contains("0.0.0.0:8080"));
+    }
+
+    #[test]
+    fn proxies_are_trusted_by_address_only() {
+        for wrong in ["proxy.example.com", "10.0.0.1:80", "10.0.0.0/33", "0.0.0.0/0", "::/0", "*"] {
+            assert!(proxies(wrong).expect_err(wrong).contains("address"), "{wrong}");
+        }
     }
 
     #[test]

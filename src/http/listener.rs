@@ -1,6 +1,7 @@
 //! Accepts connections and serves HTTP/1.1 on them, with a limit on connections and a timeout for the head of requests.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::Calls;
+use super::client_address::TrustedProxies;
 use super::extract::CUT_AFTER;
+use super::log_limit::LogLimit;
 
 /// Timeout for the head of a request, and for idle connections.
 const HEAD_TIME: Duration = Duration::from_secs(30);
@@ -33,18 +36,24 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 /// Serves up to `most` concurrent connections until `stop`; further ones queue in the kernel. Then it accepts no more,
 /// lets active calls finish, and closes connections with an incomplete call. If it is dropped earlier, it closes all of
 /// them.
-pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    proxies: Arc<TrustedProxies>,
+    most: usize,
+    stop: CancellationToken,
+) {
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(most));
     let over = CancellationToken::new();
     let _cut_all = over.clone().drop_guard();
-    let mut failures = Failures::default();
+    let mut failures = LogLimit::new(LOG_INTERVAL);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = accept(&listener, &permits) => accepted,
         };
-        let (stream, permit) = match accepted {
+        let (stream, peer, permit) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 if let Some(times) = failures.count(Instant::now()) {
@@ -58,8 +67,8 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: Can
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
         let calls = Calls::default();
-        let connection =
-            http.serve_connection(TokioIo::new(stream), service_fn(counted(router.clone(), calls.clone())));
+        let service = counted(router.clone(), calls.clone(), Arc::clone(&proxies), peer);
+        let connection = http.serve_connection(TokioIo::new(stream), service_fn(service));
         let connection = graceful.watch(connection);
         let (stop, over) = (stop.clone(), over.clone());
         tokio::spawn(async move {
@@ -77,13 +86,17 @@ pub async fn serve(listener: TcpListener, router: Router, most: usize, stop: Can
     graceful.shutdown().await;
 }
 
-/// The router as a service that counts its calls until their responses are written.
+/// The router as a service that counts its calls until their responses are written, and knows where they come from.
 fn counted(
     router: Router,
     calls: Calls,
+    proxies: Arc<TrustedProxies>,
+    peer: SocketAddr,
 ) -> impl Fn(Request<Incoming>) -> BoxFuture<'static, Result<Response<Body>, Infallible>> {
     let service = TowerToHyperService::new(router);
-    move |request| {
+    move |mut request| {
+        let client = proxies.client(peer, request.headers());
+        request.extensions_mut().insert(client);
         let (call, response) = (calls.begin(), service.call(request));
         Box::pin(async move { Ok(response.await?.map(|body| call.until_written(body))) })
     }
@@ -103,44 +116,13 @@ async fn cut(calls: &Calls, stop: &CancellationToken, over: &CancellationToken) 
     }
 }
 
-/// Limits the log lines about consecutive failures of one kind.
-#[derive(Debug, Default)]
-struct Failures {
-    since_logged: u64,
-    logged: Option<Instant>,
-}
-
-impl Failures {
-    /// Counts a failure. If a log line is due, returns the number of failures since the last line.
-    fn count(&mut self, now: Instant) -> Option<u64> {
-        self.since_logged += 1;
-        if self.logged.is_some_and(|logged| now < logged + LOG_INTERVAL) {
-            return None;
-        }
-        self.logged = Some(now);
-        Some(std::mem::take(&mut self.since_logged))
-    }
-}
-
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     // Responses are small and should be sent at once.
     stream.set_nodelay(true)?;
-    Ok((stream, permit))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn continuing_failures_are_logged_rarely() {
-        let (mut failures, start) = (Failures::default(), Instant::now());
-        let lines: Vec<u64> = (0..250).filter_map(|number| failures.count(start + ACCEPT_PAUSE * number)).collect();
-        assert_eq!(lines, [1, 100, 100], "one at once, then one in ten seconds, with how many there were");
-    }
+    Ok((stream, peer, permit))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::config::{LogFormat, Settings};
+use countersign::config::{LogFormat, NetworkSettings, Settings};
 use countersign::delivery::RetrySchedule;
 use countersign::server::Server;
 use countersign::time::{Clock, ManualClock, Timestamp};
@@ -29,11 +29,17 @@ pub(crate) struct Options {
     pub(crate) allow_targets: Vec<&'static str>,
     pub(crate) templates_dir: Option<std::path::PathBuf>,
     pub(crate) delivery_timeout_sec: u32,
+    pub(crate) network: NetworkSettings,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { allow_targets: vec!["127.0.0.0/8"], templates_dir: None, delivery_timeout_sec: 5 }
+        Self {
+            allow_targets: vec!["127.0.0.0/8"],
+            templates_dir: None,
+            delivery_timeout_sec: 5,
+            network: NetworkSettings::default(),
+        }
     }
 }
 
@@ -102,6 +108,7 @@ impl TestHub {
             init: true,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
+            network: options.network,
         };
         let schedule = RetrySchedule { attempts: 4, ..RetrySchedule::default() };
         let server = Server::start(&settings, Arc::new(clock.clone()), schedule).await.expect("the hub starts");
