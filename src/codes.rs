@@ -103,6 +103,7 @@ codes! {
     NotFound = "not_found", 404;
     NothingChanged = "nothing_changed", 422;
     PersonRequired = "person_required", 422;
+    RateLimited = "rate_limited", 429;
     ReasonRequired = "reason_required", 422;
     ReplayRunning = "replay_running", 409;
     RevisionStale = "revision_stale", 412;

@@ -14,13 +14,14 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use url::{Host, Url};
 
 use crate::channels::{Channels, TemplatesError};
 use crate::config::Settings;
 use crate::data_dir::{DataDir, DataDirError, KeyStamp, watch_keys};
 use crate::delivery::{Dispatcher, Egress, EgressError, RetrySchedule, SendContext, TargetPolicy, run_discarder};
 use crate::descriptors;
-use crate::http::{App, TrustedProxies, router, serve};
+use crate::http::{App, RateLimits, TrustedProxies, router, serve};
 use crate::hub::{
     Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_slack_jobs, run_timer, run_token_uses,
 };
@@ -155,11 +156,10 @@ impl Server {
         let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), key_file, sending.clone());
         let checkpointing = run_checkpoints(Arc::clone(&store), clock.clone(), sending.clone());
         let discarding = run_discarder(Arc::clone(&store), clock.clone(), intake.clone());
-        let hub = Hub::new(Arc::clone(&store), clock, keys, hub_settings, targets, launcher, bootstrap);
+        let hub = Hub::new(Arc::clone(&store), clock.clone(), keys, hub_settings, targets, launcher, bootstrap);
         let hub = Arc::new(hub);
-        let waits = Arc::new(Semaphore::new((connections / 2).max(1)));
-        let unproven = Arc::new(Semaphore::new(UNPROVEN));
-        let app = App { hub: Arc::clone(&hub), stop: intake.clone(), waits, unproven };
+        let limits = RateLimits::new(settings.network.rates, counts_local(settings), clock.clone());
+        let app = app(&hub, limits, connections, &intake);
         let proxies = Arc::new(TrustedProxies::new(settings.network.trusted_proxies.clone()));
         let intake_tasks = vec![
             ("http", tokio::spawn(serve(listener, router(app), proxies, connections, intake.clone()))),
@@ -222,6 +222,28 @@ fn admin_token(settings: &Settings, data: &DataDir) -> Result<(SecretString, Opt
         Some(token) => Ok((token.clone(), None)),
         None => Ok(data.admin_token().map(|(token, file)| (token, Some(file)))?),
     }
+}
+
+/// What the handlers share.
+fn app(hub: &Arc<Hub>, limits: RateLimits, connections: usize, stop: &CancellationToken) -> App {
+    App {
+        hub: Arc::clone(hub),
+        stop: stop.clone(),
+        waits: Arc::new(Semaphore::new((connections / 2).max(1))),
+        unproven: Arc::new(Semaphore::new(UNPROVEN)),
+        limits: Arc::new(limits),
+    }
+}
+
+/// Whether rate limits hold for programs on this machine too. Where people reach the hub under a name of another machine, one
+/// of those programs may be a reverse proxy that passes on everybody's calls.
+fn counts_local(settings: &Settings) -> bool {
+    let host = settings.public_url.as_deref().and_then(|url| Some(Url::parse(url).ok()?.host()?.to_owned()));
+    host.is_some_and(|host| match host {
+        Host::Ipv4(address) => !address.is_loopback(),
+        Host::Ipv6(address) => !address.is_loopback(),
+        Host::Domain(name) => name != "localhost",
+    })
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

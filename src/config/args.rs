@@ -7,7 +7,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::network::NetworkArgs;
-use super::values::{self, LogFormat, TargetList};
+use super::values::{self, LogFormat, MAX_DELIVERY_SECONDS, TargetList};
 use crate::approval::MAX_TIMEOUT_SECONDS;
 
 /// Settings from flags and environment.
@@ -58,6 +58,3 @@ pub struct SettingsArgs {
 
 /// The environment variable of the admin token.
 pub const ADMIN_TOKEN_VARIABLE: &str = "COUNTERSIGN_ADMIN_TOKEN";
-
-/// The maximum of the deadline of one delivery attempt, in seconds.
-pub(super) const MAX_DELIVERY_SECONDS: u32 = 120;

@@ -6,7 +6,7 @@ use crate::unicode::unwrapped;
 /// The prefix of all settings except `REVIEW_TIMEOUT_SEC`.
 const PREFIX: &str = "COUNTERSIGN_";
 /// All variables with the prefix, so that a misspelt one is detected.
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 17] = [
     "COUNTERSIGN_ADMIN_TOKEN",
     "COUNTERSIGN_ALLOW_TARGETS",
     "COUNTERSIGN_CONFIG",
@@ -17,6 +17,9 @@ const VARIABLES: [&str; 14] = [
     "COUNTERSIGN_LOG",
     "COUNTERSIGN_LOG_FORMAT",
     "COUNTERSIGN_PUBLIC_URL",
+    "COUNTERSIGN_RATE_LIMIT_ADDRESS",
+    "COUNTERSIGN_RATE_LIMIT_FAILURES",
+    "COUNTERSIGN_RATE_LIMIT_TOKEN",
     "COUNTERSIGN_TEMPLATES_DIR",
     "COUNTERSIGN_TOKEN",
     "COUNTERSIGN_TRUSTED_PROXIES",

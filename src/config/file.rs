@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
-use super::args::MAX_DELIVERY_SECONDS;
 use super::error::SettingsError;
 use super::values;
-use super::values::LogFormat;
+use super::values::{LogFormat, MAX_DELIVERY_SECONDS};
 use crate::approval::MAX_TIMEOUT_SECONDS;
 use crate::delivery::AllowTarget;
 use crate::shape::{Shaped, without_mark};
@@ -40,6 +39,12 @@ pub(super) struct SettingsFile {
     pub(super) log_format: Option<LogFormat>,
     #[serde(deserialize_with = "proxies")]
     pub(super) trusted_proxies: Option<Vec<IpNet>>,
+    #[serde(deserialize_with = "rate")]
+    pub(super) rate_limit_address: Option<u32>,
+    #[serde(deserialize_with = "rate")]
+    pub(super) rate_limit_token: Option<u32>,
+    #[serde(deserialize_with = "rate")]
+    pub(super) rate_limit_failures: Option<u32>,
 }
 
 impl SettingsFile {
@@ -105,6 +110,11 @@ fn delivery_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 fn bounded<'de, D: Deserializer<'de>>(deserializer: D, max: u32) -> Result<Option<u32>, D::Error> {
     let seconds = u32::deserialize(deserializer)?;
     values::seconds(&seconds.to_string(), max).map(Some).map_err(serde::de::Error::custom)
+}
+
+fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let calls = u32::deserialize(deserializer)?;
+    values::rate(&calls.to_string()).map(Some).map_err(serde::de::Error::custom)
 }
 
 fn targets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<AllowTarget>>, D::Error> {

@@ -19,7 +19,7 @@ use crate::delivery::AllowTarget;
 
 pub use self::args::{ADMIN_TOKEN_VARIABLE, SettingsArgs};
 pub use self::error::SettingsError;
-pub use self::network::{NetworkArgs, NetworkSettings};
+pub use self::network::{NetworkArgs, NetworkSettings, RateSettings};
 pub use self::values::{LogFormat, unknown_log_targets};
 
 /// The settings file, in the working directory.
@@ -69,6 +69,7 @@ impl Settings {
             None if Path::new(FILE).exists() => SettingsFile::read(Path::new(FILE))?,
             None => SettingsFile::default(),
         };
+        let network = NetworkSettings::resolve(args.network, &file);
         let allow_targets = args.allow_targets.map(|lists| lists.into_iter().flat_map(|list| list.0).collect());
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
@@ -83,7 +84,7 @@ impl Settings {
             init: args.init,
             log: args.log.or(file.log).unwrap_or_else(|| "info,sqlx=warn".to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
-            network: NetworkSettings::resolve(args.network, file.trusted_proxies),
+            network,
         })
     }
 }
@@ -129,6 +130,8 @@ mod tests {
             ("delivery_timeout_sec = 500", "line 1"),
             ("review_timeout_sec = -1", "line 1"),
             ("log = \"inof\"", "line 1"),
+            ("rate_limit_token = -1", "line 1"),
+            ("rate_limit_failures = 6000001", "line 1"),
             ("\ntrusted_proxies = [\"proxy.example.com\"]", "line 2"),
         ] {
             let error = file(text).expect_err(text).to_string();

@@ -14,6 +14,10 @@ use crate::unicode::unwrapped;
 
 /// The minimum length of an admin token that an operator chooses.
 const TOKEN_BYTES: usize = 8;
+/// The maximum of the deadline of one delivery attempt, in seconds.
+pub(super) const MAX_DELIVERY_SECONDS: u32 = 120;
+/// The highest rate limit, in calls a minute.
+const MAX_RATE: u32 = 6_000_000;
 /// The levels of log filters.
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 /// The crates of this program that write log lines.
@@ -93,6 +97,12 @@ pub(super) fn public_url(text: &str) -> Read<String> {
 pub(super) fn seconds(text: &str, max: u32) -> Read<u32> {
     let seconds = unwrapped(text).parse().ok().filter(|seconds| (1..=max).contains(seconds));
     seconds.ok_or_else(|| format!("expected a whole number of seconds between 1 and {max}"))
+}
+
+/// Calls a minute; 0 for no limit.
+pub(super) fn rate(text: &str) -> Read<u32> {
+    let calls = unwrapped(text).parse().ok().filter(|calls| *calls <= MAX_RATE);
+    calls.ok_or_else(|| format!("expected a whole number of calls a minute up to {MAX_RATE}, or 0 for no limit"))
 }
 
 /// Targets, separated by commas; a comma at the end is allowed.

@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::client_address::ClientAddress;
+use super::rate_limit::Counted;
 use super::{App, Problem};
 use crate::codes::Code;
 use crate::hub::{Authentication, HubError};
@@ -19,6 +21,8 @@ const EXPIRES: HeaderName = HeaderName::from_static("countersign-token-expires")
 pub enum Access {
     /// Whoever reaches the hub.
     Open,
+    /// Whoever reaches the hub, as often as they like: health and metrics, for monitoring.
+    Probe,
     /// The signed link in the path is the authority.
     Link,
     /// The sender's signature is the authority.
@@ -36,7 +40,8 @@ pub(super) struct Guard {
 
 /// Lets a call pass whose token has the right, and tells the handler who calls.
 pub(super) async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let (principal, valid_until) = match authenticate(&guard.app, request.headers()).await {
+    let client = guard.app.limits.counted(request.extensions().get::<ClientAddress>());
+    let (principal, valid_until) = match authenticate(&guard.app, client, request.headers()).await {
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
@@ -53,16 +58,27 @@ pub(super) async fn guard(State(guard): State<Guard>, mut request: Request, next
     response
 }
 
-/// The bearer of the call's token, and until when it is valid.
-async fn authenticate(app: &App, headers: &HeaderMap) -> Result<(Principal, Option<Timestamp>), Problem> {
+/// The bearer of the call's token, and until when it is valid. The call is counted.
+async fn authenticate(
+    app: &App,
+    client: Counted,
+    headers: &HeaderMap,
+) -> Result<(Principal, Option<Timestamp>), Problem> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let (scheme, secret) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
     });
-    let refused = |detail: String| Problem::new(Code::Unauthenticated, detail);
+    let refused = |detail: String| {
+        let counted = app.limits.count_address(client).and_then(|()| app.limits.count_failure(client));
+        counted.err().unwrap_or_else(|| Problem::new(Code::Unauthenticated, detail))
+    };
     let secret = bearer.ok_or_else(|| refused("send a token: Authorization: Bearer cs_…".to_owned()))?;
+    app.limits.may_look_up(client, secret)?;
     match app.hub.authenticate(secret).await.map_err(|error| Problem::from(HubError::from(error)))? {
-        Authentication::Known { principal, valid_until } => Ok((principal, valid_until)),
+        Authentication::Known { principal, valid_until } => {
+            app.limits.count_token(client, secret)?;
+            Ok((principal, valid_until))
+        }
         Authentication::Expired(at) => Err(refused(format!("this token expired at {at}: ask an admin for another"))),
         Authentication::Mistyped => {
             Err(refused("this token is mistyped or cut: its last characters do not match the rest".to_owned()))

@@ -202,5 +202,7 @@ fn failure(error: HubError, token: Option<&str>) -> Response {
     let back =
         matches!(error, HubError::Link(LinkProblem::StaleForm)).then(|| token.map(|token| format!("/c/{token}")));
     let problem = Problem::from(error);
-    page_response(problem.status(), &MessagePage::new(heading, problem.detail(), back.flatten()))
+    let mut page = page_response(problem.status(), &MessagePage::new(heading, problem.detail(), back.flatten()));
+    page.extensions_mut().insert(problem.code());
+    page
 }

@@ -155,7 +155,7 @@ mod tests {
 
     const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 
-    /// Everything in 10.0.0.0/8 and 2001:db8:a::/48 is a trusted proxy.
+    /// Everything in `10.0.0.0/8` and `2001:db8:a::/48` is a trusted proxy.
     fn is_trusted(address: IpAddr) -> bool {
         match address {
             IpAddr::V4(address) => address.octets()[0] == 10,

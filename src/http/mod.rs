@@ -14,6 +14,7 @@ mod listener;
 mod log_limit;
 mod pages;
 mod problem;
+mod rate_limit;
 mod router;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ pub use access::Access;
 pub use client_address::{ClientAddress, TrustedProxies};
 pub use listener::serve;
 pub use problem::Problem;
+pub use rate_limit::{COUNTED_ADDRESSES, COUNTED_TOKENS, RateLimits};
 pub use router::{Route, router, routes};
 
 use crate::hub::Hub;
@@ -45,4 +47,5 @@ pub struct App {
     pub waits: Arc<Semaphore>,
     /// Permits for bodies that are read before the sender is authenticated.
     pub unproven: Arc<Semaphore>,
+    pub limits: Arc<RateLimits>,
 }

@@ -42,6 +42,9 @@ struct Document {
     /// The samples that a template fails with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Preview>,
+    /// Seconds after which the call may be repeated.
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -57,12 +60,19 @@ impl Problem {
             outcome: None,
             request: None,
             problems: Vec::new(),
+            retry_after: None,
         }))
     }
 
     /// Adds the invalid part of the input.
     pub(super) fn at(mut self, pointer: impl Into<String>) -> Self {
         self.0.pointer = pointer.into();
+        self
+    }
+
+    /// Adds in how many seconds the call may be repeated.
+    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after = Some(seconds);
         self
     }
 
@@ -190,14 +200,19 @@ const fn link_code(problem: LinkProblem) -> Code {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
-        let challenge = self.code() == Code::Unauthenticated;
+        let (code, retry_after) = (self.code(), self.0.retry_after);
         let mut response = (status, Json(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if challenge {
+        if code == Code::Unauthenticated {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        // For the layers around the handler.
+        response.extensions_mut().insert(code);
         response
     }
 }

@@ -11,6 +11,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::access::{Access, Guard, guard};
 use super::problem::INTERNAL;
+use super::rate_limit::gate;
 use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, pages};
 use crate::codes::Code;
 use crate::identity::Right;
@@ -41,12 +42,16 @@ pub fn router(app: App) -> Router {
                 let guarded = Guard { app: app.clone(), right };
                 route.handler.route_layer(from_fn_with_state(guarded, guard))
             }
-            Access::Open | Access::Link | Access::Signature => route.handler,
+            Access::Open | Access::Link | Access::Signature => {
+                route.handler.route_layer(from_fn_with_state(app.clone(), gate))
+            }
+            Access::Probe => route.handler,
         };
         router.route(route.path, handler)
     });
-    made.fallback(no_such_route)
-        .method_not_allowed_fallback(no_such_method)
+    let limited = from_fn_with_state(app.clone(), gate);
+    made.fallback(no_such_route.layer(limited.clone()))
+        .method_not_allowed_fallback(no_such_method.layer(limited))
         .layer(from_fn(traced))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(|_| {
@@ -91,16 +96,15 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, hand
 
 /// What is open, and what a signature opens.
 fn public() -> Vec<Route> {
-    let open = |path, handler: MethodRouter<App>| Route { method: Method::GET, path, access: Access::Open, handler };
     let get = MethodFilter::GET;
     let post = MethodFilter::POST;
     vec![
-        open("/", on(get, pages::home)),
-        open("/assets/{file}", on(get, assets::asset)),
-        open("/schemas/{file}", on(get, assets::schema)),
-        open("/healthz", on(get, api::health::alive)),
-        open("/readyz", on(get, api::health::ready)),
-        open("/metrics", on(get, api::health::metrics)),
+        route(get, "/", Access::Open, pages::home),
+        route(get, "/assets/{file}", Access::Open, assets::asset),
+        route(get, "/schemas/{file}", Access::Open, assets::schema),
+        route(get, "/healthz", Access::Probe, api::health::alive),
+        route(get, "/readyz", Access::Probe, api::health::ready),
+        route(get, "/metrics", Access::Probe, api::health::metrics),
         route(get, "/c/{token}", Access::Link, callbacks::show),
         route(post, "/c/{token}", Access::Link, callbacks::decide),
         route(MethodFilter::OPTIONS, "/c/{token}", Access::Link, callbacks::options),

@@ -65,7 +65,7 @@ fn rights_table() -> Vec<String> {
 /// The rows of the table of calls there.
 fn calls_table() -> Vec<String> {
     let name = |access: Access| match access {
-        Access::Open => "none".to_owned(),
+        Access::Open | Access::Probe => "none".to_owned(),
         Access::Link => "the signed link".to_owned(),
         Access::Signature => "the sender's signature".to_owned(),
         Access::Right(right) => format!("`{}`", right.as_str()),

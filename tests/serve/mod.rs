@@ -3,6 +3,7 @@
 mod backup;
 mod connections;
 mod files;
+mod limits;
 mod network;
 mod settings;
 mod stopping;
