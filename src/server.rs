@@ -36,7 +36,7 @@ const CALLS: Duration = Duration::from_secs(10);
 const RECORDS: Duration = Duration::from_secs(5);
 
 /// Bodies of unauthenticated calls that are read at the same time: 16 MiB in total.
-const UNPROVEN: usize = 64;
+const UNAUTHENTICATED: usize = 64;
 
 type KeyFileState = (Option<KeyStamp>, Option<Timestamp>);
 
@@ -230,7 +230,7 @@ fn app(hub: &Arc<Hub>, limits: RateLimits, connections: usize, stop: &Cancellati
         hub: Arc::clone(hub),
         stop: stop.clone(),
         waits: Arc::new(Semaphore::new((connections / 2).max(1))),
-        unproven: Arc::new(Semaphore::new(UNPROVEN)),
+        unauthenticated: Arc::new(Semaphore::new(UNAUTHENTICATED)),
         limits: Arc::new(limits),
     }
 }

@@ -103,7 +103,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// How far the clocks of replicas may differ. A stored time is wrong if it is more than this beyond the latest time
-/// that a correct clock could have set: then it was set before a clock was put back.
+/// that a correct clock could have set: then it was set before a clock was set back.
 pub const CLOCK_SLACK: Duration = Duration::from_secs(300);
 
 /// A source of time.
@@ -112,7 +112,7 @@ pub trait Clock: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 
     /// Resolves once [`Clock::now`] has reached `deadline`, after `most` at the latest, or sooner when the clock is put
-    /// back. The caller then checks again: a deadline from before the clock was put back may be too far ahead.
+    /// back. The caller then checks again: a deadline from before the clock was set back may be too far ahead.
     fn sleep_until(&self, deadline: Timestamp, most: Duration) -> BoxFuture<'static, ()>;
 }
 

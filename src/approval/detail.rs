@@ -16,7 +16,7 @@ pub enum Detail {
 }
 
 impl Detail {
-    /// As written on the wire.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",

@@ -32,7 +32,7 @@ pub enum ExecutionStatus {
 }
 
 impl ExecutionStatus {
-    /// As written on the wire.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",

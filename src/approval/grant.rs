@@ -25,7 +25,7 @@ pub enum GrantStatus {
 }
 
 impl GrantStatus {
-    /// As written on the wire.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Scheduled => "scheduled",

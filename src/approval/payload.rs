@@ -17,7 +17,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As written on the wire.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Action => "action",

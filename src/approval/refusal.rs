@@ -57,10 +57,10 @@ pub enum Refusal {
     #[error("the new payload is the same as the current one: nothing would change")]
     NothingChanged,
     /// Approvers may narrow an access window, never widen it.
-    #[error("an approver may only make an access window shorter or start it later, and only for access for a time")]
+    #[error("an approver may only make an access window shorter or start it later, and only for time-limited access")]
     Widened,
     /// The person has reached the daily limit of break-glass.
-    #[error("{person} has broken the glass {per_day} times in the last 24 hours, which is the limit")]
+    #[error("{person} has used break-glass {per_day} times in the last 24 hours, which is the limit")]
     TooOften {
         person: Email,
         /// The limit in 24 hours.
@@ -70,7 +70,7 @@ pub enum Refusal {
     #[error("request {0} has already replaced this one")]
     Replaced(RequestId),
     /// The person has no right to use break-glass.
-    #[error("{0} has no right to break the glass for this resource")]
+    #[error("{0} has no right to use break-glass for this resource")]
     NoBreakGlass(Email),
 }
 

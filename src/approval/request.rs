@@ -28,7 +28,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// As written on the wire.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",

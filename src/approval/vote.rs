@@ -31,7 +31,7 @@ pub enum Assurance {
 }
 
 impl Assurance {
-    /// As written on the wire.
+    /// The name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Link => "link",

@@ -23,7 +23,7 @@ pub(super) struct Client {
         display_order = 900
     )]
     url: HubUrl,
-    /// API token [the hub prints at its start where the admin token is]
+    /// API token [admin token: in the file that the hub names when it starts]
     #[arg(long, env = TOKEN_VARIABLE, hide_env_values = true, value_name = "TOKEN", global = true, display_order = 901)]
     token: Option<SecretString>,
 }

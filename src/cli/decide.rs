@@ -13,10 +13,10 @@ use crate::approval::{Digest, Email, GroupName};
 use crate::channels::text::indented;
 use crate::ids::RequestId;
 
-/// Approve a request, or a changed command instead
+/// Approve a request, or approve it with a changed command
 #[derive(Debug, Args)]
 #[command(after_help = "\
-With --command, that text is approved and run instead of the command asked for; earlier approvals of others no longer count.
+With --command, that text is approved and run instead of the requested command; earlier approvals of others no longer count.
 Without --digest, the request is shown as it is now, and the vote is for exactly that. \
 `countersign request show` shows the digest of the request.
 
@@ -26,7 +26,7 @@ Examples:
 pub(super) struct Approve {
     #[command(flatten)]
     vote: Vote,
-    /// Approve this text instead of the command asked for
+    /// Approve this text instead of the requested command
     #[arg(long, value_name = "TEXT")]
     command: Option<String>,
     /// Approve access for this long instead
@@ -34,7 +34,7 @@ pub(super) struct Approve {
     duration: Option<u32>,
 }
 
-/// Reject a request; this ends it at once, also after approvals by others
+/// Reject a request; enough rejections end it, also after approvals by others
 #[derive(Debug, Args)]
 pub(super) struct Reject {
     #[command(flatten)]

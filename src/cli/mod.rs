@@ -1,4 +1,4 @@
-//! The command line: one file or folder a command. Commands that call a running hub read `COUNTERSIGN_URL` and
+//! The command line: one file or folder for each command. Commands that call a running hub read `COUNTERSIGN_URL` and
 //! `COUNTERSIGN_TOKEN`.
 
 mod analytics;

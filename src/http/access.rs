@@ -1,4 +1,4 @@
-//! Who may call a route, checked before anything else of the call is read.
+//! Authorization of calls: checks the token and its right before the body is read.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -19,13 +19,13 @@ const EXPIRES: HeaderName = HeaderName::from_static("countersign-token-expires")
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Whoever reaches the hub.
+    /// Everyone.
     Open,
-    /// Whoever reaches the hub, as often as they like: health and metrics, for monitoring.
+    /// Everyone, without a rate limit: health and metrics, for monitoring.
     Probe,
-    /// The signed link in the path is the authority.
+    /// The signed link in the path authorizes the call.
     Link,
-    /// The sender's signature is the authority.
+    /// The sender's signature authorizes the call.
     Signature,
     /// A token whose scope gives this right.
     Right(Right),
@@ -38,7 +38,7 @@ pub(super) struct Guard {
     pub(super) right: Right,
 }
 
-/// Lets a call pass whose token has the right, and tells the handler who calls.
+/// Passes calls whose token has the right, with the principal for the handler.
 pub(super) async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let client = guard.app.limits.counted(request.extensions().get::<ClientAddress>());
     let (principal, valid_until) = match authenticate(&guard.app, client, request.headers()).await {
@@ -79,7 +79,7 @@ async fn authenticate(
             app.limits.count_token(client, secret)?;
             Ok((principal, valid_until))
         }
-        Authentication::Expired(at) => Err(refused(format!("this token expired at {at}: ask an admin for another"))),
+        Authentication::Expired(at) => Err(refused(format!("this token expired at {at}: ask an admin for a new one"))),
         Authentication::Mistyped => {
             Err(refused("this token is mistyped or cut: its last characters do not match the rest".to_owned()))
         }

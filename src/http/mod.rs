@@ -46,6 +46,6 @@ pub struct App {
     /// Permits for calls that wait for a decision; without a permit, a call is answered at once.
     pub waits: Arc<Semaphore>,
     /// Permits for bodies that are read before the sender is authenticated.
-    pub unproven: Arc<Semaphore>,
+    pub unauthenticated: Arc<Semaphore>,
     pub limits: Arc<RateLimits>,
 }

@@ -28,7 +28,7 @@ pub struct Route {
 
 /// Every route of the hub.
 pub fn routes() -> Vec<Route> {
-    [public(), requests(), access(), configuration(), templates(), endpoints(), deliveries(), administration()]
+    [public(), requests(), grants(), configuration(), templates(), endpoints(), deliveries(), administration()]
         .into_iter()
         .flatten()
         .collect()
@@ -94,7 +94,7 @@ fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, hand
     route(MethodFilter::DELETE, path, Access::Right(right), handler)
 }
 
-/// What is open, and what a signature opens.
+/// Routes without a token.
 fn public() -> Vec<Route> {
     let get = MethodFilter::GET;
     let post = MethodFilter::POST;
@@ -140,8 +140,8 @@ fn requests() -> Vec<Route> {
     ]
 }
 
-/// Access for a time, and the accounts by which a person decides in a chat.
-fn access() -> Vec<Route> {
+/// Time-limited access, and the chat accounts of people.
+fn grants() -> Vec<Route> {
     use api::{grants, identities};
 
     vec![

@@ -1,4 +1,4 @@
-//! Who sends a call, by its token.
+//! Authentication of calls by their token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::store::tokens::{self, Credential};
 use crate::time::Timestamp;
 
-/// So long before a token ends, its use is logged as a warning.
+/// Period before expiry in which the use of a token logs a warning.
 const WARN_BEFORE: Duration = Duration::from_secs(7 * 86_400);
 /// How often uses are written.
 const PERIOD: Duration = Duration::from_secs(30);
@@ -24,9 +24,9 @@ pub enum Authentication {
         /// Until when this secret is valid, when it ends at all.
         valid_until: Option<Timestamp>,
     },
-    /// Its time was over then.
+    /// It expired then.
     Expired(Timestamp),
-    /// Its checksum is not that of the rest.
+    /// The checksum does not match.
     Mistyped,
     Unknown,
 }
@@ -87,7 +87,7 @@ impl Hub {
 fn warn_of_end(token: &Token, valid_until: Option<Timestamp>, now: Timestamp) {
     if let Some(end) = valid_until.filter(|end| *end <= now + WARN_BEFORE) {
         let (token, name) = (token.id.to_string(), token.name.as_str());
-        tracing::warn!(token, name, expires_at = %end, "a token that is in use ends soon: rotate it");
+        tracing::warn!(token, name, expires_at = %end, "a token that is in use expires soon: rotate it");
     }
 }
 

@@ -1,4 +1,4 @@
-//! When tokens were used, in memory until it is written: a call costs no write.
+//! Collects the times of token uses in memory, so that a call costs no write.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,8 +11,7 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 
 /// The hours in which tokens were used.
 ///
-/// What was noted and not written is lost when the process is killed: the last use on record is then up to half a minute of calls too
-/// early.
+/// When the process is killed, up to 30 seconds of uses are not recorded.
 #[derive(Default)]
 pub(super) struct TokenUses {
     /// A std mutex: held for a look-up, never across an await. One entry for each token used in this hour.
@@ -30,7 +29,7 @@ impl TokenUses {
         let hour = hour_of(now);
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         match noted.get(&id) {
-            // Also when the clock was put back.
+            // Also when the clock was set back.
             Some(known) if known.hour >= hour => false,
             _ => {
                 noted.insert(id, Noted { hour, is_written: false });

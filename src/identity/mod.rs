@@ -1,8 +1,8 @@
-//! Who calls, and what they may do: tokens and their secrets, scopes, and the rights that a scope gives.
+//! Callers and their rights: tokens, their secrets, scopes, and the rights of each scope.
 //!
-//! [`Right`] is the one table of who may do what. The router names the right of each route, and each service asks for the same one, so
-//! that a service is as safe when something else than HTTP calls it. What a right is about (whose request, which resource) is decided
-//! by the services.
+//! [`Right`] is the table of what each scope may do. It is checked twice: the router checks the right of a route before
+//! it reads the body, and the service checks it again, because a service can be called by more than HTTP. The services
+//! also check which requests and resources the right covers.
 
 mod principal;
 mod rights;

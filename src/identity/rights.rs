@@ -1,4 +1,4 @@
-//! The one table of who may do what.
+//! The rights of each scope.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,24 +42,24 @@ impl Scope {
     }
 }
 
-/// Something that a scope permits. Which requests and resources it covers is a further question, which the services answer.
+/// Something that a scope permits. The services check which requests and resources it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
     /// What every token may do, as far as it concerns its own person and requests.
     Participate,
     /// Ask, and cancel, revise and use what it asked for.
     Ask,
-    /// See what would become of a request.
+    /// Evaluate a request without creating it.
     Evaluate,
     /// List requests of others.
     ListRequests,
     /// Approve and reject.
     Vote,
-    /// End access, or forbid a run, that was approved.
+    /// Revoke an approved access or execution.
     Revoke,
-    /// Go ahead in an emergency.
+    /// Use break-glass.
     BreakGlass,
-    /// Judge afterwards whether an emergency was one.
+    /// Review a use of break-glass.
     ReviewEmergency,
     /// Read who has access to what.
     ReadAccess,

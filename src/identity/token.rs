@@ -1,4 +1,4 @@
-//! API tokens and their secrets. The hub keeps a digest of a secret and nothing else of it.
+//! API tokens and their secrets. The hub stores only a digest of a secret.
 
 use std::collections::BTreeSet;
 
@@ -32,15 +32,15 @@ pub struct Token {
     pub person: Option<Email>,
     /// The resources that it is limited to; empty for no limit.
     pub resources: BTreeSet<ResourceName>,
-    /// Held by a program that acts for people: it names one with each request, and never goes ahead by itself.
+    /// Belongs to a program that acts for people: each request names a person, and it may not use break-glass.
     pub agent: bool,
     pub created_at: Timestamp,
-    /// From when on it is void; `None` for never.
+    /// When it expires; `None` for never.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Token {
-    /// Whether it is void at `now`.
+    /// Whether it has expired at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| now >= end)
     }
@@ -106,7 +106,7 @@ impl BootstrapToken {
         Self(digest_of_secret(secret))
     }
 
-    /// Whether `secret` is it, in constant time.
+    /// Whether this is the digest of the admin token, in constant time.
     pub fn matches(&self, secret: &Digest) -> bool {
         self.0.as_bytes().ct_eq(secret.as_bytes()).into()
     }

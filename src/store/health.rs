@@ -141,8 +141,8 @@ pub async fn failing(session: &mut Session) -> Result<Vec<EndpointId>, StoreErro
     rows.iter().map(IdRow::id).collect()
 }
 
-/// The endpoints to probe at `now`. Also those with a probe after `beyond`, a time that only a clock that was put back
-/// since can have set.
+/// The endpoints to probe at `now`. Also those with a probe after `beyond`: it was set before the clock
+/// was set back.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.

@@ -47,7 +47,7 @@ pub async fn forget(session: &mut Session, endpoint: EndpointId) -> Result<(), S
 /// The longest time between two checks of an endpoint, in seconds.
 pub const MOST_SECONDS: u32 = 604_800;
 
-/// The endpoints whose check is due. Also those whose check is after [`beyond`]: the clock was put back since it was
+/// The endpoints whose check is due. Also those whose check is after [`beyond`]: the clock was set back since it was
 /// set.
 ///
 /// # Errors

@@ -148,8 +148,8 @@ pub async fn running(session: &mut Session, endpoint: EndpointId) -> Result<Opti
     row.map(Row::into_replay).transpose()
 }
 
-/// Up to `limit` replays whose next step is due at `now`. Also those whose step is after `beyond`, a time that only a
-/// clock that was put back since can have set.
+/// Up to `limit` replays whose next step is due at `now`. Also those whose step is after `beyond`: it was set
+/// before the clock was set back.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.

@@ -1,4 +1,4 @@
-//! API tokens. Of each secret a digest is kept, and nothing else of it.
+//! API tokens. Only a digest of each secret is stored.
 
 use std::sync::Arc;
 

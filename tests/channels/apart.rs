@@ -100,9 +100,9 @@ fn context_values_come_below_the_hubs_own_text_under_their_heading() {
         let message = rendered(channel, "request.created", vec![slot("dba", false)]);
         let all = read(channel, &message);
         let place = |part: &str| place(&all, part);
-        let (rule, asked, approved) = (place("rule-0"), place("Asked by"), place("Approved so far"));
+        let (rule, asked, approved) = (place("rule-0"), place("Requested by"), place("Approved so far"));
         let (votes, heading) =
-            (place("dana@example.com"), place("Context, as the requester gave it (1 more not shown here):"));
+            (place("dana@example.com"), place("Context from the requester (1 more not shown here):"));
         assert!(rule < asked && asked < approved && approved.max(votes) < heading, "{}: {all:?}", channel.as_str());
         for name in FORGED {
             let below = all[heading + 1..].iter().filter(|(_, text)| text.contains(name)).count();
@@ -118,7 +118,7 @@ fn context_values_come_below_the_hubs_own_text_under_their_heading() {
 fn excluded_people_are_shown_with_the_source_of_the_exclusion() {
     for channel in chat_channels() {
         let all = read(channel, &rendered(channel, "request.created", vec![slot("dba", false)]));
-        let (why, row) = (place(&all, "Why, as the requester gave it"), place(&all, "omar@example.com"));
+        let (why, row) = (place(&all, "Reason from the requester"), place(&all, "omar@example.com"));
         let shown = all[row].1.replace(['\\', '\u{2060}'], "");
         for one in [
             "omar@example.com (on whose behalf it is requested, as the requester gave it)",
@@ -148,7 +148,7 @@ fn a_context_that_is_not_shown_is_counted() {
             (nested.clone(), "2 not shown here"),
         ] {
             let message = rendered_with(channel, "request.created", vec![slot("dba", false)], &context).to_string();
-            assert!(message.contains(&format!("Context, as the requester gave it: {shown}")), "{context}: {message}");
+            assert!(message.contains(&format!("Context from the requester: {shown}")), "{context}: {message}");
         }
         for nothing in [json!(null), json!({})] {
             let message = rendered_with(channel, "request.created", vec![slot("dba", false)], &nothing).to_string();

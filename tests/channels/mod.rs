@@ -122,7 +122,7 @@ fn every_channel_shows_the_same_facts() {
             "update orders",
             "Nora Lind",
             "nora@example.com",
-            "Why, as the requester gave it",
+            "Reason from the requester",
             "Because it is needed.",
             "May reject, not approve",
             "lea@example.com (listed in the policy)",

@@ -144,7 +144,7 @@ async fn a_hub_continues_when_the_machines_clock_is_set_back() {
     let decided = call(post.clone(), path, json!({"on_behalf_of": "dana@example.com"})).await;
     assert!(moment(&decided["decided_at"]) >= moment(&request["created_at"]), "{decided}");
     let fresh = call(post, "/v1/requests".to_owned(), ask).await;
-    assert!(moment(&fresh["created_at"]) < moment(&request["created_at"]), "the clock was put back: {fresh}");
+    assert!(moment(&fresh["created_at"]) < moment(&request["created_at"]), "the clock was set back: {fresh}");
     receiver.wait_for(3).await;
     hub.kill().await;
 }

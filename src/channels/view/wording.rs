@@ -43,7 +43,7 @@ pub(super) fn of(kind: &str, subject: &Value) -> Wording {
             wording("🔁 Replaced by a newer request", said, "emphasis")
         }
         "request.undecidable" => wording(
-            "⚠ Nobody can decide this any more",
+            "⚠ Too few people are left to approve this",
             "Too few people in its groups may still approve it",
             "attention",
         ),

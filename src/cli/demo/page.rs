@@ -90,7 +90,7 @@ impl Event {
         let rows = [
             ("resource", "/data/request/resource"),
             ("status", "/data/request/status"),
-            ("asked by", "/data/request/requester/email"),
+            ("requested by", "/data/request/requester/email"),
             ("request", "/data/request/id"),
             ("endpoint", "/data/endpoint/name"),
         ];

@@ -220,7 +220,7 @@ impl Run<'_> {
         self.summary.request = Some(asked.clone());
         let digest = plan.payload.digest().map_err(|error| Stopped::Usage(error.to_string()))?;
         if asked.revision == 1 && asked.digest != digest {
-            let text = format!("{}: the hub recorded another command than the one that was asked for", asked.id);
+            let text = format!("{}: the hub recorded a different command from the requested one", asked.id);
             return Err(Stopped::NoAnswer(text));
         }
         // Who can decide is useful, but not required: an older hub may not know it, and a token may not be allowed to

@@ -13,7 +13,7 @@ pub(in crate::cli) fn summary(request: &Shown) -> String {
         _ => format!("{}\n", request.outcome()),
     };
     field(&mut text, "resource", &request.resource);
-    field(&mut text, "asked by", &format!("{} at {}", request.requester.who(), request.created_at));
+    field(&mut text, "requester", &format!("{} at {}", request.requester.who(), request.created_at));
     if let Some(reason) = &request.reason {
         field(&mut text, "reason", reason);
     }
@@ -128,7 +128,7 @@ mod tests {
         let text = summary(&Shown::read(answer, None).unwrap());
         for part in [
             "req_0190c0de0190c0de0190c0de0190c0de: approved by dana@example.com\n",
-            "  asked by    nora@example.com at 2026-11-21T22:00:00.000000Z\n",
+            "  requester   nora@example.com at 2026-11-21T22:00:00.000000Z\n",
             "  command\n    psql -c 'delete from carts where old'\n",
             "  changed by  dana@example.com (approver): not all\n    -delete\n    +delete where old\n",
             "  vote        dana@example.com approved for dba: not all\n",

@@ -79,7 +79,7 @@ impl Dispatcher {
             launcher.set_awake();
             next_poll = next_poll.min(launcher.earliest_due());
             let now = clock.now();
-            // A poll further ahead than the interval was planned before the clock was put back.
+            // A poll further ahead than the interval was planned before the clock was set back.
             if polls_now || next_poll <= now || next_poll > now + POLL_INTERVAL {
                 launcher.begin_poll();
                 next_poll = self.round().await.unwrap_or_else(|error| {

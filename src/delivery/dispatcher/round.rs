@@ -60,7 +60,7 @@ impl Dispatcher {
             .fold(next_poll, Timestamp::min))
     }
 
-    /// Corrects due times and leases that lie too far ahead: the clock was put back after they were set, perhaps by
+    /// Corrects due times and leases that lie too far ahead: the clock was set back after they were set, perhaps by
     /// years. Without this, such a delivery would not be sent until the clock reaches that time again.
     async fn correct_times(
         &mut self,
@@ -75,7 +75,7 @@ impl Dispatcher {
                 .launcher
                 .write(move |tx| Box::pin(async move { queue::bring_forward(tx.session(), beyond, now, PART).await }))
                 .await?;
-            tracing::warn!(moved, "the clock was put back: deliveries that were due too far ahead are retried now");
+            tracing::warn!(moved, "the clock was set back: deliveries that were due too far ahead are retried now");
             self.launcher.note_due(now);
         }
         let beyond = now + self.launcher.context.lease() + CLOCK_SLACK;
@@ -85,7 +85,7 @@ impl Dispatcher {
                 .launcher
                 .write(move |tx| Box::pin(async move { queue::release_beyond(tx.session(), beyond, now).await }))
                 .await?;
-            tracing::warn!(released, "the clock was put back: leases without a living owner were ended");
+            tracing::warn!(released, "the clock was set back: leases without a living owner were ended");
         }
         if lease.is_none_or(|lease| lease <= beyond) || is_abandoned {
             self.overlong_leases_since = None;

@@ -46,7 +46,7 @@ async fn beat(tx: &mut Tx, launcher: &Arc<Launcher>, id: EndpointId, now: Timest
     let every = endpoint.as_ref().and_then(|endpoint| endpoint.heartbeat_seconds);
     let (Some(endpoint), Some(seconds)) = (endpoint, every) else { return heartbeats::forget(tx.session(), id).await };
     let every = Duration::from_secs(seconds.into());
-    // An attempt in the future was made before the clock was put back, an unknown time ago.
+    // An attempt in the future was made before the clock was set back, an unknown time ago.
     let last = heartbeats::last_attempt(tx.session(), id).await?.filter(|last| *last <= now + CLOCK_SLACK);
     if let Some(next) = last.map(|last| last + every).filter(|next| *next > now) {
         return heartbeats::put_off(tx.session(), id, next).await;

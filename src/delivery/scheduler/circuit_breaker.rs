@@ -43,7 +43,7 @@ impl Breaker {
     pub(super) fn admit(self, now: Timestamp) -> Admission {
         match self {
             Self::Closed | Self::Failing(_) => Admission::Free,
-            // An end too far ahead was set before the clock was put back.
+            // An end too far ahead was set before the clock was set back.
             Self::Open { until, .. } if until <= now || until > now + LONGEST => Admission::Probe,
             Self::Open { until, .. } => Admission::NotBefore(until),
             Self::Probing { .. } => Admission::AfterProbe,
@@ -150,6 +150,6 @@ mod tests {
             breaker.failed(at(0), 1.0);
         }
         assert_eq!(breaker.admit(at(0)), Admission::NotBefore(at(10_000)));
-        assert_eq!(breaker.admit(at(-1)), Admission::Probe, "the clock was put back");
+        assert_eq!(breaker.admit(at(-1)), Admission::Probe, "the clock was set back");
     }
 }

@@ -80,7 +80,7 @@ impl RateLimiter {
     /// Returns when a message may be sent, if not now. Takes no token.
     pub(super) fn not_before(&self, now: Timestamp) -> Option<Timestamp> {
         let at = self.next - self.burst;
-        // A wait of more than one interval means that the clock was put back. It is ignored.
+        // A wait of more than one interval means that the clock was set back. It is ignored.
         (at > now && at <= now + self.interval).then_some(at)
     }
 

@@ -26,7 +26,7 @@ pub struct RetrySchedule {
 }
 
 impl Default for RetrySchedule {
-    /// Twelve attempts within about four and a half hours at most.
+    /// Twelve attempts within 4 h 37 min at most.
     fn default() -> Self {
         Self {
             first: Duration::from_secs(2),

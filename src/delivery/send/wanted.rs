@@ -44,7 +44,7 @@ pub(in crate::delivery) async fn unwanted(
     Ok(request.and_then(|request| too_late(&event.subject, request, now)))
 }
 
-/// Whether what was read at `seen_at` may still be used. Not if that is in the future: the clock was put back, by an
+/// Whether what was read at `seen_at` may still be used. Not if that is in the future: the clock was set back, by an
 /// unknown time.
 fn is_current(seen_at: Timestamp, now: Timestamp) -> bool {
     seen_at <= now && now.since(seen_at) <= CURRENT
@@ -76,7 +76,7 @@ mod tests {
     fn a_state_read_just_now_is_current() {
         assert!(is_current(NOW, NOW) && is_current(NOW - CURRENT, NOW));
         assert!(!is_current(NOW - CURRENT - Duration::from_micros(1), NOW));
-        assert!(!is_current(NOW + Duration::from_micros(1), NOW), "the clock was put back");
+        assert!(!is_current(NOW + Duration::from_micros(1), NOW), "the clock was set back");
     }
 
     #[test]

@@ -35,7 +35,7 @@ async fn read(app: &App, request: Request) -> Answer<(HeaderMap, Bytes)> {
     let headers = request.headers().clone();
     app.hub.check_slack_head(signed(&headers, &[]))?;
     let full = |_| Problem::new(Code::Busy, "too many concurrent calls from Slack: try again");
-    let _permit = app.unproven.try_acquire().map_err(full)?;
+    let _permit = app.unauthenticated.try_acquire().map_err(full)?;
     Ok((headers, read_body(request, app).await?))
 }
 

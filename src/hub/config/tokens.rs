@@ -43,10 +43,10 @@ pub struct TokenInput {
     /// The resources that it is limited to; none for no limit.
     #[serde(default)]
     pub resources: BTreeSet<ResourceName>,
-    /// Whether a program holds it that acts for people.
+    /// Whether it belongs to a program that acts for people.
     #[serde(default)]
     pub agent: bool,
-    /// From when on it is void; `null` for never; 90 days from now when absent.
+    /// When it expires: `null` for never, 90 days from now when absent.
     #[serde(default, deserialize_with = "given")]
     pub expires_at: Option<Option<Timestamp>>,
 }
@@ -55,7 +55,7 @@ pub struct TokenInput {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RotateTokenInput {
-    /// How long the earlier secret stays valid; 0 makes all earlier ones void at once.
+    /// How long the earlier secret stays valid; 0 ends all earlier ones at once.
     pub overlap_seconds: Option<u32>,
     /// As in [`TokenInput`]; when absent, a token that expires is valid for 90 more days.
     #[serde(deserialize_with = "given")]
@@ -180,8 +180,8 @@ impl Hub {
                     let token = Token { expires_at: input.expires_at.unwrap_or(renewed), ..token };
                     if tokens::rotate(tx.session(), &token, &digest, retires_at, now).await? > MAX_RETIRED {
                         let detail = format!(
-                            "{MAX_RETIRED} earlier secrets are valid still: wait until one has retired, or make all of \
-                             them void with overlap_seconds 0"
+                            "{MAX_RETIRED} earlier secrets are still valid: wait until one expires, or end all of them \
+                             with overlap_seconds 0"
                         );
                         return Err(HubError::conflict(Code::TooManySecrets, detail));
                     }
@@ -222,15 +222,15 @@ fn checked(input: TokenInput, now: Timestamp) -> Result<Token, HubError> {
     input::text("/name", &name, limits::SHORT)?;
     input::count("/resources", resources.len(), limits::ITEMS)?;
     if scope == Scope::Approver && person.is_none() {
-        let detail = "an approver token is a person's own: name the person";
+        let detail = "an approver token belongs to a person: set person";
         return Err(HubError::invalid(Code::PersonRequired, "/person", detail));
     }
     if agent && scope != Scope::Requester {
-        let detail = "an agent asks and uses what was approved: its token has the scope requester";
+        let detail = "agent is allowed only with the scope requester";
         return Err(HubError::invalid(Code::InvalidToken, "/agent", detail));
     }
     if !resources.is_empty() && !matches!(scope, Scope::Requester | Scope::Decider) {
-        let detail = "resources limit tokens of the scopes requester and decider only";
+        let detail = "resources are allowed only with the scopes requester and decider";
         return Err(HubError::invalid(Code::InvalidToken, "/resources", detail));
     }
     let expires_at = expires_at.unwrap_or(Some(now + LIFETIME));

@@ -106,7 +106,7 @@ fn check_person(caller: &Principal, person: Option<&Email>) -> Result<(), HubErr
         && !caller.has(Scope::Auditor)
         && person != Some(own)
     {
-        return Err(HubError::Forbidden(format!("this token asks about {own} only")));
+        return Err(HubError::Forbidden(format!("this token can only read the access of {own}")));
     }
     if caller.person().is_none() {
         require(caller, Right::ReadAccess)?;

@@ -283,7 +283,7 @@ fn check_bounds(ask: &Ask) -> Result<(), HubError> {
 /// The requester. A person's token asks for that person; a system's token names the requester, or asks for itself.
 fn requester(caller: &Principal, given: Option<Requester>) -> Result<Requester, HubError> {
     if caller.is_agent() && given.as_ref().is_none_or(|given| given.acting_for.is_none()) {
-        let detail = "an agent asks for a person: name that person";
+        let detail = "an agent's request needs requester.acting_for: the person whom the agent acts for";
         return Err(HubError::invalid(Code::ActingForRequired, "/requester/acting_for", detail));
     }
     let owner = caller.person();

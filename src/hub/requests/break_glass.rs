@@ -41,7 +41,7 @@ impl Hub {
         input::text("/reason", &input.reason, limits::REASON)?;
         require(caller, Right::BreakGlass)?;
         if caller.is_agent() {
-            return Err(HubError::Forbidden("an agent cannot break the glass: a person has to".to_owned()));
+            return Err(HubError::Forbidden("only a person can use break-glass, not an agent".to_owned()));
         }
         let Some(by) = caller.person().cloned() else {
             return Err(HubError::Forbidden("this requires a token that belongs to a person".to_owned()));
@@ -77,7 +77,7 @@ impl Hub {
             return Err(HubError::Forbidden("this requires a token that belongs to a person".to_owned()));
         };
         if by == open.by || request.is_asker(&by) {
-            let detail = format!("{by} is the requester or broke the glass: another person must review it");
+            let detail = format!("{by} is the requester or used break-glass: another person must review it");
             return Err(HubError::Forbidden(detail));
         }
         let (clock, actor) = (self.clock.clone(), caller.actor());

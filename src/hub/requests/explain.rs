@@ -228,7 +228,7 @@ fn missing(request: &Request, slots: &[SlotExplanation], roster: &Roster) -> Str
             .map(|slot| format!("{} of group {}", slot.missing, slot.group))
             .collect();
         let enough = satisfiable(&request.terms.slots, roster, |person| request.is_in_conflict(person));
-        let hopeless = if enough { "" } else { "; but too few people are left who could approve" };
+        let hopeless = if enough { "" } else { ", but too few people are left to approve" };
         return format!("waits for approvals: {}{hopeless}", open.join(", "));
     };
     let by: Vec<&str> = decision.by.iter().map(Email::as_str).collect();

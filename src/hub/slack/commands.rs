@@ -143,7 +143,7 @@ fn whole(request: &Request, now: Timestamp) -> String {
     let reason = request
         .reason
         .as_deref()
-        .map(|reason| format!("\n*Why, as the requester gave it:* {}", slack_text(cut(reason, LONG).0)));
+        .map(|reason| format!("\n*Reason from the requester:* {}", slack_text(cut(reason, LONG).0)));
     let end = match request.status {
         Status::Pending => format!("{} left", duration(request.expires_at.since(now).as_secs())),
         status => status.as_str().to_owned(),
@@ -159,7 +159,7 @@ fn whole(request: &Request, now: Timestamp) -> String {
         })
         .collect();
     format!(
-        "*{}*, asked by {} ({end}){command}{}{}{}\n{} · revision {}",
+        "*{}*, requested by {} ({end}){command}{}{}{}\n{} · revision {}",
         request.resource,
         slack_text(&request.requester.who()),
         reason.unwrap_or_default(),

@@ -115,7 +115,7 @@ impl Hub {
             }
         };
         let any = accepting.clone().next().filter(|_| matches!(work.action, SlackAction::Command { .. }));
-        let detail = "no endpoint of this app accepts members of this workspace, or sent this message";
+        let detail = "this app has no endpoint for members of this workspace, or none that sent this message";
         accepting.find(is_addressed).or(any).ok_or_else(|| HubError::Forbidden(detail.to_owned()))
     }
 

@@ -176,8 +176,8 @@ impl ClaimedRow {
     }
 }
 
-/// Makes up to `limit` deliveries due now whose due time is after `beyond`, so that only a clock that was put back
-/// since can have set it; returns how many.
+/// Makes up to `limit` deliveries due now whose due time is after `beyond`: it was set before the clock was
+/// set back. Returns how many.
 ///
 /// # Errors
 /// When the database fails.
@@ -202,8 +202,8 @@ pub async fn release_overrun(session: &mut Session, now: Timestamp) -> Result<u6
     release(session, (FIRST, now), now).await
 }
 
-/// Like [`release_overrun`], for deliveries whose lease ends after `beyond`, so that only a clock that was put back
-/// since can have set it.
+/// Like [`release_overrun`], for deliveries whose lease ends after `beyond`: it was set before the clock was set
+/// back.
 ///
 /// # Errors
 /// When the database fails.

@@ -29,7 +29,7 @@
 //! makes these deliveries `pending` again, and records an attempt of class `lost`: it is unknown whether the message
 //! was sent. On SQLite no other process can use the database, so a starting hub takes over all leases at once
 //! ([`release_all`]). Leases and due times are by the clocks of the replicas. Those that lie further ahead than a
-//! correct clock can have set were set before a clock was put back, and are repaired: [`release_beyond`],
+//! correct clock can have set were set before a clock was set back, and are repaired: [`release_beyond`],
 //! [`bring_forward`].
 //!
 //! What may be lost, and what may not: a delivery is created with its event in one transaction, and ends in exactly one

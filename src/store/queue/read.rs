@@ -81,7 +81,7 @@ pub async fn request_now(session: &mut Session, id: RequestId) -> Result<Option<
     Ok(Some(RequestNow { status, revision, expires_at: Timestamp::from_micros(expires_at) }))
 }
 
-/// The latest due time and the latest end of a lease, to detect that a clock was put back.
+/// The latest due time and the latest end of a lease, to detect that a clock was set back.
 ///
 /// # Errors
 /// When the database fails.

@@ -54,8 +54,8 @@ pub async fn add(
     Ok(session.execute(sql, args![id, &endpoint, work, now]).await? == 1)
 }
 
-/// Claims up to `limit` jobs that are due. Also those that are due long after `until`, which only a clock that was put
-/// back since can have set. They are due again at `until`, unless they end before. A job whose row cannot be read is
+/// Claims up to `limit` jobs that are due. Also those that are due long after `until`: that was set before the
+/// clock was set back. They are due again at `until`, unless they end before. A job whose row cannot be read is
 /// ended: it would be claimed again and again.
 ///
 /// # Errors

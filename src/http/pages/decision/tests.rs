@@ -174,7 +174,7 @@ fn the_hubs_own_rows_contain_no_text_of_the_requester() {
     page.request.reason = Some("because of OPS-1".to_owned());
     let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
     let (before, inside) = given(&html);
-    for (row, person) in [("Asked by", "bot"), ("Acting for", "nora"), ("Beneficiary", "olga")] {
+    for (row, person) in [("Requested by", "bot"), ("Acting for", "nora"), ("Beneficiary", "olga")] {
         assert!(before.contains(&format!("<dt>{row}</dt><dd><b>{person}@example.com</b></dd>")), "{row}: {before}");
     }
     for given in
