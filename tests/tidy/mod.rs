@@ -3,6 +3,7 @@
 mod circles;
 mod docs;
 mod lengths;
+mod words;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
