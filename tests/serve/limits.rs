@@ -43,7 +43,7 @@ fn assert_limited(answer: &Answer, seconds: &str) {
 }
 
 #[tokio::test]
-async fn whoever_fails_too_often_waits_while_valid_tokens_and_links_from_there_pass() {
+async fn an_address_that_fails_too_often_waits_while_valid_tokens_and_links_from_there_pass() {
     let hub = hub(RateSettings::default()).await.with_policy().await;
     let token = hub.new_secret("ci").await;
     let wrong = [

@@ -89,7 +89,7 @@ fn one_place_reads_the_machines_time() {
     assert_eq!(readers, ["time.rs knows jiff::Timestamp::now"]);
 }
 
-/// What others wrote is made safe to look at by `channels/text`; whoever cuts, prints or logs without it has to be one of these.
+/// What others wrote is made safe to look at by `channels/text`; each file that cuts, prints or logs without it has to be listed here.
 #[test]
 fn text_of_others_goes_one_way() {
     let cutters = offenders("", &["floor_char_boundary", "ceil_char_boundary"]);

@@ -56,7 +56,7 @@ impl RateTable {
             if place.caller != caller {
                 *place = Place { caller, ..FREE };
             }
-            // Further ahead than a caller can be: the clock was put back.
+            // Further ahead than a caller can be: the clock was set back.
             let next = if place.next > now + self.window { now } else { place.next.max(now) } + self.interval;
             let wait = next.since(now + self.window);
             if wait.is_zero() {
@@ -137,7 +137,7 @@ mod tests {
         assert!(table.count(&"a", START).is_err());
     }
 
-    /// The table has the places that it began with: whoever comes takes one from another. Who is over the limit keeps its own.
+    /// The table has the places that it began with: a new caller takes one from another. Who is over the limit keeps its own.
     #[test]
     fn a_crowd_of_addresses_takes_no_more_memory() {
         let table = RateTable::new(32_768, 20);

@@ -270,7 +270,7 @@ impl Hub {
     }
 }
 
-/// Whoever is accepted must have claimed the execution, know the fence, and report before the lease ends.
+/// Everyone who is accepted must have claimed the execution, know the fence, and report before the lease ends.
 fn check_holder(world: &World, executor: usize, fence: u64) -> Result<(), Property> {
     let held = world.answered[executor] && fence == FENCE;
     if held && world.now < world.diary.lease_until { Ok(()) } else { Err(Property::ReportedByTheHolderInTime) }
