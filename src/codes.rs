@@ -60,6 +60,7 @@ codes! {
     FormStale = "form_stale", 403;
     GuardrailExample = "guardrail_example", 422;
     HighRisk = "high_risk", 403;
+    HttpsRequired = "https_required", 400;
     IdempotencyKeyReused = "idempotency_key_reused", 409;
     IdentityTaken = "identity_taken", 409;
     InUse = "in_use", 409;

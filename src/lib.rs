@@ -15,6 +15,7 @@ pub mod data_dir;
 pub mod delivery;
 pub mod descriptors;
 mod file_owner;
+mod file_stamp;
 pub mod http;
 pub mod hub;
 pub mod identity;

@@ -18,10 +18,11 @@ use url::{Host, Url};
 
 use crate::channels::{Channels, TemplatesError};
 use crate::config::Settings;
-use crate::data_dir::{DataDir, DataDirError, KeyStamp, watch_keys};
+use crate::data_dir::{DataDir, DataDirError, watch_keys};
 use crate::delivery::{Dispatcher, Egress, EgressError, RetrySchedule, SendContext, TargetPolicy, run_discarder};
 use crate::descriptors;
-use crate::http::{App, RateLimits, TrustedProxies, router, serve};
+use crate::file_stamp::FileStamp;
+use crate::http::{App, Front, RateLimits, Tls, TlsError, TrustedProxies, router, serve, watch_certificate};
 use crate::hub::{
     Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_slack_jobs, run_timer, run_token_uses,
 };
@@ -38,7 +39,7 @@ const RECORDS: Duration = Duration::from_secs(5);
 /// Bodies of unauthenticated calls that are read at the same time: 16 MiB in total.
 const UNAUTHENTICATED: usize = 64;
 
-type KeyFileState = (Option<KeyStamp>, Option<Timestamp>);
+type KeyFileState = (Option<FileStamp>, Option<Timestamp>);
 
 /// A running hub.
 pub struct Server {
@@ -89,6 +90,8 @@ pub enum StartError {
     Templates(#[from] TemplatesError),
     #[error(transparent)]
     Egress(#[from] EgressError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// What to do when the hub cannot listen on an address.
@@ -130,10 +133,11 @@ impl Server {
         let targets = Arc::new(TargetPolicy::new(settings.allow_targets.clone()));
         let attempt = Duration::from_secs(settings.delivery_timeout_sec.into());
         let egress = Egress::new(Arc::clone(&targets), attempt)?;
+        let tls = settings.network.tls.as_ref().map(Tls::open).transpose()?.map(Arc::new);
         let files = descriptors::raise_limit();
         let connections = descriptors::connections(files);
         let (listener, address) = listen(settings.listen).await?;
-        let public_url = settings.public_url.clone().unwrap_or_else(|| default_public_url(address));
+        let public_url = settings.public_url.clone().unwrap_or_else(|| default_public_url(address, tls.is_some()));
         let store = open_store(settings, &data).await?;
         // Keys come after the database: if the database cannot be created, keys alone would make it look lost.
         let (keys, key_file) = open_keys(&data, clock.now())?;
@@ -156,13 +160,13 @@ impl Server {
         let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), key_file, sending.clone());
         let checkpointing = run_checkpoints(Arc::clone(&store), clock.clone(), sending.clone());
         let discarding = run_discarder(Arc::clone(&store), clock.clone(), intake.clone());
-        let hub = Hub::new(Arc::clone(&store), clock.clone(), keys, hub_settings, targets, launcher, bootstrap);
-        let hub = Arc::new(hub);
-        let limits = RateLimits::new(settings.network.rates, counts_local(settings), clock.clone());
-        let app = app(&hub, limits, connections, &intake);
-        let proxies = Arc::new(TrustedProxies::new(settings.network.trusted_proxies.clone()));
+        let hub =
+            Arc::new(Hub::new(Arc::clone(&store), clock.clone(), keys, hub_settings, targets, launcher, bootstrap));
+        let app = app(&hub, settings, clock.clone(), connections, &intake);
+        let front = front(settings, tls.clone(), connections);
         let intake_tasks = vec![
-            ("http", tokio::spawn(serve(listener, router(app), proxies, connections, intake.clone()))),
+            ("http", tokio::spawn(serve(listener, router(app), front, intake.clone()))),
+            ("certificate", tokio::spawn(watch_certificate(tls, clock, intake.clone()))),
             ("timer", tokio::spawn(run_timer(Arc::clone(&hub), intake.clone()))),
             ("replayer", tokio::spawn(run_replayer(Arc::clone(&hub), intake.clone()))),
             ("discarder", tokio::spawn(discarding)),
@@ -224,8 +228,14 @@ fn admin_token(settings: &Settings, data: &DataDir) -> Result<(SecretString, Opt
     }
 }
 
+/// How the hub meets callers.
+fn front(settings: &Settings, tls: Option<Arc<Tls>>, most: usize) -> Front {
+    Front { proxies: TrustedProxies::new(settings.network.trusted_proxies.clone()), tls, most }
+}
+
 /// What the handlers share.
-fn app(hub: &Arc<Hub>, limits: RateLimits, connections: usize, stop: &CancellationToken) -> App {
+fn app(hub: &Arc<Hub>, settings: &Settings, clock: SharedClock, connections: usize, stop: &CancellationToken) -> App {
+    let limits = RateLimits::new(settings.network.rates, counts_local(settings), clock);
     App {
         hub: Arc::clone(hub),
         stop: stop.clone(),
@@ -271,19 +281,20 @@ fn open_keys(data: &DataDir, now: Timestamp) -> Result<(Arc<KeyRing>, KeyFileSta
 
 /// The URL that links begin with by default. An unspecified address such as 0.0.0.0 cannot be opened, so links then
 /// begin with localhost: wrong for all other machines, but obviously so.
-fn default_public_url(address: SocketAddr) -> String {
+fn default_public_url(address: SocketAddr, is_secure: bool) -> String {
+    let scheme = if is_secure { "https" } else { "http" };
     if !address.ip().is_unspecified() {
-        return format!("http://{address}");
+        return format!("{scheme}://{address}");
     }
     let here = match address {
         SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
         SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
     };
     tracing::warn!(
-        "links begin with http://{here}, which works on this machine only, while the hub listens on all of its addresses: set \
-         COUNTERSIGN_PUBLIC_URL to the URL at which approvers reach it"
+        "links begin with {scheme}://{here}, which works on this machine only, while the hub listens on all of its addresses: set \
+         COUNTERSIGN_PUBLIC_URL to the URL at which approvers reach the hub"
     );
-    format!("http://{here}")
+    format!("{scheme}://{here}")
 }
 
 #[cfg(test)]
@@ -298,7 +309,9 @@ mod tests {
             ("0.0.0.0:8080", "http://127.0.0.1:8080"),
             ("[::]:8080", "http://[::1]:8080"),
         ] {
-            assert_eq!(default_public_url(listening.parse().expect("an address")), links);
+            let address = listening.parse().expect("an address");
+            assert_eq!(default_public_url(address, false), links);
+            assert_eq!(default_public_url(address, true), links.replace("http:", "https:"));
         }
     }
 }

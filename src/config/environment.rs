@@ -6,7 +6,7 @@ use crate::unicode::unwrapped;
 /// The prefix of all settings except `REVIEW_TIMEOUT_SEC`.
 const PREFIX: &str = "COUNTERSIGN_";
 /// All variables with the prefix, so that a misspelt one is detected.
-const VARIABLES: [&str; 17] = [
+const VARIABLES: [&str; 19] = [
     "COUNTERSIGN_ADMIN_TOKEN",
     "COUNTERSIGN_ALLOW_TARGETS",
     "COUNTERSIGN_CONFIG",
@@ -21,6 +21,8 @@ const VARIABLES: [&str; 17] = [
     "COUNTERSIGN_RATE_LIMIT_FAILURES",
     "COUNTERSIGN_RATE_LIMIT_TOKEN",
     "COUNTERSIGN_TEMPLATES_DIR",
+    "COUNTERSIGN_TLS_CERT",
+    "COUNTERSIGN_TLS_KEY",
     "COUNTERSIGN_TOKEN",
     "COUNTERSIGN_TRUSTED_PROXIES",
     "COUNTERSIGN_URL",

@@ -23,6 +23,9 @@ pub enum SettingsError {
         "COUNTERSIGN_ADMIN_TOKEN (or --admin-token): an admin token must have at least 8 visible ASCII characters, without spaces"
     )]
     AdminToken,
+    /// A certificate without its key, or the reverse.
+    #[error("{has} is set without {lacks}: the hub speaks HTTPS with a certificate and its key, so set both or none")]
+    HalfTls { has: &'static str, lacks: &'static str },
     /// An unknown variable with the hub's prefix.
     #[error("the environment variable {name} is not a setting of countersign{hint}")]
     Variable {

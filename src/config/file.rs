@@ -39,6 +39,10 @@ pub(super) struct SettingsFile {
     pub(super) log_format: Option<LogFormat>,
     #[serde(deserialize_with = "proxies")]
     pub(super) trusted_proxies: Option<Vec<IpNet>>,
+    #[serde(deserialize_with = "path")]
+    pub(super) tls_cert: Option<PathBuf>,
+    #[serde(deserialize_with = "path")]
+    pub(super) tls_key: Option<PathBuf>,
     #[serde(deserialize_with = "rate")]
     pub(super) rate_limit_address: Option<u32>,
     #[serde(deserialize_with = "rate")]

@@ -19,7 +19,7 @@ use crate::delivery::AllowTarget;
 
 pub use self::args::{ADMIN_TOKEN_VARIABLE, SettingsArgs};
 pub use self::error::SettingsError;
-pub use self::network::{NetworkArgs, NetworkSettings, RateSettings};
+pub use self::network::{NetworkArgs, NetworkSettings, RateSettings, TlsFiles};
 pub use self::values::{LogFormat, unknown_log_targets};
 
 /// The settings file, in the working directory.
@@ -69,7 +69,7 @@ impl Settings {
             None if Path::new(FILE).exists() => SettingsFile::read(Path::new(FILE))?,
             None => SettingsFile::default(),
         };
-        let network = NetworkSettings::resolve(args.network, &file);
+        let network = NetworkSettings::resolve(args.network, &file)?;
         let allow_targets = args.allow_targets.map(|lists| lists.into_iter().flat_map(|list| list.0).collect());
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),

@@ -1,9 +1,9 @@
 //! The key file: the keys of links. The first key signs new links. Links under the others are accepted until those keys
 //! expire.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{DataDir, DataDirError, KEYS};
+use crate::file_stamp::FileStamp;
 use crate::links::{LinkKey, LiveKeys};
 use crate::random;
 use crate::time::Timestamp;
@@ -46,14 +47,6 @@ pub struct KeyView {
     pub made_at: Option<Timestamp>,
     /// When the key expires.
     pub until: Option<Timestamp>,
-}
-
-/// Identifies a state of the key file, to detect a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyStamp {
-    inode: u64,
-    changed: (i64, i64),
-    size: u64,
 }
 
 impl DataDir {
@@ -137,9 +130,8 @@ impl DataDir {
     }
 
     /// The state of the key file; none when it does not exist.
-    pub fn key_stamp(&self) -> Option<KeyStamp> {
-        let found = fs::metadata(self.path().join(KEYS)).ok()?;
-        Some(KeyStamp { inode: found.ino(), changed: (found.mtime(), found.mtime_nsec()), size: found.len() })
+    pub fn key_stamp(&self) -> Option<FileStamp> {
+        FileStamp::of(&self.keys_path())
     }
 
     fn key_file(&self) -> Result<Option<KeyFile>, DataDirError> {
@@ -179,6 +171,7 @@ fn views(file: &KeyFile, now: Timestamp) -> Vec<KeyView> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

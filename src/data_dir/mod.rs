@@ -15,7 +15,7 @@ use crate::identity::new_token_secret;
 use crate::shape::without_mark;
 use crate::unicode::unwrapped;
 
-pub use self::keys::{KeyStamp, KeyView};
+pub use self::keys::KeyView;
 pub use self::watch::watch_keys;
 
 const KEYS: &str = "keys.json";

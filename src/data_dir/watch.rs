@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::DataDir;
-use super::keys::KeyStamp;
+use crate::file_stamp::FileStamp;
 use crate::links::KeyRing;
 use crate::time::{SharedClock, Timestamp};
 
@@ -19,7 +19,7 @@ pub async fn watch_keys(
     data: DataDir,
     keys: Arc<KeyRing>,
     clock: SharedClock,
-    (mut seen, mut next): (Option<KeyStamp>, Option<Timestamp>),
+    (mut seen, mut next): (Option<FileStamp>, Option<Timestamp>),
     stop: CancellationToken,
 ) {
     loop {

@@ -16,6 +16,7 @@ mod pages;
 mod problem;
 mod rate_limit;
 mod router;
+mod tls;
 
 use std::sync::Arc;
 
@@ -24,10 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::Access;
 pub use client_address::{ClientAddress, TrustedProxies};
-pub use listener::serve;
+pub use listener::{Front, HEAD_TIME, serve};
 pub use problem::Problem;
 pub use rate_limit::{COUNTED_ADDRESSES, COUNTED_TOKENS, RateLimits};
 pub use router::{Route, router, routes};
+pub use tls::{HANDSHAKE_TIME, HANDSHAKES, Tls, TlsError, watch_certificate};
 
 use crate::hub::Hub;
 

@@ -15,7 +15,9 @@ use super::{assert_failed, try_once};
 
 pub(crate) const AUTHORITY: &str = include_str!("certs/ca.pem");
 pub(crate) const SERVER: (&str, &str) = (include_str!("certs/server.pem"), include_str!("certs/server.key"));
-pub(super) const CLIENT: (&str, &str) = (include_str!("certs/client.pem"), include_str!("certs/client.key"));
+pub(crate) const CLIENT: (&str, &str) = (include_str!("certs/client.pem"), include_str!("certs/client.key"));
+/// What takes the place of [`SERVER`], from the same authority.
+pub(crate) const RENEWED: (&str, &str) = (include_str!("certs/renewed.pem"), include_str!("certs/renewed.key"));
 
 /// The target's TLS acceptor; with `mutual`, it requires a client certificate.
 pub(super) fn acceptor(mutual: bool) -> TlsAcceptor {

@@ -50,7 +50,7 @@ async fn callers_without_a_token_are_answered_before_the_body() {
 #[tokio::test]
 async fn a_crowd_of_connections_leaves_descriptors_for_targets() {
     let folder = tempfile::tempdir().unwrap();
-    let hub = HubProcess::start_with_files(folder.path(), free_port(), 64).await.unwrap();
+    let hub = HubProcess::start_with_files(folder.path(), free_port(), 64, &[]).await.unwrap();
     with_policy(&hub).await;
     let receiver = Receiver::start().await;
     let endpoint = json!({"name": "dba", "channel": "custom", "url": receiver.url, "groups": ["dba"]});

@@ -7,6 +7,7 @@ mod limits;
 mod network;
 mod settings;
 mod stopping;
+mod tls;
 
 use std::time::Duration;
 

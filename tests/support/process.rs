@@ -64,10 +64,16 @@ impl HubProcess {
     }
 
     /// Starts the hub with a limit on open files.
-    pub(crate) async fn start_with_files(folder: &Path, port: u16, files: u32) -> Result<Self, String> {
+    pub(crate) async fn start_with_files(
+        folder: &Path,
+        port: u16,
+        files: u32,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, String> {
         let program = env!("CARGO_BIN_EXE_countersign");
         let mut shell = Self::program("bash", folder);
         shell.args(["-c", &format!("ulimit -n {files}; exec {program} serve --listen 127.0.0.1:{port}")]);
+        shell.envs(settings.iter().copied());
         Self::ready(shell).await
     }
 

@@ -16,5 +16,6 @@ sign() {
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -days 36500 \
   -subj '/CN=Test authority' -addext 'keyUsage=critical,keyCertSign,cRLSign'
 sign server 'Test target' ca 'subjectAltName=DNS:target.test,DNS:proxy.test,IP:127.0.0.1' 'extendedKeyUsage=serverAuth'
+sign renewed 'Test target' ca 'subjectAltName=DNS:target.test,IP:127.0.0.1' 'extendedKeyUsage=serverAuth'
 sign client 'Test hub' ca 'subjectAltName=DNS:hub.test' 'extendedKeyUsage=clientAuth'
 rm ca.key ./*.srl 2>/dev/null || true
