@@ -37,7 +37,7 @@ const CALLS: Duration = Duration::from_secs(10);
 const RECORDS: Duration = Duration::from_secs(5);
 
 /// Bodies of unauthenticated calls that are read at the same time: 16 MiB in total.
-const UNAUTHENTICATED: usize = 64;
+pub const UNAUTHENTICATED: usize = 64;
 
 type KeyFileState = (Option<FileStamp>, Option<Timestamp>);
 

@@ -58,7 +58,7 @@ impl TrustedProxies {
         Self { nets, untrusted: limit(), contradicting: limit() }
     }
 
-    fn contains(&self, address: IpAddr) -> bool {
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
         self.nets.iter().any(|net| net.contains(&address))
     }
 

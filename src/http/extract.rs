@@ -17,10 +17,10 @@ use crate::identity::Principal;
 use crate::shape::{Shaped, without_mark_bytes};
 
 /// Timeout for reading a body.
-const BODY_TIME: Duration = Duration::from_secs(30);
+pub const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// Grace period for incomplete calls when the hub stops.
-pub(super) const CUT_AFTER: Duration = Duration::from_millis(500);
+pub const CUT_AFTER: Duration = Duration::from_millis(500);
 
 /// The caller: the principal of the bearer token.
 pub(super) struct Caller(pub(super) Principal);

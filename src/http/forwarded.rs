@@ -5,9 +5,9 @@
 use std::net::IpAddr;
 
 /// The most elements of a list that are read.
-const MAX_HOPS: usize = 32;
+pub const MAX_HOPS: usize = 32;
 /// The longest element that is read.
-const MAX_ELEMENT: usize = 1_024;
+pub const MAX_ELEMENT: usize = 1_024;
 
 /// An element of a list: the sender of a call, as the proxy that received it saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

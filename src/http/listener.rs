@@ -23,13 +23,23 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::calls::Calls;
-use super::client_address::TrustedProxies;
+use super::client_address::{ClientAddress, TrustedProxies};
+use super::crowding::{Crowding, Held};
 use super::extract::CUT_AFTER;
 use super::log_limit::LogLimit;
+use super::patient::Patient;
 use super::tls::{HANDSHAKES, STRICT_TRANSPORT, Tls, Waiting, shake_hands};
 
 /// Timeout for the head of a request, and for idle connections.
 pub const HEAD_TIME: Duration = Duration::from_secs(30);
+/// How long a caller may read nothing of what it is sent.
+pub const READ_TIME: Duration = Duration::from_secs(30);
+/// Largest head of a request, in bytes: hyper reads on until its buffer has that many, which may then have twice as many.
+pub const MAX_HEAD: usize = 64 * 1024;
+/// The most headers of a request: hyper's default, which it keeps on the stack.
+pub const MAX_HEADERS: usize = 100;
+/// The part of all connections that one address may hold.
+pub const CROWD: usize = 4;
 /// Pause after a failed accept, for example when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -69,7 +79,8 @@ pub async fn serve(listener: TcpListener, router: Router, front: Front, stop: Ca
     let over = CancellationToken::new();
     let _cut_all = over.clone().drop_guard();
     let shared = Shared { router, proxies: Arc::new(front.proxies), stop, over };
-    let mut failures = LogLimit::new(LOG_INTERVAL);
+    let crowding = Crowding::new(front.most / CROWD);
+    let (mut failures, mut crowds) = (LogLimit::new(LOG_INTERVAL), LogLimit::new(LOG_INTERVAL));
     loop {
         let accepted = tokio::select! {
             () = shared.stop.cancelled() => break,
@@ -86,19 +97,25 @@ pub async fn serve(listener: TcpListener, router: Router, front: Front, stop: Ca
                 continue;
             }
         };
+        let Ok(entered) = enter(&shared.proxies, &crowding, peer) else {
+            if let Some(times) = crowds.count(Instant::now()) {
+                tracing::warn!(%peer, times, "a connection was closed: its address has too many");
+            }
+            continue;
+        };
         let (shared, watcher) = (shared.clone(), graceful.watcher());
         match &front.tls {
             Some(tls) => {
                 let (tls, places, held) = (Arc::clone(tls), Arc::clone(&places), waiting.begin());
                 tokio::spawn(async move {
                     shared.converse_securely(stream, peer, tls, places, held, watcher).await;
-                    drop(permit);
+                    drop((entered, permit));
                 });
             }
             None => {
                 tokio::spawn(async move {
                     shared.converse(stream, peer, false, watcher).await;
-                    drop(permit);
+                    drop((entered, permit));
                 });
             }
         }
@@ -142,11 +159,12 @@ impl Shared {
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME);
+        http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(MAX_HEAD);
         let calls = Calls::default();
         let Self { router, proxies, stop, over } = self;
         let service = counted(router, calls.clone(), proxies, peer, is_secure);
-        let connection = watcher.watch(http.serve_connection(TokioIo::new(stream), service_fn(service)));
+        let connection =
+            watcher.watch(http.serve_connection(TokioIo::new(Patient::new(stream, READ_TIME)), service_fn(service)));
         tokio::select! {
             // A caller that disconnects or does not speak HTTP is no problem of the hub.
             ended = connection => if let Err(error) = ended {
@@ -193,6 +211,18 @@ async fn cut(calls: &Calls, stop: &CancellationToken, over: &CancellationToken) 
         over.cancelled().await;
     }
 }
+
+/// Counts a connection of its address, if not all connections may come from there: from a trusted proxy, or from this machine.
+fn enter(proxies: &TrustedProxies, crowding: &Crowding, peer: SocketAddr) -> Result<Option<Held>, Crowded> {
+    let address = ClientAddress { address: peer.ip().to_canonical(), is_local: false };
+    if address.address.is_loopback() || proxies.contains(address.address) {
+        return Ok(None);
+    }
+    crowding.enter(address.counted()).map(Some).ok_or(Crowded)
+}
+
+/// An address has too many connections.
+struct Crowded;
 
 async fn place(places: &Arc<Semaphore>) -> io::Result<OwnedSemaphorePermit> {
     Arc::clone(places).acquire_owned().await.map_err(io::Error::other)

@@ -48,7 +48,7 @@ pub use page::Page;
 pub use replicas::run_key_check;
 pub use requests::{
     Ask, Asked, BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, CallbackPage, CancelInput, Evaluation,
-    EvaluationOutcome, Explanation, GlassInput, LinkDecision, LinkUses, ListFilter, MessageExplanation,
+    EvaluationOutcome, Explanation, GlassInput, LinkDecision, LinkUses, ListFilter, MAX_WAIT, MessageExplanation,
     PersonExplanation, ReviewInput, ReviseInput, SeenRequest, SlotExplanation, Times, VoteInput, run_link_log,
 };
 pub use services::{Hub, HubSettings, Readiness};

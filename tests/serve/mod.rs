@@ -1,6 +1,7 @@
 //! The program itself: first and second start, settings, shutdown.
 
 mod backup;
+mod bounds;
 mod connections;
 mod files;
 mod limits;

@@ -30,7 +30,7 @@ pub(in crate::http) type Answer<T> = Result<T, Problem>;
 /// Default number of items of a page.
 const PAGE: u32 = 50;
 /// Most items of a page.
-const MAX_PAGE: u32 = 500;
+pub const MAX_PAGE: u32 = 500;
 
 /// The query parameters of a page.
 #[derive(Debug, Deserialize)]

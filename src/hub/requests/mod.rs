@@ -43,6 +43,8 @@ mod revise;
 mod vote;
 mod wait;
 
+pub use wait::MAX_WAIT;
+
 pub use self::ask::{Ask, Asked};
 pub use self::break_glass::{GlassInput, ReviewInput};
 pub use self::bulk::{BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, SeenRequest};

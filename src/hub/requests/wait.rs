@@ -10,7 +10,7 @@ use crate::identity::Principal;
 use crate::ids::RequestId;
 
 /// Longest wait of one call.
-const MAX_WAIT: Duration = Duration::from_secs(300);
+pub const MAX_WAIT: Duration = Duration::from_secs(300);
 /// Longest pause between polls of a waiting call: another replica may have decided.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
