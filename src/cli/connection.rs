@@ -1,5 +1,6 @@
 //! Calls to the hub: how answers are classified, and how calls are retried while the hub is unreachable or busy.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -10,11 +11,18 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::hub_url::{HubUrl, redirect};
+use super::output;
 use super::progress::Progress;
 use crate::delivery::wait_of;
+use crate::time::{Clock, SystemClock, Timestamp};
 
 /// The longest answer that is read, in bytes. No hub sends a longer one.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// When the token expires, on every answer to a token that does.
+const EXPIRES: &str = "countersign-token-expires";
+/// How long before its expiry the use of a token prints a warning.
+const WARN_BEFORE: Duration = Duration::from_secs(7 * 86_400);
 
 /// Timeouts and intervals.
 #[derive(Debug, Clone, Copy)]
@@ -162,12 +170,15 @@ pub(super) struct Connection {
     url: HubUrl,
     token: SecretString,
     pub(super) pace: Pace,
+    /// Whether it was said that the token expires soon: once is enough.
+    warned: AtomicBool,
 }
 
 impl Connection {
     /// A connection to the hub at that URL. Nothing is sent yet.
     pub(super) fn new(url: HubUrl, token: SecretString, pace: Pace) -> anyhow::Result<Self> {
-        Ok(Self { http: url.http().connect_timeout(pace.answer).build()?, url, token, pace })
+        let http = url.http().connect_timeout(pace.answer).build()?;
+        Ok(Self { http, url, token, pace, warned: AtomicBool::new(false) })
     }
 
     /// Sends a call once.
@@ -187,6 +198,7 @@ impl Connection {
         if let Some(elsewhere) = redirect(&answer) {
             return Err(CallError::Redirected(elsewhere));
         }
+        self.warn_of_expiry(&answer, SystemClock.now());
         let (status, retry_after) = (answer.status(), retry_after(&answer));
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.failure(&error))? {
@@ -196,6 +208,17 @@ impl Connection {
             }
         }
         self.judge(status, retry_after, &bytes)
+    }
+
+    /// Prints a warning when the token expires within a week.
+    fn warn_of_expiry(&self, answer: &reqwest::Response, now: Timestamp) {
+        let header = answer.headers().get(EXPIRES).and_then(|value| value.to_str().ok());
+        let end = header.and_then(|text| text.parse::<Timestamp>().ok());
+        if let Some(end) = end.filter(|end| *end <= now + WARN_BEFORE)
+            && !self.warned.swap(true, Ordering::Relaxed)
+        {
+            output::eprint(&format!("countersign: warning: this token expires at {end}: rotate it"));
+        }
     }
 
     /// Sends a call, and retries it with back-off for up to `timeout` while the hub is unreachable or busy.

@@ -25,6 +25,7 @@ mod signals;
 mod slack;
 mod telemetry;
 mod template;
+mod token;
 mod waiting;
 
 use std::ffi::OsStr;
@@ -74,6 +75,8 @@ enum Command {
     Endpoint(endpoint::Endpoint),
     /// Try message templates, and change those of a running hub
     Template(template::Template),
+    /// Create, list, rotate and revoke API tokens
+    Token(token::Token),
     /// Link your Slack account
     Slack(slack::Slack),
     /// List and rotate the keys that sign links
@@ -124,6 +127,7 @@ pub fn main() -> ExitCode {
             Command::Explain(command) => done(command.run().await),
             Command::Endpoint(command) => command.run().await,
             Command::Template(command) => command.run().await,
+            Command::Token(command) => command.run().await,
             Command::Slack(command) => done(command.run().await),
             Command::Keys(command) => done(command.run()),
             Command::Backup(command) => done(command.run().await),
