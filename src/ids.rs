@@ -128,6 +128,16 @@ id!(
     ReplayId,
     "rpl_"
 );
+id!(
+    /// A user of a directory.
+    ScimUserId,
+    "usr_"
+);
+id!(
+    /// A group of a directory.
+    ScimGroupId,
+    "grp_"
+);
 
 /// The counter within a millisecond, so that ids sort in the order of minting. A std mutex: locked for one increment.
 static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());

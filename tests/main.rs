@@ -25,6 +25,7 @@ mod links;
 mod races;
 mod redaction;
 mod requests;
+mod scim;
 mod serve;
 mod slack;
 mod ssrf;

@@ -18,6 +18,7 @@ mod patient;
 mod problem;
 mod rate_limit;
 mod router;
+mod scim;
 mod tls;
 
 use std::sync::Arc;

@@ -15,6 +15,10 @@ use crate::store::StoreError;
 /// The detail of an internal error.
 pub(super) const INTERNAL: &str = "an internal error occurred, and nothing was changed: see the hub's log";
 
+/// What a problem said, for interfaces that say it in another form; the code stands beside it.
+#[derive(Debug, Clone)]
+pub(super) struct Told(pub(super) String);
+
 /// A problem document. Boxed, since it is the `Err` of every handler.
 #[derive(Debug)]
 pub struct Problem(Box<Document>);
@@ -206,6 +210,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.status();
         let (code, retry_after) = (self.code(), self.0.retry_after);
+        let told = Told(self.detail().to_owned());
         let mut response = (status, Json(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -218,6 +223,7 @@ impl IntoResponse for Problem {
         }
         // For the layers around the handler.
         response.extensions_mut().insert(code);
+        response.extensions_mut().insert(told);
         response
     }
 }

@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::access::{Access, Guard, guard};
 use super::problem::INTERNAL;
 use super::rate_limit::gate;
-use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, pages};
+use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, pages, scim};
 use crate::codes::Code;
 use crate::identity::Right;
 use crate::trace::TraceContext;
@@ -28,10 +28,20 @@ pub struct Route {
 
 /// Every route of the hub.
 pub fn routes() -> Vec<Route> {
-    [public(), requests(), grants(), configuration(), templates(), endpoints(), deliveries(), administration()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        public(),
+        requests(),
+        grants(),
+        configuration(),
+        templates(),
+        endpoints(),
+        deliveries(),
+        administration(),
+        provisioning(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The hub's whole surface, made from [`routes`].
@@ -58,6 +68,7 @@ pub fn router(app: App) -> Router {
             // The panic itself is printed to standard error; the caller sees no internals.
             Problem::new(Code::Internal, INTERNAL).into_response()
         }))
+        .layer(from_fn(scim::in_scim_terms))
         .with_state(app)
 }
 
@@ -165,6 +176,7 @@ fn configuration() -> Vec<Route> {
         put("/v1/groups/{name}", Right::Configure, groups::put),
         get("/v1/groups/{name}", Right::ReadConfiguration, groups::show),
         delete("/v1/groups/{name}", Right::Configure, groups::delete),
+        put("/v1/groups/{name}/members", Right::Provision, groups::put_members),
         get("/v1/people", Right::ReadConfiguration, people::list),
         put("/v1/people/{email}", Right::Configure, people::put),
         get("/v1/people/{email}", Right::ReadConfiguration, people::show),
@@ -234,6 +246,36 @@ fn administration() -> Vec<Route> {
         get("/v1/analytics/summary", Right::ReadAnalytics, analytics::summary),
         get("/v1/analytics/export", Right::ReadAnalytics, analytics::export),
         get("/v1/audit", Right::ReadAudit, audit::list),
+    ]
+}
+
+/// What directories call.
+fn provisioning() -> Vec<Route> {
+    use scim::{discovery, groups, users};
+
+    let right = Right::Provision;
+    let patch = MethodFilter::PATCH;
+    vec![
+        get("/scim/v2/ServiceProviderConfig", right, discovery::config),
+        get("/scim/v2/ResourceTypes", right, discovery::resource_types),
+        get("/scim/v2/ResourceTypes/{name}", right, discovery::resource_type),
+        get("/scim/v2/Schemas", right, discovery::schemas),
+        get("/scim/v2/Schemas/{id}", right, discovery::schema),
+        get("/scim/v2/Users", right, users::list),
+        post("/scim/v2/Users", right, users::create),
+        get("/scim/v2/Users/{id}", right, users::show),
+        put("/scim/v2/Users/{id}", right, users::replace),
+        route(patch, "/scim/v2/Users/{id}", Access::Right(right), users::patch),
+        delete("/scim/v2/Users/{id}", right, users::delete),
+        get("/scim/v2/Groups", right, groups::list),
+        post("/scim/v2/Groups", right, groups::create),
+        get("/scim/v2/Groups/{id}", right, groups::show),
+        put("/scim/v2/Groups/{id}", right, groups::replace),
+        route(patch, "/scim/v2/Groups/{id}", Access::Right(right), groups::patch),
+        delete("/scim/v2/Groups/{id}", right, groups::delete),
+        get("/scim/v2/Me", right, discovery::not_implemented),
+        post("/scim/v2/Bulk", right, discovery::not_implemented),
+        post("/scim/v2/.search", right, discovery::not_implemented),
     ]
 }
 

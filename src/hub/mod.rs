@@ -13,6 +13,7 @@ mod change_context;
 mod config;
 mod endpoints;
 mod error;
+mod identity;
 mod input;
 mod key_check;
 mod keyed_calls;
@@ -42,6 +43,7 @@ pub use endpoints::{
     TemplateProblemView, TestInput, WithSecret, run_replayer,
 };
 pub use error::{HubError, LinkProblem};
+pub use identity::{MAX_GROUPS, MAX_USERS, Part as ScimPart};
 pub use input::{IdempotencyKey, KeyedCall};
 pub use lifecycle::{Access, ClaimInput, ClaimedAction, GrantFilter, HeartbeatInput, Lease, ResultInput, run_timer};
 pub use page::Page;

@@ -6,6 +6,7 @@
 
 mod principal;
 mod rights;
+pub mod scim;
 mod token;
 
 pub use principal::Principal;

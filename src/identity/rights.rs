@@ -17,12 +17,14 @@ pub enum Scope {
     Analyst,
     /// Reads everything but tokens, changes nothing.
     Auditor,
+    /// A directory that says who there is and which groups they are in.
+    Scim,
 }
 
 impl Scope {
     /// Every scope, in the order of the documentation.
-    pub const ALL: [Self; 6] =
-        [Self::Admin, Self::Requester, Self::Approver, Self::Decider, Self::Analyst, Self::Auditor];
+    pub const ALL: [Self; 7] =
+        [Self::Admin, Self::Requester, Self::Approver, Self::Decider, Self::Analyst, Self::Auditor, Self::Scim];
 
     /// As the API spells it.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +35,7 @@ impl Scope {
             Self::Decider => "decider",
             Self::Analyst => "analyst",
             Self::Auditor => "auditor",
+            Self::Scim => "scim",
         }
     }
 
@@ -45,7 +48,7 @@ impl Scope {
 /// Something that a scope permits. The services check which requests and resources it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
-    /// What every token may do, as far as it concerns its own person and requests.
+    /// What every token but a directory's may do, as far as it concerns its own person and requests.
     Participate,
     /// Ask, and cancel, revise and use what it asked for.
     Ask,
@@ -70,12 +73,14 @@ pub enum Right {
     ReadConfiguration,
     /// Change any of these, and send messages again.
     Configure,
+    /// Say who there is and which groups they are in, as a directory does.
+    Provision,
     ManageTokens,
 }
 
 impl Right {
     /// Every right, in the order of the documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Participate,
         Self::Ask,
         Self::Evaluate,
@@ -89,6 +94,7 @@ impl Right {
         Self::ReadAudit,
         Self::ReadConfiguration,
         Self::Configure,
+        Self::Provision,
         Self::ManageTokens,
     ];
 
@@ -108,13 +114,14 @@ impl Right {
             Self::ReadAudit => "read audit",
             Self::ReadConfiguration => "read configuration",
             Self::Configure => "configure",
+            Self::Provision => "provision",
             Self::ManageTokens => "manage tokens",
         }
     }
 
     /// The scopes that have it, besides `admin`, which has every right.
     pub const fn scopes(self) -> &'static [Scope] {
-        use Scope::{Analyst, Approver, Auditor, Decider, Requester};
+        use Scope::{Analyst, Approver, Auditor, Decider, Requester, Scim};
         match self {
             Self::Participate => &[Requester, Approver, Decider, Analyst, Auditor],
             Self::Ask => &[Requester],
@@ -127,6 +134,7 @@ impl Right {
             Self::ReadAccess => &[Requester, Decider, Auditor],
             Self::ReadAnalytics => &[Analyst, Auditor],
             Self::ReadAudit | Self::ReadConfiguration => &[Auditor],
+            Self::Provision => &[Scim],
             Self::Configure | Self::ManageTokens => &[],
         }
     }

@@ -128,6 +128,8 @@ arg_as_text!(
     crate::ids::GrantId,
     crate::ids::ReplayId,
     crate::ids::RequestId,
+    crate::ids::ScimGroupId,
+    crate::ids::ScimUserId,
     crate::ids::TokenId,
     crate::ids::VoteId,
 );

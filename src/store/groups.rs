@@ -16,6 +16,17 @@ use crate::time::Timestamp;
 pub struct Group {
     pub name: GroupName,
     pub members: BTreeSet<Email>,
+    /// Who else decides about the members; nobody when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_by: Option<Manager>,
+}
+
+/// Who decides about the members of a group in the place of the hub's operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Manager {
+    /// A directory, by SCIM.
+    Scim,
 }
 
 /// A member of a group, with a display name.
@@ -35,6 +46,13 @@ struct MemberRow {
 #[derive(sqlx_macros::FromRow)]
 struct NameRow {
     name: String,
+    managed: Option<String>,
+}
+
+impl NameRow {
+    fn manager(&self) -> Option<Manager> {
+        self.managed.as_ref().map(|_| Manager::Scim)
+    }
 }
 
 static MEMBERS: Bulk = Bulk::new(1, "INSERT INTO group_members (group_name, email)", 2, "");
@@ -67,12 +85,13 @@ pub async fn put(session: &mut Session, group: &Group, now: Timestamp) -> Result
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn get(session: &mut Session, name: &GroupName) -> Result<Option<Group>, StoreError> {
-    let known: Option<NameRow> = session.fetch_optional("SELECT name FROM groups WHERE name = $1", args![name]).await?;
-    if known.is_none() {
-        return Ok(None);
-    }
+    let sql =
+        "SELECT g.name, s.id AS managed FROM groups g LEFT JOIN scim_groups s ON s.name = g.name WHERE g.name = $1";
+    let known: Option<NameRow> = session.fetch_optional(sql, args![name]).await?;
+    let Some(known) = known else { return Ok(None) };
     let roster = roster(session, [name]).await?;
-    Ok(Some(Group { name: name.clone(), members: roster.members(name).cloned().collect() }))
+    let members = roster.members(name).cloned().collect();
+    Ok(Some(Group { name: name.clone(), members, managed_by: known.manager() }))
 }
 
 /// Groups after `after` in the order of names, up to `limit`.
@@ -80,13 +99,15 @@ pub async fn get(session: &mut Session, name: &GroupName) -> Result<Option<Group
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Group>, StoreError> {
-    let sql = "SELECT name FROM groups WHERE name > $1 ORDER BY name LIMIT $2";
+    let sql = "SELECT g.name, s.id AS managed FROM groups g LEFT JOIN scim_groups s ON s.name = g.name
+        WHERE g.name > $1 ORDER BY g.name LIMIT $2";
     let values = |after: &String, left| args![after, left];
-    let read = |row: NameRow| parse_group(&row.name);
+    let read = |row: NameRow| Ok((parse_group(&row.name)?, row.manager()));
     let listing = Listing { values, position: |row: &NameRow| row.name.clone(), read };
     let names = readable::page(session, sql, listing, after.to_owned(), limit).await?;
-    let roster = roster(session, &names).await?;
-    let with_members = |name: GroupName| Group { members: roster.members(&name).cloned().collect(), name };
+    let roster = roster(session, names.iter().map(|(name, _)| name)).await?;
+    let with_members =
+        |(name, managed_by)| Group { members: roster.members(&name).cloned().collect(), name, managed_by };
     Ok(names.into_iter().map(with_members).collect())
 }
 
@@ -97,6 +118,15 @@ pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<
 pub async fn delete(session: &mut Session, name: &GroupName) -> Result<bool, StoreError> {
     session.touch_configuration();
     Ok(session.execute("DELETE FROM groups WHERE name = $1", args![name]).await? == 1)
+}
+
+/// Removes a person from all groups.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_person(session: &mut Session, person: &Email) -> Result<(), StoreError> {
+    session.touch_configuration();
+    session.execute("DELETE FROM group_members WHERE email = $1", args![person]).await.map(drop)
 }
 
 /// The groups' members with their names, each once, in the order of names.

@@ -51,6 +51,7 @@ pub mod resources;
 pub mod reviews;
 pub mod rollups;
 mod row;
+pub mod scim;
 mod signals;
 pub mod slack;
 pub mod template_problems;

@@ -96,6 +96,23 @@ pub async fn delegators(session: &mut Session, delegate: &Email, now: Timestamp)
     Ok(people.into_iter().filter(is_away).map(|person| person.email).collect())
 }
 
+/// Ends what a person does as a stand-in; returns for whom.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn end_delegations(session: &mut Session, delegate: &Email) -> Result<Vec<Email>, StoreError> {
+    let sql =
+        "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE delegate = $1 ORDER BY email";
+    let rows: Vec<Row> = session.fetch_all(sql, args![delegate]).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    session.touch_configuration();
+    session.execute("UPDATE people SET delegate = NULL WHERE delegate = $1", args![delegate]).await?;
+    let people = session.unreadable().convert_some(rows, Row::into_person);
+    Ok(people.into_iter().map(|person| person.email).collect())
+}
+
 /// The given people, as far as they are stored.
 ///
 /// # Errors

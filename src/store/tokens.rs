@@ -189,6 +189,27 @@ pub async fn delete(session: &mut Session, id: TokenId) -> Result<bool, StoreErr
     Ok(session.execute("DELETE FROM tokens WHERE id = $1", args![&id]).await? == 1)
 }
 
+/// Deletes all tokens of a person with their secrets; returns their ids.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn delete_of(session: &mut Session, person: &Email) -> Result<Vec<TokenId>, StoreError> {
+    #[derive(sqlx_macros::FromRow)]
+    struct IdRow {
+        id: String,
+    }
+    let rows: Vec<IdRow> =
+        session.fetch_all("SELECT id FROM tokens WHERE person = $1 ORDER BY id", args![person]).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    session.touch_configuration();
+    session.execute("DELETE FROM tokens WHERE person = $1", args![person]).await?;
+    rows.iter()
+        .map(|row| row.id.parse().map_err(|cause| StoreError::inconsistent("tokens", "id", &row.id, cause)))
+        .collect()
+}
+
 impl Row {
     fn into_record(self) -> Result<TokenRecord, StoreError> {
         let id = self.id.as_str();

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use countersign::ids::EndpointId;
+use countersign::identity::Scope;
+use countersign::ids::{EndpointId, TokenId};
 use countersign::store::Store;
 use countersign::store::endpoints::{self, Channel, Endpoint};
+use countersign::store::tokens;
 use countersign::time::Timestamp;
 use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
@@ -85,6 +87,32 @@ on_both! {
             let broken = "SELECT \"table\", COUNT(*) FROM pragma_foreign_key_check GROUP BY 1".to_owned();
             assert!(Database::tally(&database.url, broken).await.is_empty());
         }
+    }
+}
+
+on_both! {
+    async fn tokens_and_their_retired_secrets_survive_the_migration_for_directories(database: Database) {
+        migrate(&database, 15).await;
+        let id = TokenId::mint(Timestamp::from_micros(0));
+        Database::run(
+            &database.url,
+            format!(
+                "INSERT INTO tokens (id, name, secret_digest, scope, person, resources, agent, created_at, expires_at, last_used_at)
+                VALUES ('{id}', 'ci', 'd1', 'requester', 'dana@example.com', '[\"orders\"]', 1, 5, 6, 7);
+                INSERT INTO retired_token_secrets (digest, token_id, valid_until) VALUES ('d0', '{id}', 9);"
+            ),
+        )
+        .await;
+        let store = Store::open(&database.url).await.unwrap();
+        let kept = tokens::get(&mut store.read().await.unwrap(), id).await.unwrap().unwrap();
+        store.close().await;
+        assert_eq!((kept.token.scope, kept.token.agent, kept.token.resources.len()), (Scope::Requester, true, 1));
+        assert_eq!((kept.token.created_at.as_micros(), kept.last_used_at.map(|at| at.as_micros())), (5, Some(7)));
+        let retired = format!("SELECT digest, valid_until FROM retired_token_secrets WHERE token_id = '{id}'");
+        assert_eq!(Database::tally(&database.url, retired).await["d0"], 9);
+        Database::run(&database.url, "DELETE FROM tokens".to_owned()).await;
+        let left = "SELECT digest, valid_until FROM retired_token_secrets".to_owned();
+        assert!(Database::tally(&database.url, left).await.is_empty(), "they still go with their token");
     }
 }
 

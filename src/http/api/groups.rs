@@ -21,6 +21,16 @@ pub(in crate::http) async fn put(
     Ok(Json(app.hub.put_group(&caller, name, input).await?))
 }
 
+/// `PUT /v1/groups/{name}/members`
+pub(in crate::http) async fn put_members(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(name): Segment<GroupName>,
+    Body(input): Body<GroupInput>,
+) -> Answer<Json<Group>> {
+    Ok(Json(app.hub.put_group_members(&caller, name, input).await?))
+}
+
 /// `GET /v1/groups/{name}`
 pub(in crate::http) async fn show(
     State(app): State<App>,

@@ -10,6 +10,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
+use super::groups_and_people::{permitted, store_group};
 use super::policy_warnings::policy_warnings;
 use super::unnamed::unnamed_and_duplicates;
 use crate::approval::{Email, GroupName, ResourceName};
@@ -27,7 +28,7 @@ use crate::store::endpoints::Endpoint;
 use crate::store::groups::Group;
 use crate::store::people::Person;
 use crate::store::resources::Resource;
-use crate::store::{Session, Signal, StoreError, Tx, endpoints, groups, membership_checks, people, resources};
+use crate::store::{Session, StoreError, Tx, endpoints, people, resources};
 use crate::time::Timestamp;
 
 /// Most objects of one kind in a manifest.
@@ -173,12 +174,11 @@ impl Target {
         actor: &Actor,
     ) -> Result<ApplyPlan, HubError> {
         let mut changes = Vec::new();
-        for group in &self.groups {
-            let verb = verb(groups::get(tx.session(), &group.name).await?.as_ref(), group);
+        for group in self.groups {
+            let (group, known) = permitted(tx.session(), group).await?;
+            let verb = verb(known.as_ref(), &group);
             if verb != Verb::Keep {
-                groups::put(tx.session(), group, now).await?;
-                membership_checks::ask(tx.session(), &group.name, now).await?;
-                tx.signal(Signal::Deadline);
+                store_group(tx, &group, now).await?;
             }
             changes.push(ConfigChange { verb, kind: "group", name: group.name.to_string(), secret: None });
         }

@@ -12,7 +12,9 @@ use crate::hub::{Hub, HubError, Page, input, require};
 use crate::identity::{Principal, Right};
 use crate::store::groups::Group;
 use crate::store::people::Person;
-use crate::store::{Signal, groups, in_use, membership_checks, people, resources};
+use crate::store::scim::users;
+use crate::store::{Session, Signal, StoreError, Tx, groups, in_use, membership_checks, people, resources};
+use crate::time::Timestamp;
 
 /// Most members of one group.
 const MAX_MEMBERS: usize = 2_000;
@@ -38,7 +40,7 @@ pub struct PersonInput {
 impl GroupInput {
     pub(super) fn check(self, name: GroupName) -> Result<Group, HubError> {
         input::count("/members", self.members.len(), MAX_MEMBERS)?;
-        Ok(Group { name, members: self.members })
+        Ok(Group { name, members: self.members, managed_by: None })
     }
 }
 
@@ -57,6 +59,33 @@ impl PersonInput {
         }
         Ok(Person { email, name: self.name, absence })
     }
+}
+
+/// Stores a group, and has the requests that wait for it checked again.
+pub(in crate::hub) async fn store_group(tx: &mut Tx, group: &Group, now: Timestamp) -> Result<(), StoreError> {
+    groups::put(tx.session(), group, now).await?;
+    membership_checks::ask(tx.session(), &group.name, now).await?;
+    tx.signal(Signal::Deadline);
+    Ok(())
+}
+
+/// The group as it may be stored, and as it is stored: whose members a directory decides, must be given the same members.
+/// A person whom the directory has deactivated cannot be made a member.
+pub(super) async fn permitted(session: &mut Session, group: Group) -> Result<(Group, Option<Group>), HubError> {
+    let known = groups::get(session, &group.name).await?;
+    let managed_by = known.as_ref().and_then(|known| known.managed_by);
+    let group = Group { managed_by, ..group };
+    if managed_by.is_some() && known.as_ref() != Some(&group) {
+        let detail = format!("a directory manages the members of group {}: change them there", group.name);
+        return Err(HubError::conflict(Code::ManagedByScim, detail));
+    }
+    let is_new = |member: &&Email| known.as_ref().is_none_or(|known| !known.members.contains(*member));
+    let new: Vec<Email> = group.members.iter().filter(is_new).cloned().collect();
+    if let Some(person) = users::deactivated(session, &new).await? {
+        let detail = format!("the directory has deactivated {person}, who cannot be a member of group {}", group.name);
+        return Err(HubError::conflict(Code::PersonDeactivated, detail));
+    }
+    Ok((group, known))
 }
 
 /// Rejects the deletion of a group that pending requests name.
@@ -79,20 +108,48 @@ impl Hub {
     pub async fn put_group(&self, caller: &Principal, name: GroupName, input: GroupInput) -> Result<Group, HubError> {
         require(caller, Right::Configure)?;
         let group = input.check(name)?;
-        let (now, actor, stored) = (self.clock.now(), caller.actor(), group.clone());
+        let (now, actor) = (self.clock.now(), caller.actor());
         self.store
-            .write::<_, (), HubError>(move |tx| {
+            .write::<_, _, HubError>(move |tx| {
                 Box::pin(async move {
-                    groups::put(tx.session(), &stored, now).await?;
-                    membership_checks::ask(tx.session(), &stored.name, now).await?;
-                    tx.signal(Signal::Deadline);
-                    let details = json!({"group": stored.name, "members": stored.members});
-                    tx.record(&Entry { details, ..Entry::new(now, "group.put", actor) })?;
-                    Ok(())
+                    let (group, known) = permitted(tx.session(), group).await?;
+                    if group.managed_by.is_none() || known.as_ref() != Some(&group) {
+                        store_group(tx, &group, now).await?;
+                        let details = json!({"group": group.name, "members": group.members});
+                        tx.record(&Entry { details, ..Entry::new(now, "group.put", actor) })?;
+                    }
+                    Ok(group)
                 })
             })
-            .await?;
-        Ok(group)
+            .await
+    }
+
+    /// Replaces the members of a group that there is; the same members again change nothing.
+    ///
+    /// # Errors
+    /// When the caller may not, there is no such group, or the input is invalid.
+    pub async fn put_group_members(
+        &self,
+        caller: &Principal,
+        name: GroupName,
+        input: GroupInput,
+    ) -> Result<Group, HubError> {
+        require(caller, Right::Provision)?;
+        let group = input.check(name)?;
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let (group, known) = permitted(tx.session(), group).await?;
+                    if known.ok_or(HubError::NotFound("group"))? != group {
+                        store_group(tx, &group, now).await?;
+                        let details = json!({"group": group.name, "members": group.members});
+                        tx.record(&Entry { details, ..Entry::new(now, "group.members", actor) })?;
+                    }
+                    Ok(group)
+                })
+            })
+            .await
     }
 
     /// Returns one group.
@@ -146,9 +203,12 @@ impl Hub {
                         return Err(HubError::Conflict { code: Code::InUse, detail });
                     }
                     refuse_waiting(&name, in_use::waiting_for(tx.session(), &name).await?)?;
-                    if !groups::delete(tx.session(), &name).await? {
-                        return Err(HubError::NotFound("group"));
+                    let known = groups::get(tx.session(), &name).await?.ok_or(HubError::NotFound("group"))?;
+                    if known.managed_by.is_some() {
+                        let detail = format!("a directory manages group {name}: delete it there");
+                        return Err(HubError::conflict(Code::ManagedByScim, detail));
                     }
+                    groups::delete(tx.session(), &name).await?;
                     membership_checks::ask(tx.session(), &name, now).await?;
                     tx.signal(Signal::Deadline);
                     let details = json!({"group": name});

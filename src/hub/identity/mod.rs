@@ -1,0 +1,5 @@
+//! Who people are, and how the hub learns of them.
+
+mod provisioning;
+
+pub use provisioning::{MAX_GROUPS, MAX_USERS, Part};

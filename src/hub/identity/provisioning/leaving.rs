@@ -1,0 +1,28 @@
+//! What ends when a person leaves: memberships, tokens, and what they do as a stand-in.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::approval::{Email, GroupName};
+use crate::hub::HubError;
+use crate::store::{Signal, Tx, groups, membership_checks, people, tokens};
+use crate::time::Timestamp;
+
+/// Ends everything by which the person decides, and has the requests checked again that wait for their groups. Returns what
+/// ended, for the audit trail.
+pub(super) async fn leave(tx: &mut Tx, person: &Email, now: Timestamp) -> Result<Value, HubError> {
+    let left = groups::of_person(tx.session(), person).await?;
+    groups::remove_person(tx.session(), person).await?;
+    let revoked = tokens::delete_of(tx.session(), person).await?;
+    let stood_in_for = people::end_delegations(tx.session(), person).await?;
+    let mut changed: BTreeSet<GroupName> = left.clone();
+    for absent in &stood_in_for {
+        changed.extend(groups::of_person(tx.session(), absent).await?);
+    }
+    for group in &changed {
+        membership_checks::ask(tx.session(), group, now).await?;
+    }
+    tx.signal(Signal::Deadline);
+    Ok(json!({"groups": left, "tokens": revoked, "stood_in_for": stood_in_for}))
+}
