@@ -82,6 +82,8 @@ on_both! {
         let request = hub.ask("vault", "x").await;
         assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.problem(403), "not_eligible");
         assert_eq!(hub.get("/v1/people/sam@example.com").await.expect(200)["absence"]["delegate"], Value::Null);
+        assert_eq!(hub.put("/v1/people/sam@example.com", &away).await.problem(409), "person_deactivated");
+        assert_eq!(hub.post("/v1/apply", &json!({"people": {"sam@example.com": away}})).await.problem(409), "person_deactivated");
         let members = json!({"members": ["dana@example.com", "sam@example.com"]});
         assert_eq!(hub.put("/v1/groups/security", &members).await.problem(409), "person_deactivated");
         assert_eq!(hub.post("/v1/apply", &json!({"groups": {"security": members}})).await.problem(409), "person_deactivated");

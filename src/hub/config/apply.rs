@@ -10,7 +10,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use super::groups_and_people::{permitted, store_group};
+use super::groups_and_people::{check_stand_in, permitted, store_group};
 use super::policy_warnings::policy_warnings;
 use super::unnamed::unnamed_and_duplicates;
 use crate::approval::{Email, GroupName, ResourceName};
@@ -185,6 +185,7 @@ impl Target {
         for person in &self.people {
             let verb = verb(people::get(tx.session(), &person.email).await?.as_ref(), person);
             if verb != Verb::Keep {
+                check_stand_in(tx.session(), person).await?;
                 people::put(tx.session(), person, now).await?;
             }
             changes.push(ConfigChange { verb, kind: "person", name: person.email.to_string(), secret: None });

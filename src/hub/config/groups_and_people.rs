@@ -88,6 +88,18 @@ pub(super) async fn permitted(session: &mut Session, group: Group) -> Result<(Gr
     Ok((group, known))
 }
 
+/// Rejects a stand-in whom the directory has deactivated.
+pub(super) async fn check_stand_in(session: &mut Session, person: &Person) -> Result<(), HubError> {
+    let Some(delegate) = person.absence.as_ref().and_then(|absence| absence.delegate.clone()) else { return Ok(()) };
+    match users::deactivated(session, &[delegate]).await? {
+        None => Ok(()),
+        Some(delegate) => {
+            let detail = format!("the directory has deactivated {delegate}, who cannot stand in for {}", person.email);
+            Err(HubError::conflict(Code::PersonDeactivated, detail))
+        }
+    }
+}
+
 /// Rejects the deletion of a group that pending requests name.
 fn refuse_waiting(group: &GroupName, requests: Vec<String>) -> Result<(), HubError> {
     if requests.is_empty() {
@@ -230,6 +242,7 @@ impl Hub {
         self.store
             .write::<_, (), HubError>(move |tx| {
                 Box::pin(async move {
+                    check_stand_in(tx.session(), &stored).await?;
                     people::put(tx.session(), &stored, now).await?;
                     let details = json!({"name": stored.name, "absence": stored.absence});
                     tx.record(&Entry { person: Some(stored.email), details, ..Entry::new(now, "person.put", actor) })?;
