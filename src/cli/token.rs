@@ -81,7 +81,7 @@ struct Create {
     /// Name of the token, for people
     #[arg(value_name = "NAME")]
     name: String,
-    /// admin, requester, approver, decider, analyst or auditor
+    /// admin, requester, approver, decider, analyst, auditor or scim
     #[arg(long, value_name = "SCOPE")]
     scope: String,
     /// The person whom the token belongs to; required with the scope approver
