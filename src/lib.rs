@@ -23,6 +23,7 @@ pub mod ids;
 pub mod links;
 mod lower_hex;
 pub mod random;
+pub mod sealing;
 pub mod server;
 pub mod shape;
 pub mod store;

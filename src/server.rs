@@ -18,17 +18,19 @@ use url::{Host, Url};
 
 use crate::channels::{Channels, TemplatesError};
 use crate::config::Settings;
-use crate::data_dir::{DataDir, DataDirError, watch_keys};
+use crate::data_dir::{DataDir, DataDirError, SecretsFile, watch_keys, watch_secrets};
 use crate::delivery::{Dispatcher, Egress, EgressError, RetrySchedule, SendContext, TargetPolicy, run_discarder};
 use crate::descriptors;
 use crate::file_stamp::FileStamp;
 use crate::http::{App, Front, RateLimits, Tls, TlsError, TrustedProxies, router, serve, watch_certificate};
 use crate::hub::{
-    Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_slack_jobs, run_timer, run_token_uses,
+    Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_sealing, run_slack_jobs, run_timer,
+    run_token_uses, settle_sealing,
 };
 use crate::identity::BootstrapToken;
 use crate::links::KeyRing;
-use crate::store::{DatabaseState, OpenError, Store, run_checkpoints};
+use crate::store::secrets::sealing_key;
+use crate::store::{DatabaseState, OpenError, Store, StoreError, run_checkpoints};
 use crate::time::{SharedClock, Timestamp};
 
 /// How long open calls and jobs may take to end after a shut-down has begun.
@@ -86,6 +88,15 @@ pub enum StartError {
          backup (on a replica: copy it from the others); or start once with --init to create new keys", .0.display()
     )]
     NoKeys(PathBuf),
+    /// The secrets in the database are sealed, but there is no key.
+    #[error(
+        "the secrets in the database are sealed, but there is no {}: restore that file from its backup (on a replica: copy it \
+         from the others), or name it with --secrets-key-file; or start once with --init to create a new key, after which \
+         all endpoints have to be deleted and created again", .0.display()
+    )]
+    NoSecretsKey(PathBuf),
+    #[error("cannot read the database")]
+    Store(#[from] StoreError),
     #[error(transparent)]
     Templates(#[from] TemplatesError),
     #[error(transparent)]
@@ -141,6 +152,7 @@ impl Server {
         let store = open_store(settings, &data).await?;
         // Keys come after the database: if the database cannot be created, keys alone would make it look lost.
         let (keys, key_file) = open_keys(&data, clock.now())?;
+        let secrets_file = open_secrets(settings, &data, &store, clock.now()).await?;
 
         let hub_settings =
             HubSettings { public_url: public_url.clone(), default_timeout_seconds: settings.review_timeout_sec };
@@ -157,8 +169,7 @@ impl Server {
         };
         let (intake, sending) = (CancellationToken::new(), CancellationToken::new());
         let (launcher, dispatching) = Dispatcher::start(context, sending.clone()).await;
-        let watching = watch_keys(data, Arc::clone(&keys), clock.clone(), key_file, sending.clone());
-        let checkpointing = run_checkpoints(Arc::clone(&store), clock.clone(), sending.clone());
+        let keepers = spawn_keepers(data, &keys, (key_file, secrets_file), Arc::clone(&store), clock.clone(), &sending);
         let discarding = run_discarder(Arc::clone(&store), clock.clone(), intake.clone());
         let hub =
             Arc::new(Hub::new(Arc::clone(&store), clock.clone(), keys, hub_settings, targets, launcher, bootstrap));
@@ -171,15 +182,15 @@ impl Server {
             ("replayer", tokio::spawn(run_replayer(Arc::clone(&hub), intake.clone()))),
             ("discarder", tokio::spawn(discarding)),
             ("key check", tokio::spawn(run_key_check(Arc::clone(&hub), intake.clone()))),
+            ("sealing", tokio::spawn(run_sealing(Arc::clone(&hub), intake.clone()))),
             ("slack", tokio::spawn(run_slack_jobs(Arc::clone(&hub), intake.clone()))),
         ];
-        let sending_tasks = vec![
+        let mut sending_tasks = vec![
             ("dispatcher", tokio::spawn(dispatching)),
             ("token uses", tokio::spawn(run_token_uses(Arc::clone(&hub), sending.clone()))),
             ("link log", tokio::spawn(run_link_log(Arc::clone(&hub), sending.clone()))),
-            ("keys", tokio::spawn(watching)),
-            ("checkpoints", tokio::spawn(checkpointing)),
         ];
+        sending_tasks.extend(keepers);
         let stages = [
             Stage { stop: intake, tasks: intake_tasks, patience: CALLS },
             Stage { stop: sending, tasks: sending_tasks, patience: attempt + RECORDS },
@@ -219,6 +230,24 @@ impl Stage {
             }
         }
     }
+}
+
+/// Starts the tasks that look after files: those of the keys, and SQLite's.
+fn spawn_keepers(
+    data: DataDir,
+    keys: &Arc<KeyRing>,
+    (key_file, secrets_file): (KeyFileState, SecretsFile),
+    store: Arc<Store>,
+    clock: SharedClock,
+    stop: &CancellationToken,
+) -> [(&'static str, JoinHandle<()>); 3] {
+    let watching = watch_keys(data, Arc::clone(keys), clock.clone(), key_file, stop.clone());
+    let secrets = watch_secrets(secrets_file, Arc::clone(store.secrets()), clock.clone(), stop.clone());
+    [
+        ("keys", tokio::spawn(watching)),
+        ("secrets keys", tokio::spawn(secrets)),
+        ("checkpoints", tokio::spawn(run_checkpoints(store, clock, stop.clone()))),
+    ]
 }
 
 fn admin_token(settings: &Settings, data: &DataDir) -> Result<(SecretString, Option<PathBuf>), StartError> {
@@ -277,6 +306,28 @@ fn open_keys(data: &DataDir, now: Timestamp) -> Result<(Arc<KeyRing>, KeyFileSta
     // At the first start there is no file before `keys` creates it.
     let stamp = before.or_else(|| data.key_stamp());
     Ok((Arc::new(KeyRing::new(live)), (stamp, next)))
+}
+
+/// Reads the keys of stored secrets, created at the first start, and decides which of them seals: before anything is
+/// read or stored.
+async fn open_secrets(
+    settings: &Settings,
+    data: &DataDir,
+    store: &Store,
+    now: Timestamp,
+) -> Result<SecretsFile, StartError> {
+    let file = data.secrets_file(settings.secrets_key_file.as_deref());
+    if file.is_to_be_made() {
+        if !settings.init && sealing_key(&mut store.read().await?).await?.is_some() {
+            return Err(StartError::NoSecretsKey(file.path().to_owned()));
+        }
+        file.make(now)?;
+    }
+    store.secrets().replace(file.read()?);
+    if let Some(finding) = settle_sealing(store, now, settings.init).await? {
+        tracing::warn!("{finding}");
+    }
+    Ok(file)
 }
 
 /// The URL that links begin with by default. An unspecified address such as 0.0.0.0 cannot be opened, so links then

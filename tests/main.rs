@@ -26,6 +26,7 @@ mod races;
 mod redaction;
 mod requests;
 mod scim;
+mod secrets;
 mod serve;
 mod slack;
 mod ssrf;

@@ -19,7 +19,11 @@ Examples:
   countersign backup /backups/countersign-2026-11-21.db
 
 The copy of the database is verified before FILE appears. The keys are copied beside it, as FILE.keys.json: \
-without them, all existing links become invalid. Both files contain secrets.
+without them, all existing links become invalid. Both files are secret.
+
+The secrets in the database are sealed with the key in secrets.key of the hub's data folder, or in the file that \
+COUNTERSIGN_SECRETS_KEY_FILE names. It is not copied: back it up once, in another place, and again after it was rotated. \
+Without it, all endpoints of a restored database have to be created again; with it, everyone who has FILE can read their secrets.
 
 To restore: stop the hub. In its data folder, replace countersign.db by FILE and keys.json by FILE.keys.json, \
 and delete countersign.db-wal and countersign.db-shm. Make the hub's user the owner of both files. Start the hub.
@@ -60,24 +64,27 @@ impl Backup {
         let unpaired =
             || format!("the database was copied to {}, but the backup is incomplete without keys", self.file.display());
         data.copy_keys(&keys).with_context(unpaired)?;
-        show(&self.file, &keys, copied, self.json)
+        let secrets = data.secrets_file(settings.secrets_key_file.as_deref());
+        show(&self.file, &keys, secrets.path(), copied, self.json)
     }
 }
 
-fn show(file: &Path, keys: &Path, copied: Copied, json: bool) -> anyhow::Result<()> {
+fn show(file: &Path, keys: &Path, secrets: &Path, copied: Copied, json: bool) -> anyhow::Result<()> {
     if json {
         let Copied { bytes, requests, audit_entries } = copied;
         let facts = json!({
-            "file": file, "keys": keys, "bytes": bytes, "requests": requests, "audit_entries": audit_entries,
+            "file": file, "keys": keys, "secrets_key_file": secrets, "bytes": bytes, "requests": requests, "audit_entries": audit_entries,
         });
         return output::print_exact(format!("{facts:#}\n").as_bytes());
     }
     output::print(&format!(
-        "{}: {} requests, {} audit entries, {} bytes, verified\n{}: the keys that sign links\n",
+        "{}: {} requests, {} audit entries, {} bytes, verified\n{}: the keys that sign links\n{} is not copied: \
+         it opens the secrets in the database, so back it up in another place\n",
         file.display(),
         copied.requests,
         copied.audit_entries,
         copied.bytes,
-        keys.display()
+        keys.display(),
+        secrets.display()
     ))
 }

@@ -28,6 +28,9 @@ pub struct SettingsArgs {
     /// Folder for the database, the signing keys and the admin token [default: countersign-data]
     #[arg(long, env = "COUNTERSIGN_DATA_DIR", value_name = "FOLDER", value_parser = values::path)]
     pub data_dir: Option<PathBuf>,
+    /// File of the keys that seal the secrets in the database [default: secrets.key in the data folder]
+    #[arg(long, env = "COUNTERSIGN_SECRETS_KEY_FILE", value_name = "FILE", value_parser = values::path)]
+    pub secrets_key_file: Option<PathBuf>,
     /// Admin token [default: one is created in the data folder]
     #[arg(long, env = ADMIN_TOKEN_VARIABLE, value_name = "TOKEN", hide_env_values = true)]
     pub admin_token: Option<SecretString>,

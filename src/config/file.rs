@@ -25,6 +25,8 @@ pub(super) struct SettingsFile {
     pub(super) database_url: Option<String>,
     #[serde(deserialize_with = "path")]
     pub(super) data_dir: Option<PathBuf>,
+    #[serde(deserialize_with = "path")]
+    pub(super) secrets_key_file: Option<PathBuf>,
     #[serde(deserialize_with = "timeout")]
     pub(super) review_timeout_sec: Option<u32>,
     #[serde(deserialize_with = "targets")]

@@ -34,6 +34,8 @@ pub struct Settings {
     /// The data folder's own database when absent.
     pub database_url: Option<SecretString>,
     pub data_dir: PathBuf,
+    /// The file of the keys of stored secrets; the data folder has one when absent.
+    pub secrets_key_file: Option<PathBuf>,
     /// The admin token that the operator chose; when absent, one is created in the data folder.
     pub admin_token: Option<SecretString>,
     /// The timeout of requests whose resource has none.
@@ -76,6 +78,7 @@ impl Settings {
             public_url: args.public_url.or(file.public_url),
             database_url: args.database_url.or(file.database_url).map(Into::into),
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("countersign-data")),
+            secrets_key_file: args.secrets_key_file.or(file.secrets_key_file),
             admin_token,
             review_timeout_sec: args.review_timeout_sec.or(file.review_timeout_sec).unwrap_or(DEFAULT_TIMEOUT_SECONDS),
             allow_targets: allow_targets.or(file.allow_targets).unwrap_or_default(),

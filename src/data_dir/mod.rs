@@ -1,6 +1,8 @@
-//! The data folder: the SQLite database, the signing keys and the admin token. Only the hub's own user may read it.
+//! The data folder: the SQLite database, the signing keys, the key of stored secrets and the admin token. Only the hub's
+//! own user may read it.
 
 mod keys;
+mod secrets;
 mod watch;
 
 use std::fs::{self, File};
@@ -16,7 +18,8 @@ use crate::shape::without_mark;
 use crate::unicode::unwrapped;
 
 pub use self::keys::KeyView;
-pub use self::watch::watch_keys;
+pub use self::secrets::{SealingKeyView, SecretsFile};
+pub use self::watch::{watch_keys, watch_secrets};
 
 const KEYS: &str = "keys.json";
 const ADMIN_TOKEN: &str = "admin-token";
@@ -48,6 +51,12 @@ pub enum DataDirError {
              created, which makes all links that were sent invalid"
     )]
     Keys { path: PathBuf, detail: String },
+    /// The file with the keys of stored secrets is missing or invalid.
+    #[error(
+        "{path} is not a file of secrets keys ({detail}): each of its lines has to be a key of 32 bytes in base64, as \
+         `openssl rand -base64 32` prints it, or a comment that begins with #"
+    )]
+    Secrets { path: PathBuf, detail: String },
 }
 
 impl DataDir {
@@ -106,33 +115,42 @@ impl DataDir {
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, DataDirError> {
-        let path = self.path.join(name);
-        match fs::read_to_string(&path) {
-            Ok(text) => Ok(Some(without_mark(&text).to_owned())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(DataDirError::Io { path, cause }),
-        }
+        read(&self.path.join(name))
     }
 
-    /// Writes a file atomically: to a temporary file beside it, then by a rename. A replaced file keeps its owner and
-    /// mode. A new file belongs to its folder's owner, and only the owner may read it.
     fn write_secret(&self, name: &str, text: &str) -> Result<(), DataDirError> {
-        let path = self.path.join(name);
-        let temporary = self.path.join(format!("{name}.new"));
-        let write = || {
-            let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-            file_owner::inherit(&file, &path)?;
-            writeln!(file, "{text}")?;
-            file.sync_all()?;
-            fs::rename(&temporary, &path)?;
-            File::open(&self.path)?.sync_all()
-        };
-        write().map_err(|cause| {
-            // The temporary file may be incomplete, or may not exist.
-            let _removed = fs::remove_file(&temporary);
-            DataDirError::Io { path: path.clone(), cause }
-        })
+        write_secret(&self.path.join(name), text)
     }
+}
+
+fn read(path: &Path) -> Result<Option<String>, DataDirError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(without_mark(&text).to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(DataDirError::Io { path: path.to_owned(), cause }),
+    }
+}
+
+/// Writes a file atomically: to a temporary file beside it, then by a rename. A replaced file keeps its owner and mode.
+/// A new file belongs to its folder's owner, and only the owner may read it.
+fn write_secret(path: &Path, text: &str) -> Result<(), DataDirError> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file_owner::inherit(&file, path)?;
+        writeln!(file, "{text}")?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|cause| {
+        // The temporary file may be incomplete, or may not exist.
+        let _removed = fs::remove_file(&temporary);
+        DataDirError::Io { path: path.to_owned(), cause }
+    })
 }
 
 #[cfg(test)]

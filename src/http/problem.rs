@@ -128,7 +128,7 @@ impl From<HubError> for Problem {
             HubError::HighRisk => Self::new(Code::HighRisk, detail),
             HubError::Use(refusal) => Self::new(use_code(refusal), detail),
             HubError::Link(problem) => Self::new(link_code(problem), detail),
-            HubError::Store(error @ StoreError::Displaced(_)) => {
+            HubError::Store(error @ (StoreError::Displaced(_) | StoreError::Seal(_))) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the store rejects writes");
                 Self::new(Code::StorageUnavailable, error.to_string())
             }

@@ -21,7 +21,9 @@ mod lifecycle;
 mod page;
 mod replicas;
 mod requests;
+mod resealing;
 mod retries;
+mod sealing;
 mod services;
 mod slack;
 mod templates;
@@ -53,6 +55,8 @@ pub use requests::{
     EvaluationOutcome, Explanation, GlassInput, LinkDecision, LinkUses, ListFilter, MAX_WAIT, MessageExplanation,
     PersonExplanation, ReviewInput, ReviseInput, SeenRequest, SlotExplanation, Times, VoteInput, run_link_log,
 };
+pub use resealing::run_sealing;
+pub use sealing::{Finding, settle_sealing};
 pub use services::{Hub, HubSettings, Readiness};
 pub use slack::{Signed, SlackAnswer, run_slack_jobs};
 pub use templates::{

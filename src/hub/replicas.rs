@@ -7,14 +7,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::Hub;
+use super::sealing::ALIVE;
 use crate::random;
 use crate::store::replicas::{self, Replica};
 use crate::store::{StoreError, Tx};
 
 /// How often a replica registers itself and reads the others.
 const POLL_INTERVAL: Duration = Duration::from_secs(60);
-/// A replica that has not registered for this long is considered stopped.
-const ALIVE: Duration = Duration::from_secs(180);
 
 /// Registers this replica and compares keys until `stop`. On SQLite there is only one replica, so it returns at once.
 pub async fn run_key_check(hub: Arc<Hub>, stop: CancellationToken) {
@@ -50,7 +49,8 @@ pub async fn run_key_check(hub: Arc<Hub>, stop: CancellationToken) {
 
 async fn check(hub: &Hub, id: &str) -> Result<(), StoreError> {
     let now = hub.clock.now();
-    let own = Replica { id: id.to_owned(), keys: hub.keys.fingerprints() };
+    let secrets_keys = Some(hub.store.secrets().ids());
+    let own = Replica { id: id.to_owned(), keys: hub.keys.fingerprints(), secrets_keys };
     let (keys, id) = (own.keys.clone(), own.id.clone());
     hub.store.write(move |tx: &mut Tx| Box::pin(async move { replicas::put(tx.session(), &own, now).await })).await?;
     let others = replicas::others(&mut hub.store.read().await?, &id, now - ALIVE).await?;

@@ -9,6 +9,7 @@ use super::config::compiled_schemas::ContextSchemas;
 use super::key_check::KeyCheck;
 use super::requests::link_log::LinkLog;
 use super::retries::{Retries, Task};
+use super::sealing::SealingCheck;
 use super::token_uses::TokenUses;
 use crate::delivery::{Launcher, TargetPolicy};
 use crate::identity::BootstrapToken;
@@ -54,6 +55,7 @@ pub struct Hub {
     pub(super) link_log: LinkLog,
     pub(super) token_uses: TokenUses,
     pub(super) key_check: KeyCheck,
+    pub(super) sealing_check: SealingCheck,
     pub(super) retries: Retries<Task>,
     pub(super) replay_retries: Retries<ReplayId>,
 }
@@ -83,6 +85,7 @@ impl Hub {
             link_log: LinkLog::default(),
             token_uses: TokenUses::default(),
             key_check: KeyCheck::default(),
+            sealing_check: SealingCheck::default(),
             retries: Retries::default(),
             replay_retries: Retries::default(),
         }
@@ -113,9 +116,10 @@ impl Hub {
     pub async fn ready(&self) -> Result<Readiness, StoreError> {
         self.store.check_files()?;
         self.store.probe().await?;
+        let now = self.clock.now();
         Ok(Readiness {
             unreadable: self.store.unreadable().into_values().flatten().collect(),
-            warnings: self.key_check.problem(self.clock.now()).into_iter().collect(),
+            warnings: self.key_check.problem(now).into_iter().chain(self.sealing_check.problem(now)).collect(),
         })
     }
 }

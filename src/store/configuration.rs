@@ -115,6 +115,11 @@ impl Configuration {
         if cached.version == version { pick(&cached) } else { None }
     }
 
+    /// Drops all entries.
+    pub(super) fn forget(&self) {
+        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Cached::default();
+    }
+
     /// Caches an entry that was read while `version` was the newest.
     pub(super) fn keep(&self, version: i64, size: usize, put: impl FnOnce(&mut Cached)) {
         let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,6 +14,7 @@ use super::native::{Connection, on_either};
 use super::nesting::Held;
 use super::row::{NativeRow, Row};
 use super::unreadable::Unreadable;
+use crate::sealing::SealingKeys;
 
 /// A connection, borrowed from its pool.
 pub struct Session {
@@ -28,6 +29,7 @@ pub struct Session {
     touched_configuration: bool,
     reading: Option<Reading>,
     unreadable: Arc<Unreadable>,
+    secrets: Arc<SealingKeys>,
 }
 
 /// The state of a session that only reads.
@@ -86,6 +88,7 @@ impl Session {
             touched_configuration: false,
             reading: None,
             unreadable,
+            secrets: Arc::default(),
         }
     }
 
@@ -97,6 +100,16 @@ impl Session {
         held: Held,
     ) -> Self {
         Self { reading: Some(Reading { pool, _held: held }), ..Self::new(connection, unreadable) }
+    }
+
+    /// The same session, which seals and opens stored secrets with these keys. Without keys, it stores them in clear.
+    pub(super) fn with_secrets(self, secrets: Arc<SealingKeys>) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// The keys of stored secrets.
+    pub(super) const fn secrets(&self) -> &Arc<SealingKeys> {
+        &self.secrets
     }
 
     /// The register of rows that cannot be read.

@@ -1,6 +1,7 @@
 //! Endpoints: where notifications go.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -8,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use super::arg::args;
 use super::codec::{unwire, wire};
 use super::readable::{self, Listing};
+use super::secrets::{open, seal};
 use super::transport::{Secret, Transport};
 use super::{Session, StoreError};
 use crate::approval::{Detail, Email, EndpointName, GroupName, ResourceName};
 use crate::ids::EndpointId;
+use crate::sealing::SealingKeys;
 use crate::time::Timestamp;
 
 /// The kind of target.
@@ -189,6 +192,9 @@ macro_rules! select {
 pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> Result<(), StoreError> {
     let bad =
         |column| move |cause: serde_json::Error| StoreError::inconsistent("endpoints", column, endpoint.id, cause);
+    let id = endpoint.id.to_string();
+    let seal = |column, text: &str| seal(session.secrets(), "endpoints", &id, column, text);
+    let secret = endpoint.secret.as_ref().map(|secret| seal("secret", secret.expose_secret())).transpose()?;
     let sql = "INSERT INTO endpoints (id, name, channel, url, secret, events, resources, groups, recipient, detail,
             state, disabled_reason, transport, retiring, paused_at, format, heartbeat_seconds,
             link_generation, created_at, updated_at)
@@ -204,8 +210,8 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
         &endpoint.id,
         &endpoint.name,
         endpoint.channel.as_str(),
-        endpoint.url.expose_secret(),
-        endpoint.secret.as_ref().map(|secret| secret.expose_secret().to_owned()),
+        seal("url", endpoint.url.expose_secret())?,
+        secret,
         serde_json::to_string(&endpoint.events).map_err(bad("events"))?,
         serde_json::to_string(&endpoint.resources).map_err(bad("resources"))?,
         serde_json::to_string(&endpoint.groups).map_err(bad("groups"))?,
@@ -213,8 +219,8 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
         endpoint.detail.as_str(),
         wire(&endpoint.state).map_err(bad("state"))?,
         endpoint.disabled_reason.clone(),
-        serde_json::to_string(&endpoint.transport).map_err(bad("transport"))?,
-        serde_json::to_string(&endpoint.retiring).map_err(bad("retiring"))?,
+        seal("transport", &serde_json::to_string(&endpoint.transport).map_err(bad("transport"))?)?,
+        seal("retiring", &serde_json::to_string(&endpoint.retiring).map_err(bad("retiring"))?)?,
         endpoint.paused_at,
         wire(&endpoint.format).map_err(bad("format"))?,
         endpoint.heartbeat_seconds.map(i64::from),
@@ -231,7 +237,8 @@ pub async fn put(session: &mut Session, endpoint: &Endpoint, now: Timestamp) -> 
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn get(session: &mut Session, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {
-    one(session.fetch_optional(select!("WHERE id = $1 AND state <> 'deleted'"), args![&id]).await?)
+    let row = session.fetch_optional(select!("WHERE id = $1 AND state <> 'deleted'"), args![&id]).await?;
+    one(session, row)
 }
 
 /// The endpoint with this name.
@@ -239,7 +246,20 @@ pub async fn get(session: &mut Session, id: EndpointId) -> Result<Option<Endpoin
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn by_name(session: &mut Session, name: &EndpointName) -> Result<Option<Endpoint>, StoreError> {
-    one(session.fetch_optional(select!("WHERE name = $1 AND state <> 'deleted'"), args![name]).await?)
+    let row = session.fetch_optional(select!("WHERE name = $1 AND state <> 'deleted'"), args![name]).await?;
+    one(session, row)
+}
+
+/// Deletes an endpoint whose row cannot be read, as after the loss of the key of its secrets. Returns whether there is
+/// one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_unread(session: &mut Session, id: EndpointId, now: Timestamp) -> Result<bool, StoreError> {
+    let sql = "UPDATE endpoints SET state = 'deleted', disabled_reason = NULL, updated_at = $2
+        WHERE id = $1 AND state <> 'deleted'";
+    session.touch_configuration();
+    Ok(session.execute(sql, args![&id, now]).await? == 1)
 }
 
 /// Up to `limit` endpoints behind `after`, oldest first.
@@ -250,7 +270,9 @@ pub async fn page(session: &mut Session, after: Option<EndpointId>, limit: u32) 
     let after = after.map(|id| id.to_string()).unwrap_or_default();
     let sql = select!("WHERE id > $1 AND state <> 'deleted' ORDER BY id LIMIT $2");
     let values = |after: &String, left| args![after, left];
-    let listing = Listing { values, position: |row: &Row| row.id.clone(), read: Row::into_endpoint };
+    let secrets = Arc::clone(session.secrets());
+    let read = |row: Row| row.into_endpoint(&secrets);
+    let listing = Listing { values, position: |row: &Row| row.id.clone(), read };
     readable::page(session, sql, listing, after, limit).await
 }
 
@@ -261,7 +283,7 @@ pub async fn page(session: &mut Session, after: Option<EndpointId>, limit: u32) 
 /// When the database fails.
 pub async fn all(session: &mut Session) -> Result<Vec<Endpoint>, StoreError> {
     let rows = session.fetch_all::<Row>(select!("WHERE state <> 'deleted' ORDER BY id"), args![]).await?;
-    Ok(session.unreadable().convert_all("endpoints", rows, Row::into_endpoint))
+    Ok(session.unreadable().convert_all("endpoints", rows, |row| row.into_endpoint(session.secrets())))
 }
 
 /// The endpoint in any state: a delivery under way needs it.
@@ -269,24 +291,31 @@ pub async fn all(session: &mut Session) -> Result<Vec<Endpoint>, StoreError> {
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn any_state(session: &mut Session, id: EndpointId) -> Result<Option<Endpoint>, StoreError> {
-    one(session.fetch_optional(select!("WHERE id = $1"), args![&id]).await?)
+    let row = session.fetch_optional(select!("WHERE id = $1"), args![&id]).await?;
+    one(session, row)
 }
 
-fn one(row: Option<Row>) -> Result<Option<Endpoint>, StoreError> {
-    row.map(Row::into_endpoint).transpose()
+fn one(session: &Session, row: Option<Row>) -> Result<Option<Endpoint>, StoreError> {
+    row.map(|row| row.into_endpoint(session.secrets())).transpose()
 }
 
 impl Row {
-    fn into_endpoint(self) -> Result<Endpoint, StoreError> {
+    fn into_endpoint(self, secrets: &SealingKeys) -> Result<Endpoint, StoreError> {
         let id: EndpointId =
             self.id.parse().map_err(|cause| StoreError::inconsistent("endpoints", "id", &self.id, cause))?;
         let bad = |column| move |cause: serde_json::Error| StoreError::inconsistent("endpoints", column, id, cause);
+        let open = |column, stored| open(secrets, "endpoints", &self.id, column, stored);
+        // A parser's error may quote the text, so it is not passed on.
+        let unread =
+            |column| move |_: serde_json::Error| StoreError::inconsistent("endpoints", column, id, "unknown JSON");
+        let transport = open("transport", self.transport)?;
+        let retiring = open("retiring", self.retiring)?;
         Ok(Endpoint {
             id,
             name: self.name.parse().map_err(|cause| StoreError::inconsistent("endpoints", "name", id, cause))?,
             channel: unwire(self.channel).map_err(bad("channel"))?,
-            url: self.url.into(),
-            secret: self.secret.map(Into::into),
+            url: open("url", self.url)?.into(),
+            secret: self.secret.map(|secret| open("secret", secret)).transpose()?.map(Into::into),
             events: serde_json::from_str(&self.events).map_err(bad("events"))?,
             resources: serde_json::from_str(&self.resources).map_err(bad("resources"))?,
             groups: serde_json::from_str(&self.groups).map_err(bad("groups"))?,
@@ -298,8 +327,8 @@ impl Row {
             detail: unwire(self.detail).map_err(bad("detail"))?,
             state: unwire(self.state).map_err(bad("state"))?,
             disabled_reason: self.disabled_reason,
-            transport: serde_json::from_str(&self.transport).map_err(bad("transport"))?,
-            retiring: serde_json::from_str(&self.retiring).map_err(bad("retiring"))?,
+            transport: serde_json::from_str(&transport).map_err(unread("transport"))?,
+            retiring: serde_json::from_str(&retiring).map_err(unread("retiring"))?,
             paused_at: self.paused_at.map(Timestamp::from_micros),
             format: unwire(self.format).map_err(bad("format"))?,
             heartbeat_seconds: self

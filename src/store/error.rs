@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::fault::Fault;
+use crate::sealing::SealError;
 
 /// A failed read or write. Nothing of a failed write is kept.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum StoreError {
     /// The operation panicked. Nothing of it is kept; the panic is on standard error.
     #[error("an operation panicked")]
     Panicked,
+    /// A secret cannot be sealed, and is not written in clear instead.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// A statement failed for a reason that a retry does not fix.
     #[error("the database refused a statement")]
     Statement(#[source] Arc<sqlx::Error>),
@@ -89,7 +93,7 @@ impl StoreError {
             Self::Unavailable(cause) => Fault::of(cause),
             Self::Busy => Some(Fault::Busy),
             Self::Displaced(_) => Some(Fault::Disk),
-            Self::Panicked | Self::Statement(_) | Self::Inconsistent { .. } => None,
+            Self::Panicked | Self::Statement(_) | Self::Seal(_) | Self::Inconsistent { .. } => None,
         }
     }
 }

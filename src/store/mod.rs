@@ -52,6 +52,7 @@ pub mod reviews;
 pub mod rollups;
 mod row;
 pub mod scim;
+pub mod secrets;
 mod signals;
 pub mod slack;
 pub mod template_problems;

@@ -11,6 +11,7 @@ use super::native::Connection;
 use super::nesting::Readers;
 use super::unreadable::Unreadable;
 use super::{Session, StoreError};
+use crate::sealing::SealingKeys;
 
 /// Connections for reading. Reads are short, so a few connections suffice.
 pub(super) const READERS: u32 = 4;
@@ -25,6 +26,7 @@ pub(super) struct Pools {
     connections: Connections,
     readers: Readers,
     unreadable: Arc<Unreadable>,
+    secrets: Arc<SealingKeys>,
 }
 
 #[derive(Clone)]
@@ -35,7 +37,7 @@ pub(super) enum Connections {
 
 impl Pools {
     pub(super) fn new(connections: Connections) -> Self {
-        Self { connections, readers: Readers::default(), unreadable: Arc::default() }
+        Self { connections, readers: Readers::default(), unreadable: Arc::default(), secrets: Arc::default() }
     }
 
     pub(super) async fn reader(&self) -> Result<Session, StoreError> {
@@ -44,7 +46,8 @@ impl Pools {
             Connections::Sqlite { read, .. } => (Connection::Sqlite(read.acquire().await?), None),
             Connections::Postgres { read, .. } => (Connection::Postgres(read.acquire().await?), Some(read.clone())),
         };
-        Ok(Session::for_reading(connection, Arc::clone(&self.unreadable), pool, self.readers.hold()))
+        let session = Session::for_reading(connection, Arc::clone(&self.unreadable), pool, self.readers.hold());
+        Ok(session.with_secrets(Arc::clone(&self.secrets)))
     }
 
     pub(super) async fn writer(self) -> Result<Session, StoreError> {
@@ -52,7 +55,7 @@ impl Pools {
             Connections::Sqlite { write, .. } => Connection::Sqlite(write.acquire().await?),
             Connections::Postgres { write, .. } => Connection::Postgres(write.acquire().await?),
         };
-        Ok(Session::new(connection, self.unreadable))
+        Ok(Session::new(connection, self.unreadable).with_secrets(self.secrets))
     }
 
     /// Why PostgreSQL gives no connection: its own error, where it refuses one. The pool itself reports a time-out
@@ -84,6 +87,10 @@ impl Pools {
 
     pub(super) const fn unreadable(&self) -> &Arc<Unreadable> {
         &self.unreadable
+    }
+
+    pub(super) const fn secrets(&self) -> &Arc<SealingKeys> {
+        &self.secrets
     }
 
     /// Copies SQLite's write-ahead log into the database file. PostgreSQL does checkpoints itself.

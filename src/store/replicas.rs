@@ -1,7 +1,9 @@
-//! The replicas of the hub on one PostgreSQL database, with the fingerprints of their keys for links.
+//! The replicas of the hub on one PostgreSQL database, with the fingerprints of their keys for links, and the ids of their
+//! keys for stored secrets.
 
 use super::arg::args;
 use super::{Session, StoreError};
+use crate::sealing::KeyId;
 use crate::time::Timestamp;
 
 /// A running replica.
@@ -11,6 +13,8 @@ pub struct Replica {
     pub id: String,
     /// Fingerprints of its keys; the first is that of the signing key.
     pub keys: Vec<String>,
+    /// Its keys for stored secrets. None: it is of an earlier version, which cannot read sealed secrets.
+    pub secrets_keys: Option<Vec<KeyId>>,
 }
 
 /// Records that the replica is running at `now`.
@@ -18,9 +22,12 @@ pub struct Replica {
 /// # Errors
 /// When the database fails.
 pub async fn put(session: &mut Session, replica: &Replica, now: Timestamp) -> Result<(), StoreError> {
-    let sql = "INSERT INTO replicas (id, keys, seen_at) VALUES ($1, $2, $3)
-        ON CONFLICT (id) DO UPDATE SET keys = excluded.keys, seen_at = excluded.seen_at";
-    session.execute(sql, args![&replica.id, replica.keys.join(" "), now]).await.map(drop)
+    let sql = "INSERT INTO replicas (id, keys, secrets_keys, seen_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (id) DO UPDATE SET keys = excluded.keys, secrets_keys = excluded.secrets_keys,
+            seen_at = excluded.seen_at";
+    let words = |keys: &Vec<KeyId>| keys.iter().map(KeyId::to_string).collect::<Vec<_>>().join(" ");
+    let secrets_keys = replica.secrets_keys.as_ref().map(words);
+    session.execute(sql, args![&replica.id, replica.keys.join(" "), secrets_keys, now]).await.map(drop)
 }
 
 /// The replicas that have been recorded since `since`, except `id`.
@@ -32,10 +39,16 @@ pub async fn others(session: &mut Session, id: &str, since: Timestamp) -> Result
     struct Row {
         id: String,
         keys: String,
+        secrets_keys: Option<String>,
     }
-    let sql = "SELECT id, keys FROM replicas WHERE id <> $1 AND seen_at >= $2 ORDER BY id";
+    let sql = "SELECT id, keys, secrets_keys FROM replicas WHERE id <> $1 AND seen_at >= $2 ORDER BY id";
     let rows: Vec<Row> = session.fetch_all(sql, args![id, since]).await?;
-    let replica = |row: Row| Replica { id: row.id, keys: row.keys.split(' ').map(str::to_owned).collect() };
+    let ids = |keys: String| keys.split(' ').filter_map(|id| id.parse().ok()).collect();
+    let replica = |row: Row| Replica {
+        id: row.id,
+        keys: row.keys.split(' ').map(str::to_owned).collect(),
+        secrets_keys: row.secrets_keys.map(ids),
+    };
     Ok(rows.into_iter().map(replica).collect())
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::StoreError;
+use crate::sealing::OpenError;
 
 /// Most rows that are reported. Further ones are only logged.
 const MOST: usize = 1_000;
@@ -58,16 +59,22 @@ impl Unreadable {
 
     /// Registers a row, and logs it the first time.
     fn note(&self, error: &StoreError, until: Option<Instant>) {
-        let StoreError::Inconsistent { table, row, .. } = error else { return };
+        let StoreError::Inconsistent { table, row, cause, .. } = error else { return };
         let mut known = self.lock();
         let key = (*table, row.clone());
         let is_new = !known.contains_key(&key);
         if is_new {
             let error = error as &dyn std::error::Error;
-            tracing::error!(error, "a row cannot be read and is skipped: a newer version may have written it");
+            if cause.is::<OpenError>() {
+                tracing::error!(error, "a row has a sealed secret that cannot be opened, and is skipped");
+            } else {
+                tracing::error!(error, "a row cannot be read and is skipped: a newer version may have written it");
+            }
         }
         if !is_new || known.len() < MOST {
-            known.insert(key, Noted { why: error.to_string(), until });
+            let sealed = cause.downcast_ref::<OpenError>();
+            let why = sealed.map_or_else(|| error.to_string(), |sealed| format!("{error}: {sealed}"));
+            known.insert(key, Noted { why, until });
         }
     }
 

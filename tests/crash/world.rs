@@ -117,7 +117,14 @@ impl World {
         } else {
             database.url.clone()
         };
-        let settings = vec![("COUNTERSIGN_DATABASE_URL", url), ("COUNTERSIGN_DELIVERY_TIMEOUT_SEC", "1".to_owned())];
+        // Replicas share the key of stored secrets.
+        let key = database.folder.path().join("secrets.key");
+        std::fs::write(&key, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").unwrap();
+        let settings = vec![
+            ("COUNTERSIGN_DATABASE_URL", url),
+            ("COUNTERSIGN_DELIVERY_TIMEOUT_SEC", "1".to_owned()),
+            ("COUNTERSIGN_SECRETS_KEY_FILE", key.display().to_string()),
+        ];
         let mut world = Self {
             client: Client::new(homes.iter().map(|home| format!("http://127.0.0.1:{}", home.port)).collect()),
             targets: BTreeMap::new(),

@@ -66,6 +66,9 @@ on_both! {
         hub.post("/v1/endpoints", &endpoint).await.expect(201);
         let request = hub.ask("orders", "select 1").await;
         // One more field in every object of each stored text.
+        // The transport is sealed; one in clear is read as well.
+        let transport = r#"{"auth":{"type":"basic","username":"u","password":"p"},"concurrency":2}"#;
+        change(&hub, &format!("UPDATE endpoints SET transport = '{transport}'")).await;
         for (table, column) in [("endpoints", "transport"), ("resources", "policy"), ("requests", "terms")] {
             change(&hub, &format!("UPDATE {table} SET {column} = replace({column}, '{{\"', '{{\"of_the_future\":1,\"')")).await;
         }

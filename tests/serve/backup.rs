@@ -38,9 +38,15 @@ async fn a_backup_of_a_running_hub_is_complete() {
     fs::create_dir(&data).unwrap();
     fs::rename(folder.path().join("copy.db"), data.join("countersign.db")).unwrap();
     fs::rename(folder.path().join("copy.db.keys.json"), data.join("keys.json")).unwrap();
-    let mut start = HubProcess::command(restored.path());
-    start.args(["serve", "--listen", "127.0.0.1:0"]);
-    let hub = HubProcess::ready(start).await.unwrap();
+    let serve = || {
+        let mut start = HubProcess::command(restored.path());
+        start.args(["serve", "--listen", "127.0.0.1:0"]);
+        start
+    };
+    let Err(refused) = HubProcess::ready(serve()).await else { panic!("it starts without the key of its secrets") };
+    assert!(refused.contains("secrets.key: restore that file"), "{refused}");
+    fs::copy(folder.path().join("countersign-data/secrets.key"), data.join("secrets.key")).unwrap();
+    let hub = HubProcess::ready(serve()).await.unwrap();
     let path = format!("/v1/requests/{}", request["id"].as_str().unwrap());
     assert_eq!(call(&hub, "GET", &path, &json!({})).await.1["digest"], request["digest"]);
     assert_eq!(call(&hub, "GET", "/v1/requests", &json!({})).await.1["items"].as_array().unwrap().len(), 1);

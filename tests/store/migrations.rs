@@ -1,7 +1,6 @@
 //! Rows of an older version are still there after a migration.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use countersign::identity::Scope;
 use countersign::ids::{EndpointId, TokenId};
@@ -10,28 +9,8 @@ use countersign::store::endpoints::{self, Channel, Endpoint};
 use countersign::store::tokens;
 use countersign::time::Timestamp;
 use sqlx::Connection as _;
-use sqlx::migrate::Migrator;
 
 use crate::support::{Database, on_both};
-
-/// Applies the first `count` migrations to a new database.
-async fn migrate(database: &Database, count: usize) {
-    let dialect = if database.url.starts_with("sqlite") { "sqlite" } else { "postgres" };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(dialect);
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let some = tempfile::tempdir().unwrap();
-    for file in files.iter().take(count) {
-        std::fs::copy(file, some.path().join(file.file_name().unwrap())).unwrap();
-    }
-    let migrator = Migrator::new(some.path()).await.unwrap();
-    if dialect == "sqlite" {
-        let url = format!("{}?mode=rwc", database.url);
-        migrator.run(&mut sqlx::SqliteConnection::connect(&url).await.unwrap()).await.unwrap();
-    } else {
-        migrator.run(&mut sqlx::PgConnection::connect(&database.url).await.unwrap()).await.unwrap();
-    }
-}
 
 /// An endpoint with a delivery and a health record, as the third migration stores them.
 async fn add_old_endpoint(database: &Database, id: EndpointId) {
@@ -68,7 +47,7 @@ async fn add_endpoint(store: &Store, channel: Channel) {
 
 on_both! {
     async fn endpoints_survive_the_migration_for_new_channels(database: Database) {
-        migrate(&database, 3).await;
+        database.migrate(3).await;
         let id = EndpointId::mint(Timestamp::from_micros(0));
         add_old_endpoint(&database, id).await;
 
@@ -92,7 +71,7 @@ on_both! {
 
 on_both! {
     async fn tokens_and_their_retired_secrets_survive_the_migration_for_directories(database: Database) {
-        migrate(&database, 15).await;
+        database.migrate(15).await;
         let id = TokenId::mint(Timestamp::from_micros(0));
         Database::run(
             &database.url,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use countersign::ids::EndpointId;
 use countersign::store::membership_checks::{self, Check};
 use countersign::store::queue::{self, ClaimQuota, Next, Room, Settlement};
-use countersign::store::{Store, StoreError, endpoints, health, heartbeats, replays, slack, timers};
+use countersign::store::{StoreError, endpoints, health, heartbeats, replays, slack, timers};
 use serde_json::json;
 
 use super::crowd;
@@ -118,7 +118,7 @@ on_both! {
             Database::run(&url, "VACUUM ANALYZE".to_owned()).await;
         }
         statements::report_plans(&url).await;
-        let store = Store::open(&url).await.unwrap();
+        let store = database.store().await;
         let known = endpoints::all(&mut store.read().await.unwrap()).await.unwrap();
         let endpoints: Vec<EndpointId> = known.iter().map(|endpoint| endpoint.id).collect();
         let now = "2026-12-24T12:00:00Z".parse().unwrap();

@@ -1,8 +1,12 @@
 //! A separate database for each test.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use countersign::data_dir::DataDir;
+use countersign::store::Store;
 use sqlx::Connection as _;
+use sqlx::migrate::Migrator;
 use tempfile::TempDir;
 
 /// An empty database.
@@ -76,6 +80,46 @@ impl Database {
             sqlx::query_as(sql).fetch_all(&mut connection).await.expect("the statement runs")
         };
         rows.into_iter().collect()
+    }
+
+    /// Applies the first `count` migrations to the new database.
+    pub(crate) async fn migrate(&self, count: usize) {
+        let dialect = if self.url.starts_with("sqlite") { "sqlite" } else { "postgres" };
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(dialect);
+        let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let some = tempfile::tempdir().unwrap();
+        for file in files.iter().take(count) {
+            std::fs::copy(file, some.path().join(file.file_name().unwrap())).unwrap();
+        }
+        let migrator = Migrator::new(some.path()).await.unwrap();
+        if dialect == "sqlite" {
+            let url = format!("{}?mode=rwc", self.url);
+            migrator.run(&mut sqlx::SqliteConnection::connect(&url).await.unwrap()).await.unwrap();
+        } else {
+            migrator.run(&mut sqlx::PgConnection::connect(&self.url).await.unwrap()).await.unwrap();
+        }
+    }
+
+    /// Opens it as the hub that used it does: with the hub's keys of stored secrets.
+    pub(crate) async fn store(&self) -> Store {
+        let store = Store::open(&self.url).await.expect("the database opens");
+        let data = DataDir::existing(self.folder.path()).expect("the data folder");
+        store.secrets().replace(data.secrets_file(None).read().expect("keys"));
+        store.secrets().seal_with(store.secrets().ids().first().copied());
+        store
+    }
+
+    /// The rows of a statement with one text column.
+    pub(crate) async fn texts(url: &str, sql: String) -> Vec<String> {
+        let sql = sqlx::AssertSqlSafe(sql);
+        if url.starts_with("sqlite") {
+            let mut connection = sqlx::SqliteConnection::connect(url).await.expect("the database opens");
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("the statement runs")
+        } else {
+            let mut connection = sqlx::PgConnection::connect(url).await.expect("the database opens");
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("the statement runs")
+        }
     }
 
     /// Changes the database without the hub.

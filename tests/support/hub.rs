@@ -99,6 +99,7 @@ impl TestHub {
             public_url: None,
             database_url: Some(database.url.clone().into()),
             data_dir: database.folder.path().to_owned(),
+            secrets_key_file: None,
             admin_token: None,
             review_timeout_sec: 3_600,
             allow_targets: options.allow_targets.iter().map(|target| target.parse().expect("a target")).collect(),
@@ -139,6 +140,9 @@ impl TestHub {
     /// Another hub on the same PostgreSQL database, whose clock starts at the same time but is moved separately.
     pub(crate) async fn replica(&self) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        // Replicas share the key of stored secrets.
+        let key = "secrets.key";
+        std::fs::copy(self.database.folder.path().join(key), folder.path().join(key)).expect("the key is copied");
         let twin = Database { url: self.database.url.clone(), folder };
         Self::start_at(twin, Options::default(), ManualClock::starting_at(self.now())).await
     }

@@ -14,6 +14,8 @@ use tokio::process::{Child, ChildStderr};
 
 use super::super::output;
 use super::helper::program;
+use crate::data_dir::DataDir;
+use crate::time::{Clock as _, SystemClock};
 
 /// Timeout of its start, its stop and each call.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,12 +35,18 @@ impl Hub {
     pub(super) async fn start(folder: &Path, database: Option<&SecretString>) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let token = crate::identity::new_token_secret();
+        // The scenarios share one PostgreSQL database, and so its key of stored secrets.
+        let secrets = DataDir::open(folder.parent().unwrap_or(folder))?.secrets_file(None);
+        if secrets.is_to_be_made() {
+            secrets.make(SystemClock.now())?;
+        }
         let mut command = program()?;
         command
             // `--init`: each scenario has a new folder, while all share one PostgreSQL database.
             .args(["serve", "--init", "--listen", "127.0.0.1:0", "--data-dir", "."])
             .current_dir(folder)
             .env("COUNTERSIGN_ADMIN_TOKEN", &token)
+            .env("COUNTERSIGN_SECRETS_KEY_FILE", secrets.path())
             .env("COUNTERSIGN_ALLOW_TARGETS", "127.0.0.0/8")
             .env("COUNTERSIGN_LOG", "warn")
             .stdin(Stdio::null())

@@ -90,6 +90,7 @@ impl Demo {
             public_url: None,
             database_url: None,
             data_dir: folder.to_owned(),
+            secrets_key_file: None,
             admin_token: Some(token),
             review_timeout_sec: 600,
             allow_targets: vec![target],

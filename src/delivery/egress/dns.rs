@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::oneshot;
 
 use super::exhaustion::is_exhaustion;
 use crate::delivery::{TargetError, TargetPolicy};
@@ -85,18 +86,23 @@ impl Names {
         if let Some(running) = pending.get(name) {
             return running.clone();
         }
+        let (answer, answered) = oneshot::channel();
+        let given_up = |_| Err(NameError::Unknown("the look-up was given up".to_owned()));
+        let running = answered.map(move |found| found.unwrap_or_else(given_up)).boxed().shared();
+        pending.insert(name.to_owned(), running.clone());
+        // A runtime that shuts down drops a new task at once, and its entry locks the same mutex.
+        drop(pending);
         let entry = PendingEntry { names: Arc::clone(self), name: name.to_owned() };
         // A separate task, which completes even if all callers have timed out.
-        let task = tokio::spawn(async move {
+        tokio::spawn(async move {
             let found = entry.names.lookup.lookup(entry.name.clone()).await;
-            found.map(Arc::from).map_err(|error| match error.to_string() {
+            drop(entry);
+            // All callers may be gone.
+            let _unheard = answer.send(found.map(Arc::from).map_err(|error| match error.to_string() {
                 text if is_exhaustion(&error) => NameError::Exhausted(text),
                 text => NameError::Unknown(text),
-            })
+            }));
         });
-        let failed = |error: tokio::task::JoinError| Err(NameError::Unknown(error.to_string()));
-        let running = task.map(move |found| found.unwrap_or_else(failed)).boxed().shared();
-        pending.insert(name.to_owned(), running.clone());
         running
     }
 
@@ -129,5 +135,47 @@ impl Resolve for JudgedResolver {
             let addresses: Vec<SocketAddr> = found.iter().map(|address| SocketAddr::new(*address, 0)).collect();
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+
+    struct Never;
+
+    impl Lookup for Never {
+        fn lookup(&self, _name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+            std::future::pending().boxed()
+        }
+    }
+
+    /// Looks a name up when it is dropped.
+    struct AtTheEnd(Arc<Names>);
+
+    impl Drop for AtTheEnd {
+        fn drop(&mut self) {
+            drop(self.0.resolve("hooks.example.com"));
+        }
+    }
+
+    #[test]
+    fn a_look_up_that_begins_while_the_runtime_ends_does_not_block_it() {
+        let names = Names::new(Arc::new(TargetPolicy::new(vec![])), Arc::new(Never));
+        let (ended, ends) = mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+            let late = AtTheEnd(names);
+            runtime.spawn(async move {
+                std::future::pending::<()>().await;
+                drop(late);
+            });
+            drop(runtime);
+            ended.send(()).expect("somebody waits");
+        });
+        ends.recv_timeout(Duration::from_secs(10)).expect("the runtime ends");
     }
 }

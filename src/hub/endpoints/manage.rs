@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
+use serde_json::json;
+
 use super::input::{EndpointInput, EndpointPatch};
 use super::save::{check_app_count, check_name, clear_health_if_enabled, save};
 use super::view::{EndpointStatus, EndpointView, HealthView, TemplateProblemView, WithSecret};
+use crate::audit::Entry;
 use crate::codes::Code;
 use crate::hub::keyed_calls::{earlier_subject, remember};
 use crate::hub::page::parse_cursor;
@@ -12,7 +15,7 @@ use crate::hub::{Hub, HubError, KeyedCall, Page, require};
 use crate::identity::{Principal, Right};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Endpoint, EndpointState};
-use crate::store::{Session, endpoints, health, template_problems, templates};
+use crate::store::{Session, StoreError, endpoints, health, template_problems, templates};
 
 const OPERATION: &str = "endpoint";
 
@@ -142,9 +145,19 @@ impl Hub {
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let known = endpoints::get(tx.session(), id).await?.ok_or(HubError::NotFound("endpoint"))?;
-                    let gone = Endpoint { state: EndpointState::Deleted, disabled_reason: None, ..known };
-                    save(tx, gone, "endpoint.deleted", now, actor).await?;
+                    match endpoints::get(tx.session(), id).await {
+                        Ok(known) => {
+                            let known = known.ok_or(HubError::NotFound("endpoint"))?;
+                            let gone = Endpoint { state: EndpointState::Deleted, disabled_reason: None, ..known };
+                            save(tx, gone, "endpoint.deleted", now, actor).await?;
+                        }
+                        Err(StoreError::Inconsistent { .. }) => {
+                            endpoints::delete_unread(tx.session(), id, now).await?;
+                            let details = json!({"id": id, "unreadable": true});
+                            tx.record(&Entry { details, ..Entry::new(now, "endpoint.deleted", actor) })?;
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
                     templates::forget_endpoint(tx.session(), id).await?;
                     Ok(())
                 })

@@ -23,6 +23,7 @@ use super::lock::{FileLock, Files};
 use super::pools::Pools;
 use super::writer::Writer;
 use super::{Operation, Signals, StoreError, Tx, notify};
+use crate::sealing::SealingKeys;
 
 /// How long the result of a probe is reused: anyone may call it, and each probe is a commit.
 const PROBED: Duration = Duration::from_secs(1);
@@ -160,6 +161,16 @@ impl Store {
     /// Whether this process has locked the database file, so that no other process can use the database.
     pub fn is_exclusive(&self) -> bool {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// The keys of stored secrets. Until there are some, secrets are stored in clear.
+    pub const fn secrets(&self) -> &Arc<SealingKeys> {
+        self.pools.secrets()
+    }
+
+    /// Empties the cache of configuration: it may lack rows that can be read with other keys.
+    pub fn forget_cached(&self) {
+        self.configuration.forget();
     }
 
     pub(super) const fn configuration(&self) -> &Arc<Configuration> {

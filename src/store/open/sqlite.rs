@@ -58,7 +58,8 @@ pub(super) async fn open(url: &str) -> Result<(Connections, FileLock, Files), Op
     migrating.close().await;
     // SQLite copies each page that an operation changes, to roll back to its savepoint. In a temporary file, these
     // copies were three of five writes. What a transaction changes is bounded, so the copies fit into memory.
-    let writing = options.clone().pragma("temp_store", "MEMORY");
+    // Overwritten and deleted values must not stay in the file: they may be secrets that were stored in clear.
+    let writing = options.clone().pragma("temp_store", "MEMORY").pragma("secure_delete", "ON");
     let write = pool(1).connect_with(writing).await.map_err(|error| explain(error, &path))?;
     let read = pool(READERS).connect_with(options.read_only(true)).await.map_err(|error| explain(error, &path))?;
     Ok((Connections::Sqlite { read, write }, lock, files))

@@ -1,10 +1,13 @@
 //! Slack jobs: clicks and commands, stored before Slack gets its answer, and carried out afterwards.
 //!
-//! The work and the reply are plain text here; the services interpret them. Both are erased when the job ends.
+//! The work and the reply are plain text here; the services interpret them. Both are sealed, since they contain URLs at
+//! which anybody can answer in Slack, and erased when the job ends.
 
 use crate::approval::Digest;
 use crate::ids::EndpointId;
+use crate::sealing::SealingKeys;
 use crate::store::arg::args;
+use crate::store::secrets::{open, seal};
 use crate::store::{Session, StoreError};
 use crate::time::{CLOCK_SLACK, Timestamp};
 
@@ -51,6 +54,7 @@ pub async fn add(
 ) -> Result<bool, StoreError> {
     let sql = "INSERT INTO slack_jobs (id, endpoint_id, work, attempts, run_at, created_at)
         VALUES ($1, $2, $3, 0, $4, $4) ON CONFLICT (id) DO NOTHING";
+    let work = seal(session.secrets(), "slack_jobs", &id.to_string(), "work", work)?;
     Ok(session.execute(sql, args![id, &endpoint, work, now]).await? == 1)
 }
 
@@ -78,7 +82,7 @@ pub async fn claim(
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         let id = row.id.clone();
-        match row.into_job() {
+        match row.into_job(session.secrets()) {
             Ok(job) => claimed.push(job),
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a Slack job cannot be read and is ended");
@@ -117,6 +121,7 @@ pub async fn take_over(session: &mut Session, now: Timestamp) -> Result<(), Stor
 /// When the database fails.
 pub async fn done(session: &mut Session, job: &Job, reply: &str) -> Result<bool, StoreError> {
     let sql = "UPDATE slack_jobs SET reply = $3 WHERE id = $1 AND attempts = $2 AND reply IS NULL AND ended_at IS NULL";
+    let reply = seal(session.secrets(), "slack_jobs", &job.id.to_string(), "reply", reply)?;
     Ok(session.execute(sql, args![&job.id, job.attempts, reply]).await? == 1)
 }
 
@@ -150,8 +155,9 @@ pub async fn forget(session: &mut Session, before: Timestamp, limit: u32) -> Res
 }
 
 impl Row {
-    fn into_job(self) -> Result<Job, StoreError> {
+    fn into_job(self, secrets: &SealingKeys) -> Result<Job, StoreError> {
         let id = self.id.as_str();
+        let open = |column, stored| open(secrets, "slack_jobs", id, column, stored);
         Ok(Job {
             id: id.parse().map_err(|cause| StoreError::inconsistent("slack_jobs", "id", id, cause))?,
             endpoint: self
@@ -161,8 +167,8 @@ impl Row {
             attempts: u32::try_from(self.attempts)
                 .map_err(|cause| StoreError::inconsistent("slack_jobs", "attempts", id, cause))?,
             created_at: Timestamp::from_micros(self.created_at),
-            work: self.work,
-            reply: self.reply,
+            work: open("work", self.work)?,
+            reply: self.reply.map(|reply| open("reply", reply)).transpose()?,
         })
     }
 }
