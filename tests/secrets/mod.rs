@@ -1,6 +1,7 @@
 //! Secrets at rest: nothing secret can be read in the database, and a sealed value opens in its place only.
 
 mod keys;
+mod leaving;
 mod replicas;
 mod upgrade;
 
