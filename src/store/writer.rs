@@ -24,7 +24,7 @@
 //!    row, each operation's rows are written again in a savepoint of their own. So only the operation with the refused
 //!    row fails.
 //! 5. The effects of the successful operations follow: audit entries are chained, with one read of the chain's head for
-//!    the batch; the version of the [configuration](super::configuration) is raised; other replicas are notified. Then
+//!    the batch; the version of the [`configuration`] is raised; other replicas are notified. Then
 //!    `COMMIT`.
 //! 6. After the commit, the after-commit functions run, signals are raised, and every caller is answered.
 //!

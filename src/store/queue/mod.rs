@@ -10,7 +10,7 @@
 //!    delivery is *born leased* ([`ClaimedDelivery::fresh`], fence 1), and sent right after the commit. This saves the
 //!    claim, which would be a second transaction for each message. The others are `pending` and due at once.
 //! 2. **Claim.** The dispatcher reads [`due_times`]: for each endpoint, when each [`Tier`] has a delivery due.
-//!    [`claim`] then leases due deliveries for all endpoints that have room ([`ClaimQuota`]): never tried ones first,
+//!    [`claim()`] then leases due deliveries for all endpoints that have room ([`ClaimQuota`]): never tried ones first,
 //!    then retries, then replays, so that retries and replays of a failing target do not delay new messages. It also
 //!    reads the status of the requests, so that a message that asks for a decision is not sent once the decision is
 //!    made ([`RequestNow`]).
@@ -18,9 +18,9 @@
 //!    meanwhile. A delivery that cannot be sent for a while is given back ([`Next::GiveBack`]), without using up an
 //!    attempt.
 //! 4. **Settle.** The result is a [`Settlement`]: with or without an attempt, and what is [`Next`]: a retry at a later
-//!    time, a final state, or back to `pending`. [`settle`] writes many in one statement.
+//!    time, a final state, or back to `pending`. [`settle()`] writes many in one statement.
 //!
-//! The fence guards every write after the claim: [`settle`] and [`extend`] change a row only if it is `leased` and has
+//! The fence guards every write after the claim: [`settle()`] and [`extend`] change a row only if it is `leased` and has
 //! the fence of the claim. An owner that was too slow finds its deliveries missing in the result, and changes nothing.
 //! The store has one write transaction at a time, so two claims cannot take the same row, and no `SKIP LOCKED` is
 //! needed.
@@ -204,7 +204,7 @@ pub struct Room {
     pub later: u32,
 }
 
-/// What [`claim`] may lease of one endpoint's deliveries.
+/// What [`claim()`] may lease of one endpoint's deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClaimQuota {
     pub endpoint: EndpointId,
