@@ -51,6 +51,15 @@ fn no_file_is_too_long() {
     }
 }
 
+/// ARCHITECTURE.md is read in fifteen minutes, and its changes are reviewed line by line.
+#[test]
+fn the_architecture_stays_short() {
+    let text = include_str!("../../ARCHITECTURE.md");
+    assert!(text.lines().count() <= 250, "move what is about one module into its documentation");
+    let wide: Vec<&str> = text.lines().filter(|line| line.chars().count() > 100).collect();
+    assert!(wide.is_empty(), "wrap at 100 columns:\n{}", wide.join("\n"));
+}
+
 #[test]
 fn no_function_is_too_long() {
     let mut found = Vec::new();
