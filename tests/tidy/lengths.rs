@@ -1,10 +1,9 @@
 //! How long a file and a function may be.
 
-use crate::tidy::{is_test, sources};
+use crate::tidy::sources;
 
-/// Lines of a product file; a file of tests may have a quarter more.
+/// Lines of a file.
 const FILE: usize = 400;
-const TEST_FILE: usize = 500;
 /// Lines of a function, from its name to its closing brace.
 const FUNCTION: usize = 60;
 
@@ -46,8 +45,7 @@ fn declared(line: &str) -> Option<&str> {
 #[test]
 fn no_file_is_too_long() {
     for (path, text) in sources() {
-        let most = if is_test(&path) { TEST_FILE } else { FILE };
-        assert!(text.lines().count() <= most, "{} has more than {most} lines: cut it by subject", path.display());
+        assert!(text.lines().count() <= FILE, "{} has more than {FILE} lines: cut it by subject", path.display());
     }
 }
 

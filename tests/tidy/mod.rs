@@ -124,11 +124,6 @@ fn no_style_hides_a_part_of_a_text() {
     assert!(pages.contains(".words .l, .code .l { display: block; white-space: break-spaces;"));
 }
 
-/// Whether a file holds tests and nothing else.
-fn is_test(path: &Path) -> bool {
-    path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs")))
-}
-
 #[test]
 fn nothing_is_left_over() {
     for (path, text) in sources() {
