@@ -123,6 +123,37 @@ on_both! {
         assert_eq!(hub.post("/v1/tokens", &voting).await.problem(422), "invalid_token");
     }
 
+    async fn a_limited_token_of_a_person_goes_ahead_only_on_its_resources(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let policy = json!({"slots": [{"group": "security"}], "break_glass": {"groups": ["dba"]}});
+        for resource in ["orders", "customers"] {
+            hub.put(&format!("/v1/resources/{resource}"), &policy).await.expect(200);
+        }
+        let token = json!({"name": "x", "scope": "requester", "person": "dana@example.com", "resources": ["orders"]});
+        let (_, secret) = hub.new_token(&token).await;
+        let (inside, outside) = (hub.ask("orders", "x").await, hub.ask("customers", "x").await);
+        let path = |request: &Value| format!("/v1/requests/{}/break-glass", request["id"].as_str().unwrap());
+        let reason = json!({"reason": "now"});
+        assert_eq!(hub.post_with(&secret, &path(&outside), &reason).await.problem(404), "not_found");
+        assert_eq!(hub.show(&outside).await["status"], "pending");
+        hub.post_with(&secret, &path(&inside), &reason).await.expect(200);
+    }
+
+    async fn a_chat_account_is_linked_by_a_persons_unlimited_token_alone(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let code = json!({"code": "guess"});
+        for (limit, status) in [
+            (json!({"agent": true}), 403),
+            (json!({"resources": ["orders"]}), 403),
+            (json!({}), 404),
+        ] {
+            let mut token = json!({"name": "x", "scope": "requester", "person": "dana@example.com"});
+            token.as_object_mut().unwrap().extend(limit.as_object().unwrap().clone());
+            let (_, secret) = hub.new_token(&token).await;
+            hub.post_with(&secret, "/v1/me/chat-identities", &code).await.problem(status);
+        }
+    }
+
     async fn a_rotated_token_is_the_same_with_two_secrets_for_a_while(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let (id, first) = hub.new_token(&pipeline()).await;

@@ -107,6 +107,11 @@ impl Hub {
     /// # Errors
     /// When the token belongs to no person, the code is unknown or expired, or the account is linked to another person.
     pub async fn confirm_chat_identity(&self, caller: &Principal, input: LinkCode) -> Result<BoundAccount, HubError> {
+        // A linked account votes for its person, everywhere: more than these tokens may do.
+        if caller.is_agent() || caller.is_limited() {
+            let detail = "an agent's token, or one for some resources, cannot link a chat account: use your own token";
+            return Err(HubError::Forbidden(detail.to_owned()));
+        }
         let detail = "this token belongs to no person: confirm with your own token";
         let person = caller.person().cloned().ok_or_else(|| HubError::invalid(Code::PersonRequired, "", detail))?;
         input::text("/code", &input.code, limits::SHORT)?;
