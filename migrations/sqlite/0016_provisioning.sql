@@ -1,5 +1,5 @@
 -- What a directory has said of people and groups (SCIM, RFC 7643), and the scope of its token.
--- SQLite changes no constraint in place, so the tokens are made anew. Dropping a table deletes its rows first, and with
+-- SQLite changes no constraint in place, so the tokens are rebuilt. Dropping a table deletes its rows first, and with
 -- them those that refer to it ON DELETE CASCADE; so the retired secrets are put aside too.
 PRAGMA defer_foreign_keys = ON;
 

@@ -17,7 +17,6 @@ use crate::time::Timestamp;
 
 /// The public form of a request.
 #[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of the request, described in schemas/request.json")]
 pub struct RequestView {
     pub id: RequestId,
     pub revision: u32,

@@ -99,7 +99,6 @@ pub struct EndpointInput {
 /// The body that changes an endpoint; absent fields keep their value, and `null` removes an optional value.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "the fields are those of EndpointInput")]
 pub struct EndpointPatch {
     #[serde(deserialize_with = "given")]
     pub name: Option<Option<EndpointName>>,

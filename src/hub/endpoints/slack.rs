@@ -41,7 +41,6 @@ const fn yes() -> bool {
 /// Changes of a Slack app; absent fields keep their value, and `null` removes an optional value.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "the fields are those of SlackInput")]
 pub struct SlackPatch {
     #[serde(deserialize_with = "given")]
     pub bot_token: Option<Option<Secret>>,
@@ -59,7 +58,6 @@ pub struct SlackPatch {
 
 /// The public form of a Slack app, without its secrets.
 #[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "the fields are those of SlackInput")]
 pub struct SlackView {
     pub bot_token: &'static str,
     pub signing_secret: &'static str,

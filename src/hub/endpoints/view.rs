@@ -23,7 +23,6 @@ const CERTIFICATE_ENDS: &str = "-----END CERTIFICATE-----";
 
 /// The public form of an endpoint. Its URL is masked: for a chat channel it is the secret.
 #[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "most fields are those of EndpointInput")]
 pub struct EndpointView {
     pub id: EndpointId,
     pub name: EndpointName,
@@ -102,7 +101,6 @@ pub struct HealthView {
 /// The authentication of the hub, without its secrets.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the fields are those of Auth")]
 pub enum AuthView {
     Basic { username: String, password: &'static str },
     Bearer { token: &'static str },

@@ -62,7 +62,6 @@ pub struct LinkUses {
 
 /// Number of events, with the times of the first and the last.
 #[derive(Debug, Clone, Copy, Serialize)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct Times {
     pub count: u32,
     pub first_at: Timestamp,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the certificates of the TLS tests anew. They guard nothing: their keys are public. They end in a hundred years.
+# Makes the certificates of the TLS tests again. They guard nothing: their keys are public. They end in a hundred years.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
