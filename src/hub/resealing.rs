@@ -86,14 +86,10 @@ impl Walk {
         Ok(())
     }
 
-    /// Whether the keys were replaced since the last call: then what was read with the others is forgotten.
+    /// Whether the keys were replaced since the last call.
     fn has_other_keys(&mut self, hub: &Hub) -> bool {
         let generation = hub.store.secrets().generation();
-        let are_other = std::mem::replace(&mut self.generation, generation) != generation;
-        if are_other {
-            hub.store.forget_cached();
-        }
-        are_other
+        std::mem::replace(&mut self.generation, generation) != generation
     }
 
     /// Seals one part; returns whether there is another one.

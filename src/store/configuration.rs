@@ -25,6 +25,9 @@
 //! comparison and the commit: write transactions run one at a time, on PostgreSQL across all replicas. This gives the
 //! guarantee of reading configuration inside the transaction, at the price of comparing two numbers.
 //!
+//! Endpoints depend on one thing more: the keys that open their secrets. They are cached with the generation of these keys,
+//! and read again with other keys.
+//!
 //! The cache is bounded by [`MOST`] entries. Names of resources that do not exist are cached too: a name that is asked
 //! for again and again would otherwise cost a reader each time. Nothing here can be lost: the database is the truth.
 
@@ -69,7 +72,8 @@ pub(super) struct Cached {
     pub(super) tokens: HashMap<Digest, Credential>,
     pub(super) groups_of: HashMap<Email, Arc<BTreeSet<GroupName>>>,
     pub(super) members: HashMap<GroupName, Arc<BTreeSet<Email>>>,
-    pub(super) endpoints: Option<Endpoints>,
+    /// With the generation of the keys that opened their secrets: with other keys, other rows can be read.
+    pub(super) endpoints: Option<(u64, Endpoints)>,
     pub(super) subscriptions: Option<Subscriptions>,
     pub(super) templates: Option<StoredTemplates>,
 }
@@ -99,6 +103,14 @@ pub(super) async fn probe_write(session: &mut Session) -> Result<(), StoreError>
     session.execute("UPDATE configuration SET write_probes = write_probes + 1 WHERE id = 1", args![]).await.map(drop)
 }
 
+impl Cached {
+    /// The endpoints as the keys of that generation open them.
+    pub(super) fn endpoints_with(&self, keys: u64) -> Option<Endpoints> {
+        let (opened_with, endpoints) = self.endpoints.as_ref()?;
+        (*opened_with == keys).then(|| Arc::clone(endpoints))
+    }
+}
+
 impl Configuration {
     pub(super) fn version(&self) -> i64 {
         self.version.load(Ordering::Acquire)
@@ -113,11 +125,6 @@ impl Configuration {
     pub(super) fn find<T>(&self, version: i64, pick: impl FnOnce(&Cached) -> Option<T>) -> Option<T> {
         let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
         if cached.version == version { pick(&cached) } else { None }
-    }
-
-    /// Drops all entries.
-    pub(super) fn forget(&self) {
-        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = Cached::default();
     }
 
     /// Caches an entry that was read while `version` was the newest.

@@ -100,11 +100,13 @@ impl Lookup<'_> {
     /// # Errors
     /// When the database fails or a row cannot be read.
     pub async fn endpoints(&self) -> Result<Endpoints, StoreError> {
-        if let Some(known) = self.known(|cached| cached.endpoints.clone()) {
+        // Before the read: keys that are replaced meanwhile make the result stale.
+        let keys = self.store.secrets().generation();
+        if let Some(known) = self.known(|cached| cached.endpoints_with(keys)) {
             return Ok(known);
         }
         let read = read_endpoints(&mut self.store.read().await?).await?;
-        self.keep(read.len(), |cached| cached.endpoints = Some(Arc::clone(&read)));
+        self.keep(read.len(), |cached| cached.endpoints = Some((keys, Arc::clone(&read))));
         Ok(read)
     }
 
@@ -161,11 +163,12 @@ impl Tx {
     pub async fn endpoints(&mut self) -> Result<Endpoints, StoreError> {
         let Some(version) = self.configuration_version() else { return read_endpoints(self.session()).await };
         let configuration = Arc::clone(&self.configuration);
-        if let Some(known) = configuration.find(version, |cached| cached.endpoints.clone()) {
+        let keys = self.session().secrets().generation();
+        if let Some(known) = configuration.find(version, |cached| cached.endpoints_with(keys)) {
             return Ok(known);
         }
         let read = read_endpoints(self.session()).await?;
-        configuration.keep(version, read.len(), |cached| cached.endpoints = Some(Arc::clone(&read)));
+        configuration.keep(version, read.len(), |cached| cached.endpoints = Some((keys, Arc::clone(&read))));
         Ok(read)
     }
 

@@ -49,6 +49,26 @@ fn orders(group: &Group) -> Resource {
 }
 
 on_both! {
+    async fn cached_endpoints_are_those_that_the_present_keys_open(database: Database) {
+        let store = Store::open(&database.url).await.unwrap();
+        let key = |byte| countersign::sealing::SealingKey::new(&[byte; 32]).unwrap();
+        let keys = store.secrets();
+        keys.replace(vec![key(1)]);
+        keys.seal_with(Some(key(1).id()));
+        let one = endpoint("one");
+        write!(store, |session| endpoints::put(session, &one, at(1)).await).unwrap();
+        for (own, readable) in [(1, 1), (2, 0), (1, 1)] {
+            keys.replace(vec![key(own)]);
+            for _ in 0..2 {
+                assert_eq!(store.lookup().endpoints().await.unwrap().len(), readable, "with key {own}");
+            }
+            let seen = store
+                .write::<_, _, countersign::store::StoreError>(|tx| Box::pin(async move { Ok(tx.endpoints().await?.len()) }))
+                .await;
+            assert_eq!(seen.unwrap(), readable, "in a transaction with key {own}");
+        }
+    }
+
     async fn configuration_is_read_back_as_stored(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let (group, person) = (dba(), absent_person());

@@ -168,11 +168,6 @@ impl Store {
         self.pools.secrets()
     }
 
-    /// Empties the cache of configuration: it may lack rows that can be read with other keys.
-    pub fn forget_cached(&self) {
-        self.configuration.forget();
-    }
-
     pub(super) const fn configuration(&self) -> &Arc<Configuration> {
         &self.configuration
     }
