@@ -22,6 +22,7 @@ pub mod identity;
 pub mod ids;
 pub mod links;
 mod lower_hex;
+pub mod oidc;
 pub mod random;
 pub mod sealing;
 pub mod server;

@@ -7,6 +7,7 @@ use clap::Args;
 use secrecy::SecretString;
 
 use super::network::NetworkArgs;
+use super::oidc::OidcArgs;
 use super::values::{self, LogFormat, MAX_DELIVERY_SECONDS, TargetList};
 use crate::approval::MAX_TIMEOUT_SECONDS;
 
@@ -57,6 +58,8 @@ pub struct SettingsArgs {
     pub log_format: Option<LogFormat>,
     #[command(flatten)]
     pub network: NetworkArgs,
+    #[command(flatten)]
+    pub oidc: OidcArgs,
 }
 
 /// The environment variable of the admin token.

@@ -26,6 +26,9 @@ pub enum SettingsError {
     /// A certificate without its key, or the reverse.
     #[error("{has} is set without {lacks}: the hub speaks HTTPS with a certificate and its key, so set both or none")]
     HalfTls { has: &'static str, lacks: &'static str },
+    /// Settings of the OpenID provider that do not fit together.
+    #[error("sign-in: {0}")]
+    Oidc(String),
     /// An unknown variable with the hub's prefix.
     #[error("the environment variable {name} is not a setting of countersign{hint}")]
     Variable {

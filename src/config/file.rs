@@ -8,9 +8,10 @@ use serde::{Deserialize, Deserializer};
 
 use super::error::SettingsError;
 use super::values;
-use super::values::{LogFormat, MAX_DELIVERY_SECONDS};
+use super::values::{LogFormat, MAX_DELIVERY_SECONDS, Scopes};
 use crate::approval::MAX_TIMEOUT_SECONDS;
 use crate::delivery::AllowTarget;
+use crate::oidc::{ClientAuth, EmailRule};
 use crate::shape::{Shaped, without_mark};
 
 /// The settings of a file; each is parsed like the flag of the same name.
@@ -51,6 +52,24 @@ pub(super) struct SettingsFile {
     pub(super) rate_limit_token: Option<u32>,
     #[serde(deserialize_with = "rate")]
     pub(super) rate_limit_failures: Option<u32>,
+    #[serde(deserialize_with = "issuer")]
+    pub(super) oidc_issuer: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) oidc_client_id: Option<String>,
+    #[serde(deserialize_with = "path")]
+    pub(super) oidc_client_secret_file: Option<PathBuf>,
+    #[serde(deserialize_with = "client_auth")]
+    pub(super) oidc_client_auth: Option<ClientAuth>,
+    #[serde(deserialize_with = "scopes")]
+    pub(super) oidc_scopes: Option<Scopes>,
+    #[serde(deserialize_with = "text")]
+    pub(super) oidc_email_claim: Option<String>,
+    #[serde(deserialize_with = "email_rule")]
+    pub(super) oidc_email_verified: Option<EmailRule>,
+    #[serde(deserialize_with = "text")]
+    pub(super) oidc_groups_claim: Option<String>,
+    #[serde(deserialize_with = "text")]
+    pub(super) oidc_name: Option<String>,
 }
 
 impl SettingsFile {
@@ -103,6 +122,22 @@ fn log_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LogFo
 
 fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     setting(deserializer, values::log_filter)
+}
+
+fn issuer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    setting(deserializer, values::issuer)
+}
+
+fn client_auth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ClientAuth>, D::Error> {
+    setting(deserializer, values::client_auth)
+}
+
+fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Scopes>, D::Error> {
+    setting(deserializer, values::scopes)
+}
+
+fn email_rule<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EmailRule>, D::Error> {
+    setting(deserializer, values::email_rule)
 }
 
 fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {

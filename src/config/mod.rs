@@ -6,6 +6,7 @@ mod environment;
 mod error;
 mod file;
 mod network;
+mod oidc;
 mod values;
 
 use std::net::SocketAddr;
@@ -20,7 +21,8 @@ use crate::delivery::AllowTarget;
 pub use self::args::{ADMIN_TOKEN_VARIABLE, SettingsArgs};
 pub use self::error::SettingsError;
 pub use self::network::{NetworkArgs, NetworkSettings, RateSettings, TlsFiles};
-pub use self::values::{LogFormat, unknown_log_targets};
+pub use self::oidc::{OidcArgs, OidcSettings};
+pub use self::values::{LogFormat, Scopes, unknown_log_targets};
 
 /// The settings file, in the working directory.
 const FILE: &str = "countersign.toml";
@@ -51,6 +53,8 @@ pub struct Settings {
     pub log: String,
     pub log_format: LogFormat,
     pub network: NetworkSettings,
+    /// The OpenID provider through which people sign in.
+    pub oidc: Option<OidcSettings>,
 }
 
 impl Settings {
@@ -71,6 +75,7 @@ impl Settings {
             None if Path::new(FILE).exists() => SettingsFile::read(Path::new(FILE))?,
             None => SettingsFile::default(),
         };
+        let oidc = OidcSettings::resolve(args.oidc, &file)?;
         let network = NetworkSettings::resolve(args.network, &file)?;
         let allow_targets = args.allow_targets.map(|lists| lists.into_iter().flat_map(|list| list.0).collect());
         Ok(Self {
@@ -88,6 +93,7 @@ impl Settings {
             log: args.log.or(file.log).unwrap_or_else(|| "info,sqlx=warn".to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
             network,
+            oidc,
         })
     }
 }
@@ -133,6 +139,10 @@ mod tests {
             ("delivery_timeout_sec = 500", "line 1"),
             ("review_timeout_sec = -1", "line 1"),
             ("log = \"inof\"", "line 1"),
+            ("\noidc_issuer = \"login.example.com\"", "line 2"),
+            ("oidc_client_auth = \"basic\"", "line 1"),
+            ("oidc_scopes = \"profile\"", "line 1"),
+            ("oidc_email_verified = \"no\"", "line 1"),
             ("rate_limit_token = -1", "line 1"),
             ("rate_limit_failures = 6000001", "line 1"),
             ("\ntrusted_proxies = [\"proxy.example.com\"]", "line 2"),

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use crate::delivery::{AllowTarget, is_host_name};
+use crate::oidc::{ClientAuth, EmailRule, check_issuer};
 use crate::unicode::unwrapped;
 
 /// The minimum length of an admin token that an operator chooses.
@@ -31,6 +32,10 @@ pub struct TargetList(pub Vec<AllowTarget>);
 /// The networks in one `--trusted-proxies`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NetList(pub Vec<IpNet>);
+
+/// The scopes that a provider is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scopes(pub Vec<String>);
 
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -130,6 +135,39 @@ pub(super) fn proxy(text: &str) -> Read<IpNet> {
         }
         Ok(net) => Ok(net.trunc()),
         Err(_) => Err(format!("{text:?} is neither an address such as 10.1.0.5 nor a CIDR such as 10.1.0.0/16")),
+    }
+}
+
+/// The issuer of an OpenID provider.
+pub(super) fn issuer(text: &str) -> Read<String> {
+    check_issuer(unwrapped(text))
+}
+
+/// How the hub proves to its provider who it is.
+pub(super) fn client_auth(text: &str) -> Read<ClientAuth> {
+    let known = [ClientAuth::Basic, ClientAuth::Post, ClientAuth::None];
+    let found = known.into_iter().find(|auth| auth.name() == unwrapped(text));
+    found.ok_or_else(|| format!("expected {}", known.map(ClientAuth::name).join(" or ")))
+}
+
+/// Scopes, separated by blanks.
+pub(super) fn scopes(text: &str) -> Read<Scopes> {
+    let scopes: Vec<String> = unwrapped(text).split_whitespace().map(str::to_owned).collect();
+    // RFC 6749 §3.3.
+    let is_scope =
+        |scope: &String| scope.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b','));
+    if !scopes.iter().all(is_scope) || !scopes.iter().any(|scope| scope == "openid") {
+        return Err("expected scopes separated by blanks, openid among them, such as openid profile email".to_owned());
+    }
+    Ok(Scopes(scopes))
+}
+
+/// Whether a provider must say that an address is verified.
+pub(super) fn email_rule(text: &str) -> Read<EmailRule> {
+    match unwrapped(text) {
+        "required" => Ok(EmailRule::Required),
+        "if_present" => Ok(EmailRule::IfPresent),
+        _ => Err("expected required or if_present".to_owned()),
     }
 }
 

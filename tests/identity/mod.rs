@@ -1,6 +1,7 @@
 //! Who calls and what they may do: tokens, scopes, rights.
 
 mod commands;
+mod oidc;
 mod rights;
 mod tokens;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::config::{LogFormat, NetworkSettings, Settings};
+use countersign::config::{LogFormat, NetworkSettings, OidcSettings, Settings};
 use countersign::delivery::RetrySchedule;
 use countersign::server::Server;
 use countersign::time::{Clock, ManualClock, Timestamp};
@@ -30,6 +30,7 @@ pub(crate) struct Options {
     pub(crate) templates_dir: Option<std::path::PathBuf>,
     pub(crate) delivery_timeout_sec: u32,
     pub(crate) network: NetworkSettings,
+    pub(crate) oidc: Option<OidcSettings>,
 }
 
 impl Default for Options {
@@ -39,6 +40,7 @@ impl Default for Options {
             templates_dir: None,
             delivery_timeout_sec: 5,
             network: NetworkSettings::default(),
+            oidc: None,
         }
     }
 }
@@ -110,6 +112,7 @@ impl TestHub {
             log: "info".to_owned(),
             log_format: LogFormat::Text,
             network: options.network,
+            oidc: options.oidc,
         };
         let schedule = RetrySchedule { attempts: 4, ..RetrySchedule::default() };
         let server = Server::start(&settings, Arc::new(clock.clone()), schedule).await.expect("the hub starts");

@@ -3,17 +3,21 @@
 mod cluster;
 mod database;
 mod hub;
+mod issuer;
 mod pooler;
 mod process;
 mod receiver;
+mod signing_key;
 mod times;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use database::Database;
 pub(crate) use hub::{Answer, Options, TestHub};
+pub(crate) use issuer::Issuer;
 pub(crate) use pooler::Pooler;
 pub(crate) use process::{HubProcess, TOKEN};
 pub(crate) use receiver::{Behaviour, Hook, Received, Receiver};
+pub(crate) use signing_key::SigningKey;
 pub(crate) use times::{assert_times, has_six_digits, is_time};
 
 use std::future::Future;

@@ -78,6 +78,7 @@ fn data_flows_downwards() {
         ("audit", &["crate::store", "crate::hub", "crate::http", "tokio"]),
         ("analytics", &["crate::store", "crate::hub", "crate::http", "tokio"]),
         ("identity", &["crate::store", "crate::hub", "crate::http", "tokio"]),
+        ("oidc", &["crate::store", "crate::hub", "crate::http", "crate::delivery", "crate::cli", "crate::server"]),
     ] {
         assert_eq!(offenders(layer, above), Vec::<String>::new(), "{layer}");
     }

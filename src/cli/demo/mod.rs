@@ -100,6 +100,7 @@ impl Demo {
             log: "warn".to_owned(),
             log_format: LogFormat::Text,
             network: NetworkSettings::default(),
+            oidc: None,
         })
     }
 

@@ -1,0 +1,3 @@
+//! Sign-in through an OpenID provider.
+
+mod provider;
