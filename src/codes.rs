@@ -98,6 +98,7 @@ codes! {
     LinkNotYours = "link_not_yours", 403;
     LinkRevised = "link_revised", 412;
     ManagedByScim = "managed_by_scim", 409;
+    MembershipStale = "membership_stale", 403;
     MethodNotAllowed = "method_not_allowed", 405;
     NameTaken = "name_taken", 409;
     NoTarget = "no_target", 400;

@@ -296,7 +296,9 @@ async fn open_store(settings: &Settings, data: &DataDir) -> Result<Arc<Store>, S
     let url = settings.database_url.as_ref().map(|url| url.expose_secret().to_owned());
     let url = url.unwrap_or_else(|| data.database_url());
     check_both_exist(data, Store::inspect(&url).await?, settings.init)?;
-    Ok(Arc::new(Store::open(&url).await?))
+    let store = Store::open(&url).await?;
+    store.set_groups_max_age(Duration::from_secs(settings.groups_max_age.into()));
+    Ok(Arc::new(store))
 }
 
 /// The keys, and what [`watch_keys`] needs to know: the state of their file, and when the next key expires.

@@ -50,15 +50,18 @@ pub(super) fn judge(
         return if again { Ok(Transition::default()) } else { Err(Refusal::of_ended(request.status)) };
     }
     check_seen(request, ballot)?;
-    let absent = absent(request, ballot, roster)?;
+    let (absent, age) = used_seat(request, ballot, roster, now)?;
     let seat = absent.as_ref().unwrap_or(&ballot.voter);
     let uses_seat = |vote: &&Vote| vote.seat() == seat && !is_lapsed(vote, &request.terms.slots, roster);
     // A voter who proposes another payload does not repeat the earlier vote.
     let agrees = |vote: &&Vote| vote.choice == ballot.choice && !proposes(request, ballot);
     let current = earlier.filter(uses_seat).filter(agrees);
-    let open = eligible(&request.terms.slots, ballot, seat, roster);
+    let open = eligible(&request.terms.slots, ballot, seat, (roster, age));
     if current.is_some_and(|vote| adds_nothing(ballot, vote) && open.iter().all(|group| vote.groups.contains(group))) {
         return Ok(Transition::default());
+    }
+    if age == Age::Any {
+        return Err(Refusal::MembershipStale(seat.clone()));
     }
     // The same voter may use the link again: that changes their vote.
     let spent_by = ballot.link.as_ref().and_then(|link| request.link_spent_by(link));
@@ -69,7 +72,7 @@ pub(super) fn judge(
     let revision = revision(request, ballot, roster, now)?;
     let slots = revision.as_ref().map_or(&request.terms.slots, |revision| &revision.slots);
     // Eligibility counts for the new slots: the vote may fill slots that the rules add, or fill none of them.
-    let mut groups = eligible(slots, ballot, seat, roster);
+    let mut groups = eligible(slots, ballot, seat, (roster, age));
     if groups.is_empty() {
         return Err(Refusal::NotEligible(ballot.voter.clone()));
     }
@@ -136,9 +139,30 @@ fn is_barred(request: &Request, ballot: &Ballot, person: &Email) -> bool {
     ballot.choice == Choice::Approve && request.is_in_conflict(person)
 }
 
+/// Which memberships count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    /// Also old ones.
+    Any,
+    /// Those that are fresh at this time.
+    FreshAt(Timestamp),
+}
+
+/// The absent member whose seat the vote uses, if it is not the voter's own; and whether its membership is fresh. An old
+/// one suffices to repeat a vote, not to cast one.
+fn used_seat(
+    request: &Request,
+    ballot: &Ballot,
+    roster: &Roster,
+    now: Timestamp,
+) -> Result<(Option<Email>, Age), Refusal> {
+    let seat = |age| absent(request, ballot, roster, age).map(|absent| (absent, age));
+    seat(Age::FreshAt(now)).or_else(|refusal| seat(Age::Any).map_err(|_| refusal))
+}
+
 /// The absent member whose seat the vote uses, or `None` if the voter uses their own.
-fn absent(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Option<Email>, Refusal> {
-    let may = |member: &Email| !eligible(&request.terms.slots, ballot, member, roster).is_empty();
+fn absent(request: &Request, ballot: &Ballot, roster: &Roster, age: Age) -> Result<Option<Email>, Refusal> {
+    let may = |member: &Email| !eligible(&request.terms.slots, ballot, member, (roster, age)).is_empty();
     if ballot.on_behalf_of.is_none() && may(&ballot.voter) {
         return Ok(None);
     }
@@ -161,9 +185,13 @@ fn absent(request: &Request, ballot: &Ballot, roster: &Roster) -> Result<Option<
 }
 
 /// The slots that the member may fill; only the named one if the ballot names a slot.
-fn eligible(slots: &[TermsSlot], ballot: &Ballot, member: &Email, roster: &Roster) -> Vec<GroupName> {
+fn eligible(slots: &[TermsSlot], ballot: &Ballot, member: &Email, (roster, age): (&Roster, Age)) -> Vec<GroupName> {
     let named = |slot: &&TermsSlot| ballot.group.as_ref().is_none_or(|group| *group == slot.slot.group);
-    let slots = slots.iter().filter(named).filter(|slot| slot.admits(member, roster));
+    let admits = |slot: &&TermsSlot| match age {
+        Age::Any => slot.admits(member, roster),
+        Age::FreshAt(now) => slot.admits_fresh(member, roster, now),
+    };
+    let slots = slots.iter().filter(named).filter(admits);
     slots.map(|slot| slot.slot.group.clone()).collect()
 }
 

@@ -21,6 +21,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Email, Roster, TermsSlot, Vote};
+use crate::time::Timestamp;
 
 /// How many places of each slot the approvals fill at best, in the order of the slots.
 ///
@@ -52,6 +53,26 @@ pub fn indispensable<'r>(
     }
     let needed = |person: &&Email| !satisfiable(slots, roster, |other| other == *person || excluded(other));
     filled.used.into_iter().filter(needed).collect()
+}
+
+/// The people without whose new sign-in the slots cannot be filled, of whom enough have to sign in: those who could fill a
+/// place, but only by a membership that is old. Empty if the slots can be filled without them. Who is `ready` needs no
+/// fresh membership, since they have voted already.
+pub fn awaiting_sign_in<'r>(
+    slots: &[TermsSlot],
+    roster: &'r Roster,
+    excluded: impl Fn(&Email) -> bool,
+    ready: impl Fn(&Email) -> bool,
+    now: Timestamp,
+) -> BTreeSet<&'r Email> {
+    let candidates = |slot: &TermsSlot, is_ready: bool| -> BTreeSet<&'r Email> {
+        let is_wanted = |person: &&Email| (slot.admits_fresh(person, roster, now) || ready(person)) == is_ready;
+        slot.members(roster).into_iter().filter(is_wanted).filter(|person| !excluded(person)).collect()
+    };
+    if is_full(slots, &fill(slots, |slot| candidates(slot, true)).counts) {
+        return BTreeSet::new();
+    }
+    slots.iter().flat_map(|slot| candidates(slot, false)).collect()
 }
 
 fn fill_from<'r>(slots: &[TermsSlot], roster: &'r Roster, excluded: impl Fn(&Email) -> bool) -> Filled<'r> {

@@ -30,6 +30,8 @@
 //! - Only an expiry changes the request and refuses the command. Every other refusal comes with an empty transition.
 //! - At the deadline it is too late: all intervals are half-open.
 //! - Votes are never edited or deleted. A vote that no longer counts is voided, with the reason.
+//! - Who votes or uses break-glass has a membership that is not old. A vote is judged when it is cast: that the
+//!   membership gets old later does not void it, while leaving the group does.
 //! - Nobody fills two places of slots that are not shared, and nobody with a conflict of interest approves, themselves
 //!   or through a stand-in.
 //!
@@ -148,7 +150,9 @@ fn change(request: &Request, command: Command, roster: &Roster, now: Timestamp) 
             let undecidable = decidable_again(request);
             Ok(Transition { revision, voids: void_all(request), undecidable, ..Transition::default() })
         }
-        Command::BreakGlass { by, reason, recent } => break_glass(request, by, reason, recent, roster).and_then(ended),
+        Command::BreakGlass { by, reason, recent } => {
+            break_glass(request, by, (reason, recent), roster, now).and_then(ended)
+        }
         Command::Recheck => Ok(recheck(request, roster)),
         Command::Advance => Ok(Transition { notice: due(request, now), ..Transition::default() }),
     }
@@ -180,13 +184,16 @@ fn recheck(request: &Request, roster: &Roster) -> Transition {
 fn break_glass(
     request: &Request,
     by: Email,
-    reason: String,
-    recent: u32,
+    (reason, recent): (String, u32),
     roster: &Roster,
+    now: Timestamp,
 ) -> Result<Decision, Refusal> {
     let right = request.terms.procedure.break_glass.as_ref();
     let right = right.filter(|right| right.groups.iter().any(|group| roster.contains(group, &by)));
     let Some(right) = right else { return Err(Refusal::NoBreakGlass(by)) };
+    if !right.groups.iter().any(|group| roster.contains_fresh(group, &by, now)) {
+        return Err(Refusal::MembershipStale(by));
+    }
     if is_blank(&reason) {
         return Err(Refusal::ReasonRequired);
     }

@@ -33,7 +33,7 @@ mod working_hours;
 
 pub use admit::{Admission, RequesterGroups, admit};
 pub use ballot::Ballot;
-pub use cover::{cover, indispensable, satisfiable};
+pub use cover::{awaiting_sign_in, cover, indispensable, satisfiable};
 pub use decide::{Command, decide};
 pub use detail::Detail;
 pub use diff::unified;
@@ -56,7 +56,7 @@ pub use policy::{
 pub use refusal::Refusal;
 pub use request::{ChangeRole, Decision, Method, PayloadChange, Progress, Request, Review, Status};
 pub use revision::Proposal;
-pub use roster::Roster;
+pub use roster::{Membership, Roster};
 pub use schedule::ScheduledNotice;
 pub use slot::{MAX_PLACES, MAX_SLOTS, Slot, with_added};
 pub use terms::{Terms, TermsSlot};

@@ -34,6 +34,9 @@ pub enum Refusal {
     /// The voter is in no group that may decide.
     #[error("{0} is not in a group that may decide this request, or not in the group that the vote names")]
     NotEligible(Email),
+    /// The person is a member by a sign-in that is too old.
+    #[error("{0} is a member by a sign-in that is too old: {0} must sign in again, and then vote")]
+    MembershipStale(Email),
     /// The absent member, or another stand-in, has already voted.
     #[error("{0} has already voted for that member: each member has one vote")]
     SeatTaken(Email),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::slot::with_added;
 use super::{Email, GroupName, Procedure, Roster, RuleName, Slot};
+use crate::time::Timestamp;
 
 /// The policy as it was when the request was made. The request is judged by it, whatever happens to the policy later.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -48,9 +49,14 @@ impl TermsSlot {
         std::iter::once(&self.slot.group).chain(&self.also)
     }
 
-    /// Whether the person is in one of its groups.
+    /// Whether the person is in one of its groups, even by an old membership.
     pub fn admits(&self, person: &Email, roster: &Roster) -> bool {
         self.groups().any(|group| roster.contains(group, person))
+    }
+
+    /// Whether the person is in one of its groups by a membership that is not old.
+    pub fn admits_fresh(&self, person: &Email, roster: &Roster, now: Timestamp) -> bool {
+        self.groups().any(|group| roster.contains_fresh(group, person, now))
     }
 
     /// Returns the members of its groups.

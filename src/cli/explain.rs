@@ -91,6 +91,7 @@ fn person(person: &Value) -> String {
         (false, Some("requester")) => format!("{who} cannot decide: made the request"),
         (false, Some("conflict")) => format!("{who} cannot decide: has a conflict of interest"),
         (false, Some("voted")) => format!("{who} has voted"),
+        (false, Some("sign_in")) => format!("{who} must sign in again to decide"),
         (false, why) => format!("{who} cannot decide: {}", why.unwrap_or("the request is no longer pending")),
     };
     if person.get("away").and_then(Value::as_bool) == Some(true) {

@@ -56,7 +56,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the hub
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Run a temporary hub with a sample policy, sample requests, and a page that shows the cards it sends
     Demo(demo::Demo),
     /// Apply a file of groups, people, resources, endpoints and templates to a running hub

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::network::NetworkArgs;
 use super::oidc::OidcArgs;
-use super::values::{self, LogFormat, MAX_DELIVERY_SECONDS, TargetList};
+use super::values::{self, LogFormat, MAX_DELIVERY_SECONDS, MAX_GROUPS_AGE, TargetList};
 use crate::approval::MAX_TIMEOUT_SECONDS;
 
 /// Settings from flags and environment.
@@ -38,6 +38,9 @@ pub struct SettingsArgs {
     /// Seconds that people have to decide, unless the resource sets its own timeout [default: 3600]
     #[arg(long, env = "REVIEW_TIMEOUT_SEC", value_name = "SECONDS", value_parser = |text: &str| values::seconds(text, MAX_TIMEOUT_SECONDS))]
     pub review_timeout_sec: Option<u32>,
+    /// Seconds after a sign-in for which the identity provider's groups make a person a member [default: 43200]
+    #[arg(long, env = "COUNTERSIGN_GROUPS_MAX_AGE", value_name = "SECONDS", value_parser = |text: &str| values::seconds(text, MAX_GROUPS_AGE))]
+    pub groups_max_age: Option<u32>,
     /// Addresses inside your network that the hub may post to: CIDRs or host names, comma-separated [default: none]
     #[arg(long, env = "COUNTERSIGN_ALLOW_TARGETS", value_name = "LIST", value_parser = values::targets)]
     pub allow_targets: Option<Vec<TargetList>>,

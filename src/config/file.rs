@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::error::SettingsError;
 use super::values;
-use super::values::{LogFormat, MAX_DELIVERY_SECONDS, Scopes};
+use super::values::{LogFormat, MAX_DELIVERY_SECONDS, MAX_GROUPS_AGE, Scopes};
 use crate::approval::MAX_TIMEOUT_SECONDS;
 use crate::delivery::AllowTarget;
 use crate::oidc::{ClientAuth, EmailRule};
@@ -30,6 +30,8 @@ pub(super) struct SettingsFile {
     pub(super) secrets_key_file: Option<PathBuf>,
     #[serde(deserialize_with = "timeout")]
     pub(super) review_timeout_sec: Option<u32>,
+    #[serde(deserialize_with = "groups_age")]
+    pub(super) groups_max_age: Option<u32>,
     #[serde(deserialize_with = "targets")]
     pub(super) allow_targets: Option<Vec<AllowTarget>>,
     #[serde(deserialize_with = "delivery_timeout")]
@@ -146,6 +148,10 @@ fn timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D:
 
 fn delivery_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     bounded(deserializer, MAX_DELIVERY_SECONDS)
+}
+
+fn groups_age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    bounded(deserializer, MAX_GROUPS_AGE)
 }
 
 fn bounded<'de, D: Deserializer<'de>>(deserializer: D, max: u32) -> Result<Option<u32>, D::Error> {

@@ -42,6 +42,8 @@ pub struct Settings {
     pub admin_token: Option<SecretString>,
     /// The timeout of requests whose resource has none.
     pub review_timeout_sec: u32,
+    /// For how many seconds a sign-in makes a person a member of groups with `from_claim`.
+    pub groups_max_age: u32,
     /// The targets inside the network that are allowed.
     pub allow_targets: Vec<AllowTarget>,
     /// The deadline of one attempt.
@@ -86,6 +88,7 @@ impl Settings {
             secrets_key_file: args.secrets_key_file.or(file.secrets_key_file),
             admin_token,
             review_timeout_sec: args.review_timeout_sec.or(file.review_timeout_sec).unwrap_or(DEFAULT_TIMEOUT_SECONDS),
+            groups_max_age: args.groups_max_age.or(file.groups_max_age).unwrap_or(12 * 3_600),
             allow_targets: allow_targets.or(file.allow_targets).unwrap_or_default(),
             delivery_timeout_sec: args.delivery_timeout_sec.or(file.delivery_timeout_sec).unwrap_or(15),
             templates_dir: args.templates_dir.or(file.templates_dir),

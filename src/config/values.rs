@@ -17,6 +17,8 @@ use crate::unicode::unwrapped;
 const TOKEN_BYTES: usize = 8;
 /// The maximum of the deadline of one delivery attempt, in seconds.
 pub(super) const MAX_DELIVERY_SECONDS: u32 = 120;
+/// The maximum of the age of memberships by a sign-in, in seconds: 30 days.
+pub(super) const MAX_GROUPS_AGE: u32 = 30 * 86_400;
 /// The highest rate limit, in calls a minute.
 const MAX_RATE: u32 = 6_000_000;
 /// The levels of log filters.

@@ -151,11 +151,13 @@ async fn decide_by_form(app: App, token: String, request: Request) -> Response {
 
 /// The page again with the error, if the form can be corrected.
 async fn refused_form(app: &App, token: &str, error: HubError) -> Response {
-    let correctable = matches!(error, HubError::Invalid { .. } | HubError::Refused { .. });
+    let is_stale = matches!(error, HubError::MembershipStale { .. });
+    let correctable = is_stale || matches!(error, HubError::Invalid { .. } | HubError::Refused { .. });
     match app.hub.open_link(token).await {
         Ok(page) if correctable => {
             let problem = Problem::from(error);
-            page_response(problem.status(), &DecisionPage::new(token, page, Some(problem.detail().to_owned())))
+            let page = DecisionPage::new(token, page, Some(problem.detail().to_owned()));
+            page_response(problem.status(), &if is_stale { page.with_sign_in() } else { page })
         }
         _ => failure(error, Some(token)),
     }

@@ -43,6 +43,9 @@ struct Document {
     /// The request's current state.
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<Box<RequestView>>,
+    /// Where to sign in, if that helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in_url: Option<String>,
     /// The samples that a template fails with.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Preview>,
@@ -63,6 +66,7 @@ impl Problem {
             pointer: String::new(),
             outcome: None,
             request: None,
+            sign_in_url: None,
             problems: Vec::new(),
             retry_after: None,
         }))
@@ -125,6 +129,11 @@ impl From<HubError> for Problem {
                 let outcome = matches!(refusal, Refusal::Decided(_) | Refusal::Expired).then_some(status.as_str());
                 Self::new(refusal_code(&refusal), detail).about(request, outcome)
             }
+            HubError::MembershipStale { sign_in_url, request, .. } => {
+                let mut problem = Self::new(Code::MembershipStale, detail).about(request, None);
+                problem.0.sign_in_url = Some(sign_in_url);
+                problem
+            }
             HubError::HighRisk => Self::new(Code::HighRisk, detail),
             HubError::Use(refusal) => Self::new(use_code(refusal), detail),
             HubError::Link(problem) => Self::new(link_code(problem), detail),
@@ -168,6 +177,7 @@ const fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::LinkUsed(_) => Code::LinkAlreadyUsed,
         Refusal::ReasonRequired => Code::ReasonRequired,
         Refusal::AssuranceTooLow { .. } => Code::AssuranceTooLow,
+        Refusal::MembershipStale(_) => Code::MembershipStale,
         Refusal::SeatTaken(_) => Code::SeatTaken,
         Refusal::DeniedByRule { .. } => Code::DeniedByRule,
         Refusal::Unsatisfiable => Code::Unsatisfiable,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::lifecycle::transition::CommandResult;
 use super::{Hub, HubError, RequestView};
-use crate::approval::{Command, Email, Request, ResourceName, Status};
+use crate::approval::{Command, Email, Membership, Refusal, Request, ResourceName, Status};
 use crate::audit::Actor;
 use crate::identity::{Principal, Right, Scope};
 use crate::ids::RequestId;
@@ -87,14 +87,32 @@ impl Hub {
         Ok(for_them || self.person_decides(person, request).await?)
     }
 
-    /// Whether the person is a member of a deciding group, or a stand-in for a member.
+    /// Rejects a caller who may act on the request only as a member by a sign-in that is too old.
+    pub(super) async fn require_fresh(&self, caller: &Principal, request: &Request) -> Result<(), HubError> {
+        let Some(person) = caller.person().filter(|_| !may_see(caller, request)) else { return Ok(()) };
+        match self.deciding_membership(person, request).await? {
+            Some(membership) if !membership.is_fresh(self.clock.now()) => {
+                let sign_in_url = self.sign_in_url();
+                Err(HubError::MembershipStale { person: person.clone(), sign_in_url, request: None })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the person is a member of a deciding group, or a stand-in for a member. Old memberships count: without
+    /// seeing the request, nobody could learn that they have to sign in again.
     async fn person_decides(&self, person: &Email, request: &Request) -> Result<bool, HubError> {
+        Ok(self.deciding_membership(person, request).await?.is_some())
+    }
+
+    /// The strongest membership in a deciding group of the person, or of those they stand in for.
+    async fn deciding_membership(&self, person: &Email, request: &Request) -> Result<Option<Membership>, HubError> {
         let session = &mut self.store.read().await?;
         let mut people = people::delegators(session, person, self.clock.now()).await?;
         people.push(person.clone());
         let asked = request.terms.groups();
         let roster = groups::roster_of(session, asked.iter().copied(), &people.iter().collect()).await?;
-        Ok(people.iter().any(|person| asked.iter().any(|group| roster.contains(group, person))))
+        Ok(asked.iter().flat_map(|group| roster.memberships(group)).map(|(_, membership)| membership).max())
     }
 
     pub(super) fn view(&self, request: Request) -> RequestView {
@@ -116,6 +134,10 @@ impl Hub {
         let view = self.view_now(request).await?;
         match answer {
             Ok(()) => Ok(view),
+            Err(Refusal::MembershipStale(person)) => {
+                let sign_in_url = self.sign_in_url();
+                Err(HubError::MembershipStale { person, sign_in_url, request: Some(Box::new(view)) })
+            }
             Err(refusal) => Err(HubError::Refused { refusal, status: view.status, request: Some(Box::new(view)) }),
         }
     }

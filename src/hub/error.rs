@@ -1,7 +1,7 @@
 //! The errors of the services. `http::problem` gives each variant one stable code and one HTTP status.
 
 use super::RequestView;
-use crate::approval::{Refusal, Status, UseRefusal};
+use crate::approval::{Email, Refusal, Status, UseRefusal};
 use crate::channels::Preview;
 use crate::codes::Code;
 use crate::store::StoreError;
@@ -84,6 +84,14 @@ pub enum HubError {
     Refused {
         refusal: Refusal,
         status: Status,
+        /// The request, when the caller may see it.
+        request: Option<Box<RequestView>>,
+    },
+    /// The person is a member by a sign-in that is too old.
+    #[error("{person} is a member by a sign-in that is too old: {person} must sign in again at {sign_in_url}")]
+    MembershipStale {
+        person: Email,
+        sign_in_url: String,
         /// The request, when the caller may see it.
         request: Option<Box<RequestView>>,
     },

@@ -101,6 +101,11 @@ impl Hub {
         &self.settings.public_url
     }
 
+    /// The URL of the page to sign in.
+    pub(super) fn sign_in_url(&self) -> String {
+        format!("{}/sign-in", self.settings.public_url)
+    }
+
     /// Returns the delivery engine's metrics as OpenMetrics text.
     ///
     /// # Errors

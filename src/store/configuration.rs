@@ -25,13 +25,19 @@
 //! comparison and the commit: write transactions run one at a time, on PostgreSQL across all replicas. This gives the
 //! guarantee of reading configuration inside the transaction, at the price of comparing two numbers.
 //!
+//! Memberships by a sign-in get old without any change. So the groups of a person are cached with the time until which
+//! each membership is fresh. A person who signs in again, with the same groups as before, changes no version: an entry
+//! may show an earlier time than the database. So an entry with an old membership is read again (`Lookup::groups_of`),
+//! and what is wrong about others is that they get old too early. The members of a group are cached without these
+//! times: they only say whether there are enough people.
+//!
 //! Endpoints depend on one thing more: the keys that open their secrets. They are cached with the generation of these keys,
 //! and read again with other keys.
 //!
 //! The cache is bounded by [`MOST`] entries. Names of resources that do not exist are cached too: a name that is asked
 //! for again and again would otherwise cost a reader each time. Nothing here can be lost: the database is the truth.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -42,7 +48,7 @@ use super::slack::subscriptions::Subscription;
 use super::templates::StoredTemplate;
 use super::tokens::Credential;
 use super::{Session, StoreError};
-use crate::approval::{Digest, Email, GroupName, ResourceName};
+use crate::approval::{Digest, Email, GroupName, Membership, ResourceName};
 
 /// Most entries of the cache; a group counts as its members.
 const MOST: usize = 50_000;
@@ -70,7 +76,7 @@ pub(super) struct Cached {
     /// None for a resource that does not exist.
     pub(super) resources: HashMap<ResourceName, Option<Arc<Resource>>>,
     pub(super) tokens: HashMap<Digest, Credential>,
-    pub(super) groups_of: HashMap<Email, Arc<BTreeSet<GroupName>>>,
+    pub(super) groups_of: HashMap<Email, Arc<BTreeMap<GroupName, Membership>>>,
     pub(super) members: HashMap<GroupName, Arc<BTreeSet<Email>>>,
     /// With the generation of the keys that opened their secrets: with other keys, other rows can be read.
     pub(super) endpoints: Option<(u64, Endpoints)>,

@@ -10,6 +10,7 @@ use super::StoreError;
 use super::arg::Arg;
 use super::bulk::{Bulk, Gathered, Owner, Rows};
 use super::dialect::Dialect;
+use super::max_age::MaxAge;
 use super::native::{Connection, on_either};
 use super::nesting::Held;
 use super::row::{NativeRow, Row};
@@ -30,6 +31,7 @@ pub struct Session {
     reading: Option<Reading>,
     unreadable: Arc<Unreadable>,
     secrets: Arc<SealingKeys>,
+    max_age: Arc<MaxAge>,
 }
 
 /// The state of a session that only reads.
@@ -89,6 +91,7 @@ impl Session {
             reading: None,
             unreadable,
             secrets: Arc::default(),
+            max_age: Arc::default(),
         }
     }
 
@@ -105,6 +108,16 @@ impl Session {
     /// The same session, which seals and opens stored secrets with these keys. Without keys, it stores them in clear.
     pub(super) fn with_secrets(self, secrets: Arc<SealingKeys>) -> Self {
         Self { secrets, ..self }
+    }
+
+    /// The same session, with this age of memberships by claims.
+    pub(super) fn with_max_age(self, max_age: Arc<MaxAge>) -> Self {
+        Self { max_age, ..self }
+    }
+
+    /// How long memberships by claims are fresh.
+    pub(super) fn max_age(&self) -> &MaxAge {
+        &self.max_age
     }
 
     /// The keys of stored secrets.

@@ -1,6 +1,6 @@
 //! Look-ups of configuration: from the [cache](super::configuration), else from the database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::configuration::{Cached, Endpoints, StoredTemplates, Subscriptions};
@@ -8,7 +8,8 @@ use super::resources::{self, Resource};
 use super::slack::subscriptions;
 use super::tokens::Credential;
 use super::{Session, Store, StoreError, Tx, endpoints, groups, templates, tokens};
-use crate::approval::{Digest, Email, GroupName, ResourceName, Roster};
+use crate::approval::{Digest, Email, GroupName, Membership, ResourceName, Roster};
+use crate::time::Timestamp;
 
 /// The configuration, as of one version or a newer one.
 pub struct Lookup<'s> {
@@ -57,21 +58,28 @@ impl Lookup<'_> {
         Ok(read)
     }
 
-    /// The groups that the person is in.
+    /// The groups that the person is in, with the membership in each, as of `now`.
     ///
     /// # Errors
     /// When the database fails or a row cannot be read.
-    pub async fn groups_of(&self, person: &Email) -> Result<BTreeSet<GroupName>, StoreError> {
-        if let Some(known) = self.known(|cached| cached.groups_of.get(person).cloned()) {
-            return Ok((*known).clone());
+    pub async fn groups_of(
+        &self,
+        person: &Email,
+        now: Timestamp,
+    ) -> Result<Arc<BTreeMap<GroupName, Membership>>, StoreError> {
+        // Who has signed in again since has no old membership. The cache does not know.
+        let is_current =
+            |known: &Arc<BTreeMap<_, Membership>>| known.values().all(|membership| membership.is_fresh(now));
+        if let Some(known) = self.known(|cached| cached.groups_of.get(person).cloned()).filter(is_current) {
+            return Ok(known);
         }
-        let read = groups::of_person(&mut self.store.read().await?, person).await?;
-        let shared = Arc::new(read.clone());
+        let read = Arc::new(groups::memberships_of(&mut self.store.read().await?, person).await?);
+        let shared = Arc::clone(&read);
         self.keep(1 + read.len(), |cached| drop(cached.groups_of.insert(person.clone(), shared)));
         Ok(read)
     }
 
-    /// The members of the given groups.
+    /// The members of the given groups. How old memberships are is not known: here all of them count.
     ///
     /// # Errors
     /// When the database fails or a row cannot be read.

@@ -7,6 +7,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
+use super::max_age::MaxAge;
 use super::native::Connection;
 use super::nesting::Readers;
 use super::unreadable::Unreadable;
@@ -27,6 +28,7 @@ pub(super) struct Pools {
     readers: Readers,
     unreadable: Arc<Unreadable>,
     secrets: Arc<SealingKeys>,
+    max_age: Arc<MaxAge>,
 }
 
 #[derive(Clone)]
@@ -37,7 +39,13 @@ pub(super) enum Connections {
 
 impl Pools {
     pub(super) fn new(connections: Connections) -> Self {
-        Self { connections, readers: Readers::default(), unreadable: Arc::default(), secrets: Arc::default() }
+        Self {
+            connections,
+            readers: Readers::default(),
+            unreadable: Arc::default(),
+            secrets: Arc::default(),
+            max_age: Arc::default(),
+        }
     }
 
     pub(super) async fn reader(&self) -> Result<Session, StoreError> {
@@ -47,7 +55,7 @@ impl Pools {
             Connections::Postgres { read, .. } => (Connection::Postgres(read.acquire().await?), Some(read.clone())),
         };
         let session = Session::for_reading(connection, Arc::clone(&self.unreadable), pool, self.readers.hold());
-        Ok(session.with_secrets(Arc::clone(&self.secrets)))
+        Ok(session.with_secrets(Arc::clone(&self.secrets)).with_max_age(Arc::clone(&self.max_age)))
     }
 
     pub(super) async fn writer(self) -> Result<Session, StoreError> {
@@ -55,7 +63,7 @@ impl Pools {
             Connections::Sqlite { write, .. } => Connection::Sqlite(write.acquire().await?),
             Connections::Postgres { write, .. } => Connection::Postgres(write.acquire().await?),
         };
-        Ok(Session::new(connection, self.unreadable).with_secrets(self.secrets))
+        Ok(Session::new(connection, self.unreadable).with_secrets(self.secrets).with_max_age(self.max_age))
     }
 
     /// Why PostgreSQL gives no connection: its own error, where it refuses one. The pool itself reports a time-out
@@ -87,6 +95,10 @@ impl Pools {
 
     pub(super) const fn unreadable(&self) -> &Arc<Unreadable> {
         &self.unreadable
+    }
+
+    pub(super) fn max_age(&self) -> &MaxAge {
+        &self.max_age
     }
 
     pub(super) const fn secrets(&self) -> &Arc<SealingKeys> {

@@ -1,6 +1,7 @@
 //! The pure approval core, compared with a slow and simple model.
 
 mod admission;
+mod ageing;
 mod changes;
 mod conflicts;
 mod endings;

@@ -1,5 +1,6 @@
 //! Who calls and what they may do: tokens, scopes, rights.
 
+mod claims;
 mod commands;
 mod oidc;
 mod rights;

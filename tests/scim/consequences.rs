@@ -60,6 +60,27 @@ on_both! {
         assert_eq!(directory.members("dba").await.as_array().unwrap().len(), 3);
     }
 
+    async fn who_is_deactivated_is_no_member_by_a_claim(database: Database) {
+        let (directory, [dana, ..], _) = Directory::with_people(database).await;
+        let hub = &directory.hub;
+        hub.put("/v1/groups/security", &json!({"members": [], "from_claim": ["secops"]})).await.expect(200);
+        hub.put("/v1/resources/orders", &json!({"slots": [{"group": "security"}]})).await.expect(200);
+        let signs_in = async || {
+            let values = ["secops".to_owned()].into();
+            hub.server.hub().record_claims("dana@example.com".parse().unwrap(), values).await.unwrap();
+        };
+        signs_in().await;
+        let request = hub.ask("orders", "x").await;
+        directory.switch(&dana, false).await;
+        assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.problem(403), "not_eligible");
+        signs_in().await;
+        assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.problem(403), "not_eligible", "nor by a new one");
+        directory.switch(&dana, true).await;
+        assert_eq!(hub.vote(&request, "approve", "dana@example.com").await.problem(403), "not_eligible", "until the next");
+        signs_in().await;
+        hub.vote(&request, "approve", "dana@example.com").await.expect(200);
+    }
+
     async fn who_is_inactive_is_a_member_once_active(database: Database) {
         let (directory, [dana, ..], group) = Directory::with_people(database).await;
         directory.switch(&dana, false).await;

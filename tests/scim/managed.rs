@@ -52,6 +52,21 @@ on_both! {
         hub.put("/v1/groups/dba", &json!({"members": ["dana@example.com"]})).await.expect(200);
     }
 
+    async fn a_group_has_members_by_a_directory_or_by_a_claim(database: Database) {
+        let directory = Directory::start(database).await;
+        let hub = &directory.hub;
+        directory.group("dba", &[]).await;
+        let both = hub.put("/v1/groups/dba", &json!({"members": [], "from_claim": ["db-admins"]})).await;
+        assert_eq!(both.problem(409), "managed_by_scim");
+        assert!(both.text.contains("remove from_claim"), "{}", both.text);
+        hub.put("/v1/groups/ops", &json!({"from_claim": ["ops"]})).await.expect(200);
+        let taken = directory.post("/Groups", &json!({"displayName": "ops"})).await;
+        assert_eq!(refused(&taken, 409), "uniqueness");
+        assert!(taken.text.contains("members by a claim"), "{}", taken.text);
+        hub.put("/v1/groups/ops", &json!({"members": []})).await.expect(200);
+        directory.group("ops", &[]).await;
+    }
+
     async fn a_group_is_renamed_once_nothing_names_it(database: Database) {
         let directory = Directory::on(TestHub::start(database).await.with_policy().await).await;
         let hub = &directory.hub;

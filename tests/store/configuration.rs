@@ -20,6 +20,7 @@ fn dba() -> Group {
     Group {
         name: "dba".parse().unwrap(),
         members: BTreeSet::from(["dana@example.com".parse().unwrap(), "erik@example.com".parse().unwrap()]),
+        from_claim: BTreeSet::new(),
         managed_by: None,
     }
 }
@@ -163,6 +164,7 @@ on_both! {
         let of = |numbers: std::ops::Range<u32>| Group {
             name: "large".parse().unwrap(),
             members: numbers.map(|number| format!("p{number}@example.com").parse().unwrap()).collect(),
+            from_claim: BTreeSet::new(),
             managed_by: None,
         };
         for group in [of(0..2_000), of(1..2_001), of(1_990..2_010), of(0..0), of(5..6)] {

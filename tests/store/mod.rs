@@ -28,6 +28,7 @@ macro_rules! write {
     };
 }
 
+mod claims;
 mod configuration;
 mod crowd;
 mod delivery_log;

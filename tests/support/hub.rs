@@ -104,6 +104,7 @@ impl TestHub {
             secrets_key_file: None,
             admin_token: None,
             review_timeout_sec: 3_600,
+            groups_max_age: 12 * 3_600,
             allow_targets: options.allow_targets.iter().map(|target| target.parse().expect("a target")).collect(),
             delivery_timeout_sec: options.delivery_timeout_sec,
             templates_dir: options.templates_dir,

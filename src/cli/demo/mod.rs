@@ -93,6 +93,7 @@ impl Demo {
             secrets_key_file: None,
             admin_token: Some(token),
             review_timeout_sec: 600,
+            groups_max_age: 12 * 3_600,
             allow_targets: vec![target],
             delivery_timeout_sec: 5,
             templates_dir: None,

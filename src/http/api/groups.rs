@@ -8,7 +8,7 @@ use super::{Answer, Paging};
 use crate::approval::GroupName;
 use crate::http::App;
 use crate::http::extract::{Body, Caller, Params, Segment};
-use crate::hub::{GroupInput, Page};
+use crate::hub::{GroupInput, MembersInput, Page};
 use crate::store::groups::Group;
 
 /// `PUT /v1/groups/{name}`
@@ -26,7 +26,7 @@ pub(in crate::http) async fn put_members(
     State(app): State<App>,
     Caller(caller): Caller,
     Segment(name): Segment<GroupName>,
-    Body(input): Body<GroupInput>,
+    Body(input): Body<MembersInput>,
 ) -> Answer<Json<Group>> {
     Ok(Json(app.hub.put_group_members(&caller, name, input).await?))
 }

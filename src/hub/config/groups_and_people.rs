@@ -18,11 +18,24 @@ use crate::time::Timestamp;
 
 /// Most members of one group.
 const MAX_MEMBERS: usize = 2_000;
+/// Most values of the groups claim that one group names.
+const MAX_VALUES: usize = 200;
 
 /// The body that sets a group.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GroupInput {
+    #[serde(default, deserialize_with = "input::given")]
+    pub members: Option<BTreeSet<Email>>,
+    /// Values of the identity provider's groups claim: who signs in with one of them is a member too.
+    #[serde(default, deserialize_with = "input::given")]
+    pub from_claim: Option<BTreeSet<String>>,
+}
+
+/// The body that sets the listed members of a group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MembersInput {
     pub members: BTreeSet<Email>,
 }
 
@@ -39,8 +52,21 @@ pub struct PersonInput {
 
 impl GroupInput {
     pub(super) fn check(self, name: GroupName) -> Result<Group, HubError> {
-        input::count("/members", self.members.len(), MAX_MEMBERS)?;
-        Ok(Group { name, members: self.members, managed_by: None })
+        if self.members.is_none() && self.from_claim.is_none() {
+            let detail = "missing field `members`: list members, or name values of the groups claim in from_claim";
+            return Err(HubError::invalid(Code::InvalidJson, "/members", detail));
+        }
+        let (members, from_claim) = (self.members.unwrap_or_default(), self.from_claim.unwrap_or_default());
+        input::count("/members", members.len(), MAX_MEMBERS)?;
+        input::count("/from_claim", from_claim.len(), MAX_VALUES)?;
+        for value in &from_claim {
+            input::text("/from_claim", value, limits::SHORT)?;
+            if value.trim().is_empty() {
+                let detail = "a value may not be blank: name the value as the identity provider sends it";
+                return Err(HubError::invalid(Code::InvalidText, "/from_claim", detail));
+            }
+        }
+        Ok(Group { name, members, from_claim, managed_by: None })
     }
 }
 
@@ -75,6 +101,13 @@ pub(super) async fn permitted(session: &mut Session, group: Group) -> Result<(Gr
     let known = groups::get(session, &group.name).await?;
     let managed_by = known.as_ref().and_then(|known| known.managed_by);
     let group = Group { managed_by, ..group };
+    if managed_by.is_some() && !group.from_claim.is_empty() {
+        let detail = format!(
+            "a directory manages the members of group {}, so no claim can: remove from_claim, or the group from the directory",
+            group.name
+        );
+        return Err(HubError::conflict(Code::ManagedByScim, detail));
+    }
     if managed_by.is_some() && known.as_ref() != Some(&group) {
         let detail = format!("a directory manages the members of group {}: change them there", group.name);
         return Err(HubError::conflict(Code::ManagedByScim, detail));
@@ -127,7 +160,9 @@ impl Hub {
                     let (group, known) = permitted(tx.session(), group).await?;
                     if group.managed_by.is_none() || known.as_ref() != Some(&group) {
                         store_group(tx, &group, now).await?;
-                        let details = json!({"group": group.name, "members": group.members});
+                        let details = json!({
+                            "group": group.name, "members": group.members, "from_claim": group.from_claim,
+                        });
                         tx.record(&Entry { details, ..Entry::new(now, "group.put", actor) })?;
                     }
                     Ok(group)
@@ -136,7 +171,7 @@ impl Hub {
             .await
     }
 
-    /// Replaces the members of a group that there is; the same members again change nothing.
+    /// Replaces the listed members of a group that there is; the same members again change nothing.
     ///
     /// # Errors
     /// When the caller may not, there is no such group, or the input is invalid.
@@ -144,16 +179,18 @@ impl Hub {
         &self,
         caller: &Principal,
         name: GroupName,
-        input: GroupInput,
+        MembersInput { members }: MembersInput,
     ) -> Result<Group, HubError> {
         require(caller, Right::Provision)?;
-        let group = input.check(name)?;
+        input::count("/members", members.len(), MAX_MEMBERS)?;
         let (now, actor) = (self.clock.now(), caller.actor());
         self.store
             .write(move |tx| {
                 Box::pin(async move {
-                    let (group, known) = permitted(tx.session(), group).await?;
-                    if known.ok_or(HubError::NotFound("group"))? != group {
+                    let known = groups::get(tx.session(), &name).await?.ok_or(HubError::NotFound("group"))?;
+                    let wanted = Group { members, ..known.clone() };
+                    let (group, _) = permitted(tx.session(), wanted).await?;
+                    if known != group {
                         store_group(tx, &group, now).await?;
                         let details = json!({"group": group.name, "members": group.members});
                         tx.record(&Entry { details, ..Entry::new(now, "group.members", actor) })?;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::belonging::{belonging, with_old_membership};
 use super::create::{Prepared, create, earlier_request};
 use crate::approval::{
     Admission, Decision, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
-    Request, Requester, RequesterGroups, ResourceName, Roster, Status, Terms, admit, is_blank, limits, satisfiable,
+    Request, Requester, ResourceName, Status, Terms, admit, is_blank, limits, satisfiable,
 };
 use crate::codes::Code;
 use crate::hub::access::{is_own, require_resource};
@@ -21,6 +22,7 @@ use crate::ids::RequestId;
 use crate::store::idempotency::Key;
 use crate::store::resources::Resource;
 use crate::store::{Lookup, requests, tokens};
+use crate::time::Timestamp;
 
 const OPERATION: &str = "request";
 
@@ -144,7 +146,6 @@ impl Hub {
         require_resource(caller, &ask.resource)?;
         let resource = lookup.resource(&ask.resource).await?.ok_or(HubError::NotFound("resource"))?;
         let requester = requester(caller, ask.requester)?;
-        let belonging = belonging(lookup, caller, &requester, ask.beneficiary.as_ref()).await?;
         let kind = ask.kind.unwrap_or(Kind::Action);
         let payload = Payload {
             command: ask.command.unwrap_or_default(),
@@ -153,20 +154,20 @@ impl Hub {
             duration_seconds: ask.duration_seconds,
         };
         let (ruling, payload) = self.rules.judge(&resource.policy.procedure.guardrails, payload).await?;
-        let admission = admit(&resource.policy, &ruling.verdict, &belonging);
-        // Other errors in the input would reveal that the resource exists.
-        if admission == Admission::NotVisible && !caller.has(Scope::Auditor) {
-            return Err(HubError::NotFound("resource"));
-        }
-        if admission != Admission::NotVisible {
+        let now = self.clock.now();
+        let groups = belonging(lookup, caller, &requester, ask.beneficiary.as_ref(), now).await?;
+        let admission = admit(&resource.policy, &ruling.verdict, &groups);
+        if admission == Admission::NotVisible {
+            // Before other errors in the input, which would reveal that the resource exists.
+            self.refuse_invisible(lookup, caller, &resource, (&requester, now)).await?;
+        } else {
             let person = ask.beneficiary.as_ref().or(requester.email.as_ref());
             self.check_against_policy(&resource, kind, &payload, ask.reason.as_ref(), person)?;
         }
         let timeout = self.timeout(&resource, ask.timeout_seconds)?;
         let asked_for = ask.beneficiary.iter().chain(&requester.email).chain(&requester.acting_for);
         let askers = asked_for.chain(caller.person()).cloned().collect();
-        let (terms, roster, satisfiable) = terms(lookup, &resource, askers, &admission).await?;
-        let now = self.clock.now();
+        let (terms, satisfiable) = terms(lookup, &resource, askers, &admission).await?;
         let decision = decided_at_once(&admission);
         let request = Request {
             id: RequestId::mint(now),
@@ -196,7 +197,22 @@ impl Hub {
             grant: None,
             review: None,
         };
-        Ok(Draft { request, admission, roster, satisfiable, judgement: ruling })
+        Ok(Draft { request, admission, satisfiable, judgement: ruling })
+    }
+
+    /// Rejects an ask for a resource that the requester may not see. Auditors may evaluate it.
+    async fn refuse_invisible(
+        &self,
+        lookup: &Lookup<'_>,
+        caller: &Principal,
+        resource: &Resource,
+        (requester, now): (&Requester, Timestamp),
+    ) -> Result<(), HubError> {
+        let wanted = &resource.policy.requester_groups;
+        if let Some(person) = with_old_membership(lookup, requester, wanted, now).await? {
+            return Err(HubError::MembershipStale { person, sign_in_url: self.sign_in_url(), request: None });
+        }
+        if caller.has(Scope::Auditor) { Ok(()) } else { Err(HubError::NotFound("resource")) }
     }
 
     fn timeout(&self, resource: &Resource, seconds: Option<u32>) -> Result<Duration, HubError> {
@@ -259,8 +275,6 @@ pub(super) fn check_payload(procedure: &Procedure, kind: Kind, payload: &Payload
 pub(super) struct Draft {
     pub(super) request: Request,
     pub(super) admission: Admission,
-    /// The members of the deciding groups.
-    pub(super) roster: Roster,
     /// Whether there are enough people to fill the slots.
     pub(super) satisfiable: bool,
     /// The findings of the guardrails.
@@ -311,44 +325,14 @@ fn requester(caller: &Principal, given: Option<Requester>) -> Result<Requester, 
     }
 }
 
-/// The groups of the requester: those that the hub knows, and those that a system's token claims.
-///
-/// With `acting_for` or a beneficiary, the known groups are those that all of these people share: an exemption of one
-/// person must not apply to another.
-async fn belonging(
-    lookup: &Lookup<'_>,
-    caller: &Principal,
-    requester: &Requester,
-    beneficiary: Option<&Email>,
-) -> Result<RequesterGroups, HubError> {
-    let mut known = match &requester.email {
-        Some(email) => lookup.groups_of(email).await?,
-        None => BTreeSet::new(),
-    };
-    if let Some(human) = &requester.acting_for {
-        let theirs = lookup.groups_of(human).await?;
-        known.retain(|group| theirs.contains(group));
-    }
-    let trusted = caller.person().is_none() || caller.has(Scope::Admin);
-    let mut claimed: BTreeSet<GroupName> =
-        if trusted { requester.groups.iter().cloned().collect() } else { BTreeSet::new() };
-    if let Some(other) = beneficiary {
-        // For visibility of the resource, the requester's own groups are enough.
-        claimed.extend(known.iter().cloned());
-        let theirs = lookup.groups_of(other).await?;
-        known.retain(|group| theirs.contains(group));
-    }
-    Ok(RequesterGroups { known, claimed })
-}
-
-/// Returns the terms (a snapshot of the policy), the members of the deciding groups, and whether they can fill the
-/// slots.
+/// Returns the terms (a snapshot of the policy), and whether the members of the deciding groups can fill the slots. Members
+/// by an old sign-in count: they can sign in again.
 async fn terms(
     lookup: &Lookup<'_>,
     resource: &Resource,
     askers: BTreeSet<Email>,
     admission: &Admission,
-) -> Result<(Terms, Roster, bool), HubError> {
+) -> Result<(Terms, bool), HubError> {
     let policy = &resource.policy;
     let (asked, added, asking_rules) = match admission {
         Admission::Ask { slots, rules } => (true, slots.clone(), rules.clone()),
@@ -368,7 +352,7 @@ async fn terms(
         terms.slots = terms.slots_with(&added, &roster);
     }
     let satisfiable = satisfiable(&terms.slots, &roster, |person| terms.is_in_conflict(person));
-    Ok((terms, roster, satisfiable))
+    Ok((terms, satisfiable))
 }
 
 /// The digest of the input's canonical JSON: white space and the order of members do not matter.

@@ -73,6 +73,7 @@ impl Hub {
         if !self.sees(caller, &request).await? {
             return Err(HubError::NotFound("request"));
         }
+        self.require_fresh(caller, &request).await?;
         let open = request.review.clone();
         let open = open
             .ok_or_else(|| HubError::conflict(Code::NotABreakGlass, "this request was not approved by break-glass"))?;

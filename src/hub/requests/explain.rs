@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::ask::{Ask, Draft};
 use super::link_views::{LinkUses, link_uses};
 use crate::approval::{
-    Admission, Choice, Email, Finding, GroupName, Method, Request, Roster, RuleName, Ruling, Status, Vote, cover,
-    satisfiable,
+    Admission, Choice, Email, Finding, GroupName, Method, Request, Roster, RuleName, Ruling, Status, Vote,
+    awaiting_sign_in, cover, satisfiable,
 };
 use crate::hub::{Hub, HubError, require};
 use crate::identity::{Principal, Right};
@@ -20,6 +20,8 @@ use crate::time::Timestamp;
 
 /// Most messages that an explanation lists.
 const MAX_MESSAGES: u32 = 100;
+/// Most people that a sentence names.
+const NAMED: usize = 5;
 
 /// What would happen to a request, without creating it.
 #[derive(Debug, Serialize)]
@@ -40,6 +42,8 @@ pub struct Evaluation {
     pub slots: Vec<SlotExplanation>,
     /// Whether there are enough people to fill the slots.
     pub satisfiable: bool,
+    /// Members by a sign-in that is too old, of whom enough must sign in again before the slots can be filled.
+    pub needs_sign_in: Vec<Email>,
 }
 
 /// The result of an evaluation.
@@ -74,6 +78,8 @@ pub struct Explanation {
     pub slots: Vec<SlotExplanation>,
     /// Whether it is pending although too few people are left to approve it.
     pub undecidable: bool,
+    /// Members by a sign-in that is too old, of whom enough must sign in again before it can be approved.
+    pub needs_sign_in: Vec<Email>,
     /// The messages that were sent about it, newest first.
     pub told: Vec<MessageExplanation>,
     pub expires_at: Timestamp,
@@ -104,7 +110,7 @@ pub struct PersonExplanation {
     pub name: String,
     /// Whether they can decide now.
     pub can_decide: bool,
-    /// Why not: `requester`, `conflict` or `voted`.
+    /// Why not: `requester`, `conflict`, `voted`, or `sign_in` if they have to sign in again.
     pub why_not: Option<&'static str>,
     pub away: bool,
     pub away_until: Option<Timestamp>,
@@ -138,10 +144,12 @@ impl Hub {
     /// When the caller may not ask, the input is invalid, or the resource is unknown.
     pub async fn evaluate(&self, caller: &Principal, ask: Ask) -> Result<Evaluation, HubError> {
         require(caller, Right::Evaluate)?;
-        let Draft { request, admission, roster, satisfiable, judgement } =
+        let Draft { request, admission, satisfiable, judgement, .. } =
             self.draft(&self.store.lookup(), caller, ask).await?;
         // Acquired only now: the draft acquires a reader for what is not in memory, and one task may hold only one.
         let session = &mut self.store.read().await?;
+        let (roster, now) = (groups::roster(session, request.terms.groups()).await?, self.clock.now());
+        let awaited = awaited(&request, &roster, now);
         let (outcome, reason) = match &admission {
             Admission::NotVisible => (
                 EvaluationOutcome::NotVisible,
@@ -159,7 +167,7 @@ impl Hub {
                 )
             }
             Admission::Ask { .. } if satisfiable => {
-                (EvaluationOutcome::NeedsApproval, "people would be asked".to_owned())
+                (EvaluationOutcome::NeedsApproval, format!("people would be asked{}", after_sign_in(&awaited)))
             }
             Admission::Ask { .. } => (
                 EvaluationOutcome::NeedsApproval,
@@ -179,8 +187,9 @@ impl Hub {
             reason,
             findings: if visible { judgement.findings } else { Vec::new() },
             unclear: visible && judgement.unclear,
-            slots: slots(session, &request, &roster, self.clock.now()).await?,
+            slots: slots(session, &request, &roster, now).await?,
             satisfiable,
+            needs_sign_in: awaited,
         })
     }
 
@@ -197,11 +206,13 @@ impl Hub {
         let (judged, _) = self.rules.judge(&request.terms.procedure.guardrails, request.payload.clone()).await?;
         let session = &mut self.store.read().await?;
         let roster = groups::roster(session, request.terms.groups()).await?;
-        let slots = slots(session, &request, &roster, self.clock.now()).await?;
+        let now = self.clock.now();
+        let slots = slots(session, &request, &roster, now).await?;
+        let awaited = awaited(&request, &roster, now);
         let decision = request.decision.as_ref();
         Ok(Explanation {
             status: request.status,
-            missing: missing(&request, &slots, &roster),
+            missing: missing(&request, &slots, &roster, &awaited),
             rule: decision.and_then(|decision| decision.rule.clone()),
             asking_rules: match judged.verdict {
                 Ruling::Ask { rules, .. } => rules,
@@ -212,6 +223,7 @@ impl Hub {
             unclear: judged.unclear,
             slots,
             undecidable: request.undecidable,
+            needs_sign_in: awaited,
             told: messages_about(session, id).await?,
             expires_at: request.expires_at,
             next_notice_at: request.next_notice().filter(|_| request.status == Status::Pending),
@@ -219,8 +231,31 @@ impl Hub {
     }
 }
 
+/// The members by an old sign-in without whom a pending request cannot be approved.
+fn awaited(request: &Request, roster: &Roster, now: Timestamp) -> Vec<Email> {
+    if request.status != Status::Pending {
+        return Vec::new();
+    }
+    let votes = |choice| request.live_votes().filter(move |vote| vote.choice == choice).map(Vote::seat);
+    let excluded =
+        |person: &Email| request.is_in_conflict(person) || votes(Choice::Reject).any(|rejecting| rejecting == person);
+    let has_approved = |person: &Email| votes(Choice::Approve).any(|approving| approving == person);
+    let slots = &request.terms.slots;
+    awaiting_sign_in(slots, roster, excluded, has_approved, now).into_iter().cloned().collect()
+}
+
+/// The end of a sentence about a request that waits for members by an old sign-in.
+fn after_sign_in(awaited: &[Email]) -> String {
+    let names: Vec<&str> = awaited.iter().take(NAMED).map(Email::as_str).collect();
+    match (names.is_empty(), awaited.len().saturating_sub(NAMED)) {
+        (true, _) => String::new(),
+        (false, 0) => format!("; needs a new sign-in of {}", names.join(" or ")),
+        (false, more) => format!("; needs a new sign-in of {} or {more} more", names.join(" or ")),
+    }
+}
+
 /// The sentence that says what is missing.
-fn missing(request: &Request, slots: &[SlotExplanation], roster: &Roster) -> String {
+fn missing(request: &Request, slots: &[SlotExplanation], roster: &Roster, awaited: &[Email]) -> String {
     let Some(decision) = &request.decision else {
         let open: Vec<String> = slots
             .iter()
@@ -228,8 +263,8 @@ fn missing(request: &Request, slots: &[SlotExplanation], roster: &Roster) -> Str
             .map(|slot| format!("{} of group {}", slot.missing, slot.group))
             .collect();
         let enough = satisfiable(&request.terms.slots, roster, |person| request.is_in_conflict(person));
-        let hopeless = if enough { "" } else { ", but too few people are left to approve" };
-        return format!("waits for approvals: {}{hopeless}", open.join(", "));
+        let rest = if enough { after_sign_in(awaited) } else { ", but too few people are left to approve".to_owned() };
+        return format!("waits for approvals: {}{rest}", open.join(", "));
     };
     let by: Vec<&str> = decision.by.iter().map(Email::as_str).collect();
     let how = match decision.method {
@@ -263,17 +298,27 @@ async fn slots(
             people: slot
                 .members(roster)
                 .into_iter()
-                .map(|person| explain_person(request, person, known.get(person).copied(), now))
+                .map(|person| {
+                    let is_fresh = slot.admits_fresh(person, roster, now);
+                    explain_person(request, (person, is_fresh), known.get(person).copied(), now)
+                })
                 .collect(),
         })
         .collect())
 }
 
-fn explain_person(request: &Request, email: &Email, known: Option<&Person>, now: Timestamp) -> PersonExplanation {
+fn explain_person(
+    request: &Request,
+    (email, is_fresh): (&Email, bool),
+    known: Option<&Person>,
+    now: Timestamp,
+) -> PersonExplanation {
     let why_not = if request.is_in_conflict(email) {
         Some(if request.is_asker(email) { "requester" } else { "conflict" })
     } else if request.live_votes().any(|vote| vote.seat() == email) {
         Some("voted")
+    } else if !is_fresh && request.status == Status::Pending {
+        Some("sign_in")
     } else {
         None
     };

@@ -2,7 +2,8 @@
 
 use super::vote::check_terms;
 use crate::approval::{
-    Assurance, Ballot, Choice, Command, Detail, Email, GroupName, LinkUse, Narrowing, Request, Status, limits,
+    Assurance, Ballot, Choice, Command, Detail, Email, GroupName, LinkUse, Membership, Narrowing, Request, Status,
+    limits,
 };
 use crate::audit::Actor;
 use crate::codes::Code;
@@ -182,8 +183,13 @@ impl Hub {
             let Some(delegate) = absence.and_then(|absence| absence.delegate) else { continue };
             if !members.iter().any(|member| member.email == delegate) && !request.is_in_conflict(&person.email) {
                 let name = format!("{delegate}, for {}", person.name);
-                members.push(NamedMember { email: delegate, name });
+                let absent = members.iter().find(|member| member.email == person.email);
+                let membership = absent.map_or(Membership::Listed, |absent| absent.membership);
+                members.push(NamedMember { email: delegate, name, membership });
             }
+        }
+        for member in members.iter_mut().filter(|member| !member.membership.is_fresh(now)) {
+            member.name.push_str(" (must sign in again)");
         }
         for member in members.iter_mut().filter(|member| request.is_in_conflict(&member.email)) {
             member.name.push_str(" (may only reject)");

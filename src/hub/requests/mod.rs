@@ -31,6 +31,7 @@
 //! seconds. A crash loses the last few seconds of these counts, but never a vote.
 
 mod ask;
+mod belonging;
 mod break_glass;
 mod bulk;
 mod create;

@@ -99,19 +99,22 @@ impl Hub {
             return refused("only channels can subscribe: use this command in a channel");
         };
         let session = &mut self.store.read().await?;
-        let own = groups::of_person(session, &person).await?;
-        let is_admin = tokens::is_admin(session, &person, self.clock.now()).await?;
+        let now = self.clock.now();
+        let mut own = groups::memberships_of(session, &person).await?;
+        // Who gets messages in a channel is decided like a request: not by an old membership.
+        own.retain(|_, membership| membership.is_fresh(now));
+        let is_admin = tokens::is_admin(session, &person, now).await?;
         let group = match (group.map(str::parse::<GroupName>), own.len()) {
             (Some(Ok(group)), _) => group,
-            (None, 1) => own.iter().next().cloned().ok_or(HubError::NotFound("group"))?,
+            (None, 1) => own.keys().next().cloned().ok_or(HubError::NotFound("group"))?,
             (None, 0) => return refused("name a group: you are in none yourself"),
             (None, _) => {
-                let names: Vec<&str> = own.iter().map(GroupName::as_str).collect();
+                let names: Vec<&str> = own.keys().map(GroupName::as_str).collect();
                 return refused(&format!("name one group; you are in {}", names.join(", ")));
             }
             (Some(Err(_)), _) => return Err(HubError::NotFound("group")),
         };
-        let may = own.contains(&group) || (is_admin && groups::get(session, &group).await?.is_some());
+        let may = own.contains_key(&group) || (is_admin && groups::get(session, &group).await?.is_some());
         if !may {
             return refused("only members of the group and admins can subscribe a channel to it");
         }

@@ -163,6 +163,11 @@ impl Store {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
+    /// Sets how long after a sign-in a membership by a claim is fresh.
+    pub fn set_groups_max_age(&self, age: Duration) {
+        self.pools.max_age().set(age);
+    }
+
     /// The keys of stored secrets. Until there are some, secrets are stored in clear.
     pub const fn secrets(&self) -> &Arc<SealingKeys> {
         self.pools.secrets()

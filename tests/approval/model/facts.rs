@@ -1,55 +1,7 @@
 //! The model: plain facts, and the rules applied to them in the most direct way.
 
-use super::worlds::{END, GROUPS, PEOPLE, Rule, Step, Vote, WINDOW, World};
-
-/// The observable state of a request.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Picture {
-    pub(super) status: &'static str,
-    /// How it ended, and who decided, in order.
-    pub(super) decision: Option<(&'static str, Vec<usize>)>,
-    pub(super) payload: usize,
-    pub(super) revision: u32,
-    /// Each slot, with the groups that escalation added to it.
-    pub(super) slots: Vec<ModelSlot>,
-    pub(super) votes: Vec<ModelVote>,
-    pub(super) undecidable: bool,
-    pub(super) successor: Option<usize>,
-    /// The number of past reminders and escalation steps, and how often reminders were sent.
-    pub(super) progress: (usize, usize, usize),
-    pub(super) next_notice: Option<i64>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct ModelSlot {
-    pub(super) group: usize,
-    pub(super) needed: u32,
-    pub(super) shared: bool,
-    pub(super) also: Vec<usize>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct ModelVote {
-    pub(super) voter: usize,
-    /// The member whose right to vote is used.
-    pub(super) seat: usize,
-    pub(super) approve: bool,
-    /// The slots that the vote counts for, as bits.
-    pub(super) groups: u8,
-    pub(super) revision: u32,
-    /// The access window that the vote narrows to.
-    pub(super) window: Option<u32>,
-    /// The reason, by number.
-    pub(super) why: Option<usize>,
-    pub(super) void: Option<&'static str>,
-}
-
-impl ModelVote {
-    /// Whether the kept vote already says everything that the new vote says.
-    fn covers(&self, vote: &Vote) -> bool {
-        self.approve == vote.approve && self.window == vote.window && (vote.why.is_none() || vote.why == self.why)
-    }
-}
+use super::picture::{ModelSlot, ModelVote, Picture, asked};
+use super::worlds::{END, FRESH, GROUPS, PEOPLE, Rule, Step, Vote, WINDOW, World};
 
 pub(super) struct Facts {
     world: World,
@@ -91,7 +43,11 @@ impl Facts {
     pub(super) fn apply(&mut self, step: &Step) -> &'static str {
         match *step {
             Step::Wait(seconds) => self.now += seconds,
-            Step::Join { person, group } => self.world.members[group] |= bit(person),
+            Step::Join { person, group } => {
+                self.world.members[group] |= bit(person);
+                self.world.by_sign_in[group] &= !bit(person);
+            }
+            Step::SignIn { person } => self.world.fresh_until[person] = self.now + FRESH,
             Step::Leave { person, group } => self.world.members[group] &= !bit(person),
             Step::Away { person, stand_in } => self.world.stand_ins[person] = stand_in,
             _ if self.seen.status == "pending" && self.now >= END => {
@@ -159,6 +115,12 @@ impl Facts {
         self.world.members[group] & bit(person) != 0
     }
 
+    /// Whether the person is in the group, and listed there or signed in not long ago.
+    fn is_fresh(&self, person: usize, group: usize) -> bool {
+        let ages = self.world.by_sign_in[group] & bit(person) != 0;
+        self.is_in(person, group) && (!ages || self.now < self.world.fresh_until[person])
+    }
+
     fn may_fill(&self, person: usize, slot: &ModelSlot) -> bool {
         self.is_in(person, slot.group) || slot.also.iter().any(|group| self.is_in(person, *group))
     }
@@ -167,6 +129,15 @@ impl Facts {
     fn slots_of(&self, person: usize, slots: &[ModelSlot], named: Option<usize>) -> u8 {
         let mine = slots.iter().filter(|slot| self.may_fill(person, slot));
         mine.filter(|slot| named.is_none_or(|named| named == slot.group)).map(|slot| bit(slot.group)).sum()
+    }
+
+    /// The same without old memberships: the slots that the person may vote for now.
+    fn fresh_slots_of(&self, person: usize, slots: &[ModelSlot], named: Option<usize>) -> u8 {
+        let is_fresh = |slot: &&ModelSlot| {
+            self.is_fresh(person, slot.group) || slot.also.iter().any(|group| self.is_fresh(person, *group))
+        };
+        let mine = self.slots_of(person, slots, named);
+        slots.iter().filter(is_fresh).map(|slot| bit(slot.group) & mine).sum()
     }
 
     fn live(&self) -> impl Iterator<Item = &ModelVote> {
@@ -179,8 +150,11 @@ impl Facts {
     }
 
     /// The seat that the person votes with, or why there is none.
-    fn seat(&self, vote: &Vote) -> Result<usize, &'static str> {
-        let has_slot = |person: usize| self.slots_of(person, &self.seen.slots, vote.named) != 0;
+    fn seat(&self, vote: &Vote, fresh: bool) -> Result<usize, &'static str> {
+        let has_slot = |person: usize| match fresh {
+            true => self.fresh_slots_of(person, &self.seen.slots, vote.named) != 0,
+            false => self.slots_of(person, &self.seen.slots, vote.named) != 0,
+        };
         if vote.behalf.is_none() && has_slot(vote.person) {
             return Ok(vote.person);
         }
@@ -209,16 +183,23 @@ impl Facts {
         if vote.approve && self.is_barred(vote.person) {
             return "conflict";
         }
-        let seat = match self.seat(vote) {
-            Ok(seat) => seat,
-            Err(why_not) => return why_not,
+        let (seat, is_old) = match (self.seat(vote, true), self.seat(vote, false)) {
+            (Ok(seat), _) => (seat, false),
+            (Err(_), Ok(seat)) => (seat, true),
+            (Err(why_not), Err(_)) => return why_not,
         };
         let other = vote.payload.filter(|payload| *payload != self.seen.payload);
         let is_theirs = |kept: &&ModelVote| (kept.voter, kept.seat, kept.approve) == (vote.person, seat, vote.approve);
         let before = self.live().filter(is_theirs).find(|kept| self.holds(kept)).filter(|_| other.is_none()).cloned();
-        let asked = self.slots_of(seat, &self.seen.slots, vote.named);
+        let asked = match is_old {
+            true => self.slots_of(seat, &self.seen.slots, vote.named),
+            false => self.fresh_slots_of(seat, &self.seen.slots, vote.named),
+        };
         if before.as_ref().is_some_and(|kept| kept.covers(vote) && asked & !kept.groups == 0) {
             return "ok";
+        }
+        if is_old {
+            return "old";
         }
         if vote.window.is_some_and(|window| !vote.approve || !self.world.access || window > WINDOW) {
             return "widened";
@@ -228,7 +209,7 @@ impl Facts {
             Ok(slots) => slots,
             Err(why_not) => return why_not,
         };
-        let mut groups = self.slots_of(seat, &slots, vote.named);
+        let mut groups = self.fresh_slots_of(seat, &slots, vote.named);
         if groups == 0 {
             return "not eligible";
         }
@@ -363,8 +344,12 @@ impl Facts {
 
     fn break_glass(&mut self, person: usize, reasoned: bool, recent: u32) -> &'static str {
         let Some((groups, per_day)) = self.world.glass else { return "no right" };
-        if !(0..GROUPS).any(|group| groups & bit(group) != 0 && self.is_in(person, group)) {
+        let has_right = |group: &usize| groups & bit(*group) != 0 && self.is_in(person, *group);
+        if !(0..GROUPS).any(|group| has_right(&group)) {
             return "no right";
+        }
+        if !(0..GROUPS).filter(has_right).any(|group| self.is_fresh(person, group)) {
+            return "old";
         }
         match (reasoned, recent < per_day) {
             (false, _) => "no reason",
@@ -375,10 +360,6 @@ impl Facts {
             }
         }
     }
-}
-
-fn asked((group, needed, shared): (usize, u32, bool)) -> ModelSlot {
-    ModelSlot { group, needed, shared, also: Vec::new() }
 }
 
 /// Whether each seat can be filled by one of its possible people, each of whom sits only once.

@@ -2,6 +2,7 @@
 //! votes, and decides whether slots are filled by trying every way to seat people.
 
 mod facts;
+mod picture;
 mod replay;
 mod worlds;
 
@@ -30,7 +31,7 @@ fn config(shares: u32) -> ProptestConfig {
 }
 
 /// Situations that must occur when so many worlds are tried: a model in which nothing happens would agree too.
-const SEEN: [&str; 36] = [
+const SEEN: [&str; 38] = [
     "another window",
     "approved by break_glass",
     "approved by votes",
@@ -50,6 +51,7 @@ const SEEN: [&str; 36] = [
     "not eligible",
     "nothing changed",
     "ok",
+    "old",
     "rejected by two",
     "rejected by votes",
     "reminded",
@@ -66,6 +68,7 @@ const SEEN: [&str; 36] = [
     "void: revised",
     "void: taken_over",
     "voted for an added group",
+    "voted long ago",
     "widened",
 ];
 

@@ -6,13 +6,14 @@ use std::sync::LazyLock;
 
 use countersign::approval::{
     Assurance, Ballot, BreakGlass, ChangeRole, Choice, Command, Decision, Digest, Email, Escalation, GroupName, Kind,
-    Method, Narrowing, Procedure, Proposal, Refusal, Request, Roster, Slot, TermsSlot, VoidReason, decide,
+    Membership, Method, Narrowing, Procedure, Proposal, Refusal, Request, Roster, Slot, Status, TermsSlot, VoidReason,
+    decide,
 };
 use countersign::ids::{RequestId, VoteId};
 
 use super::super::{allows, asks_for, at, ballot, denies, email, group, no_rule, proposal, request};
-use super::facts::{ModelSlot, ModelVote, Picture};
-use super::worlds::{GROUPS, PEOPLE, Rule, Step, Vote, WINDOW, World};
+use super::picture::{ModelSlot, ModelVote, Picture};
+use super::worlds::{FRESH, GROUPS, PEOPLE, Rule, Step, Vote, WINDOW, World};
 
 /// Built once, since hundreds of thousands of worlds are tried.
 struct Names {
@@ -115,7 +116,16 @@ impl Replay {
                 self.now += seconds;
                 return "ok";
             }
-            Step::Join { person, group } => return self.staff(|world| world.members[group] |= 1 << person),
+            Step::Join { person, group } => {
+                return self.staff(|world| {
+                    world.members[group] |= 1 << person;
+                    world.by_sign_in[group] &= !(1 << person);
+                });
+            }
+            Step::SignIn { person } => {
+                let until = self.now + FRESH;
+                return self.staff(|world| world.fresh_until[person] = until);
+            }
             Step::Leave { person, group } => return self.staff(|world| world.members[group] &= !(1 << person)),
             Step::Away { person, stand_in } => return self.staff(|world| world.stand_ins[person] = stand_in),
             Step::Vote(ref vote) => Command::Vote(self.ballot(vote)),
@@ -179,6 +189,11 @@ impl Replay {
             happened.push(if undecidable { "undecidable" } else { "decidable again" }.to_owned());
         }
         if let Some(Decision { outcome, method, by, .. }) = &transition.decision {
+            let is_old = |vote: &countersign::approval::Vote| {
+                !vote.groups.iter().any(|group| self.roster.contains_fresh(group, vote.seat(), at(self.now)))
+            };
+            let counts_old = *outcome == Status::Approved && self.request.live_votes().any(is_old);
+            happened.extend(counts_old.then(|| "voted long ago".to_owned()));
             happened.push(format!("{} by {}", outcome.as_str(), means(*method)));
             happened.extend((by.len() == 2).then(|| format!("{} by two", outcome.as_str())));
         }
@@ -265,7 +280,14 @@ fn seen_slot(slot: &TermsSlot) -> ModelSlot {
 fn roster(world: &World) -> Roster {
     let pairs = (0..GROUPS).flat_map(|group| (0..PEOPLE).map(move |person| (group, person)));
     let members = pairs.filter(|(group, person)| world.members[*group] >> person & 1 == 1);
-    let mut roster: Roster = members.map(|(group, number)| (NAMES.groups[group].clone(), person(number))).collect();
+    let member = |(group, number): (usize, usize)| {
+        let membership = match world.by_sign_in[group] >> number & 1 {
+            0 => Membership::Listed,
+            _ => Membership::Until(at(world.fresh_until[number])),
+        };
+        (NAMES.groups[group].clone(), person(number), membership)
+    };
+    let mut roster: Roster = members.map(member).collect();
     for (absent, stand_in) in world.stand_ins.iter().enumerate() {
         stand_in.iter().for_each(|present| roster.delegate(person(absent), person(*present)));
     }
@@ -301,6 +323,7 @@ fn word(answer: &Result<(), Refusal>) -> &'static str {
         Err(Refusal::AssuranceTooLow { .. }) => "unsure",
         Err(Refusal::Conflict(_)) => "conflict",
         Err(Refusal::NotEligible(_)) => "not eligible",
+        Err(Refusal::MembershipStale(_)) => "old",
         Err(Refusal::SeatTaken(_)) => "seat taken",
         Err(Refusal::DeniedByRule { .. }) => "denied",
         Err(Refusal::Unsatisfiable) => "unsatisfiable",

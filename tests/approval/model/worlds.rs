@@ -7,6 +7,8 @@ pub(super) const GROUPS: usize = 4;
 pub(super) const PAYLOADS: usize = 3;
 /// The deadline, in seconds.
 pub(super) const END: i64 = 100;
+/// How long a membership by a sign-in is fresh, in seconds.
+pub(super) const FRESH: i64 = 30;
 /// The duration of the access that is requested, in seconds.
 pub(super) const WINDOW: u32 = 600;
 
@@ -17,6 +19,10 @@ pub(super) struct World {
     pub(super) slots: Vec<(usize, u32, bool)>,
     /// The members of each group, as bits.
     pub(super) members: [u8; GROUPS],
+    /// Those of them who are members by a sign-in, as bits.
+    pub(super) by_sign_in: [u8; GROUPS],
+    /// The time when each person's membership by a sign-in gets old.
+    pub(super) fresh_until: [i64; PEOPLE],
     /// The stand-in of each person.
     pub(super) stand_ins: [Option<usize>; PEOPLE],
     pub(super) requester: usize,
@@ -53,17 +59,39 @@ pub(super) enum Rule {
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Vote(Vote),
-    Revise { payload: usize, stale: bool },
+    Revise {
+        payload: usize,
+        stale: bool,
+    },
     Wait(i64),
-    Join { person: usize, group: usize },
-    Leave { person: usize, group: usize },
-    Away { person: usize, stand_in: Option<usize> },
+    Join {
+        person: usize,
+        group: usize,
+    },
+    Leave {
+        person: usize,
+        group: usize,
+    },
+    /// The person signs in: memberships by sign-ins are fresh again.
+    SignIn {
+        person: usize,
+    },
+    Away {
+        person: usize,
+        stand_in: Option<usize>,
+    },
     Recheck,
     Advance,
     Expire,
     Cancel,
-    Supersede { successor: usize },
-    BreakGlass { person: usize, reasoned: bool, recent: u32 },
+    Supersede {
+        successor: usize,
+    },
+    BreakGlass {
+        person: usize,
+        reasoned: bool,
+        recent: u32,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -132,7 +160,7 @@ fn escalation(slots: &[(usize, u32, bool)], wanted: Vec<(u32, usize, usize)>) ->
 
 pub(super) fn worlds() -> impl Strategy<Value = World> {
     let people = (
-        prop::array::uniform4(members()),
+        (prop::array::uniform4(members()), prop::array::uniform4(0_u8..32), prop::array::uniform5(0..2 * FRESH)),
         prop::array::uniform5(prop::option::weighted(0.4, person())),
         person(),
         rarely(person()),
@@ -152,12 +180,15 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
     );
     (slots(), people, policy).prop_map(|(slots, people, policy)| {
         let (members, stand_ins, requester, acting_for, beneficiary, token_owner, conflicted) = people;
+        let (members, by_sign_in, fresh_until) = members;
         let (self_approval, reject_needed, strict, reminders, steps, glass, rules, access) = policy;
         let escalation = escalation(&slots, steps);
         let reminders = reminders.into_iter().collect();
         World {
             slots,
             members,
+            by_sign_in,
+            fresh_until,
             stand_ins,
             requester,
             acting_for,
@@ -210,6 +241,7 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
         14 => (1..45_i64).prop_map(Step::Wait),
         6 => (person(), group()).prop_map(|(person, group)| Step::Join { person, group }),
         14 => (person(), group()).prop_map(|(person, group)| Step::Leave { person, group }),
+        8 => person().prop_map(|person| Step::SignIn { person }),
         6 => (person(), prop::option::weighted(0.8, person()))
             .prop_map(|(person, stand_in)| Step::Away { person, stand_in }),
         14 => Just(Step::Recheck),

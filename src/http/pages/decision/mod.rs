@@ -27,6 +27,8 @@ pub(in crate::http) struct DecisionPage {
     token: String,
     /// The error of the last submission.
     error: Option<String>,
+    /// The page to sign in, which leads back here.
+    sign_in: Option<String>,
     heading: &'static str,
     /// A CSS class.
     mood: &'static str,
@@ -94,6 +96,7 @@ impl DecisionPage {
             style: style_path(),
             token: token.to_owned(),
             error,
+            sign_in: None,
             heading,
             mood,
             outcome: request.decision.as_ref().map(|decision| DecisionSummary::new(heading, decision)),
@@ -123,6 +126,11 @@ impl DecisionPage {
             expires_at: request.expires_at.into(),
             time_left: duration(request.expires_at.since(now).as_secs()),
         }
+    }
+
+    /// The page with a link to sign in, which leads back to it.
+    pub(in crate::http) fn with_sign_in(self) -> Self {
+        Self { sign_in: Some(format!("/sign-in?return=/c/{}", self.token)), ..self }
     }
 
     /// Whether the form may be beside the command: only if the whole command fits on the screen, so that nobody decides

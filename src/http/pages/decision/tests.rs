@@ -1,7 +1,9 @@
 //! The decision page in its states, with snapshots.
 
 use super::*;
-use crate::approval::{Assurance, ChangeRole, Choice, Decision, Email, Kind, Method, PayloadChange, Requester, Status};
+use crate::approval::{
+    Assurance, ChangeRole, Choice, Decision, Email, Kind, Membership, Method, PayloadChange, Requester, Status,
+};
 use crate::hub::{SlotView, VoteView};
 use crate::ids::{RequestId, VoteId};
 use crate::store::groups::NamedMember;
@@ -24,7 +26,11 @@ fn page(status: Status) -> CallbackPage {
         request: request(status),
         group: "dba".to_owned(),
         intent: Intent::Approve,
-        members: vec![NamedMember { email: email("erik@example.com"), name: HOSTILE.to_owned() }],
+        members: vec![NamedMember {
+            email: email("erik@example.com"),
+            name: HOSTILE.to_owned(),
+            membership: Membership::Listed,
+        }],
         recipient: None,
         used_by: None,
         nonce: (status == Status::Pending).then(|| "NONCE".to_owned()),

@@ -192,9 +192,16 @@ async fn take_over(tx: &mut Tx, group: &ScimGroup, now: Timestamp) -> Result<Val
         return Err(taken(&format!("the hub has the group {other}, which differs in case only")));
     }
     let former = groups::get(tx.session(), &group.name).await?;
+    if former.as_ref().is_some_and(|former| !former.from_claim.is_empty()) {
+        let detail = format!(
+            "the group {} of the hub has members by a claim, so no directory can manage it: remove its from_claim, or give \
+             displayName {:?} another name",
+            group.name, group.display_name
+        );
+        return Err(HubError::conflict(Code::NameTaken, detail));
+    }
     if former.is_none() {
-        let empty = Group { name: group.name.clone(), members: BTreeSet::new(), managed_by: None };
-        store_group(tx, &empty, now).await?;
+        store_group(tx, &empty(&group.name), now).await?;
     }
     scim_groups::put(tx.session(), group).await?;
     Ok(former.map_or(Value::Null, |former| json!(former.members)))
@@ -204,12 +211,15 @@ async fn take_over(tx: &mut Tx, group: &ScimGroup, now: Timestamp) -> Result<Val
 async fn release(tx: &mut Tx, known: &ScimGroup, is_named: bool, now: Timestamp) -> Result<Value, HubError> {
     let former = groups::get(tx.session(), &known.name).await?.map(|group| group.members).unwrap_or_default();
     scim_groups::delete(tx.session(), known.id).await?;
-    let empty = Group { name: known.name.clone(), members: BTreeSet::new(), managed_by: None };
-    store_group(tx, &empty, now).await?;
+    store_group(tx, &empty(&known.name), now).await?;
     if !is_named && !is_in_use(tx, &known.name).await? {
         groups::delete(tx.session(), &known.name).await?;
     }
     Ok(json!(former))
+}
+
+fn empty(name: &GroupName) -> Group {
+    Group { name: name.clone(), members: BTreeSet::new(), from_claim: BTreeSet::new(), managed_by: None }
 }
 
 /// Whether a policy, or a request that waits for it, names the group.

@@ -24,7 +24,7 @@ pub(super) async fn derive(tx: &mut Tx, group: &ScimGroup, now: Timestamp) -> Re
         went: known.difference(&wanted).cloned().collect(),
     };
     if !moved.is_empty() {
-        let group = Group { name: group.name.clone(), members: wanted, managed_by: None };
+        let group = Group { name: group.name.clone(), members: wanted, from_claim: BTreeSet::new(), managed_by: None };
         store_group(tx, &group, now).await?;
     }
     Ok(moved)
