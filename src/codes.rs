@@ -47,6 +47,7 @@ codes! {
     CodeInvalid = "code_invalid", 404;
     ConflictOfInterest = "conflict_of_interest", 403;
     ContextInvalid = "context_invalid", 422;
+    CrossSite = "cross_site", 403;
     DecisionRequired = "decision_required", 422;
     DeniedByRule = "denied_by_rule", 422;
     DigestStale = "digest_stale", 412;
@@ -118,6 +119,10 @@ codes! {
     ReplayRunning = "replay_running", 409;
     RevisionStale = "revision_stale", 412;
     SeatTaken = "seat_taken", 409;
+    SignInExpired = "sign_in_expired", 410;
+    SignInRequired = "sign_in_required", 401;
+    SignInStale = "sign_in_stale", 403;
+    SignInUnavailable = "sign_in_unavailable", 403;
     SignatureInvalid = "signature_invalid", 401;
     SignatureUsed = "signature_used", 409;
     Stopping = "stopping", 503;

@@ -119,6 +119,16 @@ id!(
     "tok_"
 );
 id!(
+    /// A session of a person who signed in.
+    SessionId,
+    "ses_"
+);
+id!(
+    /// A link with which a person can sign in once.
+    SignInLinkId,
+    "sil_"
+);
+id!(
     /// A grant: access for a limited time.
     GrantId,
     "grt_"

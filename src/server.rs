@@ -24,8 +24,8 @@ use crate::descriptors;
 use crate::file_stamp::FileStamp;
 use crate::http::{App, Front, RateLimits, Tls, TlsError, TrustedProxies, router, serve, watch_certificate};
 use crate::hub::{
-    Hub, HubSettings, run_key_check, run_link_log, run_replayer, run_sealing, run_slack_jobs, run_timer,
-    run_token_uses, settle_sealing,
+    Hub, HubSettings, SessionSettings, run_key_check, run_link_log, run_replayer, run_sealing, run_slack_jobs,
+    run_timer, run_uses, settle_sealing,
 };
 use crate::identity::BootstrapToken;
 use crate::links::KeyRing;
@@ -47,6 +47,8 @@ type KeyFileState = (Option<FileStamp>, Option<Timestamp>);
 pub struct Server {
     /// The URL that links begin with.
     pub public_url: String,
+    /// Whether nobody has used this hub yet.
+    pub is_new: bool,
     /// The admin token, and its file if the hub has created it.
     pub admin_token: (SecretString, Option<PathBuf>),
     hub: Arc<Hub>,
@@ -149,13 +151,12 @@ impl Server {
         let connections = descriptors::connections(files);
         let (listener, address) = listen(settings.listen).await?;
         let public_url = settings.public_url.clone().unwrap_or_else(|| default_public_url(address, tls.is_some()));
-        let store = open_store(settings, &data).await?;
+        let (store, is_new) = open_store(settings, &data).await?;
         // Keys come after the database: if the database cannot be created, keys alone would make it look lost.
         let (keys, key_file) = open_keys(&data, clock.now())?;
         let secrets_file = open_secrets(settings, &data, &store, clock.now()).await?;
 
-        let hub_settings =
-            HubSettings { public_url: public_url.clone(), default_timeout_seconds: settings.review_timeout_sec };
+        let hub_settings = hub_settings(settings, public_url.clone());
         let bootstrap = BootstrapToken::new(admin_token.0.expose_secret());
         let context = SendContext {
             store: Arc::clone(&store),
@@ -187,7 +188,7 @@ impl Server {
         ];
         let mut sending_tasks = vec![
             ("dispatcher", tokio::spawn(dispatching)),
-            ("token uses", tokio::spawn(run_token_uses(Arc::clone(&hub), sending.clone()))),
+            ("uses", tokio::spawn(run_uses(Arc::clone(&hub), sending.clone()))),
             ("link log", tokio::spawn(run_link_log(Arc::clone(&hub), sending.clone()))),
         ];
         sending_tasks.extend(keepers);
@@ -195,7 +196,7 @@ impl Server {
             Stage { stop: intake, tasks: intake_tasks, patience: CALLS },
             Stage { stop: sending, tasks: sending_tasks, patience: attempt + RECORDS },
         ];
-        Ok(Self { public_url, admin_token, hub, store, stages })
+        Ok(Self { public_url, is_new, admin_token, hub, store, stages })
     }
 
     /// The services, for code in the same process.
@@ -230,6 +231,16 @@ impl Stage {
             }
         }
     }
+}
+
+fn hub_settings(settings: &Settings, public_url: String) -> HubSettings {
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let identity = &settings.identity;
+    let sessions = SessionSettings {
+        idle: seconds(identity.session_idle_seconds),
+        longest: seconds(identity.session_max_seconds),
+    };
+    HubSettings { public_url, default_timeout_seconds: settings.review_timeout_sec, min_assurance: None, sessions }
 }
 
 /// Starts the tasks that look after files: those of the keys, and SQLite's.
@@ -292,13 +303,15 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
     Ok((listener, bound))
 }
 
-async fn open_store(settings: &Settings, data: &DataDir) -> Result<Arc<Store>, StartError> {
+/// The database, and whether it has not been used.
+async fn open_store(settings: &Settings, data: &DataDir) -> Result<(Arc<Store>, bool), StartError> {
     let url = settings.database_url.as_ref().map(|url| url.expose_secret().to_owned());
     let url = url.unwrap_or_else(|| data.database_url());
-    check_both_exist(data, Store::inspect(&url).await?, settings.init)?;
+    let state = Store::inspect(&url).await?;
+    check_both_exist(data, state, settings.init)?;
     let store = Store::open(&url).await?;
     store.set_groups_max_age(Duration::from_secs(settings.groups_max_age.into()));
-    Ok(Arc::new(store))
+    Ok((Arc::new(store), state != DatabaseState::Used))
 }
 
 /// The keys, and what [`watch_keys`] needs to know: the state of their file, and when the next key expires.

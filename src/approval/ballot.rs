@@ -26,6 +26,8 @@ pub struct Ballot {
     /// The digest of the payload they saw, if given.
     pub digest: Option<Digest>,
     pub assurance: Assurance,
+    /// When the voter signed in, if they vote in a session.
+    pub signed_in_at: Option<Timestamp>,
     /// How the vote arrived: the name of a channel, or `api`.
     pub channel: String,
     pub link: Option<LinkUse>,
@@ -49,7 +51,7 @@ pub(super) fn judge(
         let again = request.status != Status::Expired && earlier.is_some_and(|vote| is_same(request, ballot, vote));
         return if again { Ok(Transition::default()) } else { Err(Refusal::of_ended(request.status)) };
     }
-    check_seen(request, ballot)?;
+    check_seen(request, ballot, now)?;
     let (absent, age) = used_seat(request, ballot, roster, now)?;
     let seat = absent.as_ref().unwrap_or(&ballot.voter);
     let uses_seat = |vote: &&Vote| vote.seat() == seat && !is_lapsed(vote, &request.terms.slots, roster);
@@ -119,18 +121,25 @@ fn proposes(request: &Request, ballot: &Ballot) -> bool {
 }
 
 /// Checks that the voter saw the current payload, has enough assurance, and has no conflict of interest.
-fn check_seen(request: &Request, ballot: &Ballot) -> Result<(), Refusal> {
+fn check_seen(request: &Request, ballot: &Ballot, now: Timestamp) -> Result<(), Refusal> {
     if ballot.revision.is_some_and(|seen| seen != request.revision) {
         return Err(Refusal::StaleRevision { current: request.revision });
     }
     if ballot.digest.is_some_and(|seen| seen != request.digest) {
         return Err(Refusal::StaleDigest);
     }
-    match request.terms.procedure.min_assurance {
+    match request.terms.min_assurance() {
         Some(needed) if ballot.assurance < needed => Err(Refusal::AssuranceTooLow { given: ballot.assurance, needed }),
+        _ if !is_fresh(request, ballot, now) => Err(Refusal::SignInStale),
         _ if is_barred(request, ballot, &ballot.voter) => Err(Refusal::Conflict(ballot.voter.clone())),
         _ => Ok(()),
     }
+}
+
+/// Whether the voter's sign-in is as recent as the resource demands. A vote outside a session has no sign-in.
+fn is_fresh(request: &Request, ballot: &Ballot, now: Timestamp) -> bool {
+    let Some(seconds) = request.terms.procedure.fresh_sign_in_seconds else { return true };
+    ballot.signed_in_at.is_some_and(|at| now.since(at).as_secs() < u64::from(seconds))
 }
 
 /// Whether a conflict of interest forbids this vote. It never forbids a reject: the requester chooses the beneficiary,

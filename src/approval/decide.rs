@@ -58,7 +58,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Approve or reject.
-    Vote(Ballot),
+    Vote(Box<Ballot>),
     /// End the request if it is overdue.
     Expire,
     /// Cancel the request. The caller's permission is checked before.
@@ -96,6 +96,13 @@ pub enum Command {
     Recheck,
     /// Send reminders and escalate, as far as they are due.
     Advance,
+}
+
+impl Command {
+    /// Approves or rejects.
+    pub fn vote(ballot: Ballot) -> Self {
+        Self::Vote(Box::new(ballot))
+    }
 }
 
 /// Decides what `command` does to `request`, given the memberships and the time.

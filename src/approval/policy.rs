@@ -60,6 +60,9 @@ pub struct Procedure {
     /// The least assurance that a vote needs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_assurance: Option<Assurance>,
+    /// How long ago, at most, a voter must have signed in. Votes outside a session are refused then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh_sign_in_seconds: Option<u32>,
     /// Time to use an approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub use_within_seconds: Option<u32>,
@@ -118,6 +121,7 @@ impl Default for Procedure {
             reject_reason_required: false,
             allow_self_approval: false,
             min_assurance: None,
+            fresh_sign_in_seconds: None,
             use_within_seconds: None,
             max_duration_seconds: None,
             high_risk: false,
@@ -234,6 +238,7 @@ impl Procedure {
         bounded("escalation", self.escalation.len())?;
         seconds("use_within_seconds", self.use_within_seconds)?;
         seconds("max_duration_seconds", self.max_duration_seconds)?;
+        seconds("fresh_sign_in_seconds", self.fresh_sign_in_seconds)?;
         self.reminders.iter().try_for_each(|after| seconds("reminders", Some(*after)))?;
         for step in &self.escalation {
             seconds("escalation.after_seconds", Some(step.after_seconds))?;

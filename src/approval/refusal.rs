@@ -26,6 +26,9 @@ pub enum Refusal {
         "assurance is too low: this resource requires at least {}, and this vote has {}", .needed.as_str(), .given.as_str()
     )]
     AssuranceTooLow { given: Assurance, needed: Assurance },
+    /// The voter did not sign in, or too long ago.
+    #[error("this resource requires a recent sign-in: sign in again, and then vote")]
+    SignInStale,
     /// Nobody may approve their own request, or one about a resource that lists them as conflicted.
     #[error(
         "{0} may not approve this request: it is their own, it is for them, or the resource excludes them; they may reject it"

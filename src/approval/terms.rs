@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::slot::with_added;
-use super::{Email, GroupName, Procedure, Roster, RuleName, Slot};
+use super::{Assurance, Email, GroupName, Procedure, Roster, RuleName, Slot};
 use crate::time::Timestamp;
 
 /// The policy as it was when the request was made. The request is judged by it, whatever happens to the policy later.
@@ -26,6 +26,9 @@ pub struct Terms {
     /// The rules that require people to be asked about the current payload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asking_rules: Vec<RuleName>,
+    /// The least assurance that a vote needs where the policy names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_min_assurance: Option<Assurance>,
     /// How a decision proceeds, and what may follow it.
     #[serde(flatten)]
     pub procedure: Arc<Procedure>,
@@ -69,6 +72,11 @@ impl Terms {
     /// Returns every group whose members may decide, each once.
     pub fn groups(&self) -> BTreeSet<&GroupName> {
         self.slots.iter().flat_map(TermsSlot::groups).collect()
+    }
+
+    /// Returns the least assurance that a vote needs.
+    pub fn min_assurance(&self) -> Option<Assurance> {
+        self.procedure.min_assurance.or(self.default_min_assurance)
     }
 
     /// Whether a conflict of interest keeps the person from approving.

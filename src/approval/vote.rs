@@ -26,8 +26,10 @@ pub enum Assurance {
     Delegated,
     /// The chat identified the voter by a linked account.
     Chat,
-    /// The voter used their own token.
+    /// The voter used their own token, or signed in with it or with a sign-in link.
     Token,
+    /// The voter signed in with the identity provider.
+    Sso,
 }
 
 impl Assurance {
@@ -39,6 +41,7 @@ impl Assurance {
             Self::Delegated => "delegated",
             Self::Chat => "chat",
             Self::Token => "token",
+            Self::Sso => "sso",
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::approval::{Assurance, Digest, Email};
-use crate::ids::{RequestId, TokenId};
+use crate::ids::{RequestId, SessionId, TokenId};
 use crate::time::Timestamp;
 
 /// Who did something, as far as the hub knows.
@@ -20,6 +20,8 @@ pub enum Actor {
         id: Option<TokenId>,
         name: String,
     },
+    /// A person who signed in.
+    Session { id: SessionId, person: Email },
     /// The holder of a channel's link.
     Link {
         /// The endpoint that was sent the link.

@@ -21,6 +21,7 @@ mod progress;
 mod request;
 mod serve;
 mod shown;
+mod sign_in_link;
 mod signals;
 mod slack;
 mod telemetry;
@@ -77,6 +78,8 @@ enum Command {
     Template(template::Template),
     /// Create, list, rotate and revoke API tokens
     Token(token::Token),
+    /// Make a link with which a person can sign in once
+    SignInLink(sign_in_link::SignInLink),
     /// Link your Slack account
     Slack(slack::Slack),
     /// List and rotate the keys that sign links
@@ -128,6 +131,7 @@ pub fn main() -> ExitCode {
             Command::Endpoint(command) => command.run().await,
             Command::Template(command) => command.run().await,
             Command::Token(command) => command.run().await,
+            Command::SignInLink(command) => done(command.run().await),
             Command::Slack(command) => done(command.run().await),
             Command::Keys(command) => done(command.run()),
             Command::Backup(command) => done(command.run().await),

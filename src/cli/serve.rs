@@ -36,6 +36,10 @@ impl Serve {
             Some(file) => output::print(&format!("the admin token is in {}\n", file.display()))?,
             None => output::print("the admin token is the one from the settings\n")?,
         }
+        if server.is_new && server.hub().can_sign_in() {
+            let link = server.hub().first_sign_in_link().await?;
+            output::print(&format!("to sign in as the first admin, open within 15 minutes: {}\n", link.url))?;
+        }
         if signals.next().await == EndSignal::HangUp {
             // Keys are reloaded automatically, and the rest of the configuration is in the database.
             output::eprint("SIGHUP stops the hub, as SIGTERM does: there is nothing to reload");

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::SecretString;
 
+use super::identity::IdentityArgs;
 use super::network::NetworkArgs;
 use super::oidc::OidcArgs;
 use super::values::{self, LogFormat, MAX_DELIVERY_SECONDS, MAX_GROUPS_AGE, TargetList};
@@ -59,6 +60,8 @@ pub struct SettingsArgs {
     /// Format of log lines: text or json [default: text]
     #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", value_name = "FORMAT", value_parser = values::log_format)]
     pub log_format: Option<LogFormat>,
+    #[command(flatten)]
+    pub identity: IdentityArgs,
     #[command(flatten)]
     pub network: NetworkArgs,
     #[command(flatten)]

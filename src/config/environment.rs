@@ -6,7 +6,7 @@ use crate::unicode::unwrapped;
 /// The prefix of all settings except `REVIEW_TIMEOUT_SEC`.
 const PREFIX: &str = "COUNTERSIGN_";
 /// All variables with the prefix, so that a misspelt one is detected.
-const VARIABLES: [&str; 30] = [
+const VARIABLES: [&str; 32] = [
     "COUNTERSIGN_ADMIN_TOKEN",
     "COUNTERSIGN_ALLOW_TARGETS",
     "COUNTERSIGN_CONFIG",
@@ -31,6 +31,8 @@ const VARIABLES: [&str; 30] = [
     "COUNTERSIGN_RATE_LIMIT_FAILURES",
     "COUNTERSIGN_RATE_LIMIT_TOKEN",
     "COUNTERSIGN_SECRETS_KEY_FILE",
+    "COUNTERSIGN_SESSION_IDLE_SEC",
+    "COUNTERSIGN_SESSION_MAX_SEC",
     "COUNTERSIGN_TEMPLATES_DIR",
     "COUNTERSIGN_TLS_CERT",
     "COUNTERSIGN_TLS_KEY",

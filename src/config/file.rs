@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::error::SettingsError;
 use super::values;
-use super::values::{LogFormat, MAX_DELIVERY_SECONDS, MAX_GROUPS_AGE, Scopes};
+use super::values::{LogFormat, MAX_DELIVERY_SECONDS, MAX_GROUPS_AGE, MAX_SESSION_SECONDS, Scopes};
 use crate::approval::MAX_TIMEOUT_SECONDS;
 use crate::delivery::AllowTarget;
 use crate::oidc::{ClientAuth, EmailRule};
@@ -42,6 +42,10 @@ pub(super) struct SettingsFile {
     pub(super) log: Option<String>,
     #[serde(deserialize_with = "log_format")]
     pub(super) log_format: Option<LogFormat>,
+    #[serde(deserialize_with = "session")]
+    pub(super) session_idle_sec: Option<u32>,
+    #[serde(deserialize_with = "session")]
+    pub(super) session_max_sec: Option<u32>,
     #[serde(deserialize_with = "proxies")]
     pub(super) trusted_proxies: Option<Vec<IpNet>>,
     #[serde(deserialize_with = "path")]
@@ -152,6 +156,10 @@ fn delivery_timeout<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 
 fn groups_age<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     bounded(deserializer, MAX_GROUPS_AGE)
+}
+
+fn session<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    bounded(deserializer, MAX_SESSION_SECONDS)
 }
 
 fn bounded<'de, D: Deserializer<'de>>(deserializer: D, max: u32) -> Result<Option<u32>, D::Error> {

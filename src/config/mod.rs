@@ -5,6 +5,7 @@ mod args;
 mod environment;
 mod error;
 mod file;
+mod identity;
 mod network;
 mod oidc;
 mod values;
@@ -20,6 +21,7 @@ use crate::delivery::AllowTarget;
 
 pub use self::args::{ADMIN_TOKEN_VARIABLE, SettingsArgs};
 pub use self::error::SettingsError;
+pub use self::identity::{IdentityArgs, IdentitySettings};
 pub use self::network::{NetworkArgs, NetworkSettings, RateSettings, TlsFiles};
 pub use self::oidc::{OidcArgs, OidcSettings};
 pub use self::values::{LogFormat, Scopes, unknown_log_targets};
@@ -54,6 +56,7 @@ pub struct Settings {
     pub init: bool,
     pub log: String,
     pub log_format: LogFormat,
+    pub identity: IdentitySettings,
     pub network: NetworkSettings,
     /// The OpenID provider through which people sign in.
     pub oidc: Option<OidcSettings>,
@@ -79,6 +82,7 @@ impl Settings {
         };
         let oidc = OidcSettings::resolve(args.oidc, &file)?;
         let network = NetworkSettings::resolve(args.network, &file)?;
+        let identity = IdentitySettings::resolve(args.identity, &file);
         let allow_targets = args.allow_targets.map(|lists| lists.into_iter().flat_map(|list| list.0).collect());
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
@@ -95,6 +99,7 @@ impl Settings {
             init: args.init,
             log: args.log.or(file.log).unwrap_or_else(|| "info,sqlx=warn".to_owned()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
+            identity,
             network,
             oidc,
         })

@@ -15,6 +15,8 @@ use crate::unicode::unwrapped;
 
 /// The minimum length of an admin token that an operator chooses.
 const TOKEN_BYTES: usize = 8;
+/// Longest session: 90 days.
+pub(super) const MAX_SESSION_SECONDS: u32 = 90 * 86_400;
 /// The maximum of the deadline of one delivery attempt, in seconds.
 pub(super) const MAX_DELIVERY_SECONDS: u32 = 120;
 /// The maximum of the age of memberships by a sign-in, in seconds: 30 days.

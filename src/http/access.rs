@@ -1,16 +1,19 @@
-//! Authorization of calls: checks the token and its right before the body is read.
+//! Authorization of calls: checks the token or the session and its right before the body is read.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::client_address::ClientAddress;
+use super::form_guard::is_shown_same_origin;
 use super::rate_limit::Counted;
-use super::{App, Problem};
+use super::return_path::ReturnPath;
+use super::visitor::Visitor;
+use super::{App, Problem, cookies, pages};
 use crate::codes::Code;
 use crate::hub::{Authentication, HubError};
-use crate::identity::{Principal, Right};
+use crate::identity::{Principal, Right, is_session_secret};
 use crate::time::Timestamp;
 
 /// Says until when the caller's token is valid (RFC 3339), on every answer to a token that expires.
@@ -27,7 +30,9 @@ pub enum Access {
     Link,
     /// The sender's signature authorizes the call.
     Signature,
-    /// A token whose scope gives this right.
+    /// A browser in which a person has signed in; others are led to the sign-in.
+    Session,
+    /// A token or session whose scopes give this right.
     Right(Right),
 }
 
@@ -38,7 +43,7 @@ pub(super) struct Guard {
     pub(super) right: Right,
 }
 
-/// Passes calls whose token has the right, with the principal for the handler.
+/// Passes calls whose token or session has the right, with the principal for the handler.
 pub(super) async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let client = guard.app.limits.counted(request.extensions().get::<ClientAddress>());
     let (principal, valid_until) = match authenticate(&guard.app, client, request.headers()).await {
@@ -58,7 +63,7 @@ pub(super) async fn guard(State(guard): State<Guard>, mut request: Request, next
     response
 }
 
-/// The bearer of the call's token, and until when it is valid. The call is counted.
+/// Who makes the call, and until when their token or session is valid. The call is counted.
 async fn authenticate(
     app: &App,
     client: Counted,
@@ -68,21 +73,56 @@ async fn authenticate(
         let (scheme, secret) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
     });
+    let in_browser = cookies::read(headers, cookies::SESSION).filter(|_| !headers.contains_key(header::AUTHORIZATION));
     let refused = |detail: String| {
         let counted = app.limits.count_address(client).and_then(|()| app.limits.count_failure(client));
         counted.err().unwrap_or_else(|| Problem::new(Code::Unauthenticated, detail))
     };
-    let secret = bearer.ok_or_else(|| refused("send a token: Authorization: Bearer cs_…".to_owned()))?;
+    let secret = bearer.or(in_browser).ok_or_else(|| refused("send a token: Authorization: Bearer cs_…".to_owned()))?;
+    if in_browser.is_some() && !is_shown_same_origin(headers) {
+        let detail = "a call with a session's cookie must come from a page of this hub: programs send a token instead";
+        return Err(Problem::new(Code::CrossSite, detail));
+    }
     app.limits.may_look_up(client, secret)?;
-    match app.hub.authenticate(secret).await.map_err(|error| Problem::from(HubError::from(error)))? {
+    let known = match in_browser {
+        Some(_) => app.hub.authenticate_browser(secret).await,
+        None => app.hub.authenticate(secret).await,
+    };
+    match known.map_err(|error| Problem::from(HubError::from(error)))? {
         Authentication::Known { principal, valid_until } => {
             app.limits.count_token(client, secret)?;
             Ok((principal, valid_until))
         }
-        Authentication::Expired(at) => Err(refused(format!("this token expired at {at}: ask an admin for a new one"))),
-        Authentication::Mistyped => {
+        Authentication::Expired(at) if bearer.is_some_and(is_session_secret) => {
+            Err(refused(format!("this sign-in ended at {at}: sign in again, with countersign login")))
+        }
+        Authentication::Expired(at) if in_browser.is_none() => {
+            Err(refused(format!("this token expired at {at}: ask an admin for a new one")))
+        }
+        Authentication::Mistyped if in_browser.is_none() => {
             Err(refused("this token is mistyped or cut: its last characters do not match the rest".to_owned()))
         }
-        Authentication::Unknown => Err(refused("this token is unknown or was revoked".to_owned())),
+        Authentication::Unknown if in_browser.is_none() => {
+            Err(refused("this token is unknown or was revoked".to_owned()))
+        }
+        _ => Err(refused("you are signed out: sign in again".to_owned())),
+    }
+}
+
+/// Passes calls of browsers in which a person has signed in, with the session for the handler. Others are led to the
+/// sign-in, and come back from there.
+pub(super) async fn guard_page(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    match Visitor::from(&request).session(&app).await {
+        Ok(Some(session)) => {
+            request.extensions_mut().insert(session);
+            next.run(request).await
+        }
+        Ok(None) => {
+            let target = request.uri().path_and_query().map(|path| path.as_str().to_owned());
+            // After a form was posted, nothing can be shown at its path.
+            let target = target.filter(|_| request.method() == Method::GET || request.method() == Method::HEAD);
+            Redirect::to(&ReturnPath::parse(target.as_deref()).sign_in()).into_response()
+        }
+        Err(problem) => pages::problem_page(&problem),
     }
 }

@@ -8,11 +8,18 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::extract::{media_type, parse_json, read_body};
-use super::pages::{DecisionPage, MessagePage, page_response};
-use super::{App, Problem};
+use super::form_guard::is_same_origin;
+use super::pages::{Back, DecisionPage, MessagePage, page_response, problem_page};
+use super::return_path::ReturnPath;
+use super::visitor::Visitor;
+use super::{App, Problem, cookies};
 use crate::approval::{Choice, Email};
 use crate::codes::Code;
-use crate::hub::{HubError, LinkDecision, LinkEvent, LinkProblem};
+use crate::hub::{HubError, LinkDecision, LinkEvent, LinkProblem, LinkViewer};
+use crate::identity::Session;
+
+/// How long a browser keeps the cookie of what was typed before a sign-in.
+const DRAFT_SECONDS: i64 = 900;
 
 /// A GIF of one transparent pixel.
 const PIXEL: [u8; 43] =
@@ -72,10 +79,15 @@ fn as_typed(text: &str) -> String {
 }
 
 /// `GET /c/{token}`, and HEAD
-pub(super) async fn show(State(app): State<App>, Path(token): Path<String>) -> Response {
+pub(super) async fn show(State(app): State<App>, Path(token): Path<String>, visitor: Visitor) -> Response {
     // A forged link is reported below.
     let _forged = app.hub.note_link_event(&token, LinkEvent::Fetched);
-    match app.hub.open_link(&token).await {
+    let session = match visitor.session(&app).await {
+        Ok(session) => session,
+        Err(problem) => return problem_page(&problem),
+    };
+    let draft = cookies::read(&visitor.headers, cookies::DRAFT);
+    match app.hub.open_link(&token, LinkViewer { session: session.as_deref(), draft }).await {
         Ok(page) => page_response(StatusCode::OK, &DecisionPage::new(&token, page, None)),
         Err(error) => failure(error, None),
     }
@@ -122,7 +134,7 @@ async fn decide_by_json(app: App, token: String, request: Request) -> Result<Res
     let body = read_body(request, &app).await?;
     let JsonDecision { decision, reason, approver, command, duration_seconds } = parse_json(&body)?;
     let decision = LinkDecision { choice: decision, approver, reason, command, duration_seconds, nonce: None };
-    let decided = app.hub.decide_by_link(&token, decision, false).await?;
+    let decided = app.hub.decide_by_link(&token, decision).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(decided)).into_response())
 }
 
@@ -134,47 +146,67 @@ async fn decide_by_form(app: App, token: String, request: Request) -> Response {
     if let Err(error) = app.hub.check_link(&token) {
         return failure(error, None);
     }
+    let session = match Visitor::from(&request).session(&app).await {
+        Ok(session) => session,
+        Err(problem) => return problem_page(&problem),
+    };
     let body = match read_body(request, &app).await {
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
-    let decided = match read_form(&body) {
-        Ok(decision) => app.hub.decide_by_link(&token, decision, true).await,
-        Err(error) => Err(error),
+    let decision = match read_form(&body) {
+        Ok(decision) => decision,
+        Err(error) => return refused_form(&app, &token, session.as_deref(), error).await,
     };
-    match decided {
+    match app.hub.decide_by_form(&token, decision.clone(), session.as_deref()).await {
         // A redirect, so that a reload does not post the form again.
-        Ok(_) => (private(), Redirect::to(&format!("/c/{token}"))).into_response(),
-        Err(error) => refused_form(&app, &token, error).await,
+        Ok(_) => {
+            let forget = cookies::delete(cookies::DRAFT);
+            with_cookie(forget, (private(), Redirect::to(&format!("/c/{token}"))).into_response())
+        }
+        Err(HubError::Link(LinkProblem::SignInFirst)) => to_sign_in(&app, &token, &decision).await,
+        Err(HubError::MembershipStale { .. }) if session.is_some() => to_sign_in(&app, &token, &decision).await,
+        Err(error @ HubError::Link(LinkProblem::StaleForm)) => {
+            keep_typed(&app, &token, &decision, failure(error, Some(&token))).await
+        }
+        Err(error) => refused_form(&app, &token, session.as_deref(), error).await,
     }
 }
 
+/// Leads to the sign-in and back to the page with what was typed.
+async fn to_sign_in(app: &App, token: &str, decision: &LinkDecision) -> Response {
+    let path = ReturnPath::parse(Some(&format!("/c/{token}"))).sign_in();
+    keep_typed(app, token, decision, (private(), Redirect::to(&path)).into_response()).await
+}
+
+/// The response, with a cookie by which the same browser finds again what was typed.
+async fn keep_typed(app: &App, token: &str, decision: &LinkDecision, response: Response) -> Response {
+    match app.hub.keep_draft(token, decision).await {
+        Ok(secret) => with_cookie(cookies::set(cookies::DRAFT, &secret, DRAFT_SECONDS), response),
+        Err(error @ HubError::Invalid { .. }) => failure(error, Some(token)),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "what was typed into a form cannot be kept");
+            response
+        }
+    }
+}
+
+fn with_cookie(cookie: Option<HeaderValue>, mut response: Response) -> Response {
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    response
+}
+
 /// The page again with the error, if the form can be corrected.
-async fn refused_form(app: &App, token: &str, error: HubError) -> Response {
+async fn refused_form(app: &App, token: &str, session: Option<&Session>, error: HubError) -> Response {
     let is_stale = matches!(error, HubError::MembershipStale { .. });
     let correctable = is_stale || matches!(error, HubError::Invalid { .. } | HubError::Refused { .. });
-    match app.hub.open_link(token).await {
+    match app.hub.open_link(token, LinkViewer { session, draft: None }).await {
         Ok(page) if correctable => {
             let problem = Problem::from(error);
             let page = DecisionPage::new(token, page, Some(problem.detail().to_owned()));
             page_response(problem.status(), &if is_stale { page.with_sign_in() } else { page })
         }
         _ => failure(error, Some(token)),
-    }
-}
-
-/// Whether the form was posted by the hub's own page (CSRF). With `Referrer-Policy: no-referrer`, browsers send
-/// `Origin: null` also for the hub's own form, so `Sec-Fetch-Site` (Fetch Metadata, W3C) decides if it is present. The
-/// nonce protects in any case.
-fn is_same_origin(headers: &HeaderMap) -> bool {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    match text(HeaderName::from_static("sec-fetch-site")) {
-        Some(site) => matches!(site, "same-origin" | "none"),
-        None => match (text(header::ORIGIN), text(header::HOST)) {
-            (Some("null") | None, _) => true,
-            (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, rest)| rest == host),
-            (Some(_), None) => false,
-        },
     }
 }
 
@@ -201,10 +233,11 @@ fn failure(error: HubError, token: Option<&str>) -> Response {
         HubError::Link(LinkProblem::StaleForm) => "Please open the request again",
         _ => "That did not work",
     };
-    let back =
-        matches!(error, HubError::Link(LinkProblem::StaleForm)).then(|| token.map(|token| format!("/c/{token}")));
+    let is_stale = matches!(error, HubError::Link(LinkProblem::StaleForm));
+    let back = token.filter(|_| is_stale);
+    let back = back.map(|token| Back { label: "Open the request", path: format!("/c/{token}") });
     let problem = Problem::from(error);
-    let mut page = page_response(problem.status(), &MessagePage::new(heading, problem.detail(), back.flatten()));
+    let mut page = page_response(problem.status(), &MessagePage::new(heading, problem.detail(), back));
     page.extensions_mut().insert(problem.code());
     page
 }

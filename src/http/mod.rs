@@ -7,9 +7,11 @@ mod assets;
 mod callbacks;
 mod calls;
 mod client_address;
+mod cookies;
 mod crowding;
 mod exposition;
 mod extract;
+mod form_guard;
 mod forwarded;
 mod listener;
 mod log_limit;
@@ -17,9 +19,11 @@ mod pages;
 mod patient;
 mod problem;
 mod rate_limit;
+mod return_path;
 mod router;
 mod scim;
 mod tls;
+mod visitor;
 
 use std::sync::Arc;
 

@@ -95,6 +95,11 @@ impl Problem {
         StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    /// In how many seconds the call may be repeated.
+    pub(super) fn retries_after(&self) -> Option<u64> {
+        self.0.retry_after
+    }
+
     /// The document, for an answer that no handler writes.
     pub(super) fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(&self.0).unwrap_or_default()
@@ -178,6 +183,7 @@ const fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::ReasonRequired => Code::ReasonRequired,
         Refusal::AssuranceTooLow { .. } => Code::AssuranceTooLow,
         Refusal::MembershipStale(_) => Code::MembershipStale,
+        Refusal::SignInStale => Code::SignInStale,
         Refusal::SeatTaken(_) => Code::SeatTaken,
         Refusal::DeniedByRule { .. } => Code::DeniedByRule,
         Refusal::Unsatisfiable => Code::Unsatisfiable,
@@ -212,6 +218,7 @@ const fn link_code(problem: LinkProblem) -> Code {
         | LinkProblem::EndpointHandedOver
         | LinkProblem::CalledBack => Code::LinkCalledBack,
         LinkProblem::NotYours => Code::LinkNotYours,
+        LinkProblem::SignInFirst => Code::SignInRequired,
         LinkProblem::StaleForm => Code::FormStale,
     }
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::access::{Access, Guard, guard};
+use super::access::{Access, Guard, guard, guard_page};
 use super::problem::INTERNAL;
 use super::rate_limit::gate;
 use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, pages, scim};
@@ -30,6 +30,7 @@ pub struct Route {
 pub fn routes() -> Vec<Route> {
     [
         public(),
+        sign_in(),
         requests(),
         grants(),
         configuration(),
@@ -55,6 +56,7 @@ pub fn router(app: App) -> Router {
             Access::Open | Access::Link | Access::Signature => {
                 route.handler.route_layer(from_fn_with_state(app.clone(), gate))
             }
+            Access::Session => route.handler.route_layer(from_fn_with_state(app.clone(), guard_page)),
             Access::Probe => route.handler,
         };
         router.route(route.path, handler)
@@ -122,6 +124,22 @@ fn public() -> Vec<Route> {
         route(get, "/c/{token}/seen", Access::Link, callbacks::seen),
         route(post, "/v1/slack/interactions", Access::Signature, api::slack::interactions),
         route(post, "/v1/slack/commands", Access::Signature, api::slack::commands),
+    ]
+}
+
+/// Pages on which people sign in, and see that they are.
+fn sign_in() -> Vec<Route> {
+    use pages::{account, sign_in};
+
+    let (get, post) = (MethodFilter::GET, MethodFilter::POST);
+    vec![
+        route(get, "/sign-in", Access::Open, sign_in::show),
+        route(post, "/sign-in/token", Access::Open, sign_in::with_token),
+        route(get, "/sign-in/link/{secret}", Access::Link, sign_in::link::show),
+        route(post, "/sign-in/link/{secret}", Access::Link, sign_in::link::use_it),
+        route(post, "/sign-out", Access::Session, account::sign_out),
+        route(get, "/account", Access::Session, account::show),
+        route(post, "/account/sessions", Access::Session, account::end),
     ]
 }
 
@@ -239,6 +257,7 @@ fn administration() -> Vec<Route> {
     use api::{analytics, audit, tokens};
 
     vec![
+        post("/v1/sign-in-links", Right::ManageTokens, tokens::sign_in_link),
         get("/v1/tokens", Right::ManageTokens, tokens::list),
         post("/v1/tokens", Right::ManageTokens, tokens::create),
         delete("/v1/tokens/{id}", Right::ManageTokens, tokens::revoke),

@@ -1,4 +1,4 @@
-//! Authentication of calls by their token.
+//! Authentication of calls by the secret of a token or a session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Hub, HubError};
-use crate::identity::{Principal, SecretForm, Token, digest_of_secret, form_of_secret};
-use crate::store::StoreError;
+use crate::approval::Digest;
+use crate::identity::{Principal, SecretForm, SessionKind, Token, digest_of_secret, form_of_secret, is_session_secret};
 use crate::store::tokens::{self, Credential};
+use crate::store::{StoreError, sessions};
 use crate::time::Timestamp;
 
 /// Period before expiry in which the use of a token logs a warning.
@@ -44,6 +45,9 @@ impl Hub {
         if form_of_secret(secret) == SecretForm::Mistyped {
             return Ok(Authentication::Mistyped);
         }
+        if is_session_secret(secret) {
+            return self.authenticate_session(&digest, SessionKind::Device).await;
+        }
         let Some(Credential { token, retires_at }) = self.store.lookup().credential(&digest).await? else {
             return Ok(Authentication::Unknown);
         };
@@ -58,19 +62,49 @@ impl Hub {
         Ok(Authentication::Known { principal: Principal::Token(token), valid_until })
     }
 
+    /// Who uses the browser's session with that secret.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn authenticate_browser(&self, secret: &str) -> Result<Authentication, StoreError> {
+        if form_of_secret(secret) != SecretForm::Checked || !is_session_secret(secret) {
+            return Ok(Authentication::Mistyped);
+        }
+        self.authenticate_session(&digest_of_secret(secret), SessionKind::Browser).await
+    }
+
+    async fn authenticate_session(&self, digest: &Digest, kind: SessionKind) -> Result<Authentication, StoreError> {
+        let read = sessions::by_secret(&mut self.store.read().await?, digest).await?;
+        let Some(record) = read.filter(|read| read.session.kind == kind) else { return Ok(Authentication::Unknown) };
+        let now = self.clock.now();
+        let id = record.session.id;
+        let last = record.last_used_at.max(self.session_uses.last(id).unwrap_or(record.last_used_at));
+        let end = record.session.expires_at.min(last + self.settings.sessions.idle);
+        if now >= end {
+            return Ok(Authentication::Expired(end));
+        }
+        self.session_uses.note(id, now);
+        let valid_until = Some(record.session.expires_at);
+        Ok(Authentication::Known { principal: Principal::Session(Arc::new(record.session)), valid_until })
+    }
+
     /// Writes the uses that were noted; what cannot be written is kept for the next time.
-    async fn write_token_uses(&self) -> Result<(), HubError> {
-        let noted = self.token_uses.take(self.clock.now());
-        if noted.is_empty() {
+    async fn write_uses(&self) -> Result<(), HubError> {
+        let now = self.clock.now();
+        let (noted, noted_sessions) = (self.token_uses.take(now), self.session_uses.take(now));
+        if noted.is_empty() && noted_sessions.is_empty() {
             return Ok(());
         }
-        let uses = noted.clone();
+        let (uses, session_uses) = (noted.clone(), noted_sessions.clone());
         let written = self
             .store
             .write::<_, (), HubError>(move |tx| {
                 Box::pin(async move {
-                    for (id, hour) in uses {
-                        tokens::record_use(tx.session(), id, hour).await?;
+                    for (id, at) in uses {
+                        tokens::record_use(tx.session(), id, at).await?;
+                    }
+                    for (id, at) in session_uses {
+                        sessions::record_use(tx.session(), id, at).await?;
                     }
                     Ok(())
                 })
@@ -78,6 +112,7 @@ impl Hub {
             .await;
         if written.is_err() {
             self.token_uses.put_back(&noted);
+            self.session_uses.put_back(&noted_sessions);
         }
         written
     }
@@ -91,15 +126,18 @@ fn warn_of_end(token: &Token, valid_until: Option<Timestamp>, now: Timestamp) {
     }
 }
 
-/// Writes when tokens were used until told to stop, and then the rest.
-pub async fn run_token_uses(hub: Arc<Hub>, stop: CancellationToken) {
+/// Writes when tokens and sessions were used until told to stop, and then the rest.
+pub async fn run_uses(hub: Arc<Hub>, stop: CancellationToken) {
     loop {
         let is_over = tokio::select! {
             () = stop.cancelled() => true,
             () = hub.clock.sleep_until(hub.clock.now() + PERIOD, PERIOD) => false,
         };
-        if let Err(error) = hub.write_token_uses().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "cannot record when tokens were used");
+        if let Err(error) = hub.write_uses().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "cannot record when tokens and sessions were used"
+            );
         }
         if is_over {
             return;

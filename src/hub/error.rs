@@ -32,6 +32,9 @@ pub enum LinkProblem {
     /// The link is for another person.
     #[error("this link was sent to one person, and only they can decide with it")]
     NotYours,
+    /// The voter has to sign in first.
+    #[error("sign in to decide this request: its resource requires it")]
+    SignInFirst,
     /// The form's nonce has expired, or the form did not come from the hub's page.
     #[error("this form is no longer valid: open the link again and decide there")]
     StaleForm,

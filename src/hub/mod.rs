@@ -27,14 +27,14 @@ mod sealing;
 mod services;
 mod slack;
 mod templates;
-mod token_uses;
+mod uses;
 mod view;
 
 pub use crate::store::link_events::LinkEvent;
 pub(crate) use access::require;
 pub use analytics::ReportFilter;
 pub use apply_plan::{ApplyPlan, ConfigChange, Unnamed, Verb};
-pub use authentication::{Authentication, run_token_uses};
+pub use authentication::{Authentication, run_uses};
 pub use config::{
     BoundAccount, ChatIdentities, GroupInput, LinkCode, Manifest, MembersInput, NewToken, PersonInput, ResourceInput,
     ResourceView, RotateTokenInput, TokenInput, TokenView,
@@ -45,19 +45,23 @@ pub use endpoints::{
     TemplateProblemView, TestInput, WithSecret, run_replayer,
 };
 pub use error::{HubError, LinkProblem};
-pub use identity::{MAX_GROUPS, MAX_USERS, Part as ScimPart};
+pub use identity::{
+    MAX_GROUPS, MAX_USERS, NewSignInLink, Part as ScimPart, SessionView, SignIn, SignInLinkInput, SignInOffer,
+    StartedSession,
+};
 pub use input::{IdempotencyKey, KeyedCall};
 pub use lifecycle::{Access, ClaimInput, ClaimedAction, GrantFilter, HeartbeatInput, Lease, ResultInput, run_timer};
 pub use page::Page;
 pub use replicas::run_key_check;
 pub use requests::{
     Ask, Asked, BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, CallbackPage, CancelInput, Evaluation,
-    EvaluationOutcome, Explanation, GlassInput, LinkDecision, LinkUses, ListFilter, MAX_WAIT, MessageExplanation,
-    PersonExplanation, ReviewInput, ReviseInput, SeenRequest, SlotExplanation, Times, VoteInput, run_link_log,
+    EvaluationOutcome, Explanation, GlassInput, LinkDecision, LinkUses, LinkViewer, ListFilter, MAX_WAIT,
+    MessageExplanation, PersonExplanation, ReviewInput, ReviseInput, SeenRequest, SignInNeed, SlotExplanation, Times,
+    VoteInput, Voting, run_link_log,
 };
 pub use resealing::run_sealing;
 pub use sealing::{Finding, settle_sealing};
-pub use services::{Hub, HubSettings, Readiness};
+pub use services::{Hub, HubSettings, Readiness, SessionSettings};
 pub use slack::{Signed, SlackAnswer, run_slack_jobs};
 pub use templates::{
     PreviewInput, Previews, RestoreInput, TemplateFor, TemplateInput, TemplateList, TemplateManifest, TemplateVersion,

@@ -1,6 +1,7 @@
 //! [`Hub`], the parts of the services joined. The other files of this folder add its operations.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -10,14 +11,19 @@ use super::key_check::KeyCheck;
 use super::requests::link_log::LinkLog;
 use super::retries::{Retries, Task};
 use super::sealing::SealingCheck;
-use super::token_uses::TokenUses;
+use super::uses::Uses;
+use crate::approval::Assurance;
 use crate::delivery::{Launcher, TargetPolicy};
 use crate::identity::BootstrapToken;
-use crate::ids::ReplayId;
+use crate::ids::{ReplayId, SessionId, TokenId};
 use crate::links::KeyRing;
 use crate::store::{Store, StoreError};
 use crate::time::{SharedClock, Timestamp};
 
+/// How exact the last use of a token is on record.
+const TOKEN_USES: Duration = Duration::from_secs(3_600);
+/// How exact the last use of a session is on record.
+const SESSION_USES: Duration = Duration::from_secs(300);
 /// Concurrent test messages and template previews.
 pub(super) const TRIALS_AT_ONCE: usize = 4;
 
@@ -28,6 +34,18 @@ pub struct HubSettings {
     pub public_url: String,
     /// Timeout of requests whose resource sets none.
     pub default_timeout_seconds: u32,
+    /// The least assurance of votes on resources that name none.
+    pub min_assurance: Option<Assurance>,
+    pub sessions: SessionSettings,
+}
+
+/// How long people stay signed in.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionSettings {
+    /// After the last use.
+    pub idle: Duration,
+    /// After the sign-in.
+    pub longest: Duration,
 }
 
 /// Findings that an operator should read, although the hub works.
@@ -53,7 +71,8 @@ pub struct Hub {
     pub(super) rules: RuleBooks,
     pub(super) trials: Semaphore,
     pub(super) link_log: LinkLog,
-    pub(super) token_uses: TokenUses,
+    pub(super) token_uses: Uses<TokenId>,
+    pub(super) session_uses: Uses<SessionId>,
     pub(super) key_check: KeyCheck,
     pub(super) sealing_check: SealingCheck,
     pub(super) retries: Retries<Task>,
@@ -83,7 +102,8 @@ impl Hub {
             rules: RuleBooks::default(),
             trials: Semaphore::new(TRIALS_AT_ONCE),
             link_log: LinkLog::default(),
-            token_uses: TokenUses::default(),
+            token_uses: Uses::new(TOKEN_USES),
+            session_uses: Uses::new(SESSION_USES),
             key_check: KeyCheck::default(),
             sealing_check: SealingCheck::default(),
             retries: Retries::default(),

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Right, Scope, Token};
-use crate::approval::{Email, ResourceName};
+use super::{Right, Scope, Session, Token};
+use crate::approval::{Assurance, Email, ResourceName};
 use crate::audit::Actor;
+use crate::time::Timestamp;
 
 /// Who makes a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,32 +14,52 @@ pub enum Principal {
     Operator,
     /// The holder of a token.
     Token(Arc<Token>),
+    /// A person who signed in.
+    Session(Arc<Session>),
 }
 
 impl Principal {
     /// Whether the caller has the right, for whatever it covers.
     pub fn may(&self, right: Right) -> bool {
-        self.scope().allows(right)
-    }
-
-    /// Whether the caller's token has that scope, or is an admin's.
-    pub fn has(&self, scope: Scope) -> bool {
-        self.scope() == scope || self.scope() == Scope::Admin
-    }
-
-    /// What the caller's token is for.
-    pub fn scope(&self) -> Scope {
         match self {
-            Self::Operator => Scope::Admin,
-            Self::Token(token) => token.scope,
+            Self::Operator => true,
+            Self::Token(token) => token.scope.allows(right),
+            Self::Session(session) => session.scopes.iter().any(|scope| scope.allows(right)),
         }
     }
 
-    /// The person that the token belongs to.
+    /// Whether the caller has that scope, or is an admin.
+    pub fn has(&self, scope: Scope) -> bool {
+        let is = |own: Scope| own == scope || own == Scope::Admin;
+        match self {
+            Self::Operator => true,
+            Self::Token(token) => is(token.scope),
+            Self::Session(session) => session.scopes.iter().copied().any(is),
+        }
+    }
+
+    /// The person that the token or the session belongs to.
     pub fn person(&self) -> Option<&Email> {
         match self {
             Self::Operator => None,
             Self::Token(token) => token.person.as_ref(),
+            Self::Session(session) => Some(&session.person),
+        }
+    }
+
+    /// How sure the hub is of the caller's person.
+    pub fn assurance(&self) -> Assurance {
+        match self {
+            Self::Operator | Self::Token(_) => Assurance::Token,
+            Self::Session(session) => session.method.assurance(),
+        }
+    }
+
+    /// When the person signed in, if this is a session.
+    pub fn signed_in_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Operator | Self::Token(_) => None,
+            Self::Session(session) => Some(session.signed_in_at),
         }
     }
 
@@ -47,12 +68,17 @@ impl Principal {
         match self {
             Self::Operator => true,
             Self::Token(token) => token.covers(resource),
+            Self::Session(session) => session.covers(resource),
         }
     }
 
     /// Whether the caller's token is limited to some resources.
     pub fn is_limited(&self) -> bool {
-        matches!(self, Self::Token(token) if !token.resources.is_empty())
+        match self {
+            Self::Operator => false,
+            Self::Token(token) => !token.resources.is_empty(),
+            Self::Session(session) => !session.resources.is_empty(),
+        }
     }
 
     /// Whether the caller is a program that acts for people.
@@ -60,11 +86,12 @@ impl Principal {
         matches!(self, Self::Token(token) if token.agent)
     }
 
-    /// A stable text for this caller: owns idempotency keys and requests.
+    /// A stable text for this caller: owns idempotency keys and requests. All sessions of a person are one caller.
     pub fn key(&self) -> String {
         match self {
             Self::Operator => "operator".to_owned(),
             Self::Token(token) => token.id.to_string(),
+            Self::Session(session) => format!("person:{}", session.person),
         }
     }
 
@@ -73,6 +100,7 @@ impl Principal {
         match self {
             Self::Operator => "operator",
             Self::Token(token) => &token.name,
+            Self::Session(session) => session.person.as_str(),
         }
     }
 
@@ -81,6 +109,7 @@ impl Principal {
         match self {
             Self::Operator => Actor::Token { id: None, name: "operator".to_owned() },
             Self::Token(token) => Actor::Token { id: Some(token.id), name: token.name.clone() },
+            Self::Session(session) => Actor::Session { id: session.id, person: session.person.clone() },
         }
     }
 }

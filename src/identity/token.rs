@@ -11,8 +11,10 @@ use crate::ids::TokenId;
 use crate::random;
 use crate::time::Timestamp;
 
-/// What every secret begins with.
+/// What the secret of a token begins with.
 const PREFIX: &str = "cs_";
+/// What the secret of a session begins with.
+const SESSION_PREFIX: &str = "css_";
 /// Characters of the random part: 256 bits in base64url (RFC 4648 §5).
 const RANDOM: usize = 43;
 /// Characters of the checksum: a CRC-32 in base 62.
@@ -54,9 +56,23 @@ impl Token {
 /// A new token's secret: prefix, 256 random bits, and a checksum of both, so that a scanner recognises a leaked secret without asking
 /// the hub, and the hub recognises a mistyped one without asking the database.
 pub fn new_token_secret() -> String {
-    let text = format!("{PREFIX}{}", random::secret_text());
+    new_secret(PREFIX)
+}
+
+/// A new session's secret: like that of a token, with a prefix of its own.
+pub fn new_session_secret() -> String {
+    new_secret(SESSION_PREFIX)
+}
+
+fn new_secret(prefix: &str) -> String {
+    let text = format!("{prefix}{}", random::secret_text());
     let checksum = checksum(&text);
     text + &checksum
+}
+
+/// Whether a secret can only be that of a session.
+pub fn is_session_secret(secret: &str) -> bool {
+    secret.starts_with(SESSION_PREFIX)
 }
 
 /// What a text can be, by its form alone.
@@ -72,8 +88,9 @@ pub enum SecretForm {
 
 /// What `secret` can be, by its form alone.
 pub fn form_of_secret(secret: &str) -> SecretForm {
-    let is_ours = secret.len() == PREFIX.len() + RANDOM + CHECKSUM && secret.starts_with(PREFIX) && secret.is_ascii();
-    match secret.split_at_checked(PREFIX.len() + RANDOM) {
+    let prefix = if is_session_secret(secret) { SESSION_PREFIX } else { PREFIX };
+    let is_ours = secret.len() == prefix.len() + RANDOM + CHECKSUM && secret.starts_with(prefix) && secret.is_ascii();
+    match secret.split_at_checked(prefix.len() + RANDOM) {
         Some((text, sum)) if is_ours && sum == checksum(text) => SecretForm::Checked,
         Some(_) if is_ours => SecretForm::Mistyped,
         _ => SecretForm::Other,
@@ -128,6 +145,8 @@ mod tests {
         // CRC-32 of "123456789" is cbf43926 (the check value of the algorithm's catalogue), which is 3421780262.
         assert_eq!(checksum("123456789"), "3jZRME");
         assert_eq!(form_of_secret(&new_token_secret()), SecretForm::Checked);
+        assert_eq!(form_of_secret(&new_session_secret()), SecretForm::Checked);
+        assert!(is_session_secret(&new_session_secret()) && !is_session_secret(&new_token_secret()));
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! The contents of a link, and its text.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::KeyRing;
 use super::keys::Purpose;
-use crate::approval::{Digest, Email, GroupName};
+use crate::approval::{Digest, Email, GroupName, LinkUse};
 use crate::ids::{DeliveryId, EndpointId, RequestId};
 use crate::time::Timestamp;
 
@@ -24,8 +23,6 @@ const DIGEST_PREFIX: usize = 8;
 const TAG: usize = 32;
 /// Bytes before the group's text.
 const FIXED: usize = 1 + 4 + 16 + 4 + DIGEST_PREFIX + 1 + 16 + 16 + 8 + 8 + 1;
-/// Validity of a form after its page was shown.
-const FORM_LIFE: Duration = Duration::from_secs(3_600);
 
 /// What the button of the link offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,25 +97,9 @@ impl Link {
         Self::decode(version, fields)
     }
 
-    /// Returns a nonce for the form on this link's page, shown at `now`.
-    pub fn form_nonce(text: &str, keys: &KeyRing, now: Timestamp) -> String {
-        let (keys, shown) = (keys.live(), now.as_seconds().to_be_bytes());
-        let tag = keys.sign(Purpose::Form, &[&shown, text.as_bytes()].concat());
-        URL_SAFE_NO_PAD.encode([&keys.signing_id().to_be_bytes()[..], &shown, &tag].concat())
-    }
-
-    /// Whether the nonce was made for this link's page within the last hour.
-    pub fn check_form_nonce(text: &str, nonce: &str, keys: &KeyRing, now: Timestamp) -> bool {
-        let check = || {
-            let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
-            let mut fields = Fields(&bytes);
-            let key = u32::from_be_bytes(fields.take().ok()?);
-            let shown: [u8; 8] = fields.take().ok()?;
-            let genuine = keys.live().verify(key, Purpose::Form, &[&shown, text.as_bytes()].concat(), fields.0);
-            let age = now.as_seconds().checked_sub(i64::from_be_bytes(shown))?;
-            Some(genuine && u64::try_from(age).is_ok_and(|age| age < FORM_LIFE.as_secs()))
-        };
-        check().unwrap_or(false)
+    /// What a vote with the link uses up: one vote for each message and slot.
+    pub fn used(&self) -> LinkUse {
+        LinkUse { delivery: self.delivery, group: self.group.clone() }
     }
 
     fn encode(&self, key: u32) -> Vec<u8> {
@@ -196,6 +177,8 @@ impl Fields<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::{LinkKey, LiveKeys};
     use super::*;
 
@@ -276,17 +259,5 @@ mod tests {
         for cut in 0..text.len() {
             assert_eq!(Link::verify(&text[..cut], &keys), Err(InvalidLink));
         }
-    }
-
-    #[test]
-    fn a_nonce_is_valid_for_its_page_and_an_hour() {
-        let keys = ring(&[1]);
-        let (now, text) = (Timestamp::from_micros(1_700_000_000_000_000), "token");
-        let nonce = Link::form_nonce(text, &keys, now);
-        let later = |seconds| now + Duration::from_secs(seconds);
-        assert!(Link::check_form_nonce(text, &nonce, &keys, later(3_599)));
-        assert!(!Link::check_form_nonce(text, &nonce, &keys, later(3_600)));
-        assert!(!Link::check_form_nonce("other", &nonce, &keys, now));
-        assert!(!Link::check_form_nonce(text, "", &keys, now));
     }
 }

@@ -130,6 +130,8 @@ arg_as_text!(
     crate::ids::RequestId,
     crate::ids::ScimGroupId,
     crate::ids::ScimUserId,
+    crate::ids::SessionId,
+    crate::ids::SignInLinkId,
     crate::ids::TokenId,
     crate::ids::VoteId,
 );

@@ -8,6 +8,7 @@ use super::arg::{Arg, args};
 use super::readable::{self, Listing};
 use super::{Session, StoreError};
 use crate::approval::{Absence, Email};
+use crate::identity::Scope;
 use crate::time::Timestamp;
 
 /// A person as stored.
@@ -18,6 +19,8 @@ pub struct Person {
     pub name: String,
     /// When the person is away, and the stand-in.
     pub absence: Option<Absence>,
+    /// What they may do besides asking and voting, once they have signed in.
+    pub roles: BTreeSet<Scope>,
 }
 
 #[derive(sqlx_macros::FromRow)]
@@ -28,6 +31,7 @@ struct Row {
     away_from: Option<i64>,
     away_until: Option<i64>,
     delegate: Option<String>,
+    roles: String,
 }
 
 /// Adds or changes a person.
@@ -36,11 +40,14 @@ struct Row {
 /// When the database fails.
 pub async fn put(session: &mut Session, person: &Person, now: Timestamp) -> Result<(), StoreError> {
     session.touch_configuration();
-    let sql = "INSERT INTO people (email, name, updated_at, away, away_from, away_until, delegate)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+    let sql = "INSERT INTO people (email, name, updated_at, away, away_from, away_until, delegate, roles)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (email) DO UPDATE SET name = excluded.name, updated_at = excluded.updated_at, away = excluded.away,
-            away_from = excluded.away_from, away_until = excluded.away_until, delegate = excluded.delegate";
+            away_from = excluded.away_from, away_until = excluded.away_until, delegate = excluded.delegate,
+            roles = excluded.roles";
     let absence = person.absence.as_ref();
+    let roles = serde_json::to_string(&person.roles)
+        .map_err(|cause| StoreError::inconsistent("people", "roles", &person.email, cause))?;
     let values = args![
         &person.email,
         &person.name,
@@ -49,6 +56,7 @@ pub async fn put(session: &mut Session, person: &Person, now: Timestamp) -> Resu
         absence.and_then(|absence| absence.from),
         absence.and_then(|absence| absence.until),
         absence.and_then(|absence| absence.delegate.as_ref()),
+        roles,
     ];
     session.execute(sql, values).await.map(drop)
 }
@@ -58,7 +66,7 @@ pub async fn put(session: &mut Session, person: &Person, now: Timestamp) -> Resu
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn get(session: &mut Session, email: &Email) -> Result<Option<Person>, StoreError> {
-    let sql = "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE email = $1";
+    let sql = "SELECT email, name, away, away_from, away_until, delegate, roles FROM people WHERE email = $1";
     let row: Option<Row> = session.fetch_optional(sql, args![email]).await?;
     row.map(Row::into_person).transpose()
 }
@@ -68,7 +76,7 @@ pub async fn get(session: &mut Session, email: &Email) -> Result<Option<Person>,
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn page(session: &mut Session, after: &str, limit: u32) -> Result<Vec<Person>, StoreError> {
-    let sql = "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE email > $1 ORDER BY email LIMIT $2";
+    let sql = "SELECT email, name, away, away_from, away_until, delegate, roles FROM people WHERE email > $1 ORDER BY email LIMIT $2";
     let values = |after: &String, left| args![after, left];
     let listing = Listing { values, position: |row: &Row| row.email.clone(), read: Row::into_person };
     readable::page(session, sql, listing, after.to_owned(), limit).await
@@ -88,8 +96,7 @@ pub async fn delete(session: &mut Session, email: &Email) -> Result<bool, StoreE
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn delegators(session: &mut Session, delegate: &Email, now: Timestamp) -> Result<Vec<Email>, StoreError> {
-    let sql =
-        "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE delegate = $1 ORDER BY email";
+    let sql = "SELECT email, name, away, away_from, away_until, delegate, roles FROM people WHERE delegate = $1 ORDER BY email";
     let rows: Vec<Row> = session.fetch_all(sql, args![delegate]).await?;
     let people = session.unreadable().convert_some(rows, Row::into_person);
     let is_away = |person: &Person| person.absence.as_ref().is_some_and(|absence| absence.covers(now));
@@ -101,8 +108,7 @@ pub async fn delegators(session: &mut Session, delegate: &Email, now: Timestamp)
 /// # Errors
 /// When the database fails or a row cannot be read.
 pub async fn end_delegations(session: &mut Session, delegate: &Email) -> Result<Vec<Email>, StoreError> {
-    let sql =
-        "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE delegate = $1 ORDER BY email";
+    let sql = "SELECT email, name, away, away_from, away_until, delegate, roles FROM people WHERE delegate = $1 ORDER BY email";
     let rows: Vec<Row> = session.fetch_all(sql, args![delegate]).await?;
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -111,6 +117,15 @@ pub async fn end_delegations(session: &mut Session, delegate: &Email) -> Result<
     session.execute("UPDATE people SET delegate = NULL WHERE delegate = $1", args![delegate]).await?;
     let people = session.unreadable().convert_some(rows, Row::into_person);
     Ok(people.into_iter().map(|person| person.email).collect())
+}
+
+/// Takes all roles from a person.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clear_roles(session: &mut Session, email: &Email) -> Result<(), StoreError> {
+    session.touch_configuration();
+    session.execute("UPDATE people SET roles = '[]' WHERE email = $1", args![email]).await.map(drop)
 }
 
 /// The given people, as far as they are stored.
@@ -123,7 +138,7 @@ pub async fn known(session: &mut Session, people: &BTreeSet<&Email>) -> Result<V
     for chunk in people.chunks(500) {
         let places: Vec<String> = (1..=chunk.len()).map(|place| format!("${place}")).collect();
         let sql = format!(
-            "SELECT email, name, away, away_from, away_until, delegate FROM people WHERE email IN ({})",
+            "SELECT email, name, away, away_from, away_until, delegate, roles FROM people WHERE email IN ({})",
             places.join(", ")
         );
         let values = chunk.iter().map(|email| Arg::from(*email)).collect();
@@ -144,6 +159,8 @@ impl Row {
             until: self.away_until.map(Timestamp::from_micros),
             delegate: self.delegate.as_deref().map(|text| email("delegate", text)).transpose()?,
         });
-        Ok(Person { email: email("email", &self.email)?, name: self.name, absence })
+        let roles = serde_json::from_str(&self.roles)
+            .map_err(|cause| StoreError::inconsistent("people", "roles", &self.email, cause))?;
+        Ok(Person { email: email("email", &self.email)?, name: self.name, absence, roles })
     }
 }

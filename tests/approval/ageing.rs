@@ -54,7 +54,7 @@ fn a_vote_is_judged_when_it_is_cast() {
     desk.changes_nothing(approve("dana"));
     assert_eq!(desk.refuse(reject("dana")), Refusal::MembershipStale(email("dana")), "another vote is a new one");
     let with_reason = Ballot { reason: Some("now with a reason".to_owned()), ..ballot("dana", Choice::Approve) };
-    assert_eq!(desk.refuse(Command::Vote(with_reason)), Refusal::MembershipStale(email("dana")));
+    assert_eq!(desk.refuse(Command::vote(with_reason)), Refusal::MembershipStale(email("dana")));
     desk.accept(approve("erik"));
     assert_eq!((desk.status(), desk.by()), (Status::Approved, vec![email("dana"), email("erik")]));
 }
@@ -85,7 +85,7 @@ fn a_vote_counts_for_the_groups_with_a_fresh_membership() {
     let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("ops", &["dana", "otto"])]);
     desk.signed_in("dba", "dana", 1);
     desk.signed_in("dba", "erik", 50);
-    let named = |name| Command::Vote(Ballot { group: Some(group(name)), ..ballot("dana", Choice::Approve) });
+    let named = |name| Command::vote(Ballot { group: Some(group(name)), ..ballot("dana", Choice::Approve) });
     assert_eq!(desk.refuse(named("dba")), Refusal::MembershipStale(email("dana")));
     desk.accept(approve("dana"));
     assert_eq!(desk.live()[0].groups, [group("ops")]);
@@ -103,7 +103,7 @@ fn a_changed_vote_keeps_the_groups_it_was_cast_for() {
     desk.accept(approve("dana"));
     desk.second = 15;
     let with_reason = Ballot { reason: Some("checked".to_owned()), ..ballot("dana", Choice::Approve) };
-    desk.accept(Command::Vote(with_reason));
+    desk.accept(Command::vote(with_reason));
     assert_eq!(desk.live()[0].groups, [group("ops"), group("dba")]);
 }
 

@@ -16,7 +16,7 @@ fn desk() -> Desk {
 }
 
 fn approve_changed(voter: &str, proposal: Proposal) -> Command {
-    Command::Vote(Ballot { proposal: Some(proposal), ..ballot(voter, Choice::Approve) })
+    Command::vote(Ballot { proposal: Some(proposal), ..ballot(voter, Choice::Approve) })
 }
 
 fn revise(proposal: Proposal) -> Command {
@@ -43,7 +43,7 @@ fn an_approver_changes_the_command_and_their_approval_counts() {
         proposal: Some(proposal("select 1 limit 1", no_rule())),
         ..ballot("dana", Choice::Approve)
     };
-    let changed = desk.accept(Command::Vote(cast));
+    let changed = desk.accept(Command::vote(cast));
     assert_eq!(desk.voided(&changed), [("erik".to_owned(), VoidReason::Revised)]);
     let Some(Revision { change, .. }) = changed.revision else { panic!("a revision") };
     assert_eq!((change.by, change.role, change.from_revision), (Some(email("dana")), ChangeRole::Approver, 1));
@@ -55,7 +55,7 @@ fn an_approver_changes_the_command_and_their_approval_counts() {
     assert_eq!((vote.voter.clone(), vote.revision, vote.digest), (email("dana"), 2, desk.request.digest));
     // The other approvers are needed again, for the new payload.
     assert_eq!(desk.status(), Status::Pending);
-    let seen = |revision| Command::Vote(Ballot { revision: Some(revision), ..ballot("erik", Choice::Approve) });
+    let seen = |revision| Command::vote(Ballot { revision: Some(revision), ..ballot("erik", Choice::Approve) });
     assert_eq!(desk.refuse(seen(1)), Refusal::StaleRevision { current: 2 });
     desk.accept(seen(2));
     assert_eq!((desk.status(), desk.by()), (Status::Approved, vec![email("dana"), email("erik")]));
@@ -94,7 +94,7 @@ fn an_approver_who_has_voted_may_still_change_the_command() {
 fn a_reject_changes_nothing() {
     let mut desk = desk();
     let cast = Ballot { proposal: Some(proposal("select 2", no_rule())), ..ballot("dana", Choice::Reject) };
-    assert_eq!(desk.accept(Command::Vote(cast)).revision, None);
+    assert_eq!(desk.accept(Command::vote(cast)).revision, None);
     assert_eq!((desk.status(), desk.request.revision), (Status::Rejected, 1));
 }
 
@@ -103,12 +103,12 @@ fn a_vote_with_a_change_passes_the_same_checks_as_any_vote() {
     let desk = desk();
     let changed =
         |voter: &str| Ballot { proposal: Some(proposal("select 2", no_rule())), ..ballot(voter, Choice::Approve) };
-    assert_eq!(desk.refuse(Command::Vote(changed("nora"))), Refusal::Conflict(email("nora")));
-    assert_eq!(desk.refuse(Command::Vote(changed("olga"))), Refusal::NotEligible(email("olga")));
+    assert_eq!(desk.refuse(Command::vote(changed("nora"))), Refusal::Conflict(email("nora")));
+    assert_eq!(desk.refuse(Command::vote(changed("olga"))), Refusal::NotEligible(email("olga")));
     let blind = Ballot { digest: Some(Digest::of(b"other")), ..changed("dana") };
-    assert_eq!(desk.refuse(Command::Vote(blind)), Refusal::StaleDigest);
+    assert_eq!(desk.refuse(Command::vote(blind)), Refusal::StaleDigest);
     let late = Ballot { revision: Some(2), ..changed("dana") };
-    assert_eq!(desk.refuse(Command::Vote(late)), Refusal::StaleRevision { current: 1 });
+    assert_eq!(desk.refuse(Command::vote(late)), Refusal::StaleRevision { current: 1 });
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn rules_may_add_slots_to_a_change_and_its_author_fills_what_they_can() {
 
     let mut desk = Desk::new(&[("dba", 1)], &[("dba", &["dana", "erik"]), ("ops", &["dana"])]);
     let named = Ballot { group: Some(group("dba")), proposal: Some(wide()), ..ballot("dana", Choice::Approve) };
-    desk.accept(Command::Vote(named));
+    desk.accept(Command::vote(named));
     assert_eq!(desk.live()[0].groups, [group("dba")], "unless they named the slot");
 }
 

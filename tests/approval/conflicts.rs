@@ -134,7 +134,7 @@ fn people_in_conflict_do_not_count_as_available() {
     desk.staff(&[("dba", &["lisa"])]);
     desk.accept(Command::Recheck);
     assert!(desk.request.undecidable);
-    let refused = desk.refuse(Command::Vote(ballot("lisa", Choice::Approve)));
+    let refused = desk.refuse(Command::vote(ballot("lisa", Choice::Approve)));
     assert_eq!(refused, Refusal::Conflict(email("lisa")));
 }
 
@@ -148,5 +148,5 @@ fn eligible_people_exclude_those_in_conflict() {
     assert_eq!(count(&free), 5);
     // A stale ballot does not hide a conflict behind another refusal, nor the reverse.
     let stale = Ballot { revision: Some(9), ..ballot("lisa", Choice::Approve) };
-    assert_eq!(desk.refuse(Command::Vote(stale)), Refusal::StaleRevision { current: 1 });
+    assert_eq!(desk.refuse(Command::vote(stale)), Refusal::StaleRevision { current: 1 });
 }

@@ -78,7 +78,7 @@ fn a_request_becomes_undecidable_once_when_too_few_people_are_left() {
     let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana", "erik"]), ("ops", &["dana", "erik"])]);
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     let for_dba = Ballot { group: Some(group("dba")), ..ballot("dana", Choice::Reject) };
-    desk.accept(Command::Vote(for_dba));
+    desk.accept(Command::vote(for_dba));
     desk.staff(&[("dba", &["erik"]), ("ops", &["dana"])]);
     let recheck = desk.accept(Command::Recheck);
     assert_eq!((desk.voided(&recheck).len(), recheck.undecidable), (1, None));

@@ -88,6 +88,7 @@ fn ballot(voter: &str, choice: Choice) -> Ballot {
         revision: None,
         digest: None,
         assurance: Assurance::Token,
+        signed_in_at: None,
         channel: "api".to_owned(),
         link: None,
         on_behalf_of: None,
@@ -97,16 +98,16 @@ fn ballot(voter: &str, choice: Choice) -> Ballot {
 }
 
 fn approve(voter: &str) -> Command {
-    Command::Vote(ballot(voter, Choice::Approve))
+    Command::vote(ballot(voter, Choice::Approve))
 }
 
 fn reject(voter: &str) -> Command {
-    Command::Vote(ballot(voter, Choice::Reject))
+    Command::vote(ballot(voter, Choice::Reject))
 }
 
 /// An approval or a rejection as a stand-in for `absent`.
 fn in_place_of(absent: &str, voter: &str, choice: Choice) -> Command {
-    Command::Vote(Ballot { on_behalf_of: Some(email(absent)), ..ballot(voter, choice) })
+    Command::vote(Ballot { on_behalf_of: Some(email(absent)), ..ballot(voter, choice) })
 }
 
 fn proposal(command: &str, ruling: Ruling) -> Proposal {

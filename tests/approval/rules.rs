@@ -51,12 +51,12 @@ fn checks_run_in_the_documented_order() {
     earlier.link.clone_from(&vote.link);
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 3;
     desk.second = 2;
-    desk.accept(Command::Vote(earlier));
+    desk.accept(Command::vote(earlier));
     Arc::make_mut(&mut desk.request.terms.procedure).min_assurance = Some(Assurance::Delegated);
     Arc::make_mut(&mut desk.request.terms.procedure).reject_reason_required = true;
     desk.second = 200;
     desk.request.status = Status::Cancelled;
-    let ask = |desk: &Desk, vote: &Ballot| desk.verdict(Command::Vote(vote.clone())).answer;
+    let ask = |desk: &Desk, vote: &Ballot| desk.verdict(Command::vote(vote.clone())).answer;
     assert_eq!(ask(&desk, &vote), Err(Refusal::Decided(Status::Cancelled)));
     desk.request.status = Status::Pending;
     assert_eq!(ask(&desk, &vote), Err(Refusal::Expired));
@@ -93,7 +93,7 @@ fn checks_run_in_the_documented_order() {
 fn a_vote_records_the_voter_and_what_they_saw() {
     let mut desk = dba(2);
     let cast = Ballot { reason: Some("fine".to_owned()), ..ballot("dana", Choice::Approve) };
-    let vote = desk.accept(Command::Vote(cast.clone())).vote.expect("a vote");
+    let vote = desk.accept(Command::vote(cast.clone())).vote.expect("a vote");
     assert_eq!((vote.id, vote.voter.clone(), vote.choice), (cast.id, email("dana"), Choice::Approve));
     assert_eq!((vote.groups.clone(), vote.reason.as_deref()), (vec![group("dba")], Some("fine")));
     assert_eq!((vote.revision, vote.digest, vote.at), (1, desk.request.digest, at(1)));
@@ -105,7 +105,7 @@ fn a_vote_records_the_voter_and_what_they_saw() {
 fn a_vote_with_a_named_group_counts_for_that_group_only() {
     let both = Desk::new(&[("dba", 1), ("ops", 1)], &[("dba", &["dana"]), ("ops", &["dana", "otto"])]);
     let named =
-        |name: &str, voter: &str| Command::Vote(Ballot { group: Some(group(name)), ..ballot(voter, Choice::Approve) });
+        |name: &str, voter: &str| Command::vote(Ballot { group: Some(group(name)), ..ballot(voter, Choice::Approve) });
     let groups = |command| both.verdict(command).transition.vote.expect("a vote").groups;
     assert_eq!(groups(approve("dana")), [group("dba"), group("ops")]);
     assert_eq!(groups(named("ops", "dana")), [group("ops")]);
@@ -128,7 +128,7 @@ fn the_number_of_rejections_in_the_policy_ends_a_request() {
                 continue;
             }
             let cast = Ballot { reason: Some("too risky".to_owned()), ..ballot(voter, Choice::Reject) };
-            desk.accept(Command::Vote(cast));
+            desk.accept(Command::vote(cast));
             let status = if number == needed { Status::Rejected } else { Status::Pending };
             assert_eq!(desk.status(), status, "{number} of {needed}");
         }
@@ -184,7 +184,7 @@ fn after_the_end_a_repeated_vote_changes_nothing_and_another_is_refused() {
     }
     let other = Ballot { proposal: Some(proposal("select 2", no_rule())), ..ballot("dana", Choice::Approve) };
     assert_eq!(
-        desk.refuse(Command::Vote(other)),
+        desk.refuse(Command::vote(other)),
         Refusal::Decided(Status::Approved),
         "the vote is for another payload"
     );
@@ -200,7 +200,7 @@ fn after_the_end_a_repeated_vote_changes_nothing_and_another_is_refused() {
 fn one_link_casts_one_vote() {
     let mut desk = dba(2);
     let link = Some(LinkUse { delivery: DeliveryId::mint(at(0)), group: group("dba") });
-    let by_link = |voter: &str, choice| Command::Vote(Ballot { link: link.clone(), ..ballot(voter, choice) });
+    let by_link = |voter: &str, choice| Command::vote(Ballot { link: link.clone(), ..ballot(voter, choice) });
     Arc::make_mut(&mut desk.request.terms.procedure).reject_needed = 2;
     desk.accept(by_link("dana", Choice::Approve));
     desk.changes_nothing(by_link("dana", Choice::Approve));
@@ -209,22 +209,51 @@ fn one_link_casts_one_vote() {
     desk.accept(by_link("dana", Choice::Reject));
     assert_eq!(desk.live().len(), 1, "of the same voter it is a change of mind");
     let another = Some(LinkUse { delivery: DeliveryId::mint(at(0)), group: group("dba") });
-    desk.accept(Command::Vote(Ballot { link: another, ..ballot("erik", Choice::Approve) }));
+    desk.accept(Command::vote(Ballot { link: another, ..ballot("erik", Choice::Approve) }));
 }
 
 #[test]
 fn the_required_assurance_is_enough_and_less_is_not() {
-    let all = [Assurance::Link, Assurance::Delegated, Assurance::Token];
+    let all = [Assurance::Link, Assurance::Delegated, Assurance::Token, Assurance::Sso];
     for needed in all {
         for given in all {
             let mut desk = dba(1);
             Arc::make_mut(&mut desk.request.terms.procedure).min_assurance = Some(needed);
-            let vote = Command::Vote(Ballot { assurance: given, ..ballot("dana", Choice::Approve) });
+            let vote = Command::vote(Ballot { assurance: given, ..ballot("dana", Choice::Approve) });
             let expected = if given < needed { Err(Refusal::AssuranceTooLow { given, needed }) } else { Ok(()) };
             assert_eq!(desk.verdict(vote).answer, expected);
         }
     }
     assert!(Assurance::Link < Assurance::Delegated && Assurance::Delegated < Assurance::Token);
+    assert!(Assurance::Token < Assurance::Sso);
+}
+
+#[test]
+fn the_hubs_least_assurance_applies_where_the_policy_names_none() {
+    for (own, given, is_enough) in
+        [(None, Assurance::Token, false), (None, Assurance::Sso, true), (Some(Assurance::Link), Assurance::Link, true)]
+    {
+        let mut desk = dba(1);
+        desk.request.terms.default_min_assurance = Some(Assurance::Sso);
+        Arc::make_mut(&mut desk.request.terms.procedure).min_assurance = own;
+        let vote = Command::vote(Ballot { assurance: given, ..ballot("dana", Choice::Approve) });
+        assert_eq!(desk.verdict(vote).answer.is_ok(), is_enough, "{own:?} {given:?}");
+    }
+}
+
+#[test]
+fn a_recent_sign_in_is_demanded_of_every_vote() {
+    for (signed_in_at, answer) in
+        [(None, Err(Refusal::SignInStale)), (Some(at(0)), Err(Refusal::SignInStale)), (Some(at(1)), Ok(()))]
+    {
+        let mut desk = dba(1);
+        desk.second = 30;
+        Arc::make_mut(&mut desk.request.terms.procedure).fresh_sign_in_seconds = Some(30);
+        for choice in [Choice::Approve, Choice::Reject] {
+            let vote = Command::vote(Ballot { signed_in_at, ..ballot("dana", choice) });
+            assert_eq!(desk.verdict(vote).answer, answer, "{signed_in_at:?}");
+        }
+    }
 }
 
 #[test]
@@ -232,7 +261,7 @@ fn approvers_may_only_shorten_or_delay_the_access_window() {
     let mut desk = dba(1);
     let narrow = |seconds: Option<u32>, choice| {
         let narrowing = Some(Narrowing { duration_seconds: seconds, starts_at: Some(at(50)) });
-        Command::Vote(Ballot { narrowing, ..ballot("dana", choice) })
+        Command::vote(Ballot { narrowing, ..ballot("dana", choice) })
     };
     assert_eq!(desk.refuse(narrow(None, Choice::Approve)), Refusal::Widened, "of an action");
     desk.request.kind = Kind::Jit;
@@ -285,7 +314,7 @@ fn a_vote_is_a_repeat_only_when_every_field_is_the_same() {
     desk.request.payload.duration_seconds = Some(600);
     let narrowed_vote = |seconds: Option<u32>, reason: Option<&str>| {
         let narrowing = seconds.map(|seconds| Narrowing { duration_seconds: Some(seconds), starts_at: None });
-        Command::Vote(Ballot { narrowing, reason: reason.map(str::to_owned), ..ballot("dana", Choice::Approve) })
+        Command::vote(Ballot { narrowing, reason: reason.map(str::to_owned), ..ballot("dana", Choice::Approve) })
     };
     desk.accept(approve("dana"));
     let narrowed = desk.accept(narrowed_vote(Some(60), None));
@@ -302,8 +331,8 @@ fn a_vote_is_a_repeat_only_when_every_field_is_the_same() {
     // After the end, only what was voted before is accepted as a repeat.
     desk.changes_nothing(narrowed_vote(Some(60), Some("only for the backup")));
     desk.changes_nothing(narrowed_vote(Some(60), None));
-    let stale = Command::Vote(Ballot { revision: Some(7), ..ballot("erik", Choice::Approve) });
-    let elsewhere = Command::Vote(Ballot { group: Some(group("ops")), ..ballot("erik", Choice::Approve) });
+    let stale = Command::vote(Ballot { revision: Some(7), ..ballot("erik", Choice::Approve) });
+    let elsewhere = Command::vote(Ballot { group: Some(group("ops")), ..ballot("erik", Choice::Approve) });
     let others = [
         narrowed_vote(None, None),
         narrowed_vote(Some(30), None),
@@ -320,7 +349,7 @@ fn a_vote_is_a_repeat_only_when_every_field_is_the_same() {
 fn a_vote_for_another_slot_counts_even_if_only_one_is_filled() {
     let members: [(&str, &[&str]); 2] = [("dba", &["dana", "erik"]), ("ops", &["dana"])];
     let mut desk = Desk::new(&[("dba", 1), ("ops", 1)], &members);
-    let vote_for = |name: &str| Command::Vote(Ballot { group: Some(group(name)), ..ballot("dana", Choice::Approve) });
+    let vote_for = |name: &str| Command::vote(Ballot { group: Some(group(name)), ..ballot("dana", Choice::Approve) });
     desk.accept(vote_for("dba"));
     desk.accept(vote_for("ops"));
     desk.changes_nothing(vote_for("dba"));
@@ -331,7 +360,7 @@ fn a_vote_for_another_slot_counts_even_if_only_one_is_filled() {
     let message = DeliveryId::mint(at(0));
     let by_link = |voter: &str, name: &str| {
         let link = Some(LinkUse { delivery: message, group: group(name) });
-        Command::Vote(Ballot { group: Some(group(name)), link, ..ballot(voter, Choice::Approve) })
+        Command::vote(Ballot { group: Some(group(name)), link, ..ballot(voter, Choice::Approve) })
     };
     desk.accept(by_link("dana", "dba"));
     desk.accept(by_link("dana", "ops"));

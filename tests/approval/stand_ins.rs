@@ -49,7 +49,7 @@ fn a_stand_in_votes_only_for_their_delegators_and_where_those_may_vote() {
     desk.roster.delegate(email("sue"), email("zoe"));
     assert_eq!(desk.refuse(approve("zoe")), Refusal::NotEligible(email("zoe")));
     let other = Ballot { group: Some(group("ops")), ..ballot("sue", Approve) };
-    assert_eq!(desk.refuse(Command::Vote(other)), Refusal::NotEligible(email("sue")));
+    assert_eq!(desk.refuse(Command::vote(other)), Refusal::NotEligible(email("sue")));
     staff(&mut desk, &["dana", "fay"]);
     assert_eq!(desk.refuse(approve("sue")), Refusal::NotEligible(email("sue")), "erik is no member");
     let vote = desk.accept(approve("sam")).vote.expect("a vote");

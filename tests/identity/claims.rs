@@ -232,7 +232,8 @@ on_both! {
         let refused = hub.send(form).await;
         let path = link.strip_prefix(&hub.url).unwrap();
         assert_eq!(refused.status, 403);
-        assert!(refused.text.contains(&format!("href=\"/sign-in?return={path}\"")), "{}", refused.text);
+        let sign_in = format!("href=\"/sign-in?return={}\"", path.replace('/', "%2F"));
+        assert!(refused.text.contains(&sign_in), "{}", refused.text);
         assert!(refused.text.contains("must sign in again"));
     }
 

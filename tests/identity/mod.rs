@@ -2,8 +2,10 @@
 
 mod claims;
 mod commands;
+mod links;
 mod oidc;
 mod rights;
+mod sessions;
 mod tokens;
 
 use reqwest::Method;

@@ -74,6 +74,7 @@ fn calls_table() -> Vec<String> {
     let name = |access: Access| match access {
         Access::Open | Access::Probe => "none".to_owned(),
         Access::Link => "the signed link".to_owned(),
+        Access::Session => "a session".to_owned(),
         Access::Signature => "the sender's signature".to_owned(),
         Access::Right(right) => format!("`{}`", right.as_str()),
     };

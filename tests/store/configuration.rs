@@ -29,7 +29,12 @@ fn dba() -> Group {
 fn absent_person() -> Person {
     let absence =
         Absence { from: Some(at(1)), until: Some(at(9)), delegate: Some("erik@example.com".parse().unwrap()) };
-    Person { email: "dana@example.com".parse().unwrap(), name: "Dana".to_owned(), absence: Some(absence) }
+    Person {
+        email: "dana@example.com".parse().unwrap(),
+        name: "Dana".to_owned(),
+        absence: Some(absence),
+        roles: Default::default(),
+    }
 }
 
 fn orders(group: &Group) -> Resource {

@@ -20,7 +20,7 @@ on_both! {
             let store = Arc::clone(&store);
             calls.push(tokio::spawn(async move {
                 store.write::<_, (), StoreError>(move |tx| Box::pin(async move {
-                    let person = Person { email: format!("p{number:02}@example.com").parse().unwrap(), name: "x".to_owned(), absence: None };
+                    let person = Person { email: format!("p{number:02}@example.com").parse().unwrap(), name: "x".to_owned(), absence: None, roles: Default::default() };
                     people::put(tx.session(), &person, at(1)).await?;
                     tx.record(&Entry::new(at(1), "person.put", Actor::Hub))?;
                     if number % 3 == 0 { Err(StoreError::Busy) } else { Ok(()) }
@@ -68,7 +68,7 @@ on_both! {
                 store.write::<_, (), StoreError>(move |tx| Box::pin(async move {
                     // Some operations also run a statement of their own, before or after.
                     if number % 4 == 1 {
-                        let person = Person { email: format!("p{number:02}@example.com").parse().unwrap(), name: "x".to_owned(), absence: None };
+                        let person = Person { email: format!("p{number:02}@example.com").parse().unwrap(), name: "x".to_owned(), absence: None, roles: Default::default() };
                         people::put(tx.session(), &person, at(1)).await?;
                     }
                     requests::add(tx.session(), NewRequest::of(&fine)?);
@@ -99,7 +99,7 @@ on_both! {
 
     async fn a_character_that_postgres_refuses_is_replaced(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
-        let person = Person { email: "p@example.com".parse().unwrap(), name: "x\0y".to_owned(), absence: None };
+        let person = Person { email: "p@example.com".parse().unwrap(), name: "x\0y".to_owned(), absence: None, roles: Default::default() };
         write!(store, |session| people::put(session, &person, at(1)).await).unwrap();
         assert_eq!(people::page(&mut store.read().await.unwrap(), "", 9).await.unwrap()[0].name, "x\u{fffd}y");
     }
@@ -107,13 +107,13 @@ on_both! {
     async fn an_operation_that_panics_is_undone_and_the_writer_continues(database: Database) {
         let store = Store::open(&database.url).await.unwrap();
         let broken = store.write::<_, (), StoreError>(|tx| Box::pin(async move {
-            let person = Person { email: "p@example.com".parse().unwrap(), name: "x".to_owned(), absence: None };
+            let person = Person { email: "p@example.com".parse().unwrap(), name: "x".to_owned(), absence: None, roles: Default::default() };
             people::put(tx.session(), &person, at(1)).await?;
             panic!("on purpose");
         })).await;
         assert!(matches!(broken, Err(StoreError::Panicked)));
         assert_eq!(people::page(&mut store.read().await.unwrap(), "", 9).await.unwrap(), []);
-        let person = Person { email: "q@example.com".parse().unwrap(), name: "x".to_owned(), absence: None };
+        let person = Person { email: "q@example.com".parse().unwrap(), name: "x".to_owned(), absence: None, roles: Default::default() };
         write!(store, |session| people::put(session, &person, at(1)).await).unwrap();
     }
 
@@ -141,7 +141,7 @@ on_both! {
         let calls: Vec<_> = (0..200).map(|number| {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
-                let person = Person { email: format!("p{number}@example.com").parse().unwrap(), name: "x".to_owned(), absence: None };
+                let person = Person { email: format!("p{number}@example.com").parse().unwrap(), name: "x".to_owned(), absence: None, roles: Default::default() };
                 write!(store, |session| people::put(session, &person, at(1)).await).is_ok()
             })
         }).collect();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::config::{LogFormat, NetworkSettings, OidcSettings, Settings};
+use countersign::config::{IdentitySettings, LogFormat, NetworkSettings, OidcSettings, Settings};
 use countersign::delivery::RetrySchedule;
 use countersign::server::Server;
 use countersign::time::{Clock, ManualClock, Timestamp};
@@ -29,6 +29,7 @@ pub(crate) struct Options {
     pub(crate) allow_targets: Vec<&'static str>,
     pub(crate) templates_dir: Option<std::path::PathBuf>,
     pub(crate) delivery_timeout_sec: u32,
+    pub(crate) identity: IdentitySettings,
     pub(crate) network: NetworkSettings,
     pub(crate) oidc: Option<OidcSettings>,
 }
@@ -39,6 +40,7 @@ impl Default for Options {
             allow_targets: vec!["127.0.0.0/8"],
             templates_dir: None,
             delivery_timeout_sec: 5,
+            identity: IdentitySettings::default(),
             network: NetworkSettings::default(),
             oidc: None,
         }
@@ -112,6 +114,7 @@ impl TestHub {
             init: true,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
+            identity: options.identity,
             network: options.network,
             oidc: options.oidc,
         };

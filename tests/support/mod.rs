@@ -1,5 +1,6 @@
 //! Shared helpers: a hub on a free port with a manual clock, both databases, and a scripted receiver.
 
+mod browser;
 mod cluster;
 mod database;
 mod hub;
@@ -10,6 +11,7 @@ mod receiver;
 mod signing_key;
 mod times;
 
+pub(crate) use browser::Browser;
 pub(crate) use cluster::Cluster;
 pub(crate) use database::Database;
 pub(crate) use hub::{Answer, Options, TestHub};

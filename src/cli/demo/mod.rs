@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use self::receiver::Receiver;
 use super::signals::Signals;
 use super::{output, telemetry};
-use crate::config::{LogFormat, NetworkSettings, Settings};
+use crate::config::{IdentitySettings, LogFormat, NetworkSettings, Settings};
 use crate::delivery::{AllowTarget, RetrySchedule};
 use crate::hub::{Ask, Hub};
 use crate::identity::Principal;
@@ -100,6 +100,7 @@ impl Demo {
             init: false,
             log: "warn".to_owned(),
             log_format: LogFormat::Text,
+            identity: IdentitySettings::default(),
             network: NetworkSettings::default(),
             oidc: None,
         })

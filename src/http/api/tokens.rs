@@ -1,4 +1,4 @@
-//! `/v1/tokens`.
+//! `/v1/tokens` and `/v1/sign-in-links`.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,8 +7,8 @@ use axum::response::IntoResponse;
 
 use super::{Answer, Paging};
 use crate::http::App;
-use crate::http::extract::{Caller, KeyedBody, Params, Segment};
-use crate::hub::{NewToken, Page, RotateTokenInput, TokenInput, TokenView};
+use crate::http::extract::{Body, Caller, KeyedBody, Params, Segment};
+use crate::hub::{NewToken, Page, RotateTokenInput, SignInLinkInput, TokenInput, TokenView};
 use crate::ids::TokenId;
 
 /// `POST /v1/tokens`
@@ -37,6 +37,15 @@ pub(in crate::http) async fn rotate(
     KeyedBody(input, key): KeyedBody<RotateTokenInput>,
 ) -> Answer<Json<NewToken>> {
     Ok(Json(app.hub.rotate_token(&caller, id, input, key).await?))
+}
+
+/// `POST /v1/sign-in-links`
+pub(in crate::http) async fn sign_in_link(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Body(input): Body<SignInLinkInput>,
+) -> Answer<impl IntoResponse> {
+    Ok((StatusCode::CREATED, Json(app.hub.create_sign_in_link(&caller, input).await?)))
 }
 
 /// `DELETE /v1/tokens/{id}`

@@ -1,21 +1,45 @@
 //! The message page: explains an invalid link or a failure.
 
 use askama::Template;
+use axum::http::header;
+use axum::response::Response;
 
+use super::layout::page_response;
+use crate::codes::Code;
+use crate::http::Problem;
 use crate::http::assets::style_path;
 
-/// A heading, a sentence, and an optional link back.
+/// A heading, a sentence, and an optional link onwards.
 #[derive(Template)]
 #[template(path = "pages/message.html")]
 pub(in crate::http) struct MessagePage {
     style: String,
     heading: String,
     text: String,
-    back: Option<String>,
+    back: Option<Back>,
+}
+
+/// A link onwards.
+pub(in crate::http) struct Back {
+    pub(in crate::http) label: &'static str,
+    /// A path of this hub.
+    pub(in crate::http) path: String,
 }
 
 impl MessagePage {
-    pub(in crate::http) fn new(heading: &str, text: &str, back: Option<String>) -> Self {
+    pub(in crate::http) fn new(heading: &str, text: &str, back: Option<Back>) -> Self {
         Self { style: style_path(), heading: heading.to_owned(), text: text.to_owned(), back }
     }
+}
+
+/// A problem as a page, with its status and code.
+pub(in crate::http) fn problem_page(problem: &Problem) -> Response {
+    let heading = if problem.code() == Code::RateLimited { "Too many calls" } else { "That did not work" };
+    let page = MessagePage::new(heading, problem.detail(), None);
+    let mut response = page_response(problem.status(), &page);
+    response.extensions_mut().insert(problem.code());
+    if let Some(seconds) = problem.retries_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }

@@ -1,12 +1,15 @@
 //! HTML pages, a file or folder for each. They work on phones, by keyboard and without JavaScript, with light and dark
 //! colours. Their templates are in `templates/pages/`, under the same names.
 
+pub(super) mod account;
 mod decision;
 mod home;
 mod layout;
 mod message;
+pub(super) mod sign_in;
+mod time;
 
 pub(super) use decision::DecisionPage;
 pub(super) use home::home;
 pub(super) use layout::page_response;
-pub(super) use message::MessagePage;
+pub(super) use message::{Back, MessagePage, problem_page};

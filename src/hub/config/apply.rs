@@ -10,7 +10,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use super::groups_and_people::{check_stand_in, permitted, store_group};
+use super::groups_and_people::{PersonChange, permitted, store_group};
 use super::policy_warnings::policy_warnings;
 use super::unnamed::unnamed_and_duplicates;
 use crate::approval::{Email, GroupName, ResourceName};
@@ -26,7 +26,6 @@ use crate::hub::{
 use crate::identity::{Principal, Right};
 use crate::store::endpoints::Endpoint;
 use crate::store::groups::Group;
-use crate::store::people::Person;
 use crate::store::resources::Resource;
 use crate::store::{Session, StoreError, Tx, endpoints, people, resources};
 use crate::time::Timestamp;
@@ -82,7 +81,7 @@ fn people_by_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTree
 #[derive(Debug, Clone)]
 struct Target {
     groups: Vec<Group>,
-    people: Vec<Person>,
+    people: Vec<PersonChange>,
     resources: Vec<Resource>,
     endpoints: Vec<EndpointInput>,
     templates: Vec<templates::Checked>,
@@ -182,11 +181,11 @@ impl Target {
             }
             changes.push(ConfigChange { verb, kind: "group", name: group.name.to_string(), secret: None });
         }
-        for person in &self.people {
-            let verb = verb(people::get(tx.session(), &person.email).await?.as_ref(), person);
+        for person in self.people {
+            let (person, known) = person.onto_known(tx.session()).await?;
+            let verb = verb(known.as_ref(), &person);
             if verb != Verb::Keep {
-                check_stand_in(tx.session(), person).await?;
-                people::put(tx.session(), person, now).await?;
+                people::put(tx.session(), &person, now).await?;
             }
             changes.push(ConfigChange { verb, kind: "person", name: person.email.to_string(), secret: None });
         }

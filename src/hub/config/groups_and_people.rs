@@ -9,13 +9,15 @@ use crate::approval::{Absence, Email, GroupName, limits};
 use crate::audit::Entry;
 use crate::codes::Code;
 use crate::hub::{Hub, HubError, Page, input, require};
-use crate::identity::{Principal, Right};
+use crate::identity::{Principal, Right, Scope};
 use crate::store::groups::Group;
 use crate::store::people::Person;
 use crate::store::scim::users;
 use crate::store::{Session, Signal, StoreError, Tx, groups, in_use, membership_checks, people, resources};
 use crate::time::Timestamp;
 
+/// The scopes that may be roles of people.
+const ROLES: [Scope; 3] = [Scope::Admin, Scope::Auditor, Scope::Analyst];
 /// Most members of one group.
 const MAX_MEMBERS: usize = 2_000;
 /// Most values of the groups claim that one group names.
@@ -48,6 +50,17 @@ pub struct PersonInput {
     /// When they are away, and their stand-in.
     #[serde(default)]
     pub absence: Option<Absence>,
+    /// What they may do besides asking and voting, once they have signed in; when absent, it stays as it is.
+    #[serde(default)]
+    pub roles: Option<BTreeSet<Scope>>,
+}
+
+/// A person as checked, before it is known what stays as it is.
+#[derive(Debug, Clone)]
+pub(super) struct PersonChange {
+    person: Person,
+    /// Whether the roles were given.
+    sets_roles: bool,
 }
 
 impl GroupInput {
@@ -71,7 +84,7 @@ impl GroupInput {
 }
 
 impl PersonInput {
-    pub(super) fn check(self, email: Email) -> Result<Person, HubError> {
+    pub(super) fn check(self, email: Email) -> Result<PersonChange, HubError> {
         input::text("/name", &self.name, limits::SHORT)?;
         let absence = self.absence.filter(|absence| *absence != Absence::default());
         if let Some(Absence { from, until, delegate }) = &absence {
@@ -83,7 +96,28 @@ impl PersonInput {
                 return Err(HubError::invalid(Code::InvalidAbsence, "/absence/delegate", detail));
             }
         }
-        Ok(Person { email, name: self.name, absence })
+        let sets_roles = self.roles.is_some();
+        let roles = self.roles.unwrap_or_default();
+        if let Some(other) = roles.iter().find(|role| !ROLES.contains(role)) {
+            let detail = format!("{} is no role of a person: use admin, auditor or analyst", other.as_str());
+            return Err(HubError::invalid(Code::InvalidValue, "/roles", detail));
+        }
+        Ok(PersonChange { person: Person { email, name: self.name, absence, roles }, sets_roles })
+    }
+}
+
+impl PersonChange {
+    /// The person as to be stored, and as stored.
+    pub(super) async fn onto_known(self, session: &mut Session) -> Result<(Person, Option<Person>), HubError> {
+        let known = people::get(session, &self.person.email).await?;
+        let mut person = self.person;
+        if let Some(known) = known.as_ref().filter(|_| !self.sets_roles) {
+            person.roles.clone_from(&known.roles);
+        }
+        if known.as_ref() != Some(&person) {
+            check_stand_in(session, &person).await?;
+        }
+        Ok((person, known))
     }
 }
 
@@ -122,7 +156,7 @@ pub(super) async fn permitted(session: &mut Session, group: Group) -> Result<(Gr
 }
 
 /// Rejects a stand-in whom the directory has deactivated.
-pub(super) async fn check_stand_in(session: &mut Session, person: &Person) -> Result<(), HubError> {
+async fn check_stand_in(session: &mut Session, person: &Person) -> Result<(), HubError> {
     let Some(delegate) = person.absence.as_ref().and_then(|absence| absence.delegate.clone()) else { return Ok(()) };
     match users::deactivated(session, &[delegate]).await? {
         None => Ok(()),
@@ -275,19 +309,19 @@ impl Hub {
     pub async fn put_person(&self, caller: &Principal, email: Email, input: PersonInput) -> Result<Person, HubError> {
         require(caller, Right::Configure)?;
         let person = input.check(email)?;
-        let (now, actor, stored) = (self.clock.now(), caller.actor(), person.clone());
+        let (now, actor) = (self.clock.now(), caller.actor());
         self.store
-            .write::<_, (), HubError>(move |tx| {
+            .write(move |tx| {
                 Box::pin(async move {
-                    check_stand_in(tx.session(), &stored).await?;
-                    people::put(tx.session(), &stored, now).await?;
-                    let details = json!({"name": stored.name, "absence": stored.absence});
-                    tx.record(&Entry { person: Some(stored.email), details, ..Entry::new(now, "person.put", actor) })?;
-                    Ok(())
+                    let (person, _) = person.onto_known(tx.session()).await?;
+                    people::put(tx.session(), &person, now).await?;
+                    let details = json!({"name": person.name, "absence": person.absence, "roles": person.roles});
+                    let email = Some(person.email.clone());
+                    tx.record(&Entry { person: email, details, ..Entry::new(now, "person.put", actor) })?;
+                    Ok(person)
                 })
             })
-            .await?;
-        Ok(person)
+            .await
     }
 
     /// Returns one person.

@@ -57,6 +57,9 @@ pub struct ResourceInput {
     /// Weakest accepted assurance of the voter's identity.
     #[serde(default)]
     pub min_assurance: Option<Assurance>,
+    /// How long ago, at most, a voter must have signed in.
+    #[serde(default)]
+    pub fresh_sign_in_seconds: Option<u32>,
     /// Time to claim an approved action.
     #[serde(default)]
     pub use_within_seconds: Option<u32>,
@@ -123,6 +126,7 @@ impl ResourceInput {
                 reject_reason_required: self.reject_reason_required,
                 allow_self_approval: self.allow_self_approval,
                 min_assurance: self.min_assurance,
+                fresh_sign_in_seconds: self.fresh_sign_in_seconds,
                 use_within_seconds: self.use_within_seconds,
                 max_duration_seconds: self.max_duration_seconds,
                 high_risk: self.high_risk,

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::belonging::{belonging, with_old_membership};
 use super::create::{Prepared, create, earlier_request};
 use crate::approval::{
-    Admission, Decision, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure, Progress,
-    Request, Requester, ResourceName, Status, Terms, admit, is_blank, limits, satisfiable,
+    Admission, Assurance, Decision, Digest, Email, GroupName, InvalidPayload, Judgement, Kind, Payload, Procedure,
+    Progress, Request, Requester, ResourceName, Status, Terms, admit, is_blank, limits, satisfiable,
 };
 use crate::codes::Code;
 use crate::hub::access::{is_own, require_resource};
@@ -21,7 +21,7 @@ use crate::identity::{Principal, Right, Scope};
 use crate::ids::RequestId;
 use crate::store::idempotency::Key;
 use crate::store::resources::Resource;
-use crate::store::{Lookup, requests, tokens};
+use crate::store::{Lookup, requests, sessions, tokens};
 use crate::time::Timestamp;
 
 const OPERATION: &str = "request";
@@ -133,11 +133,23 @@ impl Hub {
         }
     }
 
-    /// Rejects a caller whose token was revoked meanwhile.
+    /// Rejects a caller whose token or session has ended meanwhile.
     async fn check_not_revoked(&self, caller: &Principal) -> Result<(), HubError> {
-        let Principal::Token(token) = caller else { return Ok(()) };
-        let known = tokens::get(&mut self.store.read().await?, token.id).await?.is_some();
-        known.then_some(()).ok_or_else(|| HubError::Forbidden("this token has been revoked".to_owned()))
+        let (known, ended) = match caller {
+            Principal::Operator => return Ok(()),
+            Principal::Token(token) => {
+                (tokens::get(&mut self.store.read().await?, token.id).await?.is_some(), "this token has been revoked")
+            }
+            Principal::Session(session) => {
+                let read = sessions::get(&mut self.store.read().await?, session.id).await?;
+                // Roles and memberships may have changed too.
+                (
+                    read.is_some_and(|read| read.session == **session),
+                    "this session has ended, or its rights have changed",
+                )
+            }
+        };
+        known.then_some(()).ok_or_else(|| HubError::Forbidden(ended.to_owned()))
     }
 
     /// Drafts the request of an ask, with all checks, and the admission that decides whether people are asked.
@@ -167,7 +179,7 @@ impl Hub {
         let timeout = self.timeout(&resource, ask.timeout_seconds)?;
         let asked_for = ask.beneficiary.iter().chain(&requester.email).chain(&requester.acting_for);
         let askers = asked_for.chain(caller.person()).cloned().collect();
-        let (terms, satisfiable) = terms(lookup, &resource, askers, &admission).await?;
+        let (terms, satisfiable) = terms(lookup, &resource, askers, &admission, self.settings.min_assurance).await?;
         let decision = decided_at_once(&admission);
         let request = Request {
             id: RequestId::mint(now),
@@ -332,6 +344,7 @@ async fn terms(
     resource: &Resource,
     askers: BTreeSet<Email>,
     admission: &Admission,
+    default_min_assurance: Option<Assurance>,
 ) -> Result<(Terms, bool), HubError> {
     let policy = &resource.policy;
     let (asked, added, asking_rules) = match admission {
@@ -341,6 +354,7 @@ async fn terms(
     let asked_groups: Vec<&GroupName> = added.iter().map(|slot| &slot.group).collect();
     let roster = lookup.roster(&asked_groups).await?;
     let mut terms = Terms {
+        default_min_assurance,
         slots: Vec::new(),
         policy_slots: policy.slots.clone(),
         conflicted: policy.conflicted.clone(),

@@ -18,8 +18,8 @@
 //! # How a vote is cast
 //! - Through the API ([`vote`], [`bulk`]): the token identifies the person, or a trusted system names them.
 //! - Through a link ([`link`]): the signed link names request, revision, group and endpoint. The person names
-//!   themselves; a link for one recipient accepts only that person. A browser's form must carry a nonce from the page, so that
-//!   another site cannot post it.
+//!   themselves, unless they signed in ([`link_voting`]); a link for one recipient accepts only that person. A browser's
+//!   form must carry a nonce from the page, so that another site cannot post it.
 //! - In Slack (`hub::slack`): Slack's signature and a linked account identify the person.
 //!
 //! All of them build a `Ballot` with the revision and digest that the voter saw, and run it through
@@ -37,9 +37,12 @@ mod bulk;
 mod create;
 mod explain;
 pub(super) mod link;
+mod link_drafts;
 pub(super) mod link_log;
 mod link_views;
+mod link_voting;
 mod list;
+pub(super) mod resolved_link;
 mod revise;
 mod vote;
 mod wait;
@@ -52,8 +55,9 @@ pub use self::bulk::{BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, 
 pub use self::explain::{
     Evaluation, EvaluationOutcome, Explanation, MessageExplanation, PersonExplanation, SlotExplanation,
 };
-pub use self::link::{CallbackPage, LinkDecision};
+pub use self::link::{CallbackPage, LinkDecision, LinkViewer};
 pub use self::link_views::{LinkUses, Times, run_link_log};
+pub use self::link_voting::{SignInNeed, Voting};
 pub use self::list::ListFilter;
 pub use self::revise::ReviseInput;
 pub use self::vote::{CancelInput, VoteInput};

@@ -86,7 +86,7 @@ impl Hub {
         input: VoteInput,
     ) -> Result<CommandResult, HubError> {
         let ballot = self.ballot(caller, id, choice, input).await?;
-        self.command(id, Command::Vote(ballot), caller.actor()).await
+        self.command(id, Command::vote(ballot), caller.actor()).await
     }
 
     async fn knows_of(&self, caller: &Principal, id: RequestId) -> Result<bool, HubError> {
@@ -125,6 +125,7 @@ impl Hub {
             revision: input.revision.or(revision),
             digest: input.digest,
             assurance,
+            signed_in_at: caller.signed_in_at(),
             channel: "api".to_owned(),
             link: None,
             on_behalf_of,
@@ -170,13 +171,17 @@ pub(super) fn check_start(starts_at: Option<Timestamp>, now: Timestamp) -> Resul
     Ok(())
 }
 
-/// Returns the voter. A person's token votes as that person, perhaps as a stand-in; a system's token names the voter.
+/// Returns the voter. A person's token or session votes as that person, perhaps as a stand-in; a system's token names the
+/// voter.
 fn voter(caller: &Principal, on_behalf_of: Option<Email>) -> Result<(Email, Assurance, Option<Email>), HubError> {
+    let assurance = caller.assurance();
+    // A person who signed in never votes as another one, whatever their role.
+    let is_system = caller.signed_in_at().is_none() && caller.has(Scope::Decider);
     match (caller.person(), on_behalf_of) {
-        (Some(person), None) => Ok((person.clone(), Assurance::Token, None)),
-        (Some(person), Some(named)) if *person == named => Ok((named, Assurance::Token, None)),
-        (_, Some(named)) if caller.has(Scope::Decider) => Ok((named, Assurance::Delegated, None)),
-        (Some(person), named) => Ok((person.clone(), Assurance::Token, named)),
+        (Some(person), None) => Ok((person.clone(), assurance, None)),
+        (Some(person), Some(named)) if *person == named => Ok((named, assurance, None)),
+        (_, Some(named)) if is_system => Ok((named, Assurance::Delegated, None)),
+        (Some(person), named) => Ok((person.clone(), assurance, named)),
         (None, _) => {
             let detail = "this token belongs to no person: name the voter in on_behalf_of";
             Err(HubError::invalid(Code::VoterRequired, "/on_behalf_of", detail))

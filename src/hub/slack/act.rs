@@ -5,7 +5,7 @@ use super::plan::{PlannedStep, Step};
 use super::reply::{Reply, form, not_accepted, unknown_member};
 use crate::approval::{Assurance, Ballot, Choice, Command, Email, Request};
 use crate::audit::Actor;
-use crate::hub::requests::link::ResolvedLink;
+use crate::hub::requests::resolved_link::ResolvedLink;
 use crate::hub::{Hub, HubError, input};
 use crate::ids::VoteId;
 use crate::links::Link;
@@ -90,13 +90,14 @@ impl Hub {
             revision: Some(link.revision),
             digest: Some(request.digest),
             assurance: Assurance::Chat,
+            signed_in_at: None,
             channel: "slack_app".to_owned(),
             link: None,
             on_behalf_of: None,
             narrowing: None,
             proposal: None,
         };
-        Step::Vote(request.id, Box::new(Command::Vote(ballot)))
+        Step::Vote(request.id, Box::new(Command::vote(ballot)))
     }
 
     async fn ask_why(&self, work: &Work, token: &str, trigger: &str, person: &Email) -> Result<Step, HubError> {

@@ -158,6 +158,7 @@ fn actor_name(actor: &Actor) -> &str {
     match actor {
         Actor::Token { name, .. } => name,
         Actor::Link { endpoint } | Actor::Chat { endpoint, .. } => endpoint,
+        Actor::Session { person, .. } => person.as_str(),
         Actor::Hub => "hub",
     }
 }

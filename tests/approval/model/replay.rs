@@ -128,7 +128,7 @@ impl Replay {
             }
             Step::Leave { person, group } => return self.staff(|world| world.members[group] &= !(1 << person)),
             Step::Away { person, stand_in } => return self.staff(|world| world.stand_ins[person] = stand_in),
-            Step::Vote(ref vote) => Command::Vote(self.ballot(vote)),
+            Step::Vote(ref vote) => Command::vote(self.ballot(vote)),
             Step::Revise { payload, stale } => Command::Revise {
                 by: self.request.requester.email.clone(),
                 role: ChangeRole::Requester,
@@ -214,6 +214,7 @@ impl Replay {
             group: vote.named.map(|group| NAMES.groups[group].clone()),
             revision: vote.stale.then(|| self.request.revision + 1),
             assurance: if vote.link { Assurance::Link } else { Assurance::Token },
+            signed_in_at: None,
             on_behalf_of: vote.behalf.map(person),
             proposal: vote.payload.map(|payload| self.proposal(payload)),
             narrowing: vote.window.map(|window| Narrowing { duration_seconds: Some(window), starts_at: None }),
@@ -333,6 +334,8 @@ fn word(answer: &Result<(), Refusal>) -> &'static str {
         Err(Refusal::NoBreakGlass(_)) => "no right",
         Err(Refusal::Replaced(_)) => "replaced",
         Err(Refusal::Widened) => "widened",
-        Err(other @ (Refusal::StaleDigest | Refusal::LinkUsed(_))) => panic!("unexpected: {other:?}"),
+        Err(other @ (Refusal::StaleDigest | Refusal::LinkUsed(_) | Refusal::SignInStale)) => {
+            panic!("unexpected: {other:?}")
+        }
     }
 }

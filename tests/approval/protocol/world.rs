@@ -163,7 +163,7 @@ impl Hub {
     fn vote(&self, world: &mut World, voter: usize, approve: bool, shown: Payload) -> Result<(), Property> {
         let choice = if approve { Choice::Approve } else { Choice::Reject };
         let ballot = Ballot { choice, digest: Some(self.digest(shown)), ..self.ballots[voter].clone() };
-        let verdict = self.decide(world, Command::Vote(ballot));
+        let verdict = self.decide(world, Command::vote(ballot));
         self.carry_out(world, &verdict, shown)
     }
 
@@ -198,7 +198,7 @@ impl Hub {
             proposal: Some(self.proposal(CHANGED).clone()),
             ..self.ballots[0].clone()
         };
-        self.change(world, Command::Vote(ballot), shown)
+        self.change(world, Command::vote(ballot), shown)
     }
 
     /// Applies a command to the execution, if there is one.

@@ -2,22 +2,22 @@
 //! pages makes invisible characters visible. Text from the requester is separate from the hub's own text.
 
 mod command;
+mod form;
 mod given;
 mod status;
-mod time;
 
 use askama::Template;
 
 use self::command::{ChangeShown, CommandShown, asks};
+use self::form::{Form, FormVoter, NoForm, sign_in_path};
 use self::given::Given;
 use self::status::{DecisionSummary, SlotLine, VoteLine, headline};
-use self::time::PageTime;
 use crate::approval::Detail;
 use crate::channels::redact;
-use crate::channels::text::{Part, duration, visible};
+use crate::channels::text::{Part, duration};
 use crate::http::assets::style_path;
+use crate::http::pages::time::PageTime;
 use crate::hub::{CallbackPage, RequestView};
-use crate::links::Intent;
 
 /// A request, with the form if there is something to decide.
 #[derive(Template)]
@@ -27,8 +27,8 @@ pub(in crate::http) struct DecisionPage {
     token: String,
     /// The error of the last submission.
     error: Option<String>,
-    /// The page to sign in, which leads back here.
-    sign_in: Option<String>,
+    /// Whether to offer another sign-in beside the error.
+    signs_in_again: bool,
     heading: &'static str,
     /// A CSS class.
     mood: &'static str,
@@ -52,8 +52,9 @@ pub(in crate::http) struct DecisionPage {
     slots: Vec<SlotLine>,
     votes: Vec<VoteLine>,
     used_by: Option<String>,
-    /// The one person that the link is for, if they may not decide.
-    wrong_person: Option<String>,
+    no_form: NoForm,
+    /// The way to the sign-in and back.
+    sign_in: String,
     id: String,
     revision: u32,
     digest: String,
@@ -62,41 +63,17 @@ pub(in crate::http) struct DecisionPage {
     time_left: String,
 }
 
-/// The form to decide.
-struct Form {
-    nonce: String,
-    group: String,
-    /// Addresses and names of the people who may decide; if there are none, the page says so instead of showing the
-    /// form.
-    members: Vec<(String, String)>,
-    reject_first: bool,
-    /// The command for the text field; `None` if a text field would hide characters of it.
-    editable: Option<String>,
-    /// Length of the access window, in seconds.
-    duration: Option<u32>,
-}
-
 impl DecisionPage {
     /// Makes the page of a link; `error` says why the form was just refused.
     pub(in crate::http) fn new(token: &str, page: CallbackPage, error: Option<String>) -> Self {
-        let CallbackPage { request, group, intent, members, recipient, used_by, nonce, detail, now } = page;
+        let (form, no_form) = Form::of(&page);
+        let CallbackPage { request, used_by, detail, now, .. } = page;
         let (heading, mood) = headline(request.status);
-        let is_open = request.decision.is_none() && used_by.is_none();
-        let wrong_person = recipient.filter(|_| nonce.is_none() && is_open).map(|person| person.to_string());
-        let form = nonce.map(|nonce| Form {
-            nonce,
-            group,
-            members: members.into_iter().map(|member| (member.email.to_string(), member.name)).collect(),
-            reject_first: intent == Intent::Reject,
-            // Nobody can edit characters that a text field does not show.
-            editable: Some(request.command.clone()).filter(|text| !text.is_empty() && visible(text) == *text),
-            duration: request.duration_seconds,
-        });
         Self {
             style: style_path(),
             token: token.to_owned(),
             error,
-            sign_in: None,
+            signs_in_again: false,
             heading,
             mood,
             outcome: request.decision.as_ref().map(|decision| DecisionSummary::new(heading, decision)),
@@ -118,7 +95,8 @@ impl DecisionPage {
             slots: request.slots.iter().map(SlotLine::new).collect(),
             votes: request.votes.iter().map(VoteLine::new).collect(),
             used_by: used_by.filter(|_| request.decision.is_none()).map(|person| person.to_string()),
-            wrong_person,
+            no_form,
+            sign_in: sign_in_path(token),
             id: request.id.to_string(),
             revision: request.revision,
             digest: request.digest.to_string(),
@@ -130,7 +108,7 @@ impl DecisionPage {
 
     /// The page with a link to sign in, which leads back to it.
     pub(in crate::http) fn with_sign_in(self) -> Self {
-        Self { sign_in: Some(format!("/sign-in?return=/c/{}", self.token)), ..self }
+        Self { signs_in_again: true, ..self }
     }
 
     /// Whether the form may be beside the command: only if the whole command fits on the screen, so that nobody decides

@@ -1,8 +1,8 @@
 //! The status of a request on the page: votes, slots and decision.
 
-use super::time::PageTime;
 use crate::approval::{Assurance, Choice, Decision, Status};
 use crate::channels::text::Listing;
+use crate::http::pages::time::PageTime;
 use crate::hub::{SlotView, VoteView};
 
 /// The decision.
@@ -57,7 +57,8 @@ impl VoteLine {
                 Assurance::Recipient => "through a link that was sent only to them",
                 Assurance::Delegated => "through a trusted system",
                 Assurance::Chat => "in a chat, with their linked account",
-                Assurance::Token => "with their own token",
+                Assurance::Token => "with their own token or sign-in link",
+                Assurance::Sso => "signed in with their company account",
             },
             at: vote.at.into(),
             voided: vote.voided,

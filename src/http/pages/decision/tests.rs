@@ -4,8 +4,9 @@ use super::*;
 use crate::approval::{
     Assurance, ChangeRole, Choice, Decision, Email, Kind, Membership, Method, PayloadChange, Requester, Status,
 };
-use crate::hub::{SlotView, VoteView};
+use crate::hub::{LinkDecision, SignInNeed, SlotView, VoteView, Voting};
 use crate::ids::{RequestId, VoteId};
+use crate::links::Intent;
 use crate::store::groups::NamedMember;
 use crate::time::Timestamp;
 
@@ -20,20 +21,23 @@ fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().expect("a time")
 }
 
+fn erik() -> NamedMember {
+    NamedMember { email: email("erik@example.com"), name: HOSTILE.to_owned(), membership: Membership::Listed }
+}
+
+fn by_name(members: Vec<NamedMember>) -> Voting {
+    Voting::ByName { members, nonce: "NONCE".to_owned() }
+}
+
 /// A page with hostile text in every field that takes text.
 fn page(status: Status) -> CallbackPage {
     CallbackPage {
         request: request(status),
         group: "dba".to_owned(),
         intent: Intent::Approve,
-        members: vec![NamedMember {
-            email: email("erik@example.com"),
-            name: HOSTILE.to_owned(),
-            membership: Membership::Listed,
-        }],
-        recipient: None,
+        voting: if status == Status::Pending { by_name(vec![erik()]) } else { Voting::Over },
         used_by: None,
-        nonce: (status == Status::Pending).then(|| "NONCE".to_owned()),
+        draft: None,
         detail: Detail::Full,
         now: now(),
     }
@@ -230,8 +234,44 @@ fn the_pages_own_marks_are_not_escaped() {
 #[test]
 fn a_group_without_members_says_what_to_do() {
     let mut page = page(Status::Pending);
-    page.members.clear();
+    page.voting = by_name(Vec::new());
     let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
     assert!(!html.contains("<form") && !html.contains("<select"), "nobody can send it");
     assert!(html.contains("dba has no member who may") && html.contains("PUT /v1/groups/dba"), "{html}");
+}
+
+#[test]
+fn who_signed_in_is_who_votes_and_no_names_are_offered() {
+    let mut page = page(Status::Pending);
+    page.voting = Voting::SignedIn { person: erik(), nonce: "NONCE".to_owned() };
+    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    assert!(!html.contains("<select") && html.contains("(erik@example.com)") && html.contains("Not you?"), "{html}");
+    assert!(html.contains("href=\"/sign-in?return=%2Fc%2FTOKEN\""), "{html}");
+}
+
+#[test]
+fn what_was_typed_before_the_sign_in_stays_and_is_not_yet_decided() {
+    let mut page = page(Status::Pending);
+    page.request.command = "delete from carts".to_owned();
+    page.voting = Voting::AfterSignIn { need: SignInNeed::Anonymous, nonce: "NONCE".to_owned() };
+    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    assert!(html.contains("Sign in to approve") && !html.contains("<select"), "{html}");
+
+    let mut page = self::page(Status::Pending);
+    page.voting = Voting::SignedIn { person: erik(), nonce: "NONCE".to_owned() };
+    let choice = Some(Choice::Reject);
+    page.draft = Some(LinkDecision { choice, reason: Some("</textarea>no".to_owned()), ..LinkDecision::default() });
+    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    assert!(html.contains("Not decided yet.") && html.contains("then press Reject."), "{html}");
+    assert!(html.contains("&#60;/textarea&#62;no"), "{html}");
+}
+
+#[test]
+fn someone_else_is_told_whom_the_link_is_for() {
+    let mut page = page(Status::Pending);
+    let recipient = Some(email("erik@example.com"));
+    page.voting = Voting::NotYou { person: email("olga@example.com"), recipient };
+    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    assert!(!html.contains("<form") && html.contains("This link was sent to erik@example.com"), "{html}");
+    assert!(html.contains("You are signed in as olga@example.com"), "{html}");
 }

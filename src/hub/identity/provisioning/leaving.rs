@@ -1,4 +1,4 @@
-//! What ends when a person leaves: memberships, tokens, and what they do as a stand-in.
+//! What ends when a person leaves: memberships, roles, tokens, sessions, and what they do as a stand-in.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::approval::{Email, GroupName};
 use crate::hub::HubError;
-use crate::store::{Signal, Tx, groups, membership_checks, people, tokens};
+use crate::store::{Signal, Tx, groups, membership_checks, people, sessions, tokens};
 use crate::time::Timestamp;
 
 /// Ends everything by which the person decides, and has the requests checked again that wait for their groups. Returns what
@@ -15,6 +15,8 @@ pub(super) async fn leave(tx: &mut Tx, person: &Email, now: Timestamp) -> Result
     let left = groups::of_person(tx.session(), person).await?;
     groups::remove_person(tx.session(), person).await?;
     let revoked = tokens::delete_of(tx.session(), person).await?;
+    let signed_out = sessions::delete_of_person(tx.session(), person, None).await?;
+    people::clear_roles(tx.session(), person).await?;
     let stood_in_for = people::end_delegations(tx.session(), person).await?;
     let mut changed: BTreeSet<GroupName> = left.clone();
     for absent in &stood_in_for {
@@ -24,5 +26,5 @@ pub(super) async fn leave(tx: &mut Tx, person: &Email, now: Timestamp) -> Result
         membership_checks::ask(tx.session(), group, now).await?;
     }
     tx.signal(Signal::Deadline);
-    Ok(json!({"groups": left, "tokens": revoked, "stood_in_for": stood_in_for}))
+    Ok(json!({"groups": left, "tokens": revoked, "sessions": signed_out, "stood_in_for": stood_in_for}))
 }

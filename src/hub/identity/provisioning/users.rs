@@ -193,7 +193,9 @@ async fn name_person(tx: &mut Tx, user: &ScimUser, former: Option<&Email>, now: 
         people::delete(tx.session(), former).await?;
     }
     let absence = known.as_ref().and_then(|known| known.absence.clone());
-    let person = Person { email: user.email.clone(), name: user.attributes.shown_name(), absence };
+    // A role stays with the address that an admin gave it to.
+    let roles = known.as_ref().filter(|_| former.is_none()).map(|known| known.roles.clone()).unwrap_or_default();
+    let person = Person { email: user.email.clone(), name: user.attributes.shown_name(), absence, roles };
     if known.as_ref() != Some(&person) {
         people::put(tx.session(), &person, now).await?;
     }

@@ -1,0 +1,181 @@
+//! The account page: who is signed in, what they may do, and where else they are signed in.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+
+use super::layout::page_response;
+use super::message::{Back, MessagePage};
+use super::problem_page;
+use super::sign_in::redirect;
+use super::time::PageTime;
+use crate::approval::GroupName;
+use crate::http::assets::style_path;
+use crate::http::extract::read_body;
+use crate::http::form_guard::is_same_origin;
+use crate::http::{App, Problem, cookies};
+use crate::hub::{HubError, SessionView};
+use crate::identity::{Scope, Session, SessionKind, SignInMethod};
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "pages/account.html")]
+struct AccountPage {
+    style: String,
+    person: String,
+    how: &'static str,
+    rights: Vec<&'static str>,
+    groups: Vec<String>,
+    sessions: Vec<SessionLine>,
+    nonce: String,
+}
+
+/// A session in the list.
+struct SessionLine {
+    id: String,
+    is_this: bool,
+    kind: &'static str,
+    device: String,
+    address: Option<String>,
+    how: &'static str,
+    last_used_at: PageTime,
+    signed_in_at: PageTime,
+    expires_at: PageTime,
+}
+
+impl SessionLine {
+    fn new(view: SessionView, own: &Session) -> Self {
+        let SessionView { session, client, last_used_at } = view;
+        Self {
+            id: session.id.to_string(),
+            is_this: session.id == own.id,
+            kind: match session.kind {
+                SessionKind::Browser => "Browser",
+                SessionKind::Device => "Command line",
+            },
+            device: client.device.unwrap_or_else(|| "did not say what it is".to_owned()),
+            address: client.address,
+            how: how(session.method),
+            last_used_at: last_used_at.into(),
+            signed_in_at: session.signed_in_at.into(),
+            expires_at: session.expires_at.into(),
+        }
+    }
+}
+
+const fn how(method: SignInMethod) -> &'static str {
+    match method {
+        SignInMethod::Sso => "with your company account",
+        SignInMethod::Link => "with a one-time link",
+        SignInMethod::Token => "with your API token",
+    }
+}
+
+const fn right(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Admin => "change everything (admin)",
+        Scope::Requester => "ask for approval",
+        Scope::Approver => "vote where your groups decide",
+        Scope::Decider => "vote on behalf of others",
+        Scope::Analyst => "read reports and all requests (analyst)",
+        Scope::Auditor => "read everything but secrets (auditor)",
+        Scope::Scim => "manage people and groups (directory)",
+    }
+}
+
+/// `GET /account`
+pub(in crate::http) async fn show(State(app): State<App>, Extension(own): Extension<Arc<Session>>) -> Response {
+    match account_page(&app, &own).await {
+        Ok(page) => page_response(StatusCode::OK, &page),
+        Err(error) => problem_page(&Problem::from(error)),
+    }
+}
+
+async fn account_page(app: &App, own: &Session) -> Result<AccountPage, HubError> {
+    let sessions = app.hub.sessions_of(own).await?;
+    let groups = app.hub.groups_of(&own.person).await?;
+    Ok(AccountPage {
+        style: style_path(),
+        person: own.person.to_string(),
+        how: how(own.method),
+        rights: own.scopes.iter().copied().map(right).collect(),
+        groups: groups.into_iter().map(|(group, is_fresh)| named(&group, is_fresh)).collect(),
+        sessions: sessions.into_iter().map(|view| SessionLine::new(view, own)).collect(),
+        nonce: app.hub.form_nonce(&bound_to(own)),
+    })
+}
+
+fn named(group: &GroupName, is_fresh: bool) -> String {
+    if is_fresh { group.to_string() } else { format!("{group} (sign in again to vote)") }
+}
+
+/// What the nonces of this page's forms are made for.
+fn bound_to(session: &Session) -> String {
+    format!("account {}", session.id)
+}
+
+/// `POST /account/sessions`: ends one session, or all others.
+pub(in crate::http) async fn end(
+    State(app): State<App>,
+    Extension(own): Extension<Arc<Session>>,
+    request: Request,
+) -> Response {
+    let which = match checked(&app, &own, request).await {
+        Ok(which) => which,
+        Err(response) => return response,
+    };
+    let ended = match which.as_deref() {
+        Some("others") => app.hub.end_other_sessions(&own).await,
+        Some(id) => match id.parse() {
+            Ok(id) => app.hub.end_session(&own, id).await,
+            Err(_) => Err(HubError::NotFound("session")),
+        },
+        None => Err(HubError::NotFound("session")),
+    };
+    match ended {
+        // One that is already over is as good as ended.
+        Ok(()) | Err(HubError::NotFound(_)) => redirect("/account"),
+        Err(error) => problem_page(&Problem::from(error)),
+    }
+}
+
+/// `POST /sign-out`
+pub(in crate::http) async fn sign_out(
+    State(app): State<App>,
+    Extension(own): Extension<Arc<Session>>,
+    request: Request,
+) -> Response {
+    if let Err(response) = checked(&app, &own, request).await {
+        return response;
+    }
+    if let Err(error) = app.hub.end_session(&own, own.id).await {
+        return problem_page(&Problem::from(error));
+    }
+    let back = Back { label: "Sign in again", path: "/sign-in".to_owned() };
+    let page = MessagePage::new("You are signed out", "This browser is no longer signed in.", Some(back));
+    let mut response = page_response(StatusCode::OK, &page);
+    response.headers_mut().extend(cookies::delete(cookies::SESSION).map(|cookie| (header::SET_COOKIE, cookie)));
+    response
+}
+
+/// The session that a genuine form of the page names, if it names one; else the page that says why nothing was done.
+async fn checked(app: &App, own: &Session, request: Request) -> Result<Option<String>, Response> {
+    let is_own_page = is_same_origin(request.headers());
+    let body = read_body(request, app).await.map_err(|problem| problem_page(&problem))?;
+    let (mut nonce, mut which) = (String::new(), None);
+    for (name, value) in url::form_urlencoded::parse(&body) {
+        match name.as_ref() {
+            "nonce" => nonce = value.into_owned(),
+            "session" => which = Some(value.into_owned()),
+            _ => {}
+        }
+    }
+    if is_own_page && app.hub.check_form_nonce(&bound_to(own), &nonce) {
+        return Ok(which);
+    }
+    let text = "The page was open for too long, or the form came from elsewhere. Nothing was done.";
+    let back = Back { label: "Open the page again", path: "/account".to_owned() };
+    Err(page_response(StatusCode::FORBIDDEN, &MessagePage::new("Please try again", text, Some(back))))
+}
