@@ -24,8 +24,8 @@ use crate::descriptors;
 use crate::file_stamp::FileStamp;
 use crate::http::{App, Front, RateLimits, Tls, TlsError, TrustedProxies, router, serve, watch_certificate};
 use crate::hub::{
-    Hub, HubSettings, SessionSettings, run_key_check, run_link_log, run_replayer, run_sealing, run_slack_jobs,
-    run_timer, run_uses, settle_sealing,
+    Hub, HubSettings, SessionSettings, Workloads, run_key_check, run_link_log, run_replayer, run_sealing,
+    run_slack_jobs, run_timer, run_uses, settle_sealing,
 };
 use crate::identity::BootstrapToken;
 use crate::links::KeyRing;
@@ -68,6 +68,9 @@ struct Stage {
 /// Why a hub cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// A trusted issuer cannot be called.
+    #[error("trusted_issuers: {0}")]
+    TrustedIssuer(#[from] crate::oidc::ProviderError),
     #[error("cannot listen on {address} (--listen, COUNTERSIGN_LISTEN): {}", listening(cause))]
     Listen {
         address: SocketAddr,
@@ -172,8 +175,8 @@ impl Server {
         let (launcher, dispatching) = Dispatcher::start(context, sending.clone()).await;
         let keepers = spawn_keepers(data, &keys, (key_file, secrets_file), Arc::clone(&store), clock.clone(), &sending);
         let discarding = run_discarder(Arc::clone(&store), clock.clone(), intake.clone());
-        let hub =
-            Arc::new(Hub::new(Arc::clone(&store), clock.clone(), keys, hub_settings, targets, launcher, bootstrap));
+        let hub = Hub::new(Arc::clone(&store), clock.clone(), keys, hub_settings, targets, launcher, bootstrap);
+        let hub = Arc::new(hub.with_workloads(Workloads::new(settings.trusted_issuers.clone())?));
         let app = app(&hub, settings, clock.clone(), connections, &intake);
         let front = front(settings, tls.clone(), connections);
         let intake_tasks = vec![

@@ -78,13 +78,13 @@ impl Analytics {
     }
 
     async fn report(&self, period: &Period, json: bool) -> anyhow::Result<()> {
-        let call = self.client.call(Method::GET, "/v1/analytics/summary")?.query(&period.query());
+        let call = self.client.call(Method::GET, "/v1/analytics/summary").await?.query(&period.query());
         let summary: Value = self.client.send(call).await?.json().await?;
         if json { output::print_exact(format!("{summary:#}\n").as_bytes()) } else { output::print(&describe(&summary)) }
     }
 
     async fn export(&self, period: &Period, bom: bool, file: Option<&PathBuf>, json: bool) -> anyhow::Result<()> {
-        let call = self.client.call(Method::GET, "/v1/analytics/export")?;
+        let call = self.client.call(Method::GET, "/v1/analytics/export").await?;
         let mut call = call.query(&period.query()).query(&[("format", "csv")]);
         if bom {
             call = call.query(&[("bom", "true")]);

@@ -45,7 +45,7 @@ impl Apply {
         }
         let mut manifest: toml::Value = read(&text).with_context(|| format!("cannot read {path}"))?;
         read_templates(&mut manifest, &self.file)?;
-        let call = self.client.call(Method::POST, "/v1/apply")?;
+        let call = self.client.call(Method::POST, "/v1/apply").await?;
         let call = call.query(&[("dry_run", self.dry_run)]).json(&manifest);
         let plan: Value = self.client.send(call).await?.json().await?;
         if self.json {

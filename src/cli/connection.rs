@@ -1,6 +1,7 @@
 //! Calls to the hub: how answers are classified, and how calls are retried while the hub is unreachable or busy.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -10,10 +11,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::caller::{Caller, Source};
 use super::hub_url::{HubUrl, redirect};
 use super::output;
 use super::progress::Progress;
 use crate::delivery::wait_of;
+use crate::identity::is_workload_secret;
 use crate::time::{Clock, SystemClock, Timestamp};
 
 /// The longest answer that is read, in bytes. No hub sends a longer one.
@@ -167,24 +170,51 @@ impl Call {
 #[derive(Debug)]
 pub(super) struct Connection {
     http: reqwest::Client,
-    url: HubUrl,
-    token: SecretString,
+    caller: Caller,
+    /// The caller's secret, or the one that has replaced it. A std lock: never held across an await.
+    secret: RwLock<SecretString>,
     pub(super) pace: Pace,
     /// Whether it was said that the token expires soon: once is enough.
     warned: AtomicBool,
 }
 
 impl Connection {
-    /// A connection to the hub at that URL. Nothing is sent yet.
-    pub(super) fn new(url: HubUrl, token: SecretString, pace: Pace) -> anyhow::Result<Self> {
-        let http = url.http().connect_timeout(pace.answer).build()?;
-        Ok(Self { http, url, token, pace, warned: AtomicBool::new(false) })
+    /// A connection to the caller's hub. Nothing is sent yet.
+    pub(super) fn new(caller: Caller, pace: Pace) -> anyhow::Result<Self> {
+        let http = caller.url.http().connect_timeout(pace.answer).build()?;
+        // What is not a token ends by itself, often: nothing to warn of.
+        let is_token = matches!(caller.source, Source::Token) && !is_workload_secret(caller.secret.expose_secret());
+        let warned = AtomicBool::new(!is_token);
+        let secret = RwLock::new(caller.secret.clone());
+        Ok(Self { http, caller, secret, pace, warned })
     }
 
-    /// Sends a call once.
+    /// The hub's URL.
+    pub(super) const fn url(&self) -> &HubUrl {
+        &self.caller.url
+    }
+
+    /// Sends a call once, and once more with another secret if the first one is over and there can be another.
     pub(super) async fn send(&self, call: &Call) -> Result<Value, CallError> {
-        let request = self.http.request(call.method.clone(), format!("{}{}", self.url, call.path));
-        let mut request = request.bearer_auth(self.token.expose_secret()).timeout(self.pace.answer + call.wait);
+        let answer = self.send_once(call).await;
+        let is_over = matches!(&answer, Err(CallError::Refused(problem)) if problem.code == "unauthenticated");
+        if !is_over {
+            return answer;
+        }
+        match self.caller.renewed().await {
+            Some(Ok(secret)) => {
+                *self.secret.write().unwrap_or_else(PoisonError::into_inner) = secret;
+                self.send_once(call).await
+            }
+            Some(Err(error)) => Err(CallError::InvalidAnswer(format!("{error:#}"))),
+            None => answer,
+        }
+    }
+
+    async fn send_once(&self, call: &Call) -> Result<Value, CallError> {
+        let secret = self.secret.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let request = self.http.request(call.method.clone(), format!("{}{}", self.caller.url, call.path));
+        let mut request = request.bearer_auth(secret.expose_secret()).timeout(self.pace.answer + call.wait);
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
@@ -252,7 +282,8 @@ impl Connection {
                 .map_err(|error| CallError::InvalidAnswer(format!("invalid JSON: {error}")));
         }
         let problem: Problem = serde_json::from_slice(bytes).unwrap_or_default();
-        let problem = Box::new(Problem { status: status.as_u16(), ..problem });
+        let detail = format!("{}{}", problem.detail, self.caller.hint(&problem.code));
+        let problem = Box::new(Problem { status: status.as_u16(), detail, ..problem });
         let busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
         if status.is_server_error() || busy {
             return Err(CallError::Busy { problem, retry_after });
@@ -261,11 +292,11 @@ impl Connection {
     }
 
     fn failure(&self, error: &reqwest::Error) -> CallError {
-        let why = self.url.explain(error);
+        let why = self.caller.url.explain(error);
         if error.is_builder() {
             return CallError::InvalidAnswer(why);
         }
-        CallError::Unreachable { url: self.url.to_string(), why }
+        CallError::Unreachable { url: self.caller.url.to_string(), why }
     }
 }
 

@@ -84,7 +84,7 @@ impl Vote {
         action: &str,
         more: impl IntoIterator<Item = (&'static str, Option<Value>)>,
     ) -> anyhow::Result<()> {
-        let hub = self.client.connect()?;
+        let hub = self.client.connect().await?;
         let answer = self.send(&hub, action, more).await?;
         let request = Shown::read(answer.clone(), Some(self.id))?;
         output::print_answer(self.json, &answer, |_| describe(&request))
@@ -140,6 +140,7 @@ mod tests {
     use axum::body::Bytes;
     use serde_json::json;
 
+    use super::super::caller::Caller;
     use super::super::connection::Pace;
     use super::super::shown::tests::sample;
     use super::*;
@@ -155,7 +156,11 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(serve)).await });
-        (Connection::new(url.parse().unwrap(), "cs_test".to_owned().into(), Pace::default()).unwrap(), posted)
+        (
+            Connection::new(Caller::with_token(url.parse().unwrap(), "cs_test".to_owned().into()), Pace::default())
+                .unwrap(),
+            posted,
+        )
     }
 
     #[tokio::test]

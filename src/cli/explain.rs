@@ -24,7 +24,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let answer = self.client.connect()?.send(&Call::get(path(self.id, "/explain"))).await?;
+        let answer = self.client.connect().await?.send(&Call::get(path(self.id, "/explain"))).await?;
         anyhow::ensure!(answer.get("status").is_some_and(Value::is_string), "the hub's answer is not an explanation");
         output::print_answer(self.json, &answer, |answer| describe(self.id, answer))
     }

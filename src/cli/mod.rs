@@ -1,12 +1,14 @@
 //! The command line: one file or folder for each command. Commands that call a running hub read `COUNTERSIGN_URL` and
-//! `COUNTERSIGN_TOKEN`.
+//! `COUNTERSIGN_TOKEN`, or use the session of `countersign login`.
 
 mod analytics;
 mod apply;
 mod backup;
 mod bench;
+mod caller;
 mod client;
 mod connection;
+mod credentials;
 mod decide;
 mod demo;
 mod endpoint;
@@ -15,6 +17,8 @@ mod exit;
 mod explain;
 mod hub_url;
 mod keys;
+mod login;
+mod oauth;
 mod output;
 mod pages;
 mod progress;
@@ -28,6 +32,7 @@ mod telemetry;
 mod template;
 mod token;
 mod waiting;
+mod workload;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
@@ -46,6 +51,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 Try it:     countersign demo                   a hub with a sample policy, and a page with its cards
 Run it:     countersign serve                  keeps all data in ./countersign-data
 Set it up:  countersign apply -f hub.toml      groups, people, resources, endpoints
+Sign in:    countersign login URL              in your browser; all commands then use that session
 Use it:     countersign exec --resource orders-db -- psql -c 'delete from carts'
                                                waits for approval, then runs the approved command"
 )]
@@ -78,6 +84,12 @@ enum Command {
     Template(template::Template),
     /// Create, list, rotate and revoke API tokens
     Token(token::Token),
+    /// Sign in to a hub in your browser
+    Login(login::Login),
+    /// Sign out of a hub
+    Logout(login::Logout),
+    /// Show as whom you call which hub, and until when
+    Whoami(login::Whoami),
     /// Make a link with which a person can sign in once
     SignInLink(sign_in_link::SignInLink),
     /// Link your Slack account
@@ -131,6 +143,9 @@ pub fn main() -> ExitCode {
             Command::Endpoint(command) => command.run().await,
             Command::Template(command) => command.run().await,
             Command::Token(command) => command.run().await,
+            Command::Login(command) => done(command.run().await),
+            Command::Logout(command) => done(command.run().await),
+            Command::Whoami(command) => done(command.run().await),
             Command::SignInLink(command) => done(command.run().await),
             Command::Slack(command) => done(command.run().await),
             Command::Keys(command) => done(command.run()),

@@ -28,7 +28,7 @@ pub(super) struct SignInLink {
 impl SignInLink {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let body = json!({"person": self.person, "admin": self.admin});
-        let call = self.client.call(Method::POST, "/v1/sign-in-links")?.json(&body);
+        let call = self.client.call(Method::POST, "/v1/sign-in-links").await?.json(&body);
         let made: Value = self.client.send(call).await?.json().await?;
         output::print_answer(self.json, &made, |made| {
             let admin = if self.admin { " and become an admin" } else { "" };

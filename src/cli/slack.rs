@@ -42,7 +42,7 @@ impl Slack {
 
 impl Link {
     async fn run(self) -> anyhow::Result<()> {
-        let call = self.client.call(Method::POST, "/v1/me/chat-identities")?.json(&json!({"code": self.code}));
+        let call = self.client.call(Method::POST, "/v1/me/chat-identities").await?.json(&json!({"code": self.code}));
         let linked: Value = self.client.send(call).await?.json().await?;
         output::print_answer(self.json, &linked, |linked| {
             let text = |name: &str| one_line(linked.get(name).and_then(Value::as_str).unwrap_or_default());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use reqwest::Method;
+use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
 use super::client::Client;
@@ -40,12 +41,20 @@ enum What {
     Rotate(Rotate),
     /// Delete a token; all its secrets are invalid at once
     Revoke(Revoke),
+    /// Exchange this pipeline's ID token for a short-lived token of the hub, and print its secret
+    Exchange,
 }
 
 impl Token {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let hub = self.client.connect()?;
+        if matches!(self.what, What::Exchange) {
+            let secret = self.client.exchange().await?;
+            output::print_exact(format!("{}\n", secret.expose_secret()).as_bytes())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let hub = self.client.connect().await?;
         match self.what {
+            What::Exchange => {}
             What::Create(create) => create.run(&hub).await?,
             What::List(list) => list.run(&hub).await?,
             What::Rotate(rotate) => rotate.run(&hub).await?,

@@ -6,13 +6,14 @@ use crate::unicode::unwrapped;
 /// The prefix of all settings except `REVIEW_TIMEOUT_SEC`.
 const PREFIX: &str = "COUNTERSIGN_";
 /// All variables with the prefix, so that a misspelt one is detected.
-const VARIABLES: [&str; 32] = [
+const VARIABLES: [&str; 33] = [
     "COUNTERSIGN_ADMIN_TOKEN",
     "COUNTERSIGN_ALLOW_TARGETS",
     "COUNTERSIGN_CONFIG",
     "COUNTERSIGN_DATABASE_URL",
     "COUNTERSIGN_DATA_DIR",
     "COUNTERSIGN_DELIVERY_TIMEOUT_SEC",
+    "COUNTERSIGN_ID_TOKEN",
     "COUNTERSIGN_LISTEN",
     "COUNTERSIGN_LOG",
     "COUNTERSIGN_LOG_FORMAT",

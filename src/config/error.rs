@@ -36,4 +36,7 @@ pub enum SettingsError {
         /// The known variables.
         hint: String,
     },
+    /// A trusted issuer that would trust too many, or cannot be used.
+    #[error("{0}")]
+    TrustedIssuer(String),
 }

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
 use super::error::SettingsError;
+use super::trusted_issuers::IssuerEntry;
 use super::values;
 use super::values::{LogFormat, MAX_DELIVERY_SECONDS, MAX_GROUPS_AGE, MAX_SESSION_SECONDS, Scopes};
 use crate::approval::MAX_TIMEOUT_SECONDS;
@@ -52,6 +53,7 @@ pub(super) struct SettingsFile {
     pub(super) tls_cert: Option<PathBuf>,
     #[serde(deserialize_with = "path")]
     pub(super) tls_key: Option<PathBuf>,
+    pub(super) trusted_issuers: Vec<IssuerEntry>,
     #[serde(deserialize_with = "rate")]
     pub(super) rate_limit_address: Option<u32>,
     #[serde(deserialize_with = "rate")]

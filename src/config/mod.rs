@@ -8,6 +8,7 @@ mod file;
 mod identity;
 mod network;
 mod oidc;
+mod trusted_issuers;
 mod values;
 
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ use secrecy::SecretString;
 use self::file::SettingsFile;
 use crate::approval::DEFAULT_TIMEOUT_SECONDS;
 use crate::delivery::AllowTarget;
+use crate::identity::workload::TrustedIssuer;
 
 pub use self::args::{ADMIN_TOKEN_VARIABLE, SettingsArgs};
 pub use self::error::SettingsError;
@@ -58,6 +60,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     pub identity: IdentitySettings,
     pub network: NetworkSettings,
+    /// The issuers of the tokens that pipelines exchange.
+    pub trusted_issuers: Vec<TrustedIssuer>,
     /// The OpenID provider through which people sign in.
     pub oidc: Option<OidcSettings>,
 }
@@ -84,9 +88,12 @@ impl Settings {
         let network = NetworkSettings::resolve(args.network, &file)?;
         let identity = IdentitySettings::resolve(args.identity, &file);
         let allow_targets = args.allow_targets.map(|lists| lists.into_iter().flat_map(|list| list.0).collect());
+        let public_url = args.public_url.or(file.public_url);
+        let trusted_issuers = trusted_issuers::check(file.trusted_issuers, public_url.as_deref())
+            .map_err(SettingsError::TrustedIssuer)?;
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080))),
-            public_url: args.public_url.or(file.public_url),
+            public_url,
             database_url: args.database_url.or(file.database_url).map(Into::into),
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| PathBuf::from("countersign-data")),
             secrets_key_file: args.secrets_key_file.or(file.secrets_key_file),
@@ -101,6 +108,7 @@ impl Settings {
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
             identity,
             network,
+            trusted_issuers,
             oidc,
         })
     }

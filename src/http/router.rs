@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::access::{Access, Guard, guard, guard_page};
 use super::problem::INTERNAL;
 use super::rate_limit::gate;
-use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, pages, scim};
+use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, oauth, pages, scim};
 use crate::codes::Code;
 use crate::identity::Right;
 use crate::trace::TraceContext;
@@ -31,6 +31,7 @@ pub fn routes() -> Vec<Route> {
     [
         public(),
         sign_in(),
+        devices(),
         requests(),
         grants(),
         configuration(),
@@ -141,6 +142,28 @@ fn sign_in() -> Vec<Route> {
         route(get, "/account", Access::Session, account::show),
         route(post, "/account/sessions", Access::Session, account::end),
     ]
+}
+
+/// How programs get a session or a token, and what they are told about theirs.
+fn devices() -> Vec<Route> {
+    use api::me;
+    use oauth::{device, exchange};
+    use pages::device as page;
+
+    vec![
+        small(route(MethodFilter::POST, "/v1/device/authorize", Access::Open, device::authorize)),
+        small(route(MethodFilter::POST, "/v1/device/token", Access::Open, device::token)),
+        small(route(MethodFilter::POST, "/v1/token", Access::Open, exchange::exchange)),
+        route(MethodFilter::GET, "/device", Access::Session, page::show),
+        route(MethodFilter::POST, "/device", Access::Session, page::decide),
+        get("/v1/me", Right::Participate, me::show),
+        delete("/v1/me/session", Right::Participate, me::sign_out),
+    ]
+}
+
+/// A route whose body is read before the hub knows who calls, and so has to be small.
+fn small(route: Route) -> Route {
+    Route { handler: route.handler.layer(DefaultBodyLimit::max(oauth::MAX_FORM)), ..route }
 }
 
 fn requests() -> Vec<Route> {

@@ -7,7 +7,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Hub, HubError};
 use crate::approval::Digest;
-use crate::identity::{Principal, SecretForm, SessionKind, Token, digest_of_secret, form_of_secret, is_session_secret};
+use crate::identity::{
+    Principal, SecretForm, SessionKind, Token, digest_of_secret, form_of_secret, is_session_secret, is_workload_secret,
+};
 use crate::store::tokens::{self, Credential};
 use crate::store::{StoreError, sessions};
 use crate::time::Timestamp;
@@ -56,7 +58,7 @@ impl Hub {
         if let Some(end) = valid_until.filter(|end| now >= *end) {
             return Ok(Authentication::Expired(end));
         }
-        if self.token_uses.note(token.id, now) {
+        if self.token_uses.note(token.id, now) && !is_workload_secret(secret) {
             warn_of_end(&token, valid_until, now);
         }
         Ok(Authentication::Known { principal: Principal::Token(token), valid_until })

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::config::compiled_rules::RuleBooks;
 use super::config::compiled_schemas::ContextSchemas;
+use super::identity::{DevicePolls, Workloads};
 use super::key_check::KeyCheck;
 use super::requests::link_log::LinkLog;
 use super::retries::{Retries, Task};
@@ -73,6 +74,8 @@ pub struct Hub {
     pub(super) link_log: LinkLog,
     pub(super) token_uses: Uses<TokenId>,
     pub(super) session_uses: Uses<SessionId>,
+    pub(super) device_polls: DevicePolls,
+    pub(super) workloads: Workloads,
     pub(super) key_check: KeyCheck,
     pub(super) sealing_check: SealingCheck,
     pub(super) retries: Retries<Task>,
@@ -104,11 +107,18 @@ impl Hub {
             link_log: LinkLog::default(),
             token_uses: Uses::new(TOKEN_USES),
             session_uses: Uses::new(SESSION_USES),
+            device_polls: DevicePolls::default(),
+            workloads: Workloads::default(),
             key_check: KeyCheck::default(),
             sealing_check: SealingCheck::default(),
             retries: Retries::default(),
             replay_retries: Retries::default(),
         }
+    }
+
+    /// The same, which also accepts tokens of these workloads' platforms.
+    pub fn with_workloads(self, workloads: Workloads) -> Self {
+        Self { workloads, ..self }
     }
 
     /// The current time by the hub's clock.

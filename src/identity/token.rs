@@ -15,6 +15,8 @@ use crate::time::Timestamp;
 const PREFIX: &str = "cs_";
 /// What the secret of a session begins with.
 const SESSION_PREFIX: &str = "css_";
+/// What the short-lived secret of a workload begins with.
+const WORKLOAD_PREFIX: &str = "csw_";
 /// Characters of the random part: 256 bits in base64url (RFC 4648 §5).
 const RANDOM: usize = 43;
 /// Characters of the checksum: a CRC-32 in base 62.
@@ -64,6 +66,11 @@ pub fn new_session_secret() -> String {
     new_secret(SESSION_PREFIX)
 }
 
+/// A new secret of a workload's token: like that of a token, with a prefix of its own.
+pub fn new_workload_secret() -> String {
+    new_secret(WORKLOAD_PREFIX)
+}
+
 fn new_secret(prefix: &str) -> String {
     let text = format!("{prefix}{}", random::secret_text());
     let checksum = checksum(&text);
@@ -73,6 +80,11 @@ fn new_secret(prefix: &str) -> String {
 /// Whether a secret can only be that of a session.
 pub fn is_session_secret(secret: &str) -> bool {
     secret.starts_with(SESSION_PREFIX)
+}
+
+/// Whether a secret can only be one of a workload, which is valid for minutes: nobody has to be told that it ends.
+pub fn is_workload_secret(secret: &str) -> bool {
+    secret.starts_with(WORKLOAD_PREFIX)
 }
 
 /// What a text can be, by its form alone.
@@ -88,7 +100,8 @@ pub enum SecretForm {
 
 /// What `secret` can be, by its form alone.
 pub fn form_of_secret(secret: &str) -> SecretForm {
-    let prefix = if is_session_secret(secret) { SESSION_PREFIX } else { PREFIX };
+    let others = [SESSION_PREFIX, WORKLOAD_PREFIX];
+    let prefix = others.into_iter().find(|prefix| secret.starts_with(prefix)).unwrap_or(PREFIX);
     let is_ours = secret.len() == prefix.len() + RANDOM + CHECKSUM && secret.starts_with(prefix) && secret.is_ascii();
     match secret.split_at_checked(prefix.len() + RANDOM) {
         Some((text, sum)) if is_ours && sum == checksum(text) => SecretForm::Checked,
@@ -147,6 +160,8 @@ mod tests {
         assert_eq!(form_of_secret(&new_token_secret()), SecretForm::Checked);
         assert_eq!(form_of_secret(&new_session_secret()), SecretForm::Checked);
         assert!(is_session_secret(&new_session_secret()) && !is_session_secret(&new_token_secret()));
+        assert_eq!(form_of_secret(&new_workload_secret()), SecretForm::Checked);
+        assert!(is_workload_secret(&new_workload_secret()) && !is_workload_secret(&new_token_secret()));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod configuration;
 mod connection;
 pub mod deliveries;
 pub mod delivery_log;
+pub mod devices;
 mod dialect;
 pub mod drafts;
 pub mod endpoints;
@@ -68,6 +69,7 @@ pub mod transport;
 mod tx;
 mod unreadable;
 pub mod votes;
+pub mod workloads;
 mod writer;
 
 pub use checkpoint::run_checkpoints;

@@ -72,7 +72,7 @@ async fn an_invalid_setting_is_named() {
     }
     let mut command = list("http://127.0.0.1:1");
     command.env("COUNTERSIGN_TOKEN", " ");
-    assert!(end(command).await.err.contains("no token: set COUNTERSIGN_TOKEN"));
+    assert!(end(command).await.err.contains("no token, and no sign-in to http://127.0.0.1:1: run `countersign login"));
 }
 
 #[tokio::test]

@@ -2,11 +2,14 @@
 
 mod claims;
 mod commands;
+mod device;
 mod links;
+mod login_command;
 mod oidc;
 mod rights;
 mod sessions;
 mod tokens;
+mod workload;
 
 use reqwest::Method;
 use serde_json::Value;

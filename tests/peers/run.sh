@@ -60,6 +60,7 @@ field() { node -p "JSON.parse(require('node:fs').readFileSync(process.argv[1])).
 hub=$(field hub)
 receiver=$(field receiver)
 echo "Slack: $(.venv/bin/python slack.py sign "$hub" "$(field token)")"
+echo "device login: $(node device.mjs "$hub" "$(field token)" "$shots")"
 echo "SCIM: $(.venv/bin/python scim.py "$hub" "$(field token)")"
 echo "guardrails: $(.venv/bin/python guardrails/run.py "$hub" "$(field token)")"
 echo "schemas, Node: $(node schemas.mjs "$hub" "${messages[@]}")"

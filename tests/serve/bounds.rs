@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign::config::RateSettings;
-use countersign::hub::MAX_WAIT;
+use countersign::hub::{self, MAX_WAIT};
 use countersign::server::UNAUTHENTICATED;
 use countersign::{descriptors, http};
 use reqwest::Method;
@@ -39,6 +39,11 @@ fn rows() -> Vec<(&'static str, String)> {
         ("head of a request, and time between two", seconds(http::HEAD_TIME)),
         ("body", format!("{} bytes", number(http::MAX_BODY))),
         ("body of `POST /v1/apply`", format!("{} bytes", number(http::MAX_MANIFEST))),
+        ("body of `POST /v1/device/…` and `POST /v1/token`", format!("{} bytes", number(http::MAX_FORM))),
+        ("devices that wait for their person, of one address", hub::MAX_DEVICES_OF_ADDRESS.to_string()),
+        ("devices that wait for their person", number(hub::MAX_DEVICES as usize)),
+        ("workloads with a token", number(hub::MAX_WORKLOADS as usize)),
+        ("valid secrets of one workload", number(hub::MAX_WORKLOAD_SECRETS as usize)),
         ("time for a body", seconds(http::BODY_TIME)),
         ("bodies of Slack's calls before their signature is checked", format!("{UNAUTHENTICATED} at a time")),
         ("answers that a caller does not read", format!("{} without progress", seconds(http::READ_TIME))),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use countersign::config::{IdentitySettings, LogFormat, NetworkSettings, OidcSettings, Settings};
 use countersign::delivery::RetrySchedule;
+use countersign::identity::workload::TrustedIssuer;
 use countersign::server::Server;
 use countersign::time::{Clock, ManualClock, Timestamp};
 use reqwest::Method;
@@ -31,6 +32,7 @@ pub(crate) struct Options {
     pub(crate) delivery_timeout_sec: u32,
     pub(crate) identity: IdentitySettings,
     pub(crate) network: NetworkSettings,
+    pub(crate) trusted_issuers: Vec<TrustedIssuer>,
     pub(crate) oidc: Option<OidcSettings>,
 }
 
@@ -42,6 +44,7 @@ impl Default for Options {
             delivery_timeout_sec: 5,
             identity: IdentitySettings::default(),
             network: NetworkSettings::default(),
+            trusted_issuers: Vec::new(),
             oidc: None,
         }
     }
@@ -116,6 +119,7 @@ impl TestHub {
             log_format: LogFormat::Text,
             identity: options.identity,
             network: options.network,
+            trusted_issuers: options.trusted_issuers,
             oidc: options.oidc,
         };
         let schedule = RetrySchedule { attempts: 4, ..RetrySchedule::default() };

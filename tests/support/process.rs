@@ -32,6 +32,8 @@ impl HubProcess {
         let mut command = Command::new(name);
         command
             .current_dir(folder)
+            // Not the sign-ins of the person who runs the tests.
+            .env("XDG_CONFIG_HOME", folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -103,6 +103,7 @@ impl Demo {
             identity: IdentitySettings::default(),
             network: NetworkSettings::default(),
             oidc: None,
+            trusted_issuers: Vec::new(),
         })
     }
 

@@ -73,7 +73,7 @@ struct EndpointArgs {
 
 impl Endpoint {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let hub = self.client.connect()?;
+        let hub = self.client.connect().await?;
         match self.what {
             What::List(list) => list.run(&hub).await?,
             What::Show(one) => show::show(&hub, &one, Call::get(one.path(&hub, "").await?)).await?,

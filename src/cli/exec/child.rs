@@ -16,6 +16,7 @@ use super::plan::Runnable;
 use crate::cli::client::TOKEN_VARIABLE;
 use crate::cli::progress::Progress;
 use crate::cli::signals::{EndSignal, Signals};
+use crate::cli::workload::ID_TOKEN_VARIABLE;
 use crate::config::ADMIN_TOKEN_VARIABLE;
 
 /// How long to wait for more output after the command ended, when a process that it left behind keeps the pipe open.
@@ -44,8 +45,8 @@ impl NotStarted {
     }
 }
 
-/// Variables that hold tokens of the hub.
-const TOKENS: [&str; 2] = [TOKEN_VARIABLE, ADMIN_TOKEN_VARIABLE];
+/// Variables that hold tokens of the hub, or what is exchanged for one.
+const TOKENS: [&str; 3] = [TOKEN_VARIABLE, ID_TOKEN_VARIABLE, ADMIN_TOKEN_VARIABLE];
 
 /// A command, not started. It inherits this process's environment without the hub's tokens: the hub keeps the command's
 /// output, which could contain them, and the approval does not cover calls to the hub.

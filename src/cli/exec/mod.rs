@@ -128,7 +128,7 @@ impl Exec {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let progress = Progress::new(self.json);
         let mut summary = RunSummary::default();
-        let result = match self.client.connect() {
+        let result = match self.client.connect().await {
             Ok(hub) => self.carry_out(&hub, &progress, &mut summary).await,
             Err(error) => Err(Stopped::Usage(format!("{error:#}"))),
         };

@@ -78,7 +78,7 @@ impl Create {
             timeout: self.timeout,
             requester: self.requester.as_ref(),
         };
-        let hub = client.connect()?;
+        let hub = client.connect().await?;
         let call = Call::post("/v1/requests", body(&input)).with_idempotency_key();
         let answer = hub.send_with_retries(&call, hub.pace.asking, &Progress::new(self.json)).await?;
         let request = Shown::read(answer.clone(), None).context("the request may have been created nevertheless")?;

@@ -55,7 +55,7 @@ pub(super) struct List {
 
 impl List {
     pub(super) async fn run(&self, client: &Client) -> anyhow::Result<()> {
-        let page = self.paging.read(&client.connect()?, "/v1/requests", self.filters()).await?;
+        let page = self.paging.read(&client.connect().await?, "/v1/requests", self.filters()).await?;
         output::print_answer(self.json, &page, describe)
     }
 

@@ -75,13 +75,13 @@ impl Request {
             What::Create(create) => create.run(&self.client).await?,
             What::List(list) => list.run(&self.client).await?,
             What::Show(args) => {
-                let answer = self.client.connect()?.send(&Call::get(path(args.id, ""))).await?;
+                let answer = self.client.connect().await?.send(&Call::get(path(args.id, ""))).await?;
                 print(args.json, args.id, &answer)?;
             }
             What::Wait(args) => return self.wait(args).await,
             What::Cancel(Cancel { args, reason }) => {
                 let call = Call::post(path(args.id, "/cancel"), json!({"reason": reason}));
-                let answer = self.client.connect()?.send(&call).await?;
+                let answer = self.client.connect().await?.send(&call).await?;
                 print(args.json, args.id, &answer)?;
             }
         }
@@ -89,7 +89,7 @@ impl Request {
     }
 
     async fn wait(&self, args: &RequestArgs) -> anyhow::Result<ExitCode> {
-        let hub = self.client.connect()?;
+        let hub = self.client.connect().await?;
         let progress = Progress::new(args.json);
         let code = match decided(&hub, args.id, &progress).await {
             Ok((request, answer)) => {

@@ -56,12 +56,12 @@ impl Template {
         match self.what {
             What::Check(check) => return check.run(),
             What::Preview(preview) => return preview.run(),
-            What::List(list) => list.run(&hub()?).await?,
-            What::Show(show) => show.run(&hub()?).await?,
-            What::Set(set) => return set.run(&hub()?).await,
-            What::Delete(delete) => delete.run(&hub()?).await?,
-            What::Versions(versions) => versions.run(&hub()?).await?,
-            What::Restore(restore) => restore.run(&hub()?).await?,
+            What::List(list) => list.run(&hub().await?).await?,
+            What::Show(show) => show.run(&hub().await?).await?,
+            What::Set(set) => return set.run(&hub().await?).await,
+            What::Delete(delete) => delete.run(&hub().await?).await?,
+            What::Versions(versions) => versions.run(&hub().await?).await?,
+            What::Restore(restore) => restore.run(&hub().await?).await?,
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -3,6 +3,7 @@
 
 pub(super) mod account;
 mod decision;
+pub(super) mod device;
 mod home;
 mod layout;
 mod message;

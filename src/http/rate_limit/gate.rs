@@ -30,7 +30,7 @@ pub(in crate::http) async fn gate(State(app): State<App>, request: Request, next
 fn is_for_people(request: &Request) -> bool {
     let is_form = || media_type(request.headers()).is_some_and(|kind| kind == "application/x-www-form-urlencoded");
     let path = request.uri().path();
-    let is_page = ["/c/", "/sign-in", "/account"].iter().any(|start| path.starts_with(start));
+    let is_page = ["/c/", "/sign-in", "/account", "/device"].iter().any(|start| path.starts_with(start));
     is_page && !path.ends_with("/seen") && (request.method() == Method::GET || is_form())
 }
 

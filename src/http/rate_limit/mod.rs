@@ -80,6 +80,19 @@ impl RateLimits {
         table.count(&client, self.clock.now()).map_err(|wait| self.refuse(client, "failed attempts", wait))
     }
 
+    /// Whether another attempt to prove something may be made from there: without this, the right guess would be let through
+    /// after any number of wrong ones.
+    ///
+    /// # Errors
+    /// When there were too many failures.
+    pub(super) fn may_attempt(&self, client: Counted) -> Result<(), Problem> {
+        let Some((client, table)) = client.zip(self.failures.as_ref()) else { return Ok(()) };
+        match table.wait(&client, self.clock.now()) {
+            Some(wait) => Err(self.refuse(client, "failed attempts", wait)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a token from there may be looked up. While an address has used up its quota, only tokens that were valid
     /// not long ago are.
     ///

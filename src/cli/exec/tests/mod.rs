@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::approval::Payload;
+use crate::cli::caller::Caller;
 use crate::cli::connection::Pace;
 use crate::cli::progress::tests::recording;
 use crate::cli::request::{RequestInput, body};
@@ -126,7 +127,7 @@ async fn hub(script: &Arc<Script>) -> (Connection, tokio::task::JoinHandle<std::
     let url = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(serve).with_state(Arc::clone(script));
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    (Connection::new(url.parse().unwrap(), "cs_test".to_owned().into(), PACE).unwrap(), server)
+    (Connection::new(Caller::with_token(url.parse().unwrap(), "cs_test".to_owned().into()), PACE).unwrap(), server)
 }
 
 async fn exec(script: &Arc<Script>, plan: &ExecPlan, json: bool) -> ExecResult {
