@@ -6,13 +6,14 @@ use crate::unicode::unwrapped;
 /// The prefix of all settings except `REVIEW_TIMEOUT_SEC`.
 const PREFIX: &str = "COUNTERSIGN_";
 /// All variables with the prefix, so that a misspelt one is detected.
-const VARIABLES: [&str; 33] = [
+const VARIABLES: [&str; 34] = [
     "COUNTERSIGN_ADMIN_TOKEN",
     "COUNTERSIGN_ALLOW_TARGETS",
     "COUNTERSIGN_CONFIG",
     "COUNTERSIGN_DATABASE_URL",
     "COUNTERSIGN_DATA_DIR",
     "COUNTERSIGN_DELIVERY_TIMEOUT_SEC",
+    "COUNTERSIGN_GROUPS_MAX_AGE",
     "COUNTERSIGN_ID_TOKEN",
     "COUNTERSIGN_LISTEN",
     "COUNTERSIGN_LOG",
@@ -89,10 +90,23 @@ fn is_service_variable(name: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::Args;
+
     use super::*;
 
     fn checked(name: &str, value: &str) -> Result<(), String> {
         check([(name.to_owned(), value.to_owned())].into_iter()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_setting_may_be_set() {
+        let settings = crate::config::SettingsArgs::augment_args(clap::Command::new("serve"));
+        let names: Vec<String> =
+            settings.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())).collect();
+        assert!(names.iter().any(|name| name == "COUNTERSIGN_LISTEN"));
+        for name in names {
+            assert_eq!(checked(&name, "x"), Ok(()));
+        }
     }
 
     #[test]

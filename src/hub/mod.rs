@@ -36,8 +36,8 @@ pub use analytics::ReportFilter;
 pub use apply_plan::{ApplyPlan, ConfigChange, Unnamed, Verb};
 pub use authentication::{Authentication, run_uses};
 pub use config::{
-    BoundAccount, ChatIdentities, GroupInput, LinkCode, Manifest, MembersInput, NewToken, PersonInput, ResourceInput,
-    ResourceView, RotateTokenInput, TokenInput, TokenView,
+    BoundAccount, ChatIdentities, ClaimMember, GroupInput, GroupView, LinkCode, Manifest, MembersInput, NewToken,
+    PersonInput, ResourceInput, ResourceView, RotateTokenInput, TokenInput, TokenView,
 };
 pub use endpoints::{
     AuthView, CertificateView, DeliveryDetail, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView,

@@ -82,6 +82,27 @@ pub async fn replace(
     Ok(moved)
 }
 
+/// The people who are in the group by claims, in order, each with the time until which that is fresh.
+///
+/// # Errors
+/// When the database fails or a row cannot be read.
+pub async fn members(
+    session: &mut Session,
+    group: &GroupName,
+    limit: u32,
+) -> Result<Vec<(Email, Timestamp)>, StoreError> {
+    #[derive(sqlx_macros::FromRow)]
+    struct MemberRow {
+        person: String,
+        signed_in_at: i64,
+    }
+    let sql = "SELECT v.person, MAX(v.signed_in_at) AS signed_in_at FROM group_claims c
+        JOIN claim_values v ON v.value = c.value WHERE c.group_name = $1 GROUP BY v.person ORDER BY v.person LIMIT $2";
+    let rows: Vec<MemberRow> = session.fetch_all(sql, args![group, limit]).await?;
+    let read = |row: MemberRow| Ok((parse_person(&row.person)?, session.max_age().end(row.signed_in_at)));
+    Ok(session.unreadable().convert_some(rows, read))
+}
+
 /// Some of the people whose last sign-in was before this time.
 ///
 /// # Errors
@@ -93,12 +114,12 @@ pub async fn signed_in_before(session: &mut Session, before: Timestamp, limit: u
     }
     let sql = "SELECT person FROM claim_values WHERE signed_in_at < $1 ORDER BY signed_in_at, person LIMIT $2";
     let rows: Vec<PersonRow> = session.fetch_all(sql, args![before, limit]).await?;
-    let read = |row: PersonRow| {
-        let person = &row.person;
-        person.parse().map_err(|cause| StoreError::inconsistent("claim_values", "person", person, cause))
-    };
-    let people: BTreeSet<Email> = session.unreadable().convert_some(rows, read).into_iter().collect();
-    Ok(people.into_iter().collect())
+    let people: Vec<Email> = session.unreadable().convert_some(rows, |row| parse_person(&row.person));
+    Ok(BTreeSet::from_iter(people).into_iter().collect())
+}
+
+fn parse_person(person: &str) -> Result<Email, StoreError> {
+    person.parse().map_err(|cause| StoreError::inconsistent("claim_values", "person", person, cause))
 }
 
 /// The groups that the person is in by claims.

@@ -24,9 +24,13 @@ impl MaxAge {
         self.0.store(age.as_secs(), Ordering::Relaxed);
     }
 
+    /// Until when a sign-in at this time makes a fresh member.
+    pub(super) fn end(&self, signed_in_at: i64) -> Timestamp {
+        Timestamp::from_micros(signed_in_at) + Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+
     /// The membership by a claim of the sign-in at this time; without one, the person is listed.
     pub(super) fn membership(&self, signed_in_at: Option<i64>) -> Membership {
-        let age = Duration::from_secs(self.0.load(Ordering::Relaxed));
-        signed_in_at.map_or(Membership::Listed, |at| Membership::Until(Timestamp::from_micros(at) + age))
+        signed_in_at.map_or(Membership::Listed, |at| Membership::Until(self.end(at)))
     }
 }

@@ -244,6 +244,9 @@ on_both! {
         assert_eq!(hub.put("/v1/groups/dba", &input).await.expect(200), dba);
         assert_eq!(hub.get("/v1/groups/dba").await.expect(200), dba);
         assert_eq!(hub.get("/v1/groups").await.expect(200)["items"], json!([dba]));
+        hub.signs_in("fay", &["db-admins", "db-leads"]).await;
+        let by_claim = json!([{"person": "fay@example.com", "fresh_until": "2026-11-22T00:00:00.000000Z"}]);
+        assert_eq!(hub.get("/v1/groups/dba").await.expect(200)["by_claim"], by_claim);
         let plan = hub.post("/v1/apply", &json!({"groups": {"dba": input}})).await.expect(200);
         assert_eq!(plan["changes"][0]["verb"], "keep");
         let listed = hub.put("/v1/groups/dba/members", &json!({"members": ["erik@example.com"]})).await.expect(200);
@@ -279,6 +282,10 @@ on_both! {
         hub.put("/v1/groups/dba", &json!({"from_claim": ["group 7"]})).await.expect(200);
         let refused = hub.post("/v1/requests", &json!({"resource": "orders", "command": "x"})).await;
         assert_eq!(refused.problem(422), "unsatisfiable");
+        hub.put("/v1/groups/dba", &json!({"from_claim": ["group 7", "a\u{fffd}b"]})).await.expect(200);
+        hub.signs_in("dana", &["a\u{0}b"]).await;
+        let refused = hub.post("/v1/requests", &json!({"resource": "orders", "command": "x"})).await;
+        assert_eq!(refused.problem(422), "unsatisfiable", "a character that the store replaces makes no other value");
         hub.signs_in("dana", &["group 7"]).await;
         let request = hub.ask("orders", "x").await;
         hub.votes(&request, "approve", "dana").await.expect(200);

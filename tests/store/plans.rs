@@ -13,7 +13,7 @@ use super::statements::{self, Statement};
 use crate::support::{Database, TestHub, on_both};
 
 /// Tables that grow with use.
-const GROWING: [&str; 13] = [
+const GROWING: [&str; 14] = [
     "requests",
     "request_groups",
     "revisions",
@@ -26,6 +26,7 @@ const GROWING: [&str; 13] = [
     "reviews",
     "audit_entries",
     "group_members",
+    "claim_values",
     "people",
 ];
 /// The most rows that one statement may read or sort: a page of the longest list, with the rows that belong to it.
@@ -100,6 +101,35 @@ on_both! {
         let ran = statements::during(&url, query_timers(&hub)).await;
         faults.extend(all_faults("timers", &ran));
         faults.extend(TIMERS.iter().flat_map(|index| missing_index("timers", index, &ran)));
+        assert_eq!(faults, Vec::<String>::new(), "\n{}", faults.join("\n"));
+    }
+
+    async fn memberships_of_a_voter_cost_the_same_for_any_number_of_sign_ins(database: Database) {
+        statements::listen();
+        let hub = TestHub::start(database).await.with_policy().await;
+        let request = hub.ask("orders", "x").await;
+        hub.put("/v1/groups/dba", &json!({"members": [], "from_claim": ["everyone", "db-admins"]})).await.expect(200);
+        hub.server.hub().run_due().await.unwrap();
+        let url = hub.database.url.clone();
+        let signed_in = hub.now().as_micros();
+        let (database, _) = hub.stop().await;
+        let numbers = "WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < 20000)";
+        Database::run(&url, format!("INSERT INTO claim_values (person, value, signed_in_at) {numbers}
+            SELECT 'p' || CAST(i AS TEXT) || '@example.com', 'everyone', {signed_in} FROM numbers")).await;
+        if url.starts_with("postgres") {
+            Database::run(&url, "VACUUM ANALYZE".to_owned()).await;
+        }
+        statements::report_plans(&url).await;
+        let hub = TestHub::start(database).await;
+        let ran = statements::during(&url, async {
+            let input = json!({"name": "p7", "scope": "approver", "person": "p7@example.com"});
+            let p7 = hub.post("/v1/tokens", &input).await.expect(201)["secret"].as_str().unwrap().to_owned();
+            let waiting = hub.send(hub.call(reqwest::Method::GET, "/v1/requests?waiting_for=me").bearer_auth(&p7)).await;
+            assert_eq!(waiting.expect(200)["items"][0]["id"], request["id"]);
+            hub.server.hub().record_claims("p8@example.com".parse().unwrap(), ["everyone".to_owned()].into()).await.unwrap();
+            assert_eq!(hub.vote(&request, "approve", "p8@example.com").await.expect(200)["status"], "approved");
+        }).await;
+        let faults = all_faults("a vote", &ran);
         assert_eq!(faults, Vec::<String>::new(), "\n{}", faults.join("\n"));
     }
 

@@ -8,7 +8,7 @@ use super::{Answer, Paging};
 use crate::approval::GroupName;
 use crate::http::App;
 use crate::http::extract::{Body, Caller, Params, Segment};
-use crate::hub::{GroupInput, MembersInput, Page};
+use crate::hub::{GroupInput, GroupView, MembersInput, Page};
 use crate::store::groups::Group;
 
 /// `PUT /v1/groups/{name}`
@@ -36,7 +36,7 @@ pub(in crate::http) async fn show(
     State(app): State<App>,
     Caller(caller): Caller,
     Segment(name): Segment<GroupName>,
-) -> Answer<Json<Group>> {
+) -> Answer<Json<GroupView>> {
     Ok(Json(app.hub.group(&caller, &name).await?))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::approval::{Absence, Email, GroupName, limits};
@@ -13,13 +13,15 @@ use crate::identity::{Principal, Right, Scope};
 use crate::store::groups::Group;
 use crate::store::people::Person;
 use crate::store::scim::users;
-use crate::store::{Session, Signal, StoreError, Tx, groups, in_use, membership_checks, people, resources};
+use crate::store::{Session, Signal, StoreError, Tx, claims, groups, in_use, membership_checks, people, resources};
 use crate::time::Timestamp;
 
 /// The scopes that may be roles of people.
 const ROLES: [Scope; 3] = [Scope::Admin, Scope::Auditor, Scope::Analyst];
 /// Most members of one group.
 const MAX_MEMBERS: usize = 2_000;
+/// Most members by claims that are shown.
+const MAX_CLAIM_MEMBERS: u32 = 2_000;
 /// Most values of the groups claim that one group names.
 const MAX_VALUES: usize = 200;
 
@@ -32,6 +34,24 @@ pub struct GroupInput {
     /// Values of the identity provider's groups claim: who signs in with one of them is a member too.
     #[serde(default, deserialize_with = "input::given")]
     pub from_claim: Option<BTreeSet<String>>,
+}
+
+/// A group with its members by claims.
+#[derive(Debug, Serialize)]
+pub struct GroupView {
+    #[serde(flatten)]
+    pub group: Group,
+    /// The first of them, by address.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub by_claim: Vec<ClaimMember>,
+}
+
+/// Who is a member by a sign-in.
+#[derive(Debug, Serialize)]
+pub struct ClaimMember {
+    pub person: Email,
+    /// From then on they must sign in again before they vote.
+    pub fresh_until: Timestamp,
 }
 
 /// The body that sets the listed members of a group.
@@ -239,9 +259,13 @@ impl Hub {
     ///
     /// # Errors
     /// When the caller may not see it or there is none.
-    pub async fn group(&self, caller: &Principal, name: &GroupName) -> Result<Group, HubError> {
+    pub async fn group(&self, caller: &Principal, name: &GroupName) -> Result<GroupView, HubError> {
         require(caller, Right::ReadConfiguration)?;
-        groups::get(&mut self.store.read().await?, name).await?.ok_or(HubError::NotFound("group"))
+        let session = &mut self.store.read().await?;
+        let group = groups::get(session, name).await?.ok_or(HubError::NotFound("group"))?;
+        let by_claim = claims::members(session, name, MAX_CLAIM_MEMBERS).await?;
+        let by_claim = by_claim.into_iter().map(|(person, fresh_until)| ClaimMember { person, fresh_until }).collect();
+        Ok(GroupView { group, by_claim })
     }
 
     /// Lists groups by name.

@@ -14,6 +14,6 @@ mod unnamed;
 pub use self::apply::Manifest;
 pub use self::chat_accounts::{BoundAccount, ChatIdentities, LinkCode};
 pub(super) use self::groups_and_people::store_group;
-pub use self::groups_and_people::{GroupInput, MembersInput, PersonInput};
+pub use self::groups_and_people::{ClaimMember, GroupInput, GroupView, MembersInput, PersonInput};
 pub use self::resources::{ResourceInput, ResourceView};
 pub use self::tokens::{NewToken, RotateTokenInput, TokenInput, TokenView};

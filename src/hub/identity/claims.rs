@@ -36,7 +36,7 @@ pub(in crate::hub) async fn record(
 ) -> Result<(), HubError> {
     // Whom the directory has deactivated is in no group.
     let is_active = users::deactivated(tx.session(), std::slice::from_ref(person)).await?.is_none();
-    // No group can name others, and PostgreSQL stores no NUL.
+    // No group can name others. The store would replace NUL, and so find a value that the person does not have.
     let possible = values.iter().filter(|value| is_active && value.len() <= limits::SHORT && !value.contains('\0'));
     let mut named = claims::named(tx.session(), &possible.cloned().collect()).await?;
     if named.len() > MAX_VALUES {
