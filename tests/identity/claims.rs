@@ -291,3 +291,27 @@ on_both! {
         hub.votes(&request, "approve", "dana").await.expect(200);
     }
 }
+
+/// What one replica records, the other one knows at once, although each caches who is in which group.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_know_of_each_others_sign_ins() {
+    let hub = TestHub::start(Database::postgres().await).await.with_policy().await;
+    hub.put("/v1/groups/sre", &json!({"from_claim": ["site-reliability"]})).await.expect(200);
+    hub.put("/v1/resources/orders", &json!({"slots": [{"group": "dba"}], "exempt_groups": ["sre"]})).await.expect(200);
+    let twin = hub.replica().await;
+    let asked = async || twin.ask("orders", "x").await["status"].as_str().unwrap().to_owned();
+    for _ in 0..3 {
+        assert_eq!(asked().await, "pending");
+        hub.signs_in("nora", &["site-reliability"]).await;
+        assert_eq!(asked().await, "approved");
+        for hub in [&hub, &twin] {
+            hub.advance(12 * HOUR - 1);
+        }
+        assert_eq!(asked().await, "approved");
+        hub.signs_in("nora", &["site-reliability"]).await;
+        twin.advance(1);
+        assert_eq!(asked().await, "approved", "by the renewed sign-in, which changed no group");
+        hub.advance(1);
+        hub.signs_in("nora", &[]).await;
+    }
+}

@@ -43,6 +43,29 @@ on_both! {
         assert!(slack.replies("dana").is_empty(), "the message shows it");
     }
 
+    async fn a_member_by_an_old_sign_in_is_told_where_to_sign_in(database: Database) {
+        let hub = TestHub::start(database).await.with_policy().await;
+        let slack = FakeSlack::start().await;
+        hub.with_app(&slack, &["dba"]).await;
+        hub.bind("dana@example.com", DANA).await;
+        hub.put("/v1/groups/dba", &json!({"from_claim": ["db-admins"]})).await.expect(200);
+        let signs_in = async || {
+            let values = ["db-admins".to_owned()].into();
+            hub.server.hub().record_claims("dana@example.com".parse().unwrap(), values).await.unwrap();
+        };
+        signs_in().await;
+        hub.advance(12 * 3_600);
+        let request = hub.ask("orders", "x").await;
+        let asked = slack.shows("C1", &["Approval needed"]).await;
+        hub.click(&slack, DANA, &button(&asked, "Approve"), "old").await.expect(200);
+        let told = eventually("dana is told", async || slack.replies("old").first().cloned()).await.to_string();
+        assert!(told.contains("must sign in again") && told.contains(&format!("<{}/sign-in|Sign in>", hub.url)), "{told}");
+        assert_eq!(hub.show(&request).await["votes"], json!([]));
+        signs_in().await;
+        hub.click(&slack, DANA, &button(&asked, "Approve"), "fresh").await.expect(200);
+        slack.shows("C1", &["✅ Approved", "dana@example.com"]).await;
+    }
+
     async fn a_reject_button_asks_for_a_reason_first(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let slack = FakeSlack::start().await;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::payload::Work;
 use super::plan::{PlannedStep, Step};
 use super::reply::Reply;
+use crate::approval::Refusal;
 use crate::audit::Actor;
 use crate::hub::change_context::ChangeContext;
 use crate::hub::lifecycle::transition::carry_out;
@@ -199,7 +200,13 @@ async fn take_step(tx: &mut Tx, step: Step, context: &ChangeContext) -> Result<R
         Step::Change(change) => change.carry_out(tx, context).await,
         Step::Vote(id, command) => {
             let (_, answer) = carry_out(tx, id, *command, context).await?;
-            Ok(answer.map_or_else(|refusal| Reply::refusal(&refusal), |()| Reply::Nothing))
+            Ok(match answer {
+                Ok(()) => Reply::Nothing,
+                Err(refusal @ Refusal::MembershipStale(_)) => {
+                    Reply::refusal(&refusal).with_sign_in(&context.public_url)
+                }
+                Err(refusal) => Reply::refusal(&refusal),
+            })
         }
     }
 }

@@ -41,6 +41,14 @@ impl Reply {
         Self::Text(slack_text(text))
     }
 
+    /// The text with a link to sign in.
+    pub(super) fn with_sign_in(self, public_url: &str) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(format!("{text} <{public_url}/sign-in|Sign in>")),
+            other => other,
+        }
+    }
+
     /// The error as a sentence.
     pub(super) fn refusal(error: &dyn std::error::Error) -> Self {
         let text = error.to_string();
