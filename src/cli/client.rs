@@ -25,6 +25,9 @@ pub(super) struct Client {
     /// API token [default: your session of `countersign login`; admin token: in the file that the hub names when it starts]
     #[arg(long, env = TOKEN_VARIABLE, hide_env_values = true, value_name = "TOKEN", global = true, display_order = 901)]
     token: Option<SecretString>,
+    /// Variable that has this pipeline's ID token, to be exchanged for a token of the hub [default: `COUNTERSIGN_ID_TOKEN`]
+    #[arg(long, value_name = "VARIABLE", global = true, display_order = 902)]
+    id_token_variable: Option<String>,
     #[arg(skip)]
     caller: OnceCell<Caller>,
 }
@@ -67,7 +70,7 @@ impl Client {
         if let Some(secret) = self.token()? {
             return Ok(Caller::with_token(self.url.clone().map_or_else(local, Ok)?, secret));
         }
-        if let Some((url, tokens)) = self.url.clone().zip(IdTokens::of_environment()?) {
+        if let Some((url, tokens)) = self.url.clone().zip(self.id_tokens()?) {
             let secret = tokens.exchange(&url).await?;
             return Ok(Caller { url, secret, source: Source::Workload(Arc::new(tokens)) });
         }
@@ -82,10 +85,14 @@ impl Client {
         Ok(Caller { url, secret: signed_in.secret, source: Source::Session })
     }
 
+    fn id_tokens(&self) -> anyhow::Result<Option<IdTokens>> {
+        IdTokens::of_environment(self.id_token_variable.as_deref())
+    }
+
     /// Exchanges the pipeline's token; returns the token of the hub.
     pub(super) async fn exchange(&self) -> anyhow::Result<SecretString> {
         let url = self.url.clone().context("set COUNTERSIGN_URL (or --url) to the hub")?;
-        let tokens = IdTokens::of_environment()?.context(
+        let tokens = self.id_tokens()?.context(
             "there is no token to exchange: set COUNTERSIGN_ID_TOKEN; in GitHub Actions, give the job the permission \
              id-token: write",
         )?;

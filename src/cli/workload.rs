@@ -43,20 +43,22 @@ struct Exchanged {
 }
 
 impl IdTokens {
-    /// Those that the environment offers.
+    /// Those that the environment offers: the one in `named`, if a variable was named.
     ///
     /// # Errors
-    /// When a variable has a value that cannot be used.
-    pub(super) fn of_environment() -> anyhow::Result<Option<Self>> {
+    /// When a variable has a value that cannot be used, or the named one has none.
+    pub(super) fn of_environment(named: Option<&str>) -> anyhow::Result<Option<Self>> {
         let given = |name: &str| {
             let text = std::env::var(name).ok().map(|text| unwrapped(&text).to_owned());
             text.filter(|text| !text.is_empty())
         };
-        if let Some(token) = given(ID_TOKEN_VARIABLE) {
+        let variable = named.unwrap_or(ID_TOKEN_VARIABLE);
+        if let Some(token) = given(variable) {
             let is_token = token.bytes().all(|byte| byte.is_ascii_graphic());
-            anyhow::ensure!(is_token, "{ID_TOKEN_VARIABLE} is not a token: it must be one line without spaces");
+            anyhow::ensure!(is_token, "{variable} is not a token: it must be one line without spaces");
             return Ok(Some(Self::Given(token.into())));
         }
+        anyhow::ensure!(named.is_none(), "the variable {variable} (--id-token-variable) is not set, or blank");
         let (Some(url), Some(secret)) =
             (given("ACTIONS_ID_TOKEN_REQUEST_URL"), given("ACTIONS_ID_TOKEN_REQUEST_TOKEN"))
         else {

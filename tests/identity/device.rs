@@ -5,6 +5,7 @@ use countersign::hub::MAX_DEVICES_OF_ADDRESS;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::secrets::dump;
 use crate::support::{Answer, Browser, Database, Options, TestHub, on_both};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -282,6 +283,20 @@ on_both! {
         let started = |entry: &&Value| entry["action"] == "session.started" && entry["details"]["kind"] == "device";
         assert!(entries.iter().any(|entry| started(&entry)), "{trail}");
         assert!(!trail.to_string().contains(&waiting.user_code) && !trail.to_string().contains(&waiting.device_code));
+    }
+
+    async fn no_code_and_no_secret_can_be_read_in_the_database(database: Database) {
+        let hub = TestHub::start(database).await;
+        let (waiting, confirmed) = (hub.begin_device().await, hub.begin_device().await);
+        let mut browser = Browser::signed_in(&hub, "dana@example.com").await;
+        browser.decide(&confirmed.user_code, "confirm").await.expect_page(200);
+        let secret = hub.poll(&confirmed).await.expect(200)["access_token"].as_str().unwrap().to_owned();
+        let codes = [&waiting, &confirmed].map(|one| [one.device_code.clone(), one.user_code.replace('-', "")]);
+        let texts = dump(&hub.database.url).await;
+        assert!(texts.iter().any(|text| text.starts_with("device_authorizations.user_digest: ")), "{texts:?}");
+        for needle in codes.iter().flatten().chain([&secret]) {
+            assert!(!texts.iter().any(|text| text.replace('-', "").contains(&needle.replace('-', ""))), "{needle}");
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::device::error;
+use crate::secrets::dump;
 use crate::support::{Answer, Database, HubProcess, Issuer, Options, SigningKey, TestHub, eventually, on_both};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -117,6 +118,7 @@ on_both! {
         assert_eq!(entry["details"]["matched"], json!({"repository": "acme/shop"}));
         assert_eq!(entry["details"]["subject"], "repo:acme/shop:ref:refs/heads/main");
         assert!(!trail.to_string().contains(&jwt) && !trail.to_string().contains(secret));
+        assert!(!dump(&hub.database.url).await.iter().any(|text| text.contains(&jwt) || text.contains(secret)));
         hub.advance(900);
         assert_eq!(setup.ask(secret, "orders").await.problem(401), "unauthenticated");
     }
@@ -326,6 +328,12 @@ async fn the_commands_exchange_the_token_of_their_pipeline() {
         let (code, _, err) = run(&create, &[("COUNTERSIGN_TOKEN", out.trim())]).await;
         assert!(code == Some(0) && err.is_empty(), "{err}");
     }
+    let jwt = setup.jwt(&json!({}));
+    let named = ["token", "exchange", "--id-token-variable", "HUB_TOKEN"];
+    let (code, out, err) = run(&named, &[("HUB_TOKEN", jwt.as_str())]).await;
+    assert!(code == Some(0) && out.starts_with("csw_"), "{out}{err}");
+    let (code, _, err) = run(&named, &[]).await;
+    assert!(code == Some(1) && err.contains("HUB_TOKEN"), "{err}");
     let (code, _, err) = run(&["token", "exchange"], &[]).await;
     assert!(code == Some(1) && err.contains("id-token: write"), "{err}");
     let (code, _, err) = run(&create, &[("COUNTERSIGN_ID_TOKEN", "two words")]).await;

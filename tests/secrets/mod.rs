@@ -24,7 +24,7 @@ const CERTIFICATE: &str = include_str!("../egress/certs/client.pem");
 const KEY: &str = include_str!("../egress/certs/client.key");
 
 /// Every text in every table, as a dump has it, with its place.
-async fn dump(url: &str) -> Vec<String> {
+pub(crate) async fn dump(url: &str) -> Vec<String> {
     let is_sqlite = url.starts_with("sqlite");
     let columns = if is_sqlite {
         "SELECT m.name || ' ' || c.name FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name <> '_sqlx_migrations'"

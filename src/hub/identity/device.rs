@@ -204,11 +204,12 @@ async fn follow(
         }
         None => None,
     };
+    let name = if device.name.trim().is_empty() { device.client } else { device.name };
     Ok(SignIn {
         person: browser.person,
         kind: SessionKind::Device,
         method: browser.method,
-        client: ClientInfo { address: Some(device.address), device: Some(device.name) },
+        client: ClientInfo { address: Some(device.address), device: Some(name) },
         token,
         // The provider's own session ends with the browser's; the device's ends when the provider signs the person out
         // everywhere.
