@@ -320,3 +320,21 @@ async fn codes_cannot_be_guessed() {
     // Another address of the same person is not held up.
     browser.open(&format!("/device?code={}", waiting.user_code)).await.expect_page(200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_of_one_replica_is_confirmed_at_another() {
+    let hub = TestHub::start(Database::postgres().await).await;
+    let other = hub.replica().await;
+    let waiting = hub.begin_device().await;
+    assert_eq!(error(&other.poll(&waiting).await, 400), "authorization_pending");
+    let mut browser = Browser::signed_in(&other, "dana@example.com").await;
+    browser.decide(&waiting.user_code, "confirm").await.expect_page(200);
+    let (one, two) = tokio::join!(hub.poll(&waiting), other.poll(&waiting));
+    let mut both = [one.status, two.status];
+    both.sort_unstable();
+    assert_eq!(both, [200, 400], "{} {}", one.text, two.text);
+    let got = if one.status == 200 { one.json() } else { two.json() };
+    let secret = got["access_token"].as_str().expect("a secret");
+    hub.get_with(secret, "/v1/me").await.expect(200);
+    other.get_with(secret, "/v1/me").await.expect(200);
+}
