@@ -43,6 +43,7 @@ on_both! {
         ] {
             assert!(of(scenario, key) > 0.0, "{scenario} {key}: {figures}");
         }
+        assert!(of("sessions", "session_ratio") > 0.0, "{figures}");
         assert!(of("render", "teams_plain_us") > 0.0 && figures["scenarios"]["render"].get("asked").is_none(), "{figures}");
         let waiting = of("idle", "filled_requests");
         assert!(of("idle", "empty_requests") == 0.0 && waiting >= of("idle", "asked"), "{waiting} wait");

@@ -55,7 +55,8 @@ impl Hub {
         if let Some(database) = database {
             command.env("COUNTERSIGN_DATABASE_URL", database.expose_secret());
         }
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let redirects = reqwest::redirect::Policy::none();
+        let http = reqwest::Client::builder().no_proxy().redirect(redirects).timeout(PATIENCE).build()?;
         let began = Instant::now();
         let mut child = command.spawn().context("cannot start the hub")?;
         let process = child.id().context("the hub exited")?;
@@ -98,9 +99,14 @@ impl Hub {
         address.parse().with_context(|| format!("the hub's URL {} contains no IP address", self.url))
     }
 
+    /// A call without a token.
+    pub(super) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
     /// Makes a call that must succeed.
     pub(super) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let mut request = self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let mut request = self.request(method, path).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
         }

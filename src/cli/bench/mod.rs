@@ -27,7 +27,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) use self::load::BenchLoad;
 use self::measure::progress;
-use self::scenarios::{drain, fanout, idle, latency, rate, render};
+use self::scenarios::{drain, fanout, idle, latency, rate, render, sessions};
 use self::sheet::Sheet;
 pub(super) use self::sink::BenchSink;
 use self::sizes::Sizes;
@@ -80,6 +80,8 @@ enum Scenario {
     Idle,
     /// Time to render a message
     Render,
+    /// Cost of sessions of people who signed in
+    Sessions,
 }
 
 impl Bench {
@@ -129,6 +131,7 @@ impl Bench {
                 (Scenario::Idle, Some(empty)) => idle::run(&site, empty).await?,
                 (Scenario::Idle, None) => continue,
                 (Scenario::Render, _) => render::run(&site)?,
+                (Scenario::Sessions, _) => sessions::run(&site).await?,
             };
             sheets.push(sheet);
         }

@@ -34,6 +34,10 @@ pub(super) struct Sizes {
     pub(super) starts: u32,
     /// Messages of each kind that `render` makes.
     pub(super) renders: u32,
+    /// Live sessions of `sessions`.
+    pub(super) sessions: u32,
+    /// Reads of each kind that `sessions` makes.
+    pub(super) reads: u32,
     /// Time after which a hub without load counts as idle.
     pub(super) settle: Duration,
     /// Time without an arrival after which missing messages count as lost.
@@ -55,6 +59,8 @@ impl Sizes {
             fill: 20_000,
             starts: 3,
             renders: 5_000,
+            sessions: 10_000,
+            reads: 5_000,
             settle: Duration::from_secs(3),
             // After a long outage, back-off can delay single messages for minutes.
             patience: Duration::from_secs(900),
@@ -75,6 +81,8 @@ impl Sizes {
             fill: 200,
             starts: 1,
             renders: 50,
+            sessions: 100,
+            reads: 50,
             settle: Duration::from_millis(200),
             patience: Duration::from_secs(60),
         }

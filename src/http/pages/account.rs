@@ -38,6 +38,8 @@ struct SessionLine {
     is_this: bool,
     kind: &'static str,
     device: String,
+    /// What the device said about itself.
+    sent: String,
     address: Option<String>,
     how: &'static str,
     last_used_at: PageTime,
@@ -55,13 +57,44 @@ impl SessionLine {
                 SessionKind::Browser => "Browser",
                 SessionKind::Device => "Command line",
             },
-            device: client.device.unwrap_or_else(|| "did not say what it is".to_owned()),
+            device: client.device.as_deref().map_or_else(|| "unknown".to_owned(), device_name),
+            sent: client.device.unwrap_or_default(),
             address: client.address,
             how: how(session.method),
             last_used_at: last_used_at.into(),
             signed_in_at: session.signed_in_at.into(),
             expires_at: session.expires_at.into(),
         }
+    }
+}
+
+/// Browsers by the words of their `User-Agent`. Most name others too, so the order matters.
+const BROWSERS: [(&str, &str); 7] = [
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+];
+/// Systems, likewise.
+const SYSTEMS: [(&str, &str); 7] = [
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+];
+
+/// A browser and system as people call them, or what the device said itself.
+fn device_name(sent: &str) -> String {
+    let find = |known: &[(&str, &'static str)]| known.iter().find(|(word, _)| sent.contains(word)).map(|known| known.1);
+    match (find(&BROWSERS), find(&SYSTEMS)) {
+        (Some(browser), Some(system)) => format!("{browser} on {system}"),
+        _ => sent.to_owned(),
     }
 }
 
@@ -178,4 +211,34 @@ async fn checked(app: &App, own: &Session, request: Request) -> Result<Option<St
     let text = "The page was open for too long, or the form came from elsewhere. Nothing was done.";
     let back = Back { label: "Open the page again", path: "/account".to_owned() };
     Err(page_response(StatusCode::FORBIDDEN, &MessagePage::new("Please try again", text, Some(back))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::device_name;
+
+    #[test]
+    fn devices_are_named_as_people_call_them() {
+        for (sent, name) in [
+            (
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36",
+                "Chrome on Linux",
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/142.0 Safari/537.36 Edg/142.0",
+                "Edge on Windows",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1",
+                "Safari on iPhone",
+            ),
+            (
+                "Mozilla/5.0 (Macintosh; Intel Mac OS X 10.15; rv:145.0) Gecko/20100101 Firefox/145.0",
+                "Firefox on macOS",
+            ),
+            ("build-7.example.com", "build-7.example.com"),
+        ] {
+            assert_eq!(device_name(sent), name);
+        }
+    }
 }

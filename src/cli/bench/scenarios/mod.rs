@@ -6,3 +6,4 @@ pub(super) mod idle;
 pub(super) mod latency;
 pub(super) mod rate;
 pub(super) mod render;
+pub(super) mod sessions;
