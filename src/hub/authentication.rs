@@ -10,8 +10,9 @@ use crate::approval::Digest;
 use crate::identity::{
     Principal, SecretForm, SessionKind, Token, digest_of_secret, form_of_secret, is_session_secret, is_workload_secret,
 };
+use crate::store::StoreError;
+use crate::store::sessions::{self, SessionRecord};
 use crate::store::tokens::{self, Credential};
-use crate::store::{StoreError, sessions};
 use crate::time::Timestamp;
 
 /// Period before expiry in which the use of a token logs a warning.
@@ -76,18 +77,26 @@ impl Hub {
     }
 
     async fn authenticate_session(&self, digest: &Digest, kind: SessionKind) -> Result<Authentication, StoreError> {
-        let read = sessions::by_secret(&mut self.store.read().await?, digest).await?;
+        let (lookup, now) = (self.store.lookup(), self.clock.now());
+        let mut read = lookup.session(digest).await?;
+        if read.as_ref().is_some_and(|record| now >= self.end_of(record)) {
+            // Another replica may have seen it used, or this one, and the cache does not know.
+            read = lookup.session_again(digest).await?;
+        }
         let Some(record) = read.filter(|read| read.session.kind == kind) else { return Ok(Authentication::Unknown) };
-        let now = self.clock.now();
-        let id = record.session.id;
-        let last = record.last_used_at.max(self.session_uses.last(id).unwrap_or(record.last_used_at));
-        let end = record.session.expires_at.min(last + self.settings.sessions.idle);
+        let end = self.end_of(&record);
         if now >= end {
             return Ok(Authentication::Expired(end));
         }
-        self.session_uses.note(id, now);
+        self.session_uses.note(record.session.id, now);
         let valid_until = Some(record.session.expires_at);
-        Ok(Authentication::Known { principal: Principal::Session(Arc::new(record.session)), valid_until })
+        Ok(Authentication::Known { principal: Principal::Session(Arc::clone(&record.session)), valid_until })
+    }
+
+    /// When a session ends if it is not used.
+    fn end_of(&self, record: &SessionRecord) -> Timestamp {
+        let noted = self.session_uses.last(record.session.id).unwrap_or(record.last_used_at);
+        record.session.expires_at.min(record.last_used_at.max(noted) + self.settings.sessions.idle)
     }
 
     /// Writes the uses that were noted; what cannot be written is kept for the next time.

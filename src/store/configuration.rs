@@ -1,4 +1,4 @@
-//! The cache of configuration: resources, tokens, groups, endpoints, subscriptions and templates.
+//! The cache of configuration: resources, tokens, sessions, groups, endpoints, subscriptions and templates.
 //!
 //! Nearly every call reads configuration, and it seldom changes. So it is cached, under a version:
 //!
@@ -31,6 +31,9 @@
 //! and what is wrong about others is that they get old too early. The members of a group are cached without these
 //! times: they only say whether there are enough people.
 //!
+//! A session is cached with the rights that roles, groups and token give it. A sign-in changes no version; an end of a session
+//! does. The last use in an entry gets old, so a session that looks unused is read again (`Lookup::session_again`).
+//!
 //! Endpoints depend on one thing more: the keys that open their secrets. They are cached with the generation of these keys,
 //! and read again with other keys.
 //!
@@ -44,6 +47,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::arg::args;
 use super::endpoints::Endpoint;
 use super::resources::Resource;
+use super::sessions::SessionRecord;
 use super::slack::subscriptions::Subscription;
 use super::templates::StoredTemplate;
 use super::tokens::Credential;
@@ -76,6 +80,7 @@ pub(super) struct Cached {
     /// None for a resource that does not exist.
     pub(super) resources: HashMap<ResourceName, Option<Arc<Resource>>>,
     pub(super) tokens: HashMap<Digest, Credential>,
+    pub(super) sessions: HashMap<Digest, Arc<SessionRecord>>,
     pub(super) groups_of: HashMap<Email, Arc<BTreeMap<GroupName, Membership>>>,
     pub(super) members: HashMap<GroupName, Arc<BTreeSet<Email>>>,
     /// With the generation of the keys that opened their secrets: with other keys, other rows can be read.

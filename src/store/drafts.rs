@@ -48,11 +48,3 @@ pub async fn get(
     let row: Option<Row> = session.fetch_optional(sql, args![secret, link, now]).await?;
     Ok(row.map(|row| row.body))
 }
-
-/// Drops a draft.
-///
-/// # Errors
-/// When the database fails.
-pub async fn delete(session: &mut Session, secret: &Digest) -> Result<(), StoreError> {
-    session.execute("DELETE FROM drafts WHERE secret_digest = $1", args![secret]).await.map(drop)
-}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::configuration::{Cached, Endpoints, StoredTemplates, Subscriptions};
 use super::resources::{self, Resource};
+use super::sessions::{self, SessionRecord};
 use super::slack::subscriptions;
 use super::tokens::Credential;
 use super::{Session, Store, StoreError, Tx, endpoints, groups, templates, tokens};
@@ -54,6 +55,29 @@ impl Lookup<'_> {
         let read = tokens::by_secret(&mut self.store.read().await?, secret).await?;
         if let Some(credential) = &read {
             self.keep(1, |cached| drop(cached.tokens.insert(*secret, credential.clone())));
+        }
+        Ok(read)
+    }
+
+    /// The session of that secret, with the rights that it gives. Its last use may be later than said.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be read.
+    pub async fn session(&self, secret: &Digest) -> Result<Option<Arc<SessionRecord>>, StoreError> {
+        match self.known(|cached| cached.sessions.get(secret).cloned()) {
+            Some(known) => Ok(Some(known)),
+            None => self.session_again(secret).await,
+        }
+    }
+
+    /// The session of that secret as the database has it now.
+    ///
+    /// # Errors
+    /// When the database fails or a row cannot be read.
+    pub async fn session_again(&self, secret: &Digest) -> Result<Option<Arc<SessionRecord>>, StoreError> {
+        let read = sessions::by_secret(&mut self.store.read().await?, secret).await?.map(Arc::new);
+        if let Some(record) = &read {
+            self.keep(1, |cached| drop(cached.sessions.insert(*secret, Arc::clone(record))));
         }
         Ok(read)
     }

@@ -1,6 +1,7 @@
 //! Sessions of people who signed in. Only a digest of each secret is stored.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::arg::args;
 use super::codec::{unwire, wire};
@@ -29,7 +30,7 @@ pub struct NewSession {
 /// A session with what is on record about it.
 #[derive(Debug, Clone)]
 pub struct SessionRecord {
-    pub session: identity::Session,
+    pub session: Arc<identity::Session>,
     /// To five minutes.
     pub last_used_at: Timestamp,
     pub client: ClientInfo,
@@ -155,6 +156,7 @@ pub async fn record_use(session: &mut Session, id: SessionId, at: Timestamp) -> 
 /// # Errors
 /// When the database fails.
 pub async fn delete(session: &mut Session, id: SessionId) -> Result<bool, StoreError> {
+    session.touch_configuration();
     Ok(session.execute("DELETE FROM sessions WHERE id = $1", args![&id]).await? == 1)
 }
 
@@ -172,6 +174,7 @@ pub async fn delete_of_person(
         .fetch_all("SELECT id FROM sessions WHERE person = $1 AND id <> $2 ORDER BY id", args![person, &kept])
         .await?;
     if !rows.is_empty() {
+        session.touch_configuration();
         session.execute("DELETE FROM sessions WHERE person = $1 AND id <> $2", args![person, &kept]).await?;
     }
     rows.iter().map(IdRow::id).collect()
@@ -215,7 +218,10 @@ pub async fn prune(
     session.execute(over, args![now, i64::from(limit)]).await?;
     let surplus = "DELETE FROM sessions WHERE person = $1 AND id NOT IN
         (SELECT id FROM sessions WHERE person = $1 ORDER BY id DESC LIMIT $2)";
-    session.execute(surplus, args![person, i64::from(kept)]).await.map(drop)
+    if session.execute(surplus, args![person, i64::from(kept)]).await? > 0 {
+        session.touch_configuration();
+    }
+    Ok(())
 }
 
 impl IdRow {
@@ -259,7 +265,7 @@ impl Row {
         let provider =
             self.issuer.zip(self.subject).map(|(issuer, subject)| ProviderSession { issuer, subject, sid: self.sid });
         Ok(SessionRecord {
-            session,
+            session: Arc::new(session),
             last_used_at: Timestamp::from_micros(self.last_used_at),
             client: ClientInfo { address: self.address, device: self.device },
             provider,

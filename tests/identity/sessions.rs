@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::serve::free_port;
-use crate::support::{Answer, Browser, Database, HubProcess, Options, TestHub, on_both};
+use crate::support::{Answer, Browser, Database, HubProcess, Options, TestHub, eventually, on_both};
 
 const SESSION: &str = "__Host-countersign-session";
 const FORM: &str = "__Host-countersign-form";
@@ -256,6 +256,25 @@ on_both! {
         let read = hub.call(Method::GET, "/v1/audit").header("Sec-Fetch-Site", "same-origin");
         assert_eq!(browser.send(read).await.problem(403), "forbidden");
     }
+}
+
+#[tokio::test]
+async fn a_session_that_ended_on_one_replica_soon_ends_on_all() {
+    let hub = TestHub::start(Database::postgres().await).await;
+    let other = hub.replica().await;
+    let mut browser = Browser::signed_in(&hub, "dana@example.com").await;
+    let mut there = Browser::new(&other);
+    there.set_cookie(SESSION, browser.cookie(SESSION));
+    there.open("/account").await.expect_page(200);
+    browser.open("/account").await;
+    browser.submit("/sign-out", &[]).await.expect_page(200);
+    let cookie = there.cookie(SESSION).unwrap().to_owned();
+    eventually("the session ends there too", || async {
+        let mut there = Browser::new(&other);
+        there.set_cookie(SESSION, Some(&cookie));
+        (there.open("/account").await.status == 303).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -206,7 +206,7 @@ async fn follow(
     };
     let name = if device.name.trim().is_empty() { device.client } else { device.name };
     Ok(SignIn {
-        person: browser.person,
+        person: browser.person.clone(),
         kind: SessionKind::Device,
         method: browser.method,
         client: ClientInfo { address: Some(device.address), device: Some(name) },

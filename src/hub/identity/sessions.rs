@@ -1,5 +1,7 @@
 //! Sessions of people: started when they sign in, listed, and ended.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -31,7 +33,7 @@ pub struct SignIn {
     pub method: SignInMethod,
     pub client: ClientInfo,
     /// The token with which the person signed in.
-    pub token: Option<std::sync::Arc<Token>>,
+    pub token: Option<Arc<Token>>,
     pub provider: Option<ProviderSession>,
     /// When the person proved who they are: earlier than now, if a session follows from another one.
     pub signed_in_at: Timestamp,
@@ -42,14 +44,14 @@ pub struct SignIn {
 pub struct StartedSession {
     /// What the browser or the device sends. Shown this once.
     pub secret: String,
-    pub session: Session,
+    pub session: Arc<Session>,
 }
 
 /// A session as its owner sees it.
 #[derive(Debug, Clone, Serialize)]
 pub struct SessionView {
     #[serde(flatten)]
-    pub session: Session,
+    pub session: Arc<Session>,
     #[serde(flatten)]
     pub client: ClientInfo,
     /// To five minutes.

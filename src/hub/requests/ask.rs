@@ -144,7 +144,7 @@ impl Hub {
                 let read = sessions::get(&mut self.store.read().await?, session.id).await?;
                 // Roles and memberships may have changed too.
                 (
-                    read.is_some_and(|read| read.session == **session),
+                    read.is_some_and(|read| read.session == *session),
                     "this session has ended, or its rights have changed",
                 )
             }

@@ -3,10 +3,9 @@
 pub(in crate::http) mod link;
 
 use askama::Template;
-use axum::extract::{Query, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use serde::Deserialize;
 
 use super::layout::page_response;
 use super::message::{Back, MessagePage};
@@ -33,20 +32,15 @@ struct SignInPage {
     nonce: String,
 }
 
-#[derive(Debug, Deserialize)]
-pub(in crate::http) struct SignInQuery {
-    #[serde(rename = "return")]
-    return_path: Option<String>,
+/// `GET /sign-in`
+pub(in crate::http) async fn show(State(app): State<App>, RawQuery(query): RawQuery, visitor: Visitor) -> Response {
+    sign_in_page(&app, &visitor, return_path_in(query.as_deref()), None).await
 }
 
-/// `GET /sign-in`
-pub(in crate::http) async fn show(
-    State(app): State<App>,
-    Query(query): Query<SignInQuery>,
-    visitor: Visitor,
-) -> Response {
-    let return_path = ReturnPath::parse(query.return_path.as_deref());
-    sign_in_page(&app, &visitor, return_path, None).await
+/// The page that `return` of a query names.
+pub(in crate::http) fn return_path_in(query: Option<&str>) -> ReturnPath {
+    let mut pairs = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    ReturnPath::parse(pairs.find(|(name, _)| name == "return").map(|(_, value)| value).as_deref())
 }
 
 async fn sign_in_page(app: &App, visitor: &Visitor, return_path: ReturnPath, error: Option<Problem>) -> Response {
