@@ -2,7 +2,7 @@
 //! of a secret of the hub.
 //!
 //! A [`TrustedIssuer`] says which tokens of one issuer count, and for what. Issuers of large platforms sign for everybody
-//! in the world, so conditions on the claims are what keeps strangers out: see [`public`].
+//! in the world, so conditions on the claims are what keeps strangers out: see `public.rs`.
 
 mod issuer;
 mod pattern;
