@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::{Host, Url};
 
+use crate::approval::Assurance;
 use crate::channels::{Channels, TemplatesError};
 use crate::config::Settings;
 use crate::data_dir::{DataDir, DataDirError, SecretsFile, watch_keys, watch_secrets};
@@ -68,9 +69,9 @@ struct Stage {
 /// Why a hub cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A trusted issuer cannot be called.
-    #[error("trusted_issuers: {0}")]
-    TrustedIssuer(#[from] crate::oidc::ProviderError),
+    /// TLS for calls of an `OpenID` issuer cannot be set up.
+    #[error("an OpenID issuer: {0}")]
+    Issuer(#[from] crate::oidc::ProviderError),
     #[error("cannot listen on {address} (--listen, COUNTERSIGN_LISTEN): {}", listening(cause))]
     Listen {
         address: SocketAddr,
@@ -159,7 +160,7 @@ impl Server {
         let (keys, key_file) = open_keys(&data, clock.now())?;
         let secrets_file = open_secrets(settings, &data, &store, clock.now()).await?;
 
-        let hub_settings = hub_settings(settings, public_url.clone());
+        let hub_settings = hub_settings(settings, public_url.clone())?;
         let bootstrap = BootstrapToken::new(admin_token.0.expose_secret());
         let context = SendContext {
             store: Arc::clone(&store),
@@ -236,14 +237,22 @@ impl Stage {
     }
 }
 
-fn hub_settings(settings: &Settings, public_url: String) -> HubSettings {
+fn hub_settings(settings: &Settings, public_url: String) -> Result<HubSettings, crate::oidc::ProviderError> {
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     let identity = &settings.identity;
     let sessions = SessionSettings {
         idle: seconds(identity.session_idle_seconds),
         longest: seconds(identity.session_max_seconds),
     };
-    HubSettings { public_url, default_timeout_seconds: settings.review_timeout_sec, min_assurance: None, sessions }
+    let provider = settings.oidc.as_ref().map(|oidc| oidc.connect(&public_url)).transpose()?.map(Arc::new);
+    Ok(HubSettings {
+        public_url,
+        default_timeout_seconds: settings.review_timeout_sec,
+        // Where the company says who people are, links alone are not enough.
+        min_assurance: provider.as_ref().map(|_| Assurance::Sso),
+        sessions,
+        provider,
+    })
 }
 
 /// Starts the tasks that look after files: those of the keys, and SQLite's.

@@ -1,6 +1,7 @@
 //! Settings of the sign-in through an OpenID provider.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
@@ -8,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::error::SettingsError;
 use super::file::SettingsFile;
 use super::values::{self, Scopes};
-use crate::oidc::{ClientAuth, EmailRule};
+use crate::oidc::{ClientAuth, ClientSettings, EmailRule, Provider, ProviderError, RelyingParty};
 use crate::unicode::unwrapped;
 
 /// The scopes that are asked for by default.
@@ -126,6 +127,27 @@ impl OidcSettings {
                 .unwrap_or_else(|| GROUPS.to_owned()),
             name: args.oidc_name.or_else(|| file.oidc_name.clone()),
         }))
+    }
+}
+
+impl OidcSettings {
+    /// The hub as a client of this provider, which is not called yet. People are sent back to `public_url`.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn connect(&self, public_url: &str) -> Result<RelyingParty, ProviderError> {
+        let settings = ClientSettings {
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.clone(),
+            auth: self.client_auth,
+            scopes: self.scopes.clone(),
+            redirect_uri: format!("{public_url}/sign-in/callback"),
+            email_claim: self.email_claim.clone(),
+            groups_claim: self.groups_claim.clone(),
+            email_rule: self.email_rule,
+            name: self.name.clone(),
+        };
+        Ok(RelyingParty::new(Arc::new(Provider::new(&self.issuer)?), settings))
     }
 }
 

@@ -10,6 +10,9 @@ pub(super) const FORM: &str = "__Host-countersign-form";
 /// The secret of what was typed into a page before the sign-in.
 pub(super) const DRAFT: &str = "__Host-countersign-draft";
 
+/// Ties a sign-in at the identity provider to the browser.
+pub(super) const OIDC: &str = "__Host-countersign-oidc";
+
 /// Longest value that is looked at.
 const MAX_VALUE: usize = 200;
 

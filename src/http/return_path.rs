@@ -23,8 +23,16 @@ impl ReturnPath {
 
     /// The path of the sign-in that comes back here.
     pub(super) fn sign_in(&self) -> String {
-        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("return", &self.0).finish();
-        format!("/sign-in?{query}")
+        format!("/sign-in?{}", self.query())
+    }
+
+    /// The path of the sign-in through the identity provider that comes back here.
+    pub(super) fn to_provider(&self) -> String {
+        format!("/sign-in/oidc?{}", self.query())
+    }
+
+    fn query(&self) -> String {
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("return", &self.0).finish()
     }
 }
 

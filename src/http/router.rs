@@ -136,6 +136,10 @@ fn sign_in() -> Vec<Route> {
     vec![
         route(get, "/sign-in", Access::Open, sign_in::show),
         route(post, "/sign-in/token", Access::Open, sign_in::with_token),
+        route(get, "/sign-in/oidc", Access::Open, sign_in::oidc::begin),
+        route(get, "/sign-in/callback", Access::Open, sign_in::oidc::finish),
+        route(post, "/sign-in/backchannel-logout", Access::Signature, sign_in::backchannel::log_out),
+        route(get, "/sign-out/provider", Access::Open, sign_in::oidc::sign_out),
         route(get, "/sign-in/link/{secret}", Access::Link, sign_in::link::show),
         route(post, "/sign-in/link/{secret}", Access::Link, sign_in::link::use_it),
         route(post, "/sign-out", Access::Session, account::sign_out),

@@ -46,9 +46,10 @@ pub use endpoints::{
 };
 pub use error::{HubError, LinkProblem};
 pub use identity::{
-    CallerView, ExchangeRefusal, Exchanged, MAX_DEVICES, MAX_DEVICES_OF_ADDRESS, MAX_GROUPS, MAX_USERS,
-    MAX_WORKLOAD_SECRETS, MAX_WORKLOADS, NewSignInLink, NotAccepted, Part as ScimPart, PollError, SessionView, SignIn,
-    SignInLinkInput, SignInOffer, StartedDevice, StartedSession, Workloads,
+    CallerView, ExchangeRefusal, Exchanged, LogoutFailure, MAX_DEVICES, MAX_DEVICES_OF_ADDRESS, MAX_GROUPS, MAX_USERS,
+    MAX_WORKLOAD_SECRETS, MAX_WORKLOADS, NewSignInLink, NotAccepted, OidcAnswer, OidcFailure, OidcFinish,
+    Part as ScimPart, PollError, SessionView, SignIn, SignInLinkInput, SignInOffer, StartedDevice, StartedSession,
+    Workloads,
 };
 pub use input::{IdempotencyKey, KeyedCall};
 pub use lifecycle::{Access, ClaimInput, ClaimedAction, GrantFilter, HeartbeatInput, Lease, ResultInput, run_timer};

@@ -18,6 +18,7 @@ use crate::delivery::{Launcher, TargetPolicy};
 use crate::identity::BootstrapToken;
 use crate::ids::{ReplayId, SessionId, TokenId};
 use crate::links::KeyRing;
+use crate::oidc::RelyingParty;
 use crate::store::{Store, StoreError};
 use crate::time::{SharedClock, Timestamp};
 
@@ -38,6 +39,8 @@ pub struct HubSettings {
     /// The least assurance of votes on resources that name none.
     pub min_assurance: Option<Assurance>,
     pub sessions: SessionSettings,
+    /// The identity provider through which people sign in.
+    pub provider: Option<Arc<RelyingParty>>,
 }
 
 /// How long people stay signed in.

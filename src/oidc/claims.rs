@@ -7,9 +7,18 @@ use serde_json::Value;
 use super::error::{TokenError, shown};
 use super::transport::Object;
 use crate::time::Timestamp;
+use crate::unicode::is_hidden;
 
 /// How far the clocks of hub and provider may differ.
-const LEEWAY: Duration = Duration::from_secs(60);
+pub(super) const LEEWAY: Duration = Duration::from_secs(60);
+
+/// Longest id of a subject, session or token, in bytes.
+const ID: usize = 256;
+
+/// Whether a text can be the id of a subject, session or token: visible, and of a length that can be stored.
+pub(super) fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.len() <= ID && !text.chars().any(is_hidden)
+}
 
 /// A text claim.
 pub(super) fn text<'a>(claims: &'a Object, name: &'static str) -> Result<&'a str, TokenError> {

@@ -58,9 +58,12 @@ pub struct ClientSettings {
     pub email_claim: String,
     pub groups_claim: String,
     pub email_rule: EmailRule,
+    /// The provider's name on pages; the issuer's host when absent.
+    pub name: Option<String>,
 }
 
 /// The hub as a client of one provider.
+#[derive(Debug)]
 pub struct RelyingParty {
     pub(super) provider: Arc<Provider>,
     pub(super) settings: ClientSettings,
@@ -115,6 +118,12 @@ impl RelyingParty {
         self.provider.issuer()
     }
 
+    /// The provider's name on pages.
+    pub fn name(&self) -> &str {
+        let host = || self.issuer().split("://").nth(1).and_then(|rest| rest.split('/').next());
+        self.settings.name.as_deref().or_else(host).unwrap_or("the identity provider")
+    }
+
     /// The URL at which somebody signs in. With `again`, the provider is to ask even those whom it knows.
     ///
     /// # Errors
@@ -167,6 +176,24 @@ impl RelyingParty {
         let known = self.provider.known(now).await?;
         let url = known.metadata.token_endpoint.as_ref().ok_or(ProviderError::Lacks("token_endpoint"))?;
         let auth = self.auth(&known.metadata);
+        let (headers, form) = self.token_request(code, verifier, auth)?;
+        let answer = self.provider.transport.post(url, form, headers).await?;
+        if answer.status != 200 {
+            return Err(refusal(&answer, url, auth));
+        }
+        let granted = answer.object(url)?;
+        let text =
+            |name: &str| granted.get(name).and_then(Value::as_str).map(|text| SecretString::from(text.to_owned()));
+        Ok(Tokens { id_token: text("id_token").ok_or(ExchangeError::NoIdToken)?, access_token: text("access_token") })
+    }
+
+    /// Headers and form of the call of the token endpoint.
+    fn token_request(
+        &self,
+        code: &str,
+        verifier: &Verifier,
+        auth: ClientAuth,
+    ) -> Result<(HeaderMap, String), ProviderError> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "authorization_code")
             .append_pair("code", code)
@@ -186,14 +213,7 @@ impl RelyingParty {
                 form.append_pair("client_id", &self.settings.client_id);
             }
         }
-        let answer = self.provider.transport.post(url, form.finish(), headers).await?;
-        if answer.status != 200 {
-            return Err(refusal(&answer, url, auth));
-        }
-        let granted = answer.object(url)?;
-        let text =
-            |name: &str| granted.get(name).and_then(Value::as_str).map(|text| SecretString::from(text.to_owned()));
-        Ok(Tokens { id_token: text("id_token").ok_or(ExchangeError::NoIdToken)?, access_token: text("access_token") })
+        Ok((headers, form.finish()))
     }
 
     /// Verifies the tokens and returns who has signed in.

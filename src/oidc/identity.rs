@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::claims::{self, is_id};
 use super::error::{IdentityError, TokenError, shown};
 use super::transport::Object;
 use crate::approval::Email;
@@ -37,7 +38,6 @@ pub struct Identity {
     /// The provider's own name of the account, which never changes.
     pub subject: String,
     pub email: Email,
-    pub name: Option<String>,
     /// The values of the groups claim.
     pub groups: BTreeSet<String>,
     /// The provider's name of this session (for a back-channel logout).
@@ -47,17 +47,17 @@ pub struct Identity {
 }
 
 /// A claim by its name, or by a path such as `realm_access.roles` into objects. A name that contains dots comes first.
-pub(super) fn claim<'a>(claims: &'a Object, name: &str) -> Option<&'a Value> {
+fn claim_at<'a>(claims: &'a Object, name: &str) -> Option<&'a Value> {
     let whole = claims.get(name).or_else(|| {
         let (first, rest) = name.split_once('.')?;
-        claim(claims.get(first)?.as_object()?, rest)
+        claim_at(claims.get(first)?.as_object()?, rest)
     });
     whole.filter(|value| !value.is_null())
 }
 
 /// Whether userinfo may say what the ID token does not.
 pub(super) fn lacks(id_token: &Object, names: &ClaimNames<'_>) -> bool {
-    claim(id_token, names.email).is_none() || claim(id_token, names.groups).is_none()
+    claim_at(id_token, names.email).is_none() || claim_at(id_token, names.groups).is_none()
 }
 
 impl Identity {
@@ -69,37 +69,35 @@ impl Identity {
         names: &ClaimNames<'_>,
         authenticated_at: Option<Timestamp>,
     ) -> Result<Self, super::OidcError> {
-        let subject = super::claims::text(id_token, "sub")?.to_owned();
-        if subject.len() > GROUP {
+        let subject = claims::text(id_token, "sub")?.to_owned();
+        if !is_id(&subject) {
             return Err(TokenError::Claim("sub").into());
         }
         if userinfo.is_some_and(|userinfo| userinfo.get("sub").and_then(Value::as_str) != Some(&subject)) {
             return Err(IdentityError::OtherSubject.into());
         }
         let sources = || [Some(id_token), userinfo].into_iter().flatten();
-        let source = sources().find(|source| claim(source, names.email).is_some());
+        let source = sources().find(|source| claim_at(source, names.email).is_some());
         let email = email(source, names)?;
-        let groups = match sources().find(|source| claim(source, names.groups).is_some()) {
+        let groups = match sources().find(|source| claim_at(source, names.groups).is_some()) {
             Some(source) => groups(source, names.groups)?,
             None if sources().any(|source| is_elsewhere(source, names.groups)) => {
                 return Err(IdentityError::GroupsElsewhere { claim: names.groups.to_owned() }.into());
             }
             None => BTreeSet::new(),
         };
-        let name = sources().find_map(|source| source.get("name")?.as_str());
         Ok(Self {
             subject,
             email,
-            name: name.map(|name| name.trim()).filter(|name| !name.is_empty()).map(shown),
             groups,
-            sid: id_token.get("sid").and_then(Value::as_str).filter(|sid| sid.len() <= GROUP).map(str::to_owned),
+            sid: id_token.get("sid").and_then(Value::as_str).filter(|sid| is_id(sid)).map(str::to_owned),
             authenticated_at,
         })
     }
 }
 
 fn email(source: Option<&Object>, names: &ClaimNames<'_>) -> Result<Email, IdentityError> {
-    let found = source.and_then(|source| claim(source, names.email));
+    let found = source.and_then(|source| claim_at(source, names.email));
     let (Some(source), Some(text)) = (source, found.and_then(Value::as_str)) else {
         return Err(IdentityError::NoEmail(names.email.to_owned()));
     };
@@ -122,7 +120,7 @@ fn email(source: Option<&Object>, names: &ClaimNames<'_>) -> Result<Email, Ident
 
 fn groups(source: &Object, name: &str) -> Result<BTreeSet<String>, IdentityError> {
     let no_list = || IdentityError::GroupsNoList { claim: name.to_owned() };
-    let list = claim(source, name).and_then(Value::as_array).ok_or_else(no_list)?;
+    let list = claim_at(source, name).and_then(Value::as_array).ok_or_else(no_list)?;
     if list.len() > MAX_GROUPS {
         return Err(IdentityError::TooManyGroups { claim: name.to_owned(), found: list.len(), most: MAX_GROUPS });
     }
@@ -189,7 +187,7 @@ mod tests {
         let token = json!({"sub": "1", "sid": "s"});
         let info = json!({"sub": "1", "email": "dana@example.com", "email_verified": "true", "groups": ["a", "b"], "name": "Dana"});
         let found = read(EmailRule::Required, "groups", &token, &info).expect("an identity");
-        assert_eq!((found.groups.len(), found.name.as_deref(), found.sid.as_deref()), (2, Some("Dana"), Some("s")));
+        assert_eq!((found.groups.len(), found.sid.as_deref()), (2, Some("s")));
         let mut other = info.clone();
         other["sub"] = json!("2");
         assert_eq!(refused(EmailRule::Required, &token, &other), IdentityError::OtherSubject);

@@ -1,18 +1,21 @@
 //! Logout tokens: the provider says that somebody signed out there (OpenID Connect Back-Channel Logout §2.4).
 
+use std::time::Duration;
+
 use serde_json::Value;
 
-use super::claims;
+use super::claims::{self, is_id};
 use super::client::RelyingParty;
 use super::error::{OidcError, TokenError};
+use super::transport::Object;
 use crate::time::Timestamp;
 
 /// The event that a logout token is about.
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// Types of logout tokens.
 const TYPES: [&str; 2] = ["jwt", "logout+jwt"];
-/// Longest id, in bytes.
-const ID: usize = 256;
+/// Longest life: so long it is remembered that it was used.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// A verified logout token: at least one of subject and session is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +24,8 @@ pub struct LogoutToken {
     pub sid: Option<String>,
     /// Names the token, which is used once.
     pub id: String,
-    pub expires_at: Timestamp,
+    /// When it is refused for its age: until then it must not be used again.
+    pub usable_until: Timestamp,
 }
 
 impl RelyingParty {
@@ -32,11 +36,11 @@ impl RelyingParty {
     pub async fn logout_token(&self, jwt: &str, now: Timestamp) -> Result<LogoutToken, OidcError> {
         let claims = self.provider.signed_claims(jwt, &TYPES, now).await?;
         claims::check_id_token(&claims, self.issuer(), &self.settings.client_id, now)?;
-        Ok(read(&claims)?)
+        Ok(read(&claims, now)?)
     }
 }
 
-fn read(claims: &super::transport::Object) -> Result<LogoutToken, TokenError> {
+fn read(claims: &Object, now: Timestamp) -> Result<LogoutToken, TokenError> {
     let event = claims.get("events").and_then(|events| events.get(EVENT));
     if !event.is_some_and(Value::is_object) {
         return Err(TokenError::NoLogout("it has no event of a back-channel logout"));
@@ -47,7 +51,7 @@ fn read(claims: &super::transport::Object) -> Result<LogoutToken, TokenError> {
     }
     let id = |name: &'static str| match claims.get(name) {
         None => Ok(None),
-        Some(Value::String(text)) if !text.is_empty() && text.len() <= ID => Ok(Some(text.clone())),
+        Some(Value::String(text)) if is_id(text) => Ok(Some(text.clone())),
         Some(_) => Err(TokenError::Claim(name)),
     };
     let (subject, sid) = (id("sub")?, id("sid")?);
@@ -55,11 +59,15 @@ fn read(claims: &super::transport::Object) -> Result<LogoutToken, TokenError> {
         return Err(TokenError::NoLogout("it names neither a subject nor a session"));
     }
     claims::time(claims, "iat")?.ok_or(TokenError::Claim("iat"))?;
+    let expires_at = claims::time(claims, "exp")?.ok_or(TokenError::Claim("exp"))?;
+    if expires_at.since(now) > LONGEST {
+        return Err(TokenError::NoLogout("it is valid for more than a day"));
+    }
     Ok(LogoutToken {
         subject,
         sid,
         id: id("jti")?.ok_or(TokenError::Claim("jti"))?,
-        expires_at: claims::time(claims, "exp")?.ok_or(TokenError::Claim("exp"))?,
+        usable_until: expires_at + claims::LEEWAY,
     })
 }
 
@@ -79,7 +87,7 @@ mod tests {
             } else {
                 claims.insert(name.to_owned(), value)
             };
-            read(&claims)
+            read(&claims, Timestamp::default())
         };
         assert!(with("sid", Value::Null).is_ok_and(|token| token.sid.is_none()));
         assert!(with("sub", Value::Null).is_ok_and(|token| token.subject.is_none()));
@@ -93,12 +101,14 @@ mod tests {
             ("jti", json!("")),
             ("iat", Value::Null),
             ("exp", Value::Null),
+            ("exp", json!(86_401)),
+            ("jti", json!("a\0b")),
             ("sub", json!(7)),
             ("sid", json!("x".repeat(257))),
         ] {
             assert!(with(name, value.clone()).is_err(), "{name} {value}");
         }
         let neither = json!({"iat": 1, "exp": 2, "jti": "j", "events": {EVENT: {}}});
-        assert!(read(neither.as_object().expect("an object")).is_err());
+        assert!(read(neither.as_object().expect("an object"), Timestamp::default()).is_err());
     }
 }

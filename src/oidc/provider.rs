@@ -1,6 +1,7 @@
 //! An issuer with its discovery document and keys, which are fetched when they are first needed and kept for some hours.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -55,6 +56,12 @@ impl Known {
     /// Whether it is younger than `age`. A clock that was put back makes it old.
     fn is_younger(&self, age: Duration, now: Timestamp) -> bool {
         self.read_at <= now && now.since(self.read_at) < age
+    }
+}
+
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
 

@@ -43,6 +43,7 @@ pub mod names;
 mod native;
 mod nesting;
 mod notify;
+pub mod oidc_sign_ins;
 mod open;
 pub mod people;
 mod pools;

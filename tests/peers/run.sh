@@ -103,3 +103,5 @@ check_page "$link" "$shots/hostile.png" --width 360 --no-js
 check_page "$link" "$shots/hostile-desktop.png" --width 1280 --dark
 check_page "$receiver/?channel=pipeline#still" "$shots/receiver-hostile.png" --width 360
 echo "pages: ten checked, nothing cut off, no accessibility violation"
+
+echo "OpenID: $(node sign-in/sign-in.mjs "$root/target/debug/countersign" "$shots")"

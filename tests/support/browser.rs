@@ -80,6 +80,11 @@ impl<'h> Browser<'h> {
         rest.and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
     }
 
+    /// For pages of others: without cookies.
+    pub(crate) fn outside(&self) -> &reqwest::Client {
+        &self.hub.http
+    }
+
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
         self.cookies.get(name).map(String::as_str)
     }

@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) network: NetworkSettings,
     pub(crate) trusted_issuers: Vec<TrustedIssuer>,
     pub(crate) oidc: Option<OidcSettings>,
+    /// Where it listens, and at which URL people reach it, if that is not the same.
+    pub(crate) behind: Option<(u16, String)>,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             network: NetworkSettings::default(),
             trusted_issuers: Vec::new(),
             oidc: None,
+            behind: None,
         }
     }
 }
@@ -102,8 +105,8 @@ impl TestHub {
 
     pub(crate) async fn start_at(database: Database, options: Options, clock: ManualClock) -> Self {
         let settings = Settings {
-            listen: "127.0.0.1:0".parse().expect("an address"),
-            public_url: None,
+            listen: ([127, 0, 0, 1], options.behind.as_ref().map_or(0, |behind| behind.0)).into(),
+            public_url: options.behind.map(|behind| behind.1),
             database_url: Some(database.url.clone().into()),
             data_dir: database.folder.path().to_owned(),
             secrets_key_file: None,

@@ -186,8 +186,20 @@ pub(in crate::http) async fn sign_out(
     if let Err(error) = app.hub.end_session(&own, own.id).await {
         return problem_page(&Problem::from(error));
     }
-    let back = Back { label: "Sign in again", path: "/sign-in".to_owned() };
-    let page = MessagePage::new("You are signed out", "This browser is no longer signed in.", Some(back));
+    let page = match app.hub.provider_name() {
+        Some(provider) if own.method == SignInMethod::Sso => {
+            let text = format!(
+                "This browser is no longer signed in to this hub. You may still be signed in to {provider}, so that anybody at \
+                 this browser could sign in here again."
+            );
+            let back = Back { label: "Sign out there too", path: "/sign-out/provider".to_owned() };
+            MessagePage::new("You are signed out", &text, Some(back))
+        }
+        _ => {
+            let back = Back { label: "Sign in again", path: "/sign-in".to_owned() };
+            MessagePage::new("You are signed out", "This browser is no longer signed in.", Some(back))
+        }
+    };
     let mut response = page_response(StatusCode::OK, &page);
     response.headers_mut().extend(cookies::delete(cookies::SESSION).map(|cookie| (header::SET_COOKIE, cookie)));
     response

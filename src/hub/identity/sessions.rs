@@ -73,7 +73,8 @@ pub(in crate::hub) async fn start_session(
         let detail = format!("the directory has deactivated {person}, who cannot sign in");
         return Err(HubError::conflict(Code::PersonDeactivated, detail));
     }
-    let longest = signed_in_at + settings.longest;
+    // Not after `signed_in_at`: a provider may know a person for weeks without asking again.
+    let longest = now + settings.longest;
     let new = NewSession {
         id: SessionId::mint(now),
         person,

@@ -1,6 +1,9 @@
 //! The sign-in page: what is configured, and nothing else.
 
+pub(in crate::http) mod backchannel;
+mod failure;
 pub(in crate::http) mod link;
+pub(in crate::http) mod oidc;
 
 use askama::Template;
 use axum::extract::{RawQuery, Request, State};
@@ -26,6 +29,8 @@ struct SignInPage {
     style: String,
     /// Why the last attempt failed.
     error: Option<String>,
+    /// The name of the identity provider, and the path that leads there.
+    provider: Option<(String, String)>,
     /// Who is signed in already.
     signed_in: Option<String>,
     return_path: ReturnPath,
@@ -56,6 +61,7 @@ async fn sign_in_page(app: &App, visitor: &Visitor, return_path: ReturnPath, err
     let page = SignInPage {
         style: style_path(),
         error: error.map(|problem| problem.detail().to_owned()),
+        provider: app.hub.provider_name().map(|name| (name.to_owned(), return_path.to_provider())),
         signed_in,
         return_path,
         nonce: form.nonce,

@@ -1,0 +1,26 @@
+-- Sign-ins that are under way at the OpenID provider. Nonce and PKCE verifier are derived from the browser's cookie, so they
+-- are stored nowhere.
+CREATE TABLE oidc_sign_ins (
+    -- Of the state, which comes back from the provider.
+    state_digest TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    -- Of the cookie of the browser in which it began.
+    browser_digest TEXT COLLATE "C" NOT NULL,
+    -- The page to go back to.
+    return_path TEXT COLLATE "C" NOT NULL,
+    -- Whether the provider was told to ask even those whom it knows.
+    again BIGINT NOT NULL CHECK (again IN (0, 1)),
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    used_at BIGINT
+);
+
+CREATE INDEX oidc_sign_ins_by_expiry ON oidc_sign_ins (expires_at);
+
+-- Logout tokens that were carried out, until they expire: each works once.
+CREATE TABLE oidc_logouts (
+    -- Of issuer and token id.
+    token_digest TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    expires_at BIGINT NOT NULL
+);
+
+CREATE INDEX oidc_logouts_by_expiry ON oidc_logouts (expires_at);
