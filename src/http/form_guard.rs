@@ -1,6 +1,8 @@
 //! Protects forms against cross-site requests (CSRF): a form must come from the hub's own page, and carry a nonce that
 //! was made for this browser.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::App;
@@ -24,8 +26,17 @@ pub(super) fn is_same_origin(headers: &HeaderMap) -> bool {
 /// Whether a browser shows that a page of the hub made the call: for calls without a nonce.
 pub(super) fn is_shown_same_origin(headers: &HeaderMap) -> bool {
     let named = text(headers, HeaderName::from_static("sec-fetch-site")).is_some()
-        || text(headers, header::ORIGIN).is_some_and(|origin| origin != "null");
+        || text(headers, header::ORIGIN).is_some_and(is_protected);
     named && is_same_origin(headers)
+}
+
+/// Whether nobody on the way can have written a page of that origin. Sessions exist over HTTPS and on this machine only; an
+/// `http` page under the hub's name is somebody else's.
+fn is_protected(origin: &str) -> bool {
+    let Some((scheme, rest)) = origin.split_once("://") else { return false };
+    let host = rest.rsplit_once(':').map_or(rest, |(host, port)| if port.ends_with(']') { rest } else { host });
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    scheme == "https" || host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -88,6 +99,11 @@ mod tests {
             (vec![host, ("origin", "null")], true, false),
             (vec![host, ("origin", "https://hub.example.com")], true, true),
             (vec![host, ("origin", "https://other.example.com")], false, false),
+            // A page that somebody on the way has written.
+            (vec![host, ("origin", "http://hub.example.com")], true, false),
+            (vec![("host", "127.0.0.1:8080"), ("origin", "http://127.0.0.1:8080")], true, true),
+            (vec![("host", "[::1]:8080"), ("origin", "http://[::1]:8080")], true, true),
+            (vec![("host", "localhost"), ("origin", "http://localhost")], true, true),
             (vec![host, ("sec-fetch-site", "same-origin")], true, true),
             (vec![host, ("sec-fetch-site", "same-site")], false, false),
             (vec![host, ("sec-fetch-site", "cross-site"), ("origin", "https://hub.example.com")], false, false),

@@ -137,7 +137,7 @@ pub async fn page(session: &mut Session, after: Option<TokenId>, limit: u32) -> 
 }
 
 /// Gives a token another secret and end. The earlier secret stays valid until `retires_at`, when that is given; all earlier ones are
-/// void when it is not. Returns how many earlier secrets are valid now.
+/// void when it is not. Sessions that began with them end with them. Returns how many earlier secrets are valid now.
 ///
 /// # Errors
 /// When the database fails.
@@ -160,6 +160,10 @@ pub async fn rotate(
     }
     let renew = "UPDATE tokens SET secret_digest = $2, expires_at = $3 WHERE id = $1";
     session.execute(renew, args![&token.id, secret, token.expires_at]).await?;
+    // Who signed in with an earlier secret is signed out when it ends: it may be the leaked one.
+    let last = retires_at.unwrap_or(now);
+    let shorten = "UPDATE sessions SET expires_at = $2 WHERE token_id = $1 AND expires_at > $2";
+    session.execute(shorten, args![&token.id, last]).await?;
     let row: CountRow = session
         .fetch_one("SELECT count(*) AS count FROM retired_token_secrets WHERE token_id = $1", args![&token.id])
         .await?;

@@ -8,6 +8,7 @@ mod login_command;
 mod oidc;
 mod rights;
 mod sessions;
+mod threats;
 mod tokens;
 mod workload;
 

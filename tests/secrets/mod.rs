@@ -3,6 +3,7 @@
 mod keys;
 mod leaving;
 mod replicas;
+mod sign_in;
 mod upgrade;
 
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 mod circles;
 mod docs;
 mod lengths;
+mod threats;
 mod words;
 
 use std::collections::BTreeSet;

@@ -33,7 +33,7 @@ pub(super) const PATTERNS: &[(SecretKind, &str)] = &[
     (SecretKind::ServiceToken, r"(?-u:\b)(hv[sbr]\.[A-Za-z0-9_-]{20,})"),
     (
         SecretKind::ServiceToken,
-        r"(?-u:\b)(do[opr]_v1_[a-f0-9]{40,}|dckr_pat_[A-Za-z0-9_-]{20,}|dapi[a-f0-9]{32}|cs_[A-Za-z0-9_-]{40,})",
+        r"(?-u:\b)(do[opr]_v1_[a-f0-9]{40,}|dckr_pat_[A-Za-z0-9_-]{20,}|dapi[a-f0-9]{32}|cs[sw]?_[A-Za-z0-9_-]{40,})",
     ),
     (SecretKind::ServiceToken, r"(?-u:\b)([0-9]{8,10}:AA[A-Za-z0-9_-]{32,})"),
     (SecretKind::Jwt, r"(?-u:\b)(eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"),

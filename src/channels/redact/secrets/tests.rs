@@ -35,6 +35,8 @@ fn keys_and_tokens_are_recognised_by_their_form() {
         (format!("SG.{a20}.{a36}"), SecretKind::ServiceToken),
         (format!("hvs.{a36}"), SecretKind::ServiceToken),
         (format!("cs_{a36}{a20}"), SecretKind::ServiceToken),
+        (format!("css_{a36}{a20}"), SecretKind::ServiceToken),
+        (format!("csw_{a36}{a20}"), SecretKind::ServiceToken),
         (format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{a20}"), SecretKind::Jwt),
     ] {
         assert_hidden(&format!("deploy {secret} now"), "deploy [hidden] now", kind);
