@@ -63,6 +63,7 @@ echo "Slack: $(.venv/bin/python slack.py sign "$hub" "$(field token)")"
 echo "device login: $(node device.mjs "$hub" "$(field token)" "$shots")"
 echo "SCIM: $(.venv/bin/python scim.py "$hub" "$(field token)")"
 echo "guardrails: $(.venv/bin/python guardrails/run.py "$hub" "$(field token)")"
+echo "surface: $(.venv/bin/python surface/fuzz.py "$root/target/debug/countersign")"
 echo "schemas, Node: $(node schemas.mjs "$hub" "${messages[@]}")"
 echo "schemas, Python: $(.venv/bin/python schemas.py "$hub" "${messages[@]}")"
 link=''
