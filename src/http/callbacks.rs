@@ -241,3 +241,36 @@ fn failure(error: HubError, token: Option<&str>) -> Response {
     page.extensions_mut().insert(problem.code());
     page
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Any body is read or refused; nothing is approved or changed unless a button says so.
+        #[test]
+        fn any_bytes_are_read_or_refused(
+            noise in proptest::collection::vec(any::<u8>(), 0..200),
+            fields in "((decision|approver|reason|nonce|command|duration)=(approve|change|reject|x|%0d%0a|12|-1|%ff|dana@example.com)?&){0,8}",
+        ) {
+            let body = [fields.as_bytes(), &noise].concat();
+            if let Ok(decision) = read_form(&body) {
+                let pressed = |button: &str| url::form_urlencoded::parse(&body).any(|(name, value)| name == "decision" && value == button);
+                prop_assert!(decision.choice != Some(Choice::Approve) || pressed("approve") || pressed("change"));
+                prop_assert!(decision.choice != Some(Choice::Reject) || pressed("reject"));
+                prop_assert!(decision.command.is_none() || pressed("change"));
+            }
+        }
+
+        #[test]
+        fn a_command_arrives_as_it_was_typed(lines in proptest::collection::vec("[^\r\n]{0,20}", 0..6)) {
+            let typed = lines.join("\r\n");
+            let body = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs([("decision", "change"), ("command", &typed)])
+                .finish();
+            prop_assert_eq!(read_form(body.as_bytes()).unwrap().command, Some(lines.join("\n")));
+        }
+    }
+}

@@ -41,6 +41,8 @@ pub(super) fn delete(name: &'static str) -> Option<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn sent(lines: &[&'static str]) -> HeaderMap {
@@ -64,5 +66,38 @@ mod tests {
             text.to_str().unwrap(),
             "__Host-countersign-session=css_1; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax"
         );
+    }
+
+    proptest! {
+        /// Whatever is sent: no panic, and what is read is short, and was sent once and as a value of that name.
+        #[test]
+        fn any_bytes_are_read(
+            lines in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 0..4),
+            value in "[a-zA-Z0-9_=-]{0,260}",
+            twice in any::<bool>(),
+        ) {
+            let mut headers: HeaderMap = HeaderMap::new();
+            for line in lines {
+                headers.extend(HeaderValue::from_bytes(&line).ok().map(|line| (header::COOKIE, line)));
+            }
+            let before = read(&headers, SESSION).map(str::to_owned);
+            prop_assert!(before.iter().all(|value| value.len() <= MAX_VALUE && !value.contains(';')));
+            for _ in 0..=usize::from(twice) {
+                let line = format!("a=b; {SESSION}={value}; {FORM}x=1");
+                headers.append(header::COOKIE, HeaderValue::try_from(line).unwrap());
+            }
+            let is_read = before.is_none() && !twice && (1..=MAX_VALUE).contains(&value.len());
+            prop_assert_eq!(read(&headers, SESSION), Some(value.as_str()).filter(|_| is_read));
+            prop_assert_eq!(read(&headers, FORM), None);
+        }
+
+        /// No value of the hub's own kind can add an attribute or a second cookie.
+        #[test]
+        fn what_is_set_is_read_again(value in "[a-zA-Z0-9_-]{1,200}") {
+            let set = set(SESSION, &value, 60).unwrap();
+            let sent = set.to_str().unwrap().split(';').next().unwrap().to_owned();
+            let headers: HeaderMap = [(header::COOKIE, HeaderValue::try_from(sent).unwrap())].into_iter().collect();
+            prop_assert_eq!(read(&headers, SESSION), Some(value.as_str()));
+        }
     }
 }

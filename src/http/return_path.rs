@@ -66,6 +66,8 @@ fn checked(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -96,5 +98,31 @@ mod tests {
             ReturnPath::parse(Some("/device?code=A&x=1")).sign_in(),
             "/sign-in?return=%2Fdevice%3Fcode%3DA%26x%3D1"
         );
+    }
+
+    /// Parts from which a way to another host could be made.
+    const PARTS: &str = r"(/|//|\\|\.|\.\.|%2e|%2E%2e|%2f|%5c|:|@|\?|#|;|&|=|\t|\n|\r|\x00| |https?:|javascript:|data:|evil\.example\.com|sign-in|c/abc|\u{2f}|\u{ff0f}|\u{3002}|[a-z]|\PC){0,12}";
+
+    proptest! {
+        /// Whatever is asked for: a browser that follows the path stays on the host, and not in the sign-in.
+        #[test]
+        fn no_text_leads_to_another_host(text in PARTS, slash in any::<bool>()) {
+            let text = if slash { format!("/{text}") } else { text };
+            let path = ReturnPath::parse(Some(&text));
+            for base in ["https://hub.example.com/sign-in?return=x", "http://127.0.0.1:8080/sign-in/oidc", "http://[::1]:1/a/b"] {
+                let base = Url::parse(base).unwrap();
+                let there = base.join(path.as_str()).unwrap();
+                prop_assert_eq!(there.origin(), base.origin(), "{} by {:?}", path, text);
+                prop_assert!(there.username().is_empty() && there.password().is_none() && there.fragment().is_none());
+                // The browser shows the path as it is: it has nothing left to resolve.
+                prop_assert_eq!(&there[url::Position::BeforePath..], path.as_str());
+                prop_assert!(!there.path().starts_with("/sign-"), "{} by {:?}", path, text);
+            }
+            prop_assert!(path.as_str().bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\'), "{}", path);
+            prop_assert_eq!(&ReturnPath::parse(Some(path.as_str())), &path);
+            let sign_in = Url::parse("https://hub.example.com/").unwrap().join(&path.sign_in()).unwrap();
+            let again = sign_in.query_pairs().find(|(name, _)| name == "return").map(|(_, value)| value.into_owned());
+            prop_assert_eq!(again.as_deref(), Some(path.as_str()));
+        }
     }
 }

@@ -144,6 +144,8 @@ impl BootstrapToken {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -187,5 +189,36 @@ mod tests {
         let token = BootstrapToken::new("cs_one");
         assert!(token.matches(&digest_of_secret("cs_one")));
         assert!(!token.matches(&digest_of_secret("cs_two")));
+    }
+
+    proptest! {
+        /// A text is a secret exactly if it is a prefix, 43 characters and their checksum.
+        #[test]
+        fn any_text_is_judged_by_its_form(text in "(cs_|css_|csw_|c|s|_)?[A-Za-z0-9_-]{40,50}|\\PC{0,70}") {
+            let form = form_of_secret(&text);
+            let parts = text.split_at_checked(text.len().saturating_sub(CHECKSUM));
+            let has_checksum = parts.is_some_and(|(start, sum)| checksum(start) == sum);
+            let has_length = [PREFIX, SESSION_PREFIX, WORKLOAD_PREFIX]
+                .iter()
+                .any(|prefix| text.starts_with(prefix) && text.len() == prefix.len() + RANDOM + CHECKSUM && text.is_ascii());
+            prop_assert!(form != SecretForm::Checked || (has_checksum && has_length));
+            prop_assert!(form == SecretForm::Other || has_length);
+        }
+
+        #[test]
+        fn a_secret_with_its_checksum_is_genuine_and_a_mistyped_one_is_not(
+            prefix in proptest::sample::select(vec![PREFIX, SESSION_PREFIX, WORKLOAD_PREFIX]),
+            // Not one that makes another prefix.
+            random in "[A-Za-rt-vx-z0-9-][A-Za-z0-9_-]{42}",
+            at in 0_usize..43,
+            other in "[A-Za-z0-9_-]",
+        ) {
+            let text = format!("{prefix}{random}");
+            let secret = format!("{text}{}", checksum(&text));
+            prop_assert_eq!(form_of_secret(&secret), SecretForm::Checked);
+            let mut wrong = secret.clone();
+            wrong.replace_range(prefix.len() + at..=prefix.len() + at, &other);
+            prop_assert!(wrong == secret || form_of_secret(&wrong) != SecretForm::Checked, "{wrong}");
+        }
     }
 }

@@ -58,6 +58,7 @@ async fn sign_in_page(app: &App, visitor: &Visitor, return_path: ReturnPath, err
     };
     let form = anonymous(app, &visitor.headers);
     let status = error.as_ref().map_or(StatusCode::OK, Problem::status);
+    let code = error.as_ref().map(Problem::code);
     let page = SignInPage {
         style: style_path(),
         error: error.map(|problem| problem.detail().to_owned()),
@@ -68,6 +69,9 @@ async fn sign_in_page(app: &App, visitor: &Visitor, return_path: ReturnPath, err
     };
     let mut response = page_response(status, &page);
     response.headers_mut().extend(form.cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    if let Some(code) = code {
+        response.extensions_mut().insert(code);
+    }
     response
 }
 
@@ -139,7 +143,9 @@ fn form_problem(app: &App, problem: FormProblem, again: &str) -> Response {
         }
     };
     let back = Back { label: "Open the page again", path: again.to_owned() };
-    page_response(StatusCode::FORBIDDEN, &MessagePage::new("Please try again", &text, Some(back)))
+    let mut response = page_response(StatusCode::FORBIDDEN, &MessagePage::new("Please try again", &text, Some(back)));
+    response.extensions_mut().insert(Code::FormStale);
+    response
 }
 
 /// The answer to a sign-in that succeeded: the cookie of the new session, and the way to the page that it was for.
@@ -181,4 +187,28 @@ fn refused_here(app: &App) -> Option<Response> {
     );
     let page = MessagePage::new("Nobody can sign in here", &text, None);
     Some(page_response(StatusCode::FORBIDDEN, &page))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_form(body in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let form = SignInForm::read(&body);
+            prop_assert!(form.nonce.len() + form.token.len() + form.person.len() <= 3 * body.len());
+        }
+
+        #[test]
+        fn a_field_is_read_as_it_was_typed(token in "\\PC{0,40}", person in any::<String>()) {
+            let body = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs([("token", &token), ("person", &person), ("other", &token)])
+                .finish();
+            let form = SignInForm::read(body.as_bytes());
+            prop_assert_eq!((form.token, form.person, form.return_path), (token, person, None));
+        }
+    }
 }
