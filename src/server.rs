@@ -178,7 +178,7 @@ impl Server {
         let discarding = run_discarder(Arc::clone(&store), clock.clone(), intake.clone());
         let hub = Hub::new(Arc::clone(&store), clock.clone(), keys, hub_settings, targets, launcher, bootstrap);
         let hub = Arc::new(hub.with_workloads(Workloads::new(settings.trusted_issuers.clone())?));
-        let app = app(&hub, settings, clock.clone(), connections, &intake);
+        let app = App { tls: tls.clone(), ..app(&hub, settings, clock.clone(), connections, &intake) };
         let front = front(settings, tls.clone(), connections);
         let intake_tasks = vec![
             ("http", tokio::spawn(serve(listener, router(app), front, intake.clone()))),
@@ -294,6 +294,8 @@ fn app(hub: &Arc<Hub>, settings: &Settings, clock: SharedClock, connections: usi
         waits: Arc::new(Semaphore::new((connections / 2).max(1))),
         unauthenticated: Arc::new(Semaphore::new(UNAUTHENTICATED)),
         limits: Arc::new(limits),
+        refusals: Arc::default(),
+        tls: None,
     }
 }
 

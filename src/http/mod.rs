@@ -20,6 +20,7 @@ mod pages;
 mod patient;
 mod problem;
 mod rate_limit;
+mod refusals;
 mod return_path;
 mod router;
 mod scim;
@@ -40,6 +41,7 @@ pub use listener::{CROWD, Front, HEAD_TIME, MAX_HEAD, MAX_HEADERS, READ_TIME, se
 pub use oauth::MAX_FORM;
 pub use problem::Problem;
 pub use rate_limit::{COUNTED_ADDRESSES, COUNTED_TOKENS, RateLimits};
+pub use refusals::Refusals;
 pub use router::{Route, router, routes};
 pub use tls::{HANDSHAKE_TIME, HANDSHAKES, Tls, TlsError, watch_certificate};
 
@@ -62,4 +64,7 @@ pub struct App {
     /// Permits for bodies that are read before the sender is authenticated.
     pub unauthenticated: Arc<Semaphore>,
     pub limits: Arc<RateLimits>,
+    pub refusals: Arc<Refusals>,
+    /// The hub's own certificate, if it speaks HTTPS itself.
+    pub tls: Option<Arc<Tls>>,
 }

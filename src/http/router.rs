@@ -12,6 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::access::{Access, Guard, guard, guard_page};
 use super::problem::INTERNAL;
 use super::rate_limit::gate;
+use super::refusals::counted;
 use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, oauth, pages, scim};
 use crate::codes::Code;
 use crate::identity::Right;
@@ -65,6 +66,7 @@ pub fn router(app: App) -> Router {
     let limited = from_fn_with_state(app.clone(), gate);
     made.fallback(no_such_route.layer(limited.clone()))
         .method_not_allowed_fallback(no_such_method.layer(limited))
+        .layer(from_fn_with_state(app.clone(), counted))
         .layer(from_fn(traced))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(CatchPanicLayer::custom(|_| {

@@ -18,6 +18,8 @@ pub(crate) const SERVER: (&str, &str) = (include_str!("certs/server.pem"), inclu
 pub(crate) const CLIENT: (&str, &str) = (include_str!("certs/client.pem"), include_str!("certs/client.key"));
 /// What takes the place of [`SERVER`], from the same authority.
 pub(crate) const RENEWED: (&str, &str) = (include_str!("certs/renewed.pem"), include_str!("certs/renewed.key"));
+/// It ends on 2026-12-09.
+pub(crate) const ENDING: (&str, &str) = (include_str!("certs/ending.pem"), include_str!("certs/ending.key"));
 
 /// The target's TLS acceptor; with `mutual`, it requires a client certificate.
 pub(super) fn acceptor(mutual: bool) -> TlsAcceptor {

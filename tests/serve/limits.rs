@@ -172,3 +172,35 @@ async fn under_a_public_name_this_machine_is_limited_too() {
     let (_, log) = hub.ended().await;
     assert!(log.contains("a rate limit was reached") && log.contains("client=127.0.0.1"), "{log}");
 }
+
+#[tokio::test]
+async fn refused_calls_are_counted_by_kind() {
+    let hub = hub(rates(3_000, 60_000, 3)).await.with_policy().await;
+    let token = hub.new_secret("ci").await;
+    for _ in 0..2 {
+        hub.send(hub.from(OFFICE, "/v1/requests")).await.problem(401);
+    }
+    hub.send(hub.from(OFFICE, "/c/forged")).await.expect_page(404);
+    hub.send(hub.from(OFFICE, "/c/forged")).await.expect_page(429);
+    hub.send(hub.from(ELSEWHERE, "/v1/tokens").bearer_auth(&token)).await.problem(403);
+    let cookie = "__Host-countersign-session=css_x";
+    hub.send(hub.from(ELSEWHERE, "/v1/tokens").header("Cookie", cookie)).await.problem(403);
+    let metrics = hub.send(hub.call(Method::GET, "/metrics")).await.text;
+    let line = |kind: &str, count: u32| format!("countersign_calls_refused_total{{kind=\"{kind}\"}} {count}\n");
+    for (kind, count) in [
+        ("rate_limited", 1),
+        ("unauthenticated", 2),
+        ("forbidden", 1),
+        ("cross_site", 1),
+        ("form_stale", 0),
+        ("link_forged", 1),
+        ("signature_invalid", 0),
+        ("sign_in_failed", 0),
+    ] {
+        assert!(metrics.contains(&line(kind, count)), "{kind} {count}: {metrics}");
+    }
+    assert_eq!(metrics.matches("countersign_calls_refused_total{").count(), 8);
+    assert!(metrics.ends_with("# EOF\n") && metrics.matches("# EOF").count() == 1);
+    let plain = hub.send(hub.call(Method::GET, "/metrics").header("Accept", "text/plain")).await.text;
+    assert!(plain.contains("# TYPE countersign_calls_refused_total counter\n"), "{plain}");
+}

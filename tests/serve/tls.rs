@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign::config::{NetworkSettings, TlsFiles};
 use reqwest::Certificate;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -14,8 +15,8 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 
 use super::{failure, free_port};
-use crate::egress::tls::{AUTHORITY, CLIENT, RENEWED, SERVER};
-use crate::support::{HubProcess, TOKEN, eventually};
+use crate::egress::tls::{AUTHORITY, CLIENT, ENDING, RENEWED, SERVER};
+use crate::support::{Answer, Database, HubProcess, Options, TOKEN, TestHub, eventually};
 
 fn write(folder: &Path, (cert, key): (&str, &str)) {
     std::fs::write(folder.join("hub.pem"), cert).unwrap();
@@ -202,4 +203,30 @@ async fn a_handshake_does_not_hold_up_the_end() {
     assert!(hub.ended().await.0.success());
     assert!(began.elapsed() < Duration::from_secs(5));
     drop(silent);
+}
+
+#[tokio::test]
+async fn before_the_certificate_ends_the_hub_warns() {
+    let database = Database::sqlite();
+    let folder = database.folder.path();
+    write(folder, ENDING);
+    let files = TlsFiles { cert: folder.join("hub.pem"), key: folder.join("hub.key") };
+    let network = NetworkSettings { tls: Some(files), ..NetworkSettings::default() };
+    // It is 2026-11-21, and the certificate ends on 2026-12-09.
+    let hub = TestHub::start_with(database, Options { network, ..Options::default() }).await;
+    let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+    let warnings =
+        async || Answer::to(client.get(format!("{}/readyz", hub.url))).await.expect(200)["warnings"].to_string();
+    assert_eq!(warnings().await, "null");
+    hub.advance(4 * 24 * 3_600);
+    assert!(warnings().await.contains("the hub's TLS certificate ends at 2026-12-09T00:00:00"), "{}", warnings().await);
+    hub.advance(14 * 24 * 3_600);
+    assert!(warnings().await.contains("certificate ended at"), "{}", warnings().await);
+    // A renewed one is read without a restart.
+    write(hub.database.folder.path(), SERVER);
+    eventually("the warning is gone", || async {
+        hub.advance(60);
+        (warnings().await == "null").then_some(())
+    })
+    .await;
 }

@@ -31,7 +31,10 @@ pub(in crate::http) struct Ready {
 /// `GET /readyz`: the database reads and writes.
 pub(in crate::http) async fn ready(State(app): State<App>) -> Answer<Json<Ready>> {
     match app.hub.ready().await {
-        Ok(readiness) => Ok(Json(Ready { status: "ready", readiness })),
+        Ok(mut readiness) => {
+            readiness.warnings.extend(app.tls.as_ref().and_then(|tls| tls.warning(app.hub.now())));
+            Ok(Json(Ready { status: "ready", readiness }))
+        }
         Err(error @ StoreError::Displaced(_)) => Err(HubError::from(error).into()),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
@@ -53,6 +56,6 @@ pub(in crate::http) async fn ready(State(app): State<App>) -> Answer<Json<Ready>
 /// `GET /metrics`, in the text format that the caller prefers. Metrics contain no personal data, so no token is needed.
 pub(in crate::http) async fn metrics(State(app): State<App>, headers: HeaderMap) -> Answer<impl IntoResponse> {
     let format = Exposition::wanted(&headers);
-    let text = app.hub.metrics().await.map_err(HubError::from)?;
+    let text = app.refusals.added_to(app.hub.metrics().await.map_err(HubError::from)?);
     Ok(([(header::CONTENT_TYPE, format.media_type()), (header::VARY, "accept")], format.of(text)))
 }

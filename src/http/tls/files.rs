@@ -11,7 +11,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, ServerConfig};
 
+use super::validity::valid_until;
 use crate::config::TlsFiles;
+use crate::time::Timestamp;
 
 /// Largest file of a certificate or key, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -56,12 +58,21 @@ impl Source<'_> {
     }
 }
 
-/// The configuration of TLS with this certificate: TLS 1.2 and 1.3, HTTP/1.1.
-pub(super) fn load(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
+/// What the files hold.
+pub(super) struct Loaded {
+    /// TLS 1.2 and 1.3, HTTP/1.1.
+    pub(super) config: Arc<ServerConfig>,
+    /// When the hub's certificate ends.
+    pub(super) ends_at: Option<Timestamp>,
+}
+
+/// Reads the certificate and its key.
+pub(super) fn load(files: &TlsFiles) -> Result<Loaded, TlsError> {
     let certificate = Source { path: &files.cert, setting: "tls_cert" };
     let key = Source { path: &files.key, setting: "tls_key" };
     let chain = read_chain(&certificate)?;
     let own = read_key(&key)?;
+    let ends_at = chain.first().and_then(|certificate| valid_until(certificate));
     let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|error| certificate.invalid(error.to_string()))?;
@@ -71,7 +82,7 @@ pub(super) fn load(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
         error => key.invalid(error.to_string()),
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(Loaded { config: Arc::new(config), ends_at })
 }
 
 /// The hub's certificate and the intermediate ones, in the order of the file.

@@ -3,6 +3,7 @@
 mod certificate;
 mod files;
 mod handshake;
+mod validity;
 mod waiting;
 
 pub use self::certificate::{Tls, watch_certificate};
