@@ -44,7 +44,7 @@ impl Hub {
                     let (subject, sid) = (token.subject.as_deref(), token.sid.as_deref());
                     for found in sessions::of_provider(tx.session(), &issuer, subject, sid).await? {
                         sessions::delete(tx.session(), found.session.id).await?;
-                        let (id, person) = (found.session.id, found.session.person);
+                        let (id, person) = (found.session.id, found.session.person.clone());
                         record_end(tx, &person, &[id], "signed out at the identity provider", (Actor::Hub, now))?;
                     }
                     Ok(true)
