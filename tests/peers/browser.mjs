@@ -39,13 +39,14 @@ export async function withBrowser(job) {
  * A fresh context with one page, the same on every machine. Requests to other
  * hosts are aborted; their URLs are collected in `blocked`.
  */
-export async function openPage(browser, { width, height = 800, theme = 'light', scale = 1, javaScript = true }) {
+export async function openPage(browser, { width, height = 800, theme = 'light', scale = 1, javaScript = true, anyCertificate = false }) {
   const context = await browser.newContext({
     viewport: { width, height },
     deviceScaleFactor: scale,
     colorScheme: theme,
     reducedMotion: 'reduce',
     javaScriptEnabled: javaScript,
+    ignoreHTTPSErrors: anyCertificate,
     serviceWorkers: 'block', // their requests would pass the route below by
     locale: 'en-GB',
     timezoneId: 'UTC',

@@ -31,6 +31,8 @@ python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 # Programs only: just the scripts here start them.
 [ -n "$(PATH="$PATH:/usr/sbin" type -P mariadbd)" ] || missing+=(mariadb-server-core)
 type -P mariadb >/dev/null || missing+=(mariadb-client-core)
+[ -n "$(PATH="$PATH:/usr/sbin" type -P nginx)" ] || missing+=(nginx-light)
+type -P openssl >/dev/null || missing+=(openssl)
 type -P sqlite3 >/dev/null || missing+=(sqlite3)
 type -P psql >/dev/null || missing+=(postgresql-client)
 [ ${#missing[@]} -eq 0 ] || debian_install "${missing[@]}"

@@ -6,7 +6,7 @@
 // tries to vote once more after she was removed from the group. Exit code: 0, or 1 when something is not as it must be.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { request } from 'node:http';
@@ -51,15 +51,35 @@ function stop({ child }) {
   return new Promise((done) => { child.once('exit', done).kill('SIGTERM'); });
 }
 
-async function startHub(port, settings) {
+/** An nginx that speaks HTTPS for the hub at that port, with a certificate of its own; returns its URL. */
+async function startNginx(hubPort) {
+  const [folder, port] = [mkdtempSync(join(tmpdir(), 'nginx-')), await freePort()];
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+    '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  const places = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder};`).join(' ');
+  writeFileSync(join(folder, 'nginx.conf'), `daemon off; master_process off; error_log stderr; pid ${folder}/pid;
+    events {}
+    http { access_log off; ${places}
+      server { listen 127.0.0.1:${port} ssl; server_name localhost; ssl_certificate ${cert}; ssl_certificate_key ${key};
+        location = /ready { return 200; }
+        location / { proxy_pass http://127.0.0.1:${hubPort}; proxy_set_header Host $host:$server_port;
+          proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto https; } } }`);
+  const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+  const child = spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], { env, stdio: 'ignore' });
+  started.push(child);
+  return { child, url: `https://localhost:${port}` };
+}
+
+async function startHub(port, settings, proxy) {
   const url = `http://127.0.0.1:${port}`;
   const folder = mkdtempSync(join(tmpdir(), 'countersign-'));
   const env = { ...process.env, COUNTERSIGN_DATA_DIR: join(folder, 'data'), COUNTERSIGN_ADMIN_TOKEN: TOKEN, ...settings };
   const hub = await start(program, ['serve', '--listen', `127.0.0.1:${port}`], { cwd: folder, env }, `${url}/readyz`);
-  return { ...hub, url };
+  return { ...hub, url: proxy?.url ?? url, direct: url };
 }
 
-async function api({ url }, method, path, body) {
+async function api({ direct: url }, method, path, body) {
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
   const answer = await fetch(url + path, { method, headers, body: JSON.stringify(body) });
   const text = await answer.text();
@@ -68,12 +88,12 @@ async function api({ url }, method, path, body) {
 }
 
 /** Votes as a page of the hub would, with the browser's cookies. */
-async function vote(context, { url }, id) {
+async function vote(context, { url, direct }, id) {
   const cookies = await context.cookies(url);
   const cookie = cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
   const headers = { cookie, 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' };
   return new Promise((resolve, reject) => {
-    const call = request(`${url}/v1/requests/${id}/approve`, { method: 'POST', headers }, (answer) => {
+    const call = request(`${direct}/v1/requests/${id}/approve`, { method: 'POST', headers }, (answer) => {
       let text = '';
       answer.on('data', (part) => { text += part; }).on('end', () => resolve({ http: answer.statusCode, ...JSON.parse(text) }));
     });
@@ -92,13 +112,13 @@ async function checkPage(page, name, javaScript) {
 }
 
 /** Signs in, votes, is removed, and may not vote any more. */
-async function signInAndVote(browser, name, hub, provider, { width = 1280, javaScript = true } = {}) {
+async function signInAndVote(browser, name, hub, provider, { width = 1280, javaScript = true, https = false } = {}) {
   await api(hub, 'PUT', '/v1/groups/dba', { members: ['dana@example.com'] });
   await api(hub, 'PUT', '/v1/resources/orders', { slots: [{ group: 'dba' }], min_assurance: 'sso' });
   const ask = () => api(hub, 'POST', '/v1/requests', {
     resource: 'orders', command: 'touch marker', requester: { email: 'nora@example.com' },
   });
-  const { context, page } = await openPage(browser, { width, javaScript });
+  const { context, page } = await openPage(browser, { width, javaScript, anyCertificate: https });
   await page.goto(`${hub.url}/account`);
   assert.match(page.url(), /\/sign-in\?return=%2Faccount$/);
   await checkPage(page, name, javaScript);
@@ -118,7 +138,8 @@ async function signInAndVote(browser, name, hub, provider, { width = 1280, javaS
 async function withOidcProvider(browser, alg, auth, options, more = async () => {}) {
   const [port, hubPort] = [await freePort(), await freePort()];
   const issuer = `http://127.0.0.1:${port}`;
-  const argument = JSON.stringify({ port, hub: `http://127.0.0.1:${hubPort}`, alg, auth });
+  const proxy = options.https ? await startNginx(hubPort) : null;
+  const argument = JSON.stringify({ port, hub: proxy?.url ?? `http://127.0.0.1:${hubPort}`, alg, auth });
   const running = await start('node', [join(here, 'oidc-provider.mjs'), argument], {}, `${issuer}/.well-known/openid-configuration`);
   const hub = await startHub(hubPort, {
     COUNTERSIGN_OIDC_ISSUER: issuer,
@@ -126,7 +147,8 @@ async function withOidcProvider(browser, alg, auth, options, more = async () => 
     COUNTERSIGN_OIDC_SCOPES: 'openid email groups',
     COUNTERSIGN_OIDC_NAME: 'Example ID',
     ...(auth === 'none' ? {} : { COUNTERSIGN_OIDC_CLIENT_SECRET: SECRET, COUNTERSIGN_OIDC_CLIENT_AUTH: auth }),
-  });
+    ...(proxy ? { COUNTERSIGN_PUBLIC_URL: proxy.url, COUNTERSIGN_TRUSTED_PROXIES: '127.0.0.1' } : {}),
+  }, proxy);
   const provider = {
     async signIn(page) {
       await page.fill('input[name=login]', 'dana');
@@ -135,11 +157,11 @@ async function withOidcProvider(browser, alg, auth, options, more = async () => 
       await page.click('button[type=submit]'); // consent
     },
   };
-  const signedIn = await signInAndVote(browser, `oidc-provider-${alg}`, hub, provider, options);
+  const signedIn = await signInAndVote(browser, `oidc-provider-${alg}${proxy ? '-https' : ''}`, hub, provider, options);
   await more({ ...signedIn, hub, provider, running });
   await signedIn.context.close();
-  await Promise.all([stop(hub), stop(running)]);
-  return `oidc-provider ${alg} ${auth}`;
+  await Promise.all([hub, running, ...(proxy ? [proxy] : [])].map(stop));
+  return `oidc-provider ${alg} ${auth}${proxy ? ' behind nginx' : ''}`;
 }
 
 /** Back button, cancel, sign-out on both sides, and a provider that is gone. */
@@ -244,6 +266,7 @@ try {
     await withOidcProvider(browser, 'RS256', 'client_secret_post', { width: 360, javaScript: false }),
     await withOidcProvider(browser, 'ES256', 'client_secret_basic', { width: 360 }, odds),
     await withOidcProvider(browser, 'Ed25519', 'none', {}),
+    await withOidcProvider(browser, 'RS256', 'client_secret_basic', { https: true }),
     await withMock(browser),
     await withNano(browser),
   ]);
