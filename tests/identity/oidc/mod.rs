@@ -4,6 +4,7 @@ mod failures;
 mod logout;
 mod provider;
 mod sign_in;
+mod threats;
 
 use countersign::config::OidcSettings;
 use countersign::oidc::EmailRule;
