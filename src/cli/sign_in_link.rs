@@ -33,7 +33,7 @@ impl SignInLink {
         output::print_answer(self.json, &made, |made| {
             let admin = if self.admin { " and become an admin" } else { "" };
             format!(
-                "{}\n\nGive this link to {} only: anyone who opens it can sign in as them{admin}. It works once, until {}.\n",
+                "{}\n\nGive this link to {} only: anyone who opens it can sign in as them{admin}. It works once, until {} UTC.\n",
                 text(made, "/url"),
                 self.person,
                 time(made, "/expires_at")

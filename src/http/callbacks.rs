@@ -2,7 +2,7 @@
 //! JSON.
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use super::extract::{media_type, parse_json, read_body};
 use super::form_guard::is_same_origin;
 use super::pages::{Back, DecisionPage, MessagePage, page_response, problem_page};
 use super::return_path::ReturnPath;
-use super::visitor::Visitor;
+use super::visitor::{PathText, Visitor};
 use super::{App, Problem, cookies};
 use crate::approval::{Choice, Email};
 use crate::codes::Code;
@@ -79,7 +79,7 @@ fn as_typed(text: &str) -> String {
 }
 
 /// `GET /c/{token}`, and HEAD
-pub(super) async fn show(State(app): State<App>, Path(token): Path<String>, visitor: Visitor) -> Response {
+pub(super) async fn show(State(app): State<App>, PathText(token): PathText, visitor: Visitor) -> Response {
     // A forged link is reported below.
     let _forged = app.hub.note_link_event(&token, LinkEvent::Fetched);
     let session = match visitor.session(&app).await {
@@ -97,7 +97,7 @@ pub(super) async fn show(State(app): State<App>, Path(token): Path<String>, visi
 /// programs that only fetch the page do not.
 pub(super) async fn seen(
     State(app): State<App>,
-    Path(token): Path<String>,
+    PathText(token): PathText,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -116,7 +116,7 @@ pub(super) async fn options() -> impl IntoResponse {
 }
 
 /// `POST /c/{token}`
-pub(super) async fn decide(State(app): State<App>, Path(token): Path<String>, request: Request) -> Response {
+pub(super) async fn decide(State(app): State<App>, PathText(token): PathText, request: Request) -> Response {
     match media_type(request.headers()).as_deref() {
         Some("application/json") => {
             decide_by_json(app, token, request).await.unwrap_or_else(IntoResponse::into_response)

@@ -16,15 +16,14 @@ pub(super) const OIDC: &str = "__Host-countersign-oidc";
 /// Longest value that is looked at.
 const MAX_VALUE: usize = 200;
 
-/// The value of a cookie. None if it is sent twice: one of them may be from another page of the same site.
+/// The value of a cookie. None if it is sent twice: one of them may be from another page of the same site. What other
+/// cookies contain does not matter: hosts of the same domain may set any bytes.
 pub(super) fn read<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut values = sent.flat_map(|line| line.split(';')).filter_map(|pair| {
-        let (key, value) = pair.split_once('=')?;
-        (key.trim() == name).then_some(value.trim())
-    });
-    let value = values.next().filter(|value| value.len() <= MAX_VALUE && !value.is_empty());
-    value.filter(|_| values.next().is_none())
+    let sent = headers.get_all(header::COOKIE).iter();
+    let pairs = sent.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
+    let mut values = pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.trim_ascii_start().strip_prefix(b"="));
+    let value = values.next().map(<[u8]>::trim_ascii).filter(|value| value.len() <= MAX_VALUE && !value.is_empty());
+    value.filter(|_| values.next().is_none()).and_then(|value| std::str::from_utf8(value).ok())
 }
 
 /// A `Set-Cookie` value: `seconds` is how long the browser keeps it.
@@ -57,6 +56,11 @@ mod tests {
         let twice = sent(&["__Host-countersign-session=css_1", "__Host-countersign-session=css_2"]);
         assert_eq!(read(&twice, SESSION), None);
         assert_eq!(read(&sent(&["__Host-countersign-session="]), SESSION), None);
+        let mut neighbour = HeaderMap::new();
+        let line = HeaderValue::from_bytes(b"lang=Fran\xc3\xa7ais; x=\xff; __Host-countersign-session=css_1");
+        neighbour.insert(header::COOKIE, line.unwrap());
+        assert_eq!(read(&neighbour, SESSION), Some("css_1"));
+        assert_eq!(read(&sent(&["__Host-countersign-session2=x"]), SESSION), None);
     }
 
     #[test]

@@ -228,6 +228,7 @@ fn configuration() -> Vec<Route> {
         put("/v1/people/{email}", Right::Configure, people::put),
         get("/v1/people/{email}", Right::ReadConfiguration, people::show),
         delete("/v1/people/{email}", Right::Configure, people::delete),
+        delete("/v1/people/{email}/sessions", Right::ManageTokens, people::end_sessions),
         get("/v1/resources", Right::ReadConfiguration, resources::list),
         put("/v1/resources/{name}", Right::Configure, resources::put),
         get("/v1/resources/{name}", Right::ReadConfiguration, resources::show),

@@ -3,11 +3,13 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
 
 use super::client_address::ClientAddress;
+use super::pages::{MessagePage, page_response};
 use super::{App, Problem, cookies};
 use crate::hub::{Authentication, HubError};
 use crate::identity::{ClientInfo, Principal, Session};
@@ -29,6 +31,25 @@ impl FromRequestParts<App> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
         Ok(Self { headers: parts.headers.clone(), client: parts.extensions.get().copied() })
+    }
+}
+
+/// The last segment of a page's path. One that is not text is no secret of this hub.
+pub(super) struct PathText(pub(super) String);
+
+impl FromRequestParts<App> for PathText {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        match Path::<String>::from_request_parts(parts, app).await {
+            Ok(Path(text)) => Ok(Self(text)),
+            Err(_) => {
+                let text =
+                    "This address is not one of this hub, or a part of it is missing: copy it again, as a whole.";
+                let page = MessagePage::new("This link does not work", text, None);
+                Err(page_response(StatusCode::NOT_FOUND, &page))
+            }
+        }
     }
 }
 

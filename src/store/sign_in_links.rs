@@ -44,6 +44,14 @@ pub async fn insert(session: &mut Session, link: &SignInLink, secret: &Digest) -
     session.execute(sql, values).await.map(drop)
 }
 
+/// Deletes all links that name nobody.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_unnamed(session: &mut Session) -> Result<(), StoreError> {
+    session.execute("DELETE FROM sign_in_links WHERE person IS NULL", args![]).await.map(drop)
+}
+
 /// The link of that secret, whether it is over or not.
 ///
 /// # Errors

@@ -150,4 +150,22 @@ on_both! {
         hub.advance(900);
         assert!(!browser.open(link).await.text.contains("narrower"));
     }
+
+    async fn without_a_provider_a_page_says_that_nobody_can_decide_with_sso(database: Database) {
+        let (hub, _receiver, _, links) = asked(database, json!({"min_assurance": "sso"})).await;
+        let mut browser = Browser::signed_in(&hub, "dana@example.com").await;
+        for page in [browser.open(text(&links, "/approve")).await, Browser::new(&hub).open(text(&links, "/approve")).await] {
+            assert!(page.expect_page(200).contains("this hub has no identity provider"), "{}", page.text);
+            assert!(!page.text.contains("<form"), "{}", page.text);
+        }
+        let warnings = hub.get("/v1/resources/vault").await.expect(200)["warnings"].to_string();
+        assert!(warnings.contains("this hub has no identity provider"), "{warnings}");
+    }
+
+    async fn a_path_that_is_no_text_is_a_page(database: Database) {
+        let hub = TestHub::start(database).await;
+        for path in ["/c/%ff", "/sign-in/link/%ff"] {
+            assert!(Browser::new(&hub).open(path).await.expect_page(404).contains("not one of this hub"));
+        }
+    }
 }

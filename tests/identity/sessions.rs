@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::serve::free_port;
-use crate::support::{Answer, Browser, Database, HubProcess, Options, TestHub, eventually, on_both};
+use crate::support::{Answer, Browser, Database, HubProcess, Options, TOKEN, TestHub, eventually, on_both};
 
 const SESSION: &str = "__Host-countersign-session";
 const FORM: &str = "__Host-countersign-form";
@@ -258,6 +258,37 @@ on_both! {
     }
 }
 
+on_both! {
+    async fn the_first_link_works_until_the_hub_is_used_and_a_new_start_replaces_it(database: Database) {
+        let hub = TestHub::start(database).await;
+        let earlier = hub.server.hub().first_sign_in_link().await.unwrap().url;
+        let link = hub.server.hub().first_sign_in_link().await.unwrap().url;
+        let mut browser = Browser::new(&hub);
+        assert_eq!(browser.open(&earlier).await.status, 404);
+        browser.open(&link).await.expect_page(200);
+        hub.put("/v1/groups/ops", &json!({"members": ["olga@example.com"]})).await.expect(200);
+        let late = browser.submit(&link, &[("person", "mallory@example.com")]).await;
+        assert!(late.expect_page(410).contains("this hub is in use"), "{}", late.text);
+        assert!(browser.open(&link).await.expect_page(410).contains("this hub is in use"));
+        assert_eq!(hub.get("/v1/people/mallory@example.com").await.problem(404), "not_found");
+        assert_eq!(browser.cookie(SESSION), None);
+    }
+
+    async fn an_admin_ends_all_sessions_of_a_person(database: Database) {
+        let hub = TestHub::start(database).await;
+        let mut dana = Browser::signed_in(&hub, "dana@example.com").await;
+        let mut erik = Browser::signed_in(&hub, "erik@example.com").await;
+        let end = || hub.call(Method::DELETE, "/v1/people/dana@example.com/sessions");
+        let own = end().header("Sec-Fetch-Site", "same-origin");
+        assert_eq!(erik.send(own).await.problem(403), "forbidden");
+        assert_eq!(hub.send(end().bearer_auth(&hub.token)).await.status, 204);
+        assert_eq!(dana.open("/account").await.status, 303);
+        erik.open("/account").await.expect_page(200);
+        let trail = hub.get("/v1/audit").await.text;
+        assert!(trail.contains("ended by an admin"), "{trail}");
+    }
+}
+
 #[tokio::test]
 async fn a_session_that_ended_on_one_replica_soon_ends_on_all() {
     let hub = TestHub::start(Database::postgres().await).await;
@@ -288,6 +319,9 @@ async fn nobody_signs_in_over_plain_http_from_another_machine() {
         let page = Answer::to(client.get(format!("{address}{path}"))).await;
         assert!(page.expect_page(403).contains("has to set up HTTPS"), "{}", page.text);
     }
+    let link = client.post(format!("{address}/v1/sign-in-links")).bearer_auth(TOKEN);
+    let link = Answer::to(link.json(&json!({"person": "dana@example.com"}))).await;
+    assert_eq!(link.problem(403), "sign_in_unavailable");
     let post = client.post(format!("{address}/sign-in/token")).header("Cookie", format!("{FORM}=x"));
     let post = post.header("Content-Type", "application/x-www-form-urlencoded").body("token=cs_x&nonce=x");
     assert!(Answer::to(post).await.expect_page(403).contains("has to set up HTTPS"));

@@ -39,6 +39,16 @@ pub(in crate::http) async fn list(
     Ok(Json(app.hub.people(&caller, paging.limit()?, paging.after()).await?))
 }
 
+/// `DELETE /v1/people/{email}/sessions`
+pub(in crate::http) async fn end_sessions(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(email): Segment<Email>,
+) -> Answer<StatusCode> {
+    app.hub.end_sessions_of(&caller, email).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `DELETE /v1/people/{email}`
 pub(in crate::http) async fn delete(
     State(app): State<App>,

@@ -85,6 +85,8 @@ struct Target {
     resources: Vec<Resource>,
     endpoints: Vec<EndpointInput>,
     templates: Vec<templates::Checked>,
+    /// Whether the hub has an identity provider.
+    has_provider: bool,
 }
 
 impl Hub {
@@ -96,8 +98,9 @@ impl Hub {
         require(caller, Right::Configure)?;
         input::count("/templates", manifest.templates.len(), MAX_ITEMS)?;
         let templates = self.check_templates(&manifest.templates, &manifest.endpoints).await?;
+        let has_provider = self.provider_name().is_some();
         // The rules are checked against all of their examples, which may take a while.
-        let checking = tokio::task::spawn_blocking(move || Target::check(manifest, templates));
+        let checking = tokio::task::spawn_blocking(move || Target::check(manifest, templates, has_provider));
         let target = checking.await.map_err(|_| StoreError::Panicked)??;
         let (now, targets, actor) = (self.clock.now(), Arc::clone(&self.targets), caller.actor());
         let applied = self
@@ -137,7 +140,7 @@ fn without_secrets(mut plan: ApplyPlan) -> ApplyPlan {
 }
 
 impl Target {
-    fn check(manifest: Manifest, templates: Vec<templates::Checked>) -> Result<Self, HubError> {
+    fn check(manifest: Manifest, templates: Vec<templates::Checked>, has_provider: bool) -> Result<Self, HubError> {
         input::count("/groups", manifest.groups.len(), MAX_ITEMS)?;
         input::count("/people", manifest.people.len(), MAX_ITEMS)?;
         input::count("/resources", manifest.resources.len(), MAX_ITEMS)?;
@@ -162,6 +165,7 @@ impl Target {
                 .collect::<Result<_, _>>()?,
             endpoints: manifest.endpoints,
             templates,
+            has_provider,
         })
     }
 
@@ -204,7 +208,7 @@ impl Target {
         }
         let mut found = Vec::new();
         for resource in &self.resources {
-            found.extend(policy_warnings(tx.session(), resource, now).await?);
+            found.extend(policy_warnings(tx.session(), resource, self.has_provider, now).await?);
         }
         found.dedup();
         if changes.iter().any(|change| change.verb != Verb::Keep) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::approval::{Email, Guardrails, Roster, Terms, indispensable, satisfiable};
+use crate::approval::{Assurance, Email, Guardrails, Roster, Terms, indispensable, satisfiable};
 use crate::codes::Code;
 use crate::hub::HubError;
 use crate::store::endpoints::EndpointState;
@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 pub(super) async fn policy_warnings(
     session: &mut Session,
     resource: &Resource,
+    has_provider: bool,
     now: Timestamp,
 ) -> Result<Vec<String>, HubError> {
     let policy = &resource.policy;
@@ -24,6 +25,11 @@ pub(super) async fn policy_warnings(
         .filter(|group| roster.members(group).next().is_none())
         .map(|group| format!("group {group} has no members yet"))
         .collect();
+    if policy.procedure.min_assurance == Some(Assurance::Sso) && !has_provider {
+        let name = &resource.name;
+        warnings
+            .push(format!("{name} requires the assurance sso, and this hub has no identity provider: nobody can vote"));
+    }
     warnings.extend(nobody_can_decide(resource, &roster));
     warnings.extend(too_few_to_reject(resource, &roster));
     warnings.extend(unreachable_groups(session, resource).await?);

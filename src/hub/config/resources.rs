@@ -187,6 +187,7 @@ impl Hub {
         let checking = tokio::task::spawn_blocking(move || input.check(name));
         let resource = checking.await.map_err(|_| StoreError::Panicked)??;
         let (now, actor, stored) = (self.clock.now(), caller.actor(), resource.clone());
+        let has_provider = self.provider_name().is_some();
         let warnings = self
             .store
             .write::<_, _, HubError>(move |tx| {
@@ -194,7 +195,7 @@ impl Hub {
                     resources::put(tx.session(), &stored, now).await?;
                     let details = json!({"resource": stored.name, "policy": stored.policy});
                     tx.record(&Entry { details, ..Entry::new(now, "resource.put", actor) })?;
-                    policy_warnings(tx.session(), &stored, now).await
+                    policy_warnings(tx.session(), &stored, has_provider, now).await
                 })
             })
             .await?;
@@ -209,7 +210,8 @@ impl Hub {
         require(caller, Right::ReadConfiguration)?;
         let mut session = self.store.read().await?;
         let resource = resources::get(&mut session, name).await?.ok_or(HubError::NotFound("resource"))?;
-        let warnings = policy_warnings(&mut session, &resource, self.clock.now()).await?;
+        let warnings =
+            policy_warnings(&mut session, &resource, self.provider_name().is_some(), self.clock.now()).await?;
         Ok(ResourceView::new(resource, warnings))
     }
 

@@ -8,9 +8,10 @@ use serde_json::json;
 use crate::approval::{Email, GroupName};
 use crate::audit::{Actor, Entry};
 use crate::codes::Code;
-use crate::hub::{Hub, HubError, SessionSettings};
+use crate::hub::{Hub, HubError, SessionSettings, require};
 use crate::identity::{
-    ClientInfo, ProviderSession, Session, SessionKind, SignInMethod, Token, digest_of_secret, new_session_secret,
+    ClientInfo, Principal, ProviderSession, Right, Session, SessionKind, SignInMethod, Token, digest_of_secret,
+    new_session_secret,
 };
 use crate::ids::SessionId;
 use crate::store::scim::users;
@@ -116,7 +117,7 @@ fn shortened(text: String) -> String {
 }
 
 impl Hub {
-    /// The sessions of the person whose session it is, the newest first, without those that are over.
+    /// The sessions of the person whose session it is: that one, then the newest first, without those that are over.
     ///
     /// # Errors
     /// When the store fails.
@@ -129,7 +130,9 @@ impl Hub {
             SessionView { session: record.session, client: record.client, last_used_at }
         };
         let is_live = |view: &SessionView| now < view.session.expires_at && now < view.last_used_at + idle;
-        Ok(read.into_iter().map(view).filter(is_live).collect())
+        let mut live: Vec<SessionView> = read.into_iter().map(view).filter(is_live).collect();
+        live.sort_by_key(|view| view.session.id != own.id);
+        Ok(live)
     }
 
     /// The groups that a person is in, each with whether the membership counts now: one by the identity provider counts for
@@ -160,6 +163,30 @@ impl Hub {
                     let actor = Actor::Session { id: own.id, person: own.person.clone() };
                     let why = if id == own.id { "signed out" } else { "ended by its owner" };
                     Ok(record_end(tx, &own.person, &[id], why, (actor, now))?)
+                })
+            })
+            .await
+    }
+
+    /// Ends all sessions of any person: for an admin, when a device is lost or a person leaves.
+    ///
+    /// # Errors
+    /// When the caller may not.
+    pub async fn end_sessions_of(&self, caller: &Principal, person: Email) -> Result<(), HubError> {
+        require(caller, Right::ManageTokens)?;
+        if caller.is_limited() {
+            let detail = "a token that is limited to resources cannot end sessions";
+            return Err(HubError::Forbidden(detail.to_owned()));
+        }
+        let (now, actor) = (self.clock.now(), caller.actor());
+        self.store
+            .write(move |tx| {
+                Box::pin(async move {
+                    let ended = sessions::delete_of_person(tx.session(), &person, None).await?;
+                    if ended.is_empty() {
+                        return Ok(());
+                    }
+                    Ok(record_end(tx, &person, &ended, "ended by an admin", (actor, now))?)
                 })
             })
             .await

@@ -17,7 +17,7 @@ use crate::identity::{
 use crate::ids::SignInLinkId;
 use crate::store::people::{self, Person};
 use crate::store::sign_in_links::{self, SignInLink};
-use crate::store::{Session, StoreError, Tx};
+use crate::store::{Session, StoreError, Tx, audit};
 use crate::time::Timestamp;
 
 /// How long a sign-in link works.
@@ -70,10 +70,16 @@ impl Hub {
             let detail = "a token that is limited to resources, or an agent's, cannot make a sign-in link";
             return Err(HubError::Forbidden(detail.to_owned()));
         }
+        if !self.can_sign_in() {
+            let detail =
+                "people reach this hub over plain HTTP, so nobody can sign in: its operator has to set up HTTPS";
+            return Err(HubError::invalid(Code::SignInUnavailable, "", detail));
+        }
         self.make_link(Some(input.person), input.admin, caller.actor()).await
     }
 
-    /// Makes the first link of a hub: the person who opens it becomes its first admin.
+    /// Makes the first link of a hub: the person who opens it becomes its first admin. It replaces such links of earlier
+    /// starts, and works only until the hub is used.
     ///
     /// # Errors
     /// When the store fails.
@@ -105,6 +111,9 @@ impl Hub {
         self.store
             .write::<_, (), HubError>(move |tx| {
                 Box::pin(async move {
+                    if link.person.is_none() {
+                        sign_in_links::delete_unnamed(tx.session()).await?;
+                    }
                     sign_in_links::insert(tx.session(), &link, &digest).await?;
                     // The first link is no entry: with an empty trail, the database counts as unused.
                     let Some(person) = link.person else { return Ok(()) };
@@ -220,6 +229,11 @@ async fn usable(session: &mut Session, secret: &str, now: Timestamp) -> Result<S
     }
     if now >= link.expires_at {
         return over("this sign-in link is too old: it works for 15 minutes; ask an admin for another one");
+    }
+    if link.person.is_none() && !audit::is_empty(session).await? {
+        return over(
+            "this hub is in use, so its first sign-in link no longer works: ask an admin for one with your name",
+        );
     }
     Ok(link)
 }

@@ -33,6 +33,8 @@ pub enum Voting {
         /// Nonce of the form.
         nonce: String,
     },
+    /// Nobody: the resource requires a sign-in with an identity provider, and this hub has none.
+    NoProvider,
     /// Not the person who signed in.
     NotYou {
         person: Email,
@@ -77,6 +79,9 @@ impl Hub {
         let nonce = self.form_nonce(&page_of(token, session));
         let possession = if link.recipient.is_some() { Assurance::Recipient } else { Assurance::Link };
         Ok(match (sign_in_need(request, possession, session, now), session) {
+            (Some(SignInNeed::Anonymous | SignInNeed::TooWeak), _) if self.lacks_provider(request) => {
+                Voting::NoProvider
+            }
             (Some(need), _) => Voting::AfterSignIn { need, nonce },
             (None, None) => Voting::ByName { members, nonce },
             (None, Some(session)) => match members.into_iter().find(|member| member.email == session.person) {
@@ -87,6 +92,11 @@ impl Hub {
                 None => Voting::NotYou { person: session.person.clone(), recipient: link.recipient.clone() },
             },
         })
+    }
+
+    /// Whether the resource requires a sign-in that this hub does not offer.
+    fn lacks_provider(&self, request: &Request) -> bool {
+        self.provider_name().is_none() && request.terms.min_assurance() == Some(Assurance::Sso)
     }
 
     /// The nonce of a form, for the page and person that `page` identifies.

@@ -45,6 +45,8 @@ pub(super) struct Typed {
 /// What stands in the place of the form.
 #[derive(Default)]
 pub(super) struct NoForm {
+    /// Whether the resource requires an identity provider that this hub does not have.
+    pub(super) no_provider: bool,
     /// The one person that the link is for, if they may not decide.
     pub(super) wrong_recipient: Option<String>,
     /// Who signed in, if they may not decide here, and whom the link is for.
@@ -56,12 +58,13 @@ impl Form {
     pub(super) fn of(page: &CallbackPage) -> (Option<Self>, NoForm) {
         let (voter, nonce) = match page.voting.clone() {
             Voting::Over => return (None, NoForm::default()),
+            Voting::NoProvider => return (None, NoForm { no_provider: true, ..NoForm::default() }),
             Voting::WrongRecipient(person) => {
-                return (None, NoForm { wrong_recipient: Some(person.to_string()), not_you: None });
+                return (None, NoForm { wrong_recipient: Some(person.to_string()), ..NoForm::default() });
             }
             Voting::NotYou { person, recipient } => {
                 let not_you = Some((person.to_string(), recipient.map(|recipient| recipient.to_string())));
-                return (None, NoForm { wrong_recipient: None, not_you });
+                return (None, NoForm { not_you, ..NoForm::default() });
             }
             Voting::ByName { members, nonce } => (FormVoter::ByName(members.into_iter().map(named).collect()), nonce),
             Voting::SignedIn { person, nonce } => {

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 
 use super::layout::page_response;
 use super::message::{Back, MessagePage};
@@ -50,20 +49,17 @@ struct DevicePage {
     nonce: String,
 }
 
-#[derive(Debug, Deserialize)]
-pub(in crate::http) struct CodeQuery {
-    code: Option<String>,
-}
-
 /// `GET /device`. Changes nothing, also with a code: links are opened by scanners, and sent by strangers.
 pub(in crate::http) async fn show(
     State(app): State<App>,
     Extension(own): Extension<Arc<Session>>,
     client: Option<Extension<ClientAddress>>,
-    Query(query): Query<CodeQuery>,
+    RawQuery(query): RawQuery,
 ) -> Response {
     let client = client.map(|Extension(client)| client);
-    match query.code.as_deref().map(str::trim) {
+    let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
+    let code = pairs.find(|(name, _)| name == "code").map(|(_, value)| value.into_owned());
+    match code.as_deref().map(str::trim) {
         None | Some("") => code_page(&own, StatusCode::OK, None, ""),
         Some(typed) => match found(&app, client.as_ref(), typed).await {
             Ok((code, device)) => page_response(StatusCode::OK, &DevicePage::new(&app, &own, &code, device)),

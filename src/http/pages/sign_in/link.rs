@@ -1,7 +1,7 @@
 //! The page of a one-time sign-in link. Opening it does nothing, since scanners open links too; its button signs in.
 
 use askama::Template;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 
@@ -13,7 +13,7 @@ use crate::http::pages::layout::page_response;
 use crate::http::pages::message::{Back, MessagePage};
 use crate::http::pages::problem_page;
 use crate::http::return_path::ReturnPath;
-use crate::http::visitor::Visitor;
+use crate::http::visitor::{PathText, Visitor};
 use crate::http::{App, Problem};
 use crate::hub::{HubError, SignInOffer};
 
@@ -30,7 +30,7 @@ struct SignInLinkPage {
 }
 
 /// `GET /sign-in/link/{secret}`
-pub(in crate::http) async fn show(State(app): State<App>, Path(secret): Path<String>, visitor: Visitor) -> Response {
+pub(in crate::http) async fn show(State(app): State<App>, PathText(secret): PathText, visitor: Visitor) -> Response {
     link_page(&app, &visitor, secret, None).await
 }
 
@@ -59,7 +59,7 @@ async fn link_page(app: &App, visitor: &Visitor, secret: String, refused: Option
 }
 
 /// `POST /sign-in/link/{secret}`
-pub(in crate::http) async fn use_it(State(app): State<App>, Path(secret): Path<String>, request: Request) -> Response {
+pub(in crate::http) async fn use_it(State(app): State<App>, PathText(secret): PathText, request: Request) -> Response {
     let visitor = Visitor::from(&request);
     let again = format!("/sign-in/link/{secret}");
     let form = match checked_form(&app, request, &again).await {
