@@ -55,11 +55,11 @@ impl Principal {
         }
     }
 
-    /// When the person signed in, if this is a session.
+    /// When the person proved who they are, if this is a session and that is known.
     pub fn signed_in_at(&self) -> Option<Timestamp> {
         match self {
             Self::Operator | Self::Token(_) => None,
-            Self::Session(session) => Some(session.signed_in_at),
+            Self::Session(session) => session.signed_in_at,
         }
     }
 

@@ -73,7 +73,8 @@ pub struct Session {
     pub resources: BTreeSet<ResourceName>,
     /// The token with which the person signed in: the session ends with it, and gives no more rights.
     pub token: Option<TokenId>,
-    pub signed_in_at: Timestamp,
+    /// When the person proved who they are; none if the identity provider does not say.
+    pub signed_in_at: Option<Timestamp>,
     pub created_at: Timestamp,
     /// When it ends in any case; it ends earlier when it is not used.
     pub expires_at: Timestamp,

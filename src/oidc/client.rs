@@ -2,6 +2,7 @@
 //! RFC 7636, RFC 9207), userinfo, and the provider's own sign-out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -124,7 +125,8 @@ impl RelyingParty {
         self.settings.name.as_deref().or_else(host).unwrap_or("the identity provider")
     }
 
-    /// The URL at which somebody signs in. With `again`, the provider is to ask even those whom it knows.
+    /// The URL at which somebody signs in. The provider is to ask those who proved who they are more than `max_age` ago;
+    /// with zero, everybody.
     ///
     /// # Errors
     /// When the provider cannot be used.
@@ -132,7 +134,7 @@ impl RelyingParty {
         &self,
         (state, nonce): (&str, &str),
         verifier: &Verifier,
-        again: bool,
+        max_age: Duration,
         now: Timestamp,
     ) -> Result<Url, ProviderError> {
         let known = self.provider.known(now).await?;
@@ -146,10 +148,11 @@ impl RelyingParty {
             .append_pair("state", state)
             .append_pair("nonce", nonce)
             .append_pair("code_challenge", &verifier.challenge())
-            .append_pair("code_challenge_method", "S256");
-        if again {
-            // `max_age` makes the provider say when somebody signed in; `prompt` alone could be removed from the URL.
-            url.query_pairs_mut().append_pair("prompt", "login").append_pair("max_age", "0");
+            .append_pair("code_challenge_method", "S256")
+            // Whatever its value, it also makes the provider state `auth_time` (OpenID Connect Core §3.1.2.1).
+            .append_pair("max_age", &max_age.as_secs().to_string());
+        if max_age.is_zero() {
+            url.query_pairs_mut().append_pair("prompt", "login");
         }
         Ok(url)
     }

@@ -11,6 +11,9 @@ use crate::identity::{self, ClientInfo, ProviderSession, Scope, SessionKind, Sig
 use crate::ids::{SessionId, TokenId};
 use crate::time::Timestamp;
 
+/// What is stored as the time of a sign-in that is not known: the earliest one, which is recent nowhere.
+const UNKNOWN: i64 = 0;
+
 /// A session to be stored. Its rights are read with it, as they are then.
 #[derive(Debug, Clone)]
 pub struct NewSession {
@@ -20,7 +23,8 @@ pub struct NewSession {
     pub method: SignInMethod,
     /// The token with which the person signed in.
     pub token: Option<TokenId>,
-    pub signed_in_at: Timestamp,
+    /// None if it is not known.
+    pub signed_in_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
     pub client: ClientInfo,
@@ -101,7 +105,7 @@ pub async fn insert(session: &mut Session, new: &NewSession, secret: &Digest) ->
         kind,
         method,
         new.token.map(|id| id.to_string()),
-        new.signed_in_at,
+        new.signed_in_at.unwrap_or(Timestamp::from_micros(UNKNOWN)),
         new.created_at,
         new.expires_at,
         new.created_at,
@@ -258,7 +262,7 @@ impl Row {
                 .map(|id| id.parse())
                 .transpose()
                 .map_err(|cause| StoreError::inconsistent("sessions", "token_id", &key, cause))?,
-            signed_in_at: Timestamp::from_micros(self.signed_in_at),
+            signed_in_at: Some(self.signed_in_at).filter(|at| *at != UNKNOWN).map(Timestamp::from_micros),
             created_at: Timestamp::from_micros(self.created_at),
             expires_at: Timestamp::from_micros(self.expires_at),
         };

@@ -123,6 +123,14 @@ on_both! {
         assert_eq!(hub.post("/v1/tokens", &voting).await.problem(422), "invalid_token");
     }
 
+    async fn a_directorys_token_belongs_to_no_person(database: Database) {
+        let hub = TestHub::start(database).await;
+        let scim = json!({"name": "entra", "scope": "scim", "person": "dana@example.com"});
+        let refused = hub.post("/v1/tokens", &scim).await;
+        assert_eq!((refused.problem(422).as_str(), refused.json()["pointer"].as_str()), ("invalid_token", Some("/person")));
+        assert_eq!(hub.get("/v1/tokens").await.expect(200)["items"], json!([]));
+    }
+
     async fn a_limited_token_of_a_person_goes_ahead_only_on_its_resources(database: Database) {
         let hub = TestHub::start(database).await.with_policy().await;
         let policy = json!({"slots": [{"group": "security"}], "break_glass": {"groups": ["dba"]}});

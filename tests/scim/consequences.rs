@@ -143,6 +143,38 @@ on_both! {
         assert_eq!((&changed["person"], &changed["details"]["former_address"]), (&json!("dana.lind@example.com"), &json!("dana@example.com")));
     }
 
+    async fn roles_and_absences_stay_with_their_address(database: Database) {
+        let (directory, [dana, ..], _) = Directory::with_people(database).await;
+        let hub = &directory.hub;
+        let away = |name: &str, role: &str, stand_in: &str| {
+            json!({"name": name, "roles": [role], "absence": {"delegate": format!("{stand_in}@example.com")}})
+        };
+        hub.put("/v1/people/dana@example.com", &away("Dana", "analyst", "fay")).await.expect(200);
+        hub.put("/v1/people/lind@example.com", &away("Lind", "auditor", "erik")).await.expect(200);
+        let rename = async |address: &str| {
+            let change = json!([
+                {"op": "Replace", "path": "userName", "value": address}, {"op": "Replace", "path": "displayName", "value": "D. Lind"},
+            ]);
+            directory.patch(&format!("/Users/{dana}"), change).await.expect(200);
+        };
+        rename("lind@example.com").await;
+        let person = hub.get("/v1/people/lind@example.com").await.expect(200);
+        assert_eq!(
+            (&person["name"], &person["roles"], &person["absence"]["delegate"]),
+            (&json!("D. Lind"), &json!(["auditor"]), &json!("erik@example.com"))
+        );
+        assert_eq!(hub.get("/v1/people/dana@example.com").await.problem(404), "not_found");
+        let ended = directory.trail("scim.user.changed").await[0]["details"]["former_ended"].clone();
+        assert_eq!(
+            (&ended["roles"], &ended["absence"]["delegate"], &ended["groups"]),
+            (&json!(["analyst"]), &json!("fay@example.com"), &json!(["dba", "security"]))
+        );
+        // Of an address that the hub did not know, it knows only the name.
+        rename("lind.dana@example.com").await;
+        let person = hub.get("/v1/people/lind.dana@example.com").await.expect(200);
+        assert_eq!((&person["roles"], &person["absence"]), (&json!([]), &Value::Null), "{person}");
+    }
+
     async fn a_user_who_comes_inactive_is_out_at_once(database: Database) {
         let directory = Directory::on(TestHub::start(database).await.with_policy().await).await;
         let off = json!({"userName": "dana@example.com", "active": false});

@@ -34,6 +34,9 @@ pub(super) fn describe(me: &Value) -> String {
     };
     let who = me.get("person").and_then(Value::as_str).unwrap_or("nobody in particular");
     let how = match (text(me, "/kind"), text(me, "/method")) {
+        ("session", "sso") if text(me, "/signed_in_at") == "–" => {
+            "signed in with the identity provider, which does not say when".to_owned()
+        }
         ("session", "sso") => format!("signed in with the identity provider at {} UTC", time(me, "/signed_in_at")),
         ("session", "link") => format!("signed in with a link at {} UTC", time(me, "/signed_in_at")),
         ("session", _) => format!("signed in with a token at {} UTC", time(me, "/signed_in_at")),

@@ -43,7 +43,7 @@ struct SessionLine {
     address: Option<String>,
     how: &'static str,
     last_used_at: PageTime,
-    signed_in_at: PageTime,
+    signed_in_at: Option<PageTime>,
     expires_at: PageTime,
 }
 
@@ -62,7 +62,7 @@ impl SessionLine {
             address: client.address,
             how: how(session.method),
             last_used_at: last_used_at.into(),
-            signed_in_at: session.signed_in_at.into(),
+            signed_in_at: session.signed_in_at.map(PageTime::from),
             expires_at: session.expires_at.into(),
         }
     }

@@ -225,6 +225,10 @@ fn checked(input: TokenInput, now: Timestamp) -> Result<Token, HubError> {
         let detail = "an approver token belongs to a person: set person";
         return Err(HubError::invalid(Code::PersonRequired, "/person", detail));
     }
+    if scope == Scope::Scim && person.is_some() {
+        let detail = "a scim token belongs to a directory, and to no person: omit person";
+        return Err(HubError::invalid(Code::InvalidToken, "/person", detail));
+    }
     if agent && scope != Scope::Requester {
         let detail = "agent is allowed only with the scope requester";
         return Err(HubError::invalid(Code::InvalidToken, "/agent", detail));

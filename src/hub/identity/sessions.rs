@@ -36,8 +36,9 @@ pub struct SignIn {
     /// The token with which the person signed in.
     pub token: Option<Arc<Token>>,
     pub provider: Option<ProviderSession>,
-    /// When the person proved who they are: earlier than now, if a session follows from another one.
-    pub signed_in_at: Timestamp,
+    /// When the person proved who they are: earlier than now, if a session follows from another one; none if the identity
+    /// provider does not say.
+    pub signed_in_at: Option<Timestamp>,
 }
 
 /// A session with its secret.

@@ -166,7 +166,7 @@ impl Hub {
                         client,
                         token: None,
                         provider: None,
-                        signed_in_at: now,
+                        signed_in_at: Some(now),
                     };
                     start_session(tx, sign_in, settings, now).await
                 })
@@ -207,7 +207,7 @@ impl Hub {
             client,
             token: Some(token.into()),
             provider: None,
-            signed_in_at: now,
+            signed_in_at: Some(now),
         };
         self.store.write(move |tx| Box::pin(start_session(tx, sign_in, settings, now))).await
     }

@@ -161,7 +161,7 @@ impl Hub {
             revision: Some(link.revision),
             digest: Some(request.digest),
             assurance: voter.session.map_or(possession, |session| session.method.assurance()),
-            signed_in_at: voter.session.map(|session| session.signed_in_at),
+            signed_in_at: voter.session.and_then(|session| session.signed_in_at),
             channel: endpoint.channel.as_str().to_owned(),
             // The next person who signs in may use the same link.
             link: voter.session.is_none().then(|| link.used()),

@@ -50,6 +50,8 @@ pub enum SignInNeed {
     Anonymous,
     /// They signed in too long ago for this resource.
     TooOld,
+    /// The resource demands a recent sign-in, and the identity provider does not say when theirs was.
+    UnknownAge,
     /// They are members by what the identity provider said too long ago.
     StaleMembership,
     /// They signed in in a way that does not suffice for this resource.
@@ -125,12 +127,14 @@ pub(super) fn sign_in_need(
         return (!suffices).then_some(SignInNeed::Anonymous);
     };
     let may_vote = session.scopes.iter().any(|scope| scope.allows(Right::Vote)) && session.covers(&request.resource);
-    let is_old = |seconds: u32| now.since(session.signed_in_at).as_secs() >= u64::from(seconds);
+    let is_old = |at: Timestamp| fresh.is_some_and(|seconds| now.since(at).as_secs() >= u64::from(seconds));
     if !may_vote {
         Some(SignInNeed::NoVote)
     } else if needed.is_some_and(|needed| session.method.assurance() < needed) {
         Some(SignInNeed::TooWeak)
-    } else if fresh.is_some_and(is_old) {
+    } else if fresh.is_some() && session.signed_in_at.is_none() {
+        Some(SignInNeed::UnknownAge)
+    } else if session.signed_in_at.is_some_and(is_old) {
         Some(SignInNeed::TooOld)
     } else {
         None

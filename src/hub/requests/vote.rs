@@ -176,7 +176,7 @@ pub(super) fn check_start(starts_at: Option<Timestamp>, now: Timestamp) -> Resul
 fn voter(caller: &Principal, on_behalf_of: Option<Email>) -> Result<(Email, Assurance, Option<Email>), HubError> {
     let assurance = caller.assurance();
     // A person who signed in never votes as another one, whatever their role.
-    let is_system = caller.signed_in_at().is_none() && caller.has(Scope::Decider);
+    let is_system = !matches!(caller, Principal::Session(_)) && caller.has(Scope::Decider);
     match (caller.person(), on_behalf_of) {
         (Some(person), None) => Ok((person.clone(), assurance, None)),
         (Some(person), Some(named)) if *person == named => Ok((named, assurance, None)),

@@ -1,6 +1,7 @@
 //! Sign-in through an `OpenID` provider.
 
 mod failures;
+mod fresh;
 mod groups;
 mod logout;
 mod provider;

@@ -42,6 +42,7 @@ on_both! {
         assert_eq!(asked["redirect_uri"], format!("{}/sign-in/callback", hub.url));
         assert!(asked["state"].len() >= 43 && asked["nonce"].len() >= 43 && asked["state"] != asked["nonce"]);
         assert!(!asked.contains_key("prompt"));
+        assert_eq!(asked["max_age"], "604800", "so that the provider states auth_time");
         assert_eq!(browser.cookie(SESSION), None);
 
         let back = visit(&mut browser, "/sign-in/oidc?return=%2Faccount%3Fx%3D1").await;

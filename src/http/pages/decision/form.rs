@@ -133,6 +133,10 @@ const fn why(need: SignInNeed) -> &'static str {
         SignInNeed::TooOld => {
             "This resource requires a recent sign-in, and yours is too old: sign in again to decide. What you type here is kept."
         }
+        SignInNeed::UnknownAge => {
+            "This resource requires a recent sign-in, and the identity provider does not say when you proved who you are: ask \
+             the operator of this hub to let it send auth_time. What you type here is kept."
+        }
         SignInNeed::StaleMembership => {
             "Your membership comes from the identity provider, and your last sign-in is too old to rely on it: sign in again to \
              decide. What you type here is kept."

@@ -42,8 +42,10 @@ impl Hub {
         let (provider, now) = (self.provider()?, self.clock.now());
         let state = random::secret_text();
         let Derived { nonce, verifier } = Derived::of(browser, &state);
+        // A sign-in that is older than any session is asked for again too.
+        let max_age = if again { Duration::ZERO } else { self.settings.sessions.longest };
         // First, so that nothing is stored while the provider is down.
-        let url = provider.authorization_url((&state, &nonce), &verifier, again, now).await;
+        let url = provider.authorization_url((&state, &nonce), &verifier, max_age, now).await;
         let url = url.map_err(OidcError::from).inspect_err(|error| {
             tracing::warn!(%error, "nobody can sign in: the identity provider cannot be used");
         })?;

@@ -101,7 +101,7 @@ impl Hub {
         let tokens = provider.exchange(&code, &verifier, now).await?;
         let identity = provider.identity(&tokens, &nonce, self.clock.now()).await?;
         let is_old = |at: Timestamp| at + LEEWAY < known.created_at;
-        if known.again && identity.authenticated_at.is_some_and(is_old) {
+        if known.again && identity.authenticated_at.is_none_or(is_old) {
             return Err(OidcFailure::NotAskedAgain);
         }
         Ok(identity)
@@ -122,8 +122,9 @@ impl Hub {
             client,
             token: None,
             provider: Some(ProviderSession { issuer: provider.issuer().to_owned(), subject, sid }),
-            // A provider that knows the person asks for nothing: then they proved who they are at an earlier time.
-            signed_in_at: authenticated_at.map_or(now, |at| at.min(now)),
+            // A provider that knows the person asks for nothing: then they proved who they are at an earlier time, and only
+            // the provider knows when.
+            signed_in_at: authenticated_at.map(|at| at.min(now)),
         };
         let started: Result<StartedSession, HubError> = self
             .store

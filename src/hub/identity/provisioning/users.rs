@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::leaving::leave;
+use super::leaving::{leave, remove};
 use super::list::{MAX_USERS, Part};
 use super::members::derive;
 use crate::approval::Email;
@@ -36,7 +36,7 @@ impl Hub {
                     users::put(tx.session(), &user).await?;
                     let mut details = json!({"user": user.id, "user_name": user.attributes.user_name});
                     if user.attributes.active {
-                        name_person(tx, &user, None, now).await?;
+                        name_person(tx, &user, now).await?;
                     } else {
                         insert(&mut details, "ended", leave(tx, &user.email, now).await?);
                     }
@@ -125,9 +125,8 @@ impl Hub {
             .write(move |tx| {
                 Box::pin(async move {
                     let user = users::get(tx.session(), id).await?.ok_or(HubError::NotFound("user"))?;
-                    let ended = leave(tx, &user.email, now).await?;
+                    let ended = remove(tx, &user.email, now).await?;
                     users::delete(tx.session(), id).await?;
-                    people::delete(tx.session(), &user.email).await?;
                     let details = json!({"user": id, "user_name": user.attributes.user_name, "ended": ended});
                     record(tx, "scim.user.deleted", &user.email, details, now, actor)
                 })
@@ -152,13 +151,13 @@ async fn store_change(
     if is_another {
         // To the hub, another address is another person.
         insert(&mut details, "former_address", json!(known.email));
-        insert(&mut details, "ended", leave(tx, &known.email, now).await?);
+        insert(&mut details, "former_ended", remove(tx, &known.email, now).await?);
     }
     if is_off || (is_another && !user.attributes.active) {
         insert(&mut details, "ended", leave(tx, &user.email, now).await?);
     }
     if user.attributes.active {
-        name_person(tx, user, is_another.then_some(&known.email), now).await?;
+        name_person(tx, user, now).await?;
     }
     let groups = members::groups_of(tx.session(), user.id).await?;
     if is_off {
@@ -186,15 +185,11 @@ async fn refuse_taken(tx: &mut Tx, user: &ScimUser) -> Result<(), HubError> {
     }
 }
 
-/// Gives the person the name that the directory says. What else the hub knows of the person stays, also under a new address.
-async fn name_person(tx: &mut Tx, user: &ScimUser, former: Option<&Email>, now: Timestamp) -> Result<(), StoreError> {
-    let known = people::get(tx.session(), former.unwrap_or(&user.email)).await?;
-    if let Some(former) = former {
-        people::delete(tx.session(), former).await?;
-    }
-    let absence = known.as_ref().and_then(|known| known.absence.clone());
-    // A role stays with the address that an admin gave it to.
-    let roles = known.as_ref().filter(|_| former.is_none()).map(|known| known.roles.clone()).unwrap_or_default();
+/// Gives the person the name that the directory says. What else the hub knows of this address stays: an admin gave roles and
+/// an absence to it, and not to the person of another address.
+async fn name_person(tx: &mut Tx, user: &ScimUser, now: Timestamp) -> Result<(), StoreError> {
+    let known = people::get(tx.session(), &user.email).await?;
+    let (absence, roles) = known.clone().map(|known| (known.absence, known.roles)).unwrap_or_default();
     let person = Person { email: user.email.clone(), name: user.attributes.shown_name(), absence, roles };
     if known.as_ref() != Some(&person) {
         people::put(tx.session(), &person, now).await?;
