@@ -85,8 +85,7 @@ fn of_visit(failure: &OidcFailure, provider: &str, public_url: &str) -> Words {
         }
         OidcFailure::NotAskedAgain => {
             let text = format!(
-                "You have to prove again who you are, but {provider} did not ask you, or does not say that it did. Sign out \
-                 here and there, and sign in again."
+                "You have to prove again who you are, but {provider} did not ask you. Sign out here and there, and sign in again."
             );
             (StatusCode::FORBIDDEN, not_yet, text)
         }

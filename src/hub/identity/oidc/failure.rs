@@ -26,9 +26,8 @@ pub enum OidcFailure {
     /// The provider refused for another reason.
     #[error("the provider answers {0}")]
     Refused(String),
-    /// The provider was told to ask again who it is, and did not, or does not say so: what it was told passes through the
-    /// browser, where it can be changed.
-    #[error("the provider has not asked the person to sign in again, or its ID token does not say so (auth_time)")]
+    /// The provider was told to ask again who it is, and states that it did not.
+    #[error("the provider has not asked the person to sign in again: its ID token states an earlier time (auth_time)")]
     NotAskedAgain,
     #[error(transparent)]
     Oidc(#[from] OidcError),

@@ -101,7 +101,9 @@ impl Hub {
         let tokens = provider.exchange(&code, &verifier, now).await?;
         let identity = provider.identity(&tokens, &nonce, self.clock.now()).await?;
         let is_old = |at: Timestamp| at + LEEWAY < known.created_at;
-        if known.again && identity.authenticated_at.is_none_or(is_old) {
+        // A provider that states no time leaves it unknown, and what is unknown is recent nowhere. To refuse it would keep the
+        // people of such providers from signing in again.
+        if known.again && identity.authenticated_at.is_some_and(is_old) {
             return Err(OidcFailure::NotAskedAgain);
         }
         Ok(identity)
