@@ -64,14 +64,9 @@ pub(super) async fn seal(session: &mut Session, entries: Vec<NewEntry>) -> Resul
 /// # Errors
 /// When the database fails.
 pub async fn is_empty(session: &mut Session) -> Result<bool, StoreError> {
-    let row: Option<SeqRow> = session.fetch_optional("SELECT seq FROM audit_entries LIMIT 1", args![]).await?;
-    Ok(row.is_none())
-}
-
-#[derive(sqlx_macros::FromRow)]
-struct SeqRow {
-    #[expect(dead_code, reason = "only whether there is a row matters")]
-    seq: i64,
+    let first: Option<Row> =
+        session.fetch_optional("SELECT seq, entry, hash FROM audit_entries LIMIT 1", args![]).await?;
+    Ok(first.is_none())
 }
 
 /// The entries of one request, oldest first, without those that cannot be read.
