@@ -6,6 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::client_address::ClientAddress;
+use super::extract::read_body;
 use super::form_guard::is_shown_same_origin;
 use super::rate_limit::Counted;
 use super::return_path::ReturnPath;
@@ -32,6 +33,8 @@ pub enum Access {
     Signature,
     /// A browser in which a person has signed in; others are led to the sign-in.
     Session,
+    /// The same, for people whose session has this right; others get a page that says so.
+    Page(Right),
     /// A token or session whose scopes give this right.
     Right(Right),
 }
@@ -109,20 +112,32 @@ async fn authenticate(
     }
 }
 
-/// Passes calls of browsers in which a person has signed in, with the session for the handler. Others are led to the
-/// sign-in, and come back from there.
-pub(super) async fn guard_page(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// Passes calls of browsers in which a person with that right has signed in, with the session for the handler. Others are
+/// led to the sign-in, and come back from there; what a form contained is shown again.
+pub(super) async fn guard_page(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let Guard { app, right } = guard;
     match Visitor::from(&request).session(&app).await {
         Ok(Some(session)) => {
+            if let Err(error) = crate::hub::require(&Principal::Session(session.clone()), right) {
+                return pages::problem_page(&Problem::from(error));
+            }
             request.extensions_mut().insert(session);
             next.run(request).await
         }
-        Ok(None) => {
+        Ok(None) if request.method() == Method::GET || request.method() == Method::HEAD => {
             let target = request.uri().path_and_query().map(|path| path.as_str().to_owned());
-            // After a form was posted, nothing can be shown at its path.
-            let target = target.filter(|_| request.method() == Method::GET || request.method() == Method::HEAD);
             Redirect::to(&ReturnPath::parse(target.as_deref()).sign_in()).into_response()
         }
+        Ok(None) => signed_out(&app, request).await,
+        Err(problem) => pages::problem_page(&problem),
+    }
+}
+
+/// The page with the fields of a form whose session has ended.
+async fn signed_out(app: &App, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match read_body(Request::from_parts(parts.clone(), body), app).await {
+        Ok(body) => pages::resend_page(&parts, pages::PostedForm::read(&body), &pages::WhyResend::SignedOut),
         Err(problem) => pages::problem_page(&problem),
     }
 }

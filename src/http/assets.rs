@@ -1,4 +1,4 @@
-//! Static files, built in: the style sheet of the pages, and the JSON Schemas for receivers.
+//! Static files, built in: style sheet and script of the pages, and the JSON Schemas for receivers.
 
 use std::sync::LazyLock;
 
@@ -11,27 +11,57 @@ use crate::approval::Digest;
 use crate::channels::schema_at;
 use crate::codes::Code;
 
-const STYLE: &str = concat!(include_str!("../../assets/tokens.css"), include_str!("../../assets/countersign.css"));
+/// The style sheet of all pages.
+pub const STYLE: &str = concat!(
+    include_str!("../../assets/css/tokens.css"),
+    include_str!("../../assets/css/base.css"),
+    include_str!("../../assets/css/fields.css"),
+    include_str!("../../assets/css/code.css"),
+    include_str!("../../assets/css/lists.css"),
+    include_str!("../../assets/css/request.css"),
+    include_str!("../../assets/css/paper.css"),
+);
 
-/// The style sheet's name. It contains a digest of the text, so that browsers may cache it indefinitely.
-static STYLE_NAME: LazyLock<String> =
-    LazyLock::new(|| format!("countersign-{}.css", Digest::of(STYLE.as_bytes()).to_string().split_at(12).0));
+/// The script of all pages: modules in the order of their dependencies, each a block of its own.
+const SCRIPT: &str = concat!("\"use strict\";\n", include_str!("../../assets/js/reader.js"));
+
+/// A file under `/assets/`. Its name contains a digest of the text, so that browsers may cache it indefinitely.
+struct Asset {
+    name: String,
+    media_type: &'static str,
+    text: &'static str,
+}
+
+impl Asset {
+    fn new(extension: &str, media_type: &'static str, text: &'static str) -> Self {
+        let digest = Digest::of(text.as_bytes()).to_string();
+        Self { name: format!("countersign-{}.{extension}", digest.split_at(12).0), media_type, text }
+    }
+}
+
+static STYLE_FILE: LazyLock<Asset> = LazyLock::new(|| Asset::new("css", "text/css; charset=utf-8", STYLE));
+static SCRIPT_FILE: LazyLock<Asset> = LazyLock::new(|| Asset::new("js", "text/javascript; charset=utf-8", SCRIPT));
 
 /// The style sheet's path.
 pub(super) fn style_path() -> String {
-    format!("/assets/{}", *STYLE_NAME)
+    format!("/assets/{}", STYLE_FILE.name)
+}
+
+/// The script's path.
+pub(super) fn script_path() -> String {
+    format!("/assets/{}", SCRIPT_FILE.name)
 }
 
 /// `GET /assets/{file}`
 pub(super) async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
-    if file != *STYLE_NAME {
-        return Err(Problem::new(Code::NotFound, "there is no such file"));
-    }
+    let known = [&*STYLE_FILE, &*SCRIPT_FILE].into_iter().find(|asset| asset.name == file);
+    let asset = known.ok_or_else(|| Problem::new(Code::NotFound, "there is no such file"))?;
     let headers = [
-        (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+        (header::CONTENT_TYPE, asset.media_type),
         (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
-    Ok((headers, STYLE).into_response())
+    Ok((headers, asset.text).into_response())
 }
 
 /// `GET /schemas/{file}`

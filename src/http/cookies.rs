@@ -12,6 +12,8 @@ pub(super) const DRAFT: &str = "__Host-countersign-draft";
 
 /// Ties a sign-in at the identity provider to the browser.
 pub(super) const OIDC: &str = "__Host-countersign-oidc";
+/// The reader's time zone, which a script sets.
+pub(super) const ZONE: &str = "__Host-countersign-zone";
 
 /// Longest value that is looked at.
 const MAX_VALUE: usize = 200;

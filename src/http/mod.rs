@@ -34,6 +34,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use access::Access;
 pub use api::MAX_PAGE;
+pub use assets::STYLE;
 pub use client_address::{ClientAddress, TrustedProxies};
 pub use extract::{BODY_TIME, CUT_AFTER};
 pub use forwarded::{MAX_ELEMENT, MAX_HOPS};

@@ -3,11 +3,12 @@
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
-use axum::http::Method;
+use axum::http::{Extensions, HeaderMap, Method, StatusCode, Version, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
 
 use super::access::{Access, Guard, guard, guard_page};
 use super::problem::INTERNAL;
@@ -58,7 +59,14 @@ pub fn router(app: App) -> Router {
             Access::Open | Access::Link | Access::Signature => {
                 route.handler.route_layer(from_fn_with_state(app.clone(), gate))
             }
-            Access::Session => route.handler.route_layer(from_fn_with_state(app.clone(), guard_page)),
+            Access::Session => {
+                let guarded = Guard { app: app.clone(), right: Right::Participate };
+                route.handler.route_layer(from_fn_with_state(guarded, guard_page))
+            }
+            Access::Page(right) => {
+                let guarded = Guard { app: app.clone(), right };
+                route.handler.route_layer(from_fn_with_state(guarded, guard_page))
+            }
             Access::Probe => route.handler,
         };
         router.route(route.path, handler)
@@ -69,12 +77,20 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), counted))
         .layer(from_fn(traced))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CompressionLayer::new().compress_when(is_page_or_asset))
         .layer(CatchPanicLayer::custom(|_| {
             // The panic itself is printed to standard error; the caller sees no internals.
             Problem::new(Code::Internal, INTERNAL).into_response()
         }))
         .layer(from_fn(scim::in_scim_terms))
         .with_state(app)
+}
+
+/// Whether a response is compressed: pages, styles and scripts. The API's answers are not: they would cost time, and their
+/// lengths would depend on what is in them.
+fn is_page_or_asset(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    ["text/html", "text/css", "text/javascript"].iter().any(|compressed| media_type.starts_with(compressed))
 }
 
 fn route<H: Handler<T, App>, T: 'static>(

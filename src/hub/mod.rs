@@ -58,8 +58,8 @@ pub use replicas::run_key_check;
 pub use requests::{
     Ask, Asked, BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, CallbackPage, CancelInput, Evaluation,
     EvaluationOutcome, Explanation, GlassInput, LinkDecision, LinkUses, LinkViewer, ListFilter, MAX_WAIT,
-    MessageExplanation, PersonExplanation, ReviewInput, ReviseInput, SeenRequest, SignInNeed, SlotExplanation, Times,
-    VoteInput, Voting, run_link_log,
+    MessageExplanation, PersonExplanation, ReviewInput, ReviseInput, SeenRequest, SignInNeed, SlotExplanation,
+    Standing, Times, VoteInput, Voting, run_link_log,
 };
 pub use resealing::run_sealing;
 pub use sealing::{Finding, settle_sealing};

@@ -9,8 +9,8 @@ use super::KeyRing;
 use super::keys::Purpose;
 use crate::time::Timestamp;
 
-/// Validity of a form after its page was shown.
-const FORM_LIFE: Duration = Duration::from_secs(3_600);
+/// Validity of the form of a link or of someone who has not signed in, after its page was shown.
+pub const FORM_LIFE: Duration = Duration::from_secs(3_600);
 
 /// Returns a nonce for the form of a page that was shown at `now`; `page` identifies the page and who saw it.
 pub fn form_nonce(page: &str, keys: &KeyRing, now: Timestamp) -> String {
@@ -19,8 +19,8 @@ pub fn form_nonce(page: &str, keys: &KeyRing, now: Timestamp) -> String {
     URL_SAFE_NO_PAD.encode([&keys.signing_id().to_be_bytes()[..], &shown, &tag].concat())
 }
 
-/// Whether the nonce was made for this page within the last hour.
-pub fn check_form_nonce(page: &str, nonce: &str, keys: &KeyRing, now: Timestamp) -> bool {
+/// Whether the nonce was made for this page within the last `life`.
+pub fn check_form_nonce(page: &str, nonce: &str, keys: &KeyRing, now: Timestamp, life: Duration) -> bool {
     let check = || {
         let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
         let (key, rest) = bytes.split_first_chunk::<4>()?;
@@ -28,7 +28,7 @@ pub fn check_form_nonce(page: &str, nonce: &str, keys: &KeyRing, now: Timestamp)
         let message = [shown, page.as_bytes()].concat();
         let genuine = keys.live().verify(u32::from_be_bytes(*key), Purpose::Form, &message, tag);
         let age = now.as_seconds().checked_sub(i64::from_be_bytes(*shown))?;
-        Some(genuine && u64::try_from(age).is_ok_and(|age| age < FORM_LIFE.as_secs()))
+        Some(genuine && u64::try_from(age).is_ok_and(|age| age < life.as_secs()))
     };
     check().unwrap_or(false)
 }
@@ -41,15 +41,15 @@ mod tests {
     use crate::links::{LinkKey, LiveKeys};
 
     #[test]
-    fn a_nonce_is_valid_for_its_page_and_an_hour() {
+    fn a_nonce_is_valid_for_its_page_and_its_life() {
         let key = LinkKey { id: 1, secret: SecretBox::new(Box::new([1; 32])) };
         let keys = KeyRing::new(LiveKeys::new(key, Vec::new()));
         let (now, page) = (Timestamp::from_micros(1_700_000_000_000_000), "token");
         let nonce = form_nonce(page, &keys, now);
         let later = |seconds| now + Duration::from_secs(seconds);
-        assert!(check_form_nonce(page, &nonce, &keys, later(3_599)));
-        assert!(!check_form_nonce(page, &nonce, &keys, later(3_600)));
-        assert!(!check_form_nonce("other", &nonce, &keys, now));
-        assert!(!check_form_nonce(page, "", &keys, now));
+        assert!(check_form_nonce(page, &nonce, &keys, later(3_599), FORM_LIFE));
+        assert!(!check_form_nonce(page, &nonce, &keys, later(3_600), FORM_LIFE));
+        assert!(!check_form_nonce("other", &nonce, &keys, now, FORM_LIFE));
+        assert!(!check_form_nonce(page, "", &keys, now, FORM_LIFE));
     }
 }

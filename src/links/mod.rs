@@ -7,6 +7,6 @@ mod form_nonce;
 mod keys;
 mod token;
 
-pub use form_nonce::{check_form_nonce, form_nonce};
+pub use form_nonce::{FORM_LIFE, check_form_nonce, form_nonce};
 pub use keys::{KeyRing, LinkKey, LiveKeys};
 pub use token::{Intent, InvalidLink, Link};

@@ -76,6 +76,7 @@ fn calls_table() -> Vec<String> {
         Access::Open | Access::Probe => "none".to_owned(),
         Access::Link => "the signed link".to_owned(),
         Access::Session => "a session".to_owned(),
+        Access::Page(right) => format!("a session with `{}`", right.as_str()),
         Access::Signature => "the sender's signature".to_owned(),
         Access::Right(right) => format!("`{}`", right.as_str()),
     };

@@ -21,6 +21,7 @@ use super::card::Card;
 use super::page::{Content, Event, Message, Page};
 use crate::channels::text::visible;
 use crate::delivery::sign;
+use crate::http::STYLE;
 use crate::time::{Clock, SystemClock, Timestamp};
 
 /// The most messages that are kept.
@@ -117,17 +118,13 @@ async fn page(State(inbox): State<Arc<Inbox>>, Query(filter): Query<Filter>) -> 
 }
 
 async fn style() -> impl IntoResponse {
-    let css = concat!(
-        include_str!("../../../assets/tokens.css"),
-        include_str!("../../../assets/countersign.css"),
-        include_str!("../../../assets/receiver.css"),
-    );
+    let css = [STYLE, include_str!("../../../assets/css/receiver.css")].concat();
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], css)
 }
 
 async fn script() -> impl IntoResponse {
     let headers = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")];
-    (headers, include_str!("../../../assets/refresh.js"))
+    (headers, include_str!("../../../assets/js/refresh.js"))
 }
 
 /// Accepts a card with the answer of a Teams workflow.

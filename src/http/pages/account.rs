@@ -1,29 +1,26 @@
 //! The account page: who is signed in, what they may do, and where else they are signed in.
 
 use askama::Template;
-use axum::Extension;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
 
-use super::layout::page_response;
+use super::layout::{PageResult, page_response};
 use super::message::{Back, MessagePage};
 use super::problem_page;
 use super::sign_in::redirect;
 use super::time::PageTime;
+use super::viewer::{PostedForm, Viewer};
 use crate::approval::GroupName;
-use crate::http::assets::style_path;
-use crate::http::extract::read_body;
-use crate::http::form_guard::is_same_origin;
+use crate::http::pages::shell::{Place, Shell};
 use crate::http::{App, Problem, cookies};
 use crate::hub::{HubError, SessionView};
-use crate::identity::{Scope, Session, SessionKind, SignInMethod};
-use std::sync::Arc;
+use crate::identity::{Scope, SessionKind, SignInMethod};
 
 #[derive(Template)]
 #[template(path = "pages/account.html")]
 struct AccountPage {
-    style: String,
+    shell: Shell,
     person: String,
     how: &'static str,
     rights: Vec<&'static str>,
@@ -48,11 +45,11 @@ struct SessionLine {
 }
 
 impl SessionLine {
-    fn new(view: SessionView, own: &Session) -> Self {
+    fn new(view: SessionView, viewer: &Viewer) -> Self {
         let SessionView { session, client, last_used_at } = view;
         Self {
             id: session.id.to_string(),
-            is_this: session.id == own.id,
+            is_this: session.id == viewer.session.id,
             kind: match session.kind {
                 SessionKind::Browser => "Browser",
                 SessionKind::Device => "Command line",
@@ -61,9 +58,9 @@ impl SessionLine {
             sent: client.device.unwrap_or_default(),
             address: client.address,
             how: how(session.method),
-            last_used_at: last_used_at.into(),
-            signed_in_at: session.signed_in_at.map(PageTime::from),
-            expires_at: session.expires_at.into(),
+            last_used_at: viewer.reader.time(last_used_at),
+            signed_in_at: session.signed_in_at.map(|at| viewer.reader.time(at)),
+            expires_at: viewer.reader.time(session.expires_at),
         }
     }
 }
@@ -119,24 +116,22 @@ const fn right(scope: Scope) -> &'static str {
 }
 
 /// `GET /account`
-pub(in crate::http) async fn show(State(app): State<App>, Extension(own): Extension<Arc<Session>>) -> Response {
-    match account_page(&app, &own).await {
-        Ok(page) => page_response(StatusCode::OK, &page),
-        Err(error) => problem_page(&Problem::from(error)),
-    }
+pub(in crate::http) async fn show(State(app): State<App>, viewer: Viewer) -> PageResult {
+    Ok(page_response(StatusCode::OK, &account_page(&app, &viewer).await?))
 }
 
-async fn account_page(app: &App, own: &Session) -> Result<AccountPage, HubError> {
+async fn account_page(app: &App, viewer: &Viewer) -> Result<AccountPage, HubError> {
+    let own = &*viewer.session;
     let sessions = app.hub.sessions_of(own).await?;
     let groups = app.hub.groups_of(&own.person).await?;
     Ok(AccountPage {
-        style: style_path(),
+        shell: Shell::of(app, viewer, Place::Account).await?,
         person: own.person.to_string(),
         how: how(own.method),
         rights: own.scopes.iter().copied().map(right).collect(),
         groups: groups.into_iter().map(|(group, is_fresh)| named(&group, is_fresh)).collect(),
-        sessions: sessions.into_iter().map(|view| SessionLine::new(view, own)).collect(),
-        nonce: app.hub.form_nonce(&bound_to(own)),
+        sessions: sessions.into_iter().map(|view| SessionLine::new(view, viewer)).collect(),
+        nonce: app.hub.session_nonce(own),
     })
 }
 
@@ -144,25 +139,13 @@ fn named(group: &GroupName, is_fresh: bool) -> String {
     if is_fresh { group.to_string() } else { format!("{group} (sign in again to vote)") }
 }
 
-/// What the nonces of this page's forms are made for.
-fn bound_to(session: &Session) -> String {
-    format!("account {}", session.id)
-}
-
 /// `POST /account/sessions`: ends one session, or all others.
-pub(in crate::http) async fn end(
-    State(app): State<App>,
-    Extension(own): Extension<Arc<Session>>,
-    request: Request,
-) -> Response {
-    let which = match checked(&app, &own, request).await {
-        Ok(which) => which,
-        Err(response) => return response,
-    };
-    let ended = match which.as_deref() {
-        Some("others") => app.hub.end_other_sessions(&own).await,
+pub(in crate::http) async fn end(State(app): State<App>, viewer: Viewer, form: PostedForm) -> Response {
+    let own = &viewer.session;
+    let ended = match form.get("session") {
+        Some("others") => app.hub.end_other_sessions(own).await,
         Some(id) => match id.parse() {
-            Ok(id) => app.hub.end_session(&own, id).await,
+            Ok(id) => app.hub.end_session(own, id).await,
             Err(_) => Err(HubError::NotFound("session")),
         },
         None => Err(HubError::NotFound("session")),
@@ -177,12 +160,9 @@ pub(in crate::http) async fn end(
 /// `POST /sign-out`
 pub(in crate::http) async fn sign_out(
     State(app): State<App>,
-    Extension(own): Extension<Arc<Session>>,
-    request: Request,
+    Viewer { session: own, .. }: Viewer,
+    _: PostedForm,
 ) -> Response {
-    if let Err(response) = checked(&app, &own, request).await {
-        return response;
-    }
     if let Err(error) = app.hub.end_session(&own, own.id).await {
         return problem_page(&Problem::from(error));
     }
@@ -203,26 +183,6 @@ pub(in crate::http) async fn sign_out(
     let mut response = page_response(StatusCode::OK, &page);
     response.headers_mut().extend(cookies::delete(cookies::SESSION).map(|cookie| (header::SET_COOKIE, cookie)));
     response
-}
-
-/// The session that a genuine form of the page names, if it names one; else the page that says why nothing was done.
-async fn checked(app: &App, own: &Session, request: Request) -> Result<Option<String>, Response> {
-    let is_own_page = is_same_origin(request.headers());
-    let body = read_body(request, app).await.map_err(|problem| problem_page(&problem))?;
-    let (mut nonce, mut which) = (String::new(), None);
-    for (name, value) in url::form_urlencoded::parse(&body) {
-        match name.as_ref() {
-            "nonce" => nonce = value.into_owned(),
-            "session" => which = Some(value.into_owned()),
-            _ => {}
-        }
-    }
-    if is_own_page && app.hub.check_form_nonce(&bound_to(own), &nonce) {
-        return Ok(which);
-    }
-    let text = "The page was open for too long, or the form came from elsewhere. Nothing was done.";
-    let back = Back { label: "Open the page again", path: "/account".to_owned() };
-    Err(page_response(StatusCode::FORBIDDEN, &MessagePage::new("Please try again", text, Some(back))))
 }
 
 #[cfg(test)]

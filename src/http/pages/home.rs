@@ -5,16 +5,16 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::layout::page_response;
-use crate::http::assets::style_path;
+use crate::http::pages::shell::Shell;
 
 #[derive(Template)]
 #[template(path = "pages/home.html")]
 struct HomePage {
-    style: String,
+    shell: Shell,
     version: &'static str,
 }
 
 /// `GET /`
 pub(in crate::http) async fn home() -> Response {
-    page_response(StatusCode::OK, &HomePage { style: style_path(), version: env!("CARGO_PKG_VERSION") })
+    page_response(StatusCode::OK, &HomePage { shell: Shell::plain(), version: env!("CARGO_PKG_VERSION") })
 }

@@ -4,13 +4,32 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::message::problem_page;
 use crate::codes::Code;
 use crate::http::Problem;
 
-/// Content security policy: pages load only the hub's own styles and images, post forms only to the hub, and cannot be
+/// Content security policy: pages load only the hub's own styles, scripts and images, post forms only to the hub, and cannot be
 /// framed.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-                      frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Why a page cannot be shown, as a page.
+pub(in crate::http) struct PageError(Problem);
+
+/// What the handler of a page returns.
+pub(in crate::http) type PageResult = Result<Response, PageError>;
+
+impl<E: Into<Problem>> From<E> for PageError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        problem_page(&self.0)
+    }
+}
 
 /// Renders a page, with headers against caching, referrers, indexing, framing and external content.
 pub(in crate::http) fn page_response(status: StatusCode, page: &impl Template) -> Response {

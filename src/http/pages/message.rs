@@ -7,13 +7,13 @@ use axum::response::Response;
 use super::layout::page_response;
 use crate::codes::Code;
 use crate::http::Problem;
-use crate::http::assets::style_path;
+use crate::http::pages::shell::Shell;
 
 /// A heading, a sentence, and an optional link onwards.
 #[derive(Template)]
 #[template(path = "pages/message.html")]
 pub(in crate::http) struct MessagePage {
-    style: String,
+    shell: Shell,
     heading: String,
     text: String,
     back: Option<Back>,
@@ -28,7 +28,7 @@ pub(in crate::http) struct Back {
 
 impl MessagePage {
     pub(in crate::http) fn new(heading: &str, text: &str, back: Option<Back>) -> Self {
-        Self { style: style_path(), heading: heading.to_owned(), text: text.to_owned(), back }
+        Self { shell: Shell::plain(), heading: heading.to_owned(), text: text.to_owned(), back }
     }
 }
 

@@ -7,10 +7,16 @@ pub(super) mod device;
 mod home;
 mod layout;
 mod message;
+mod reader;
+mod resend;
+mod shell;
 pub(super) mod sign_in;
 mod time;
+mod viewer;
 
 pub(super) use decision::DecisionPage;
 pub(super) use home::home;
 pub(super) use layout::page_response;
 pub(super) use message::{Back, MessagePage, problem_page};
+pub(super) use resend::{WhyResend, page as resend_page};
+pub(super) use viewer::PostedForm;

@@ -7,10 +7,13 @@ use crate::time::Timestamp;
 pub(super) struct PageTime {
     pub(super) shown: String,
     pub(super) exact: String,
+    /// To the second, for readers whose zone is another.
+    pub(super) utc: String,
 }
 
 impl From<Timestamp> for PageTime {
     fn from(at: Timestamp) -> Self {
-        Self { shown: utc(at), exact: whole_seconds(at) }
+        let exact = whole_seconds(at);
+        Self { shown: utc(at), utc: exact.replace('T', " ").replace('Z', " UTC"), exact }
     }
 }

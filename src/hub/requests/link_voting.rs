@@ -4,7 +4,7 @@ use super::resolved_link::ResolvedLink;
 use crate::approval::{Assurance, Email, Request, Status};
 use crate::hub::{Hub, HubError};
 use crate::identity::{Right, Session};
-use crate::links::{check_form_nonce, form_nonce};
+use crate::links::{FORM_LIFE, check_form_nonce, form_nonce};
 use crate::store::groups::NamedMember;
 use crate::time::Timestamp;
 
@@ -108,8 +108,24 @@ impl Hub {
 
     /// Whether a nonce was made for that page and person within the last hour.
     pub fn check_form_nonce(&self, page: &str, nonce: &str) -> bool {
-        check_form_nonce(page, nonce, &self.keys, self.clock.now())
+        check_form_nonce(page, nonce, &self.keys, self.clock.now(), FORM_LIFE)
     }
+
+    /// The nonce of the forms of a person who signed in.
+    pub fn session_nonce(&self, session: &Session) -> String {
+        self.form_nonce(&bound_to(session))
+    }
+
+    /// Whether a nonce was made for that session. It is valid as long as the session can last: a page that was left open
+    /// overnight still works.
+    pub fn check_session_nonce(&self, session: &Session, nonce: &str) -> bool {
+        let (page, now) = (bound_to(session), self.clock.now());
+        check_form_nonce(&page, nonce, &self.keys, now, self.settings.sessions.longest)
+    }
+}
+
+fn bound_to(session: &Session) -> String {
+    format!("session {}", session.id)
 }
 
 /// Why the person must sign in before they vote on that request, if they must. `possession` is how sure the hub is of

@@ -123,7 +123,11 @@ impl Hub {
 }
 
 /// The source that a filter selects the requests from.
-async fn source(session: &mut Session, filter: &ListFilter, now: Timestamp) -> Result<Option<Source>, HubError> {
+pub(super) async fn source(
+    session: &mut Session,
+    filter: &ListFilter,
+    now: Timestamp,
+) -> Result<Option<Source>, HubError> {
     match (&filter.group, &filter.approver, &filter.waiting_for) {
         (None, None, None) => Ok(None),
         (Some(group), None, None) => Ok(Some(Source::Group(group.clone()))),

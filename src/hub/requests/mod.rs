@@ -36,6 +36,7 @@ mod break_glass;
 mod bulk;
 mod create;
 mod explain;
+mod inbox;
 pub(super) mod link;
 mod link_drafts;
 pub(super) mod link_log;
@@ -55,6 +56,7 @@ pub use self::bulk::{BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, 
 pub use self::explain::{
     Evaluation, EvaluationOutcome, Explanation, MessageExplanation, PersonExplanation, SlotExplanation,
 };
+pub use self::inbox::Standing;
 pub use self::link::{CallbackPage, LinkDecision, LinkViewer};
 pub use self::link_views::{LinkUses, Times, run_link_log};
 pub use self::link_voting::{SignInNeed, Voting};

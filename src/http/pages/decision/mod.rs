@@ -15,7 +15,7 @@ use self::status::{DecisionSummary, SlotLine, VoteLine, headline};
 use crate::approval::Detail;
 use crate::channels::redact;
 use crate::channels::text::{Part, duration};
-use crate::http::assets::style_path;
+use crate::http::pages::shell::Shell;
 use crate::http::pages::time::PageTime;
 use crate::hub::{CallbackPage, RequestView};
 
@@ -23,7 +23,7 @@ use crate::hub::{CallbackPage, RequestView};
 #[derive(Template)]
 #[template(path = "pages/decision.html")]
 pub(in crate::http) struct DecisionPage {
-    style: String,
+    shell: Shell,
     token: String,
     /// The error of the last submission.
     error: Option<String>,
@@ -70,7 +70,7 @@ impl DecisionPage {
         let CallbackPage { request, used_by, detail, now, .. } = page;
         let (heading, mood) = headline(request.status);
         Self {
-            style: style_path(),
+            shell: Shell::plain(),
             token: token.to_owned(),
             error,
             signs_in_again: false,

@@ -13,10 +13,10 @@ use super::message::{Back, MessagePage};
 use super::problem_page;
 use super::time::PageTime;
 use crate::codes::Code;
-use crate::http::assets::style_path;
 use crate::http::client_address::ClientAddress;
 use crate::http::extract::read_body;
 use crate::http::form_guard::is_same_origin;
+use crate::http::pages::shell::Shell;
 use crate::http::{App, Problem};
 use crate::hub::HubError;
 use crate::identity::{DeviceAuthorization, Session, UserCode};
@@ -28,7 +28,7 @@ const MAX_TYPED: usize = 64;
 #[derive(Template)]
 #[template(path = "pages/device_code.html")]
 struct CodePage {
-    style: String,
+    shell: Shell,
     person: String,
     error: Option<String>,
     typed: String,
@@ -38,7 +38,7 @@ struct CodePage {
 #[derive(Template)]
 #[template(path = "pages/device.html")]
 struct DevicePage {
-    style: String,
+    shell: Shell,
     person: String,
     code: String,
     client: String,
@@ -138,7 +138,7 @@ fn refused(own: &Session, problem: &Problem, typed: &str) -> Response {
 
 fn code_page(own: &Session, status: StatusCode, error: Option<String>, typed: &str) -> Response {
     let typed = typed.chars().take(MAX_TYPED).collect();
-    page_response(status, &CodePage { style: style_path(), person: own.person.to_string(), error, typed })
+    page_response(status, &CodePage { shell: Shell::plain(), person: own.person.to_string(), error, typed })
 }
 
 /// What the nonce of a decision's form is made for.
@@ -151,7 +151,7 @@ impl DevicePage {
         let device = authorization.device;
         let or = |text: String| if text.trim().is_empty() { "did not say".to_owned() } else { text };
         Self {
-            style: style_path(),
+            shell: Shell::plain(),
             person: own.person.to_string(),
             code: code.to_string(),
             client: or(device.client),

@@ -7,11 +7,11 @@ use axum::response::Response;
 
 use super::{checked_form, refused_here, signed_in};
 use crate::codes::Code;
-use crate::http::assets::style_path;
 use crate::http::form_guard::anonymous;
 use crate::http::pages::layout::page_response;
 use crate::http::pages::message::{Back, MessagePage};
 use crate::http::pages::problem_page;
+use crate::http::pages::shell::Shell;
 use crate::http::return_path::ReturnPath;
 use crate::http::visitor::{PathText, Visitor};
 use crate::http::{App, Problem};
@@ -20,7 +20,7 @@ use crate::hub::{HubError, SignInOffer};
 #[derive(Template)]
 #[template(path = "pages/sign_in_link.html")]
 struct SignInLinkPage {
-    style: String,
+    shell: Shell,
     error: Option<String>,
     offer: SignInOffer,
     secret: String,
@@ -46,7 +46,7 @@ async fn link_page(app: &App, visitor: &Visitor, secret: String, refused: Option
     let (problem, entered) = refused.unzip();
     let status = problem.as_ref().map_or(StatusCode::OK, Problem::status);
     let page = SignInLinkPage {
-        style: style_path(),
+        shell: Shell::plain(),
         error: problem.map(|problem: Problem| problem.detail().to_owned()),
         offer,
         secret,

@@ -14,9 +14,9 @@ use super::layout::page_response;
 use super::message::{Back, MessagePage};
 use super::problem_page;
 use crate::codes::Code;
-use crate::http::assets::style_path;
 use crate::http::extract::read_body;
 use crate::http::form_guard::{FormProblem, anonymous, check_anonymous};
+use crate::http::pages::shell::Shell;
 use crate::http::return_path::ReturnPath;
 use crate::http::visitor::Visitor;
 use crate::http::{App, Problem, cookies};
@@ -26,7 +26,7 @@ use crate::hub::{HubError, StartedSession};
 #[derive(Template)]
 #[template(path = "pages/sign_in.html")]
 struct SignInPage {
-    style: String,
+    shell: Shell,
     /// Why the last attempt failed.
     error: Option<String>,
     /// The name of the identity provider, and the path that leads there.
@@ -60,7 +60,7 @@ async fn sign_in_page(app: &App, visitor: &Visitor, return_path: ReturnPath, err
     let status = error.as_ref().map_or(StatusCode::OK, Problem::status);
     let code = error.as_ref().map(Problem::code);
     let page = SignInPage {
-        style: style_path(),
+        shell: Shell::plain(),
         error: error.map(|problem| problem.detail().to_owned()),
         provider: app.hub.provider_name().map(|name| (name.to_owned(), return_path.to_provider())),
         signed_in,
