@@ -1,76 +1,38 @@
 //! The public keys of a provider (RFC 7517), and the verification of signatures with them.
 
-use aws_lc_rs::rsa::PublicKeyComponents;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
-    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
-    RSA_PSS_2048_8192_SHA512, UnparsedPublicKey,
-};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, crypto};
 use serde::Deserialize;
 use serde_json::Value;
+use url::Url;
 
 use super::error::{ProviderError, TokenError, shown};
-use super::jws::{Algorithm, Jws};
+use super::jws::{Jws, algorithm};
 use super::transport::{Object, masked};
-use url::Url;
 
 /// Most keys of a set.
 const KEYS: usize = 200;
 /// Most keys that are tried for one token without a key id.
 const TRIED: usize = 20;
 
-/// A key as it is published.
-#[derive(Deserialize)]
-struct Published {
-    kty: String,
-    #[serde(default)]
-    kid: Option<String>,
-    #[serde(default, rename = "use")]
-    purpose: Option<String>,
-    #[serde(default)]
-    key_ops: Option<Vec<String>>,
-    #[serde(default)]
-    alg: Option<String>,
-    #[serde(default)]
-    crv: Option<String>,
-    #[serde(default)]
-    n: Option<String>,
-    #[serde(default)]
-    e: Option<String>,
-    #[serde(default)]
-    x: Option<String>,
-    #[serde(default)]
-    y: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Material {
-    Rsa {
-        n: Vec<u8>,
-        e: Vec<u8>,
-    },
-    /// An uncompressed point, and the algorithm of its curve.
-    Point(Algorithm, Vec<u8>),
-    Ed25519(Vec<u8>),
-}
-
 /// A key that verifies signatures.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 struct Key {
     kid: Option<String>,
+    /// The algorithms of its type and curve.
+    suits: &'static [Algorithm],
     /// The only algorithm of this key, if it states one.
     only: Option<Algorithm>,
-    material: Material,
+    key: DecodingKey,
 }
 
 /// A provider's keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct KeySet(Vec<Key>);
 
 impl KeySet {
-    /// Reads a set. Keys of other types or for other purposes are left out.
+    /// Reads a set. Keys of other types or for other purposes are left out. A key must be encoded as RFC 7518 demands: numbers
+    /// without leading zero bytes, coordinates with all bytes.
     pub(super) fn read(document: &Object, url: &Url) -> Result<Self, ProviderError> {
         let wrong = |why: &str| ProviderError::Answer { url: masked(url), why: why.to_owned() };
         let list = document.get("keys").and_then(Value::as_array).ok_or_else(|| wrong("it is no JSON Web Key Set"))?;
@@ -97,85 +59,44 @@ impl KeySet {
 
 impl Key {
     fn read(value: &Value) -> Option<Self> {
-        let key = Published::deserialize(value).ok()?;
-        let is_for_signatures = key.purpose.as_deref().is_none_or(|purpose| purpose == "sig")
-            && key.key_ops.as_ref().is_none_or(|uses| uses.iter().any(|one| one == "verify"));
+        let jwk = Jwk::deserialize(value).ok()?;
+        let common = &jwk.common;
+        let is_for_signatures =
+            common.public_key_use.as_ref().is_none_or(|purpose| *purpose == PublicKeyUse::Signature)
+                && common.key_operations.as_ref().is_none_or(|uses| uses.contains(&KeyOperations::Verify));
         if !is_for_signatures {
             return None;
         }
-        let only = match &key.alg {
-            Some(alg) => Some(Algorithm::of(alg)?),
+        // The library reads every name that it does not know as the same one, also `Ed25519`.
+        let only = match value.get("alg").and_then(Value::as_str) {
+            Some(name) => Some(algorithm(name)?),
             None => None,
         };
-        let material = match (key.kty.as_str(), key.crv.as_deref()) {
-            ("RSA", _) => Material::Rsa { n: number(key.n.as_deref()?)?, e: number(key.e.as_deref()?)? },
-            ("EC", Some("P-256")) => point(Algorithm::Es256, 32, &key)?,
-            ("EC", Some("P-384")) => point(Algorithm::Es384, 48, &key)?,
-            ("EC", Some("P-521")) => point(Algorithm::Es512, 66, &key)?,
-            ("OKP", Some("Ed25519")) => Material::Ed25519(URL_SAFE_NO_PAD.decode(key.x.as_deref()?).ok()?),
+        // The library leaves the curve out of the key.
+        let suits = match &jwk.algorithm {
+            AlgorithmParameters::RSA(_) => AlgorithmFamily::Rsa.algorithms(),
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => &[Algorithm::ES256],
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P384 => &[Algorithm::ES384],
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => &[Algorithm::EdDSA],
             _ => return None,
         };
-        Some(Self { kid: key.kid, only, material })
+        Some(Self { kid: common.key_id.clone(), suits, only, key: DecodingKey::from_jwk(&jwk).ok()? })
     }
 
     fn allows(&self, algorithm: Algorithm) -> bool {
-        use Algorithm::{EdDsa, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
-        let suits = match &self.material {
-            Material::Rsa { .. } => matches!(algorithm, Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512),
-            Material::Point(of_curve, _) => algorithm == *of_curve,
-            Material::Ed25519(_) => algorithm == EdDsa,
-        };
-        suits && self.only.is_none_or(|only| only == algorithm)
+        self.suits.contains(&algorithm) && self.only.is_none_or(|only| only == algorithm)
     }
 
     fn verifies(&self, jws: &Jws<'_>) -> bool {
-        let (message, signature) = (jws.signed.as_bytes(), jws.signature.as_slice());
-        match &self.material {
-            Material::Rsa { n, e } => {
-                let parameters = match jws.algorithm {
-                    Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
-                    Algorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
-                    Algorithm::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
-                    Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
-                    Algorithm::Ps384 => &RSA_PSS_2048_8192_SHA384,
-                    Algorithm::Ps512 => &RSA_PSS_2048_8192_SHA512,
-                    _ => return false,
-                };
-                PublicKeyComponents { n, e }.verify(parameters, message, signature).is_ok()
-            }
-            Material::Point(curve, point) => {
-                let parameters = match curve {
-                    Algorithm::Es256 => &ECDSA_P256_SHA256_FIXED,
-                    Algorithm::Es384 => &ECDSA_P384_SHA384_FIXED,
-                    Algorithm::Es512 => &ECDSA_P521_SHA512_FIXED,
-                    _ => return false,
-                };
-                UnparsedPublicKey::new(parameters, point).verify(message, signature).is_ok()
-            }
-            Material::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok(),
-        }
+        crypto::verify(jws.signature, jws.signed.as_bytes(), &self.key, jws.algorithm).is_ok_and(|is_right| is_right)
     }
-}
-
-/// A whole number without leading zero bytes.
-fn number(text: &str) -> Option<Vec<u8>> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-    Some(bytes.into_iter().skip_while(|byte| *byte == 0).collect())
-}
-
-/// A point on a curve whose coordinates have `size` bytes.
-fn point(algorithm: Algorithm, size: usize, key: &Published) -> Option<Material> {
-    let mut point = vec![4];
-    for coordinate in [&key.x, &key.y] {
-        let bytes = number(coordinate.as_deref()?)?;
-        point.extend(std::iter::repeat_n(0, size.checked_sub(bytes.len())?));
-        point.extend(bytes);
-    }
-    Some(Material::Point(algorithm, point))
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn set(text: &str) -> Result<KeySet, ProviderError> {
@@ -205,6 +126,16 @@ mod tests {
             let error = set(&format!(r#"{{"keys":[{{{KEY}{members}}}]}}"#)).expect_err(members);
             assert!(error.to_string().contains("none of its keys"), "{error}");
         }
+        for key in [
+            r#""kty":"oct","k":"AAAA""#,
+            r#""kty":"OKP","crv":"X25519","x":"AAAA""#,
+            r#""kty":"OKP","crv":"P-256","x":"AAAA""#,
+            r#""kty":"EC","crv":"Ed25519","x":"AAAA","y":"AAAA""#,
+            r#""kty":"EC","crv":"P-521","x":"AAAA","y":"AAAA""#,
+            r#""kty":"EC","crv":"secp256k1","x":"AAAA","y":"AAAA""#,
+        ] {
+            assert!(set(&format!(r#"{{"keys":[{{{key}}}]}}"#)).is_err(), "{key}");
+        }
         let keys = set(&format!(r#"{{"keys":[{{"kty":"AKP","kid":"new"}},7,{{{KEY},"kid":"b"}}]}}"#)).expect("keys");
         assert_eq!(keys.0.len(), 1);
     }
@@ -222,5 +153,25 @@ mod tests {
             let token = header(text);
             assert_eq!(keys.verify(&Jws::parse(&token).expect("parses")), Err(error), "{text}");
         }
+    }
+
+    #[test]
+    fn a_key_of_1024_bits_verifies_nothing() {
+        let number = "2Ge2WBCGRnEqCQ8oNTBjJXTvICMblznNblSmyXJ0FdC76nrte32c7VKrJ83Wb97EizxXmv5nmzBaA3bouuk25ya0YG3fOjVFHrGuKqQvMDfLlCKFAyv1JTqEsJ9U0kIklebZ8I-vb2620Kdw9G9x9vSiRxXdcKPiRNQjqwIusk0";
+        let signed = "eyJhbGciOiJSUzI1NiJ9.e30.pEkP3V_VzjNTMbijhqR2vtiFd29SgPHerLBPZuKTQOfMsBdoBGctdTAfWIYoj1MTq8TO8oH81QkFLwa0rxjf0648rZUXfnBby1GaVDB8l4dpBgvKwIDRNqfaKynW0ZhEneINS_s8WMinQqtgLljWopZZmG7_cRa-pF_GIsBf3B4";
+        let keys = set(&format!(r#"{{"keys":[{{"kty":"RSA","n":"{number}","e":"AQAB"}}]}}"#)).expect("keys");
+        assert_eq!(keys.verify(&Jws::parse(signed).expect("parses")), Err(TokenError::Signature));
+    }
+
+    #[test]
+    fn a_point_verifies_only_on_its_own_curve() {
+        // RFC 7515, appendix A.3.
+        let point =
+            r#""x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0""#;
+        let signed = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+        let jws = Jws::parse(signed).expect("parses");
+        let keys = |curve| set(&format!(r#"{{"keys":[{{"kty":"EC","crv":"{curve}",{point}}}]}}"#)).expect("keys");
+        assert_eq!(keys("P-256").verify(&jws), Ok(()));
+        assert_eq!(keys("P-384").verify(&jws), Err(TokenError::UnknownKey("at all".to_owned())));
     }
 }

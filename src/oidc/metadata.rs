@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use url::Url;
 
 use super::error::{ProviderError, shown};
-use super::jws::Algorithm;
+use super::jws::algorithm;
 use super::transport::{Object, Transport, masked, provider_url};
 
 /// What an issuer publishes about itself.
@@ -19,7 +20,7 @@ pub(super) struct Metadata {
     pub(super) userinfo_endpoint: Option<Url>,
     pub(super) end_session_endpoint: Option<Url>,
     /// The algorithms of ID tokens that the hub can verify.
-    pub(super) algorithms: BTreeSet<Algorithm>,
+    pub(super) algorithms: Vec<Algorithm>,
     /// How clients may identify themselves at the token endpoint; empty when the document does not say.
     pub(super) client_auth: BTreeSet<String>,
     /// Whether the answer to a sign-in must name the issuer (RFC 9207).
@@ -73,10 +74,8 @@ impl Metadata {
             list.map(|list| list.iter().filter_map(Value::as_str).collect::<BTreeSet<_>>())
         };
         // Every provider must support RS256 (OpenID Connect Core §15.1).
-        let algorithms = texts("id_token_signing_alg_values_supported").map_or_else(
-            || BTreeSet::from([Algorithm::Rs256]),
-            |names| names.into_iter().filter_map(Algorithm::of).collect(),
-        );
+        let algorithms = texts("id_token_signing_alg_values_supported")
+            .map_or_else(|| vec![Algorithm::RS256], |names| names.into_iter().filter_map(algorithm).collect());
         Ok(Self {
             jwks_uri: endpoint("jwks_uri")?.ok_or(ProviderError::Lacks("jwks_uri"))?,
             authorization_endpoint: endpoint("authorization_endpoint")?,
@@ -125,11 +124,11 @@ mod tests {
         let read = |text: &str| Metadata::read(&serde_json::from_str(text).expect("an object"), &url);
         let metadata =
             read(r#"{"issuer":"https://ci.example.com","jwks_uri":"https://ci.example.com/keys"}"#).expect("read");
-        assert_eq!((metadata.algorithms, metadata.token_endpoint), (BTreeSet::from([Algorithm::Rs256]), None));
+        assert_eq!((metadata.algorithms, metadata.token_endpoint), (vec![Algorithm::RS256], None));
         let metadata =
             read(r#"{"jwks_uri":"https://x.example/k","id_token_signing_alg_values_supported":["none","HS256","ES256","new"]}"#)
                 .expect("read");
-        assert_eq!(metadata.algorithms, BTreeSet::from([Algorithm::Es256]));
+        assert_eq!(metadata.algorithms, [Algorithm::ES256]);
         assert_eq!(read("{}"), Err(ProviderError::Lacks("jwks_uri")));
         let plain = read(r#"{"jwks_uri":"http://10.0.0.1/keys"}"#).expect_err("plain http").to_string();
         assert!(plain.contains("jwks_uri") && plain.contains("https://"), "{plain}");

@@ -1,9 +1,9 @@
 //! OpenID Connect, as a relying party: discovery, keys, the authorization code flow, and the verification of tokens that a
 //! provider has signed. It knows neither the hub nor its store: it returns who a provider says somebody is.
 //!
-//! Signatures are verified by `aws-lc-rs`, the hub's own cryptography. The library `openidconnect` was tried first. It reads
-//! no discovery document without an authorization endpoint (workload issuers have none), no ID token in which one standard
-//! claim has another type, and no `Ed25519` header; and it would bring seventy crates, one of them with an advisory.
+//! `jsonwebtoken` reads keys and verifies signatures. The rest of a token is read here: the library refuses a header `Ed25519`,
+//! which some providers send. It cannot verify ES512, which hardly any provider offers. The library `openidconnect` is not used:
+//! it refuses documents of workload issuers, ID tokens with one claim of another type, and `Ed25519`, and brings seventy crates.
 
 mod claims;
 mod client;

@@ -1,17 +1,17 @@
 //! An issuer with its discovery document and keys, which are fetched when they are first needed and kept for some hours.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jsonwebtoken::Algorithm;
 use url::Url;
 
 use super::claims;
 use super::error::{OidcError, ProviderError, TokenError, shown};
 use super::jwk::KeySet;
-use super::jws::{Algorithm, Jws};
+use super::jws::Jws;
 use super::metadata::Metadata;
 use super::transport::{Object, Transport};
 use crate::time::Timestamp;
@@ -118,7 +118,7 @@ impl Provider {
         }
         let known = self.known(now).await?;
         if !known.metadata.algorithms.contains(&jws.algorithm) {
-            let (alg, allowed) = (jws.algorithm.to_string(), names(&known.metadata.algorithms));
+            let (alg, allowed) = (format!("{:?}", jws.algorithm), names(&known.metadata.algorithms));
             return Err(TokenError::Algorithm { alg, allowed }.into());
         }
         match known.keys.verify(&jws) {
@@ -195,9 +195,9 @@ impl Provider {
     }
 }
 
-fn names(algorithms: &BTreeSet<Algorithm>) -> String {
+fn names(algorithms: &[Algorithm]) -> String {
     if algorithms.is_empty() {
         return "none that the hub can verify".to_owned();
     }
-    algorithms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    algorithms.iter().map(|algorithm| format!("{algorithm:?}")).collect::<Vec<_>>().join(", ")
 }
