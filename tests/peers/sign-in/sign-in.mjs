@@ -8,49 +8,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import { openPage, withBrowser } from '../browser.mjs';
+import { api, freePort, keep, killAll, start, startHub as startProgram, stop } from '../hub.mjs';
 
 const [program, shots] = process.argv.slice(2);
 const here = import.meta.dirname;
 const python = join(here, '../.venv/bin');
-const TOKEN = 'marker-admin-token';
 const SECRET = 'a marker of a secret+/=';
 const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
-const started = [];
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-/** Starts a program and waits until its URL answers. */
-async function start(command, args, options, url) {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
-  started.push(child);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => { output += text; });
-  for (let left = 200; ; left -= 1) {
-    const answer = await fetch(url).catch(() => null);
-    if (answer?.ok) return { child, log: () => output };
-    if (left === 0 || child.exitCode !== null) throw new Error(`${command} does not start: ${output}`);
-    await new Promise((done) => { setTimeout(done, 50); });
-  }
-}
-
-function stop({ child }) {
-  if (child.exitCode !== null || child.signalCode !== null) return null;
-  return new Promise((done) => { child.once('exit', done).kill('SIGTERM'); });
-}
-
 /** An nginx that speaks HTTPS for the hub at that port, with a certificate of its own; returns its URL. */
 async function startNginx(hubPort) {
   const [folder, port] = [mkdtempSync(join(tmpdir(), 'nginx-')), await freePort()];
@@ -67,25 +36,11 @@ async function startNginx(hubPort) {
           proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto https; } } }`);
   const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
   const child = spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], { env, stdio: 'ignore' });
-  started.push(child);
+  keep(child);
   return { child, url: `https://localhost:${port}` };
 }
 
-async function startHub(port, settings, proxy) {
-  const url = `http://127.0.0.1:${port}`;
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-'));
-  const env = { ...process.env, COUNTERSIGN_DATA_DIR: join(folder, 'data'), COUNTERSIGN_ADMIN_TOKEN: TOKEN, ...settings };
-  const hub = await start(program, ['serve', '--listen', `127.0.0.1:${port}`], { cwd: folder, env }, `${url}/readyz`);
-  return { ...hub, url: proxy?.url ?? url, direct: url };
-}
-
-async function api({ direct: url }, method, path, body) {
-  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
-  const answer = await fetch(url + path, { method, headers, body: JSON.stringify(body) });
-  const text = await answer.text();
-  assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
-  return text ? JSON.parse(text) : null;
-}
+const startHub = (port, settings, proxy) => startProgram(program, port, settings, proxy?.url);
 
 /** Votes as a page of the hub would, with the browser's cookies. */
 async function vote(context, { url, direct }, id) {
@@ -272,5 +227,5 @@ try {
   ]);
   console.log(`signed in and voted through ${done.join(', ')}`);
 } finally {
-  for (const child of started) child.kill('SIGKILL');
+  killAll();
 }
