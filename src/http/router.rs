@@ -359,8 +359,11 @@ async fn traced(request: Request, next: Next) -> Response {
     named.unwrap_or_else(TraceContext::mint).scope(next.run(request)).await
 }
 
-async fn no_such_route() -> Problem {
-    Problem::new(Code::NotFound, "there is nothing at this path")
+/// A problem document, or a page for a person who followed a wrong link.
+async fn no_such_route(request: Request) -> Response {
+    let problem = Problem::new(Code::NotFound, "there is nothing at this path");
+    let accepted = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if accepted.contains("text/html") { pages::no_such_page(&problem) } else { problem.into_response() }
 }
 
 async fn no_such_method() -> Problem {

@@ -190,6 +190,10 @@ on_both! {
         let refused = hub.post("/v1/requests/bulk-reject", &json!({"filter": filter, "reason": "x", "on_behalf_of": "dana@example.com"})).await;
         assert_eq!(refused.problem(422), "invalid_period");
         assert_eq!(hub.put("/v1/requests", &json!({})).await.problem(405), "method_not_allowed");
+        // A program gets a problem, and a person who followed a wrong link a page.
+        assert_eq!(hub.get("/nowhere").await.problem(404), "not_found");
+        let page = hub.send(hub.call(Method::GET, "/nowhere").header("accept", "text/html,*/*;q=0.8")).await;
+        assert!(page.expect_page(404).contains("There is no such page"), "{}", page.text);
         hub.token = "cs_wrong".to_owned();
         let refused = hub.get("/v1/requests").await;
         assert_eq!(refused.problem(401), "unauthenticated");

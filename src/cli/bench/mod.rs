@@ -4,6 +4,7 @@
 //! the CPU and memory of each can be measured. The hub is a normal `countersign serve`, and is used over HTTP only.
 
 mod body;
+mod browser;
 mod helper;
 mod hub;
 mod load;
@@ -27,7 +28,7 @@ use serde_json::{Map, Value, json};
 
 pub(super) use self::load::BenchLoad;
 use self::measure::progress;
-use self::scenarios::{drain, fanout, idle, latency, rate, render, sessions};
+use self::scenarios::{drain, fanout, idle, latency, pages, rate, render, sessions};
 use self::sheet::Sheet;
 pub(super) use self::sink::BenchSink;
 use self::sizes::Sizes;
@@ -57,7 +58,7 @@ pub(super) struct Bench {
     /// Requests created during the outage of `drain` [default: 100000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     backlog: Option<u32>,
-    /// Requests in the database of `idle` [default: 20000]
+    /// Requests in the database of `idle` and `pages` [default: 20000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     fill: Option<u32>,
     /// Write the figures as JSON to a file, or with `-` to standard output instead of the table
@@ -82,6 +83,8 @@ enum Scenario {
     Render,
     /// Cost of sessions of people who signed in
     Sessions,
+    /// Time to make a page, with many requests in the database
+    Pages,
 }
 
 impl Bench {
@@ -132,6 +135,7 @@ impl Bench {
                 (Scenario::Idle, None) => continue,
                 (Scenario::Render, _) => render::run(&site)?,
                 (Scenario::Sessions, _) => sessions::run(&site).await?,
+                (Scenario::Pages, _) => pages::run(&site).await?,
             };
             sheets.push(sheet);
         }

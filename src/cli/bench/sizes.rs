@@ -28,7 +28,7 @@ pub(super) struct Sizes {
     pub(super) rounds: u32,
     /// Requests created during the outage of `drain`.
     pub(super) backlog: u32,
-    /// Requests that `idle` creates.
+    /// Requests that `idle` and `pages` create.
     pub(super) fill: u32,
     /// How often `idle` starts the hub on the same database.
     pub(super) starts: u32,
@@ -36,7 +36,7 @@ pub(super) struct Sizes {
     pub(super) renders: u32,
     /// Live sessions of `sessions`.
     pub(super) sessions: u32,
-    /// Reads of each kind that `sessions` makes.
+    /// Reads of each kind that `sessions` and `pages` make.
     pub(super) reads: u32,
     /// Time after which a hub without load counts as idle.
     pub(super) settle: Duration,

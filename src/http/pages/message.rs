@@ -32,6 +32,15 @@ impl MessagePage {
     }
 }
 
+/// The page of an address at which there is nothing.
+pub(in crate::http) fn no_such_page(problem: &Problem) -> Response {
+    let text = "Nothing of this hub is at this address. It may be incomplete, or the page may have moved.";
+    let back = Back { label: "Go to the start", path: "/".to_owned() };
+    let mut response = page_response(problem.status(), &MessagePage::new("There is no such page", text, Some(back)));
+    response.extensions_mut().insert(problem.code());
+    response
+}
+
 /// A problem as a page, with its status and code.
 pub(in crate::http) fn problem_page(problem: &Problem) -> Response {
     let heading = if problem.code() == Code::RateLimited { "Too many calls" } else { "That did not work" };

@@ -17,6 +17,6 @@ mod viewer;
 pub(super) use decision::DecisionPage;
 pub(super) use home::home;
 pub(super) use layout::page_response;
-pub(super) use message::{Back, MessagePage, problem_page};
+pub(super) use message::{Back, MessagePage, no_such_page, problem_page};
 pub(super) use resend::{WhyResend, page as resend_page};
 pub(super) use viewer::PostedForm;
