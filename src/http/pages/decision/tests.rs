@@ -120,7 +120,8 @@ fn pages_look_as_they_did_and_text_stays_text() {
     for (name, status) in [("pending", Status::Pending), ("approved", Status::Approved), ("rejected", Status::Rejected)]
     {
         let mut page = DecisionPage::new("TOKEN", page(status), None);
-        page.style = "/assets/style.css".to_owned();
+        page.shell.style = "/assets/style.css".to_owned();
+        page.shell.script = "/assets/script.js".to_owned();
         let html = page.render().expect("renders");
         assert!(!html.contains("<script") && !html.contains('\u{202e}'));
         insta::assert_snapshot!(format!("decision-{name}"), html);
@@ -141,7 +142,8 @@ fn a_change_shows_what_is_different() {
         diff: "-delete from carts\n+delete from carts where old <script>\u{202e}".to_owned(),
     });
     let mut page = DecisionPage::new("TOKEN", page, None);
-    page.style = "/assets/style.css".to_owned();
+    page.shell.style = "/assets/style.css".to_owned();
+    page.shell.script = "/assets/script.js".to_owned();
     let html = page.render().expect("renders");
     assert!(!html.contains("<script") && !html.contains('\u{202e}') && !html.contains("<b>not"));
     insta::assert_snapshot!("decision-changed", html);
