@@ -33,4 +33,5 @@ mod ssrf;
 mod store;
 mod templates;
 mod tidy;
+mod web;
 mod wire;

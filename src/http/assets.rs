@@ -19,11 +19,16 @@ pub const STYLE: &str = concat!(
     include_str!("../../assets/css/code.css"),
     include_str!("../../assets/css/lists.css"),
     include_str!("../../assets/css/request.css"),
+    include_str!("../../assets/css/settings.css"),
     include_str!("../../assets/css/paper.css"),
 );
 
 /// The script of all pages: modules in the order of their dependencies, each a block of its own.
-const SCRIPT: &str = concat!("\"use strict\";\n", include_str!("../../assets/js/reader.js"));
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n",
+    include_str!("../../assets/js/reader.js"),
+    include_str!("../../assets/js/settings.js")
+);
 
 /// A file under `/assets/`. Its name contains a digest of the text, so that browsers may cache it indefinitely.
 struct Asset {

@@ -22,6 +22,7 @@ mod problem;
 mod rate_limit;
 mod refusals;
 mod return_path;
+mod route;
 mod router;
 mod scim;
 mod tls;
@@ -43,7 +44,8 @@ pub use oauth::MAX_FORM;
 pub use problem::Problem;
 pub use rate_limit::{COUNTED_ADDRESSES, COUNTED_TOKENS, RateLimits};
 pub use refusals::Refusals;
-pub use router::{Route, router, routes};
+pub use route::Route;
+pub use router::{router, routes};
 pub use tls::{HANDSHAKE_TIME, HANDSHAKES, Tls, TlsError, watch_certificate};
 
 use crate::hub::Hub;

@@ -78,6 +78,16 @@ impl Problem {
         self
     }
 
+    /// The invalid part of the input (RFC 6901); empty if it is about none.
+    pub(super) fn pointer(&self) -> &str {
+        &self.0.pointer
+    }
+
+    /// The samples that a template fails with.
+    pub(super) fn problems(&self) -> &[Preview] {
+        &self.0.problems
+    }
+
     /// Adds in how many seconds the call may be repeated.
     pub(super) fn retry_after(mut self, seconds: u64) -> Self {
         self.0.retry_after = Some(seconds);

@@ -3,10 +3,10 @@
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
-use axum::http::{Extensions, HeaderMap, Method, StatusCode, Version, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, Version, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::MethodFilter;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
@@ -14,19 +14,11 @@ use super::access::{Access, Guard, guard, guard_page};
 use super::problem::INTERNAL;
 use super::rate_limit::gate;
 use super::refusals::counted;
+use super::route::{Route, delete, get, post, put, route};
 use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, oauth, pages, scim};
 use crate::codes::Code;
 use crate::identity::Right;
 use crate::trace::TraceContext;
-
-/// A route, and who may call it.
-pub struct Route {
-    pub method: Method,
-    /// With parameters in braces.
-    pub path: &'static str,
-    pub access: Access,
-    handler: MethodRouter<App>,
-}
 
 /// Every route of the hub.
 pub fn routes() -> Vec<Route> {
@@ -42,6 +34,7 @@ pub fn routes() -> Vec<Route> {
         deliveries(),
         administration(),
         provisioning(),
+        pages::settings::routes(),
     ]
     .into_iter()
     .flatten()
@@ -91,39 +84,6 @@ pub fn router(app: App) -> Router {
 fn is_page_or_asset(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     ["text/html", "text/css", "text/javascript"].iter().any(|compressed| media_type.starts_with(compressed))
-}
-
-fn route<H: Handler<T, App>, T: 'static>(
-    filter: MethodFilter,
-    path: &'static str,
-    access: Access,
-    handler: H,
-) -> Route {
-    let method = [
-        (MethodFilter::POST, Method::POST),
-        (MethodFilter::PUT, Method::PUT),
-        (MethodFilter::PATCH, Method::PATCH),
-        (MethodFilter::DELETE, Method::DELETE),
-        (MethodFilter::OPTIONS, Method::OPTIONS),
-    ];
-    let method = method.into_iter().find(|(known, _)| *known == filter).map_or(Method::GET, |(_, method)| method);
-    Route { method, path, access, handler: on(filter, handler) }
-}
-
-fn get<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler: H) -> Route {
-    route(MethodFilter::GET, path, Access::Right(right), handler)
-}
-
-fn post<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler: H) -> Route {
-    route(MethodFilter::POST, path, Access::Right(right), handler)
-}
-
-fn put<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler: H) -> Route {
-    route(MethodFilter::PUT, path, Access::Right(right), handler)
-}
-
-fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, right: Right, handler: H) -> Route {
-    route(MethodFilter::DELETE, path, Access::Right(right), handler)
 }
 
 /// Routes without a token.

@@ -18,6 +18,7 @@ mod input;
 mod key_check;
 mod keyed_calls;
 mod lifecycle;
+mod overview;
 mod page;
 mod replicas;
 mod requests;
@@ -53,6 +54,7 @@ pub use identity::{
 };
 pub use input::{IdempotencyKey, KeyedCall};
 pub use lifecycle::{Access, ClaimInput, ClaimedAction, GrantFilter, HeartbeatInput, Lease, ResultInput, run_timer};
+pub use overview::{SettingsOverview, Trouble, TroubledEndpoint};
 pub use page::Page;
 pub use replicas::run_key_check;
 pub use requests::{

@@ -154,10 +154,15 @@ impl Hub {
     pub async fn ready(&self) -> Result<Readiness, StoreError> {
         self.store.check_files()?;
         self.store.probe().await?;
+        Ok(self.findings())
+    }
+
+    /// What an operator should read, although the hub works.
+    pub(super) fn findings(&self) -> Readiness {
         let now = self.clock.now();
-        Ok(Readiness {
+        Readiness {
             unreadable: self.store.unreadable().into_values().flatten().collect(),
             warnings: self.key_check.problem(now).into_iter().chain(self.sealing_check.problem(now)).collect(),
-        })
+        }
     }
 }

@@ -66,6 +66,7 @@ pub mod template_problems;
 pub mod templates;
 pub mod timers;
 pub mod tokens;
+pub mod totals;
 pub mod transport;
 mod tx;
 mod unreadable;

@@ -40,7 +40,7 @@ fn offences(name: &str, text: &str) -> Vec<String> {
 fn plain_words_are_used() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut texts = sources();
-    for folder in ["docs", "examples", "templates/pages", "."] {
+    for folder in ["docs", "examples", "templates/pages", "templates/pages/settings", "."] {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let is_prose = path.extension().is_some_and(|end| ["md", "toml", "html"].iter().any(|known| end == *known));

@@ -9,6 +9,7 @@ mod layout;
 mod message;
 mod reader;
 mod resend;
+pub(super) mod settings;
 mod shell;
 pub(super) mod sign_in;
 mod time;

@@ -56,6 +56,25 @@ impl Reader {
         TimeLeft { text: brief(seconds), urgency, until: self.time(end) }
     }
 
+    /// How long ago it was.
+    pub(super) fn ago(&self, at: Timestamp) -> String {
+        brief(self.now.since(at).as_secs())
+    }
+
+    /// A time as a field of the type `datetime-local` has it.
+    pub(super) fn field(&self, at: Timestamp) -> String {
+        let then = self.zoned(at);
+        let format = if then.second() == 0 { "%Y-%m-%dT%H:%M" } else { "%Y-%m-%dT%H:%M:%S" };
+        then.strftime(format).to_string()
+    }
+
+    /// What such a field says; none if it is no time.
+    pub(super) fn entered(&self, text: &str) -> Option<Timestamp> {
+        let civil: jiff::civil::DateTime = text.trim().parse().ok()?;
+        let zoned = civil.to_zoned(self.zone.clone()).ok()?;
+        Some(Timestamp::from_micros(zoned.timestamp().as_microsecond()))
+    }
+
     fn zoned(&self, at: Timestamp) -> jiff::Zoned {
         at.in_zone(&self.zone)
     }
@@ -114,6 +133,20 @@ mod tests {
         assert_eq!(berlin.zone_name(), "Europe/Berlin");
         assert_eq!(reader("__Host-countersign-zone=Nowhere").zone_name(), "UTC");
         assert_eq!(reader("__Host-countersign-zone=../../etc/passwd").zone_name(), "UTC");
+    }
+
+    #[test]
+    fn a_field_says_a_time_in_the_readers_zone() {
+        let berlin = reader("__Host-countersign-zone=Europe%2FBerlin");
+        for (field, at) in
+            [("2026-11-28T14:30", "2026-11-28T13:30:00Z"), ("2026-07-01T00:00:05", "2026-06-30T22:00:05Z")]
+        {
+            let at = at.parse().unwrap();
+            assert_eq!((berlin.entered(field), berlin.field(at).as_str()), (Some(at), field));
+        }
+        for text in ["", "soon", "2026-13-01T00:00"] {
+            assert_eq!(berlin.entered(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 
+use super::view::EndpointStatus;
 use crate::audit::Entry;
 use crate::codes::Code;
 use crate::hub::page::parse_cursor;
@@ -75,6 +76,28 @@ impl Hub {
         endpoint_in_any_state(session, endpoint).await?;
         let found = delivery_log::page(session, endpoint, &filter, before, limit).await?;
         Ok(Page { items: found.deliveries, next_cursor: found.next.map(|id| id.to_string()) })
+    }
+
+    /// Returns an endpoint with its deliveries, newest first.
+    ///
+    /// # Errors
+    /// When the caller may not read it, there is none, or the cursor is invalid.
+    pub async fn endpoint_with_deliveries(
+        &self,
+        caller: &Principal,
+        id: EndpointId,
+        filter: &delivery_log::Filter,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<(EndpointStatus, Page<Delivery>), HubError> {
+        require(caller, Right::ReadConfiguration)?;
+        let before = cursor.map(parse_cursor).transpose()?;
+        let session = &mut self.store.read().await?;
+        let endpoint = endpoints::get(session, id).await?;
+        let status =
+            self.with_status(session, endpoint.as_slice()).await?.pop().ok_or(HubError::NotFound("endpoint"))?;
+        let found = delivery_log::page(session, id, filter, before, limit).await?;
+        Ok((status, Page { items: found.deliveries, next_cursor: found.next.map(|id| id.to_string()) }))
     }
 
     /// Lists the attempts of all deliveries of an endpoint, newest first.

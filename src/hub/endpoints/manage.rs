@@ -83,7 +83,7 @@ impl Hub {
 
     /// Adds their status to endpoints, which are ordered by id: one query of each table and one of the scheduler for
     /// all of them.
-    async fn with_status(
+    pub(super) async fn with_status(
         &self,
         session: &mut Session,
         endpoints: &[Endpoint],

@@ -1,0 +1,4 @@
+//! The web app: what its pages show and do is what the API shows and does.
+
+mod settings;
+mod settings_endpoints;
