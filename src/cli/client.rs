@@ -76,13 +76,13 @@ impl Client {
         }
         let url = self.hub()?;
         let file = Credentials::of_user();
-        let signed_in = file.map(|file| file.find(&url)).transpose()?.flatten().with_context(|| {
+        let secret = file.map(|file| file.find(&url)).transpose()?.flatten().with_context(|| {
             format!(
                 "no token, and no sign-in to {url}: run `countersign login {url}`, or set COUNTERSIGN_TOKEN, for example \
                  export COUNTERSIGN_TOKEN=$(cat countersign-data/admin-token)"
             )
         })?;
-        Ok(Caller { url, secret: signed_in.secret, source: Source::Session })
+        Ok(Caller { url, secret, source: Source::Session })
     }
 
     fn id_tokens(&self) -> anyhow::Result<Option<IdTokens>> {

@@ -16,6 +16,7 @@ mod exec;
 mod exit;
 mod explain;
 mod hub_url;
+mod keyring;
 mod keys;
 mod login;
 mod oauth;

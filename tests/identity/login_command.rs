@@ -33,8 +33,20 @@ impl TestHub {
 
     /// Signs in with the program, and decides in a browser. Returns the exit code and both outputs.
     async fn login(&self, args: &[&str], person: &str, decision: &str) -> (Option<i32>, String, String) {
+        self.login_where(args, "unix:path=/nowhere", person, decision).await
+    }
+
+    /// Signs in with the program on a machine with this message bus.
+    async fn login_where(
+        &self,
+        args: &[&str],
+        bus: &str,
+        person: &str,
+        decision: &str,
+    ) -> (Option<i32>, String, String) {
         let url = self.url.clone();
         let mut command = self.bare(&[&["login", &url, "--json"], args].concat());
+        command.env("DBUS_SESSION_BUS_ADDRESS", bus);
         let mut program = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(program.stderr.take().unwrap()).lines();
         let line = lines.next_line().await.unwrap().expect("the code");
@@ -65,6 +77,8 @@ on_both! {
         let kept: Value = serde_json::from_str(&file).unwrap();
         let secret = kept["hubs"][&hub.url]["secret"].as_str().expect("a secret").to_owned();
         assert!(secret.starts_with("css_") && !out.contains(&secret) && !err.contains(&secret));
+        let told: Value = serde_json::from_str(err.lines().next().expect("a line")).unwrap();
+        assert_eq!(told, json!({"event": "kept", "in": "file", "path": hub.credentials(), "because": null}));
         assert_eq!(std::fs::metadata(hub.credentials()).unwrap().permissions().mode() & 0o777, 0o600);
 
         // All commands use it, without any setting.
@@ -134,6 +148,32 @@ async fn a_file_that_others_may_read_is_refused_before_anybody_signs_in() {
     let output =
         hub.bare(&["whoami"]).env("COUNTERSIGN_TOKEN", &hub.token).env("COUNTERSIGN_URL", &hub.url).output().await;
     assert!(output.unwrap().status.success());
+}
+
+#[tokio::test]
+async fn without_an_answer_from_a_keyring_the_file_is_used_soon() {
+    let hub = TestHub::start(Database::sqlite()).await;
+    // A bus that never says a word.
+    let path = hub.database.folder.path().join("bus");
+    let _bus = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let address = format!("unix:path={}", path.display());
+    let started = std::time::Instant::now();
+    let output = hub
+        .bare(&["login", &hub.url, "--keep-in", "keyring"])
+        .env("DBUS_SESSION_BUS_ADDRESS", &address)
+        .output()
+        .await
+        .unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        err.contains("there is no keyring") && !err.contains("/device"),
+        "before anybody is sent to a browser: {err}"
+    );
+    assert!(started.elapsed().as_secs() < 4, "{:?}", started.elapsed());
+    let (code, out, err) = hub.login_where(&[], &address, "dana@example.com", "confirm").await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(err.contains(r#""in":"file""#) && err.contains(r#""because":null"#), "{err}");
+    hub.run_bare(&["whoami"], 0).await;
 }
 
 #[tokio::test]

@@ -34,6 +34,10 @@ type -P mariadb >/dev/null || missing+=(mariadb-client-core)
 [ -n "$(PATH="$PATH:/usr/sbin" type -P nginx)" ] || missing+=(nginx-light)
 type -P openssl >/dev/null || missing+=(openssl)
 type -P sqlite3 >/dev/null || missing+=(sqlite3)
+type -P dbus-send >/dev/null || missing+=(dbus-bin)
+type -P dbus-daemon >/dev/null || missing+=(dbus-daemon)
+type -P gnome-keyring-daemon >/dev/null || missing+=(gnome-keyring)
+type -P secret-tool >/dev/null || missing+=(libsecret-tools)
 type -P psql >/dev/null || missing+=(postgresql-client)
 [ ${#missing[@]} -eq 0 ] || debian_install "${missing[@]}"
 

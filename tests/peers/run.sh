@@ -61,6 +61,7 @@ hub=$(field hub)
 receiver=$(field receiver)
 echo "Slack: $(.venv/bin/python slack.py sign "$hub" "$(field token)")"
 echo "device login: $(node device.mjs "$hub" "$(field token)" "$shots")"
+echo "keyring: $(node keyring.mjs "$root/target/debug/countersign")"
 echo "SCIM: $(.venv/bin/python scim.py "$hub" "$(field token)")"
 echo "guardrails: $(.venv/bin/python guardrails/run.py "$hub" "$(field token)")"
 echo "surface: $(.venv/bin/python surface/fuzz.py "$root/target/debug/countersign")"

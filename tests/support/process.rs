@@ -34,6 +34,7 @@ impl HubProcess {
             .current_dir(folder)
             // Not the sign-ins of the person who runs the tests.
             .env("XDG_CONFIG_HOME", folder)
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,5 +1,6 @@
 //! `countersign logout`
 
+use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
@@ -24,10 +25,12 @@ pub(in crate::cli) struct Logout {
 impl Logout {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<()> {
         let hub = self.hub.map_or_else(|| self.client.hub(), Ok)?;
-        let known = file_of_user()?.forget(&hub)?;
+        let known = file_of_user()?.forget(&hub).with_context(|| {
+            format!("you are not signed out; if the secret is lost, end the session on {hub}/account")
+        })?;
         let was_known = known.is_some();
         let ended = match known {
-            Some(sign_in) => end(&hub, sign_in).await.map_err(|error| {
+            Some(secret) => end(&hub, secret).await.map_err(|error| {
                 error.context(format!(
                     "the secret is forgotten, but the hub could not be told: end the session on {hub}/account, or let it \
                      expire"
