@@ -12,7 +12,7 @@ const MAX: usize = 2_048;
 pub(super) struct ReturnPath(String);
 
 impl ReturnPath {
-    /// The path that `text` names; the account page if it is absent or names another place.
+    /// The path that `text` names; the start page if it is absent or names another place.
     pub(super) fn parse(text: Option<&str>) -> Self {
         text.and_then(checked).map_or_else(Self::default, Self)
     }
@@ -38,7 +38,7 @@ impl ReturnPath {
 
 impl Default for ReturnPath {
     fn default() -> Self {
-        Self("/account".to_owned())
+        Self("/".to_owned())
     }
 }
 
@@ -76,20 +76,20 @@ mod tests {
             ("/c/abc", "/c/abc"),
             ("/device?code=BCDF-GHJK", "/device?code=BCDF-GHJK"),
             ("/a/../account", "/account"),
-            ("//other.example.com", "/account"),
-            ("/.//other.example.com", "/account"),
-            ("/\\other.example.com", "/account"),
-            ("https://other.example.com/", "/account"),
-            ("javascript:alert(1)", "/account"),
-            ("/sign-in?return=/sign-in", "/account"),
-            ("/a b", "/account"),
-            ("/a\tb", "/account"),
-            ("", "/account"),
+            ("//other.example.com", "/"),
+            ("/.//other.example.com", "/"),
+            ("/\\other.example.com", "/"),
+            ("https://other.example.com/", "/"),
+            ("javascript:alert(1)", "/"),
+            ("/sign-in?return=/sign-in", "/"),
+            ("/a b", "/"),
+            ("/a\tb", "/"),
+            ("", "/"),
         ] {
             assert_eq!(ReturnPath::parse(Some(text)).as_str(), path, "{text}");
         }
         let long = format!("/{}", "a".repeat(3_000));
-        assert_eq!(ReturnPath::parse(Some(&long)).as_str(), "/account");
+        assert_eq!(ReturnPath::parse(Some(&long)).as_str(), "/");
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub fn routes() -> Vec<Route> {
     [
         public(),
         sign_in(),
+        decisions(),
         devices(),
         requests(),
         grants(),
@@ -91,7 +92,7 @@ fn public() -> Vec<Route> {
     let get = MethodFilter::GET;
     let post = MethodFilter::POST;
     vec![
-        route(get, "/", Access::Open, pages::home),
+        route(get, "/", Access::Open, pages::inbox::show),
         route(get, "/assets/{file}", Access::Open, assets::asset),
         route(get, "/schemas/{file}", Access::Open, assets::schema),
         route(get, "/healthz", Access::Probe, api::health::alive),
@@ -126,6 +127,13 @@ fn sign_in() -> Vec<Route> {
     ]
 }
 
+/// Pages on which people decide.
+fn decisions() -> Vec<Route> {
+    use pages::request;
+
+    vec![route(MethodFilter::POST, "/requests/{id}/vote", Access::Session, request::vote::cast)]
+}
+
 /// How programs get a session or a token, and what they are told about theirs.
 fn devices() -> Vec<Route> {
     use api::me;
@@ -149,9 +157,10 @@ fn small(route: Route) -> Route {
 }
 
 fn requests() -> Vec<Route> {
-    use api::{bulk, requests};
+    use api::{bulk, inbox, requests};
 
     vec![
+        get("/v1/inbox", Right::Participate, inbox::show),
         // A person's token may list what waits for that person.
         get("/v1/requests", Right::Participate, requests::list),
         post("/v1/requests", Right::Ask, requests::create),

@@ -58,10 +58,10 @@ pub use overview::{SettingsOverview, Trouble, TroubledEndpoint};
 pub use page::Page;
 pub use replicas::run_key_check;
 pub use requests::{
-    Ask, Asked, BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, CallbackPage, CancelInput, Evaluation,
-    EvaluationOutcome, Explanation, GlassInput, LinkDecision, LinkUses, LinkViewer, ListFilter, MAX_WAIT,
-    MessageExplanation, PersonExplanation, ReviewInput, ReviseInput, SeenRequest, SignInNeed, SlotExplanation,
-    Standing, Times, VoteInput, Voting, run_link_log,
+    Ask, Asked, AskedAs, BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, CallbackPage, CancelInput,
+    Evaluation, EvaluationOutcome, Explanation, GlassInput, Inbox, InboxItem, LinkDecision, LinkUses, LinkViewer,
+    ListFilter, MAX_WAIT, MessageExplanation, PersonExplanation, ReviewInput, ReviseInput, SeenRequest, SignInNeed,
+    SignInReason, SlotExplanation, Standing, Times, VoteInput, Voting, WaitingCount, run_link_log,
 };
 pub use resealing::run_sealing;
 pub use sealing::{Finding, settle_sealing};

@@ -81,6 +81,17 @@ impl Principal {
         }
     }
 
+    /// The resources that the caller is limited to; none if it is not limited.
+    pub fn resources(&self) -> impl Iterator<Item = &ResourceName> {
+        match self {
+            Self::Operator => None,
+            Self::Token(token) => Some(&token.resources),
+            Self::Session(session) => Some(&session.resources),
+        }
+        .into_iter()
+        .flatten()
+    }
+
     /// Whether the caller is a program that acts for people.
     pub fn is_agent(&self) -> bool {
         matches!(self, Self::Token(token) if token.agent)

@@ -250,6 +250,46 @@ pub async fn roster_of(
     memberships(session, groups, Some(people)).await
 }
 
+/// [`roster_of`], with the display names that are known.
+///
+/// # Errors
+/// When the database fails.
+pub async fn named_roster_of(
+    session: &mut Session,
+    groups: &BTreeSet<&GroupName>,
+    people: &BTreeSet<&Email>,
+) -> Result<(Roster, BTreeMap<Email, String>), StoreError> {
+    #[derive(sqlx_macros::FromRow)]
+    struct Named {
+        group_name: String,
+        email: String,
+        signed_in_at: Option<i64>,
+        name: Option<String>,
+    }
+    if groups.is_empty() || people.is_empty() {
+        return Ok(Default::default());
+    }
+    let (of_groups, of_people) = (places(1, groups.len()), places(groups.len() + 1, people.len()));
+    let values = groups.iter().map(|group| (*group).into()).chain(people.iter().map(|person| (*person).into()));
+    let sql = format!(
+        "SELECT a.group_name, a.email, a.signed_in_at, p.name
+         FROM ({LISTED} WHERE m.group_name IN ({of_groups}) AND m.email IN ({of_people})
+            UNION ALL {BY_CLAIM} WHERE c.group_name IN ({of_groups}) AND v.person IN ({of_people})) a
+         LEFT JOIN people p ON p.email = a.email"
+    );
+    let rows: Vec<Named> = session.fetch_all(AssertSqlSafe(sql), values.collect()).await?;
+    let read = |row: Named| {
+        let membership = session.max_age().membership(row.signed_in_at);
+        Ok((parse_group(&row.group_name)?, parse_email(&row.email)?, membership, row.name))
+    };
+    let (mut roster, mut names) = (Roster::default(), BTreeMap::new());
+    for (group, person, membership, name) in session.unreadable().convert_some(rows, read) {
+        names.extend(name.map(|name| (person.clone(), name)));
+        roster.add(group, person, membership);
+    }
+    Ok((roster, names))
+}
+
 /// The groups that the person is in, also by old claims.
 ///
 /// # Errors

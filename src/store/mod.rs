@@ -57,6 +57,7 @@ pub mod reviews;
 pub mod rollups;
 mod row;
 pub mod scim;
+pub mod seats;
 pub mod secrets;
 pub mod sessions;
 pub mod sign_in_links;

@@ -30,7 +30,7 @@ on_both! {
 
         let mut browser = Browser::new(&hub);
         browser.open(&link).await;
-        assert_eq!(browser.submit(&link, &[]).await.location(), "/account");
+        assert_eq!(browser.submit(&link, &[]).await.location(), "/");
         let account = browser.open("/account").await;
         let page = account.expect_page(200);
         assert!(page.contains("<h1>dana@example.com</h1>") && page.contains("with a one-time link"), "{page}");
@@ -66,7 +66,7 @@ on_both! {
         for wrong in ["", "nobody", "a b@example.com"] {
             browser.submit(&link, &[("person", wrong)]).await.expect_page(422);
         }
-        assert_eq!(browser.submit(&link, &[("person", " Dana@Example.com ")]).await.location(), "/account");
+        assert_eq!(browser.submit(&link, &[("person", " Dana@Example.com ")]).await.location(), "/");
         assert!(browser.open("/account").await.text.contains("change everything (admin)"));
         assert_eq!(hub.get("/v1/people/dana@example.com").await.expect(200)["roles"], json!(["admin"]));
         // The pages of the hub may call the API with the cookie; other pages may not.

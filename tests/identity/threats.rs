@@ -12,7 +12,7 @@ const ELSEWHERE: &str = "https://evil.example.com";
 async fn signed_in_with<'h>(hub: &'h TestHub, secret: &str) -> Browser<'h> {
     let mut browser = Browser::new(hub);
     browser.open("/sign-in").await;
-    assert_eq!(browser.submit("/sign-in/token", &[("token", secret)]).await.location(), "/account");
+    assert_eq!(browser.submit("/sign-in/token", &[("token", secret)]).await.location(), "/");
     browser
 }
 

@@ -126,8 +126,8 @@ async fn copy_requests(url: &str, template: &Value, numbers: Numbers) {
     );
     let from = format!("requests WHERE id = '{}'", template["id"].as_str().unwrap());
     Database::run(url, copies(numbers, &into, &values, &from)).await;
-    let into = "request_groups (group_name, request_id, open)";
-    let values = format!("group_name, 'req_' || {DIGITS}, open");
+    let into = "request_groups (group_name, request_id, open, expires_at)";
+    let values = format!("group_name, 'req_' || {DIGITS}, open, expires_at + i");
     let from = format!("request_groups WHERE request_id = '{}'", template["id"].as_str().unwrap());
     Database::run(url, copies(numbers, into, &values, &from)).await;
 }

@@ -40,7 +40,7 @@ mod queue;
 mod readers;
 mod requests;
 mod rollups;
-mod statements;
+pub(crate) mod statements;
 mod writer;
 
 fn at(seconds: i64) -> Timestamp {

@@ -21,33 +21,33 @@ static SEEN: Mutex<Vec<Statement>> = Mutex::new(Vec::new());
 
 /// An executed statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Statement {
-    pub(super) sql: String,
+pub(crate) struct Statement {
+    pub(crate) sql: String,
     /// The number of returned rows; unknown on PostgreSQL.
-    pub(super) returned: Option<u64>,
+    pub(crate) returned: Option<u64>,
     /// How rows are found and sorted.
-    pub(super) steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// A step of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
+pub(crate) struct Step {
     /// The database's name for the step.
-    pub(super) way: String,
+    pub(crate) way: String,
     /// The table whose rows it finds.
-    pub(super) table: Option<String>,
+    pub(crate) table: Option<String>,
     /// The number of rows it has read; unknown on SQLite.
-    pub(super) rows: Option<u64>,
+    pub(crate) rows: Option<u64>,
 }
 
 /// Starts recording; statements outside of [`during`] are dropped.
-pub(super) fn listen() {
+pub(crate) fn listen() {
     let listening = tracing_subscriber::registry().with(Recorder);
     tracing::subscriber::set_global_default(listening).expect("a process of the test's own");
 }
 
 /// Makes PostgreSQL report plans on connections that are opened from now on.
-pub(super) async fn report_plans(url: &str) {
+pub(crate) async fn report_plans(url: &str) {
     if url.starts_with("sqlite") {
         return;
     }
@@ -65,7 +65,7 @@ pub(super) async fn report_plans(url: &str) {
 }
 
 /// The store's statements during a call.
-pub(super) async fn during(url: &str, call: impl Future) -> Vec<Statement> {
+pub(crate) async fn during(url: &str, call: impl Future) -> Vec<Statement> {
     SEEN.lock().unwrap().clear();
     call.await;
     let mut seen = std::mem::take(&mut *SEEN.lock().unwrap());
@@ -115,7 +115,7 @@ impl<S: tracing::Subscriber> Layer<S> for Recorder {
         }
         // A text of a few words is its own summary.
         let sql = if fields.statement.is_empty() { fields.summary } else { fields.statement };
-        if ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|verb| sql.trim_start().starts_with(verb)) {
+        if ["SELECT", "WITH", "INSERT", "UPDATE", "DELETE"].iter().any(|verb| sql.trim_start().starts_with(verb)) {
             let sql = sql.trim().to_owned();
             SEEN.lock().unwrap().push(Statement { sql, returned: Some(fields.rows), steps: Vec::new() });
         }

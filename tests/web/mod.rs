@@ -1,4 +1,5 @@
 //! The web app: what its pages show and do is what the API shows and does.
 
+mod inbox;
 mod settings;
 mod settings_endpoints;

@@ -11,6 +11,7 @@ pub(super) mod grants;
 pub(super) mod groups;
 pub(super) mod health;
 pub(super) mod identities;
+pub(super) mod inbox;
 pub(super) mod me;
 pub(super) mod people;
 pub(super) mod replays;

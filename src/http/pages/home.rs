@@ -1,4 +1,4 @@
-//! The home page: says that the hub is running, and where to go.
+//! The home page, for who has not signed in: says that the hub is running, and where to go.
 
 use askama::Template;
 use axum::http::StatusCode;
@@ -14,7 +14,7 @@ struct HomePage {
     version: &'static str,
 }
 
-/// `GET /`
-pub(in crate::http) async fn home() -> Response {
+/// The page.
+pub(super) fn home() -> Response {
     page_response(StatusCode::OK, &HomePage { shell: Shell::plain(), version: env!("CARGO_PKG_VERSION") })
 }

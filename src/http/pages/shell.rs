@@ -3,7 +3,7 @@
 use super::viewer::Viewer;
 use crate::http::App;
 use crate::http::assets::{script_path, style_path};
-use crate::hub::HubError;
+use crate::hub::{HubError, Standing};
 use crate::identity::Right;
 
 /// The frame of a page.
@@ -91,13 +91,16 @@ impl Shell {
         Self { style: style_path(), script: script_path(), navigation: None }
     }
 
-    /// For a page of a person who signed in. It reads who they are and what waits for them: two statements, and one for
-    /// each of their groups.
+    /// For a page of a person who signed in. It reads who they are and what waits for them: two statements.
     ///
     /// # Errors
     /// When the store fails.
     pub(in crate::http) async fn of(app: &App, viewer: &Viewer, here: Place) -> Result<Self, HubError> {
-        let standing = app.hub.standing(&viewer.session).await?;
+        Ok(Self::with(app, viewer, here, app.hub.standing(&viewer.session).await?))
+    }
+
+    /// The same, for a page that knows already who the person is and what waits for them.
+    pub(in crate::http) fn with(app: &App, viewer: &Viewer, here: Place, standing: Standing) -> Self {
         let places = Place::OPTIONAL.into_iter().filter(|place| viewer.caller.may(place.right())).collect();
         let host = app.hub.public_url().split_once("://").map_or("", |(_, host)| host).to_owned();
         let navigation = Navigation {
@@ -109,7 +112,7 @@ impl Shell {
             host,
             version: env!("CARGO_PKG_VERSION"),
         };
-        Ok(Self { navigation: Some(navigation), ..Self::plain() })
+        Self { navigation: Some(navigation), ..Self::plain() }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
 
@@ -14,6 +15,7 @@ use crate::http::form_guard::is_same_origin;
 use crate::http::{App, Problem};
 use crate::hub::HubError;
 use crate::identity::{Principal, Session};
+use crate::time::Timestamp;
 
 /// Most fields of a form.
 const MAX_FIELDS: usize = 1_000;
@@ -35,8 +37,12 @@ impl Viewer {
             .get::<Arc<Session>>()
             .cloned()
             .ok_or_else(|| problem_page(&Problem::from(HubError::Missing("the session of a guarded page"))))?;
+        Ok(Self::new(session, &parts.headers, app.hub.now()))
+    }
+
+    pub(super) fn new(session: Arc<Session>, headers: &HeaderMap, now: Timestamp) -> Self {
         let caller = Principal::Session(session.clone());
-        Ok(Self { session, caller, reader: Reader::new(&parts.headers, app.hub.now()) })
+        Self { session, caller, reader: Reader::new(headers, now) }
     }
 }
 

@@ -56,7 +56,7 @@ pub use self::bulk::{BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, 
 pub use self::explain::{
     Evaluation, EvaluationOutcome, Explanation, MessageExplanation, PersonExplanation, SlotExplanation,
 };
-pub use self::inbox::Standing;
+pub use self::inbox::{AskedAs, Inbox, InboxItem, SignInReason, Standing, WaitingCount};
 pub use self::link::{CallbackPage, LinkDecision, LinkViewer};
 pub use self::link_views::{LinkUses, Times, run_link_log};
 pub use self::link_voting::{SignInNeed, Voting};

@@ -2,7 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use crate::approval::{Decision, GroupName, Payload, Request};
+use crate::approval::{Decision, Payload, Request};
 use crate::ids::RequestId;
 use crate::store::arg::args;
 use crate::store::{Session, StoreError};
@@ -63,7 +63,7 @@ pub async fn revise(
     session.execute(sql, values).await?;
     // The new payload may match other rules, which ask other groups.
     session.execute("UPDATE request_groups SET open = 0 WHERE request_id = $1", args![&request.id]).await?;
-    add_groups(session, request.id, request.terms.groups(), true).await
+    add_groups(session, request).await
 }
 
 /// Writes the progress of a pending request's reminders and escalation, and the groups that are asked by now.
@@ -76,7 +76,7 @@ pub async fn notice(session: &mut Session, request: &Request) -> Result<(), Stor
     let sql = "UPDATE requests SET terms = $1, reminders = $2, escalations = $3, notice_at = $4 WHERE id = $5 AND status = 'pending'";
     let (progress, next) = (request.progress, request.next_notice());
     session.execute(sql, args![terms, progress.reminders, progress.escalations, next, &request.id]).await?;
-    add_groups(session, request.id, request.terms.groups(), true).await
+    add_groups(session, request).await
 }
 
 /// Writes whether a pending request can still be decided.
@@ -96,25 +96,20 @@ pub async fn set_successor(session: &mut Session, id: RequestId, successor: Requ
     session.execute("UPDATE requests SET superseded_by = $1 WHERE id = $2", args![&successor, &id]).await.map(drop)
 }
 
-/// Records which groups are asked, for lists by group.
-async fn add_groups<'g>(
-    session: &mut Session,
-    id: RequestId,
-    groups: impl IntoIterator<Item = &'g GroupName>,
-    open: bool,
-) -> Result<(), StoreError> {
-    let mut values = args![&id, i64::from(open)];
+/// Records which groups a pending request asks, for lists by group.
+async fn add_groups(session: &mut Session, request: &Request) -> Result<(), StoreError> {
+    let mut values = args![&request.id, request.expires_at];
     let mut rows = Vec::new();
-    for group in groups {
+    for group in request.terms.groups() {
         values.push(group.into());
-        rows.push(format!("(${}, $1, $2)", values.len()));
+        rows.push(format!("(${}, $1, 1, $2)", values.len()));
     }
     if rows.is_empty() {
         return Ok(());
     }
     let sql = format!(
-        "INSERT INTO request_groups (group_name, request_id, open) VALUES {} ON CONFLICT (group_name, request_id)
-         DO UPDATE SET open = excluded.open",
+        "INSERT INTO request_groups (group_name, request_id, open, expires_at) VALUES {}
+         ON CONFLICT (group_name, request_id) DO UPDATE SET open = excluded.open, expires_at = excluded.expires_at",
         rows.join(", ")
     );
     session.execute(AssertSqlSafe(sql), values).await.map(drop)

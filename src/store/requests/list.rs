@@ -278,7 +278,7 @@ pub async fn backlog(
     Ok((u64::try_from(row.count).unwrap_or(0), row.oldest.map(Timestamp::from_micros)))
 }
 
-async fn select(
+pub(super) async fn select(
     session: &mut Session,
     conditions: Conditions,
     order: &str,
@@ -311,8 +311,8 @@ async fn select(
 }
 
 /// The requests of some rows, without those that cannot be read.
-struct Selected {
-    requests: Vec<Request>,
+pub(super) struct Selected {
+    pub(super) requests: Vec<Request>,
     /// How many rows were read.
     rows: usize,
     /// The position of the last row, whether it could be read or not.
@@ -328,7 +328,7 @@ struct KeysetPosition {
 
 /// A WHERE clause, composed of fixed texts; values are bound as `$n` only.
 #[derive(Default)]
-struct Conditions {
+pub(super) struct Conditions {
     texts: Vec<String>,
     values: Vec<Arg>,
 }
@@ -345,7 +345,7 @@ impl Conditions {
         }
     }
 
-    fn add_list(&mut self, left: &'static str, values: impl Iterator<Item = Arg>) {
+    pub(super) fn add_list(&mut self, left: &'static str, values: impl Iterator<Item = Arg>) {
         let first = self.values.len() + 1;
         self.values.extend(values);
         let places: Vec<String> = (first..=self.values.len()).map(|place| format!("${place}")).collect();
@@ -363,6 +363,6 @@ impl Conditions {
     }
 }
 
-fn parse(id: &str) -> Result<RequestId, StoreError> {
+pub(super) fn parse(id: &str) -> Result<RequestId, StoreError> {
     id.parse().map_err(|cause| StoreError::inconsistent("requests", "id", id, cause))
 }

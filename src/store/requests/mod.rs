@@ -1,6 +1,7 @@
 //! Requests: their rows, and what belongs to them.
 
 mod change;
+pub mod inbox;
 mod list;
 
 pub use change::{end, notice, revise, set_successor, set_undecidable};
@@ -65,7 +66,7 @@ static REQUESTS: Bulk = Bulk::new(
     25,
     "",
 );
-static GROUPS: Bulk = Bulk::new(2, "INSERT INTO request_groups (group_name, request_id, open)", 3, "");
+static GROUPS: Bulk = Bulk::new(2, "INSERT INTO request_groups (group_name, request_id, open, expires_at)", 4, "");
 
 /// A request, serialized for insertion. This is done outside of the writer, which all other calls wait for.
 #[derive(Debug)]
@@ -116,7 +117,7 @@ impl NewRequest {
             request.decision.as_ref().map(serde_json::to_string).transpose().map_err(bad("decision"))?,
             request.next_notice().filter(|_| is_pending),
         ];
-        let group = |group| args![group, &request.id, i64::from(is_pending)];
+        let group = |group| args![group, &request.id, i64::from(is_pending), request.expires_at];
         Ok(Self { row, groups: request.terms.groups().into_iter().map(group).collect() })
     }
 }
