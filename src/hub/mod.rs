@@ -8,6 +8,7 @@
 mod access;
 mod analytics;
 mod apply_plan;
+mod audit_order;
 mod authentication;
 mod change_context;
 mod config;
@@ -35,10 +36,11 @@ pub use crate::store::link_events::LinkEvent;
 pub(crate) use access::require;
 pub use analytics::ReportFilter;
 pub use apply_plan::{ApplyPlan, ConfigChange, Unnamed, Verb};
+pub use audit_order::AuditOrder;
 pub use authentication::{Authentication, run_uses};
 pub use config::{
-    BoundAccount, ChatIdentities, ClaimMember, GroupInput, GroupView, LinkCode, Manifest, MembersInput, NewToken,
-    PersonInput, ResourceInput, ResourceView, RotateTokenInput, TokenInput, TokenView,
+    BoundAccount, ChatIdentities, ClaimMember, GroupInput, GroupLine, GroupMembers, GroupView, LinkCode, Manifest,
+    MembersInput, NewToken, PersonInput, ResourceInput, ResourceView, RotateTokenInput, TokenInput, TokenView,
 };
 pub use endpoints::{
     AuthView, CertificateView, DeliveryDetail, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView,

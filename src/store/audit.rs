@@ -90,6 +90,17 @@ pub async fn page(session: &mut Session, after: i64, limit: u32) -> Result<Vec<S
     readable::page(session, sql, listing, after, limit).await
 }
 
+/// Up to `limit` entries before `before`, newest first. An entry that cannot be read leaves a gap in the numbers.
+///
+/// # Errors
+/// When the database fails.
+pub async fn newest(session: &mut Session, before: i64, limit: u32) -> Result<Vec<Sealed>, StoreError> {
+    let sql = "SELECT seq, entry, hash FROM audit_entries WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
+    let values = |before: &i64, left| args![*before, left];
+    let listing = Listing { values, position: |row: &Row| row.seq, read: Row::into_sealed };
+    readable::page(session, sql, listing, before, limit).await
+}
+
 /// Verifies the whole chain; returns the number of the first entry that does not match, if there is one.
 ///
 /// # Errors

@@ -3,3 +3,4 @@
 mod inbox;
 mod settings;
 mod settings_endpoints;
+mod settings_people;

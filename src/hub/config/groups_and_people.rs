@@ -21,7 +21,7 @@ const ROLES: [Scope; 3] = [Scope::Admin, Scope::Auditor, Scope::Analyst];
 /// Most members of one group.
 const MAX_MEMBERS: usize = 2_000;
 /// Most members by claims that are shown.
-const MAX_CLAIM_MEMBERS: u32 = 2_000;
+pub(super) const MAX_CLAIM_MEMBERS: u32 = 2_000;
 /// Most values of the groups claim that one group names.
 const MAX_VALUES: usize = 200;
 

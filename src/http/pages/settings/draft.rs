@@ -66,11 +66,6 @@ impl<'f> Draft<'f> {
         self.set(name, is_on.into())
     }
 
-    /// Whether boxes are ticked.
-    pub(super) fn flags(self, names: &[&str]) -> Self {
-        names.iter().fold(self, |draft, name| draft.flag(name))
-    }
-
     /// The values that are ticked.
     pub(super) fn each(self, name: &str) -> Self {
         let values: Vec<&str> = self.form.all(name).collect();
@@ -80,6 +75,13 @@ impl<'f> Draft<'f> {
     /// Words, each on its own line or parted by commas.
     pub(super) fn list(self, name: &str) -> Self {
         let values: Vec<&str> = words(self.form.get(name).unwrap_or_default()).collect();
+        self.set(name, values.into())
+    }
+
+    /// Texts, each on its own line: they may hold commas.
+    pub(super) fn lines(self, name: &str) -> Self {
+        let text = self.form.get(name).unwrap_or_default();
+        let values: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         self.set(name, values.into())
     }
 
@@ -189,7 +191,7 @@ mod tests {
         );
         let draft =
             Draft::of(&form).texts(&["name", "slack/channel", "url"]).each("events").list("groups").number("rate");
-        let draft = draft.number_list("schedule").flags(&["on", "off"]).cleared(&["proxy"]);
+        let draft = draft.number_list("schedule").flag("on").flag("off").cleared(&["proxy"]);
         let expected = json!({
             "name": "ops", "slack": {"channel": "C1"}, "events": ["a", "b"], "groups": ["dba", "sre", "board"], "rate": 1.5,
             "schedule": [1, 2], "on": true, "off": false, "proxy": null,

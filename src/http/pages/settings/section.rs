@@ -12,30 +12,44 @@ use crate::identity::Right;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Overview,
+    Groups,
+    People,
     Endpoints,
+    Tokens,
+    Audit,
 }
 
 impl Section {
-    const ALL: [Self; 2] = [Self::Overview, Self::Endpoints];
+    const ALL: [Self; 6] = [Self::Overview, Self::Groups, Self::People, Self::Endpoints, Self::Tokens, Self::Audit];
 
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Overview => "/settings",
+            Self::Groups => "/settings/groups",
+            Self::People => "/settings/people",
             Self::Endpoints => "/settings/endpoints",
+            Self::Tokens => "/settings/tokens",
+            Self::Audit => "/settings/audit",
         }
     }
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
+            Self::Groups => "Groups",
+            Self::People => "People",
             Self::Endpoints => "Endpoints",
+            Self::Tokens => "Tokens",
+            Self::Audit => "Audit",
         }
     }
 
     /// The right that opens it.
     const fn right(self) -> Right {
         match self {
-            Self::Overview | Self::Endpoints => Right::ReadConfiguration,
+            Self::Overview | Self::Groups | Self::People | Self::Endpoints => Right::ReadConfiguration,
+            Self::Tokens => Right::ManageTokens,
+            Self::Audit => Right::ReadAudit,
         }
     }
 }

@@ -18,6 +18,11 @@ pub(super) fn filled<T: Display>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
+/// A text as one segment of a path.
+pub(super) fn in_path(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
 /// What a box sends when it is ticked.
 pub(super) fn ticked(is_on: bool) -> String {
     if is_on { "on".to_owned() } else { String::new() }
