@@ -153,7 +153,7 @@ on_both! {
         let link = format!("/device?code={code}");
         let mut stranger = Browser::new(&hub);
         assert_eq!(stranger.open(&link).await.location(), format!("/sign-in?return=%2Fdevice%3Fcode%3D{code}"));
-        assert_eq!(stranger.submit("/device", &[("code", code), ("decision", "confirm")]).await.status, 303);
+        assert_eq!(stranger.submit("/device", &[("code", code), ("decision", "confirm")]).await.status, 401);
         let mut browser = Browser::signed_in(&hub, "dana@example.com").await;
         let page = browser.open(&link).await;
         for shown in [code, "Only confirm if you started this yourself", "build-7", "not verified", "127.0.0.1", "dana@example.com"] {

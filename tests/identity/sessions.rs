@@ -185,12 +185,18 @@ on_both! {
         let body = format!("nonce={}", victim.nonce());
         let call = hub.call(Method::POST, &link).header("Content-Type", "application/x-www-form-urlencoded").body(body);
         assert_eq!(victim.send(call.header("Sec-Fetch-Site", "cross-site")).await.status, 403);
-        // A page that was open for an hour.
+        // The page of another session: what was typed is shown again, to be sent again.
+        let mut erik = Browser::signed_in(&hub, "erik@example.com").await;
         let mut dana = Browser::signed_in(&hub, "dana@example.com").await;
         dana.open("/account").await;
-        hub.advance(3_600);
-        assert_eq!(dana.submit("/sign-out", &[]).await.status, 403);
-        dana.open("/account").await.expect_page(200);
+        erik.page.clone_from(&dana.page);
+        let page = erik.submit("/sign-out", &[("note", "<i>typed")]).await;
+        assert!(page.expect_page(403).contains("&#60;i&#62;typed") && page.text.contains("erik@example.com"));
+        assert_eq!(erik.submit("/sign-out", &[]).await.status, 200);
+        // A page that was open for hours still works.
+        hub.advance(11 * 3_600);
+        dana.submit("/sign-out", &[]).await.expect_page(200);
+        dana.open("/account").await.location();
     }
 
     async fn a_sign_in_replaces_the_session_that_the_browser_had(database: Database) {

@@ -125,7 +125,12 @@ async fn no_other_site_reads_or_frames_an_answer() {
                 pages += 1;
                 let policy = answer.headers["content-security-policy"].to_str().unwrap();
                 assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{name}");
-                assert!(policy.contains("form-action 'self'") && !policy.contains("script-src"), "{name}");
+                assert!(
+                    policy.contains("form-action 'self'")
+                        && policy.contains("script-src 'self';")
+                        && !policy.contains("unsafe"),
+                    "{name}"
+                );
                 let fixed = ["x-frame-options", "x-content-type-options", "referrer-policy", "cache-control"];
                 let values: Vec<&str> = fixed.iter().map(|name| answer.headers[*name].to_str().unwrap()).collect();
                 assert_eq!(values, ["DENY", "nosniff", "no-referrer", "no-store"], "{name}");

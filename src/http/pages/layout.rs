@@ -4,7 +4,6 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::message::problem_page;
 use crate::codes::Code;
 use crate::http::Problem;
 
@@ -14,7 +13,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Why a page cannot be shown, as a page.
-pub(in crate::http) struct PageError(Problem);
+pub(in crate::http) struct PageError(pub(super) Problem);
 
 /// What the handler of a page returns.
 pub(in crate::http) type PageResult = Result<Response, PageError>;
@@ -22,12 +21,6 @@ pub(in crate::http) type PageResult = Result<Response, PageError>;
 impl<E: Into<Problem>> From<E> for PageError {
     fn from(error: E) -> Self {
         Self(error.into())
-    }
-}
-
-impl IntoResponse for PageError {
-    fn into_response(self) -> Response {
-        problem_page(&self.0)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use askama::Template;
 use axum::http::header;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
-use super::layout::page_response;
+use super::layout::{PageError, page_response};
 use crate::codes::Code;
 use crate::http::Problem;
 use crate::http::pages::shell::Shell;
@@ -29,6 +29,12 @@ pub(in crate::http) struct Back {
 impl MessagePage {
     pub(in crate::http) fn new(heading: &str, text: &str, back: Option<Back>) -> Self {
         Self { shell: Shell::plain(), heading: heading.to_owned(), text: text.to_owned(), back }
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        problem_page(&self.0)
     }
 }
 

@@ -7,8 +7,8 @@ use axum::response::Response;
 
 use super::layout::page_response;
 use super::message::{Back, MessagePage};
+use super::posted_form::PostedForm;
 use super::shell::Shell;
-use super::viewer::PostedForm;
 use crate::http::form_guard::is_shown_same_origin;
 
 /// Why the form has to be sent again.

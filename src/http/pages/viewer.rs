@@ -7,7 +7,8 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
 
-use super::problem_page;
+use super::message::problem_page;
+pub(super) use super::posted_form::PostedForm;
 use super::reader::Reader;
 use super::resend::{self, WhyResend};
 use crate::http::extract::read_body;
@@ -16,9 +17,6 @@ use crate::http::{App, Problem};
 use crate::hub::HubError;
 use crate::identity::{Principal, Session};
 use crate::time::Timestamp;
-
-/// Most fields of a form.
-const MAX_FIELDS: usize = 1_000;
 
 /// A person who signed in with this browser.
 #[derive(Clone)]
@@ -54,9 +52,6 @@ impl FromRequestParts<App> for Viewer {
     }
 }
 
-/// The fields of a form that a page has sent, with genuine nonce and origin. A field may be repeated.
-pub(in crate::http) struct PostedForm(Vec<(String, String)>);
-
 impl FromRequest<App> for PostedForm {
     type Rejection = Response;
 
@@ -76,33 +71,5 @@ impl FromRequest<App> for PostedForm {
             form,
             &WhyResend::OtherSession { person: viewer.session.person.to_string(), nonce: fresh },
         ))
-    }
-}
-
-impl PostedForm {
-    /// Reads the fields. Browsers send line ends as CR LF; they become LF, as in the text that the form showed.
-    pub(in crate::http) fn read(body: &[u8]) -> Self {
-        let fields = url::form_urlencoded::parse(body).take(MAX_FIELDS);
-        Self(fields.map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n"))).collect())
-    }
-
-    /// The first value of a field.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|field| field.0 == name).map(|field| field.1.as_str())
-    }
-
-    /// The first value of a field that is not blank.
-    pub(super) fn filled(&self, name: &str) -> Option<&str> {
-        self.get(name).filter(|value| !value.trim().is_empty())
-    }
-
-    /// Every value of a repeated field.
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |field| field.0 == name).map(|field| field.1.as_str())
-    }
-
-    /// Every field with its value, in the order of the form.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
