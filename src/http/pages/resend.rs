@@ -1,15 +1,19 @@
 //! A form that was sent in vain because the session had ended: shown again, with a button, so that nothing typed is lost.
 
 use askama::Template;
+use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use super::layout::page_response;
-use super::message::{Back, MessagePage};
+use super::message::{Back, MessagePage, problem_page};
 use super::posted_form::PostedForm;
 use super::shell::Shell;
-use crate::http::form_guard::is_shown_same_origin;
+use super::viewer::Viewer;
+use crate::http::App;
+use crate::http::extract::read_body;
+use crate::http::form_guard::{is_same_origin, is_shown_same_origin};
 
 /// Why the form has to be sent again.
 pub(in crate::http) enum WhyResend {
@@ -31,6 +35,25 @@ struct ResendPage<'p> {
     /// Where the form goes.
     action: &'p str,
     fields: Vec<(&'p str, &'p str)>,
+}
+
+/// A form with genuine nonce and origin.
+impl FromRequest<App> for PostedForm {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let viewer = Viewer::of(&parts, app).map_err(IntoResponse::into_response)?;
+        let request = Request::from_parts(parts.clone(), body);
+        let body = read_body(request, app).await.map_err(|problem| problem_page(&problem))?;
+        let form = Self::read(&body);
+        let nonce = form.get("nonce").unwrap_or_default();
+        if is_same_origin(&parts.headers) && app.hub.check_session_nonce(&viewer.session, nonce) {
+            return Ok(form);
+        }
+        let fresh = app.hub.session_nonce(&viewer.session);
+        Err(page(&parts, form, &WhyResend::OtherSession { person: viewer.session.person.to_string(), nonce: fresh }))
+    }
 }
 
 /// The page with the fields of the form. A form that may be from elsewhere is not repeated.

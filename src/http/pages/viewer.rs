@@ -1,19 +1,15 @@
-//! Who looks at a page, and the forms that they send.
+//! Who looks at a page.
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::response::Response;
 
-use super::message::problem_page;
+use super::layout::PageError;
 pub(super) use super::posted_form::PostedForm;
 use super::reader::Reader;
-use super::resend::{self, WhyResend};
-use crate::http::extract::read_body;
-use crate::http::form_guard::is_same_origin;
-use crate::http::{App, Problem};
+use crate::http::App;
 use crate::hub::HubError;
 use crate::identity::{Principal, Session};
 use crate::time::Timestamp;
@@ -28,13 +24,11 @@ pub(in crate::http) struct Viewer {
 }
 
 impl Viewer {
-    fn of(parts: &Parts, app: &App) -> Result<Self, Response> {
+    /// The viewer of a guarded page.
+    pub(super) fn of(parts: &Parts, app: &App) -> Result<Self, PageError> {
         // Put there by `access::guard_page`.
-        let session = parts
-            .extensions
-            .get::<Arc<Session>>()
-            .cloned()
-            .ok_or_else(|| problem_page(&Problem::from(HubError::Missing("the session of a guarded page"))))?;
+        let session = parts.extensions.get::<Arc<Session>>().cloned();
+        let session = session.ok_or(HubError::Missing("the session of a guarded page"))?;
         Ok(Self::new(session, &parts.headers, app.hub.now()))
     }
 
@@ -45,31 +39,9 @@ impl Viewer {
 }
 
 impl FromRequestParts<App> for Viewer {
-    type Rejection = Response;
+    type Rejection = PageError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
         Self::of(parts, app)
-    }
-}
-
-impl FromRequest<App> for PostedForm {
-    type Rejection = Response;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
-        let (parts, body) = request.into_parts();
-        let viewer = Viewer::of(&parts, app)?;
-        let request = Request::from_parts(parts.clone(), body);
-        let body = read_body(request, app).await.map_err(|problem| problem_page(&problem))?;
-        let form = Self::read(&body);
-        let nonce = form.get("nonce").unwrap_or_default();
-        if is_same_origin(&parts.headers) && app.hub.check_session_nonce(&viewer.session, nonce) {
-            return Ok(form);
-        }
-        let fresh = app.hub.session_nonce(&viewer.session);
-        Err(resend::page(
-            &parts,
-            form,
-            &WhyResend::OtherSession { person: viewer.session.person.to_string(), nonce: fresh },
-        ))
     }
 }
