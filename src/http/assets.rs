@@ -27,7 +27,8 @@ pub const STYLE: &str = concat!(
 const SCRIPT: &str = concat!(
     "\"use strict\";\n",
     include_str!("../../assets/js/reader.js"),
-    include_str!("../../assets/js/settings.js")
+    include_str!("../../assets/js/settings.js"),
+    include_str!("../../assets/js/ask.js")
 );
 
 /// A file under `/assets/`. Its name contains a digest of the text, so that browsers may cache it indefinitely.

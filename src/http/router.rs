@@ -26,6 +26,7 @@ pub fn routes() -> Vec<Route> {
         public(),
         sign_in(),
         decisions(),
+        lists(),
         devices(),
         requests(),
         grants(),
@@ -134,9 +135,23 @@ fn decisions() -> Vec<Route> {
     vec![route(MethodFilter::POST, "/requests/{id}/vote", Access::Session, request::vote::cast)]
 }
 
+/// Pages on which people look for requests and for access, and ask.
+fn lists() -> Vec<Route> {
+    use pages::{ask, requests};
+
+    let (get, post) = (MethodFilter::GET, MethodFilter::POST);
+    vec![
+        route(get, "/requests", Access::Session, requests::show),
+        route(post, "/requests/views", Access::Session, requests::save_view),
+        route(get, "/ask", Access::Page(Right::Ask), ask::show),
+        route(post, "/ask", Access::Page(Right::Ask), ask::send),
+        route(post, "/ask/check", Access::Page(Right::Ask), ask::check_part),
+    ]
+}
+
 /// How programs get a session or a token, and what they are told about theirs.
 fn devices() -> Vec<Route> {
-    use api::me;
+    use api::{me, views};
     use oauth::{device, exchange};
     use pages::device as page;
 
@@ -148,6 +163,10 @@ fn devices() -> Vec<Route> {
         route(MethodFilter::POST, "/device", Access::Session, page::decide),
         get("/v1/me", Right::Participate, me::show),
         delete("/v1/me/session", Right::Participate, me::sign_out),
+        get("/v1/me/resources", Right::Ask, me::resources),
+        get("/v1/me/views", Right::Participate, views::list),
+        put("/v1/me/views/{name}", Right::Participate, views::put),
+        delete("/v1/me/views/{name}", Right::Participate, views::delete),
     ]
 }
 

@@ -33,6 +33,7 @@ mod uses;
 mod view;
 
 pub use crate::store::link_events::LinkEvent;
+pub use crate::store::requests::{Line, Lines, Place};
 pub(crate) use access::require;
 pub use analytics::ReportFilter;
 pub use apply_plan::{ApplyPlan, ConfigChange, Unnamed, Verb};
@@ -60,10 +61,10 @@ pub use overview::{SettingsOverview, Trouble, TroubledEndpoint};
 pub use page::Page;
 pub use replicas::run_key_check;
 pub use requests::{
-    Ask, Asked, AskedAs, BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, CallbackPage, CancelInput,
+    Ask, Askable, Asked, AskedAs, BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, CallbackPage, CancelInput,
     Evaluation, EvaluationOutcome, Explanation, GlassInput, Inbox, InboxItem, LinkDecision, LinkUses, LinkViewer,
     ListFilter, MAX_WAIT, MessageExplanation, PersonExplanation, ReviewInput, ReviseInput, SeenRequest, SignInNeed,
-    SignInReason, SlotExplanation, Standing, Times, VoteInput, Voting, WaitingCount, run_link_log,
+    SignInReason, SlotExplanation, Standing, Times, ViewOfRequests, VoteInput, Voting, WaitingCount, run_link_log,
 };
 pub use resealing::run_sealing;
 pub use sealing::{Finding, settle_sealing};

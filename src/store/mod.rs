@@ -56,6 +56,7 @@ pub mod resources;
 pub mod reviews;
 pub mod rollups;
 mod row;
+pub mod saved_views;
 pub mod scim;
 pub mod seats;
 pub mod secrets;

@@ -1,6 +1,8 @@
 //! The web app: what its pages show and do is what the API shows and does.
 
+mod ask;
 mod inbox;
+mod requests;
 mod settings;
 mod settings_endpoints;
 mod settings_people;

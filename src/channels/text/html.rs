@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use askama::filters::{Escaper, Html as Entities};
+use askama::filters::{Escaper, Html as Entities, Safe};
 
 use super::{JOINERS, visible};
 use crate::unicode::is_hidden;
@@ -15,6 +15,16 @@ pub struct Html;
 impl Escaper for Html {
     fn write_escaped_str<W: fmt::Write>(&self, dest: W, string: &str) -> fmt::Result {
         Entities.write_escaped_str(dest, &visible(string))
+    }
+}
+
+/// A text for a field of a form, from where it is sent again: invisible characters stay as they are, markup is escaped.
+pub fn exact(text: &str) -> Safe<String> {
+    let mut escaped = String::with_capacity(text.len());
+    match Entities.write_escaped_str(&mut escaped, text) {
+        Ok(()) => Safe(escaped),
+        // Writing to a string cannot fail.
+        Err(_) => Safe(String::new()),
     }
 }
 
@@ -46,6 +56,12 @@ mod tests {
         let mut shown = String::new();
         Html.write_escaped_str(&mut shown, "<b>\u{202e}'\"&\n").expect("a string takes all");
         assert_eq!(shown, "&#60;b&#62;⟨U+202E⟩&#39;&#34;&#38;\n");
+    }
+
+    #[test]
+    fn a_field_keeps_every_character_and_ends_nowhere() {
+        let text = "a\tb\u{200b}⟨</textarea><script>\"'&\n";
+        assert_eq!(exact(text).0, "a\tb\u{200b}⟨&#60;/textarea&#62;&#60;script&#62;&#34;&#39;&#38;\n");
     }
 
     #[test]

@@ -36,7 +36,7 @@ mod terminal;
 mod visible;
 
 pub use cut::{cut, shortened};
-pub use html::{Drawn, Html};
+pub use html::{Drawn, Html, exact};
 pub use json::{ascii_json, in_json};
 pub use listing::{LineChange, Listing, ListingLine, Part};
 pub use markdown::{plain_markdown, split_fences};

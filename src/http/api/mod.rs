@@ -20,6 +20,7 @@ pub(super) mod resources;
 pub(super) mod slack;
 pub(super) mod templates;
 pub(super) mod tokens;
+pub(super) mod views;
 
 use serde::Deserialize;
 

@@ -42,13 +42,13 @@ pub(in crate::http) async fn create(
 pub(in crate::http) struct List {
     status: Option<Status>,
     resource: Option<ResourceName>,
-    requester: Option<Email>,
+    /// People are e-mail addresses, or `me` for the caller's person.
+    requester: Option<String>,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
     kind: Option<Kind>,
     group: Option<GroupName>,
-    approver: Option<Email>,
-    /// An e-mail address, or `me` for the token's person.
+    approver: Option<String>,
     waiting_for: Option<String>,
     limit: Option<u32>,
     cursor: Option<String>,
@@ -61,16 +61,21 @@ pub(in crate::http) async fn list(
     Params(list): Params<List>,
 ) -> Answer<Json<Page<RequestView>>> {
     let List { status, resource, requester, from, to, kind, group, approver, waiting_for, limit, cursor } = list;
-    let waiting_for = waiting_for.map(|text| person(&caller, &text)).transpose()?;
+    let person = |name, text: Option<String>| text.map(|text| person(&caller, name, &text)).transpose();
+    let (requester, approver) = (person("requester", requester)?, person("approver", approver)?);
+    let waiting_for = person("waiting_for", waiting_for)?;
     let filter = ListFilter { status, resource, requester, from, to, kind, group, approver, waiting_for };
     let paging = Paging { limit, cursor };
     Ok(Json(app.hub.list(&caller, filter, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 
-fn person(caller: &Principal, text: &str) -> Answer<Email> {
+/// A person of a filter: an address, or `me` for the caller's person.
+pub(in crate::http) fn person(caller: &Principal, name: &str, text: &str) -> Answer<Email> {
     let own = caller.person().filter(|_| text == "me").cloned();
-    let detail = "waiting_for must be an e-mail address, or `me` with a token that belongs to a person";
-    own.or_else(|| text.parse().ok()).ok_or_else(|| Problem::new(Code::InvalidParameter, detail))
+    own.or_else(|| text.parse().ok()).ok_or_else(|| {
+        let detail = format!("{name} must be an e-mail address, or `me` with a token that belongs to a person");
+        Problem::new(Code::InvalidParameter, detail)
+    })
 }
 
 /// The query parameters of a request.

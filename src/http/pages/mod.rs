@@ -2,6 +2,7 @@
 //! colours. Their templates are in `templates/pages/`, under the same names.
 
 pub(super) mod account;
+pub(super) mod ask;
 mod decision;
 pub(super) mod device;
 mod home;
@@ -11,6 +12,7 @@ mod message;
 mod posted_form;
 mod reader;
 pub(super) mod request;
+pub(super) mod requests;
 mod resend;
 pub(super) mod settings;
 mod shell;

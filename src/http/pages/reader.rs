@@ -75,6 +75,20 @@ impl Reader {
         Some(Timestamp::from_micros(zoned.timestamp().as_microsecond()))
     }
 
+    /// The beginning of a day, written as `2026-11-28`.
+    pub(super) fn start_of_day(&self, day: &str) -> Option<Timestamp> {
+        // The parser would read the day of a time, too.
+        let day: jiff::civil::Date = Some(day).filter(|day| day.len() == 10)?.parse().ok()?;
+        let start = day.to_zoned(self.zone.clone()).ok()?;
+        start.timestamp().to_string().parse().ok()
+    }
+
+    /// The day that was `days` ago, as an address has it.
+    pub(super) fn day_before(&self, days: u64) -> String {
+        let then = self.now - std::time::Duration::from_secs(days.saturating_mul(86_400));
+        self.zoned(then).strftime("%Y-%m-%d").to_string()
+    }
+
     fn zoned(&self, at: Timestamp) -> jiff::Zoned {
         at.in_zone(&self.zone)
     }
@@ -147,6 +161,16 @@ mod tests {
         for text in ["", "soon", "2026-13-01T00:00"] {
             assert_eq!(berlin.entered(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_begins_at_the_readers_midnight() {
+        let berlin = reader("__Host-countersign-zone=Europe%2FBerlin");
+        assert_eq!(berlin.start_of_day("2026-11-28"), "2026-11-27T23:00:00Z".parse().ok());
+        for wrong in ["", "2026-11-31", "2026-11-28T00", "yesterday", "0000-01-01"] {
+            assert_eq!(berlin.start_of_day(wrong), None, "{wrong}");
+        }
+        assert_eq!(berlin.day_before(7), "2026-11-21");
     }
 
     #[test]

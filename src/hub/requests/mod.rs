@@ -31,6 +31,7 @@
 //! seconds. A crash loses the last few seconds of these counts, but never a vote.
 
 mod ask;
+mod askable;
 mod belonging;
 mod break_glass;
 mod bulk;
@@ -45,12 +46,14 @@ mod link_voting;
 mod list;
 pub(super) mod resolved_link;
 mod revise;
+mod views;
 mod vote;
 mod wait;
 
 pub use wait::MAX_WAIT;
 
 pub use self::ask::{Ask, Asked};
+pub use self::askable::Askable;
 pub use self::break_glass::{GlassInput, ReviewInput};
 pub use self::bulk::{BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, SeenRequest};
 pub use self::explain::{
@@ -62,4 +65,5 @@ pub use self::link_views::{LinkUses, Times, run_link_log};
 pub use self::link_voting::{SignInNeed, Voting};
 pub use self::list::ListFilter;
 pub use self::revise::ReviseInput;
+pub use self::views::ViewOfRequests;
 pub use self::vote::{CancelInput, VoteInput};

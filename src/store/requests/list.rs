@@ -1,5 +1,7 @@
 //! Lists of requests, read by keyset pages from indexes.
 
+use std::collections::BTreeSet;
+
 use sqlx::AssertSqlSafe;
 
 use super::{COLUMNS, Row, complete};
@@ -11,9 +13,9 @@ use crate::store::{Session, StoreError};
 use crate::time::Timestamp;
 
 /// Index entries read in one round of a list.
-const ROUND: u32 = 200;
+pub(super) const ROUND: u32 = 200;
 /// Most rounds of one call.
-const ROUNDS: usize = 25;
+pub(super) const ROUNDS: usize = 25;
 
 #[derive(sqlx_macros::FromRow)]
 struct IdRow {
@@ -43,7 +45,11 @@ pub enum Source {
     /// Requests that ask or asked the group.
     Group(GroupName),
     /// Requests that the person has voted on.
-    Voter(Email),
+    Voter {
+        person: Email,
+        /// When given: only those that the person may see, being in one of these groups, or because they are theirs.
+        visible: Option<BTreeSet<GroupName>>,
+    },
     /// Pending requests that the person may still vote on.
     WaitingFor {
         person: Email,
@@ -63,6 +69,11 @@ pub struct Page {
 impl Filter {
     fn conditions(&self, dialect: Dialect) -> Conditions {
         let mut conditions = Conditions::default();
+        self.add_to(&mut conditions, dialect);
+        conditions
+    }
+
+    pub(super) fn add_to(&self, conditions: &mut Conditions, dialect: Dialect) {
         // A person has few requests, a resource more, and a status or kind most of all.
         let by_person = self.requester.is_some() || self.asked_by.is_some();
         let by_other = by_person || self.resource.is_some();
@@ -75,15 +86,18 @@ impl Filter {
         conditions.add("asked_by =", self.asked_by.as_ref());
         conditions.add("created_at >=", self.from);
         conditions.add("created_at <", self.to);
-        conditions
     }
 }
 
 impl Source {
-    /// Checks what no index covers: whether the person may decide the request and has not yet.
+    /// Checks what no index covers: whether the person may see it, or may decide it and has not yet.
     fn matches(&self, request: &Request) -> bool {
         match self {
-            Self::Group(_) | Self::Voter(_) => true,
+            Self::Group(_) | Self::Voter { visible: None, .. } => true,
+            Self::Voter { person, visible: Some(groups) } => {
+                let is_theirs = request.requester.is(person) || request.beneficiary.as_ref() == Some(person);
+                is_theirs || request.terms.groups().into_iter().any(|group| groups.contains(group))
+            }
             Self::WaitingFor { person, .. } => {
                 !request.is_in_conflict(person) && !request.live_votes().any(|vote| vote.voter == *person)
             }
@@ -172,7 +186,7 @@ async fn candidates(
              ORDER BY request_id DESC LIMIT $3",
             args![group],
         ),
-        Source::Voter(person) => (
+        Source::Voter { person, .. } => (
             "SELECT DISTINCT request_id AS id FROM votes WHERE person = $1 AND request_id < $2
              ORDER BY request_id DESC LIMIT $3",
             args![person],
@@ -183,7 +197,7 @@ async fn candidates(
             groups.iter().map(Arg::from).collect(),
         ),
     };
-    let mut ids = std::collections::BTreeSet::new();
+    let mut ids = BTreeSet::new();
     for key in keys {
         let rows: Vec<IdRow> = session.fetch_all(sql, vec![key, before.as_str().into(), ROUND.into()]).await?;
         for row in rows {
@@ -329,8 +343,8 @@ struct KeysetPosition {
 /// A WHERE clause, composed of fixed texts; values are bound as `$n` only.
 #[derive(Default)]
 pub(super) struct Conditions {
-    texts: Vec<String>,
-    values: Vec<Arg>,
+    pub(super) texts: Vec<String>,
+    pub(super) values: Vec<Arg>,
 }
 
 impl Conditions {
@@ -338,7 +352,7 @@ impl Conditions {
         self.texts.push(text.to_owned());
     }
 
-    fn add<T: Into<Arg>>(&mut self, left: &'static str, value: Option<T>) {
+    pub(super) fn add<T: Into<Arg>>(&mut self, left: &'static str, value: Option<T>) {
         if let Some(value) = value {
             self.values.push(value.into());
             self.texts.push(format!("{left} ${}", self.values.len()));
@@ -357,7 +371,7 @@ impl Conditions {
         self.texts.push(format!("{left} (${}, ${})", self.values.len() - 1, self.values.len()));
     }
 
-    fn finish(self) -> (String, Vec<Arg>) {
+    pub(super) fn finish(self) -> (String, Vec<Arg>) {
         let text = if self.texts.is_empty() { String::new() } else { format!("WHERE {}", self.texts.join(" AND ")) };
         (text, self.values)
     }

@@ -2,9 +2,11 @@
 
 mod change;
 pub mod inbox;
+mod lines;
 mod list;
 
 pub use change::{end, notice, revise, set_successor, set_undecidable};
+pub use lines::{Line, Lines, Place, lines};
 pub use list::{Filter, Page, Source, backlog, ended, page, waiting};
 
 use std::collections::HashMap;
