@@ -2,6 +2,7 @@
 
 mod keys;
 mod leaving;
+mod provider;
 mod replicas;
 mod sign_in;
 mod upgrade;

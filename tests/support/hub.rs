@@ -12,6 +12,7 @@ use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
+use super::leaks::{self, Watch};
 use super::{Database, assert_times, eventually};
 
 /// A running hub.
@@ -22,6 +23,7 @@ pub(crate) struct TestHub {
     pub(crate) token: String,
     pub(crate) database: Database,
     pub(crate) http: reqwest::Client,
+    _leaks: Watch,
 }
 
 /// What a test may set differently.
@@ -65,12 +67,15 @@ impl Answer {
     /// Sends a call and reads the answer.
     pub(crate) async fn to(call: reqwest::RequestBuilder) -> Self {
         let response = call.send().await.expect("the hub answers");
+        let path = response.url().path().to_owned();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.expect("a whole body");
         if let Ok(json) = serde_json::from_str(&text) {
             assert_times(&json);
         }
-        Self { status, headers, text }
+        let answer = Self { status, headers, text };
+        leaks::answered(&path, &answer);
+        answer
     }
 
     pub(crate) fn json(&self) -> Value {
@@ -125,10 +130,16 @@ impl TestHub {
             trusted_issuers: options.trusted_issuers,
             oidc: options.oidc,
         };
+        leaks::listen();
+        if let Some(secret) = settings.oidc.as_ref().and_then(|oidc| oidc.client_secret.as_ref()) {
+            leaks::secret(secret.expose_secret());
+        }
         let schedule = RetrySchedule { attempts: 4, ..RetrySchedule::default() };
         let server = Server::start(&settings, Arc::new(clock.clone()), schedule).await.expect("the hub starts");
+        leaks::secret(server.admin_token.0.expose_secret());
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
         Self {
+            _leaks: Watch::over(database.folder.path()),
             url: server.public_url.clone(),
             token: server.admin_token.0.expose_secret().to_owned(),
             server,

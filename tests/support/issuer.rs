@@ -17,12 +17,14 @@ use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use url::{Url, form_urlencoded};
 
+use super::leaks;
 use super::signing_key::SigningKey;
 
 /// The hub's id at the provider.
 pub(crate) const CLIENT: &str = "countersign";
 /// The hub's secret at the provider: the form encoding of Basic credentials changes it.
 pub(crate) const SECRET: &str = "marker secret+/=%é";
+const ACCESS: &str = "marker-access-token";
 
 /// What the provider does.
 pub(crate) struct Conduct {
@@ -50,6 +52,8 @@ pub(crate) struct Conduct {
     /// How clients may identify themselves.
     pub(crate) accepts: &'static [&'static str],
     calls: BTreeMap<String, usize>,
+    /// What the hub got that nobody else may see.
+    secrets: Mutex<Vec<String>>,
     codes: HashMap<String, BTreeMap<String, String>>,
 }
 
@@ -92,6 +96,7 @@ impl Issuer {
             now,
             accepts: &["client_secret_basic"],
             calls: BTreeMap::new(),
+            secrets: Mutex::default(),
             codes: HashMap::new(),
         };
         let issuer = Self { url, conduct: Arc::new(Mutex::new(conduct)) };
@@ -110,6 +115,11 @@ impl Issuer {
     /// What it does, to be changed.
     pub(crate) fn conduct(&self) -> MutexGuard<'_, Conduct> {
         self.conduct.lock().expect("no test failed with it")
+    }
+
+    /// What it gave to hubs, and they to it, that nobody else may see.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.conduct().secrets.lock().expect("no test failed with it").clone()
     }
 
     /// How often a path below the issuer was called.
@@ -139,6 +149,13 @@ impl Issuer {
 }
 
 impl Conduct {
+    /// Remembers what the hub gets and nobody else may see.
+    fn secret(&self, text: String) -> String {
+        leaks::secret(&text);
+        self.secrets.lock().expect("no test failed with it").push(text.clone());
+        text
+    }
+
     fn sign(&self, claims: &Value) -> String {
         let key = self.signer.as_ref().unwrap_or(&self.keys[0]);
         let header = change(json!({"alg": key.algorithm, "kid": key.kid, "typ": "JWT"}), &self.header);
@@ -146,7 +163,8 @@ impl Conduct {
         let signed = format!("{}.{}", part(&header), part(claims));
         match self.signature {
             Some(signature) => format!("{signed}.{signature}"),
-            None => format!("{signed}.{}", URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()))),
+            // The claims of a token are no secret: its signature proves it.
+            None => format!("{signed}.{}", self.secret(URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes())))),
         }
     }
 }
@@ -186,7 +204,7 @@ async fn keys(State(issuer): State<Issuer>) -> Response {
 async fn authorize(State(issuer): State<Issuer>, Query(asked): Query<BTreeMap<String, String>>) -> Response {
     let mut back = Url::parse(&asked["redirect_uri"]).expect("a URL to come back to");
     let mut conduct = issuer.conduct();
-    let code = format!("code-{}", conduct.codes.len());
+    let code = conduct.secret(format!("marker-code-{}", countersign::random::secret_text()));
     let answer = json!({"code": code, "state": asked.get("state"), "iss": issuer.url});
     for (name, value) in change(answer, &conduct.answer).as_object().expect("an object") {
         back.query_pairs_mut().append_pair(name, value.as_str().unwrap_or_default());
@@ -210,12 +228,14 @@ async fn token(State(issuer): State<Issuer>, headers: HeaderMap, body: String) -
         return (StatusCode::from_u16(status).expect("a status"), axum::Json(body)).into_response();
     }
     let Some(asked) = asked else { return error(StatusCode::BAD_REQUEST, "invalid_grant") };
+    let secret = |text: String| issuer.conduct().secret(text);
+    form.get("code_verifier").cloned().map(secret);
     let challenge = form.get("code_verifier").map(|verifier| URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)));
     if challenge.as_ref() != asked.get("code_challenge") || form.get("redirect_uri") != asked.get("redirect_uri") {
         return error(StatusCode::BAD_REQUEST, "invalid_grant");
     }
-    let answer =
-        json!({"access_token": "marker-access-token", "token_type": "Bearer", "id_token": issuer.id_token(&asked)});
+    let answer = json!({"access_token": secret(ACCESS.to_owned()), "refresh_token": secret("marker-refresh-token".to_owned()),
+        "token_type": "Bearer", "id_token": issuer.id_token(&asked)});
     axum::Json(answer).into_response()
 }
 
@@ -237,7 +257,7 @@ fn method(headers: &HeaderMap, form: &BTreeMap<String, String>) -> String {
 }
 
 async fn userinfo(State(issuer): State<Issuer>, headers: HeaderMap) -> Response {
-    if headers.get(header::AUTHORIZATION).is_none_or(|value| value != "Bearer marker-access-token") {
+    if headers.get(header::AUTHORIZATION).is_none_or(|value| value != format!("Bearer {ACCESS}").as_str()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let usual = Value::Object(Map::from_iter([("sub".to_owned(), json!("dana-1"))]));

@@ -5,6 +5,7 @@ mod cluster;
 mod database;
 mod hub;
 mod issuer;
+mod leaks;
 mod pooler;
 mod process;
 mod receiver;

@@ -9,6 +9,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
+use super::leaks::{self, Watch};
+
 /// The admin token of all test processes.
 pub(crate) const TOKEN: &str = "cs_test_admin_token_0001";
 
@@ -20,6 +22,7 @@ pub(crate) struct HubProcess {
     pub(crate) log: Arc<Mutex<Vec<String>>>,
     /// Reads standard error to its end.
     reader: JoinHandle<()>,
+    _leaks: Watch,
 }
 
 impl HubProcess {
@@ -122,6 +125,11 @@ impl HubProcess {
                 command.env(name, value);
             }
         }
+        for (name, value) in command.as_std().get_envs() {
+            if matches!(name.to_str(), Some("COUNTERSIGN_ADMIN_TOKEN" | "COUNTERSIGN_OIDC_CLIENT_SECRET")) {
+                leaks::secret(value.and_then(|value| value.to_str()).unwrap_or_default());
+            }
+        }
         let mut child = command.spawn().expect("the program starts");
         // From the start: a hub that logs much would block on a full pipe, and never be ready.
         let (log, reader) = drain(&mut child);
@@ -132,7 +140,8 @@ impl HubProcess {
                 let url = line.split(" ready at ").nth(1).unwrap_or_else(|| panic!("{line}")).to_owned();
                 // Keep reading, so that the pipe neither fills nor breaks.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                Ok(Self { child, url, log, reader })
+                let folder = command.as_std().get_current_dir().unwrap_or(Path::new("")).join("countersign-data");
+                Ok(Self { child, url, log, reader, _leaks: Watch::over(&folder) })
             }
             None => {
                 child.wait().await.expect("an end");
@@ -173,6 +182,7 @@ fn drain(child: &mut Child) -> (Arc<Mutex<Vec<String>>>, JoinHandle<()>) {
     let reader = tokio::spawn(async move {
         while let Ok(Some(line)) = lines.next_line().await {
             eprintln!("hub: {line}");
+            leaks::left(format!("log: {line}"));
             kept.lock().unwrap().push(line);
         }
     });
