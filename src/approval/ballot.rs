@@ -175,7 +175,12 @@ fn absent(request: &Request, ballot: &Ballot, roster: &Roster, age: Age) -> Resu
     if ballot.on_behalf_of.is_none() && may(&ballot.voter) {
         return Ok(None);
     }
-    let mut refusal = Refusal::NotEligible(ballot.voter.clone());
+    let mut refusal = match &ballot.on_behalf_of {
+        Some(absent) if !roster.delegators(&ballot.voter).any(|member| member == absent) => {
+            Refusal::NotStandIn { voter: ballot.voter.clone(), absent: absent.clone() }
+        }
+        _ => Refusal::NotEligible(ballot.voter.clone()),
+    };
     let named = |absent: &&Email| ballot.on_behalf_of.as_ref().is_none_or(|named| named == *absent);
     for absent in roster.delegators(&ballot.voter).filter(named).filter(|absent| may(absent)) {
         let holds_seat = |vote: &&Vote| {

@@ -37,6 +37,9 @@ pub enum Refusal {
     /// The voter is in no group that may decide.
     #[error("{0} is not in a group that may decide this request, or not in the group that the vote names")]
     NotEligible(Email),
+    /// The vote names a member for whom the voter does not stand in.
+    #[error("{voter} does not stand in for {absent} now: leave out on_behalf_of to vote as {voter}")]
+    NotStandIn { voter: Email, absent: Email },
     /// The person is a member by a sign-in that is too old.
     #[error("{0} is a member by a sign-in that is too old: {0} must sign in again, and then vote")]
     MembershipStale(Email),

@@ -188,7 +188,7 @@ const fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::StaleRevision { .. } => Code::RevisionStale,
         Refusal::StaleDigest => Code::DigestStale,
         Refusal::Conflict(_) => Code::ConflictOfInterest,
-        Refusal::NotEligible(_) => Code::NotEligible,
+        Refusal::NotEligible(_) | Refusal::NotStandIn { .. } => Code::NotEligible,
         Refusal::LinkUsed(_) => Code::LinkAlreadyUsed,
         Refusal::ReasonRequired => Code::ReasonRequired,
         Refusal::AssuranceTooLow { .. } => Code::AssuranceTooLow,

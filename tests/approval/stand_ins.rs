@@ -42,9 +42,10 @@ fn a_stand_in_without_an_own_vote_uses_that_of_an_absent_member() {
 #[test]
 fn a_stand_in_votes_only_for_their_delegators_and_where_those_may_vote() {
     let mut desk = away();
-    assert_eq!(desk.refuse(in_place_of("dana", "sue", Approve)), Refusal::NotEligible(email("sue")));
-    assert_eq!(desk.refuse(in_place_of("sue", "sue", Approve)), Refusal::NotEligible(email("sue")));
-    assert_eq!(desk.refuse(in_place_of("erik", "stranger", Approve)), Refusal::NotEligible(email("stranger")));
+    for (absent, voter) in [("dana", "sue"), ("sue", "sue"), ("erik", "stranger"), ("erik", "fay")] {
+        let refused = Refusal::NotStandIn { voter: email(voter), absent: email(absent) };
+        assert_eq!(desk.refuse(in_place_of(absent, voter, Approve)), refused);
+    }
     // Delegation is not transitive: the stand-in of a stand-in has no vote.
     desk.roster.delegate(email("sue"), email("zoe"));
     assert_eq!(desk.refuse(approve("zoe")), Refusal::NotEligible(email("zoe")));

@@ -16,7 +16,7 @@ use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, Support
 
 use super::{failure, free_port};
 use crate::egress::tls::{AUTHORITY, CLIENT, ENDING, RENEWED, SERVER};
-use crate::support::{Answer, Database, HubProcess, Options, TOKEN, TestHub, eventually};
+use crate::support::{Answer, Database, HubProcess, Options, TOKEN, TestHub, eventually, logged};
 
 fn write(folder: &Path, (cert, key): (&str, &str)) {
     std::fs::write(folder.join("hub.pem"), cert).unwrap();
@@ -218,10 +218,21 @@ async fn before_the_certificate_ends_the_hub_warns() {
     let warnings =
         async || Answer::to(client.get(format!("{}/readyz", hub.url))).await.expect(200)["warnings"].to_string();
     assert_eq!(warnings().await, "null");
+    let lines = || logged("the hub's TLS certificate ends at 2026-12-09T00:00:00");
+    assert_eq!(lines(), 0);
     hub.advance(4 * 24 * 3_600);
+    eventually("the log warns", async || (lines() == 1).then_some(())).await;
+    for _ in 0..24 {
+        hub.advance(3_600);
+        // Lets the hub see each hour.
+        assert_eq!(warnings().await.matches("ends at").count(), 1);
+    }
+    eventually("it warns again a day later", async || (lines() == 2).then_some(())).await;
+    hub.advance(23 * 3_600);
     assert!(warnings().await.contains("the hub's TLS certificate ends at 2026-12-09T00:00:00"), "{}", warnings().await);
     hub.advance(14 * 24 * 3_600);
     assert!(warnings().await.contains("certificate ended at"), "{}", warnings().await);
+    assert_eq!(lines(), 2, "once a day");
     // A renewed one is read without a restart.
     write(hub.database.folder.path(), SERVER);
     eventually("the warning is gone", || async {

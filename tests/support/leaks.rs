@@ -95,6 +95,11 @@ pub(crate) fn answered(path: &str, answer: &Answer) {
     }
 }
 
+/// How many lines the hubs in this process have logged with this text.
+pub(crate) fn logged(text: &str) -> usize {
+    seen().left.iter().filter(|line| line.starts_with("log: ") && line.contains(text)).count()
+}
+
 /// What has left with a secret in it.
 pub(crate) fn found() -> Vec<String> {
     let seen = seen();

@@ -17,6 +17,7 @@ pub(crate) use cluster::Cluster;
 pub(crate) use database::Database;
 pub(crate) use hub::{Answer, Options, TestHub};
 pub(crate) use issuer::{CLIENT as OIDC_CLIENT, Conduct, Issuer, SECRET as OIDC_SECRET};
+pub(crate) use leaks::logged;
 pub(crate) use pooler::Pooler;
 pub(crate) use process::{HubProcess, TOKEN};
 pub(crate) use receiver::{Behaviour, Hook, Received, Receiver};

@@ -64,7 +64,44 @@ impl FromRequest<App> for Form {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_body_is_read_once_or_refused(body in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..300),
+            // Mostly parameters, often the same ones.
+            "([ab%+=&;]|%[0-9a-fA-F]{2}|é){0,60}".prop_map(String::into_bytes),
+        ]) {
+            let sent: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
+            let names: std::collections::BTreeSet<&String> = sent.iter().map(|(name, _)| name).collect();
+            match Form::parse(&body) {
+                Err(_) => prop_assert!(names.len() < sent.len(), "only a repeated parameter is refused"),
+                Ok(mut form) => {
+                    prop_assert_eq!(names.len(), sent.len());
+                    for (name, value) in &sent {
+                        let fits = value.len() <= 20 && !value.chars().any(char::is_control);
+                        match form.optional(name, 20) {
+                            Ok(read) => prop_assert!(fits && read.as_ref() == Some(value).filter(|value| !value.is_empty())),
+                            Err(_) => prop_assert!(!fits, "{:?}", value),
+                        }
+                        prop_assert_eq!(form.optional(name, 20).ok(), Some(None), "it is read once");
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn any_parameters_arrive_as_they_were_sent(sent in prop::collection::btree_map(".{0,20}", ".{0,20}", 0..6)) {
+            let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&sent).finish();
+            let form = Form::parse(body.as_bytes()).map_err(|_| TestCaseError::fail("refused"))?;
+            let mut expected = sent;
+            expected.retain(|_, value| !value.is_empty());
+            prop_assert_eq!(form.0, expected);
+        }
+    }
 
     #[test]
     fn a_parameter_is_given_once_and_an_empty_one_is_absent() {

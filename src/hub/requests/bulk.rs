@@ -163,7 +163,7 @@ impl Hub {
         }
         let vote = VoteInput { digest: Some(digest), ..vote };
         Ok(match self.cast(caller, id, Choice::Reject, vote).await {
-            Ok((_, Err(Refusal::NotEligible(_) | Refusal::Conflict(_)))) => None,
+            Ok((_, Err(Refusal::NotEligible(_) | Refusal::NotStandIn { .. } | Refusal::Conflict(_)))) => None,
             outcome => Some(BulkItem { id, digest, result: status_after(outcome) }),
         })
     }

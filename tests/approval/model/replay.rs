@@ -323,7 +323,7 @@ fn word(answer: &Result<(), Refusal>) -> &'static str {
         Err(Refusal::StaleRevision { .. }) => "stale",
         Err(Refusal::AssuranceTooLow { .. }) => "unsure",
         Err(Refusal::Conflict(_)) => "conflict",
-        Err(Refusal::NotEligible(_)) => "not eligible",
+        Err(Refusal::NotEligible(_) | Refusal::NotStandIn { .. }) => "not eligible",
         Err(Refusal::MembershipStale(_)) => "old",
         Err(Refusal::SeatTaken(_)) => "seat taken",
         Err(Refusal::DeniedByRule { .. }) => "denied",
