@@ -15,6 +15,20 @@ use crate::time::Timestamp;
 pub struct Moved {
     pub came: BTreeSet<GroupName>,
     pub went: BTreeSet<GroupName>,
+    /// Values that were left out, because a group that names them is full.
+    pub refused: BTreeSet<String>,
+}
+
+impl Moved {
+    /// Whether the person is in the same groups as before.
+    pub fn is_nowhere(&self) -> bool {
+        self.came.is_empty() && self.went.is_empty()
+    }
+}
+
+#[derive(sqlx_macros::FromRow)]
+struct CountRow {
+    people: i64,
 }
 
 #[derive(sqlx_macros::FromRow)]
@@ -29,20 +43,59 @@ static VALUES: Bulk = Bulk::new(1, "INSERT INTO claim_values (person, value, sig
 /// # Errors
 /// When the database fails.
 pub async fn named(session: &mut Session, values: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
-    let values: Vec<&String> = values.iter().collect();
     let mut named = BTreeSet::new();
-    for chunk in values.chunks(500) {
-        let places: Vec<String> = (1..=chunk.len()).map(|place| format!("${place}")).collect();
-        let sql = format!("SELECT DISTINCT value FROM group_claims WHERE value IN ({})", places.join(", "));
-        let values = chunk.iter().map(|value| Arg::from(*value)).collect();
+    for chunk in values.iter().collect::<Vec<_>>().chunks(500) {
+        let (places, values) = among(chunk.iter().copied(), 1);
+        let sql = format!("SELECT DISTINCT value FROM group_claims WHERE value IN ({places})");
         let rows: Vec<ValueRow> = session.fetch_all(AssertSqlSafe(sql), values).await?;
         named.extend(rows.into_iter().map(|row| row.value));
     }
     Ok(named)
 }
 
+/// Most people who are in one group by claims.
+pub const MAX_PEOPLE: u32 = 10_000;
+
+/// How many people have one of these values.
+///
+/// # Errors
+/// When the database fails.
+pub async fn people(session: &mut Session, values: &BTreeSet<String>) -> Result<u32, StoreError> {
+    if values.is_empty() {
+        return Ok(0);
+    }
+    let (places, values) = among(values, 1);
+    let sql = format!("SELECT COUNT(DISTINCT person) AS people FROM claim_values WHERE value IN ({places})");
+    let row: Option<CountRow> = session.fetch_optional(AssertSqlSafe(sql), values).await?;
+    Ok(row.map_or(0, |row| u32::try_from(row.people).unwrap_or(u32::MAX)))
+}
+
+/// Those of the values that a full group names.
+async fn full(session: &mut Session, values: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+    let mut full = BTreeSet::new();
+    for chunk in values.iter().collect::<Vec<_>>().chunks(500) {
+        let (places, mut arguments) = among(chunk.iter().copied(), 2);
+        arguments.insert(0, MAX_PEOPLE.into());
+        let sql = format!(
+            "SELECT DISTINCT c.value FROM group_claims c WHERE c.value IN ({places}) AND $1 <= (
+                SELECT COUNT(DISTINCT v.person) FROM group_claims d JOIN claim_values v ON v.value = d.value
+                WHERE d.group_name = c.group_name)"
+        );
+        let rows: Vec<ValueRow> = session.fetch_all(AssertSqlSafe(sql), arguments).await?;
+        full.extend(rows.into_iter().map(|row| row.value));
+    }
+    Ok(full)
+}
+
+/// Placeholders from `$from` on, and their values.
+fn among<'v>(values: impl IntoIterator<Item = &'v String>, from: usize) -> (String, Vec<Arg>) {
+    let values: Vec<Arg> = values.into_iter().map(Arg::from).collect();
+    let places: Vec<String> = (from..from + values.len()).map(|place| format!("${place}")).collect();
+    (places.join(", "), values)
+}
+
 /// Replaces the values of a person by those of a sign-in at `now`. Only other groups change the configuration: who signs
-/// in again leaves it as it is, so that others need not read it again.
+/// in again leaves it as it is, so that others need not read it again. New values that a full group names are left out.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
@@ -55,11 +108,13 @@ pub async fn replace(
     let sql = "SELECT value FROM claim_values WHERE person = $1";
     let rows: Vec<ValueRow> = session.fetch_all(sql, args![person]).await?;
     let known: BTreeSet<String> = rows.into_iter().map(|row| row.value).collect();
+    let refused = full(session, &values.difference(&known).cloned().collect()).await?;
+    let values = &values.difference(&refused).cloned().collect();
     if !known.is_disjoint(values) {
         session.execute("UPDATE claim_values SET signed_in_at = $1 WHERE person = $2", args![now, person]).await?;
     }
     if known == *values {
-        return Ok(Moved::default());
+        return Ok(Moved { refused, ..Moved::default() });
     }
     let before = groups_of(session, person).await?;
     let gone: Vec<String> = known.difference(values).cloned().collect();
@@ -75,8 +130,9 @@ pub async fn replace(
     let moved = Moved {
         came: after.difference(&before).cloned().collect(),
         went: before.difference(&after).cloned().collect(),
+        refused,
     };
-    if moved != Moved::default() {
+    if !moved.is_nowhere() {
         session.touch_configuration();
     }
     Ok(moved)

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::engine::path;
-use crate::support::{Answer, Database, Receiver, TestHub, eventually, on_both};
+use crate::support::{Answer, Database, Receiver, TestHub, eventually, logged, on_both};
 
 const HOUR: u64 = 3_600;
 
@@ -269,6 +269,33 @@ on_both! {
             assert_eq!((answer.json()["code"].clone(), answer.json()["pointer"].clone()), (json!(code), json!(pointer)), "{}", answer.text);
         }
         assert_eq!(hub.get("/v1/groups/ops").await.status, 404);
+    }
+
+    async fn members_by_a_claim_are_bounded(database: Database) {
+        let hub = TestHub::start(database).await.with_claims(1).await;
+        hub.put("/v1/groups/ops", &json!({"from_claim": ["ops"]})).await.expect(200);
+        hub.signs_in("dana", &["db-admins"]).await;
+        let others = format!(
+            "INSERT INTO claim_values (person, value, signed_in_at)
+             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
+             SELECT 'p' || i || '@example.com', 'db-admins', {} FROM n",
+            hub.now().as_micros()
+        );
+        Database::run(&hub.database.url, others).await;
+        // The group is full: who comes is no member of it, and who is in it stays.
+        hub.signs_in("erik", &["db-admins", "ops"]).await;
+        hub.signs_in("dana", &["db-admins"]).await;
+        assert_eq!(logged("too many members by claims"), 1);
+        let request = hub.ask("orders", "x").await;
+        assert_eq!(request["slots"][0]["eligible"], 10_000);
+        assert_eq!(hub.votes(&request, "approve", "erik").await.problem(403), "not_eligible");
+        assert_eq!(hub.get("/v1/groups/ops").await.expect(200)["by_claim"][0]["person"], "erik@example.com");
+        let both = hub.put("/v1/groups/all", &json!({"from_claim": ["db-admins", "ops"]})).await;
+        assert_eq!((both.problem(422), &both.json()["pointer"]), ("too_many".to_owned(), &json!("/from_claim")));
+        hub.signs_in("p1", &[]).await;
+        hub.signs_in("erik", &["db-admins", "ops"]).await;
+        hub.votes(&request, "approve", "erik").await.expect(200);
+        hub.put("/v1/groups/all", &json!({"from_claim": ["db-admins", "ops"]})).await.expect(200);
     }
 
     async fn only_values_that_a_group_names_are_kept(database: Database) {

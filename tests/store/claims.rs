@@ -97,6 +97,7 @@ on_both! {
         let moved = |came: &[&str], went: &[&str]| Moved {
             came: came.iter().map(|group| name(group)).collect(),
             went: went.iter().map(|group| name(group)).collect(),
+            ..Moved::default()
         };
         let before = version().await;
         assert_eq!(sign_in(&store, "fay", &["db-admins"], 5).await, moved(&["dba"], &[]));

@@ -166,6 +166,16 @@ pub(super) async fn permitted(session: &mut Session, group: Group) -> Result<(Gr
         let detail = format!("a directory manages the members of group {}: change them there", group.name);
         return Err(HubError::conflict(Code::ManagedByScim, detail));
     }
+    if known.as_ref().is_none_or(|known| known.from_claim != group.from_claim) {
+        let people = claims::people(session, &group.from_claim).await?;
+        if people > claims::MAX_PEOPLE {
+            let detail = format!(
+                "{people} people have these values: a group has at most {} members by claims",
+                claims::MAX_PEOPLE
+            );
+            return Err(HubError::invalid(Code::TooMany, "/from_claim", detail));
+        }
+    }
     let is_new = |member: &&Email| known.as_ref().is_none_or(|known| !known.members.contains(*member));
     let new: Vec<Email> = group.members.iter().filter(is_new).cloned().collect();
     if let Some(person) = users::deactivated(session, &new).await? {

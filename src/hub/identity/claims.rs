@@ -53,7 +53,11 @@ pub(in crate::hub) async fn record(
 /// Makes these the values of the person.
 async fn keep(tx: &mut Tx, person: &Email, values: &BTreeSet<String>, now: Timestamp) -> Result<(), HubError> {
     let moved = claims::replace(tx.session(), person, values, now).await?;
-    if moved == claims::Moved::default() {
+    if !moved.refused.is_empty() {
+        let values = moved.refused.len();
+        tracing::warn!(%person, values, most = claims::MAX_PEOPLE, "a group has too many members by claims: this one is in none of them by these values");
+    }
+    if moved.is_nowhere() {
         return Ok(());
     }
     for group in moved.came.union(&moved.went) {
