@@ -116,6 +116,7 @@ codes! {
     PersonRequired = "person_required", 422;
     RateLimited = "rate_limited", 429;
     ReasonRequired = "reason_required", 422;
+    RemindedLately = "reminded_lately", 429;
     ReplayRunning = "replay_running", 409;
     RevisionStale = "revision_stale", 412;
     SeatTaken = "seat_taken", 409;

@@ -114,6 +114,12 @@ id!(
     "vot_"
 );
 id!(
+    /// A comment on a request.
+    CommentId,
+    "cmt_"
+);
+
+id!(
     /// An API token (not its secret).
     TokenId,
     "tok_"

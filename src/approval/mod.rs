@@ -14,6 +14,7 @@ mod excluded;
 mod execution;
 mod grant;
 mod guardrail;
+mod likeness;
 pub mod limits;
 mod name;
 mod payload;
@@ -46,6 +47,7 @@ pub use grant::{Grant, GrantCommand, GrantRefusal, GrantStatus, GrantStep, Grant
 pub use guardrail::{
     DeadRule, Effect, FailedExample, Finding, Guardrail, Guardrails, InvalidGuardrail, Judgement, Ruling,
 };
+pub use likeness::{pattern, pattern_digest};
 pub use name::{EndpointName, GroupName, InvalidName, ResourceName, RuleName};
 pub use payload::{InvalidPayload, Kind, Payload, is_blank};
 pub use person::{Absence, Email, InvalidEmail, Requester, who_asks};

@@ -143,7 +143,7 @@ fn request(kind: &str, sample: Sample) -> Value {
     let (asked, changed) = commands(sample);
     let diff = is_revised.then(|| unified(&asked, &changed));
     let command = if is_revised { changed } else { asked };
-    json!({
+    let mut request = json!({
         "id": "req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "revision": if is_revised { 2 } else { 1 },
         "kind": if is_access { "jit" } else { "action" }, "resource": "orders-db", "command": command,
         "language": optional("sql", 256), "context": context(sample), "duration_seconds": is_access.then_some(5_400),
@@ -159,8 +159,21 @@ fn request(kind: &str, sample: Sample) -> Value {
         "change": diff.map(|diff| change(&diff)),
         "execution": kind.starts_with("execution.").then(|| execution(kind)), "grant": is_access.then(|| grant(kind)),
         "asking_rules": asking_rules(sample), "review": null, "undecidable": kind == "request.undecidable", "supersedes": null, "superseded_by": null,
-        "url": format!("{HUB}/v1/requests/req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa"),
-    })
+        "url": format!("{HUB}/requests/req_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa"),
+    });
+    if kind == "request.commented"
+        && let Some(members) = request.as_object_mut()
+    {
+        let text = written("Was the backup made before the import?", 1_000);
+        members.insert(
+            "comment".to_owned(),
+            json!({
+                "id": "cmt_0190aaaaaaaa7aaaaaaaaaaaaaaaaaaa", "person": "dana@example.com", "token": null, "text": text,
+                "at": "2026-11-21T12:00:00.000000Z",
+            }),
+        );
+    }
+    request
 }
 
 fn status(kind: &str) -> &'static str {

@@ -72,6 +72,7 @@ pub fn is_aside(kind: &str) -> bool {
             | "request.self_approved"
             | "request.glass_broken"
             | "request.review_due"
+            | "request.commented"
     )
 }
 

@@ -290,7 +290,7 @@ pub(super) mod tests {
             "expires_at": "2026-11-21T23:00:00Z", "decided_at": null, "decision": null,
             "slots": [{"group": "dba", "needed": 1, "approved": 0, "eligible": 2, "also": []}], "votes": [],
             "execution": null, "grant": null, "supersedes": null, "superseded_by": null,
-            "url": "https://hub.example.com/v1/requests/req_0190c0de0190c0de0190c0de0190c0de",
+            "url": "https://hub.example.com/requests/req_0190c0de0190c0de0190c0de0190c0de",
         })
     }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::extract::{media_type, parse_json, read_body};
 use super::form_guard::is_same_origin;
-use super::pages::{Back, DecisionPage, MessagePage, page_response, problem_page};
+use super::pages::{Back, DecisionPage, MessagePage, Reader, page_response, problem_page};
 use super::return_path::ReturnPath;
 use super::visitor::{PathText, Visitor};
 use super::{App, Problem, cookies};
@@ -88,7 +88,10 @@ pub(super) async fn show(State(app): State<App>, PathText(token): PathText, visi
     };
     let draft = cookies::read(&visitor.headers, cookies::DRAFT);
     match app.hub.open_link(&token, LinkViewer { session: session.as_deref(), draft }).await {
-        Ok(page) => page_response(StatusCode::OK, &DecisionPage::new(&token, page, None)),
+        Ok(page) => {
+            let reader = Reader::new(&visitor.headers, page.now);
+            page_response(StatusCode::OK, &DecisionPage::new(&token, page, None, &reader))
+        }
         Err(error) => failure(error, None),
     }
 }
@@ -133,7 +136,8 @@ async fn decide_by_json(app: App, token: String, request: Request) -> Result<Res
     app.hub.check_link(&token)?;
     let body = read_body(request, &app).await?;
     let JsonDecision { decision, reason, approver, command, duration_seconds } = parse_json(&body)?;
-    let decision = LinkDecision { choice: decision, approver, reason, command, duration_seconds, nonce: None };
+    let decision =
+        LinkDecision { choice: decision, approver, reason, command, duration_seconds, ..LinkDecision::default() };
     let decided = app.hub.decide_by_link(&token, decision).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(decided)).into_response())
 }
@@ -150,13 +154,14 @@ async fn decide_by_form(app: App, token: String, request: Request) -> Response {
         Ok(session) => session,
         Err(problem) => return problem_page(&problem),
     };
+    let headers = request.headers().clone();
     let body = match read_body(request, &app).await {
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
     let decision = match read_form(&body) {
         Ok(decision) => decision,
-        Err(error) => return refused_form(&app, &token, session.as_deref(), error).await,
+        Err(error) => return refused_form(&app, &token, (session.as_deref(), &headers), error).await,
     };
     match app.hub.decide_by_form(&token, decision.clone(), session.as_deref()).await {
         // A redirect, so that a reload does not post the form again.
@@ -169,7 +174,7 @@ async fn decide_by_form(app: App, token: String, request: Request) -> Response {
         Err(error @ HubError::Link(LinkProblem::StaleForm)) => {
             keep_typed(&app, &token, &decision, failure(error, Some(&token))).await
         }
-        Err(error) => refused_form(&app, &token, session.as_deref(), error).await,
+        Err(error) => refused_form(&app, &token, (session.as_deref(), &headers), error).await,
     }
 }
 
@@ -197,13 +202,19 @@ fn with_cookie(cookie: Option<HeaderValue>, mut response: Response) -> Response 
 }
 
 /// The page again with the error, if the form can be corrected.
-async fn refused_form(app: &App, token: &str, session: Option<&Session>, error: HubError) -> Response {
+async fn refused_form(
+    app: &App,
+    token: &str,
+    (session, headers): (Option<&Session>, &HeaderMap),
+    error: HubError,
+) -> Response {
     let is_stale = matches!(error, HubError::MembershipStale { .. });
     let correctable = is_stale || matches!(error, HubError::Invalid { .. } | HubError::Refused { .. });
     match app.hub.open_link(token, LinkViewer { session, draft: None }).await {
         Ok(page) if correctable => {
             let problem = Problem::from(error);
-            let page = DecisionPage::new(token, page, Some(problem.detail().to_owned()));
+            let reader = Reader::new(headers, page.now);
+            let page = DecisionPage::new(token, page, Some(problem.detail().to_owned()), &reader);
             page_response(problem.status(), &if is_stale { page.with_sign_in() } else { page })
         }
         _ => failure(error, Some(token)),

@@ -25,10 +25,10 @@ pub fn routes() -> Vec<Route> {
     [
         public(),
         sign_in(),
-        decisions(),
         lists(),
         devices(),
         requests(),
+        request_pages(),
         grants(),
         configuration(),
         templates(),
@@ -128,13 +128,6 @@ fn sign_in() -> Vec<Route> {
     ]
 }
 
-/// Pages on which people decide.
-fn decisions() -> Vec<Route> {
-    use pages::request;
-
-    vec![route(MethodFilter::POST, "/requests/{id}/vote", Access::Session, request::vote::cast)]
-}
-
 /// Pages on which people look for requests and for access, and ask.
 fn lists() -> Vec<Route> {
     use pages::{ask, requests};
@@ -188,6 +181,12 @@ fn requests() -> Vec<Route> {
         get("/v1/requests/{id}", Right::Participate, requests::show),
         get("/v1/requests/{id}/audit", Right::Participate, requests::trail),
         get("/v1/requests/{id}/explain", Right::Participate, requests::explain),
+        get("/v1/requests/{id}/history", Right::Participate, requests::history),
+        get("/v1/requests/{id}/timeline", Right::Participate, requests::timeline),
+        get("/v1/requests/{id}/comments", Right::Participate, requests::comments),
+        post("/v1/requests/{id}/comments", Right::Participate, requests::comment),
+        post("/v1/requests/{id}/remind", Right::Participate, requests::remind),
+        post("/v1/requests/{id}/try-change", Right::Participate, requests::try_change),
         post("/v1/requests/{id}/approve", Right::Vote, requests::approve),
         post("/v1/requests/{id}/reject", Right::Vote, requests::reject),
         post("/v1/requests/{id}/cancel", Right::Ask, requests::cancel),
@@ -199,6 +198,24 @@ fn requests() -> Vec<Route> {
         post("/v1/requests/{id}/result", Right::Ask, requests::report),
         post("/v1/requests/{id}/revoke", Right::Revoke, requests::revoke),
         post("/v1/evaluate", Right::Evaluate, requests::evaluate),
+    ]
+}
+
+/// Pages on which people read requests, and decide.
+fn request_pages() -> Vec<Route> {
+    use pages::request;
+
+    let (get, post) = (MethodFilter::GET, MethodFilter::POST);
+    vec![
+        route(get, "/requests/{id}", Access::Session, request::show),
+        route(post, "/requests/{id}/vote", Access::Session, request::vote),
+        route(get, "/requests/{id}/edit", Access::Session, request::edit),
+        route(post, "/requests/{id}/edit", Access::Session, request::check),
+        route(get, "/requests/{id}/revise", Access::Session, request::show_revise),
+        route(post, "/requests/{id}/revise", Access::Session, request::revise),
+        route(post, "/requests/{id}/cancel", Access::Session, request::cancel),
+        route(post, "/requests/{id}/comments", Access::Session, request::comment),
+        route(post, "/requests/{id}/remind", Access::Session, request::remind),
     ]
 }
 

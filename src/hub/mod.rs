@@ -32,6 +32,7 @@ mod templates;
 mod uses;
 mod view;
 
+pub use crate::store::comments::Comment;
 pub use crate::store::link_events::LinkEvent;
 pub use crate::store::requests::{Line, Lines, Place};
 pub(crate) use access::require;
@@ -62,9 +63,11 @@ pub use page::Page;
 pub use replicas::run_key_check;
 pub use requests::{
     Ask, Askable, Asked, AskedAs, BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, CallbackPage, CancelInput,
-    Evaluation, EvaluationOutcome, Explanation, GlassInput, Inbox, InboxItem, LinkDecision, LinkUses, LinkViewer,
-    ListFilter, MAX_WAIT, MessageExplanation, PersonExplanation, ReviewInput, ReviseInput, SeenRequest, SignInNeed,
-    SignInReason, SlotExplanation, Standing, Times, ViewOfRequests, VoteInput, Voting, WaitingCount, run_link_log,
+    ChangeTrial, CommentInput, Dossier, EarlierRequest, Evaluation, EvaluationOutcome, Explanation, GlassInput,
+    History, Inbox, InboxItem, LastRun, LinkDecision, LinkUses, LinkViewer, ListFilter, MAX_WAIT, MessageExplanation,
+    PersonExplanation, REMINDER_PAUSE, Reminded, ReviewInput, ReviseInput, Seat, SeenRequest, SignInNeed, SignInReason,
+    SlotExplanation, Standing, Step, Times, TryChange, ViewOfRequests, VoteInput, Voting, WaitingCount, YourPart,
+    run_link_log,
 };
 pub use resealing::run_sealing;
 pub use sealing::{Finding, settle_sealing};
@@ -74,4 +77,4 @@ pub use templates::{
     PreviewInput, Previews, RestoreInput, TemplateFor, TemplateInput, TemplateList, TemplateManifest, TemplateVersion,
     TemplateView,
 };
-pub use view::{ExecutionView, GrantView, RequestView, SlotView, VoteView};
+pub use view::{AskingRule, ExecutionView, GrantView, RequestView, SlotView, VoteView};

@@ -13,6 +13,7 @@ use crate::approval::{
 };
 use crate::ids::{GrantId, RequestId, VoteId};
 use crate::store::StoreError;
+use crate::store::comments::Comment;
 use crate::time::Timestamp;
 
 /// The public form of a request.
@@ -49,6 +50,9 @@ pub struct RequestView {
     pub supersedes: Option<RequestId>,
     pub superseded_by: Option<RequestId>,
     pub url: String,
+    /// The comment that the event `request.commented` is about; absent elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Comment>,
 }
 
 /// The public form of a slot.
@@ -152,7 +156,7 @@ impl RequestView {
             asking_rules: asking_rules(request),
             excluded: request.excluded(),
             votes: request.votes.iter().map(VoteView::new).collect(),
-            url: format!("{public_url}/v1/requests/{}", request.id),
+            url: format!("{public_url}/requests/{}", request.id),
             id: request.id,
             revision: request.revision,
             kind: request.kind,
@@ -183,6 +187,7 @@ impl RequestView {
             undecidable: request.undecidable,
             supersedes: request.supersedes,
             superseded_by: request.superseded_by,
+            comment: None,
         }
     }
 
@@ -190,7 +195,7 @@ impl RequestView {
     ///
     /// # Errors
     /// When a part of it cannot be serialized.
-    pub(super) fn to_json(&self) -> Result<String, StoreError> {
+    pub(in crate::hub) fn to_json(&self) -> Result<String, StoreError> {
         serde_json::to_string(self).map_err(|cause| StoreError::Inconsistent {
             table: "events",
             column: "subject",

@@ -121,6 +121,7 @@ arg_as_text!(
     crate::approval::GroupName,
     crate::approval::ResourceName,
     crate::approval::RuleName,
+    crate::ids::CommentId,
     crate::ids::DeliveryId,
     crate::ids::TemplateId,
     crate::ids::EndpointId,

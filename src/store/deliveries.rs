@@ -229,14 +229,38 @@ pub async fn get(session: &mut Session, id: DeliveryId) -> Result<Option<Deliver
     row.map(Row::into_delivery).transpose()
 }
 
+/// A delivery about a request, with where it went and why not.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub delivery: Delivery,
+    /// The endpoint's name.
+    pub endpoint: Option<String>,
+    /// The error of the last attempt.
+    pub error: Option<String>,
+}
+
+#[derive(sqlx_macros::FromRow)]
+struct ToldRow {
+    #[sqlx(flatten)]
+    delivery: Row,
+    endpoint: Option<String>,
+    error: Option<String>,
+}
+
 /// Up to `limit` deliveries about a request, newest first.
 ///
 /// # Errors
 /// When the database fails or a row cannot be read.
-pub async fn of_request(session: &mut Session, request: RequestId, limit: u32) -> Result<Vec<Delivery>, StoreError> {
-    let sql = AssertSqlSafe(format!("{SELECT} WHERE e.request_id = $1 ORDER BY d.id DESC LIMIT $2"));
-    let rows: Vec<Row> = session.fetch_all(sql, args![&request, limit]).await?;
-    Ok(session.unreadable().convert_some(rows, Row::into_delivery))
+pub async fn told(session: &mut Session, request: RequestId, limit: u32) -> Result<Vec<Told>, StoreError> {
+    let sql = "SELECT d.id, d.event_id, e.type AS event, d.endpoint_id, d.address, d.request_id, d.state, d.attempts,
+            d.replays, d.next_attempt_at, d.created_at, d.ended_at, d.end_reason, p.name AS endpoint,
+            (SELECT a.error FROM attempts a WHERE a.delivery_id = d.id ORDER BY a.number DESC LIMIT 1) AS error
+        FROM deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN endpoints p ON p.id = d.endpoint_id
+        WHERE e.request_id = $1 ORDER BY d.id DESC LIMIT $2";
+    let rows: Vec<ToldRow> = session.fetch_all(sql, args![&request, limit]).await?;
+    let told =
+        |ToldRow { delivery, endpoint, error }| Ok(Told { delivery: Row::into_delivery(delivery)?, endpoint, error });
+    Ok(session.unreadable().convert_some(rows, told))
 }
 
 /// The attempts of a delivery, in order.

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 use crate::trace::TraceContext;
 
 /// Every type of event that endpoints receive.
-pub const KINDS: [&str; 23] = [
+pub const KINDS: [&str; 24] = [
     "request.created",
     "request.revised",
     "request.voted",
@@ -24,6 +24,7 @@ pub const KINDS: [&str; 23] = [
     "request.self_approved",
     "request.glass_broken",
     "request.review_due",
+    "request.commented",
     "execution.claimed",
     "execution.finished",
     "grant.started",

@@ -16,6 +16,7 @@ pub mod chat_identities;
 mod checkpoint;
 pub mod claims;
 mod codec;
+pub mod comments;
 mod configuration;
 mod connection;
 pub mod deliveries;

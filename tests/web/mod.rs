@@ -2,6 +2,8 @@
 
 mod ask;
 mod inbox;
+mod request;
+mod request_story;
 mod requests;
 mod settings;
 mod settings_endpoints;

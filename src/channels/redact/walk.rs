@@ -7,7 +7,7 @@ use super::secrets::{is_real_value, is_secret_flag, is_secret_name, redact as re
 
 /// Free texts of a request, and the name of each field for people. Other fields contain the hub's names, times and
 /// numbers.
-const TEXTS: [(&str, &str); 10] = [
+const TEXTS: [(&str, &str); 11] = [
     ("/command", "command"),
     ("/language", "language"),
     ("/reason", "reason"),
@@ -18,6 +18,7 @@ const TEXTS: [(&str, &str); 10] = [
     ("/execution/output", "output"),
     ("/execution/reason", "use"),
     ("/grant/reason", "access"),
+    ("/comment/text", "comment"),
 ];
 
 /// Hides the secrets of a request, and returns them.
@@ -63,6 +64,7 @@ pub(super) fn empty(request: &mut Value) {
         ("/execution/reason", Value::Null),
         ("/grant/reason", Value::Null),
         ("/review/note", Value::Null),
+        ("/comment/text", Value::from("")),
     ] {
         if let Some(value) = request.pointer_mut(pointer) {
             *value = nothing;

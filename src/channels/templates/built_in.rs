@@ -30,6 +30,7 @@ macro_rules! built_in_chat {
             "request.self_approved",
             "request.glass_broken",
             "request.review_due",
+            "request.commented",
             "execution.claimed",
             "execution.finished",
             "grant.started",

@@ -1,6 +1,7 @@
 //! Multi-line text on pages: complete and line by line. Long runs of blanks are counted, so that they cannot push
 //! text out of view.
 
+use super::highlight::Class;
 use super::{ascii_json, visible};
 use crate::unicode::{is_right_to_left, is_stacked};
 
@@ -11,7 +12,7 @@ const TABS: usize = 8;
 /// Longest run of blank lines that is shown; longer runs are counted.
 const BLANK_LINES: usize = 2;
 /// How [`visible()`] writes a tab.
-const TAB: &str = "⇥ ";
+pub(super) const TAB: &str = "⇥ ";
 
 /// All lines of a text. They determine the text exactly, except for a line end at its very end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,8 @@ pub enum LineChange {
 pub enum Part {
     /// Visible text.
     Text(String),
+    /// Visible text with a class.
+    Marked(Class, String),
     /// A right-to-left phrase. Pages isolate it in code, so that it does not reorder the text around it.
     RightToLeft(String),
     /// A run of an invisible character: its code point, as in `U+202E`, and the length of the run.
@@ -102,7 +105,8 @@ impl Listing {
         for alike in all.chunk_by(|one, next| one == next) {
             let Some((change, text)) = alike.first() else { continue };
             let parts = parts(&shown(text));
-            let is_blank = parts.iter().all(|part| !matches!(part, Part::Text(_) | Part::RightToLeft(_)));
+            let is_blank =
+                parts.iter().all(|part| !matches!(part, Part::Text(_) | Part::Marked(..) | Part::RightToLeft(_)));
             let line =
                 |number| ListingLine { aside: aside(number, *change), change: *change, parts: parts.clone(), times: 1 };
             if is_blank && alike.len() > BLANK_LINES {
@@ -138,6 +142,11 @@ impl Listing {
 }
 
 impl LineChange {
+    /// Whether it is new.
+    pub const fn is_added(self) -> bool {
+        matches!(self, Self::Added)
+    }
+
     /// The class in the style sheet.
     pub const fn class(self) -> &'static str {
         match self {
@@ -246,7 +255,7 @@ impl Part {
     /// Whether the part is shown as it is.
     const fn is_shown(&self, at_the_end: bool) -> bool {
         match self {
-            Self::Text(_) | Self::RightToLeft(_) => true,
+            Self::Text(_) | Self::Marked(..) | Self::RightToLeft(_) => true,
             Self::Hidden(..) => false,
             Self::Spaces(count) => !at_the_end && *count <= SPACES,
             Self::Tabs(count) => *count <= TABS,
@@ -267,7 +276,7 @@ mod tests {
     /// Restores the text from a listing, with invisible characters written out.
     fn restored(listing: &Listing) -> String {
         let part = |part: &Part| match part {
-            Part::Text(text) | Part::RightToLeft(text) => text.clone(),
+            Part::Text(text) | Part::Marked(_, text) | Part::RightToLeft(text) => text.clone(),
             Part::Hidden(code, count) => format!("⟨{code}⟩").repeat(*count),
             Part::Spaces(count) => " ".repeat(*count),
             Part::Tabs(count) => TAB.repeat(*count),

@@ -26,16 +26,20 @@
 //! they are, since no table of them is complete. The digest covers the exact text.
 
 mod cut;
+mod highlight;
 mod html;
 mod json;
 mod listing;
 mod markdown;
+mod marks;
 mod mentions;
 mod span;
 mod terminal;
 mod visible;
+mod words;
 
 pub use cut::{cut, shortened};
+pub use highlight::{Class, Language, Mark};
 pub use html::{Drawn, Html, exact};
 pub use json::{ascii_json, in_json};
 pub use listing::{LineChange, Listing, ListingLine, Part};
@@ -44,6 +48,7 @@ pub use mentions::{disarm_mentions, disarm_pings};
 pub use span::{duration, utc, whole_seconds};
 pub use terminal::{indented, one_line};
 pub use visible::visible;
+pub use words::differing;
 
 /// Invisible, and allows no line break. Inserted only after [`visible()`] has written out those of the text itself.
 pub const WORD_JOINER: char = '\u{2060}';

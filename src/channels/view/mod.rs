@@ -50,6 +50,9 @@ pub(super) fn of_request(notice: &EventNotice<'_>, request: &Value, limits: Mess
     let diff = if notice.kind == "request.revised" { text("/change/diff") } else { "" };
     let (diff, diff_cut) = lines(diff, limits.text / 2, limits.lines);
     let wording = wording::of(notice.kind, request);
+    let is_comment = notice.kind == "request.commented";
+    let comment = if is_comment { people::commented(request) } else { String::new() };
+    let (comment, comment_cut) = cut(&comment, limits.text / 2);
     let (facts, facts_cut) = facts(request, limits.text / 8, limits.facts);
     let (approvals, approvals_cut) = approvals(request, limits.text / 8);
     let links = &notice.links.slots;
@@ -87,8 +90,11 @@ pub(super) fn of_request(notice: &EventNotice<'_>, request: &Value, limits: Mess
         "approvals": approvals,
         "approvals_cut": approvals_cut,
         "votes": votes(request, limits.text / 8),
-        "decision_reason": shortened(text("/decision/reason"), limits.text / 4),
-        "decided_by": decided_by(request, limits.text / 8),
+        "comment": comment,
+        "comment_cut": comment_cut,
+        // A comment may follow a decision, which was announced by itself.
+        "decision_reason": if is_comment { String::new() } else { shortened(text("/decision/reason"), limits.text / 4) },
+        "decided_by": if is_comment { String::new() } else { decided_by(request, limits.text / 8) },
         "several": links.len() > 1,
         "links": links.iter().take(limits.slots).map(buttons).collect::<Vec<_>>(),
         "links_cut": links.len().saturating_sub(limits.slots),

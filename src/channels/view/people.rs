@@ -70,6 +70,15 @@ pub(super) fn votes(request: &Value, budget: usize) -> String {
     listed(items(request, "/votes").iter().filter(is_live).map(shown).collect(), budget)
 }
 
+/// The comment of `request.commented`, with its author.
+pub(super) fn commented(request: &Value) -> String {
+    let author = match text(request, "/comment/person") {
+        "" => text(request, "/comment/token"),
+        person => person,
+    };
+    format!("{author}: {}", text(request, "/comment/text"))
+}
+
 /// The title of `request.voted`: a vote that left the request pending.
 pub(super) fn newest_vote(request: &Value) -> &'static str {
     match items(request, "/votes").last().map(|vote| text(vote, "/decision")) {

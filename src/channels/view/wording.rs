@@ -58,6 +58,7 @@ pub(super) fn of(kind: &str, subject: &Value) -> Wording {
         "request.glass_broken" => {
             wording("🚨 Break-glass used", "An emergency: approved without votes, by", "attention")
         }
+        "request.commented" => wording("💬 Comment", "A comment, which decides nothing", "emphasis"),
         "request.review_due" => wording(
             "⚠ A break-glass use needs review",
             "A person who may decide such requests must review it. Used by",

@@ -15,8 +15,9 @@ use crate::codes::Code;
 use crate::http::extract::{Body, Caller, Idempotency, OptionalBody, Params, Segment};
 use crate::http::{App, Problem};
 use crate::hub::{
-    Ask, CancelInput, ClaimInput, ClaimedAction, Evaluation, Explanation, GlassInput, HeartbeatInput, Lease,
-    ListFilter, Page, RequestView, ResultInput, ReviewInput, ReviseInput, VoteInput,
+    Ask, CancelInput, ChangeTrial, ClaimInput, ClaimedAction, Comment, CommentInput, Evaluation, Explanation,
+    GlassInput, HeartbeatInput, History, Lease, ListFilter, Page, Reminded, RequestView, ResultInput, ReviewInput,
+    ReviseInput, Step, TryChange, VoteInput,
 };
 use crate::identity::Principal;
 use crate::ids::RequestId;
@@ -216,6 +217,62 @@ pub(in crate::http) async fn explain(
     Segment(id): Segment<RequestId>,
 ) -> Answer<Json<Explanation>> {
     Ok(Json(app.hub.explain(&caller, id).await?))
+}
+
+/// `POST /v1/requests/{id}/try-change`
+pub(in crate::http) async fn try_change(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+    Body(change): Body<TryChange>,
+) -> Answer<Json<ChangeTrial>> {
+    Ok(Json(app.hub.try_change(&caller, id, change).await?))
+}
+
+/// `GET /v1/requests/{id}/history`
+pub(in crate::http) async fn history(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+) -> Answer<Json<History>> {
+    Ok(Json(app.hub.history(&caller, id).await?))
+}
+
+/// `GET /v1/requests/{id}/timeline`
+pub(in crate::http) async fn timeline(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+) -> Answer<Json<Page<Step>>> {
+    Ok(Json(app.hub.timeline(&caller, id).await?))
+}
+
+/// `GET /v1/requests/{id}/comments`
+pub(in crate::http) async fn comments(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+) -> Answer<Json<Page<Comment>>> {
+    Ok(Json(app.hub.comments(&caller, id).await?))
+}
+
+/// `POST /v1/requests/{id}/comments`
+pub(in crate::http) async fn comment(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+    Body(input): Body<CommentInput>,
+) -> Answer<impl IntoResponse> {
+    Ok((StatusCode::CREATED, Json(app.hub.comment(&caller, id, input).await?)))
+}
+
+/// `POST /v1/requests/{id}/remind`
+pub(in crate::http) async fn remind(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(id): Segment<RequestId>,
+) -> Answer<Json<Reminded>> {
+    Ok(Json(app.hub.remind(&caller, id).await?))
 }
 
 /// `POST /v1/evaluate`

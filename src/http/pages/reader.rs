@@ -21,7 +21,7 @@ pub(in crate::http) struct Reader {
 
 impl Reader {
     /// The zone that the browser's cookie names; UTC without one, or if the name is unknown.
-    pub(super) fn new(headers: &HeaderMap, now: Timestamp) -> Self {
+    pub(in crate::http) fn new(headers: &HeaderMap, now: Timestamp) -> Self {
         let named = cookies::read(headers, cookies::ZONE).map(|name| name.replace("%2F", "/").replace("%2B", "+"));
         let zone = named.and_then(|name| TimeZone::get(&name).ok()).unwrap_or(TimeZone::UTC);
         Self { zone, now }

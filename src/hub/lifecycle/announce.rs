@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// Publishes an event of `kind` about the request to every endpoint that wants it, and wakes the calls that wait for
 /// the request.
-pub(super) async fn announce(
+pub(in crate::hub) async fn announce(
     tx: &mut Tx,
     context: &ChangeContext,
     kind: &str,

@@ -46,7 +46,7 @@ mod grants;
 mod timer;
 pub(super) mod transition;
 
-pub(super) use self::announce::{announce_shown, shown};
+pub(super) use self::announce::{announce, announce_shown, shown};
 pub use self::executions::{ClaimInput, ClaimedAction, HeartbeatInput, Lease, ResultInput};
 pub use self::grants::{Access, GrantFilter};
 pub use self::timer::run_timer;

@@ -5,21 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::ask::{Ask, Draft};
-use super::link_views::{LinkUses, link_uses};
+use super::told::{MessageExplanation, messages_about};
+use super::your_part::YourPart;
 use crate::approval::{
     Admission, Choice, Email, Finding, GroupName, Method, Request, Roster, RuleName, Ruling, Status, Vote,
     awaiting_sign_in, cover, satisfiable,
 };
 use crate::hub::{Hub, HubError, require};
 use crate::identity::{Principal, Right};
-use crate::ids::{DeliveryId, EndpointId, RequestId};
-use crate::store::deliveries::{self, DeliveryState};
+use crate::ids::RequestId;
 use crate::store::people::Person;
-use crate::store::{Session, endpoints, groups, people, requests};
+use crate::store::{Session, groups, people};
 use crate::time::Timestamp;
 
-/// Most messages that an explanation lists.
-const MAX_MESSAGES: u32 = 100;
 /// Most people that a sentence names.
 const NAMED: usize = 5;
 
@@ -82,6 +80,8 @@ pub struct Explanation {
     pub needs_sign_in: Vec<Email>,
     /// The messages that were sent about it, newest first.
     pub told: Vec<MessageExplanation>,
+    /// What the caller may do.
+    pub you: YourPart,
     pub expires_at: Timestamp,
     /// Time of the next reminder or escalation.
     pub next_notice_at: Option<Timestamp>,
@@ -116,25 +116,6 @@ pub struct PersonExplanation {
     pub away_until: Option<Timestamp>,
     /// Their stand-in during the absence.
     pub delegate: Option<Email>,
-}
-
-/// A message about the request, with its delivery.
-#[derive(Debug, Serialize)]
-pub struct MessageExplanation {
-    pub delivery: DeliveryId,
-    /// Name of the endpoint.
-    pub endpoint: String,
-    /// The kind of event.
-    pub event: String,
-    pub state: DeliveryState,
-    /// Attempts made.
-    pub attempts: u32,
-    /// The last error.
-    pub error: Option<String>,
-    /// When the delivery was created.
-    pub at: Timestamp,
-    /// The recorded uses of its links, by slot.
-    pub links: Vec<LinkUses>,
 }
 
 impl Hub {
@@ -187,7 +168,7 @@ impl Hub {
             reason,
             findings: if visible { judgement.findings } else { Vec::new() },
             unclear: visible && judgement.unclear,
-            slots: slots(session, &request, &roster, now).await?,
+            slots: slots(&request, &roster, &known(session, &request, &roster).await?, now),
             satisfiable,
             needs_sign_in: awaited,
         })
@@ -198,21 +179,27 @@ impl Hub {
     /// # Errors
     /// When there is no such request for the caller.
     pub async fn explain(&self, caller: &Principal, id: RequestId) -> Result<Explanation, HubError> {
-        let request = requests::get(&mut self.store.read().await?, id).await?.ok_or(HubError::NotFound("request"))?;
-        if !self.sees(caller, &request).await? {
-            return Err(HubError::NotFound("request"));
-        }
-        let request = self.settled(request).await?;
+        let request = self.visible(caller, id).await?;
+        Ok(self.explained(caller, &request).await?.explanation)
+    }
+
+    /// Explains a request that the caller may see.
+    pub(super) async fn explained(&self, caller: &Principal, request: &Request) -> Result<Explained, HubError> {
         let (judged, _) = self.rules.judge(&request.terms.procedure.guardrails, request.payload.clone()).await?;
         let session = &mut self.store.read().await?;
         let roster = groups::roster(session, request.terms.groups()).await?;
         let now = self.clock.now();
-        let slots = slots(session, &request, &roster, now).await?;
-        let awaited = awaited(&request, &roster, now);
+        let absent = match caller.person().filter(|_| request.status == Status::Pending) {
+            Some(person) => people::delegators(session, person, now).await?,
+            None => Vec::new(),
+        };
+        let known = known(session, request, &roster).await?;
+        let slots = slots(request, &roster, &known, now);
+        let awaited = awaited(request, &roster, now);
         let decision = request.decision.as_ref();
-        Ok(Explanation {
+        let explanation = Explanation {
             status: request.status,
-            missing: missing(&request, &slots, &roster, &awaited),
+            missing: missing(request, &slots, &roster, &awaited),
             rule: decision.and_then(|decision| decision.rule.clone()),
             asking_rules: match judged.verdict {
                 Ruling::Ask { rules, .. } => rules,
@@ -224,11 +211,23 @@ impl Hub {
             slots,
             undecidable: request.undecidable,
             needs_sign_in: awaited,
-            told: messages_about(session, id).await?,
+            told: messages_about(session, request.id).await?,
+            you: YourPart::of(caller, request, (&roster, &absent), now),
             expires_at: request.expires_at,
             next_notice_at: request.next_notice().filter(|_| request.status == Status::Pending),
-        })
+        };
+        let names = known.into_iter().map(|(email, person)| (email, person.name)).collect();
+        Ok(Explained { explanation, roster, names })
     }
+}
+
+/// An explanation with what it was made from.
+pub(super) struct Explained {
+    pub(super) explanation: Explanation,
+    /// The members of all deciding groups.
+    pub(super) roster: Roster,
+    /// Display names.
+    pub(super) names: BTreeMap<Email, String>,
 }
 
 /// The members by an old sign-in without whom a pending request cannot be approved.
@@ -276,19 +275,19 @@ fn missing(request: &Request, slots: &[SlotExplanation], roster: &Roster, awaite
     format!("nothing: it was {}{how}", request.status.as_str())
 }
 
-async fn slots(
-    session: &mut Session,
-    request: &Request,
-    roster: &Roster,
-    now: Timestamp,
-) -> Result<Vec<SlotExplanation>, HubError> {
+/// What is known of the members of all slots, and of the people whom the request names.
+async fn known(session: &mut Session, request: &Request, roster: &Roster) -> Result<BTreeMap<Email, Person>, HubError> {
+    let members = request.terms.slots.iter().flat_map(|slot| slot.members(roster));
+    let people: BTreeSet<&Email> = members.chain(named(request)).collect();
+    let known = people::known(session, &people).await?;
+    Ok(known.into_iter().map(|person| (person.email.clone(), person)).collect())
+}
+
+fn slots(request: &Request, roster: &Roster, known: &BTreeMap<Email, Person>, now: Timestamp) -> Vec<SlotExplanation> {
     let approvals: Vec<&Vote> = request.live_votes().filter(|vote| vote.choice == Choice::Approve).collect();
     let filled = cover(&request.terms.slots, &approvals, roster);
-    let members: BTreeSet<&Email> = request.terms.slots.iter().flat_map(|slot| slot.members(roster)).collect();
-    let known = people::known(session, &members).await?;
-    let known: BTreeMap<&Email, &Person> = known.iter().map(|person| (&person.email, person)).collect();
     let slots = request.terms.slots.iter().zip(filled);
-    Ok(slots
+    slots
         .map(|(slot, approved)| SlotExplanation {
             group: slot.slot.group.clone(),
             also: slot.also.clone(),
@@ -300,11 +299,11 @@ async fn slots(
                 .into_iter()
                 .map(|person| {
                     let is_fresh = slot.admits_fresh(person, roster, now);
-                    explain_person(request, (person, is_fresh), known.get(person).copied(), now)
+                    explain_person(request, (person, is_fresh), known.get(person), now)
                 })
                 .collect(),
         })
-        .collect())
+        .collect()
 }
 
 fn explain_person(
@@ -334,36 +333,9 @@ fn explain_person(
     }
 }
 
-async fn messages_about(session: &mut Session, id: RequestId) -> Result<Vec<MessageExplanation>, HubError> {
-    let found = deliveries::of_request(session, id, MAX_MESSAGES).await?;
-    let mut links = link_uses(session, id).await?;
-    let mut names: BTreeMap<EndpointId, String> = BTreeMap::new();
-    let mut messages = Vec::new();
-    for delivery in found {
-        let endpoint = match names.get(&delivery.endpoint_id) {
-            Some(name) => name.clone(),
-            None => {
-                let endpoint = endpoints::any_state(session, delivery.endpoint_id).await?;
-                let name = endpoint.map(|endpoint| endpoint.name.to_string()).unwrap_or_default();
-                names.insert(delivery.endpoint_id, name.clone());
-                name
-            }
-        };
-        let last = if matches!(delivery.state, DeliveryState::Delivered | DeliveryState::Accepted) {
-            None
-        } else {
-            deliveries::attempts(session, delivery.id).await?.pop()
-        };
-        messages.push(MessageExplanation {
-            delivery: delivery.id,
-            endpoint,
-            event: delivery.event,
-            state: delivery.state,
-            attempts: delivery.attempts,
-            error: last.and_then(|attempt| attempt.error).or(delivery.end_reason),
-            at: delivery.created_at,
-            links: links.remove(&delivery.id).unwrap_or_default(),
-        });
-    }
-    Ok(messages)
+/// The people whom a request names.
+fn named(request: &Request) -> BTreeSet<&Email> {
+    let requester = [&request.requester.email, &request.requester.acting_for, &request.beneficiary];
+    let voters = request.votes.iter().flat_map(|vote| [Some(&vote.voter), vote.on_behalf_of.as_ref()]);
+    requester.into_iter().map(Option::as_ref).chain(voters).flatten().collect()
 }

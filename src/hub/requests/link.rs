@@ -46,6 +46,9 @@ pub struct LinkDecision {
     pub command: Option<String>,
     /// A shorter window to approve.
     pub duration_seconds: Option<u32>,
+    /// For whom a vote on a request's own page counts, as its form has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seat: Option<String>,
     /// The form's nonce; programs that post JSON need none.
     #[serde(skip)]
     pub nonce: Option<String>,

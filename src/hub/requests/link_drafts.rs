@@ -7,6 +7,7 @@ use super::link::LinkDecision;
 use crate::approval::{Digest, limits};
 use crate::hub::{Hub, HubError, input};
 use crate::identity::digest_of_secret;
+use crate::ids::RequestId;
 use crate::random;
 use crate::store::drafts;
 
@@ -20,10 +21,30 @@ impl Hub {
     /// When the link is not genuine, or a text is too long.
     pub async fn keep_draft(&self, token: &str, decision: &LinkDecision) -> Result<String, HubError> {
         self.check_link(token)?;
+        self.keep_typed(token, decision).await
+    }
+
+    /// Keeps what a person typed into the page of a request, as [`Self::keep_draft`] does.
+    ///
+    /// # Errors
+    /// When a text is too long.
+    pub async fn keep_request_draft(&self, id: RequestId, decision: &LinkDecision) -> Result<String, HubError> {
+        self.keep_typed(&page_of_request(id), decision).await
+    }
+
+    /// What the browser that has this secret typed into the page of that request.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn request_draft(&self, id: RequestId, secret: &str) -> Result<Option<LinkDecision>, HubError> {
+        self.draft_of(&page_of_request(id), secret).await
+    }
+
+    async fn keep_typed(&self, page: &str, decision: &LinkDecision) -> Result<String, HubError> {
         input::optional("/reason", decision.reason.as_ref(), limits::REASON)?;
         input::optional("/command", decision.command.as_ref(), limits::COMMAND)?;
         let body = serde_json::to_string(decision).map_err(|_| HubError::Missing("the text of a draft"))?;
-        let (secret, link, now) = (random::secret_text(), Digest::of(token.as_bytes()), self.clock.now());
+        let (secret, link, now) = (random::secret_text(), Digest::of(page.as_bytes()), self.clock.now());
         let digest = digest_of_secret(&secret);
         self.store
             .write::<_, (), HubError>(move |tx| {
@@ -40,4 +61,9 @@ impl Hub {
         let body = drafts::get(&mut self.store.read().await?, &digest, &link, self.clock.now()).await?;
         Ok(body.and_then(|body| serde_json::from_str(&body).ok()))
     }
+}
+
+/// What a draft of a request's page is kept for. No link's token contains a space.
+fn page_of_request(id: RequestId) -> String {
+    format!("request {id}")
 }

@@ -44,7 +44,8 @@ pub enum Voting {
 }
 
 /// Why a person must sign in before they vote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SignInNeed {
     /// They are not signed in.
     Anonymous,

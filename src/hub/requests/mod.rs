@@ -35,8 +35,11 @@ mod askable;
 mod belonging;
 mod break_glass;
 mod bulk;
+mod comments;
 mod create;
+mod dossier;
 mod explain;
+mod history;
 mod inbox;
 pub(super) mod link;
 mod link_drafts;
@@ -46,9 +49,13 @@ mod link_voting;
 mod list;
 pub(super) mod resolved_link;
 mod revise;
+mod timeline;
+mod told;
+mod try_change;
 mod views;
 mod vote;
 mod wait;
+mod your_part;
 
 pub use wait::MAX_WAIT;
 
@@ -56,14 +63,19 @@ pub use self::ask::{Ask, Asked};
 pub use self::askable::Askable;
 pub use self::break_glass::{GlassInput, ReviewInput};
 pub use self::bulk::{BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, SeenRequest};
-pub use self::explain::{
-    Evaluation, EvaluationOutcome, Explanation, MessageExplanation, PersonExplanation, SlotExplanation,
-};
+pub use self::comments::{CommentInput, REMINDER_PAUSE, Reminded};
+pub use self::dossier::Dossier;
+pub use self::explain::{Evaluation, EvaluationOutcome, Explanation, PersonExplanation, SlotExplanation};
+pub use self::history::{EarlierRequest, History, LastRun};
 pub use self::inbox::{AskedAs, Inbox, InboxItem, SignInReason, Standing, WaitingCount};
 pub use self::link::{CallbackPage, LinkDecision, LinkViewer};
 pub use self::link_views::{LinkUses, Times, run_link_log};
 pub use self::link_voting::{SignInNeed, Voting};
 pub use self::list::ListFilter;
 pub use self::revise::ReviseInput;
+pub use self::timeline::Step;
+pub use self::told::MessageExplanation;
+pub use self::try_change::{ChangeTrial, TryChange};
 pub use self::views::ViewOfRequests;
 pub use self::vote::{CancelInput, VoteInput};
+pub use self::your_part::{Seat, YourPart};

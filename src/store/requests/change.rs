@@ -2,7 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use crate::approval::{Decision, Payload, Request};
+use crate::approval::{Decision, Payload, Request, pattern_digest};
 use crate::ids::RequestId;
 use crate::store::arg::args;
 use crate::store::{Session, StoreError};
@@ -47,8 +47,8 @@ pub async fn revise(
     ];
     session.execute(sql, values).await?;
     let sql = "UPDATE requests SET revision = $1, command = $2, language = $3, context = $4, duration_seconds = $5, digest = $6,
-            terms = $7, change = $8
-        WHERE id = $9 AND status = 'pending'";
+            terms = $7, change = $8, pattern_digest = $9
+        WHERE id = $10 AND status = 'pending'";
     let values = args![
         request.revision,
         &request.payload.command,
@@ -58,6 +58,7 @@ pub async fn revise(
         &request.digest,
         serde_json::to_string(&request.terms).map_err(bad("terms"))?,
         request.change.as_ref().map(serde_json::to_string).transpose().map_err(bad("change"))?,
+        &pattern_digest(request.kind, &request.payload.command),
         &request.id,
     ];
     session.execute(sql, values).await?;

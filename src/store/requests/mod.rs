@@ -1,10 +1,12 @@
 //! Requests: their rows, and what belongs to them.
 
+mod alike;
 mod change;
 pub mod inbox;
 mod lines;
 mod list;
 
+pub use alike::{Earlier, EarlierText, alike, remind, reminded_at, texts};
 pub use change::{end, notice, revise, set_successor, set_undecidable};
 pub use lines::{Line, Lines, Place, lines};
 pub use list::{Filter, Page, Source, backlog, ended, page, waiting};
@@ -19,7 +21,7 @@ use super::arg::{Arg, args};
 use super::bulk::Bulk;
 use super::codec::unwire;
 use super::{Session, StoreError, executions, grants, reviews, votes};
-use crate::approval::{Kind, Method, Payload, Progress, Request, Requester, Status};
+use crate::approval::{Kind, Method, Payload, Progress, Request, Requester, Status, pattern_digest};
 use crate::ids::RequestId;
 use crate::time::Timestamp;
 
@@ -64,8 +66,8 @@ static REQUESTS: Bulk = Bulk::new(
     1,
     "INSERT INTO requests (id, revision, kind, resource, command, language, context, duration_seconds, digest,
         requester_email, requester_name, requester_groups, reason, labels, status, created_at, expires_at, terms,
-        asked_by, acting_for, beneficiary, supersedes, decided_at, decision, notice_at)",
-    25,
+        asked_by, acting_for, beneficiary, supersedes, decided_at, decision, notice_at, pattern_digest)",
+    26,
     "",
 );
 static GROUPS: Bulk = Bulk::new(2, "INSERT INTO request_groups (group_name, request_id, open, expires_at)", 4, "");
@@ -118,6 +120,7 @@ impl NewRequest {
             request.decided_at,
             request.decision.as_ref().map(serde_json::to_string).transpose().map_err(bad("decision"))?,
             request.next_notice().filter(|_| is_pending),
+            &pattern_digest(request.kind, &request.payload.command),
         ];
         let group = |group| args![group, &request.id, i64::from(is_pending), request.expires_at];
         Ok(Self { row, groups: request.terms.groups().into_iter().map(group).collect() })

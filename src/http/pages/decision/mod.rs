@@ -1,21 +1,19 @@
 //! The decision page behind a link: what is requested, by whom and why, and the form to decide. The escaper of all
 //! pages makes invisible characters visible. Text from the requester is separate from the hub's own text.
 
-mod command;
 mod form;
-mod given;
-mod status;
 
 use askama::Template;
 
-use self::command::{ChangeShown, CommandShown, asks};
 use self::form::{Form, FormVoter, NoForm, sign_in_path};
-use self::given::Given;
-use self::status::{DecisionSummary, SlotLine, VoteLine, headline};
 use crate::approval::Detail;
 use crate::channels::redact;
-use crate::channels::text::{Part, duration};
+use crate::channels::text::Part;
+use crate::http::pages::reader::{Reader, TimeLeft};
 use crate::http::pages::shell::Shell;
+use crate::http::pages::shown::{
+    ChangeShown, CommandShown, DecisionSummary, Given, SlotLine, VoteLine, asks, headline,
+};
 use crate::http::pages::time::PageTime;
 use crate::hub::{CallbackPage, RequestView};
 
@@ -59,15 +57,14 @@ pub(in crate::http) struct DecisionPage {
     revision: u32,
     digest: String,
     created_at: PageTime,
-    expires_at: PageTime,
-    time_left: String,
+    left: TimeLeft,
 }
 
 impl DecisionPage {
     /// Makes the page of a link; `error` says why the form was just refused.
-    pub(in crate::http) fn new(token: &str, page: CallbackPage, error: Option<String>) -> Self {
+    pub(in crate::http) fn new(token: &str, page: CallbackPage, error: Option<String>, reader: &Reader) -> Self {
         let (form, no_form) = Form::of(&page);
-        let CallbackPage { request, used_by, detail, now, .. } = page;
+        let CallbackPage { request, used_by, detail, .. } = page;
         let (heading, mood) = headline(request.status);
         Self {
             shell: Shell::plain(),
@@ -93,16 +90,15 @@ impl DecisionPage {
             given: Given::new(&request),
             form,
             slots: request.slots.iter().map(SlotLine::new).collect(),
-            votes: request.votes.iter().map(VoteLine::new).collect(),
+            votes: request.votes.iter().map(|vote| VoteLine::new(vote, reader)).collect(),
             used_by: used_by.filter(|_| request.decision.is_none()).map(|person| person.to_string()),
             no_form,
             sign_in: sign_in_path(token),
             id: request.id.to_string(),
             revision: request.revision,
             digest: request.digest.to_string(),
-            created_at: request.created_at.into(),
-            expires_at: request.expires_at.into(),
-            time_left: duration(request.expires_at.since(now).as_secs()),
+            created_at: reader.time(request.created_at),
+            left: reader.left(request.expires_at),
         }
     }
 

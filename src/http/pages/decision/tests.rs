@@ -10,6 +10,11 @@ use crate::links::Intent;
 use crate::store::groups::NamedMember;
 use crate::time::Timestamp;
 
+fn shown(page: CallbackPage) -> DecisionPage {
+    let reader = Reader::new(&axum::http::HeaderMap::new(), page.now);
+    DecisionPage::new("TOKEN", page, None, &reader)
+}
+
 fn email(text: &str) -> Email {
     text.parse().expect("an address")
 }
@@ -93,7 +98,8 @@ fn request(status: Status) -> RequestView {
         undecidable: false,
         supersedes: None,
         superseded_by: None,
-        url: "https://hub.example.com/v1/requests/x".to_owned(),
+        comment: None,
+        url: "https://hub.example.com/requests/x".to_owned(),
     }
 }
 
@@ -119,7 +125,7 @@ fn vote() -> VoteView {
 fn pages_look_as_they_did_and_text_stays_text() {
     for (name, status) in [("pending", Status::Pending), ("approved", Status::Approved), ("rejected", Status::Rejected)]
     {
-        let mut page = DecisionPage::new("TOKEN", page(status), None);
+        let mut page = shown(page(status));
         page.shell.style = "/assets/style.css".to_owned();
         page.shell.script = "/assets/script.js".to_owned();
         let html = page.render().expect("renders");
@@ -142,7 +148,7 @@ fn a_change_shows_what_is_different() {
         reason: Some("<b>not all</b>".to_owned()),
         diff: "-delete from carts\n+delete from carts where old <script>\u{202e}".to_owned(),
     });
-    let mut page = DecisionPage::new("TOKEN", page, None);
+    let mut page = shown(page);
     page.shell.style = "/assets/style.css".to_owned();
     page.shell.script = "/assets/script.js".to_owned();
     let html = page.render().expect("renders");
@@ -157,7 +163,7 @@ fn the_page_lists_what_messages_hide() {
         let mut page = page(Status::Pending);
         page.request.command = "PGPASSWORD=hunter2 psql".to_owned();
         page.detail = detail;
-        let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+        let html = shown(page).render().expect("renders");
         assert!(html.contains("hunter2"));
         assert_eq!(html.contains("password or other named secret (command)"), is_listed, "{detail:?}");
     }
@@ -186,7 +192,7 @@ fn the_hubs_own_rows_contain_no_text_of_the_requester() {
     page.request.labels = [("Approved by".to_owned(), "Sam Okafor".to_owned())].into();
     page.request.context = Some(serde_json::json!({"ticket": "OPS-1"}));
     page.request.reason = Some("because of OPS-1".to_owned());
-    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    let html = shown(page).render().expect("renders");
     let (before, inside) = given(&html);
     for (row, person) in [("Requested by", "bot"), ("Acting for", "nora"), ("Beneficiary", "olga")] {
         assert!(before.contains(&format!("<dt>{row}</dt><dd><b>{person}@example.com</b></dd>")), "{row}: {before}");
@@ -213,7 +219,7 @@ fn blanks_do_not_push_text_out_of_sight() {
         reason: Some(format!("a{}b", "\n".repeat(80))),
         diff: format!("+a{}", "\n+".repeat(110)),
     });
-    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    let html = shown(page).render().expect("renders");
     for mark in ["⏎ ×200", "·×400", "⏎ ×59", "·×70", "·×90", "⏎ ×79", "⏎ ×110"] {
         assert!(html.contains(&format!("{mark}</span>")), "{mark}: {html}");
     }
@@ -230,7 +236,7 @@ fn blanks_do_not_push_text_out_of_sight() {
 fn the_pages_own_marks_are_not_escaped() {
     let mut page = page(Status::Pending);
     page.request.command = "a\u{200b}b\nc\u{202e}\u{202e}".to_owned();
-    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    let html = shown(page).render().expect("renders");
     assert!(html.contains("This command contains 3 invisible characters, marked on lines 1, 2."), "{html}");
     assert!(html.contains("⟨U+202E⟩×2") && !html.contains("U+27E8"), "{html}");
 }
@@ -239,7 +245,7 @@ fn the_pages_own_marks_are_not_escaped() {
 fn a_group_without_members_says_what_to_do() {
     let mut page = page(Status::Pending);
     page.voting = by_name(Vec::new());
-    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    let html = shown(page).render().expect("renders");
     assert!(!html.contains("<form") && !html.contains("<select"), "nobody can send it");
     assert!(html.contains("dba has no member who may") && html.contains("PUT /v1/groups/dba"), "{html}");
 }
@@ -248,7 +254,7 @@ fn a_group_without_members_says_what_to_do() {
 fn who_signed_in_is_who_votes_and_no_names_are_offered() {
     let mut page = page(Status::Pending);
     page.voting = Voting::SignedIn { person: erik(), nonce: "NONCE".to_owned() };
-    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    let html = shown(page).render().expect("renders");
     assert!(!html.contains("<select") && html.contains("(erik@example.com)") && html.contains("Not you?"), "{html}");
     assert!(html.contains("href=\"/sign-in?return=%2Fc%2FTOKEN\""), "{html}");
 }
@@ -258,14 +264,14 @@ fn what_was_typed_before_the_sign_in_stays_and_is_not_yet_decided() {
     let mut page = page(Status::Pending);
     page.request.command = "delete from carts".to_owned();
     page.voting = Voting::AfterSignIn { need: SignInNeed::Anonymous, nonce: "NONCE".to_owned() };
-    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    let html = shown(page).render().expect("renders");
     assert!(html.contains("Sign in to approve") && !html.contains("<select"), "{html}");
 
     let mut page = self::page(Status::Pending);
     page.voting = Voting::SignedIn { person: erik(), nonce: "NONCE".to_owned() };
     let choice = Some(Choice::Reject);
     page.draft = Some(LinkDecision { choice, reason: Some("</textarea>no".to_owned()), ..LinkDecision::default() });
-    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    let html = shown(page).render().expect("renders");
     assert!(html.contains("Not decided yet.") && html.contains("then press Reject."), "{html}");
     assert!(html.contains("&#60;/textarea&#62;no"), "{html}");
 }
@@ -275,7 +281,7 @@ fn someone_else_is_told_whom_the_link_is_for() {
     let mut page = page(Status::Pending);
     let recipient = Some(email("erik@example.com"));
     page.voting = Voting::NotYou { person: email("olga@example.com"), recipient };
-    let html = DecisionPage::new("TOKEN", page, None).render().expect("renders");
+    let html = shown(page).render().expect("renders");
     assert!(!html.contains("<form") && html.contains("This link was sent to erik@example.com"), "{html}");
     assert!(html.contains("You are signed in as olga@example.com"), "{html}");
 }

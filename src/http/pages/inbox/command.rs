@@ -77,7 +77,7 @@ impl Length for ListingLine {
     fn length(&self) -> usize {
         use crate::channels::text::Part;
         let of_part = |part: &Part| match part {
-            Part::Text(text) | Part::RightToLeft(text) => text.chars().count(),
+            Part::Text(text) | Part::Marked(_, text) | Part::RightToLeft(text) => text.chars().count(),
             Part::Hidden(..) | Part::Spaces(_) | Part::Tabs(_) => 8,
         };
         self.parts.iter().map(of_part).sum()

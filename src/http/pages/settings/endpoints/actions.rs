@@ -112,7 +112,7 @@ struct TrialPage {
     id: String,
     name: String,
     event: String,
-    kinds: [&'static str; 23],
+    kinds: [&'static str; 24],
     mood: &'static str,
     says: String,
     more: Vec<String>,

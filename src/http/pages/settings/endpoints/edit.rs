@@ -31,7 +31,7 @@ struct EndpointForm {
     /// Of the endpoint that is changed.
     known: Option<Known>,
     channel: Option<Channel>,
-    kinds: [&'static str; 23],
+    kinds: [&'static str; 24],
     details: [(&'static str, &'static str); 3],
     formats: [(&'static str, &'static str); 2],
     auths: Vec<(&'static str, &'static str)>,

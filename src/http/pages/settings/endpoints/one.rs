@@ -54,7 +54,7 @@ struct EndpointPage {
     /// Each with whether it is chosen.
     states: Vec<(&'static str, bool)>,
     events: Vec<(&'static str, bool)>,
-    kinds: [&'static str; 23],
+    kinds: [&'static str; 24],
     is_off: bool,
     is_paused: bool,
     signs: bool,

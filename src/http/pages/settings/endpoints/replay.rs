@@ -37,7 +37,7 @@ struct ReplayPage {
     name: String,
     form: Form,
     states: [&'static str; 6],
-    kinds: [&'static str; 23],
+    kinds: [&'static str; 24],
     /// How many match, once it was counted.
     matched: Option<u64>,
     earlier: Vec<Line>,

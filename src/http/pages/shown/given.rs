@@ -5,16 +5,16 @@ use crate::channels::text::Listing;
 use crate::hub::RequestView;
 
 /// The unverified information from the requester.
-pub(super) struct Given {
+pub(in crate::http::pages) struct Given {
     /// Names and values: the requester's name, the groups that a system claims for them, labels.
-    pub(super) rows: Vec<(Listing, Listing)>,
-    pub(super) reason: Option<Listing>,
+    pub(in crate::http::pages) rows: Vec<(Listing, Listing)>,
+    pub(in crate::http::pages) reason: Option<Listing>,
     /// Formatted JSON.
-    pub(super) context: Option<Listing>,
+    pub(in crate::http::pages) context: Option<Listing>,
 }
 
 impl Given {
-    pub(super) fn new(request: &RequestView) -> Self {
+    pub(in crate::http::pages) fn new(request: &RequestView) -> Self {
         let odd_language = request.language.as_ref().filter(|language| !is_language(language));
         let groups = request.requester.groups.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let own = [
@@ -31,7 +31,12 @@ impl Given {
         }
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    /// The same, for a page that shows the reason elsewhere.
+    pub(in crate::http::pages) fn without_reason(self) -> Self {
+        Self { reason: None, ..self }
+    }
+
+    pub(in crate::http::pages) const fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.reason.is_none() && self.context.is_none()
     }
 }

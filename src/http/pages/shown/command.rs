@@ -2,7 +2,7 @@
 
 use crate::approval::{ChangeRole, PayloadChange};
 use crate::channels::is_language;
-use crate::channels::text::{Listing, duration};
+use crate::channels::text::{Language, Listing, duration};
 use crate::hub::RequestView;
 
 /// Most lines and bytes of a command that fits on a desktop screen.
@@ -11,24 +11,25 @@ const SHORT: (usize, usize) = (24, 1_500);
 const NAMED: usize = 10;
 
 /// The complete command.
-pub(super) struct CommandShown {
-    pub(super) listing: Listing,
+pub(in crate::http::pages) struct CommandShown {
+    pub(in crate::http::pages) listing: Listing,
     /// Its language, if the value is a plain language name.
-    pub(super) language: Option<String>,
+    pub(in crate::http::pages) language: Option<String>,
     /// Says which lines contain invisible characters.
-    pub(super) warning: Option<String>,
+    pub(in crate::http::pages) warning: Option<String>,
 }
 
 /// The change of the last revision.
-pub(super) struct ChangeShown {
-    pub(super) by: String,
-    pub(super) reason: Option<Listing>,
-    pub(super) listing: Listing,
+pub(in crate::http::pages) struct ChangeShown {
+    pub(in crate::http::pages) by: String,
+    pub(in crate::http::pages) reason: Option<Listing>,
+    pub(in crate::http::pages) listing: Listing,
 }
 
 impl CommandShown {
-    pub(super) fn new(request: &RequestView) -> Option<Self> {
+    pub(in crate::http::pages) fn new(request: &RequestView) -> Option<Self> {
         let listing = Some(Listing::of(&request.command)).filter(|_| !request.command.is_empty())?;
+        let listing = listing.coloured(colours(request), &request.command);
         let (lines, count) = listing.hidden();
         let warning = (count > 0).then(|| {
             let characters = if count == 1 { "character" } else { "characters" };
@@ -40,13 +41,13 @@ impl CommandShown {
         Some(Self { listing, language: language(request).map(str::to_owned), warning })
     }
 
-    pub(super) const fn is_short(&self) -> bool {
+    pub(in crate::http::pages) const fn is_short(&self) -> bool {
         self.listing.count <= SHORT.0 && self.listing.bytes <= SHORT.1
     }
 }
 
 impl ChangeShown {
-    pub(super) fn new(change: &PayloadChange) -> Self {
+    pub(in crate::http::pages) fn new(change: &PayloadChange) -> Self {
         let by = change.by.as_ref().map_or_else(|| "a system".to_owned(), ToString::to_string);
         Self {
             by: match change.role {
@@ -55,17 +56,22 @@ impl ChangeShown {
                 ChangeRole::Operator => format!("{by}, an operator of this hub"),
             },
             reason: change.reason.as_deref().map(Listing::of),
-            listing: Listing::of_diff(&change.diff),
+            listing: Listing::of_diff(&change.diff).with_words(),
         }
     }
 }
 
 /// The heading above the command.
-pub(super) fn asks(request: &RequestView) -> String {
+pub(in crate::http::pages) fn asks(request: &RequestView) -> String {
     match request.duration_seconds {
         Some(seconds) => format!("Access for {}", duration(u64::from(seconds))),
         None => "Run this command".to_owned(),
     }
+}
+
+/// The language whose colours the command gets.
+pub(in crate::http::pages) fn colours(request: &RequestView) -> Option<Language> {
+    language(request).and_then(Language::named)
 }
 
 /// The language, if the hub may repeat it as its own text: the requester sets it, and could set any text.
