@@ -24,8 +24,6 @@ pub struct Dossier {
     pub steps: Vec<Step>,
     /// Whether the resource is marked high risk.
     pub high_risk: bool,
-    /// Whether its rejection needs a reason.
-    pub reject_reason_required: bool,
 }
 
 impl Hub {
@@ -46,7 +44,6 @@ impl Hub {
             history,
             steps,
             high_risk: request.terms.procedure.high_risk,
-            reject_reason_required: request.terms.procedure.reject_reason_required,
         })
     }
 

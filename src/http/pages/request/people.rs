@@ -58,6 +58,9 @@ pub(super) fn joined(parts: &[String]) -> String {
 
 /// Why the reader is asked.
 pub(super) fn why_asked(you: &YourPart, names: &Names) -> Option<String> {
+    if you.may_only_reject {
+        return None;
+    }
     let own: Vec<String> =
         you.seats.iter().filter(|seat| seat.on_behalf_of.is_none()).map(|seat| seat.group.to_string()).collect();
     let for_others = you.seats.iter().filter_map(|seat| {
