@@ -92,7 +92,7 @@ on_both! {
         let link = made.expect_page(200).split("<code class=\"secret\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
         let mut erik = Browser::new(&hub);
         erik.open(&link).await.expect_page(200);
-        assert_eq!(erik.submit(&link, &[]).await.location(), "/account");
+        assert_eq!(erik.submit(&link, &[]).await.location(), "/");
         erik.open("/account").await.expect_page(200);
         browser.open(&path).await.expect_page(200);
         browser.does(&format!("{path}/end-sessions"), &[]).await;
