@@ -28,7 +28,8 @@ const SCRIPT: &str = concat!(
     "\"use strict\";\n",
     include_str!("../../assets/js/reader.js"),
     include_str!("../../assets/js/settings.js"),
-    include_str!("../../assets/js/ask.js")
+    include_str!("../../assets/js/ask.js"),
+    include_str!("../../assets/js/account.js")
 );
 
 /// A file under `/assets/`. Its name contains a digest of the text, so that browsers may cache it indefinitely.

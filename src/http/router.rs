@@ -130,7 +130,7 @@ fn sign_in() -> Vec<Route> {
 
 /// Pages on which people look for requests and for access, and ask.
 fn lists() -> Vec<Route> {
-    use pages::{ask, requests};
+    use pages::{access, analytics, ask, requests};
 
     let (get, post) = (MethodFilter::GET, MethodFilter::POST);
     vec![
@@ -139,6 +139,9 @@ fn lists() -> Vec<Route> {
         route(get, "/ask", Access::Page(Right::Ask), ask::show),
         route(post, "/ask", Access::Page(Right::Ask), ask::send),
         route(post, "/ask/check", Access::Page(Right::Ask), ask::check_part),
+        route(get, "/access", Access::Session, access::show),
+        route(get, "/analytics", Access::Page(Right::ReadAnalytics), analytics::show),
+        route(post, "/access/{id}/end", Access::Page(Right::Revoke), access::end),
     ]
 }
 

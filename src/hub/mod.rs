@@ -57,7 +57,10 @@ pub use identity::{
     Workloads,
 };
 pub use input::{IdempotencyKey, KeyedCall};
-pub use lifecycle::{Access, ClaimInput, ClaimedAction, GrantFilter, HeartbeatInput, Lease, ResultInput, run_timer};
+pub use lifecycle::{
+    Access, AccessLine, AccessOverview, ClaimInput, ClaimedAction, GrantFilter, HeartbeatInput, Lease, ResultInput,
+    run_timer,
+};
 pub use overview::{SettingsOverview, Trouble, TroubledEndpoint};
 pub use page::Page;
 pub use replicas::run_key_check;

@@ -34,6 +34,10 @@ pub struct Filter {
     pub resource: Option<ResourceName>,
     pub requester: Option<Email>,
     pub status: Option<GrantStatus>,
+    /// Whether it is scheduled or active.
+    pub open: Option<bool>,
+    /// Not those of this person.
+    pub without: Option<Email>,
 }
 
 /// Adds a grant, or updates it.
@@ -134,6 +138,16 @@ pub async fn page(
         wanted.push(value);
         conditions.push_str(&format!(" AND {column} = ${}", wanted.len() + 2));
     }
+    if let Some(person) = &filter.without {
+        wanted.push(Arg::from(person));
+        conditions.push_str(&format!(" AND requester <> ${}", wanted.len() + 2));
+    }
+    // An open one has a next step that is due.
+    conditions.push_str(match filter.open {
+        Some(true) => " AND due_at IS NOT NULL",
+        Some(false) => " AND due_at IS NULL",
+        None => "",
+    });
     let sql = format!("SELECT {COLUMNS} FROM grants WHERE {conditions} ORDER BY id DESC LIMIT $2");
     let values = |before: &String, left| [args![before, left], wanted.clone()].concat();
     let listing = Listing { values, position: |row: &Row| row.id.clone(), read: Row::into_grant };

@@ -316,7 +316,7 @@ async fn codes_cannot_be_guessed() {
         assert!(page.expect_page(404).contains("no device shows this code"), "{}", page.text);
     }
     let right = browser.send(guess(&waiting.user_code)).await;
-    assert!(right.expect_page(429).contains("too many failed attempts"), "{}", right.text);
+    assert!(right.expect_page(429).contains("Too many failed attempts"), "{}", right.text);
     // Another address of the same person is not held up.
     browser.open(&format!("/device?code={}", waiting.user_code)).await.expect_page(200);
 }

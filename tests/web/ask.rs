@@ -148,6 +148,7 @@ on_both! {
         let page = refused.expect_page(422);
         let kept = "update t\tset a = &#39;\u{202e}⟨&#39;;&#60;/textarea&#62;&#60;script&#62;x&#60;/script&#62;</textarea>";
         assert!(page.contains(kept), "{page}");
+        assert!(page.contains("not show in the field: line 1."), "{page}");
         assert!(page.contains("value=\"FIN-2304\"") && page.contains(&format!("value=\"{key}\"")), "{page}");
         assert_eq!(requests(&hub).await.len(), 0);
     }

@@ -1,5 +1,7 @@
 //! The web app: what its pages show and do is what the API shows and does.
 
+mod access;
+mod account;
 mod ask;
 mod inbox;
 mod request;

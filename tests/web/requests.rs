@@ -254,7 +254,7 @@ on_both! {
         let page = page.expect_page(200);
         assert!(!page.contains("<script>alert") && !page.contains('\u{202e}') && !page.contains('\u{200b}'), "{page}");
         assert!(page.contains("&#60;script&#62;alert(1)&#60;/script&#62;⟨U+202E⟩⟨U+200B⟩"), "{page}");
-        assert!(page.contains("3 more lines") && page.contains("more on its page"), "{page}");
+        assert!(page.contains("4 lines") && page.contains("more on its page"), "{page}");
         assert!(page.len() < 12_000, "a long command is cut: {}", page.len());
     }
 }

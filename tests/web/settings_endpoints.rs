@@ -171,7 +171,7 @@ on_both! {
         assert_eq!(endpoint(&hub, &path).await["link_generation"], 1);
         open(&mut browser).await;
         assert_eq!(browser.does(&format!("{path}/delete"), &[]).await, "/settings/endpoints");
-        assert_eq!(browser.open(&path).await.expect_page(404).matches("<h1>That did not work").count(), 1);
+        assert_eq!(browser.open(&path).await.expect_page(404).matches("<h1>There is no such thing").count(), 1);
         assert_eq!(hub.audited("endpoint.").await, [
             "endpoint.created", "endpoint.paused", "endpoint.resumed", "endpoint.tested", "endpoint.tested", "endpoint.secret_rotated",
             "endpoint.links_rotated", "endpoint.deleted",

@@ -35,6 +35,7 @@ pub(in crate::http) struct List {
     resource: Option<ResourceName>,
     requester: Option<Email>,
     status: Option<GrantStatus>,
+    open: Option<bool>,
     limit: Option<u32>,
     cursor: Option<String>,
 }
@@ -43,9 +44,9 @@ pub(in crate::http) struct List {
 pub(in crate::http) async fn list(
     State(app): State<App>,
     Caller(caller): Caller,
-    Params(List { resource, requester, status, limit, cursor }): Params<List>,
+    Params(List { resource, requester, status, open, limit, cursor }): Params<List>,
 ) -> Answer<Json<Page<GrantView>>> {
-    let (filter, paging) = (GrantFilter { resource, requester, status }, Paging { limit, cursor });
+    let (filter, paging) = (GrantFilter { resource, requester, status, open }, Paging { limit, cursor });
     Ok(Json(app.hub.grants(&caller, filter, paging.limit()?, paging.cursor.as_deref()).await?))
 }
 

@@ -11,7 +11,6 @@ use super::problem_page;
 use super::sign_in::redirect;
 use super::time::PageTime;
 use super::viewer::{PostedForm, Viewer};
-use crate::approval::GroupName;
 use crate::http::pages::shell::{Place, Shell};
 use crate::http::{App, Problem, cookies};
 use crate::hub::{HubError, SessionView};
@@ -21,10 +20,14 @@ use crate::identity::{Scope, SessionKind, SignInMethod};
 #[template(path = "pages/account.html")]
 struct AccountPage {
     shell: Shell,
-    person: String,
+    /// The display name.
+    name: String,
+    /// The address, if the name is another.
+    address: Option<String>,
     how: &'static str,
     rights: Vec<&'static str>,
-    groups: Vec<String>,
+    /// With whether the membership is by a sign-in that is too old.
+    groups: Vec<(String, bool)>,
     sessions: Vec<SessionLine>,
     nonce: String,
 }
@@ -124,19 +127,19 @@ async fn account_page(app: &App, viewer: &Viewer) -> Result<AccountPage, HubErro
     let own = &*viewer.session;
     let sessions = app.hub.sessions_of(own).await?;
     let groups = app.hub.groups_of(&own.person).await?;
+    let shell = Shell::of(app, viewer, Place::Account).await?;
+    let address = own.person.to_string();
+    let name = shell.navigation.as_ref().map_or_else(|| address.clone(), |navigation| navigation.name.clone());
     Ok(AccountPage {
-        shell: Shell::of(app, viewer, Place::Account).await?,
-        person: own.person.to_string(),
+        shell,
+        address: Some(address).filter(|address| *address != name),
+        name,
         how: how(own.method),
         rights: own.scopes.iter().copied().map(right).collect(),
-        groups: groups.into_iter().map(|(group, is_fresh)| named(&group, is_fresh)).collect(),
+        groups: groups.into_iter().map(|(group, is_fresh)| (group.to_string(), !is_fresh)).collect(),
         sessions: sessions.into_iter().map(|view| SessionLine::new(view, viewer)).collect(),
         nonce: app.hub.session_nonce(own),
     })
-}
-
-fn named(group: &GroupName, is_fresh: bool) -> String {
-    if is_fresh { group.to_string() } else { format!("{group} (sign in again to vote)") }
 }
 
 /// `POST /account/sessions`: ends one session, or all others.

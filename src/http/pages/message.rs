@@ -17,6 +17,8 @@ pub(in crate::http) struct MessagePage {
     heading: String,
     text: String,
     back: Option<Back>,
+    /// For a problem: its code.
+    code: Option<&'static str>,
 }
 
 /// A link onwards.
@@ -28,7 +30,7 @@ pub(in crate::http) struct Back {
 
 impl MessagePage {
     pub(in crate::http) fn new(heading: &str, text: &str, back: Option<Back>) -> Self {
-        Self { shell: Shell::plain(), heading: heading.to_owned(), text: text.to_owned(), back }
+        Self { shell: Shell::plain(), heading: heading.to_owned(), text: text.to_owned(), back, code: None }
     }
 }
 
@@ -49,12 +51,36 @@ pub(in crate::http) fn no_such_page(problem: &Problem) -> Response {
 
 /// A problem as a page, with its status and code.
 pub(in crate::http) fn problem_page(problem: &Problem) -> Response {
-    let heading = if problem.code() == Code::RateLimited { "Too many calls" } else { "That did not work" };
-    let page = MessagePage::new(heading, problem.detail(), None);
+    let (heading, back) = onwards(problem.code());
+    let text = sentence(problem.detail());
+    let page = MessagePage { code: Some(problem.code().as_str()), ..MessagePage::new(heading, &text, Some(back)) };
     let mut response = page_response(problem.status(), &page);
     response.extensions_mut().insert(problem.code());
     if let Some(seconds) = problem.retries_after() {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
     response
+}
+
+/// What happened, and the way on.
+fn onwards(code: Code) -> (&'static str, Back) {
+    let start = Back { label: "Go to the start", path: "/".to_owned() };
+    match code {
+        Code::RateLimited => ("Too many calls", start),
+        Code::NotFound => ("There is no such thing, or you may not see it", start),
+        Code::Forbidden => ("You may not do this", Back { label: "See what you may do", path: "/account".to_owned() }),
+        Code::MembershipStale | Code::SignInStale => {
+            ("Sign in again first", Back { label: "Sign in", path: "/sign-in".to_owned() })
+        }
+        Code::StorageUnavailable | Code::Stopping | Code::Busy => ("The hub cannot do this right now", start),
+        _ => ("That did not work", start),
+    }
+}
+
+/// A problem's words as a sentence.
+fn sentence(detail: &str) -> String {
+    let mut characters = detail.chars();
+    let text: String =
+        characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default();
+    if text.ends_with(['.', '?', '!']) { text } else { format!("{text}.") }
 }

@@ -1,7 +1,9 @@
 //! HTML pages, a file or folder for each. They work on phones, by keyboard and without JavaScript, with light and dark
 //! colours. Their templates are in `templates/pages/`, under the same names.
 
+pub(super) mod access;
 pub(super) mod account;
+pub(super) mod analytics;
 pub(super) mod ask;
 mod decision;
 pub(super) mod device;

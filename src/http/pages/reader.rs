@@ -77,10 +77,16 @@ impl Reader {
 
     /// The beginning of a day, written as `2026-11-28`.
     pub(super) fn start_of_day(&self, day: &str) -> Option<Timestamp> {
-        // The parser would read the day of a time, too.
-        let day: jiff::civil::Date = Some(day).filter(|day| day.len() == 10)?.parse().ok()?;
-        let start = day.to_zoned(self.zone.clone()).ok()?;
-        start.timestamp().to_string().parse().ok()
+        self.midnight(civil(day)?)
+    }
+
+    /// The end of a day, which is the beginning of the next one.
+    pub(super) fn end_of_day(&self, day: &str) -> Option<Timestamp> {
+        self.midnight(civil(day)?.tomorrow().ok()?)
+    }
+
+    fn midnight(&self, day: jiff::civil::Date) -> Option<Timestamp> {
+        day.to_zoned(self.zone.clone()).ok()?.timestamp().to_string().parse().ok()
     }
 
     /// The day that was `days` ago, as an address has it.
@@ -92,6 +98,12 @@ impl Reader {
     fn zoned(&self, at: Timestamp) -> jiff::Zoned {
         at.in_zone(&self.zone)
     }
+}
+
+/// Reads `2026-11-28`.
+fn civil(day: &str) -> Option<jiff::civil::Date> {
+    // The parser would read the day of a time, too.
+    Some(day).filter(|day| day.len() == 10)?.parse().ok()
 }
 
 /// The time until a deadline.
@@ -170,6 +182,7 @@ mod tests {
         for wrong in ["", "2026-11-31", "2026-11-28T00", "yesterday", "0000-01-01"] {
             assert_eq!(berlin.start_of_day(wrong), None, "{wrong}");
         }
+        assert_eq!(berlin.end_of_day("2026-11-28"), "2026-11-28T23:00:00Z".parse().ok());
         assert_eq!(berlin.day_before(7), "2026-11-21");
     }
 

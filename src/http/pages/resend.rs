@@ -1,6 +1,7 @@
 //! A form that was sent in vain because the session had ended: shown again, with a button, so that nothing typed is lost.
 
 use askama::Template;
+use askama::filters::Safe;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -11,6 +12,7 @@ use super::message::{Back, MessagePage, problem_page};
 use super::posted_form::PostedForm;
 use super::shell::Shell;
 use super::viewer::Viewer;
+use crate::channels::text::exact;
 use crate::http::App;
 use crate::http::extract::read_body;
 use crate::http::form_guard::{is_same_origin, is_shown_same_origin};
@@ -35,6 +37,13 @@ struct ResendPage<'p> {
     /// Where the form goes.
     action: &'p str,
     fields: Vec<(&'p str, &'p str)>,
+}
+
+impl ResendPage<'_> {
+    /// What is sent again is what was typed.
+    fn exact(&self, text: &str) -> Safe<String> {
+        exact(text)
+    }
 }
 
 /// A form with genuine nonce and origin.

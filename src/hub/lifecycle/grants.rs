@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::{Email, GrantStatus, ResourceName};
+use crate::approval::{Email, Grant, GrantStatus, ResourceName};
 use crate::hub::access::{require_filter, require_resource};
 use crate::hub::page::parse_cursor;
 use crate::hub::view::GrantView;
 use crate::hub::{Hub, HubError, Page, require};
 use crate::identity::{Principal, Right, Scope};
-use crate::ids::GrantId;
-use crate::store::grants;
+use crate::ids::{GrantId, RequestId};
+use crate::store::{grants, requests};
 
 /// The answer to an access check.
 #[derive(Debug, Serialize)]
@@ -27,6 +27,31 @@ pub struct GrantFilter {
     pub resource: Option<ResourceName>,
     pub requester: Option<Email>,
     pub status: Option<GrantStatus>,
+    /// Whether it is scheduled or active.
+    pub open: Option<bool>,
+}
+
+/// Access as a page shows it: the grant, with what its request says.
+#[derive(Debug)]
+pub struct AccessLine {
+    pub grant: GrantView,
+    pub command: String,
+    pub reason: Option<String>,
+    /// Who approved it.
+    pub approved_by: Vec<Email>,
+}
+
+/// The access that a person has, and may see.
+#[derive(Debug)]
+pub struct AccessOverview {
+    /// The person's own, the first to end first.
+    pub own: Vec<AccessLine>,
+    /// That of others, likewise; none for people who may not read it.
+    pub others: Option<Vec<AccessLine>>,
+    /// Whether there is more than is listed.
+    pub more: bool,
+    /// What has ended, newest first.
+    pub ended: Page<AccessLine>,
 }
 
 impl Hub {
@@ -68,10 +93,53 @@ impl Hub {
         check_person(caller, filter.requester.as_ref())?;
         require_filter(caller, filter.resource.as_ref())?;
         let before = cursor.map(parse_cursor).transpose()?;
-        let GrantFilter { resource, requester, status } = filter;
-        let filter = grants::Filter { resource, requester, status };
+        let GrantFilter { resource, requester, status, open } = filter;
+        let filter = grants::Filter { resource, requester, status, open, without: None };
         let found = grants::page(&mut self.store.read().await?, &filter, before, limit + 1).await?;
         Ok(Page::cut(found, limit, |grant| grant.id.to_string()).map(GrantView::from))
+    }
+
+    /// The access of the caller's person, and that of others if the caller may read it: four statements.
+    ///
+    /// # Errors
+    /// When the caller is no person, or the cursor is invalid.
+    pub async fn access_overview(
+        &self,
+        caller: &Principal,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<AccessOverview, HubError> {
+        let nobody = || HubError::Forbidden("this needs a person's token or session".to_owned());
+        let person = caller.person().ok_or_else(nobody)?;
+        let before = cursor.map(parse_cursor).transpose()?;
+        let reads_all = caller.has(Scope::Auditor) && !caller.is_limited();
+        let session = &mut self.store.read().await?;
+        let of =
+            |requester, open, without| grants::Filter { requester, open: Some(open), without, ..Default::default() };
+        let own = grants::page(session, &of(Some(person.clone()), true, None), None, limit + 1).await?;
+        let others = if reads_all {
+            grants::page(session, &of(None, true, Some(person.clone())), None, limit + 1).await?
+        } else {
+            Vec::new()
+        };
+        let whose = (!reads_all).then(|| person.clone());
+        let ended = grants::page(session, &of(whose, false, None), before, limit + 1).await?;
+        let ended = Page::cut(ended, limit, |grant| grant.id.to_string());
+        let asked: Vec<RequestId> = own.iter().chain(&others).chain(&ended.items).map(|grant| grant.request).collect();
+        let said = requests::said(session, &asked).await?;
+        let more = own.len().max(others.len()) > limit as usize;
+        let line = |grant: Grant| {
+            let said = said.get(&grant.request).cloned().unwrap_or_default();
+            let approved_by = said.decision.map(|decision| decision.by).unwrap_or_default();
+            AccessLine { grant: GrantView::from(grant), command: said.command, reason: said.reason, approved_by }
+        };
+        let open = |found: Vec<Grant>| {
+            let mut lines: Vec<AccessLine> = found.into_iter().take(limit as usize).map(&line).collect();
+            lines.sort_by_key(|line| line.grant.ends_at);
+            lines
+        };
+        let (own, others) = (open(own), open(others));
+        Ok(AccessOverview { own, others: reads_all.then_some(others), more, ended: ended.map(line) })
     }
 
     /// Returns one grant.

@@ -48,5 +48,5 @@ pub(super) mod transition;
 
 pub(super) use self::announce::{announce, announce_shown, shown};
 pub use self::executions::{ClaimInput, ClaimedAction, HeartbeatInput, Lease, ResultInput};
-pub use self::grants::{Access, GrantFilter};
+pub use self::grants::{Access, AccessLine, AccessOverview, GrantFilter};
 pub use self::timer::run_timer;

@@ -5,11 +5,13 @@ mod change;
 pub mod inbox;
 mod lines;
 mod list;
+mod said;
 
 pub use alike::{Earlier, EarlierText, alike, remind, reminded_at, texts};
 pub use change::{end, notice, revise, set_successor, set_undecidable};
 pub use lines::{Line, Lines, Place, lines};
 pub use list::{Filter, Page, Source, backlog, ended, page, waiting};
+pub use said::{Said, said};
 
 use std::collections::HashMap;
 use std::error::Error;

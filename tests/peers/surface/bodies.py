@@ -77,7 +77,7 @@ JSON = {
     "POST /v1/requests/{id}/revoke": REASON, "POST /v1/grants/{id}/revoke": REASON,
     "PUT /v1/people/{email}/chat-identities": record("identities", identities=many(record("provider team user", provider=TEXT, team=TEXT,
                                                                                            user=TEXT))),
-    "POST /v1/me/chat-identities": record("code", code=TEXT),
+    "POST /v1/me/chat-identities": record("code", code=TEXT), "PUT /v1/me/views/{name}": record("query", query=TEXT),
     "POST /v1/apply": record(groups=named(GROUP_INPUT), people=named(PERSON_INPUT), resources=named(RESOURCE_INPUT),
                              endpoints=many(ENDPOINT), templates=many(record("channel event template", channel=CHANNEL, event=TEXT,
                                                                               template=TEXT, endpoint=TEXT, resource=RESOURCE))),
@@ -102,11 +102,15 @@ JSON = {
     "POST /scim/v2/Bulk": ANY, "POST /scim/v2/.search": ANY,
 }
 NONCE = {"nonce": TEXT}
+ASK_FORM = record(do=TEXT, key=TEXT, resource=RESOURCE, kind=TEXT, command=TEXT, language=TEXT, reason=TEXT, length=TEXT, unit=TEXT, timeout=TEXT,
+                  beneficiary=PERSON, labels=TEXT, rest=TEXT, earlier=TEXT, replaces=TEXT, **NONCE)
 FORMS = {
     "POST /sign-in/token": record(token=TEXT, **{"return": TEXT}, **NONCE), "POST /sign-in/link/{secret}": record(person=PERSON, **NONCE),
     "POST /sign-out": record(**NONCE), "POST /account/sessions": record(session=TEXT, **NONCE),
     "POST /sign-in/backchannel-logout": record(logout_token=TEXT),
     "POST /v1/slack/interactions": record(payload=TEXT), "POST /v1/slack/commands": record(command=TEXT, text=TEXT, user_id=TEXT),
+    "POST /requests/views": record(query=TEXT, name=TEXT, delete=TEXT, **NONCE), "POST /access/{id}/end": record(reason=TEXT, **NONCE),
+    "POST /ask": ASK_FORM, "POST /ask/check": ASK_FORM,
     "POST /device": record(code=TEXT, decision={"enum": ["confirm", "deny"]}, **NONCE),
     "POST /v1/device/authorize": record(client_id=TEXT, device_name=TEXT, scope=TEXT),
     "POST /v1/device/token": record(grant_type={"anyOf": [{"enum": ["urn:ietf:params:oauth:grant-type:device_code"]}, TEXT]},
@@ -123,7 +127,11 @@ QUERIES = {
     "GET /v1/requests": dict(status=TEXT, resource=RESOURCE, requester=PERSON, kind=TEXT, group=GROUP, approver=PERSON,
                              waiting_for=PERSON, **PERIOD, **PAGE),
     "GET /v1/requests/{id}/audit": PAGE, "GET /v1/audit": dict(request=TEXT, action=TEXT, person=PERSON, **PERIOD, **PAGE),
-    "GET /v1/access": dict(resource=RESOURCE, requester=PERSON), "GET /v1/grants": dict(resource=RESOURCE, requester=PERSON, status=TEXT, **PAGE),
+    "GET /v1/access": dict(resource=RESOURCE, requester=PERSON), "GET /v1/grants": dict(resource=RESOURCE, requester=PERSON, status=TEXT, open=FLAG, **PAGE),
+    "GET /requests": dict(status=TEXT, resource=RESOURCE, requester=PERSON, kind=TEXT, group=GROUP, approver=PERSON, waiting_for=PERSON, newer=TEXT,
+                          cursor=TEXT, **PERIOD),
+    "GET /ask": dict(resource=RESOURCE, like=TEXT, extends=TEXT), "GET /access": dict(cursor=TEXT), "GET /v1/me/resources": PAGE,
+    "GET /analytics": dict(period=TEXT, resource=RESOURCE, **PERIOD),
     "GET /v1/groups": PAGE, "GET /v1/people": PAGE, "GET /v1/resources": PAGE, "GET /v1/endpoints": PAGE, "GET /v1/tokens": PAGE,
     "POST /v1/apply": dict(dry_run=FLAG), "GET /v1/templates": PAGE, "PUT /v1/templates/{channel}/{event}": dict(endpoint=TEXT, resource=RESOURCE),
     "GET /v1/templates/{channel}/{event}": dict(endpoint=TEXT, resource=RESOURCE),

@@ -20,7 +20,7 @@ use super::shell::{Place, Shell};
 use super::sign_in::redirect;
 use super::viewer::{PostedForm, Viewer};
 use crate::approval::Status;
-use crate::channels::text::{Part, exact};
+use crate::channels::text::{Listing, Part, exact};
 use crate::codes::Code;
 use crate::http::App;
 use crate::hub::{Askable, HubError, IdempotencyKey, RequestView};
@@ -29,6 +29,8 @@ use crate::random;
 
 /// Most resources in the list; with more, the name is typed.
 const LISTED: u32 = 500;
+/// Most lines that a sentence names.
+const NAMED: usize = 10;
 
 #[derive(Template)]
 #[template(path = "pages/ask.html")]
@@ -321,6 +323,22 @@ impl AskPage {
             (value, brief(u64::from(*seconds)), is_chosen)
         };
         TIMEOUTS.iter().map(line).collect()
+    }
+
+    /// How much of the command does not show in its field, and on which lines.
+    fn hidden(&self) -> Option<String> {
+        let listing = Listing::of(&self.typed.command);
+        let (lines, count) = listing.hidden();
+        let named = lines.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let more = if lines.len() > NAMED { " and more" } else { "" };
+        (count > 0).then(|| {
+            let what = if count == 1 {
+                "1 character of this command does"
+            } else {
+                &format!("{count} characters of this command do")
+            };
+            format!("{what} not show in the field: line {named}{more}.")
+        })
     }
 
     /// The usual time to decide.

@@ -12,6 +12,7 @@ use super::layout::page_response;
 use super::message::{Back, MessagePage};
 use super::problem_page;
 use super::time::PageTime;
+use super::viewer::Viewer;
 use crate::codes::Code;
 use crate::http::client_address::ClientAddress;
 use crate::http::extract::read_body;
@@ -52,18 +53,18 @@ struct DevicePage {
 /// `GET /device`. Changes nothing, also with a code: links are opened by scanners, and sent by strangers.
 pub(in crate::http) async fn show(
     State(app): State<App>,
-    Extension(own): Extension<Arc<Session>>,
+    viewer: Viewer,
     client: Option<Extension<ClientAddress>>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let client = client.map(|Extension(client)| client);
+    let (own, client) = (&viewer.session, client.map(|Extension(client)| client));
     let mut pairs = url::form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
     let code = pairs.find(|(name, _)| name == "code").map(|(_, value)| value.into_owned());
     match code.as_deref().map(str::trim) {
-        None | Some("") => code_page(&own, StatusCode::OK, None, ""),
+        None | Some("") => code_page(own, StatusCode::OK, None, ""),
         Some(typed) => match found(&app, client.as_ref(), typed).await {
-            Ok((code, device)) => page_response(StatusCode::OK, &DevicePage::new(&app, &own, &code, device)),
-            Err(problem) => refused(&own, &problem, typed),
+            Ok((code, device)) => page_response(StatusCode::OK, &DevicePage::new(&app, &viewer, &code, device)),
+            Err(problem) => refused(own, &problem, typed),
         },
     }
 }
@@ -147,7 +148,8 @@ fn bound_to(session: &Session, code: &UserCode) -> String {
 }
 
 impl DevicePage {
-    fn new(app: &App, own: &Session, code: &UserCode, authorization: DeviceAuthorization) -> Self {
+    fn new(app: &App, viewer: &Viewer, code: &UserCode, authorization: DeviceAuthorization) -> Self {
+        let own = &viewer.session;
         let device = authorization.device;
         let or = |text: String| if text.trim().is_empty() { "did not say".to_owned() } else { text };
         Self {
@@ -157,8 +159,8 @@ impl DevicePage {
             client: or(device.client),
             name: or(device.name),
             address: or(device.address),
-            created_at: authorization.created_at.into(),
-            expires_at: authorization.expires_at.into(),
+            created_at: viewer.reader.time(authorization.created_at),
+            expires_at: viewer.reader.time(authorization.expires_at),
             nonce: app.hub.form_nonce(&bound_to(own, code)),
         }
     }

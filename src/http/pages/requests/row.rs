@@ -50,18 +50,17 @@ impl Row {
 
 /// The line that stands for the command, and what it leaves out.
 fn what(line: &Line) -> (String, Option<String>) {
-    let first = line.command.lines().find(|text| !text.trim().is_empty()).unwrap_or_default();
-    let more = line.lines.saturating_sub(1);
-    let rest = match more {
-        0 if line.is_clipped => Some("more on its page".to_owned()),
-        0 => None,
-        1 => Some("1 more line".to_owned()),
-        more => Some(format!("{more} more lines")),
+    let parts = line.command.lines().map(str::trim).filter(|text| !text.is_empty());
+    let first = parts.collect::<Vec<_>>().join(" ⏎ ");
+    let rest = match line.lines {
+        1 if line.is_clipped => Some("more on its page".to_owned()),
+        0 | 1 => None,
+        lines => Some(format!("{lines} lines")),
     };
     match line.duration_seconds {
         Some(seconds) if first.is_empty() => (format!("{} of access", brief(seconds.into())), rest),
-        Some(seconds) => (format!("{} of access: {}", brief(seconds.into()), one_line(first)), rest),
-        None => (one_line(first), rest),
+        Some(seconds) => (format!("{} of access: {}", brief(seconds.into()), one_line(&first)), rest),
+        None => (one_line(&first), rest),
     }
 }
 
@@ -98,8 +97,12 @@ fn decided(line: &Line, reader: &Reader, me: &Email) -> String {
         let left = reader.left(line.expires_at);
         return if reader.now >= line.expires_at { "nobody decided".to_owned() } else { format!("{} left", left.text) };
     };
-    let took = brief(at.since(line.created_at).as_secs());
-    let by = |how: &str| format!("{how} {took} by {}", people(decision, me));
+    let seconds = at.since(line.created_at).as_secs();
+    let took = brief(seconds);
+    let by = |how: &str| match seconds {
+        0 => format!("at once by {}", people(decision, me)),
+        _ => format!("{how} {took} by {}", people(decision, me)),
+    };
     match decision.method {
         Method::Timeout => format!("after {took}, nobody decided"),
         Method::Exempt => "at once, needs no approval".to_owned(),
@@ -165,7 +168,7 @@ mod tests {
     fn a_waiting_one_says_how_long_it_may_wait() {
         let row = row(line());
         assert_eq!((row.state, row.decided.as_str()), (("accent", "Waiting"), "18 min left"));
-        assert_eq!((row.what.as_str(), row.rest.as_deref()), ("select 1;\u{202e}", Some("2 more lines")));
+        assert_eq!((row.what.as_str(), row.rest.as_deref()), ("select 1;\u{202e} ⏎ select 2;", Some("3 lines")));
     }
 
     #[test]
