@@ -20,3 +20,15 @@
   };
   setTimeout(tick, 2000);
 }
+{
+  // The numbers beside an edited text follow its lines. What is at fault is marked by the hub.
+  for (const text of document.querySelectorAll(".editor > textarea")) {
+    const gutter = text.previousElementSibling;
+    text.addEventListener("input", () => {
+      const lines = text.value.split("\n").length;
+      text.rows = lines;
+      while (gutter.children.length < lines) gutter.append(document.createElement("li"));
+      while (gutter.children.length > lines) gutter.lastElementChild.remove();
+    });
+  }
+}

@@ -43,6 +43,7 @@ mod cloudevents;
 mod custom;
 mod declaration;
 mod discord;
+pub mod drawn;
 mod google_chat;
 mod mentions;
 mod notice;
@@ -63,7 +64,7 @@ mod view;
 
 pub use declaration::{Declaration, Meaning, Receipt, Short};
 pub use notice::{EventNotice, Links, SlotLinks, Subject};
-pub use preview::{Preview, Samples};
+pub use preview::{Preview, PreviewProblem, Samples};
 pub use schema::{SCHEMAS, SchemaError, Validators, schema_at};
 pub use slack_app::{PostMode, Posting, addressed, is_aside};
 pub use slack_text::{code_for_people as slack_code, text_for_people as slack_text};

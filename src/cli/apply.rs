@@ -5,15 +5,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use reqwest::Method;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
 use super::client::Client;
 use super::output;
 use crate::hub::Manifest;
-use crate::shape::{Shaped, without_mark};
+use crate::shape::read_toml;
 
 /// The most names of each kind that are listed as not in the file.
 const SHOWN: usize = 20;
@@ -40,10 +37,10 @@ impl Apply {
         let path = self.file.display();
         let text = std::fs::read_to_string(&self.file).with_context(|| format!("cannot read {path}"))?;
         // Parsed as the hub's own type first: its errors have line numbers.
-        if let Err(error) = read::<Manifest>(&text) {
+        if let Err(error) = read_toml::<Manifest>(&text) {
             anyhow::bail!("{path}: {}", error.to_string().trim_end());
         }
-        let mut manifest: toml::Value = read(&text).with_context(|| format!("cannot read {path}"))?;
+        let mut manifest: toml::Value = read_toml(&text).with_context(|| format!("cannot read {path}"))?;
         read_templates(&mut manifest, &self.file)?;
         let call = self.client.call(Method::POST, "/v1/apply").await?;
         let call = call.query(&[("dry_run", self.dry_run)]).json(&manifest);
@@ -69,27 +66,6 @@ fn read_templates(manifest: &mut toml::Value, from: &Path) -> anyhow::Result<()>
         template.insert("template".to_owned(), text.into());
     }
     Ok(())
-}
-
-/// Parses a manifest. TOML dates and times become strings, as the API expects them.
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, toml::de::Error> {
-    let mut table = DeTable::parse(without_mark(text))?;
-    table.get_mut().iter_mut().for_each(|(_, value)| write_times_out(value));
-    let read = T::deserialize(Shaped(toml::Deserializer::from(table)));
-    // The parsed table no longer has the text that its spans refer to; the error needs it to show the line.
-    read.map_err(|mut error| {
-        error.set_input(Some(without_mark(text)));
-        error
-    })
-}
-
-fn write_times_out(value: &mut Spanned<DeValue<'_>>) {
-    match value.get_mut() {
-        DeValue::Datetime(time) => *value.get_mut() = DeValue::String(time.to_string().into()),
-        DeValue::Array(items) => items.iter_mut().for_each(write_times_out),
-        DeValue::Table(fields) => fields.iter_mut().for_each(|(_, value)| write_times_out(value)),
-        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {}
-    }
 }
 
 fn describe(plan: &Value) -> String {
@@ -131,14 +107,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn toml_times_become_strings() {
-        let text = "\u{feff}[people.\"dana@example.com\".absence]\nuntil = 2026-12-24T08:00:00+01:00\n[[x]]\ny = [{z = 2026-12-24}]";
-        let read: Value = read(text).expect("a manifest");
-        assert_eq!(read["people"]["dana@example.com"]["absence"]["until"], "2026-12-24T08:00:00+01:00");
-        assert_eq!(read["x"][0]["y"][0]["z"], "2026-12-24");
-    }
-
-    #[test]
     fn names_that_are_not_in_the_file_are_listed_up_to_a_limit() {
         let unnamed: Vec<Value> =
             (0..22).map(|number| serde_json::json!({"kind": "group", "name": format!("g{number}")})).collect();
@@ -149,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_manifest_is_parsed_and_its_errors_have_their_line() {
-        assert!(read::<Manifest>(include_str!("../../examples/hub.toml")).is_ok());
+        assert!(read_toml::<Manifest>(include_str!("../../examples/hub.toml")).is_ok());
         for (text, line, says) in [
             ("\nendpoints = 5", "line 2", "expected an array, not a number"),
             ("[groups]\ndba = [\"dana@example.com\"]", "line 2", "expected an object, not an array"),
@@ -161,7 +129,7 @@ mod tests {
                 "a@b.example is listed twice",
             ),
         ] {
-            let error = read::<Manifest>(text).expect_err(text).to_string();
+            let error = read_toml::<Manifest>(text).expect_err(text).to_string();
             assert!(error.contains(line) && error.contains(says), "{error}");
         }
     }

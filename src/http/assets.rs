@@ -20,6 +20,7 @@ pub const STYLE: &str = concat!(
     include_str!("../../assets/css/lists.css"),
     include_str!("../../assets/css/request.css"),
     include_str!("../../assets/css/settings.css"),
+    include_str!("../../assets/css/card.css"),
     include_str!("../../assets/css/paper.css"),
 );
 

@@ -243,6 +243,7 @@ fn configuration() -> Vec<Route> {
 
     let manifest = post("/v1/apply", Right::Configure, apply::apply);
     vec![
+        get("/v1/applied", Right::ReadConfiguration, apply::list),
         get("/v1/groups", Right::ReadConfiguration, groups::list),
         put("/v1/groups/{name}", Right::Configure, groups::put),
         get("/v1/groups/{name}", Right::ReadConfiguration, groups::show),
@@ -257,6 +258,7 @@ fn configuration() -> Vec<Route> {
         put("/v1/resources/{name}", Right::Configure, resources::put),
         get("/v1/resources/{name}", Right::ReadConfiguration, resources::show),
         delete("/v1/resources/{name}", Right::Configure, resources::delete),
+        post("/v1/resources/{name}/trial", Right::Configure, resources::trial),
         Route { handler: manifest.handler.layer(DefaultBodyLimit::max(MAX_MANIFEST)), ..manifest },
     ]
 }

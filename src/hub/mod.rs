@@ -14,6 +14,7 @@ mod change_context;
 mod config;
 mod endpoints;
 mod error;
+mod first_run;
 mod identity;
 mod input;
 mod key_check;
@@ -21,6 +22,7 @@ mod keyed_calls;
 mod lifecycle;
 mod overview;
 mod page;
+mod policy_check;
 mod replicas;
 mod requests;
 mod resealing;
@@ -41,8 +43,9 @@ pub use apply_plan::{ApplyPlan, ConfigChange, Unnamed, Verb};
 pub use audit_order::AuditOrder;
 pub use authentication::{Authentication, run_uses};
 pub use config::{
-    BoundAccount, ChatIdentities, ClaimMember, GroupInput, GroupLine, GroupMembers, GroupView, LinkCode, Manifest,
-    MembersInput, NewToken, PersonInput, ResourceInput, ResourceView, RotateTokenInput, TokenInput, TokenView,
+    BoundAccount, ChangedRequest, ChatIdentities, ClaimMember, CommandTrial, Counts, GroupInput, GroupLine,
+    GroupMembers, GroupView, HistoryTrial, LinkCode, Manifest, MembersInput, NewToken, PersonInput, ResourceInput,
+    ResourceTrial, ResourceTrialInput, ResourceView, RotateTokenInput, Says, TokenInput, TokenView, TrialOutcome,
 };
 pub use endpoints::{
     AuthView, CertificateView, DeliveryDetail, EndpointInput, EndpointPatch, EndpointStatus, EndpointView, HealthView,
@@ -50,6 +53,7 @@ pub use endpoints::{
     TemplateProblemView, TestInput, WithSecret, run_replayer,
 };
 pub use error::{HubError, LinkProblem};
+pub use first_run::FirstRun;
 pub use identity::{
     CallerView, ExchangeRefusal, Exchanged, LogoutFailure, MAX_DEVICES, MAX_DEVICES_OF_ADDRESS, MAX_GROUPS, MAX_USERS,
     MAX_WORKLOAD_SECRETS, MAX_WORKLOADS, NewSignInLink, NotAccepted, OidcAnswer, OidcFailure, OidcFinish,
@@ -63,6 +67,7 @@ pub use lifecycle::{
 };
 pub use overview::{SettingsOverview, Trouble, TroubledEndpoint};
 pub use page::Page;
+pub use policy_check::PolicyMistakes;
 pub use replicas::run_key_check;
 pub use requests::{
     Ask, Askable, Asked, AskedAs, BulkAnswer, BulkApprove, BulkFilter, BulkItem, BulkReject, CallbackPage, CancelInput,

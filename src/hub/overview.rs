@@ -1,12 +1,22 @@
 //! What is configured, and what of it needs a look.
 
-use super::{Hub, HubError, Readiness, require};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Hub, HubError, PolicyMistakes, Readiness, require};
 use crate::approval::EndpointName;
-use crate::identity::{Principal, Right};
+use crate::identity::{Principal, Right, Token};
 use crate::ids::EndpointId;
 use crate::store::endpoints::EndpointState;
 use crate::store::totals::{self, Totals};
-use crate::store::{health, template_problems};
+use crate::store::{health, template_problems, tokens};
+
+/// Tokens that expire within this time need a look: two weeks.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+/// Most resources whose policies are looked at.
+const RESOURCES: u32 = 200;
+/// Most tokens that are listed.
+const LISTED: u32 = 5;
 
 /// The configuration at a glance.
 #[derive(Debug, Clone)]
@@ -14,6 +24,10 @@ pub struct SettingsOverview {
     pub totals: Totals,
     pub endpoints: usize,
     pub templates: usize,
+    /// Resources with likely mistakes in their policies.
+    pub mistakes: Arc<PolicyMistakes>,
+    /// Tokens that expire soon; empty for callers who may not see tokens.
+    pub expiring: Vec<Token>,
     /// Endpoints that receive nothing, or not what they should.
     pub troubled: Vec<TroubledEndpoint>,
     /// What an operator should read, as `/readyz` says it.
@@ -40,7 +54,10 @@ pub enum Trouble {
 impl SettingsOverview {
     /// Whether nothing needs a look.
     pub fn is_calm(&self) -> bool {
-        self.troubled.is_empty() && self.findings == Readiness::default()
+        self.troubled.is_empty()
+            && self.mistakes.is_empty()
+            && self.expiring.is_empty()
+            && self.findings == Readiness::default()
     }
 }
 
@@ -64,6 +81,19 @@ impl Trouble {
 }
 
 impl Hub {
+    /// The first resources with likely mistakes in their policies.
+    async fn policy_mistakes(&self, caller: &Principal) -> Result<Arc<PolicyMistakes>, HubError> {
+        let (version, now) = (self.store.lookup().version(), self.clock.now());
+        if let Some(found) = self.policy_check.get(version, now) {
+            return Ok(found);
+        }
+        let resources = self.resources_with_warnings(caller, RESOURCES, "").await?.items;
+        let found = resources.into_iter().filter(|one| !one.warnings.is_empty()).map(|one| (one.name, one.warnings));
+        let found: Arc<PolicyMistakes> = Arc::new(found.collect());
+        self.policy_check.keep(version, now, Arc::clone(&found));
+        Ok(found)
+    }
+
     /// Counts what is configured, and says what of it needs a look.
     ///
     /// # Errors
@@ -72,6 +102,7 @@ impl Hub {
         require(caller, Right::ReadConfiguration)?;
         let (endpoints, templates) = (self.store.lookup().endpoints().await?, self.store.lookup().templates().await?);
         let ids = || endpoints.iter().map(|endpoint| endpoint.id);
+        let mistakes = self.policy_mistakes(caller).await?;
         let session = &mut self.store.read().await?;
         let (mut failing, mut problems) = (Vec::new(), Vec::new());
         if let Some((first, last)) = ids().min().zip(ids().max()) {
@@ -88,7 +119,12 @@ impl Hub {
             let trouble = trouble(one.id, one.state, one.paused_at.is_some())?;
             Some(TroubledEndpoint { id: one.id, name: one.name.clone(), trouble })
         });
+        let (now, may_see_tokens) = (self.clock.now(), caller.may(Right::ManageTokens));
+        let expiring =
+            if may_see_tokens { tokens::expiring(session, now, now + SOON, LISTED).await? } else { Vec::new() };
         Ok(SettingsOverview {
+            mistakes,
+            expiring,
             troubled: troubled.collect(),
             totals: totals::count(session).await?,
             endpoints: endpoints.len(),

@@ -9,6 +9,7 @@ use super::config::compiled_rules::RuleBooks;
 use super::config::compiled_schemas::ContextSchemas;
 use super::identity::{DevicePolls, Workloads};
 use super::key_check::KeyCheck;
+use super::policy_check::PolicyCheck;
 use super::requests::link_log::LinkLog;
 use super::retries::{Retries, Task};
 use super::sealing::SealingCheck;
@@ -73,6 +74,7 @@ pub struct Hub {
     pub(super) bootstrap: BootstrapToken,
     pub(super) contexts: ContextSchemas,
     pub(super) rules: RuleBooks,
+    pub(super) policy_check: PolicyCheck,
     pub(super) trials: Semaphore,
     pub(super) link_log: LinkLog,
     pub(super) token_uses: Uses<TokenId>,
@@ -106,6 +108,7 @@ impl Hub {
             bootstrap,
             contexts: ContextSchemas::default(),
             rules: RuleBooks::default(),
+            policy_check: PolicyCheck::default(),
             trials: Semaphore::new(TRIALS_AT_ONCE),
             link_log: LinkLog::default(),
             token_uses: Uses::new(TOKEN_USES),

@@ -4,6 +4,7 @@
 //! must be an object at every depth. Its member names must be unique: RFC 8259 §4 does not define duplicate names, and
 //! readers differ. Unknown fields are refused. Errors name what is expected in JSON's terms.
 
+mod document;
 mod expected;
 
 use std::collections::HashSet;
@@ -12,6 +13,7 @@ use std::fmt;
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+pub use self::document::{line_at, line_of, read_toml, write_toml};
 use self::expected::{Expected, Kind};
 
 /// Removes a byte order mark, which some editors and exports write at the beginning of a text.

@@ -7,6 +7,7 @@
 //!
 //! The store saves and finds rows. It knows no rules of approval, no channels and no HTTP.
 
+pub mod applied;
 mod arg;
 pub mod attempts;
 pub mod audit;

@@ -136,6 +136,26 @@ pub async fn page(session: &mut Session, after: Option<TokenId>, limit: u32) -> 
     readable::page(session, sql, listing, after, limit).await
 }
 
+/// The tokens that expire between these times, the first ones first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn expiring(
+    session: &mut Session,
+    from: Timestamp,
+    until: Timestamp,
+    limit: u32,
+) -> Result<Vec<Token>, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", NULL AS valid_until FROM tokens WHERE expires_at > $1 AND expires_at <= $2 ORDER BY expires_at LIMIT $3"
+    );
+    let rows: Vec<Row> = session.fetch_all(sql, args![from, until, limit]).await?;
+    let records = session.unreadable().convert_some(rows, Row::into_record);
+    Ok(records.into_iter().map(|record| record.token).collect())
+}
+
 /// Gives a token another secret and end. The earlier secret stays valid until `retires_at`, when that is given; all earlier ones are
 /// void when it is not. Sessions that began with them end with them. Returns how many earlier secrets are valid now.
 ///

@@ -10,3 +10,6 @@ mod requests;
 mod settings;
 mod settings_endpoints;
 mod settings_people;
+mod settings_resources;
+mod settings_start;
+mod settings_templates;

@@ -153,10 +153,14 @@ on_both! {
 
         let page = browser.open("/settings/audit").await;
         let text = page.expect_page(200).to_owned();
-        assert!(!text.contains("<script>alert") && text.matches("<tr id=\"e").count() == 100, "{text}");
-        let next = text.split("href=\"/settings/audit?cursor=").nth(1).unwrap().split('"').next().unwrap();
-        let rest = browser.open(&format!("/settings/audit?cursor={next}")).await;
-        assert_eq!(100 + rest.expect_page(200).matches("<tr id=\"e").count(), actions(&get(&hub, "/v1/audit?limit=500").await).len());
+        assert!(!text.contains("<script>alert") && text.matches("<tr id=\"e").count() == 50, "{text}");
+        let (mut shown, mut text) = (50, text);
+        while let Some(rest) = text.split("href=\"/settings/audit?cursor=").nth(1) {
+            let next = rest.split('"').next().unwrap();
+            text = browser.open(&format!("/settings/audit?cursor={next}")).await.expect_page(200).to_owned();
+            shown += text.matches("<tr id=\"e").count();
+        }
+        assert_eq!(shown, actions(&get(&hub, "/v1/audit?limit=500").await).len());
         assert!(browser.open("/settings/audit?order=oldest").await.expect_page(200).contains("<tr id=\"e1\">"));
     }
 }

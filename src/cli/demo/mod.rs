@@ -12,8 +12,6 @@
 //! 4. The buttons on the page are the links of the messages: they open the hub's own pages, where a decision is made.
 //! 5. A signal stops the requests, then the hub, then the receiver. The folder is deleted, so nothing remains.
 
-mod card;
-mod markdown;
 mod page;
 mod receiver;
 mod samples;

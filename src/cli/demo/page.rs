@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use askama::Template;
 use serde_json::Value;
 
-use super::card::{Card, Section};
+use crate::channels::drawn::{Card, Section};
 use crate::channels::text::{Listing, Part, utc, visible, whole_seconds};
 use crate::time::Timestamp;
 

@@ -17,8 +17,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::card::Card;
 use super::page::{Content, Event, Message, Page};
+use crate::channels::drawn::Card;
 use crate::channels::text::visible;
 use crate::delivery::sign;
 use crate::http::STYLE;

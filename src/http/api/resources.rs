@@ -8,8 +8,7 @@ use super::{Answer, Paging};
 use crate::approval::ResourceName;
 use crate::http::App;
 use crate::http::extract::{Body, Caller, Params, Segment};
-use crate::hub::ResourceView;
-use crate::hub::{Page, ResourceInput};
+use crate::hub::{Page, ResourceInput, ResourceTrial, ResourceTrialInput, ResourceView};
 
 /// `PUT /v1/resources/{name}`
 pub(in crate::http) async fn put(
@@ -47,4 +46,14 @@ pub(in crate::http) async fn delete(
 ) -> Answer<StatusCode> {
     app.hub.delete_resource(&caller, name).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /v1/resources/{name}/trial`
+pub(in crate::http) async fn trial(
+    State(app): State<App>,
+    Caller(caller): Caller,
+    Segment(name): Segment<ResourceName>,
+    Body(input): Body<ResourceTrialInput>,
+) -> Answer<Json<ResourceTrial>> {
+    Ok(Json(app.hub.try_resource(&caller, name, input).await?))
 }

@@ -27,7 +27,7 @@ use crate::identity::{Principal, Right};
 use crate::store::endpoints::Endpoint;
 use crate::store::groups::Group;
 use crate::store::resources::Resource;
-use crate::store::{Session, StoreError, Tx, endpoints, people, resources};
+use crate::store::{Session, StoreError, Tx, applied, endpoints, people, resources};
 use crate::time::Timestamp;
 
 /// Most objects of one kind in a manifest.
@@ -87,6 +87,8 @@ struct Target {
     templates: Vec<templates::Checked>,
     /// Whether the hub has an identity provider.
     has_provider: bool,
+    /// Who applies it.
+    by: String,
 }
 
 impl Hub {
@@ -100,7 +102,8 @@ impl Hub {
         let templates = self.check_templates(&manifest.templates, &manifest.endpoints).await?;
         let has_provider = self.provider_name().is_some();
         // The rules are checked against all of their examples, which may take a while.
-        let checking = tokio::task::spawn_blocking(move || Target::check(manifest, templates, has_provider));
+        let by = caller.name().to_owned();
+        let checking = tokio::task::spawn_blocking(move || Target::check(manifest, templates, has_provider, by));
         let target = checking.await.map_err(|_| StoreError::Panicked)??;
         let (now, targets, actor) = (self.clock.now(), Arc::clone(&self.targets), caller.actor());
         let applied = self
@@ -140,7 +143,12 @@ fn without_secrets(mut plan: ApplyPlan) -> ApplyPlan {
 }
 
 impl Target {
-    fn check(manifest: Manifest, templates: Vec<templates::Checked>, has_provider: bool) -> Result<Self, HubError> {
+    fn check(
+        manifest: Manifest,
+        templates: Vec<templates::Checked>,
+        has_provider: bool,
+        by: String,
+    ) -> Result<Self, HubError> {
         input::count("/groups", manifest.groups.len(), MAX_ITEMS)?;
         input::count("/people", manifest.people.len(), MAX_ITEMS)?;
         input::count("/resources", manifest.resources.len(), MAX_ITEMS)?;
@@ -166,6 +174,7 @@ impl Target {
             endpoints: manifest.endpoints,
             templates,
             has_provider,
+            by,
         })
     }
 
@@ -202,6 +211,9 @@ impl Target {
         }
         for input in self.endpoints {
             changes.push(put_endpoint(tx, input, targets, now, actor).await?);
+        }
+        for named in &changes {
+            applied::put(tx.session(), named.kind, &named.name, now, &self.by);
         }
         for template in self.templates {
             changes.push(templates::put_checked(tx, template, now, actor).await?);

@@ -2,13 +2,44 @@
 
 use std::collections::BTreeSet;
 
-use crate::approval::{Assurance, Email, Guardrails, Roster, Terms, indispensable, satisfiable};
+use crate::approval::{Assurance, Email, GroupName, Guardrails, Roster, Terms, indispensable, satisfiable};
 use crate::codes::Code;
 use crate::hub::HubError;
-use crate::store::endpoints::EndpointState;
+use crate::store::endpoints::{Endpoint, EndpointState};
+use crate::store::people::Person;
 use crate::store::resources::Resource;
 use crate::store::{Session, endpoints, groups, people};
 use crate::time::Timestamp;
+
+/// What warnings depend on besides the policies themselves.
+pub(super) struct Surroundings {
+    roster: Roster,
+    endpoints: Vec<Endpoint>,
+    /// Members of deciding groups who are away without a stand-in.
+    away: BTreeSet<Email>,
+    has_provider: bool,
+}
+
+impl Surroundings {
+    /// Reads what the policies of these resources depend on, with few statements for any number of them.
+    pub(super) async fn of(
+        session: &mut Session,
+        resources: &[&Resource],
+        has_provider: bool,
+        now: Timestamp,
+    ) -> Result<Self, HubError> {
+        let named: BTreeSet<&GroupName> = resources.iter().flat_map(|resource| resource.policy.groups()).collect();
+        let roster = groups::roster(session, named).await?;
+        let deciding = resources.iter().flat_map(|resource| resource.policy.deciding_groups());
+        let members: BTreeSet<&Email> = deciding.flat_map(|group| roster.members(group)).collect();
+        let known = people::known(session, &members).await?;
+        let is_away = |person: &Person| {
+            person.absence.as_ref().is_some_and(|absence| absence.covers(now) && absence.delegate.is_none())
+        };
+        let away = known.into_iter().filter(is_away).map(|person| person.email).collect();
+        Ok(Self { roster, endpoints: endpoints::all(session).await?, away, has_provider })
+    }
+}
 
 /// Returns the warnings, as sentences for the author of the policy.
 pub(super) async fn policy_warnings(
@@ -17,23 +48,28 @@ pub(super) async fn policy_warnings(
     has_provider: bool,
     now: Timestamp,
 ) -> Result<Vec<String>, HubError> {
+    warnings_of(resource, &Surroundings::of(session, &[resource], has_provider, now).await?)
+}
+
+/// The same, with what was read before.
+pub(super) fn warnings_of(resource: &Resource, around: &Surroundings) -> Result<Vec<String>, HubError> {
+    let Surroundings { roster, has_provider, .. } = around;
     let policy = &resource.policy;
-    let roster = groups::roster(session, policy.groups()).await?;
     let mut warnings: Vec<String> = policy
         .groups()
         .into_iter()
         .filter(|group| roster.members(group).next().is_none())
         .map(|group| format!("group {group} has no members yet"))
         .collect();
-    if policy.procedure.min_assurance == Some(Assurance::Sso) && !has_provider {
+    if policy.procedure.min_assurance == Some(Assurance::Sso) && !*has_provider {
         let name = &resource.name;
         warnings
             .push(format!("{name} requires the assurance sso, and this hub has no identity provider: nobody can vote"));
     }
-    warnings.extend(nobody_can_decide(resource, &roster));
-    warnings.extend(too_few_to_reject(resource, &roster));
-    warnings.extend(unreachable_groups(session, resource).await?);
-    warnings.extend(all_away(session, resource, &roster, now).await?);
+    warnings.extend(nobody_can_decide(resource, roster));
+    warnings.extend(too_few_to_reject(resource, roster));
+    warnings.extend(unreachable_groups(resource, &around.endpoints));
+    warnings.extend(all_away(resource, around));
     let rules = Guardrails::compile(&policy.procedure.guardrails)
         .map_err(|error| HubError::invalid(Code::InvalidPolicy, "/guardrails", error.to_string()))?;
     let dead = rules.dead().into_iter();
@@ -78,8 +114,7 @@ fn too_few_to_reject(resource: &Resource, roster: &Roster) -> Option<String> {
 }
 
 /// Warns about deciding groups that no endpoint notifies.
-async fn unreachable_groups(session: &mut Session, resource: &Resource) -> Result<Vec<String>, HubError> {
-    let endpoints = endpoints::all(session).await?;
+fn unreachable_groups(resource: &Resource, endpoints: &[Endpoint]) -> Vec<String> {
     let serves = |group: &_| {
         endpoints.iter().any(|endpoint| {
             endpoint.state == EndpointState::Active
@@ -89,27 +124,14 @@ async fn unreachable_groups(session: &mut Session, resource: &Resource) -> Resul
         })
     };
     let silent = resource.policy.deciding_groups().into_iter().filter(|group| !serves(group));
-    Ok(silent.map(|group| format!("no endpoint notifies group {group} of requests to {}", resource.name)).collect())
+    silent.map(|group| format!("no endpoint notifies group {group} of requests to {}", resource.name)).collect()
 }
 
 /// Warns about deciding groups whose members are all away without a stand-in.
-async fn all_away(
-    session: &mut Session,
-    resource: &Resource,
-    roster: &Roster,
-    now: Timestamp,
-) -> Result<Vec<String>, HubError> {
-    let groups = resource.policy.deciding_groups();
-    let people: BTreeSet<&Email> = groups.iter().flat_map(|group| roster.members(group)).collect();
-    let known = people::known(session, &people).await?;
-    let away: BTreeSet<&Email> = known
-        .iter()
-        .filter(|known| known.absence.as_ref().is_some_and(|absence| absence.covers(now) && absence.delegate.is_none()))
-        .map(|known| &known.email)
-        .collect();
-    let deserted = groups.into_iter().filter(|group| {
-        let mut members = roster.members(group).peekable();
-        members.peek().is_some() && members.all(|member| away.contains(member))
+fn all_away(resource: &Resource, around: &Surroundings) -> Vec<String> {
+    let deserted = resource.policy.deciding_groups().into_iter().filter(|group| {
+        let mut members = around.roster.members(group).peekable();
+        members.peek().is_some() && members.all(|member| around.away.contains(member))
     });
-    Ok(deserted.map(|group| format!("all members of group {group} are away without a stand-in")).collect())
+    deserted.map(|group| format!("all members of group {group} are away without a stand-in")).collect()
 }

@@ -28,7 +28,7 @@ pub struct GroupMembers {
 }
 
 /// Which of these people are away at that time.
-fn away<'p>(known: &'p [Person], now: Timestamp) -> BTreeSet<&'p Email> {
+fn away(known: &[Person], now: Timestamp) -> BTreeSet<&Email> {
     let is_away = |person: &&Person| person.absence.as_ref().is_some_and(|absence| absence.covers(now));
     known.iter().filter(is_away).map(|person| &person.email).collect()
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::compiled_schemas;
-use super::policy_warnings::policy_warnings;
+use super::policy_warnings::{Surroundings, policy_warnings, warnings_of};
 use crate::approval::{
     Assurance, BreakGlass, Detail, Email, Escalation, GroupName, Guardrail, Guardrails, Policy, Procedure,
     ResourceName, Slot, WorkingHours, limits, validate_slots, with_added,
@@ -16,9 +16,8 @@ use crate::audit::Entry;
 use crate::codes::Code;
 use crate::hub::{Hub, HubError, Page, input, require};
 use crate::identity::{Principal, Right};
-use crate::store::StoreError;
-use crate::store::in_use;
 use crate::store::resources::{self, Resource};
+use crate::store::{StoreError, applied, in_use};
 
 /// Largest context schema, in bytes of compact JSON.
 const MAX_SCHEMA: usize = 64 * 1024;
@@ -226,6 +225,29 @@ impl Hub {
         Ok(page.map(|resource| ResourceView::new(resource, Vec::new())))
     }
 
+    /// Lists resources by name, with the likely mistakes in their policies.
+    ///
+    /// # Errors
+    /// When the caller may not see them.
+    pub async fn resources_with_warnings(
+        &self,
+        caller: &Principal,
+        limit: u32,
+        after: &str,
+    ) -> Result<Page<ResourceView>, HubError> {
+        require(caller, Right::ReadConfiguration)?;
+        let session = &mut self.store.read().await?;
+        let found = resources::page(session, after, limit + 1).await?;
+        let page = Page::cut(found, limit, |resource| resource.name.to_string());
+        let (has_provider, now) = (self.provider_name().is_some(), self.clock.now());
+        let around = Surroundings::of(session, &page.items.iter().collect::<Vec<_>>(), has_provider, now).await?;
+        Ok(page.map(|resource| {
+            // A policy whose rules cannot be compiled was stored by another version.
+            let warnings = warnings_of(&resource, &around).unwrap_or_else(|error| vec![error.to_string()]);
+            ResourceView::new(resource, warnings)
+        }))
+    }
+
     /// Deletes a resource without pending requests and unused approvals. Otherwise these approvals would apply to a
     /// later resource of that name.
     ///
@@ -248,6 +270,7 @@ impl Hub {
                     if !resources::delete(tx.session(), &name).await? {
                         return Err(HubError::NotFound("resource"));
                     }
+                    applied::forget(tx.session(), "resource", name.as_str()).await?;
                     let details = json!({"resource": name});
                     tx.record(&Entry { details, ..Entry::new(now, "resource.deleted", actor) })?;
                     Ok(())

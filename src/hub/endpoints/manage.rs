@@ -15,7 +15,7 @@ use crate::hub::{Hub, HubError, KeyedCall, Page, require};
 use crate::identity::{Principal, Right};
 use crate::ids::EndpointId;
 use crate::store::endpoints::{Endpoint, EndpointState};
-use crate::store::{Session, StoreError, endpoints, health, template_problems, templates};
+use crate::store::{Session, StoreError, applied, endpoints, health, template_problems, templates};
 
 const OPERATION: &str = "endpoint";
 
@@ -148,6 +148,7 @@ impl Hub {
                     match endpoints::get(tx.session(), id).await {
                         Ok(known) => {
                             let known = known.ok_or(HubError::NotFound("endpoint"))?;
+                            applied::forget(tx.session(), "endpoint", known.name.as_str()).await?;
                             let gone = Endpoint { state: EndpointState::Deleted, disabled_reason: None, ..known };
                             save(tx, gone, "endpoint.deleted", now, actor).await?;
                         }

@@ -42,6 +42,8 @@ struct InboxPage {
     /// The path of a sign-in that comes back here.
     sign_in: String,
     may_ask: bool,
+    /// Whether there is nothing to ask for, and the reader may change that.
+    may_begin: bool,
 }
 
 /// The query parameters of the page.
@@ -64,6 +66,8 @@ async fn page(app: &App, viewer: &Viewer, cursor: Option<String>) -> Result<Inbo
     let (inbox, standing) = app.hub.inbox(&viewer.caller, ROWS, cursor.as_deref()).await?;
     let person = viewer.session.person.as_str();
     let rows = inbox.items.iter().map(|item| Row::new(item, &inbox, person, &viewer.reader)).collect();
+    let may_begin =
+        inbox.items.is_empty() && viewer.caller.may(crate::identity::Right::Configure) && app.hub.is_empty().await?;
     let here = cursor.as_deref().map_or_else(|| "/".to_owned(), at);
     Ok(InboxPage {
         entries: gathered(&inbox.items, rows),
@@ -74,6 +78,7 @@ async fn page(app: &App, viewer: &Viewer, cursor: Option<String>) -> Result<Inbo
         nonce: app.hub.session_nonce(&viewer.session),
         sign_in: ReturnPath::parse(Some(&here)).sign_in(),
         here,
+        may_begin,
         may_ask: viewer.caller.may(crate::identity::Right::Ask),
         shell: Shell::with(app, viewer, Place::Inbox, standing),
     })

@@ -16,7 +16,7 @@ use crate::http::pages::viewer::Viewer;
 use crate::hub::AuditOrder;
 
 /// Entries on a page.
-const MANY: u32 = 100;
+const MANY: u32 = 50;
 
 #[derive(Template)]
 #[template(path = "pages/settings/audit.html")]

@@ -17,7 +17,12 @@ pub(super) struct Draft<'f> {
 
 impl<'f> Draft<'f> {
     pub(super) fn of(form: &'f PostedForm) -> Self {
-        Self { form, body: Map::new() }
+        Self::onto(form, Map::new())
+    }
+
+    /// A body that begins with these values.
+    pub(super) const fn onto(form: &'f PostedForm, body: Map<String, Value>) -> Self {
+        Self { form, body }
     }
 
     /// Sets a value. The name is a path with slashes.
@@ -148,7 +153,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', '\n']).map(str::trim).filter(|word| !word.is_empty())
 }
 
-fn number(text: &str) -> Value {
+/// A number; what is none stays a text.
+pub(super) fn number(text: &str) -> Value {
     let text = text.trim();
     let whole = text.parse::<i64>().ok().map(Value::from);
     whole

@@ -25,6 +25,12 @@ impl Form {
         Self { fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(), fault: None }
     }
 
+    /// The form with another value.
+    pub(super) fn with(mut self, name: String, value: String) -> Self {
+        self.fields.push((name, value));
+        self
+    }
+
     /// A form as it was sent.
     pub(super) fn posted(form: &PostedForm) -> Self {
         let fields = form.fields().filter(|(name, _)| *name != "nonce");

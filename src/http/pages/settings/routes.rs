@@ -1,6 +1,6 @@
 //! The routes of the set-up pages, each with the right that it needs.
 
-use super::{audit, endpoints, groups, overview, people, tokens};
+use super::{audit, endpoints, groups, overview, people, resources, start, templates, tokens};
 use crate::http::route::{Route, form, page};
 use crate::identity::Right;
 
@@ -11,8 +11,34 @@ const AUDIT: Right = Right::ReadAudit;
 
 /// Every route under `/settings`.
 pub(in crate::http) fn routes() -> Vec<Route> {
+    let start = vec![
+        page("/settings/start", CHANGE, start::page::show),
+        form("/settings/start/group", CHANGE, start::steps::group),
+        form("/settings/start/resource", CHANGE, start::steps::resource),
+        form("/settings/start/sample", CHANGE, start::steps::sample),
+    ];
     let single = vec![page("/settings", SEE, overview::show), page("/settings/audit", AUDIT, audit::show)];
-    [single, of_groups(), of_people(), of_endpoints(), of_tokens()].into_iter().flatten().collect()
+    [start, single, of_resources(), of_groups(), of_people(), of_endpoints(), of_templates(), of_tokens()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn of_resources() -> Vec<Route> {
+    use resources::{edit, list, one, text};
+
+    vec![
+        page("/settings/resources", SEE, list::show),
+        page("/settings/new/resource", CHANGE, edit::new),
+        form("/settings/new/resource", CHANGE, edit::create),
+        page("/settings/resources/{name}", SEE, one::show),
+        form("/settings/resources/{name}/evaluate", SEE, one::evaluate),
+        page("/settings/resources/{name}/edit", CHANGE, edit::show),
+        form("/settings/resources/{name}/edit", CHANGE, edit::save),
+        page("/settings/resources/{name}/text", CHANGE, text::show),
+        form("/settings/resources/{name}/text", CHANGE, text::save),
+        form("/settings/resources/{name}/delete", CHANGE, one::delete),
+    ]
 }
 
 fn of_groups() -> Vec<Route> {
@@ -43,6 +69,18 @@ fn of_people() -> Vec<Route> {
         form("/settings/people/{email}/end-sessions", TOKENS, one::end_sessions),
         form("/settings/people/{email}/sign-in-link", TOKENS, one::sign_in_link),
         form("/settings/people/{email}/delete", CHANGE, one::delete),
+    ]
+}
+
+fn of_templates() -> Vec<Route> {
+    use templates::{list, one};
+
+    vec![
+        page("/settings/templates", SEE, list::show),
+        page("/settings/templates/{channel}/{event}", SEE, one::show),
+        form("/settings/templates/{channel}/{event}", CHANGE, one::save),
+        form("/settings/templates/{channel}/{event}/restore", CHANGE, one::restore),
+        form("/settings/templates/{channel}/{event}/delete", CHANGE, one::delete),
     ]
 }
 

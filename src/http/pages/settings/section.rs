@@ -12,22 +12,35 @@ use crate::identity::Right;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Overview,
+    Resources,
     Groups,
     People,
     Endpoints,
+    Templates,
     Tokens,
     Audit,
 }
 
 impl Section {
-    const ALL: [Self; 6] = [Self::Overview, Self::Groups, Self::People, Self::Endpoints, Self::Tokens, Self::Audit];
+    const ALL: [Self; 8] = [
+        Self::Overview,
+        Self::Resources,
+        Self::Groups,
+        Self::People,
+        Self::Endpoints,
+        Self::Templates,
+        Self::Tokens,
+        Self::Audit,
+    ];
 
     pub(super) const fn path(self) -> &'static str {
         match self {
             Self::Overview => "/settings",
+            Self::Resources => "/settings/resources",
             Self::Groups => "/settings/groups",
             Self::People => "/settings/people",
             Self::Endpoints => "/settings/endpoints",
+            Self::Templates => "/settings/templates",
             Self::Tokens => "/settings/tokens",
             Self::Audit => "/settings/audit",
         }
@@ -36,9 +49,11 @@ impl Section {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
+            Self::Resources => "Resources",
             Self::Groups => "Groups",
             Self::People => "People",
             Self::Endpoints => "Endpoints",
+            Self::Templates => "Templates",
             Self::Tokens => "Tokens",
             Self::Audit => "Audit",
         }
@@ -47,7 +62,9 @@ impl Section {
     /// The right that opens it.
     const fn right(self) -> Right {
         match self {
-            Self::Overview | Self::Groups | Self::People | Self::Endpoints => Right::ReadConfiguration,
+            Self::Overview | Self::Resources | Self::Groups | Self::People | Self::Endpoints | Self::Templates => {
+                Right::ReadConfiguration
+            }
             Self::Tokens => Right::ManageTokens,
             Self::Audit => Right::ReadAudit,
         }
@@ -87,6 +104,11 @@ impl Frame {
     /// The same, after a change that the query names.
     pub(super) fn after(self, query: &PageQuery) -> Self {
         Self { done: query.get("done").and_then(done::words), ..self }
+    }
+
+    /// Whether the reader may see tokens.
+    pub(super) fn may_see_tokens(&self) -> bool {
+        self.sections.contains(&Section::Tokens)
     }
 
     pub(super) fn is_here(&self, section: &Section) -> bool {

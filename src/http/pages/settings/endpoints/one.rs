@@ -9,6 +9,7 @@ use super::condition::Condition;
 use super::fields::facts;
 use crate::http::App;
 use crate::http::pages::layout::{PageResult, page_response};
+use crate::http::pages::settings::managed::Managed;
 use crate::http::pages::settings::named::Named;
 use crate::http::pages::settings::once::once;
 use crate::http::pages::settings::query::PageQuery;
@@ -60,6 +61,7 @@ struct EndpointPage {
     signs: bool,
     retiring: Vec<PageTime>,
     once: String,
+    managed: Option<Managed>,
 }
 
 /// A delivery in a list.
@@ -151,6 +153,7 @@ async fn endpoint_page(app: &App, viewer: &Viewer, id: EndpointId, query: &PageQ
         is_paused: endpoint.paused_at.is_some(),
         signs: !crate::channels::Declaration::of(endpoint.channel).is_chat(),
         once: once(),
+        managed: Managed::of(app, viewer, "endpoint", endpoint.name.as_str()).await?,
         retiring: endpoint.retiring.iter().map(|old| viewer.reader.time(old.until)).collect(),
     };
     Ok(page_response(StatusCode::OK, &page))

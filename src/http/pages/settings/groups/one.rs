@@ -10,6 +10,7 @@ use crate::codes::Code;
 use crate::http::pages::layout::{PageResult, page_response};
 use crate::http::pages::settings::done::went_well;
 use crate::http::pages::settings::form::Form;
+use crate::http::pages::settings::managed::Managed;
 use crate::http::pages::settings::named::Named;
 use crate::http::pages::settings::query::PageQuery;
 use crate::http::pages::settings::section::{Frame, Section};
@@ -30,6 +31,7 @@ struct GroupPage {
     members: Vec<Member>,
     claims: String,
     is_managed: bool,
+    managed: Option<Managed>,
     /// How many are here, if it is only one or none.
     few: Option<usize>,
 }
@@ -100,6 +102,7 @@ async fn group_page(app: &App, viewer: &Viewer, name: &GroupName, form: Form) ->
         members,
         claims: joined(&found.view.group.from_claim, ""),
         is_managed: found.view.group.managed_by.is_some(),
+        managed: Managed::of(app, viewer, "group", name.as_str()).await?,
         few: (here < 2).then_some(here),
     })
 }

@@ -9,6 +9,7 @@ use crate::approval::Email;
 use crate::http::App;
 use crate::http::pages::layout::{PageResult, page_response};
 use crate::http::pages::settings::done::went_well;
+use crate::http::pages::settings::managed::Managed;
 use crate::http::pages::settings::named::Named;
 use crate::http::pages::settings::query::PageQuery;
 use crate::http::pages::settings::secret::secret_page;
@@ -32,6 +33,7 @@ struct PersonPage {
     /// Each with whether a vote counts for it now.
     groups: Vec<(String, bool)>,
     may_end_sessions: bool,
+    managed: Option<Managed>,
 }
 
 fn path(email: &Email) -> String {
@@ -51,6 +53,7 @@ pub(in crate::http::pages::settings) async fn show(
     let page = PersonPage {
         shell,
         frame: frame.after(&query),
+        managed: Managed::of(&app, &viewer, "person", email.as_str()).await?,
         path: path(&email),
         email: email.to_string(),
         absence: absence(&person, &viewer.reader),

@@ -7,46 +7,52 @@ use super::markdown::{self, Piece};
 
 /// A card's sections, from top to bottom.
 #[derive(Clone, Default)]
-pub(super) struct Card {
-    pub(super) sections: Vec<Section>,
+pub struct Card {
+    pub sections: Vec<Section>,
 }
 
+/// A part of a card.
 #[derive(Clone)]
-pub(super) enum Section {
+pub enum Section {
     Block(Block),
-    Container { classes: String, blocks: Vec<Block> },
+    Container {
+        /// CSS classes.
+        classes: String,
+        blocks: Vec<Block>,
+    },
     Buttons(Vec<Button>),
 }
 
 /// A paragraph.
 #[derive(Clone)]
-pub(super) struct Block {
+pub struct Block {
     /// CSS classes.
-    pub(super) classes: String,
-    pub(super) runs: Vec<Run>,
+    pub classes: String,
+    pub runs: Vec<Run>,
 }
 
 /// A part of a paragraph with one format.
 #[derive(Clone)]
-pub(super) struct Run {
+pub struct Run {
     /// CSS classes.
-    pub(super) classes: String,
-    pub(super) text: String,
+    pub classes: String,
+    pub text: String,
     /// The RFC 3339 time that the text shows, if it shows one.
-    pub(super) timestamp: Option<String>,
+    pub timestamp: Option<String>,
 }
 
+/// A button, which opens a page.
 #[derive(Clone)]
-pub(super) struct Button {
-    pub(super) title: String,
-    pub(super) url: String,
+pub struct Button {
+    pub title: String,
+    pub url: String,
     /// A CSS class, or empty.
-    pub(super) class: &'static str,
+    pub class: &'static str,
 }
 
 impl Card {
     /// Reads the `content` of an attachment (Adaptive Cards 1.4).
-    pub(super) fn read(content: &Value) -> Self {
+    pub fn read(content: &Value) -> Self {
         let mut sections: Vec<Section> = items(content, "body").iter().map(section).collect();
         let buttons = buttons(content);
         if !buttons.is_empty() {
