@@ -25,8 +25,8 @@ use crate::descriptors;
 use crate::file_stamp::FileStamp;
 use crate::http::{App, Front, RateLimits, Tls, TlsError, TrustedProxies, router, serve, watch_certificate};
 use crate::hub::{
-    Hub, HubSettings, SessionSettings, Workloads, run_key_check, run_link_log, run_replayer, run_sealing,
-    run_slack_jobs, run_timer, run_uses, settle_sealing,
+    Hub, HubSettings, MAX_STREAMS, SessionSettings, Workloads, run_key_check, run_link_log, run_live, run_replayer,
+    run_sealing, run_slack_jobs, run_timer, run_uses, settle_sealing,
 };
 use crate::identity::BootstrapToken;
 use crate::links::KeyRing;
@@ -189,6 +189,7 @@ impl Server {
             ("key check", tokio::spawn(run_key_check(Arc::clone(&hub), intake.clone()))),
             ("sealing", tokio::spawn(run_sealing(Arc::clone(&hub), intake.clone()))),
             ("slack", tokio::spawn(run_slack_jobs(Arc::clone(&hub), intake.clone()))),
+            ("live", tokio::spawn(run_live(Arc::clone(&hub), intake.clone()))),
         ];
         let mut sending_tasks = vec![
             ("dispatcher", tokio::spawn(dispatching)),
@@ -292,6 +293,7 @@ fn app(hub: &Arc<Hub>, settings: &Settings, clock: SharedClock, connections: usi
         hub: Arc::clone(hub),
         stop: stop.clone(),
         waits: Arc::new(Semaphore::new((connections / 2).max(1))),
+        streams: Arc::new(Semaphore::new((connections / 2).clamp(1, MAX_STREAMS))),
         unauthenticated: Arc::new(Semaphore::new(UNAUTHENTICATED)),
         limits: Arc::new(limits),
         refusals: Arc::default(),

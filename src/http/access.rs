@@ -1,7 +1,7 @@
 //! Authorization of calls: checks the token or the session and its right before the body is read.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -124,6 +124,8 @@ pub(super) async fn guard_page(State(guard): State<Guard>, mut request: Request,
             request.extensions_mut().insert(session);
             next.run(request).await
         }
+        // Tells the browser not to come again: it would be led to the sign-in each time.
+        Ok(None) if is_stream(request.headers()) => StatusCode::NO_CONTENT.into_response(),
         Ok(None) if request.method() == Method::GET || request.method() == Method::HEAD => {
             let target = request.uri().path_and_query().map(|path| path.as_str().to_owned());
             Redirect::to(&ReturnPath::parse(target.as_deref()).sign_in()).into_response()
@@ -131,6 +133,11 @@ pub(super) async fn guard_page(State(guard): State<Guard>, mut request: Request,
         Ok(None) => signed_out(&app, request).await,
         Err(problem) => pages::problem_page(&problem),
     }
+}
+
+/// Whether a browser's script listens for events.
+pub(super) fn is_stream(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).is_some_and(|accepted| accepted == "text/event-stream")
 }
 
 /// The page with the fields of a form whose session has ended.

@@ -28,6 +28,8 @@ pub const STYLE: &str = concat!(
 const SCRIPT: &str = concat!(
     "\"use strict\";\n",
     include_str!("../../assets/js/reader.js"),
+    include_str!("../../assets/js/live.js"),
+    include_str!("../../assets/js/inbox.js"),
     include_str!("../../assets/js/settings.js"),
     include_str!("../../assets/js/ask.js"),
     include_str!("../../assets/js/account.js")
@@ -60,8 +62,33 @@ pub(super) fn script_path() -> String {
     format!("/assets/{}", SCRIPT_FILE.name)
 }
 
+/// The icon of a page, with how many requests wait: `icon-7.svg`. 100 stands for more than 99.
+fn icon(file: &str) -> Option<String> {
+    let number: u8 = file.strip_prefix("icon-")?.strip_suffix(".svg")?.parse().ok()?;
+    let text = match number {
+        0 => "✓".to_owned(),
+        1..100 => number.to_string(),
+        100 => "99+".to_owned(),
+        _ => return None,
+    };
+    let (color, size) = if number == 0 { ("#5b6470", 20) } else { ("#1f4fbf", 22 - 4 * text.chars().count()) };
+    Some(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect width=\"32\" height=\"32\" rx=\"7\" fill=\"{color}\"/>\
+         <text x=\"16\" y=\"17\" fill=\"#fff\" font-family=\"sans-serif\" font-weight=\"700\" font-size=\"{size}\" text-anchor=\"middle\" \
+         dominant-baseline=\"central\">{text}</text></svg>"
+    ))
+}
+
 /// `GET /assets/{file}`
 pub(super) async fn asset(Path(file): Path<String>) -> Result<Response, Problem> {
+    if let Some(drawing) = icon(&file) {
+        let headers = [
+            (header::CONTENT_TYPE, "image/svg+xml"),
+            (header::CACHE_CONTROL, "public, max-age=86400"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        return Ok((headers, drawing).into_response());
+    }
     let known = [&*STYLE_FILE, &*SCRIPT_FILE].into_iter().find(|asset| asset.name == file);
     let asset = known.ok_or_else(|| Problem::new(Code::NotFound, "there is no such file"))?;
     let headers = [

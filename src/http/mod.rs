@@ -14,6 +14,7 @@ mod extract;
 mod form_guard;
 mod forwarded;
 mod listener;
+mod live;
 mod log_limit;
 mod oauth;
 mod pages;
@@ -64,6 +65,8 @@ pub struct App {
     pub stop: CancellationToken,
     /// Permits for calls that wait for a decision; without a permit, a call is answered at once.
     pub waits: Arc<Semaphore>,
+    /// Permits for pages that are told of changes.
+    pub streams: Arc<Semaphore>,
     /// Permits for bodies that are read before the sender is authenticated.
     pub unauthenticated: Arc<Semaphore>,
     pub limits: Arc<RateLimits>,

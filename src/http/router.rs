@@ -15,7 +15,7 @@ use super::problem::INTERNAL;
 use super::rate_limit::gate;
 use super::refusals::counted;
 use super::route::{Route, delete, get, post, put, route};
-use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, oauth, pages, scim};
+use super::{App, MAX_BODY, MAX_MANIFEST, Problem, api, assets, callbacks, live, oauth, pages, scim};
 use crate::codes::Code;
 use crate::identity::Right;
 use crate::trace::TraceContext;
@@ -26,6 +26,7 @@ pub fn routes() -> Vec<Route> {
         public(),
         sign_in(),
         lists(),
+        pages::inbox::routes(),
         devices(),
         requests(),
         request_pages(),
@@ -93,7 +94,6 @@ fn public() -> Vec<Route> {
     let get = MethodFilter::GET;
     let post = MethodFilter::POST;
     vec![
-        route(get, "/", Access::Open, pages::inbox::show),
         route(get, "/assets/{file}", Access::Open, assets::asset),
         route(get, "/schemas/{file}", Access::Open, assets::schema),
         route(get, "/healthz", Access::Probe, api::health::alive),
@@ -210,6 +210,7 @@ fn request_pages() -> Vec<Route> {
 
     let (get, post) = (MethodFilter::GET, MethodFilter::POST);
     vec![
+        route(get, "/live", Access::Session, live::stream),
         route(get, "/requests/{id}", Access::Session, request::show),
         route(post, "/requests/{id}/vote", Access::Session, request::vote),
         route(get, "/requests/{id}/edit", Access::Session, request::edit),

@@ -10,6 +10,7 @@ use crate::approval::Digest;
 use crate::identity::{
     Principal, SecretForm, SessionKind, Token, digest_of_secret, form_of_secret, is_session_secret, is_workload_secret,
 };
+use crate::ids::SessionId;
 use crate::store::StoreError;
 use crate::store::sessions::{self, SessionRecord};
 use crate::store::tokens::{self, Credential};
@@ -91,6 +92,15 @@ impl Hub {
         self.session_uses.note(record.session.id, now);
         let valid_until = Some(record.session.expires_at);
         Ok(Authentication::Known { principal: Principal::Session(Arc::clone(&record.session)), valid_until })
+    }
+
+    /// Whether a session still gives its rights. That is no use of it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) async fn is_live(&self, id: SessionId) -> Result<bool, StoreError> {
+        let record = sessions::get(&mut self.store.read().await?, id).await?;
+        Ok(record.is_some_and(|record| self.clock.now() < self.end_of(&record)))
     }
 
     /// When a session ends if it is not used.

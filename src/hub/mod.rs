@@ -20,6 +20,8 @@ mod input;
 mod key_check;
 mod keyed_calls;
 mod lifecycle;
+mod live;
+mod live_channel;
 mod overview;
 mod page;
 mod policy_check;
@@ -65,6 +67,8 @@ pub use lifecycle::{
     Access, AccessLine, AccessOverview, ClaimInput, ClaimedAction, GrantFilter, HeartbeatInput, Lease, ResultInput,
     run_timer,
 };
+pub use live::{LiveStream, News, run_live};
+pub use live_channel::{MAX_STREAMS, MAX_STREAMS_OF_PERSON};
 pub use overview::{SettingsOverview, Trouble, TroubledEndpoint};
 pub use page::Page;
 pub use policy_check::PolicyMistakes;

@@ -9,6 +9,7 @@ use super::config::compiled_rules::RuleBooks;
 use super::config::compiled_schemas::ContextSchemas;
 use super::identity::{DevicePolls, Workloads};
 use super::key_check::KeyCheck;
+use super::live_channel::Live;
 use super::policy_check::PolicyCheck;
 use super::requests::link_log::LinkLog;
 use super::retries::{Retries, Task};
@@ -83,6 +84,7 @@ pub struct Hub {
     pub(super) workloads: Workloads,
     pub(super) key_check: KeyCheck,
     pub(super) sealing_check: SealingCheck,
+    pub(super) live: Live,
     pub(super) retries: Retries<Task>,
     pub(super) replay_retries: Retries<ReplayId>,
 }
@@ -117,6 +119,7 @@ impl Hub {
             workloads: Workloads::default(),
             key_check: KeyCheck::default(),
             sealing_check: SealingCheck::default(),
+            live: Live::default(),
             retries: Retries::default(),
             replay_retries: Retries::default(),
         }

@@ -250,7 +250,7 @@ pub async fn roster_of(
     memberships(session, groups, Some(people)).await
 }
 
-/// [`roster_of`], with the display names that are known.
+/// [`roster_of`], with the display names of these people, as far as they are known.
 ///
 /// # Errors
 /// When the database fails.
@@ -261,7 +261,8 @@ pub async fn named_roster_of(
 ) -> Result<(Roster, BTreeMap<Email, String>), StoreError> {
     #[derive(sqlx_macros::FromRow)]
     struct Named {
-        group_name: String,
+        /// None for a name.
+        group_name: Option<String>,
         email: String,
         signed_in_at: Option<i64>,
         name: Option<String>,
@@ -272,20 +273,22 @@ pub async fn named_roster_of(
     let (of_groups, of_people) = (places(1, groups.len()), places(groups.len() + 1, people.len()));
     let values = groups.iter().map(|group| (*group).into()).chain(people.iter().map(|person| (*person).into()));
     let sql = format!(
-        "SELECT a.group_name, a.email, a.signed_in_at, p.name
+        "SELECT a.group_name, a.email, a.signed_in_at, CAST(NULL AS TEXT) AS name
          FROM ({LISTED} WHERE m.group_name IN ({of_groups}) AND m.email IN ({of_people})
             UNION ALL {BY_CLAIM} WHERE c.group_name IN ({of_groups}) AND v.person IN ({of_people})) a
-         LEFT JOIN people p ON p.email = a.email"
+         UNION ALL SELECT CAST(NULL AS TEXT), p.email, CAST(NULL AS BIGINT), p.name FROM people p WHERE p.email IN ({of_people})"
     );
     let rows: Vec<Named> = session.fetch_all(AssertSqlSafe(sql), values.collect()).await?;
     let read = |row: Named| {
         let membership = session.max_age().membership(row.signed_in_at);
-        Ok((parse_group(&row.group_name)?, parse_email(&row.email)?, membership, row.name))
+        Ok((row.group_name.as_deref().map(parse_group).transpose()?, parse_email(&row.email)?, membership, row.name))
     };
     let (mut roster, mut names) = (Roster::default(), BTreeMap::new());
     for (group, person, membership, name) in session.unreadable().convert_some(rows, read) {
         names.extend(name.map(|name| (person.clone(), name)));
-        roster.add(group, person, membership);
+        if let Some(group) = group {
+            roster.add(group, person, membership);
+        }
     }
     Ok((roster, names))
 }

@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// Notifies the other replicas of what the transaction changed, once it commits. Deliveries, replays and jobs need no
 /// notification: the replica that commits them also processes them.
-pub(super) async fn send(session: &mut Session, signals: &[Signal]) -> Result<(), StoreError> {
+pub(super) async fn send(session: &mut Session, own: &str, signals: &[Signal]) -> Result<(), StoreError> {
     let mut names: Vec<String> = signals
         .iter()
         .filter_map(|signal| match signal {
@@ -32,7 +32,7 @@ pub(super) async fn send(session: &mut Session, signals: &[Signal]) -> Result<()
     names.sort_unstable();
     names.dedup();
     for chunk in names.chunks(NAMED) {
-        session.execute("SELECT pg_notify($1, $2)", args![CHANNEL, chunk.join(" ")]).await?;
+        session.execute("SELECT pg_notify($1, $2)", args![CHANNEL, format!("{own} {}", chunk.join(" "))]).await?;
     }
     Ok(())
 }
@@ -55,6 +55,10 @@ async fn listen_once(pool: &PgPool, signals: &Signals) -> Result<(), sqlx::Error
     listener.listen(CHANNEL).await?;
     loop {
         let notification = listener.recv().await?;
+        // What this process committed has woken its listeners already. Earlier versions do not say whose it is.
+        if notification.payload().split(' ').next() == Some(signals.name()) {
+            continue;
+        }
         for name in notification.payload().split(' ') {
             match (name, name.parse()) {
                 ("deadline", _) => signals.raise(Signal::Deadline),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 
 use crate::ids::RequestId;
 use crate::time::Timestamp;
@@ -36,9 +36,33 @@ impl Default for NextPoll {
     }
 }
 
+/// Changes of requests that a listener may be behind. A listener that is further behind learns that it missed some.
+const CHANGES: usize = 4_096;
+
+/// The listeners to changes of all requests.
+#[derive(Debug)]
+struct Changes(broadcast::Sender<RequestId>);
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(CHANGES))
+    }
+}
+
+/// The name of one process's signals, for the notifications that it sends to others and gets back itself.
+#[derive(Debug)]
+struct Name(String);
+
+impl Default for Name {
+    fn default() -> Self {
+        Self(format!("from:{}", crate::random::number()))
+    }
+}
+
 /// The listeners.
 #[derive(Debug, Default)]
 pub struct Signals {
+    name: Name,
     deliveries: Notify,
     /// Endpoints may have been disabled or deleted.
     discards: Notify,
@@ -47,11 +71,17 @@ pub struct Signals {
     next_poll: NextPoll,
     replays: Notify,
     slack_jobs: Notify,
+    changes: Changes,
     /// A std mutex: held for a map look-up, never across an await. Weak, so that an entry ends with its last listener.
     requests: Mutex<HashMap<RequestId, Weak<Notify>>>,
 }
 
 impl Signals {
+    /// The name that notifications of this process carry.
+    pub(super) fn name(&self) -> &str {
+        &self.name.0
+    }
+
     pub(super) fn raise(&self, signal: Signal) {
         match signal {
             Signal::Deliveries => self.deliveries.notify_one(),
@@ -69,6 +99,8 @@ impl Signals {
             Signal::Replays => self.replays.notify_one(),
             Signal::SlackJobs => self.slack_jobs.notify_one(),
             Signal::Request(id) => {
+                // Without a listener, it is an error, and costs nothing.
+                let _nobody = self.changes.0.send(id);
                 let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(listeners) = requests.get(&id).and_then(Weak::upgrade) {
                     listeners.notify_waiters();
@@ -117,6 +149,11 @@ impl Signals {
     /// Resolves when there may be Slack jobs.
     pub async fn slack_jobs(&self) {
         self.slack_jobs.notified().await;
+    }
+
+    /// The requests that change from now on.
+    pub fn changes(&self) -> broadcast::Receiver<RequestId> {
+        self.changes.0.subscribe()
     }
 
     /// Notifies of changes of one request. Register (`notified()` and `enable()`) *before* reading the request;

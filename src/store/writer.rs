@@ -178,7 +178,7 @@ async fn run<A, S>(
                     signals: Vec::new(),
                     after_commit: Vec::new(),
                 };
-                let committed = transact(dialect, &mut tx, &mut batch).await;
+                let committed = transact(dialect, signals.name(), &mut tx, &mut batch).await;
                 if committed.is_ok() {
                     if let Some(files) = &files {
                         files.count_commit();
@@ -236,7 +236,7 @@ where
     }
 }
 
-async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+async fn transact(dialect: Dialect, own: &str, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     // On SQLite only this process changes it.
     if dialect == Dialect::Postgres || tx.version == 0 {
         tx.version = configuration::read_version(&mut tx.session).await?;
@@ -268,7 +268,7 @@ async fn transact(dialect: Dialect, tx: &mut Tx, batch: &mut [Box<dyn Job>]) -> 
         tx.signals.push(Signal::Configuration);
     }
     if dialect == Dialect::Postgres {
-        notify::send(&mut tx.session, &tx.signals).await?;
+        notify::send(&mut tx.session, own, &tx.signals).await?;
     }
     tx.session.command("COMMIT").await
 }

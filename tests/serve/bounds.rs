@@ -48,6 +48,14 @@ fn rows() -> Vec<(&'static str, String)> {
         ("bodies of Slack's calls before their signature is checked", format!("{UNAUTHENTICATED} at a time")),
         ("answers that a caller does not read", format!("{} without progress", seconds(http::READ_TIME))),
         ("incomplete call when the hub stops", seconds(http::CUT_AFTER)),
+        (
+            "open pages that are told of changes",
+            format!(
+                "{}, and at most half of the connections; {} of one person",
+                number(hub::MAX_STREAMS),
+                hub::MAX_STREAMS_OF_PERSON
+            ),
+        ),
         ("one wait", seconds(MAX_WAIT)),
         ("items of a page", http::MAX_PAGE.to_string()),
         ("calls of one address without a valid token", minute(usual.address)),

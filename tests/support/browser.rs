@@ -51,14 +51,18 @@ impl<'h> Browser<'h> {
 
     /// Calls with this browser's cookies.
     pub(crate) async fn send(&mut self, call: RequestBuilder) -> Answer {
-        let line: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let call = if line.is_empty() { call } else { call.header(header::COOKIE, line.join("; ")) };
-        let answer = self.hub.send(call).await;
+        let answer = self.hub.send(self.with_cookies(call)).await;
         for set in answer.headers.get_all(header::SET_COOKIE) {
             self.keep(set.to_str().expect("a text"));
         }
         self.page.clone_from(&answer.text);
         answer
+    }
+
+    /// A call with this browser's cookies.
+    pub(crate) fn with_cookies(&self, call: RequestBuilder) -> RequestBuilder {
+        let line: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if line.is_empty() { call } else { call.header(header::COOKIE, line.join("; ")) }
     }
 
     fn keep(&mut self, set: &str) {

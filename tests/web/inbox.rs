@@ -24,7 +24,7 @@ fn rows(page: &str) -> Vec<&str> {
 fn row<'p>(page: &'p str, id: &str) -> &'p str {
     let (_, row) =
         page.split_once(&format!("<li class=\"ask\" id=\"{id}\"")).unwrap_or_else(|| panic!("{id} in {page}"));
-    row.split("<li class=\"ask").next().unwrap()
+    row.split("<li class=\"ask").next().unwrap().split("</ol>").next().unwrap()
 }
 
 async fn inbox(hub: &TestHub, person: &str) -> Value {
@@ -75,7 +75,7 @@ on_both! {
         let row = row(page.expect_page(200), &asked);
         for text in [
             "ops-agent (a system)", ", for <b><bdi>nora@example.com</bdi></b>,", "asks to run SQL on", ">customers<", "Agent</span>",
-            "delete from carts", "They are &#60;old&#62;.", "You are in <b>security</b>", "Dana Reyes", "1 h", "CASE-7",
+            ">delete</span>", " carts", "They are &#60;old&#62;.", "You are in <b>security</b>", "Dana Reyes", "1 h", "CASE-7",
         ] {
             assert!(row.contains(text), "{text} in {row}");
         }

@@ -4,6 +4,8 @@ mod access;
 mod account;
 mod ask;
 mod inbox;
+mod inbox_bulk;
+mod live;
 mod request;
 mod request_story;
 mod requests;

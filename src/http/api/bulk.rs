@@ -9,7 +9,7 @@ use crate::approval::{Digest, Status};
 use crate::codes::Code;
 use crate::http::extract::{Body, Caller};
 use crate::http::{App, Problem};
-use crate::hub::{BulkAnswer, BulkApprove, BulkItem, BulkReject};
+use crate::hub::{BulkAnswer, BulkApprove, BulkItem, BulkReject, RequestView};
 use crate::ids::RequestId;
 
 /// The JSON form of a [`BulkAnswer`].
@@ -24,6 +24,9 @@ struct Item {
     id: RequestId,
     digest: Digest,
     status: Option<Status>,
+    /// In a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Box<RequestView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Failure>,
 }
@@ -41,13 +44,13 @@ impl From<BulkAnswer> for Report {
 }
 
 impl From<BulkItem> for Item {
-    fn from(BulkItem { id, digest, result }: BulkItem) -> Self {
+    fn from(BulkItem { id, digest, result, request }: BulkItem) -> Self {
         match result {
-            Ok(status) => Self { id, digest, status: Some(status), problem: None },
+            Ok(status) => Self { id, digest, status: Some(status), request, problem: None },
             Err(error) => {
                 let problem = Problem::from(error);
                 let failure = Failure { code: problem.code(), detail: problem.detail().to_owned() };
-                Self { id, digest, status: None, problem: Some(failure) }
+                Self { id, digest, status: None, request, problem: Some(failure) }
             }
         }
     }

@@ -117,6 +117,15 @@ impl Shell {
 }
 
 impl Navigation {
+    /// The number on the page's icon: 100 for more than 99.
+    pub(super) fn icon(&self) -> &str {
+        match self.waiting.as_deref() {
+            None => "0",
+            Some(many) if many.ends_with('+') => "100",
+            Some(number) => number,
+        }
+    }
+
     pub(super) fn is_here(&self, place: &Place) -> bool {
         self.here.as_ref() == Some(place)
     }

@@ -11,7 +11,7 @@ use crate::approval::{
 };
 use crate::codes::Code;
 use crate::hub::lifecycle::transition::CommandResult;
-use crate::hub::{Hub, HubError, ListFilter, input, require};
+use crate::hub::{Hub, HubError, ListFilter, RequestView, input, require};
 use crate::identity::{Principal, Right};
 use crate::ids::RequestId;
 use crate::store::{groups, people, requests};
@@ -96,6 +96,8 @@ pub struct BulkItem {
     pub digest: Digest,
     /// The status after the vote, or why the vote failed.
     pub result: Result<Status, HubError>,
+    /// The request, in a list of what would be rejected.
+    pub request: Option<Box<RequestView>>,
 }
 
 impl Hub {
@@ -133,8 +135,11 @@ impl Hub {
         };
         let theirs: Vec<Request> = found.into_iter().filter(is_theirs).collect();
         let mut listed = Vec::new();
+        let is_own_queue = voter.as_ref() == caller.person();
         for request in theirs {
-            if self.sees(caller, &request).await? {
+            // Who is asked sees it, which costs no look-up of its own.
+            let is_asked = is_own_queue && caller.covers(&request.resource) && is_asked(&request, &groups_of_voter);
+            if is_asked || self.sees(caller, &request).await? {
                 listed.push(request);
             }
         }
@@ -159,12 +164,13 @@ impl Hub {
     ) -> Result<Option<BulkItem>, HubError> {
         let (id, digest) = (request.id, request.digest);
         if dry_run {
-            return Ok(Some(BulkItem { id, digest, result: Ok(request.status) }));
+            let (result, request) = (Ok(request.status), Some(Box::new(self.view(request))));
+            return Ok(Some(BulkItem { id, digest, result, request }));
         }
         let vote = VoteInput { digest: Some(digest), ..vote };
         Ok(match self.cast(caller, id, Choice::Reject, vote).await {
             Ok((_, Err(Refusal::NotEligible(_) | Refusal::NotStandIn { .. } | Refusal::Conflict(_)))) => None,
-            outcome => Some(BulkItem { id, digest, result: status_after(outcome) }),
+            outcome => Some(BulkItem { id, digest, result: status_after(outcome), request: None }),
         })
     }
 
@@ -193,7 +199,7 @@ impl Hub {
                     status_after(self.cast(caller, id, Choice::Approve, vote).await)
                 }
             };
-            items.push(BulkItem { id, digest, result });
+            items.push(BulkItem { id, digest, result, request: None });
         }
         Ok(BulkAnswer { items, more: false })
     }

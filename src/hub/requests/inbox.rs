@@ -141,7 +141,7 @@ impl Hub {
             page.next = page.waiting.last().cloned();
         }
         let requests = inbox::in_order(reader, &page.waiting).await?;
-        let (roster, mut names) = voters_of(reader, &requests).await?;
+        let (roster, mut names) = people_of(reader, &requests).await?;
         names.extend(seats.iter().filter_map(|seat| Some((seat.member.clone(), seat.name.clone()?))));
         let mut items: Vec<InboxItem> =
             requests.into_iter().map(|request| self.item(caller, &seats, request, &roster)).collect();
@@ -204,14 +204,22 @@ fn places<'r>(request: &'r Request, seats: &'r [Seat]) -> Vec<(&'r GroupName, &'
     places
 }
 
-/// The memberships and names of who has voted.
-async fn voters_of(
+/// The memberships of who has voted, and the names of everybody whom the requests name.
+async fn people_of(
     reader: &mut store::Session,
     requests: &[Request],
 ) -> Result<(Roster, BTreeMap<Email, String>), HubError> {
     let groups: BTreeSet<&GroupName> = requests.iter().flat_map(|request| request.terms.groups()).collect();
     let voters = requests.iter().flat_map(Request::live_votes).flat_map(|vote| [&vote.voter, vote.seat()]);
-    Ok(groups::named_roster_of(reader, &groups, &voters.collect()).await?)
+    let askers = requests.iter().flat_map(|request| {
+        let by = request.change.as_ref().and_then(|change| change.by.as_ref());
+        let requester = &request.requester;
+        [requester.email.as_ref(), requester.acting_for.as_ref(), request.beneficiary.as_ref(), by]
+            .into_iter()
+            .flatten()
+    });
+    let people: BTreeSet<&Email> = voters.chain(askers).collect();
+    Ok(groups::named_roster_of(reader, &groups, &people).await?)
 }
 
 /// The display name; the address if none is known.

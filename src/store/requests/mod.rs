@@ -1,6 +1,7 @@
 //! Requests: their rows, and what belongs to them.
 
 mod alike;
+pub mod audience;
 mod change;
 pub mod inbox;
 mod lines;

@@ -22,7 +22,7 @@ pub(super) type Marked = Vec<(bool, String)>;
 
 /// What stands in one place of the list.
 pub(super) enum Entry {
-    One(Row),
+    One(Box<Row>),
     Alike(Alike),
 }
 
@@ -50,7 +50,7 @@ pub(super) fn gathered(items: &[InboxItem], rows: Vec<Row>) -> Vec<Entry> {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for ((item, row), key) in items.iter().zip(rows).zip(keyed) {
         let Some(key) = key.filter(|key| keys.get(key).is_some_and(|count| *count >= FEWEST)) else {
-            entries.push(Entry::One(row));
+            entries.push(Entry::One(Box::new(row)));
             continue;
         };
         let place = *places.entry(key).or_insert(entries.len());
@@ -74,7 +74,7 @@ pub(super) fn gathered(items: &[InboxItem], rows: Vec<Row>) -> Vec<Entry> {
 /// special about the request.
 fn is_simple(row: &Row) -> bool {
     let shows_all = row.command.as_ref().is_some_and(|command| {
-        let plain = |part: &Part| matches!(part, Part::Text(_));
+        let plain = |part: &Part| matches!(part, Part::Text(_) | Part::Marked(..));
         command.head.lines.iter().all(|line| line.times == 1 && line.parts.iter().all(plain))
     });
     shows_all && row.may_approve() && row.change.is_none() && !row.undecidable && row.findings.is_empty()

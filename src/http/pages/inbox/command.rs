@@ -1,6 +1,6 @@
 //! A command in a list: its first lines, and the others folded below them.
 
-use crate::channels::text::{Listing, ListingLine};
+use crate::channels::text::{Language, Listing, ListingLine};
 
 /// Most lines that are shown.
 const LINES: usize = 5;
@@ -29,8 +29,9 @@ pub(super) enum Rest {
 
 impl CommandShown {
     /// None if there is no command.
-    pub(super) fn new(command: &str) -> Option<Self> {
-        let Listing { lines, count, bytes } = Some(Listing::of(command)).filter(|_| !command.is_empty())?;
+    pub(super) fn new(command: &str, language: Option<&str>) -> Option<Self> {
+        let listing = Some(Listing::of(command)).filter(|_| !command.is_empty())?;
+        let Listing { lines, count, bytes } = listing.coloured(language.and_then(Language::named), command);
         let hides = Listing { lines: lines.clone(), count, bytes }.hidden().1 > 0;
         let mut left = CHARACTERS;
         let shown = lines.iter().take(LINES).take_while(|line| {
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     fn shown(command: &str) -> (usize, Option<&'static str>, String) {
-        let shown = CommandShown::new(command).unwrap();
+        let shown = CommandShown::new(command, None).unwrap();
         let rest = shown.rest.as_ref().map(|rest| match rest {
             Rest::Folded(_) => "folded",
             Rest::Elsewhere => "elsewhere",
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn five_lines_are_shown_and_the_others_are_counted() {
-        assert!(CommandShown::new("").is_none());
+        assert!(CommandShown::new("", None).is_none());
         assert_eq!(shown("a\nb\nc\nd\ne\n").1, None);
         assert_eq!(shown("a\nb\nc\nd\ne\nf"), (5, Some("folded"), "1 more line of this command".to_owned()));
         let gaps = format!("a\n{}DROP marker", "\n".repeat(90));
@@ -114,6 +115,6 @@ mod tests {
         assert_eq!(shown(&long), (0, Some("folded"), "The whole command: 1 line, 1.0 kB".to_owned()));
         assert_eq!(shown(&format!("a\n{long}")).0, 1);
         assert_eq!(shown(&"x".repeat(9_000)).1, Some("elsewhere"));
-        assert!(CommandShown::new("a\u{202e}b").unwrap().hides);
+        assert!(CommandShown::new("a\u{202e}b", Some("sql")).unwrap().hides);
     }
 }

@@ -1,9 +1,9 @@
 //! One request in the inbox: enough to decide most of them, in the order in which people decide.
 
 use super::command::CommandShown;
-use crate::approval::{Choice, Kind};
-use crate::channels::text::{Listing, duration};
-use crate::http::pages::reader::{Reader, TimeLeft};
+use crate::approval::{Choice, Kind, who_asks};
+use crate::channels::text::Listing;
+use crate::http::pages::reader::{Reader, TimeLeft, brief};
 use crate::hub::{AskedAs, Inbox, InboxItem, RequestView, SignInReason};
 
 /// Longest reason that is shown in the list, in characters.
@@ -16,6 +16,8 @@ pub(super) struct Row {
     pub(super) digest: String,
     pub(super) left: TimeLeft,
     pub(super) who: String,
+    /// The same, with their address.
+    pub(super) requester: String,
     /// For whom a program asks, as it says itself.
     pub(super) acting_for: Option<String>,
     /// For whom access is.
@@ -86,21 +88,18 @@ impl Row {
             revision: request.revision,
             digest: request.digest.to_string(),
             left: reader.left(request.expires_at),
-            who: crate::approval::who_asks(
-                request.requester.name.as_deref(),
-                request.requester.email.as_ref().map(|email| email.as_str()),
-                None,
-            ),
-            acting_for: request.requester.acting_for.as_ref().map(ToString::to_string),
-            beneficiary: request.beneficiary.as_ref().map(ToString::to_string),
+            who: who(request, inbox),
+            requester: request.requester.who(),
+            acting_for: request.requester.acting_for.as_ref().map(|person| named(person.as_str())),
+            beneficiary: request.beneficiary.as_ref().map(|person| named(person.as_str())),
             wish: wish(request),
             resource: request.resource.to_string(),
             high_risk: item.high_risk,
-            command: CommandShown::new(&request.command),
+            command: CommandShown::new(&request.command, request.language.as_deref()),
             reason: shown.as_deref().map(Listing::of),
             reason_is_cut: is_cut,
             findings: request.asking_rules.iter().map(|rule| (rule.rule.to_string(), rule.reason.clone())).collect(),
-            change: change(request, person, reader),
+            change: change(request, person, &named, reader),
             undecidable: request.undecidable,
             asked_as: item.asked_as.iter().map(|asked| Asked::new(asked, inbox, reader)).collect(),
             slots: slots(request, &named),
@@ -135,13 +134,22 @@ impl Asked {
 }
 
 fn named(inbox: &Inbox, email: &str) -> String {
-    let known = inbox.names.iter().find(|(known, _)| known.as_str() == email);
+    let known = inbox.names.iter().find(|(known, name)| known.as_str() == email && !name.trim().is_empty());
     known.map_or_else(|| email.to_owned(), |(_, name)| name.clone())
+}
+
+/// Who asks: the name that the hub knows, else what the request says, with what is the requester's own statement marked.
+fn who(request: &RequestView, inbox: &Inbox) -> String {
+    let email = request.requester.email.as_ref();
+    let known = email.and_then(|email| inbox.names.get(email)).filter(|name| !name.trim().is_empty());
+    known
+        .cloned()
+        .unwrap_or_else(|| who_asks(request.requester.name.as_deref(), email.map(|email| email.as_str()), None))
 }
 
 fn wish(request: &RequestView) -> Wish {
     let Kind::Action = request.kind else {
-        return Wish::Access(duration(request.duration_seconds.unwrap_or(0).into()));
+        return Wish::Access(brief(request.duration_seconds.unwrap_or(0).into()));
     };
     Wish::Run(match request.language.as_deref() {
         Some("sql") => "asks to run SQL on",
@@ -178,11 +186,11 @@ fn approved_by(request: &RequestView, named: &impl Fn(&str) -> String) -> Vec<St
     live(request, Choice::Approve).filter(is_for_several).map(|vote| named(vote.person.as_str())).collect()
 }
 
-fn change(request: &RequestView, person: &str, reader: &Reader) -> Option<Change> {
+fn change(request: &RequestView, person: &str, named: &impl Fn(&str) -> String, reader: &Reader) -> Option<Change> {
     let change = request.change.as_ref()?;
     let before = request.votes.iter().filter(|vote| vote.person.as_str() == person && vote.revision < request.revision);
     Some(Change {
-        by: change.by.as_ref().map_or_else(|| "A system".to_owned(), ToString::to_string),
+        by: change.by.as_ref().map_or_else(|| "A system".to_owned(), |by| named(by.as_str())),
         ago: format!("{} ago", reader.ago(change.at)),
         reason: change.reason.clone().filter(|reason| !reason.trim().is_empty()),
         voted_on: before.map(|vote| vote.revision).max(),
