@@ -107,3 +107,15 @@ check_page "$receiver/?channel=pipeline#still" "$shots/receiver-hostile.png" --w
 echo "pages: ten checked, nothing cut off, no accessibility violation"
 
 echo "OpenID: $(node sign-in/sign-in.mjs "$root/target/debug/countersign" "$shots")"
+
+echo "web app, SQLite: $(node web/journeys.mjs "$root/target/debug/countersign")"
+if [ -n "${TEST_POSTGRES_URL:-}" ]; then
+  database=journeys_$$
+  psql "$TEST_POSTGRES_URL" -qc "CREATE DATABASE $database"
+  # The same server and options, and another database.
+  url=$(node -p 'const url = new URL(process.argv[1]); url.pathname = process.argv[2]; url.href' "$TEST_POSTGRES_URL" "$database")
+  echo "web app, PostgreSQL: $(node web/journeys.mjs "$root/target/debug/countersign" "$url")"
+  psql "$TEST_POSTGRES_URL" -qc "DROP DATABASE $database"
+fi
+# Every page, in the views that differ most.
+echo "web app: $(VIEWS=desktop,phone-dark,narrow node web/pictures.mjs "$root/target/debug/countersign" "$shots/web")"

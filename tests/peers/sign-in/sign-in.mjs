@@ -143,7 +143,7 @@ async function odds({ context, page, hub, provider, running }) {
   await other.page.goto(`${hub.url}/sign-in`);
   await other.page.click('text=Sign in with');
   await provider.signIn(other.page);
-  await other.page.waitForURL(`${hub.url}/account`);
+  await other.page.waitForURL(`${hub.url}/`);
   await other.page.goto(`${hub.url}/sign-out/provider`);
   await other.page.click('button:has-text("Yes")');
   await other.page.waitForURL(`${hub.url}/sign-in`);
