@@ -23,7 +23,6 @@ struct SignInLinkPage {
     shell: Shell,
     error: Option<String>,
     offer: SignInOffer,
-    secret: String,
     nonce: String,
     /// What was entered before.
     entered: String,
@@ -31,14 +30,14 @@ struct SignInLinkPage {
 
 /// `GET /sign-in/link/{secret}`
 pub(in crate::http) async fn show(State(app): State<App>, PathText(secret): PathText, visitor: Visitor) -> Response {
-    link_page(&app, &visitor, secret, None).await
+    link_page(&app, &visitor, &secret, None).await
 }
 
-async fn link_page(app: &App, visitor: &Visitor, secret: String, refused: Option<(Problem, String)>) -> Response {
+async fn link_page(app: &App, visitor: &Visitor, secret: &str, refused: Option<(Problem, String)>) -> Response {
     if let Some(refused) = refused_here(app) {
         return refused;
     }
-    let offer = match app.hub.sign_in_offer(&secret).await {
+    let offer = match app.hub.sign_in_offer(secret).await {
         Ok(offer) => offer,
         Err(error) => return unusable(error),
     };
@@ -49,7 +48,6 @@ async fn link_page(app: &App, visitor: &Visitor, secret: String, refused: Option
         shell: Shell::plain(),
         error: problem.map(|problem: Problem| problem.detail().to_owned()),
         offer,
-        secret,
         nonce: form.nonce,
         entered: entered.unwrap_or_default(),
     };
@@ -61,8 +59,8 @@ async fn link_page(app: &App, visitor: &Visitor, secret: String, refused: Option
 /// `POST /sign-in/link/{secret}`
 pub(in crate::http) async fn use_it(State(app): State<App>, PathText(secret): PathText, request: Request) -> Response {
     let visitor = Visitor::from(&request);
-    let again = format!("/sign-in/link/{secret}");
-    let form = match checked_form(&app, request, &again).await {
+    // The page's own address: a page that says what failed does not repeat the secret in it.
+    let form = match checked_form(&app, request, "?").await {
         Ok(form) => form,
         Err(response) => return response,
     };
@@ -73,14 +71,14 @@ pub(in crate::http) async fn use_it(State(app): State<App>, PathText(secret): Pa
             Err(_) => {
                 let detail = "this is no e-mail address: enter one such as dana@example.com";
                 let problem = Problem::new(Code::PersonRequired, detail);
-                return link_page(&app, &visitor, secret, Some((problem, form.person))).await;
+                return link_page(&app, &visitor, &secret, Some((problem, form.person))).await;
             }
         },
     };
     match app.hub.sign_in_by_link(secret.clone(), person, visitor.info()).await {
         Ok(started) => signed_in(&app, &visitor, started, &ReturnPath::default()).await,
         Err(error @ HubError::Invalid { .. }) => {
-            link_page(&app, &visitor, secret, Some((Problem::from(error), form.person))).await
+            link_page(&app, &visitor, &secret, Some((Problem::from(error), form.person))).await
         }
         Err(error) => unusable(error),
     }
