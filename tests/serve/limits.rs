@@ -63,7 +63,7 @@ async fn an_address_that_fails_too_often_waits_while_valid_tokens_and_links_from
     assert_limited(&hub.send(slack.header("content-type", "application/x-www-form-urlencoded").body("a=b")).await, "3");
     let page = hub.send(hub.from(OFFICE, "/c/forged")).await;
     assert_eq!((page.status, page.headers["retry-after"].to_str().unwrap()), (429, "3"));
-    assert!(page.text.contains("too many failed attempts") && page.text.contains("<html"), "{}", page.text);
+    assert!(page.text.contains("Too many failed attempts") && page.text.contains("<html"), "{}", page.text);
 
     hub.with_token(OFFICE, &token).await.expect(200);
     assert_eq!(hub.send(hub.from(OFFICE, "/")).await.status, 200);

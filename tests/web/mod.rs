@@ -9,6 +9,7 @@ mod live;
 mod request;
 mod request_story;
 mod requests;
+mod roles;
 mod settings;
 mod settings_endpoints;
 mod settings_people;

@@ -5,8 +5,7 @@ use countersign::identity::{Right, Scope, rights_of_person};
 use reqwest::{Method, header};
 use serde_json::json;
 
-use crate::support::browser::Browser;
-use crate::support::{Database, TestHub};
+use crate::support::{Browser, Database, TestHub};
 
 /// The route's path, with ids that name nothing.
 fn path(route: &Route) -> String {
@@ -26,9 +25,13 @@ fn right(route: &Route) -> Option<Right> {
 /// Browsers of people with each role, and what their sessions may do.
 async fn people(hub: &TestHub) -> Vec<(String, Vec<Scope>, Browser<'_>)> {
     let mut people = Vec::new();
-    for (name, roles) in
-        [("unknown", None), ("known", Some(vec![])), ("analyst", Some(vec![Scope::Analyst])), ("auditor", Some(vec![Scope::Auditor])), ("admin", Some(vec![Scope::Admin]))]
-    {
+    for (name, roles) in [
+        ("unknown", None),
+        ("known", Some(vec![])),
+        ("analyst", Some(vec![Scope::Analyst])),
+        ("auditor", Some(vec![Scope::Auditor])),
+        ("admin", Some(vec![Scope::Admin])),
+    ] {
         let person = format!("{name}@example.com");
         if let Some(roles) = &roles {
             let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
