@@ -7,8 +7,8 @@
 //!    which all post to the receiver. Only the receiver's address is an allowed target, so nothing is sent from this
 //!    machine.
 //! 2. Every `--every` seconds, the next of [`samples::requests`] is created, in rotation.
-//! 3. The receiver keeps the last messages in memory and shows them on its page. [`card`] draws Adaptive Cards as Teams
-//!    would, with [`markdown`] for their text. It verifies the signatures of custom events.
+//! 3. The receiver keeps the last messages in memory and shows them on its page. [`crate::channels::drawn`] draws Adaptive Cards
+//!    as Teams would. It verifies the signatures of custom events.
 //! 4. The buttons on the page are the links of the messages: they open the hub's own pages, where a decision is made.
 //! 5. A signal stops the requests, then the hub, then the receiver. The folder is deleted, so nothing remains.
 

@@ -21,7 +21,7 @@
 //! the timer is late.
 //!
 //! # Announcements
-//! [`announce`] stores the request as the API shows it at that time as an event in the outbox, with one delivery for
+//! [`mod@announce`] stores the request as the API shows it at that time as an event in the outbox, with one delivery for
 //! each endpoint that wants it ([`audience`]) and for additional Slack addresses ([`extra_recipients`]).
 //!
 //! # The timer

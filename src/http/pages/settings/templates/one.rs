@@ -122,7 +122,7 @@ fn lines(versions: &[TemplateVersion], current: Option<u32>, viewer: &Viewer) ->
 /// The editor of a text that fails, with the line if it is one of this text.
 fn refused(which: &Which, text: &str, problem: &PreviewProblem) -> Editor {
     let own = format!("{}/{}", which.channel.as_str(), which.event);
-    let is_own = problem.template.as_ref().is_none_or(|template| *template == own);
+    let is_own = problem.template.as_ref().is_none_or(|template| template.trim_end_matches(".hbs") == own);
     Editor::refused(text, problem.line.filter(|_| is_own), &problem.detail)
 }
 
