@@ -11,6 +11,9 @@ rm -rf "$RECEIVED_DIR"
 scripts/test.sh crash --profile long
 tests/peers/install.sh
 for file in "$RECEIVED_DIR"/*.ndjson; do
-  echo "${file##*/}, Node: $(node tests/peers/verify.mjs "$file")"
-  echo "${file##*/}, Python: $(tests/peers/.venv/bin/python tests/peers/verify.py "$file")"
+  # Not within `echo "$(…)"`, which would hide a failure.
+  by_node=$(node tests/peers/verify.mjs "$file")
+  by_python=$(tests/peers/.venv/bin/python tests/peers/verify.py "$file")
+  echo "${file##*/}, Node: $by_node"
+  echo "${file##*/}, Python: $by_python"
 done

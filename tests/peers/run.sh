@@ -11,12 +11,19 @@ mkdir -p "$shots"
 
 ./install.sh
 
+# Prints what a check says about itself; ends the script when the check fails. (`echo "$(check)"` would hide that.)
+report() {
+  local name=$1 said
+  said=$("${@:2}") || { echo "FAILED: $name" >&2 && exit 1; }
+  echo "$name: $said"
+}
+
 shopt -s nullglob
 messages=("$received"/*.ndjson)
 [ ${#messages[@]} -gt 0 ] || { echo "no messages in $received: run the tests with RECEIVED_DIR set" >&2 && exit 1; }
 for file in "${messages[@]}"; do
-  echo "${file##*/}, Node: $(node verify.mjs "$file")"
-  echo "${file##*/}, Python: $(.venv/bin/python verify.py "$file")"
+  report "${file##*/}, Node" node verify.mjs "$file"
+  report "${file##*/}, Python" .venv/bin/python verify.py "$file"
 done
 
 drawn=("$cards"/*.json)
@@ -46,7 +53,7 @@ slack=$("$PWD/.venv/bin/python" slack_blocks.py "$cards/slack")
 echo "Slack: $slack"
 calls=("${SLACK_DIR:-$root/target/peers/slack}"/*.ndjson)
 [ ${#calls[@]} -gt 0 ] || { echo "no calls of Slack's API: run the tests with SLACK_DIR set" >&2 && exit 1; }
-echo "Slack: $(.venv/bin/python slack.py blocks "${calls[@]}")"
+report "Slack" .venv/bin/python slack.py blocks "${calls[@]}"
 
 rm -f "$shots/demo.json" # of an earlier run
 "$root/target/debug/countersign" demo --json --every 1 --listen 127.0.0.1:0 --receiver 127.0.0.1:0 >"$shots/demo.json" &
@@ -59,14 +66,14 @@ done
 field() { node -p "JSON.parse(require('node:fs').readFileSync(process.argv[1])).$1" "$shots/demo.json"; }
 hub=$(field hub)
 receiver=$(field receiver)
-echo "Slack: $(.venv/bin/python slack.py sign "$hub" "$(field token)")"
-echo "device login: $(node device.mjs "$hub" "$(field token)" "$shots")"
-echo "keyring: $(node keyring.mjs "$root/target/debug/countersign")"
-echo "SCIM: $(.venv/bin/python scim.py "$hub" "$(field token)")"
-echo "guardrails: $(.venv/bin/python guardrails/run.py "$hub" "$(field token)")"
-echo "surface: $(.venv/bin/python surface/fuzz.py "$root/target/debug/countersign")"
-echo "schemas, Node: $(node schemas.mjs "$hub" "${messages[@]}")"
-echo "schemas, Python: $(.venv/bin/python schemas.py "$hub" "${messages[@]}")"
+report "Slack" .venv/bin/python slack.py sign "$hub" "$(field token)"
+report "device login" node device.mjs "$hub" "$(field token)" "$shots"
+report "keyring" node keyring.mjs "$root/target/debug/countersign"
+report "SCIM" .venv/bin/python scim.py "$hub" "$(field token)"
+report "guardrails" .venv/bin/python guardrails/run.py "$hub" "$(field token)"
+report "surface" .venv/bin/python surface/fuzz.py "$root/target/debug/countersign"
+report "schemas, Node" node schemas.mjs "$hub" "${messages[@]}"
+report "schemas, Python" .venv/bin/python schemas.py "$hub" "${messages[@]}"
 link=''
 for _ in {1..100}; do
   link=$(curl -fsS "$receiver" | grep -o "$hub/c/[A-Za-z0-9_-]*" | head -n 1 || true)
@@ -75,7 +82,7 @@ for _ in {1..100}; do
 done
 [ -n "$link" ] || { echo "the demo's receiver received no link" >&2 && exit 1; }
 check_page() { node shot.mjs "$@" --axe >/dev/null || { echo "page $2: see above" >&2 && node shot.mjs "$@" --axe && exit 1; }; }
-echo "demo: $(node demo.mjs "$receiver" "${drawn[@]}")"
+report "demo" node demo.mjs "$receiver" "${drawn[@]}"
 # The page reloads itself, but not at an anchor.
 check_page "$receiver/#still" "$shots/receiver.png" --width 1280
 check_page "$receiver/#still" "$shots/receiver-phone.png" --width 360 --dark --no-js
@@ -106,16 +113,16 @@ check_page "$link" "$shots/hostile-desktop.png" --width 1280 --dark
 check_page "$receiver/?channel=pipeline#still" "$shots/receiver-hostile.png" --width 360
 echo "pages: ten checked, nothing cut off, no accessibility violation"
 
-echo "OpenID: $(node sign-in/sign-in.mjs "$root/target/debug/countersign" "$shots")"
+report "OpenID" node sign-in/sign-in.mjs "$root/target/debug/countersign" "$shots"
 
-echo "web app, SQLite: $(node web/journeys.mjs "$root/target/debug/countersign")"
+report "web app, SQLite" node web/journeys.mjs "$root/target/debug/countersign"
 if [ -n "${TEST_POSTGRES_URL:-}" ]; then
   database=journeys_$$
   psql "$TEST_POSTGRES_URL" -qc "CREATE DATABASE $database"
   # The same server and options, and another database.
   url=$(node -p 'const url = new URL(process.argv[1]); url.pathname = process.argv[2]; url.href' "$TEST_POSTGRES_URL" "$database")
-  echo "web app, PostgreSQL: $(node web/journeys.mjs "$root/target/debug/countersign" "$url")"
+  report "web app, PostgreSQL" node web/journeys.mjs "$root/target/debug/countersign" "$url"
   psql "$TEST_POSTGRES_URL" -qc "DROP DATABASE $database"
 fi
 # Every page, in the views that differ most.
-echo "web app: $(VIEWS=desktop,phone-dark,narrow node web/pictures.mjs "$root/target/debug/countersign" "$shots/web")"
+report "web app" env VIEWS=desktop,phone-dark,narrow node web/pictures.mjs "$root/target/debug/countersign" "$shots/web"

@@ -75,6 +75,9 @@ JSON = {
     "POST /v1/requests/{id}/result": record("fence status", fence=COUNT, status={"enum": ["succeeded", "failed"]}, exit_code=COUNT,
                                             output=TEXT, output_truncated=FLAG, output_digest=TEXT),
     "POST /v1/requests/{id}/revoke": REASON, "POST /v1/grants/{id}/revoke": REASON,
+    "POST /v1/requests/{id}/comments": record("text", text=TEXT), "POST /v1/requests/{id}/remind": None,
+    "POST /v1/requests/{id}/try-change": record("command", command=TEXT),
+    "POST /v1/resources/{name}/trial": record("resource", resource=RESOURCE_INPUT, command=TEXT, language=TEXT),
     "PUT /v1/people/{email}/chat-identities": record("identities", identities=many(record("provider team user", provider=TEXT, team=TEXT,
                                                                                            user=TEXT))),
     "POST /v1/me/chat-identities": record("code", code=TEXT), "PUT /v1/me/views/{name}": record("query", query=TEXT),
@@ -118,6 +121,13 @@ FORMS = {
     "POST /v1/token": record(grant_type={"anyOf": [{"enum": ["urn:ietf:params:oauth:grant-type:token-exchange"]}, TEXT]},
                              subject_token=TEXT, subject_token_type=TEXT, audience=TEXT, resource=TEXT),
 }
+
+
+def form(name, need):
+    """The fields of a form. Those of pages are anything: without a session, no form gets further than that."""
+    anything = record(name=TEXT, text=TEXT, reason=TEXT, decision=TEXT, members=TEXT, **NONCE)
+    return FORMS.get(name, anything if need.startswith("a session") and name.startswith("POST ") else None)
+
 
 PAGE = dict(limit=COUNT, cursor=TEXT)
 PERIOD = {"from": TIME, "to": TIME}

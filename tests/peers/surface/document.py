@@ -57,9 +57,9 @@ def operation(method, path, need, known):
     made = {"operationId": name, "parameters": parameters, "responses": responses}
     if need in rights():
         made["security"] = [{"token": []}]
-    for kind, table in (("application/json", bodies.JSON), ("application/x-www-form-urlencoded", bodies.FORMS)):
-        if table.get(name) is not None:
-            made["requestBody"] = {"content": {kind: {"schema": table[name]}}}
+    for kind, schema in (("application/json", bodies.JSON.get(name)), ("application/x-www-form-urlencoded", bodies.form(name, need))):
+        if schema is not None:
+            made["requestBody"] = {"content": {kind: {"schema": schema}}}
     return made
 
 
@@ -69,7 +69,7 @@ def document(known):
     for method, path, need in routes():
         name = f"{method} {path}"
         has_body = method in ("POST", "PUT", "PATCH")
-        assert not has_body or name in bodies.JSON or name in bodies.FORMS, f"bodies.py says nothing of {name}"
+        assert not has_body or name in bodies.JSON or bodies.form(name, need), f"bodies.py says nothing of {name}"
         if path not in ABSENT:
             paths[path][method.lower()] = operation(method, path, need, known)
     return {
